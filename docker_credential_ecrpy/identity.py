@@ -1,0 +1,84 @@
+"""Hot layer: who would be asking AWS, as one line of text, found without asking.
+
+AWS credentials are never resolved here, because that is what costs an STS, SSO or metadata call.
+The line holds what *decides* them: the environment variables that choose an identity or an
+endpoint, a stamp of every file that does, and the machine (whose instance role may be the
+identity). Anything that changes the line is another identity. The worst case is one call more;
+never somebody else's token.
+"""
+
+import os
+
+from docker_credential_ecrpy import paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
+
+# Never the value of a secret: no secret key, session token or container authorization token.
+# A test holds this tuple against botocore's own tables, so that a new variable is noticed.
+DECIDING_VARIABLES: "Final" = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_ACCOUNT_ID",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_EC2_METADATA_V1_DISABLED",
+    "AWS_IMDS_USE_IPV6",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CREDENTIAL_FILE",
+    "AWS_LOGIN_CACHE_DIRECTORY",
+    "BOTO_CONFIG",
+    "AWS_DATA_PATH",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_ECR",
+    "AWS_ENDPOINT_URL_ECR_PUBLIC",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_ENDPOINT_URL_SSO",
+    "AWS_ENDPOINT_URL_SSO_OIDC",
+    "AWS_ENDPOINT_URL_SIGNIN",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_ECR_CONFIG",
+)
+
+
+def line(environ: "Mapping[str, str]") -> str:
+    """Return the identity that `environ` and the files it points to would give, as one line.
+
+    Two equal lines mean the same identity; two different ones mean nothing. It is plain ASCII
+    without a line break, whatever the variables hold.
+    """
+    parts = ["machine=" + ascii(_machine(environ))]
+    parts += [f"{name}={environ[name]!a}" for name in DECIDING_VARIABLES if name in environ]
+    files = [*paths.aws_files(environ), paths.config_file(environ)]
+    parts += [f"{path!a}:{_stamp(path)}" for path in files if path]
+    return " ".join(parts)
+
+
+def _machine(environ: "Mapping[str, str]") -> str:
+    # A home directory may be shared over the network by machines with different instance roles.
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    return environ.get("COMPUTERNAME", "")
+
+
+def _stamp(path: str) -> str:
+    # The change time too: `touch -r` and `cp -p` set the modification time back.
+    try:
+        seen = os.stat(path)
+    except (OSError, ValueError):
+        return "-"
+    return f"{seen.st_mtime_ns}.{seen.st_ctime_ns}.{seen.st_size}.{seen.st_ino}"

@@ -1,0 +1,69 @@
+"""Hot layer: where things are. Only names are made here; nothing is opened."""
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
+
+CONFIG_NAME: "Final" = "config.toml"
+TOKENS: "Final" = "tokens"
+LOGINS: "Final" = "logins"
+LOCKS: "Final" = "locks"
+REGISTRIES: "Final" = "registries"
+
+
+def home(environ: "Mapping[str, str]") -> str:
+    """Return the user's home directory, or "" where the environment names none.
+
+    Unlike `os.path.expanduser` it never asks the user database: a service that was started
+    without HOME did not ask for files in somebody's home.
+    """
+    return environ.get("USERPROFILE" if sys.platform == "win32" else "HOME") or ""
+
+
+def helper_dir(environ: "Mapping[str, str]") -> str:
+    """Return `~/.ecr`, where settings and, unless moved, the cache live; "" without a home."""
+    at = home(environ)
+    return at and os.path.join(at, ".ecr")
+
+
+def cache_dir(environ: "Mapping[str, str]") -> str:
+    """Return the cache's directory: `$AWS_ECR_CACHE_DIR`, or else `~/.ecr`.
+
+    "" means that there is none: no home, or `$AWS_ECR_DISABLE_CACHE` holds anything at all.
+    """
+    if environ.get("AWS_ECR_DISABLE_CACHE"):
+        return ""
+    chosen = environ.get("AWS_ECR_CACHE_DIR")
+    return os.path.expanduser(chosen) if chosen else helper_dir(environ)
+
+
+def config_file(environ: "Mapping[str, str]") -> str:
+    """Return our own settings' file: `$AWS_ECR_CONFIG`, or else `~/.ecr/config.toml`."""
+    chosen = environ.get("AWS_ECR_CONFIG")
+    if chosen:
+        return os.path.expanduser(chosen)
+    at = helper_dir(environ)
+    return at and os.path.join(at, CONFIG_NAME)
+
+
+def aws_files(environ: "Mapping[str, str]") -> "list[str]":
+    """Return every file in which boto3 looks for an identity, found as botocore finds it.
+
+    AWS's own two, and the two of boto 2 that botocore still reads.
+    https://boto3.amazonaws.com/v1/documentation/api/latest/guide/credentials.html
+    """
+    found = [
+        environ.get("AWS_CONFIG_FILE") or "~/.aws/config",
+        environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials",
+    ]
+    if "BOTO_CONFIG" in environ:
+        found.append(environ["BOTO_CONFIG"])
+    else:
+        found += ["/etc/boto.cfg", "~/.boto"]
+    if "AWS_CREDENTIAL_FILE" in environ:
+        found.append(environ["AWS_CREDENTIAL_FILE"])
+    return [os.path.expanduser(os.path.expandvars(path)) for path in found]

@@ -1,0 +1,57 @@
+"""Hot layer: Docker's wire contract: its exact strings, exit codes, and bytes in and out.
+
+The texts are compared whole by Docker's client, which treats each in its own way.
+https://github.com/docker/docker-credential-helpers/blob/master/credentials/error.go
+"""
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+NOT_FOUND: "Final" = "credentials not found in native keychain"
+"""Means "not mine": Docker goes on anonymously. Never to be said of a failure."""
+NO_SERVER_URL: "Final" = "no credentials server URL"
+NO_USERNAME: "Final" = "no credentials username"
+
+OK: "Final" = 0
+FAILED: "Final" = 1  # testcontainers takes no other code for a failure
+INTERRUPTED: "Final" = 130  # what a shell reports for SIGINT
+
+MAX_INPUT: "Final" = 64 * 1024  # bytes; a stored login is the longest input, at about 5 KB
+_BLANKS = b" \t\r\n"
+
+STDIN: "Final" = 0
+STDOUT: "Final" = 1
+STDERR: "Final" = 2
+
+
+def read_input(descriptor: int = STDIN) -> bytes:
+    """Return what the client wrote, trimmed of blanks; at most `MAX_INPUT` + 1 bytes are read.
+
+    More than `MAX_INPUT` bytes of answer thus mean that the input was too long. A closed
+    input is an empty one.
+    """
+    data = b""
+    try:
+        while len(data) <= MAX_INPUT and (more := os.read(descriptor, MAX_INPUT + 1 - len(data))):
+            data += more
+    except OSError:
+        return b""
+    return data if len(data) > MAX_INPUT else data.strip(_BLANKS)
+
+
+def reply(server_url: str, tail: bytes) -> bytes:
+    """Return the answer to a `get`: one JSON object, then a newline.
+
+    `server_url` holds only what a URL may, as `registry.parse` ensures, so nothing in it
+    needs a JSON escape; `tail` is the rest of the object, as cache entries hold it.
+    """
+    return b'{"ServerURL":"%b",%b' % (server_url.encode(), tail)
+
+
+def send(data: bytes, descriptor: int = STDOUT) -> None:
+    """Write all of `data`. Raises OSError, such as BrokenPipeError when nobody reads."""
+    while data:
+        data = data[os.write(descriptor, data) :]
