@@ -1,0 +1,118 @@
+"""What every test gets: a world of its own, and no way to the real one."""
+
+import os
+import socket
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stage import Stage, make_stage
+from tests.world.aws import Aws
+from tests.world.web import Authority, WebServer
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+class YouForgotTheLoopback(Exception):
+    """A test tried to reach an address outside of this machine."""
+
+
+class YouForgotToChooseAHome(Exception):
+    """A test looked for the real home directory."""
+
+
+@pytest.fixture(autouse=True)
+def _closed_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Keep the test process from the real network, home and AWS environment."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "BOTO_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    nowhere = tmp_path / "you-forgot-to-choose-a-home"
+    monkeypatch.setenv("HOME", str(nowhere))
+    monkeypatch.setenv("USERPROFILE", str(nowhere))
+    real_connect = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = str(address[0])
+            if not host.startswith("127.") and host not in ("::1", "localhost"):
+                raise YouForgotTheLoopback(host)
+        real_connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    yield
+    if nowhere.exists():
+        raise YouForgotToChooseAHome(sorted(nowhere.rglob("*")))
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture(name="aws")
+def _aws() -> Aws:
+    return Aws()
+
+
+@pytest.fixture(name="stage")
+def _stage(aws: Aws, authority: Authority, tmp_path: Path) -> Iterator[Stage]:
+    with WebServer(aws.handle, authority=authority) as server:
+        stage = make_stage(aws, server, authority, tmp_path)
+        with stage.closing:
+            yield stage
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this tree without a network."""
+    target = tmp_path_factory.mktemp("wheel")
+    options = ("--no-deps", "--no-build-isolation", "--no-index")
+    _pip("wheel", *options, "--wheel-dir", str(target), str(REPOSITORY), home=target)
+    (built,) = target.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="session")
+def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of the console scripts of the installed wheel.
+
+    A virtual environment of its own, so that the installed package is run and not the tree's;
+    what it depends on is borrowed from the environment that runs the tests.
+    """
+    venv = tmp_path_factory.mktemp("installed") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    found = "Scripts" if sys.platform == "win32" else "bin"
+    _pip("--python", str(venv), "install", "--no-deps", "--no-index", str(wheel), home=venv)
+    paths = sysconfig.get_paths(vars={"base": str(venv), "platbase": str(venv)})
+    Path(paths["purelib"], "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return venv / found
+
+
+def _pip(*arguments: str, home: Path) -> None:
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "--quiet",
+            "--no-cache-dir",
+            "--disable-pip-version-check",
+            *arguments,
+        ],
+        check=True,
+        cwd=REPOSITORY,
+        env={**os.environ, "HOME": str(home)},
+    )
+
+
+def pytest_report_header() -> list[str]:
+    import boto3
+    import botocore
+
+    return [f"boto3 {boto3.__version__}, botocore {botocore.__version__}"]

@@ -1,0 +1,156 @@
+"""A test's own little machine: a home, an environment, and the loopback AWS to ask."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.world.aws import ACCOUNT, Aws
+from tests.world.web import Authority, WebServer
+
+HOST = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
+NOT_FOUND = b"credentials not found in native keychain\n"
+MODULE = [sys.executable, "-m", "docker_credential_ecrpy"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run of the helper gave."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def secret(self) -> str:
+        """The password in a reply to `get`, which has to be one."""
+        assert (self.code, self.stderr) == (0, b""), self
+        reply = json.loads(self.stdout)
+        assert set(reply) == {"ServerURL", "Username", "Secret"}
+        assert reply["Username"] == "AWS"
+        assert isinstance(reply["Secret"], str)
+        return reply["Secret"]
+
+    @property
+    def error(self) -> str:
+        """The line of an error, which has to stand on both streams."""
+        assert self.code == 1, self
+        assert self.stdout.count(b"\n") == 1
+        line = self.stdout.decode().rstrip("\n")
+        name, _, said = self.stderr.decode().rstrip("\n").partition(": ")
+        assert name.startswith("docker-credential-")
+        assert said == line
+        return line
+
+
+@dataclass
+class Stage:
+    """Where a test plays. `environ` is all the environment that the helper gets."""
+
+    aws: Aws
+    server: WebServer
+    authority: Authority
+    root: Path
+    environ: dict[str, str] = field(default_factory=dict)
+    closing: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def cache(self) -> Path:
+        return self.home / ".ecr"
+
+    def entries(self, folder: str = "tokens") -> list[Path]:
+        return sorted((self.cache / folder).glob("*"))
+
+    def config(self, text: str, name: str = "config") -> Path:
+        """Write an AWS config or credentials file."""
+        path = self.home / ".aws" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def file(self, name: str, text: str, mode: int = 0o600) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    def run(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        command: Sequence[str] = MODULE,
+        environ: Mapping[str, str] | None = None,
+    ) -> Result:
+        done = subprocess.run(
+            [*command, *arguments],
+            input=stdin,
+            capture_output=True,
+            env={**self.environ, **(environ or {})},
+            cwd=self.root,
+            timeout=60,
+            check=False,
+        )
+        assert b"Traceback" not in done.stdout + done.stderr, done
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def get(self, host: str = HOST, **environ: str) -> Result:
+        return self.run("get", stdin=host.encode(), environ=environ)
+
+    def start_get(self, host: str = HOST) -> "subprocess.Popen[bytes]":
+        child = subprocess.Popen(
+            [*MODULE, "get"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environ,
+            cwd=self.root,
+        )
+        assert child.stdin is not None
+        child.stdin.write(host.encode())
+        child.stdin.close()
+        child.stdin = None
+        return child
+
+    def get_many(self, hosts: Sequence[str]) -> list[Result]:
+        """Start one `get` for each host, all at once, and return what they gave."""
+        children = [self.start_get(host) for host in hosts]
+        results = []
+        for child in children:
+            stdout, stderr = child.communicate(timeout=60)
+            results.append(Result(child.returncode, stdout, stderr))
+        return results
+
+    def login(self, as_user: str = "dev") -> None:
+        """Put an access key into the environment."""
+        self.environ |= self.aws.user(as_user).environ
+
+
+def make_stage(aws: Aws, server: WebServer, authority: Authority, root: Path) -> Stage:
+    """Return a stage whose AWS is reached by its real host names, over TLS, through a proxy."""
+    (root / "home").mkdir()
+    bundle = authority.write_bundle(root / "ca.pem")
+    return Stage(
+        aws,
+        server,
+        authority,
+        root,
+        {
+            "PATH": os.environ["PATH"],
+            "HOME": str(root / "home"),
+            "USERPROFILE": str(root / "home"),
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            "AWS_CA_BUNDLE": str(bundle),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "HTTPS_PROXY": server.url,
+            "NO_PROXY": "127.0.0.1,localhost",
+        },
+    )
