@@ -1,0 +1,82 @@
+"""Cold layer: an ECR authorization token: what it holds, and how long it lives."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass, field
+
+from docker_credential_ecrpy import cache
+
+USERNAME = "AWS"
+# Both an ECR token's life and its longest one.
+# https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_AuthorizationData.html
+LIFE = 12 * 3600 * cache.SECOND
+
+
+@dataclass(frozen=True)
+class Token:
+    """A user name and password for a registry; its `repr` does not show the password.
+
+    expires: nanoseconds since the epoch (UTC).
+    credentials_expire: the same for the AWS credentials that fetched it, or None where they
+    have no end. Users report that a token dies with the role session that asked for it.
+    """
+
+    username: str
+    password: str = field(repr=False)
+    expires: int
+    credentials_expire: int | None = None
+
+    def entry(self, now: int) -> cache.Entry:
+        """Return it as the cache keeps it, from `now` (nanoseconds) on.
+
+        A new one is due at half its life, or when the credentials that fetched it expire.
+        """
+        expires = min(self.expires, now + LIFE)
+        refresh = now + (expires - now) // 2
+        if self.credentials_expire is not None:
+            refresh = min(refresh, self.credentials_expire)
+        return cache.Entry(now, refresh, expires, reply_tail(self))
+
+    def login_entry(self, now: int) -> cache.Entry:
+        """Return it as a stored login is kept: it answers until it expires."""
+        return cache.Entry(now, self.expires, self.expires, reply_tail(self))
+
+
+def reply_tail(token: Token) -> bytes:
+    """Return the end of a reply to `get`, from after its ServerURL to the newline."""
+    fields = json.dumps(
+        {"Username": token.username, "Secret": token.password}, separators=(",", ":")
+    )
+    return fields[1:].encode() + b"\n"
+
+
+def from_authorization(encoded: str, expires: int, credentials_expire: int | None) -> Token:
+    """Return the token that AWS sent as `authorizationToken`: base64 of `AWS:<password>`.
+
+    Raises ValueError where it is anything else.
+    """
+    username, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    if not (username and colon and password):
+        msg = "not a user name and a password"
+        raise ValueError(msg)
+    return Token(username, password, expires, credentials_expire)
+
+
+def from_login(username: str, password: str, now: int) -> Token:
+    """Return the token that a person logged in with.
+
+    An ECR password is base64 of a JSON object with an `expiration`, in seconds since the
+    epoch; one that does not say is taken to have the whole life of a token before it.
+    """
+    expires = _expiration(password)
+    return Token(username, password, now + LIFE if expires is None else expires)
+
+
+def _expiration(password: str) -> int | None:
+    try:
+        fields = json.loads(base64.b64decode(password, validate=True))
+        seconds = fields["expiration"]
+        return None if isinstance(seconds, bool) else int(float(seconds) * cache.SECOND)
+    except (binascii.Error, ValueError, TypeError, LookupError, OverflowError, RecursionError):
+        return None

@@ -1,0 +1,86 @@
+"""Cold layer: what the helper did and why, for whoever asked to know. Off by default.
+
+AWS_ECR_LOG=<file> appends to a file that only its owner may read; at a megabyte it moves to
+<file>.1. AWS_ECR_DEBUG=1 writes to standard error. No line ever holds a token or a key:
+callers pass names, places and times only.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+
+from docker_credential_ecrpy import protocol
+
+_MAX_BYTES = 1024 * 1024
+_FLAGS = (
+    os.O_WRONLY
+    | os.O_APPEND
+    | os.O_CREAT
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+)
+_NO = frozenset(("", "0", "false", "no", "off"))
+
+Log = Callable[[str], None]
+"""Takes one line without its line break; a text with several is folded into one."""
+
+
+def from_environ(environ: Mapping[str, str], started: float) -> Log:
+    """Return the log that `environ` asks for; one that does nothing where it asks for none.
+
+    `started` is the `time.monotonic()` that the timings count from. A log that cannot be
+    written is no reason to fail: it says so once, on standard error if that is the log too.
+    """
+    sinks: list[Callable[[bytes], None]] = []
+    if is_set(environ, "AWS_ECR_DEBUG"):
+        sinks.append(_to_stderr)
+    path = environ.get("AWS_ECR_LOG")
+    if path:
+        sinks.append(_to_file(os.path.expanduser(path)))
+    if not sinks:
+        return _nowhere
+
+    def log(text: str) -> None:
+        now = time.time()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+        took = (time.monotonic() - started) * 1000
+        head = f"{stamp}.{int(now * 1000) % 1000:03d}Z [{os.getpid()}] {took:7.1f} ms  "
+        line = (head + " ".join(text.split()) + "\n").encode(errors="backslashreplace")
+        for sink in sinks:
+            sink(line)
+
+    return log
+
+
+def is_set(environ: Mapping[str, str], name: str) -> bool:
+    """Whether a variable says yes: set, and not one of the usual words for no."""
+    return environ.get(name, "").strip().lower() not in _NO
+
+
+def _nowhere(_text: str) -> None:
+    pass
+
+
+def _to_stderr(line: bytes) -> None:
+    try:
+        protocol.send(line, protocol.STDERR)
+    except OSError:
+        pass  # nobody reads it; the answer still counts
+
+
+def _to_file(path: str) -> Callable[[bytes], None]:
+    def append(line: bytes) -> None:
+        try:
+            opened = os.open(path, _FLAGS, 0o600)
+            try:
+                size = os.fstat(opened).st_size
+                os.write(opened, line)
+            finally:
+                os.close(opened)
+            if size > _MAX_BYTES:
+                os.replace(path, path + ".1")
+        except OSError:
+            pass  # a full disk must not cost a pull; AWS_ECR_DEBUG=1 needs no disk
+
+    return append

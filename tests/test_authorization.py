@@ -1,0 +1,94 @@
+"""Facts about authorization tokens."""
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docker_credential_ecrpy import authorization, cache
+
+NOW = 1_800_000_000 * cache.SECOND
+HOUR = 3600 * cache.SECOND
+
+
+def _password(fields: object) -> str:
+    return base64.b64encode(json.dumps(fields).encode()).decode()
+
+
+def test_a_token_does_not_show_its_password() -> None:
+    """Neither repr nor str has it."""
+    token = authorization.Token("AWS", "hunter2", NOW)
+
+    assert "hunter2" not in f"{token!r} {token}"
+
+
+@pytest.mark.parametrize(
+    ("life", "credentials_life", "refresh", "expires"),
+    [
+        (12 * HOUR, None, 6 * HOUR, 12 * HOUR),
+        (12 * HOUR, HOUR, HOUR, 12 * HOUR),
+        (12 * HOUR, 8 * HOUR, 6 * HOUR, 12 * HOUR),
+        (4 * cache.SECOND, None, 2 * cache.SECOND, 4 * cache.SECOND),
+        (1000 * HOUR, None, 6 * HOUR, 12 * HOUR),
+        (12 * HOUR, -HOUR, -HOUR, 12 * HOUR),
+    ],
+    ids=["half life", "short session", "long session", "seconds", "too good", "dead session"],
+)
+def test_when_a_token_is_due(
+    life: int, credentials_life: int | None, refresh: int, expires: int
+) -> None:
+    """At half its life or its session's end, and it never counts for over twelve hours."""
+    session = None if credentials_life is None else NOW + credentials_life
+    entry = authorization.Token("AWS", "x", NOW + life, session).entry(NOW)
+
+    assert (entry.written, entry.refresh, entry.expires) == (NOW, NOW + refresh, NOW + expires)
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_the_reply_is_json_for_any_login(username: str, password: str) -> None:
+    """Whatever a login holds, the reply's end completes one line of JSON with it."""
+    tail = authorization.reply_tail(authorization.Token(username, password, NOW))
+    reply = b'{"ServerURL":"host",' + tail
+
+    assert json.loads(reply) == {"ServerURL": "host", "Username": username, "Secret": password}
+    assert reply.count(b"\n") == 1
+
+
+def test_what_aws_sends_is_understood() -> None:
+    """The token is base64 of user name, colon and password; a password may hold colons."""
+    encoded = base64.b64encode(b"AWS:pass:word").decode()
+    token = authorization.from_authorization(encoded, NOW, None)
+
+    assert (token.username, token.password, token.expires) == ("AWS", "pass:word", NOW)
+
+
+@pytest.mark.parametrize("text", ["", "AWS:x", "%%%", "QVdT", "QVdTOg==", "OnBhc3M=", "/w=="])
+def test_what_is_no_token_is_refused(text: str) -> None:
+    """Not base64, no colon, no password, no user name, not text: ValueError."""
+    with pytest.raises(ValueError):
+        authorization.from_authorization(text, NOW, None)
+
+
+@pytest.mark.parametrize(
+    ("password", "expires"),
+    [
+        (_password({"expiration": 1_800_000_600}), NOW + 600 * cache.SECOND),
+        (_password({"expiration": 1_700_000_000}), 1_700_000_000 * cache.SECOND),
+        (_password({"expiration": "1800000600"}), NOW + 600 * cache.SECOND),
+        (_password({"payload": "x"}), NOW + 12 * HOUR),
+        (_password({"expiration": None}), NOW + 12 * HOUR),
+        (_password({"expiration": True}), NOW + 12 * HOUR),
+        (_password({"expiration": "soon"}), NOW + 12 * HOUR),
+        (_password({"expiration": 1e400}), NOW + 12 * HOUR),
+        (_password({"expiration": float("nan")}), NOW + 12 * HOUR),
+        (_password([1]), NOW + 12 * HOUR),
+        ("plain", NOW + 12 * HOUR),
+        ("pässword", NOW + 12 * HOUR),
+        (base64.b64encode(b"[" * 5000).decode(), NOW + 12 * HOUR),
+    ],
+)
+def test_how_long_a_login_is_kept(password: str, expires: int) -> None:
+    """Until the expiration that the password names, or else for twelve hours."""
+    assert authorization.from_login("AWS", password, NOW).expires == expires

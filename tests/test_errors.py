@@ -1,0 +1,64 @@
+"""Facts about errors and the text they repeat."""
+
+import base64
+import secrets
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError, WireText, one_line
+
+
+def test_an_error_says_what_is_wrong_and_then_what_to_do() -> None:
+    """Two parts, one line; without a cure the first alone."""
+    assert str(HelperError("it broke", hint="mend it")) == "it broke; mend it"
+    assert str(HelperError("it broke")) == "it broke"
+
+
+@pytest.mark.parametrize("kind", [DeadlineExceeded, WireText])
+def test_there_is_one_root(kind: type[HelperError]) -> None:
+    """Whoever catches HelperError catches all."""
+    assert issubclass(kind, HelperError)
+
+
+@given(st.text())
+def test_any_text_becomes_one_bounded_line(text: str) -> None:
+    """No line break, nothing unprintable, no end."""
+    line = one_line(text)
+
+    assert line.isprintable()
+    assert len(line) <= 400
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        base64.b64encode(secrets.token_bytes(30)).decode(),
+        secrets.token_urlsafe(300),
+        base64.b64encode(secrets.token_bytes(900)).decode(),
+    ],
+    ids=["secret access key", "session token", "authorization token"],
+)
+@pytest.mark.parametrize("shape", ["{}", "key={}", '{{"SecretAccessKey": "{}"}}', "a {} b", "({})"])
+def test_what_looks_like_a_secret_is_cut_out(secret: str, shape: str) -> None:
+    """A secret key or token that somebody else's text repeats is not repeated."""
+    line = one_line(shape.format(secret))
+
+    assert "[redacted]" in line
+    assert secret[:20] not in line
+
+
+def test_what_a_person_needs_is_not_cut_out() -> None:
+    """ARNs, hosts and paths stay."""
+    text = (
+        "User: arn:aws:sts::123456789012:assumed-role/a-role-with-a-long-name/a-session is not "
+        "at https://api.ecr.us-east-1.amazonaws.com nor in /home/somebody/.aws/config"
+    )
+
+    assert one_line(text) == text
+
+
+def test_user_info_in_a_url_is_cut_out() -> None:
+    """The URL stays, the password goes."""
+    assert one_line("at http://me:hunter2@a.test:8/x!") == "at http://a.test:8/x!"

@@ -1,0 +1,84 @@
+"""Facts about the lock between processes."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from docker_credential_ecrpy.lock import FileLock
+
+HOLD = """
+import sys, time
+from docker_credential_ecrpy.lock import FileLock
+with FileLock(sys.argv[1]) as lock:
+    assert lock.acquire(5)
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> str:
+    return str(tmp_path / "lock")
+
+
+@pytest.fixture(name="holder")
+def _holder(path: str) -> "Iterator[subprocess.Popen[bytes]]":
+    with subprocess.Popen([sys.executable, "-c", HOLD, path], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"held\n"
+        yield child
+        child.kill()
+
+
+def test_a_free_lock_is_had_at_once(path: str) -> None:
+    """Also without any time to wait; and again once it was let go."""
+    for _ in range(2):
+        with FileLock(path) as lock:
+            assert lock.acquire(0)
+
+
+def test_a_held_lock_is_waited_for_as_long_as_said(
+    path: str, holder: "subprocess.Popen[bytes]"
+) -> None:
+    """Another process keeps it: after the time given the answer is no."""
+    with FileLock(path) as lock:
+        began = time.monotonic()
+
+        assert not lock.acquire(0.3)
+        assert time.monotonic() - began >= 0.3
+
+
+def test_a_killed_holder_lets_go(path: str, holder: "subprocess.Popen[bytes]") -> None:
+    """The system drops the lock with its holder, and the file stays."""
+    with FileLock(path) as lock:
+        holder.kill()
+
+        assert lock.acquire(10)
+    assert os.path.exists(path)
+
+
+def test_a_note_is_for_the_next_holder(path: str) -> None:
+    """It is read back whole, and a new one replaces it."""
+    for note in (b"a long note", b"short"):
+        with FileLock(path) as lock:
+            assert lock.acquire(0)
+            lock.leave(note)
+        with FileLock(path) as lock:
+            assert lock.acquire(0)
+            assert lock.note == note
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes and links of Unix")
+def test_the_file_is_private_and_no_link(path: str, tmp_path: Path) -> None:
+    """It is born 0600, and a link in its place is refused."""
+    with FileLock(path):
+        assert Path(path).stat().st_mode & 0o777 == 0o600
+    (tmp_path / "link").symlink_to(path)
+
+    with pytest.raises(OSError):
+        FileLock(str(tmp_path / "link"))

@@ -1,0 +1,70 @@
+"""Facts about the log."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from docker_credential_ecrpy import log
+
+
+def test_it_is_off_by_default(capfd: pytest.CaptureFixture[str]) -> None:
+    """Without a variable, and with one that says no, nothing is written."""
+    for environ in ({}, {"AWS_ECR_DEBUG": "0"}, {"AWS_ECR_DEBUG": ""}, {"AWS_ECR_LOG": ""}):
+        log.from_environ(environ, time.monotonic())("hello")
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_it_goes_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    """One line for each, with time, process and milliseconds; standard output stays clean."""
+    write = log.from_environ({"AWS_ECR_DEBUG": "1"}, time.monotonic())
+    write("one\nand\ttwo")
+
+    stdout, stderr = capfd.readouterr()
+    assert stdout == ""
+    assert stderr.endswith("ms  one and two\n")
+    assert f"[{os.getpid()}]" in stderr
+
+
+def test_it_goes_to_a_private_file(tmp_path: Path) -> None:
+    """Lines are appended, and only the owner may read them."""
+    path = tmp_path / "helper.log"
+    for text in ("one", "two"):
+        log.from_environ({"AWS_ECR_LOG": str(path)}, time.monotonic())(text)
+
+    assert [line.split("  ")[-1] for line in path.read_text().splitlines()] == ["one", "two"]
+    if sys.platform != "win32":
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_it_is_rotated(tmp_path: Path) -> None:
+    """At a megabyte the file moves aside, once, so that two is all there ever is."""
+    path = tmp_path / "helper.log"
+    write = log.from_environ({"AWS_ECR_LOG": str(path)}, time.monotonic())
+    for _ in range(5):
+        path.write_text("x" * (1024 * 1024 + 1))
+        write("over")
+    write("after")
+
+    assert {file.name for file in tmp_path.iterdir()} == {"helper.log", "helper.log.1"}
+    assert path.read_text().endswith("after\n")
+
+
+@pytest.mark.parametrize("place", ["missing/helper.log", "."])
+def test_a_log_that_cannot_be_written_costs_nothing(tmp_path: Path, place: str) -> None:
+    """No directory, or a directory in its place: the line is lost and that is all."""
+    log.from_environ({"AWS_ECR_LOG": str(tmp_path / place)}, time.monotonic())("hello")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links of Unix")
+def test_a_link_is_not_written_through(tmp_path: Path) -> None:
+    """A link planted in the place of the log is refused."""
+    (tmp_path / "helper.log").symlink_to(tmp_path / "target")
+    log.from_environ({"AWS_ECR_LOG": str(tmp_path / "helper.log")}, time.monotonic())("hello")
+
+    assert not (tmp_path / "target").exists()
