@@ -1,0 +1,137 @@
+"""Facts about errors: each cause has its text and its cure."""
+
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import exceptions as boto
+
+from docker_credential_ecrpy import aws_errors, registry
+from docker_credential_ecrpy.aws_errors import Asking
+from tests.causes import CAUSES
+from tests.stage import HOST, NOT_FOUND, Result, Stage
+from tests.world import aws as world
+
+
+@pytest.mark.parametrize("name", CAUSES, ids=CAUSES)
+def test_each_cause_has_its_text_and_cure(stage: Stage, name: str) -> None:
+    """One line, on both streams: what is wrong; what to do."""
+    case = CAUSES[name]
+    case.set_up(stage)
+
+    error = stage.get().error
+
+    said, _, cure = error.partition("; ")
+    assert case.cause in said
+    assert case.cure in cure
+    assert error[0].islower() or error.startswith(("AWS", "ECR", "STS", "/"))
+    assert not error.endswith(".")
+    if case.calls is not None:
+        assert stage.aws.count()["ecr"] == case.calls
+
+
+@pytest.mark.parametrize("name", CAUSES, ids=CAUSES)
+def test_ecr_public_is_never_an_error(stage: Stage, name: str) -> None:
+    """Whatever goes wrong, the pull goes on anonymously."""
+    CAUSES[name].set_up(stage)
+    if "ecr" in stage.aws.faults:
+        stage.aws.faults["ecr-public"] = stage.aws.faults["ecr"]
+    stage.aws.denied |= {(arn, "ecr-public:GetAuthorizationToken") for arn, _ in stage.aws.denied}
+
+    assert stage.get("public.ecr.aws") == Result(1, NOT_FOUND, b"")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        world.refuse("ThrottlingException", "Rate exceeded", times=2),
+        world.refuse("ServerException", "oops", 500, times=2),
+        world.reset(times=2),
+    ],
+    ids=["throttled", "HTTP 500", "reset"],
+)
+def test_what_passes_is_tried_again(stage: Stage, fault: world.Fault) -> None:
+    """Twice wrong and then right is right."""
+    stage.login()
+    stage.aws.faults["ecr"] = fault
+
+    assert stage.get().secret in stage.aws.issued
+    assert stage.aws.count() == {"ecr": 3}
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "AWS_ENDPOINT_URL"])
+def test_passwords_in_urls_are_not_repeated(stage: Stage, variable: str) -> None:
+    """A proxy's or endpoint's user info stays out of the error."""
+    stage.login()
+    error = stage.get(**{variable: "http://user:hunter2@127.0.0.1:9"}).error
+
+    assert "127.0.0.1:9" in error
+    assert "hunter2" not in error
+
+
+@pytest.fixture(name="asking")
+def _asking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Asking:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path) + "/config")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path) + "/credentials")
+    found = registry.parse(HOST)
+    assert found is not None
+    return Asking(found, botocore.session.Session())
+
+
+@pytest.mark.parametrize("disabled", ["true", "false"])
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_container_without_credentials_hears_of_the_hop_limit(
+    asking: Asking,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    disabled: str,
+    inside: bool,
+) -> None:
+    """Only inside of one, and only where instance metadata is asked at all."""
+    monkeypatch.setattr(aws_errors, "_CONTAINER_MARKS", (str(tmp_path if inside else "/nowhere"),))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", disabled)
+
+    said = str(aws_errors.no_credentials(asking))
+
+    assert ("hop limit" in said) == (inside and disabled == "false")
+
+
+@pytest.mark.parametrize(
+    ("exc", "part"),
+    [
+        (boto.LoginTokenLoadError(error_msg="x"), "run: aws login --profile default"),
+        (boto.MissingDependencyException(msg="pip install botocore[crt]"), "botocore[crt]"),
+        (
+            boto.ConnectTimeoutError(endpoint_url="https://a.test/x"),
+            "no connection to https://a.test",
+        ),
+        (boto.ReadTimeoutError(endpoint_url="https://a.test/x"), "did not answer"),
+        (boto.SSLError(endpoint_url="https://a.test", error=OSError("odd")), "AWS_CA_BUNDLE"),
+        (boto.EndpointConnectionError(endpoint_url="https://a.test", error="odd"), "no connection"),
+        (boto.CredentialRetrievalError(provider="odd", error_msg="why"), "why"),
+        (
+            RuntimeError("out of cheese\nagain"),
+            "the AWS SDK failed while asking the AWS settings: out",
+        ),
+        (RuntimeError(), "no reason given"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_what_the_loopback_cannot_cause(asking: Asking, exc: Exception, part: str) -> None:
+    """The rest of boto3's exceptions, and unknown ones: one line, no class names."""
+    error = str(aws_errors.explain(exc, asking))
+
+    assert part in error
+    assert "\n" not in error
+    assert type(exc).__name__ not in error
+
+
+@pytest.mark.parametrize("operation", ["GetRoleCredentials", "GetAuthorizationToken"])
+def test_a_denial_without_names_still_names_the_action(asking: Asking, operation: str) -> None:
+    """Where AWS's text says neither who nor what."""
+    response: Any = {"Error": {"Code": "AccessDenied", "Message": "No access"}}
+    error = str(aws_errors.explain(boto.ClientError(response, operation), asking))
+
+    assert error.startswith("this AWS identity may not call ")
+    assert f":{operation};" in error

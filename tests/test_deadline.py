@@ -1,0 +1,38 @@
+"""Facts about the bound on a call."""
+
+import threading
+import time
+
+import pytest
+
+from docker_credential_ecrpy import deadline
+from docker_credential_ecrpy.errors import DeadlineExceeded
+
+
+def test_a_quick_call_gives_its_result() -> None:
+    """None is a result too."""
+    assert deadline.within(5, lambda: "done") == "done"
+    assert deadline.within(5, lambda: None) is None
+
+
+def test_what_the_call_raises_comes_out() -> None:
+    """Its own error, not one about the deadline."""
+
+    def fail() -> None:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        deadline.within(5, fail)
+
+
+def test_a_call_that_hangs_is_left_behind() -> None:
+    """When the time is up the caller goes on, and the thread does not hold the process."""
+    release = threading.Event()
+    began = time.monotonic()
+
+    with pytest.raises(DeadlineExceeded, match=r"0\.1 s"):
+        deadline.within(0.1, release.wait)
+
+    assert time.monotonic() - began < 5
+    assert all(thread.daemon for thread in threading.enumerate()[1:])
+    release.set()
