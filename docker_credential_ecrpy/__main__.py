@@ -1,0 +1,63 @@
+"""Hot layer, the door: a cached `get` is answered here; anything else goes to `cli`.
+
+Every `docker` command waits for this module, so nothing is imported here that a cached answer
+does not need. A test compares what is loaded with a literal list.
+"""
+
+import os
+import sys
+import time
+
+from docker_credential_ecrpy import cache, identity, paths, protocol, registry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def main() -> int:
+    """Run the program with the process's own arguments and streams; return its exit code."""
+    try:
+        request = None
+        if sys.argv[1:] == ["get"] and not _wants_log(os.environ):
+            request = protocol.read_input()
+            answer = quick_answer(request, os.environ, time.time_ns())
+            if answer:
+                protocol.send(answer[1])
+                return answer[0]
+        from docker_credential_ecrpy import cli
+
+        return cli.main(sys.argv, os.environ, request)
+    except KeyboardInterrupt:
+        return protocol.INTERRUPTED
+    except BrokenPipeError:
+        return protocol.FAILED  # the client left; there is nobody to tell
+
+
+def quick_answer(
+    request: bytes, environ: "Mapping[str, str]", now: int
+) -> "tuple[int, bytes] | None":
+    """Return exit code and output of a `get` that needs no AWS, or None where it needs more.
+
+    `now` is in nanoseconds since the epoch (UTC).
+    """
+    server_url = request.decode("latin-1")
+    found = registry.parse(server_url)
+    if found is None:
+        return (protocol.FAILED, protocol.NOT_FOUND.encode() + b"\n") if request else None
+    directory = paths.cache_dir(environ)
+    if not directory:
+        return None
+    try:
+        entry = cache.answer(directory, found.host, identity.line(environ), now)
+    except cache.Miss:
+        return None
+    return protocol.OK, protocol.reply(server_url, entry.reply)
+
+
+def _wants_log(environ: "Mapping[str, str]") -> bool:
+    return "AWS_ECR_LOG" in environ or "AWS_ECR_DEBUG" in environ
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""The helper as Docker's own Python SDK drives it: a client that we did not write."""
+
+from pathlib import Path
+
+import pytest
+from docker.credentials import CredentialsNotFound, Store, StoreError
+
+from tests.stage import HOST, Stage
+
+
+@pytest.fixture(params=["ecr-login", "ecrpy"], name="store")
+def _store(
+    request: pytest.FixtureRequest, stage: Stage, scripts: Path, monkeypatch: pytest.MonkeyPatch
+) -> Store:
+    monkeypatch.setenv("PATH", str(scripts), prepend=":")
+    for name, value in stage.environ.items():
+        if name != "PATH":
+            monkeypatch.setenv(name, value)
+    return Store(request.param)
+
+
+def test_get(store: Store, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets the token, cold and cached."""
+    for name, value in stage.aws.user().environ.items():
+        monkeypatch.setenv(name, value)
+    for _ in range(2):
+        reply = store.get(HOST)
+
+        assert reply["ServerURL"] == HOST
+        assert reply["Username"] == "AWS"
+        assert reply["Secret"] in stage.aws.issued
+    assert stage.aws.count() == {"ecr": 1}
+
+
+def test_store_list_and_erase(store: Store) -> None:
+    """A login makes the round, and is gone after it is erased."""
+    store.store(HOST, "AWS", "a password")
+    assert store.get(f"https://{HOST}")["Secret"] == "a password"
+    assert store.list() == {f"https://{HOST}": "AWS"}
+
+    store.erase(HOST)
+    assert store.list() == {}
+
+
+@pytest.mark.parametrize("host", ["ghcr.io", "public.ecr.aws"])
+def test_not_found(store: Store, host: str) -> None:
+    """What is not ours, or works without us, is "not found", and no other error."""
+    with pytest.raises(CredentialsNotFound):
+        store.get(host)
+
+
+def test_a_failure_is_told(store: Store) -> None:
+    """Our line is in the SDK's error."""
+    with pytest.raises(StoreError, match="no AWS credentials found") as caught:
+        store.get(HOST)
+    assert not isinstance(caught.value, CredentialsNotFound)
+
+
+def test_a_login_elsewhere_is_refused(store: Store) -> None:
+    """Rather than lost."""
+    with pytest.raises(StoreError, match="credHelpers"):
+        store.store("ghcr.io", "me", "hunter2")

@@ -1,0 +1,480 @@
+"""The protocol, exactly: every row as a transcript, through every door.
+
+The rows are those of docker-credential-helpers' contract, as README's "Protocol" states them.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import docker_credential_ecrpy
+from docker_credential_ecrpy import __main__ as door
+from docker_credential_ecrpy import protocol
+from tests.stage import HOST, MODULE, NOT_FOUND, Result, Stage
+from tests.test_registry import HOSTS, NOT_ECR
+
+Run = Callable[..., Result]
+PUBLIC = "public.ecr.aws"
+
+
+def _run_in_code(arguments: Sequence[str], stdin: bytes, environ: dict[str, str]) -> Result:
+    """Call `main` with the process's own streams and environment put in its place."""
+    kept_environ, kept_argv = dict(os.environ), sys.argv
+    kept = [os.dup(descriptor) for descriptor in range(3)]
+    files = [tempfile.TemporaryFile() for _ in range(3)]
+    files[0].write(stdin)
+    files[0].seek(0)
+    for descriptor, file in enumerate(files):
+        os.dup2(file.fileno(), descriptor)
+    os.environ.clear()
+    os.environ.update(environ)
+    sys.argv = ["docker-credential-ecr-login", *arguments]
+    try:
+        code = door.main()
+    finally:
+        sys.argv = kept_argv
+        os.environ.clear()
+        os.environ.update(kept_environ)
+        for descriptor, copy in enumerate(kept):
+            os.dup2(copy, descriptor)
+            os.close(copy)
+    outputs = []
+    for file in files[1:]:
+        file.seek(0)
+        outputs.append(file.read())
+    for file in files:
+        file.close()
+    return Result(code, *outputs)
+
+
+@pytest.fixture(params=["code", "module", "ecr-login", "ecrpy"])
+def run(request: pytest.FixtureRequest, stage: Stage) -> Run:
+    """Run the helper through one of its doors, with arguments and standard input."""
+    if request.param == "code":
+        return lambda *arguments, stdin=b"", **environ: _run_in_code(
+            arguments, stdin, {**stage.environ, **environ}
+        )
+    if request.param == "module":
+        command = MODULE
+    else:
+        scripts: Path = request.getfixturevalue("scripts")
+        command = [str(scripts / f"docker-credential-{request.param}")]
+    return lambda *arguments, stdin=b"", **environ: stage.run(
+        *arguments, stdin=stdin, command=command, environ=environ
+    )
+
+
+def _login(password: str, host: str = HOST, username: str = "AWS") -> bytes:
+    fields = {"ServerURL": host, "Username": username, "Secret": password}
+    return json.dumps(fields).encode() + b"\n"
+
+
+class TestGet:
+    """Rows of `get`."""
+
+    def test_an_ecr_host_gets_its_token(self, run: Run, stage: Stage) -> None:
+        """One JSON object of three strings and a newline; nothing on standard error."""
+        stage.login()
+        for _ in range(2):  # from AWS, then from the cache: the same
+            result = run("get", stdin=HOST.encode())
+
+            assert result.secret in stage.aws.issued
+            assert json.loads(result.stdout)["ServerURL"] == HOST
+            assert result.stdout.endswith(b"}\n")
+            assert result.stdout.count(b"\n") == 1
+        assert stage.aws.count() == {"ecr": 1}
+
+    @pytest.mark.parametrize(
+        "written",
+        [
+            f"https://{HOST}",
+            f"https://{HOST}:443/v2/team/app?x=1",
+            HOST.upper(),
+            HOST + ".",
+            f"https://AWS@{HOST}/",
+        ],
+    )
+    def test_the_server_url_is_echoed_as_given(self, run: Run, stage: Stage, written: str) -> None:
+        """From AWS and from the cache, whatever surrounds the host."""
+        stage.login()
+        for _ in range(2):
+            assert json.loads(run("get", stdin=written.encode()).stdout)["ServerURL"] == written
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n", " \r\n", "  ", "\t\n"])
+    def test_blanks_around_it_are_trimmed(self, run: Run, stage: Stage, end: str) -> None:
+        """A line break, CRLF and blanks, as shells on Unix and Windows add them."""
+        stage.login()
+        result = run("get", stdin=f" {HOST}{end}".encode())
+
+        assert json.loads(result.stdout)["ServerURL"] == HOST
+
+    @pytest.mark.parametrize(
+        "server_url", ["https://index.docker.io/v1/", "ghcr.io", "x\0y", "\xff"]
+    )
+    def test_any_other_registry_is_not_found(self, run: Run, stage: Stage, server_url: str) -> None:
+        """Docker's exact text, and silence on standard error."""
+        assert run("get", stdin=server_url.encode()) == Result(1, NOT_FOUND, b"")
+        assert stage.aws.count() == {}
+
+    def test_ecr_public_without_credentials_is_not_found(self, run: Run, stage: Stage) -> None:
+        """So that anonymous pulls work."""
+        assert run("get", stdin=PUBLIC.encode()) == Result(1, NOT_FOUND, b"")
+
+    def test_ecr_public_with_another_partitions_credentials_is_not_found(
+        self, run: Run, stage: Stage
+    ) -> None:
+        """Credentials of China or GovCloud are unknown to ECR Public's partition."""
+        stage.login()
+        stage.aws.keys.clear()
+
+        assert run("get", stdin=PUBLIC.encode()) == Result(1, NOT_FOUND, b"")
+        assert stage.aws.count() == {"ecr-public": 1}
+
+    def test_a_failure_is_one_line_on_both_streams(self, run: Run, stage: Stage) -> None:
+        """What is wrong and what to do; on standard error after the program's name."""
+        result = run("get", stdin=HOST.encode())
+
+        assert result.error.startswith("no AWS credentials found in the environment")
+        assert "; run 'aws configure sso'" in result.error
+
+    @pytest.mark.parametrize("stdin", [b"", b"\n", b" \r\n"])
+    def test_an_empty_input_has_its_own_text(self, run: Run, stdin: bytes) -> None:
+        """Docker's exact text, and silence on standard error."""
+        assert run("get", stdin=stdin) == Result(1, b"no credentials server URL\n", b"")
+        assert run("erase", stdin=stdin) == Result(1, b"no credentials server URL\n", b"")
+
+    def test_more_than_64_kib_is_nobodys_address(self, run: Run, stage: Stage) -> None:
+        """Up to the limit it is read whole; what would be cut off is refused."""
+        stage.login()
+        longest = HOST + "/" + "a" * (64 * 1024 - len(HOST) - 1)
+
+        assert json.loads(run("get", stdin=longest.encode()).stdout)["ServerURL"] == longest
+        assert run("get", stdin=longest.encode() + b"a") == Result(1, NOT_FOUND, b"")
+
+
+class TestStoreAndErase:
+    """Rows of `store` and `erase`."""
+
+    def test_a_login_is_returned_until_it_expires(self, run: Run, stage: Stage) -> None:
+        """It wins over the cache; after its end fresh tokens take over."""
+        stage.login()
+        fetched = run("get", stdin=HOST.encode()).secret
+        password = stage.aws.password("arn:aws:iam::1:role/other", "us-east-1", life=3)
+
+        assert run("store", stdin=_login(password)) == Result(0, b"", b"")
+        assert run("get", stdin=f"https://{HOST}".encode()).secret == password
+        time.sleep(3.1)
+        assert run("get", stdin=HOST.encode()).secret == fetched
+
+    def test_a_login_that_is_over_never_comes_back(self, run: Run, stage: Stage) -> None:
+        """Storing an expired token succeeds and changes nothing: the 403 stays away."""
+        stage.login()
+        password = stage.aws.password("arn:aws:iam::1:role/other", "us-east-1", life=-3600)
+
+        assert run("store", stdin=_login(password)) == Result(0, b"", b"")
+        assert run("get", stdin=HOST.encode()).secret != password
+
+    def test_a_login_needs_no_aws_credentials(self, run: Run, stage: Stage) -> None:
+        """That is what a login is for."""
+        assert run("store", stdin=_login("a password")) == Result(0, b"", b"")
+        assert run("get", stdin=HOST.encode()).secret == "a password"
+        assert stage.aws.count() == {}
+
+    def test_an_erased_host_is_forgotten(self, run: Run, stage: Stage) -> None:
+        """Login and cached token are gone, on disk too, and it is no longer listed."""
+        stage.login()
+        first = run("get", stdin=HOST.encode()).secret
+        run("store", stdin=_login("a password"))
+
+        for written in (HOST, f"https://{HOST}", f"http://{HOST}"):
+            assert run("erase", stdin=written.encode()) == Result(0, b"", b"")
+        assert stage.entries("tokens") == stage.entries("logins") == []
+        assert run("list") == Result(0, b"{}\n", b"")
+        assert run("get", stdin=HOST.encode()).secret not in (first, "a password")
+
+    def test_erasing_one_host_leaves_the_others(self, run: Run, stage: Stage) -> None:
+        """Another account's login and token stay."""
+        stage.login()
+        other = "2" + HOST[1:]
+        token = run("get", stdin=other.encode()).secret
+        run("store", stdin=_login("a password"))
+        run("erase", stdin=HOST.encode())
+
+        assert run("get", stdin=other.encode()).secret == token
+        assert list(json.loads(run("list").stdout)) == [f"https://{other}"]
+
+    @pytest.mark.parametrize("host", [HOST, "ghcr.io"])
+    def test_erasing_what_is_not_kept_is_fine(self, run: Run, host: str) -> None:
+        """Nothing is kept for it before, and nothing after."""
+        assert run("erase", stdin=host.encode()) == Result(0, b"", b"")
+
+    @pytest.mark.parametrize(
+        ("login", "text"),
+        [
+            (_login("x", host=""), b"no credentials server URL\n"),
+            (_login("x", host=" \n"), b"no credentials server URL\n"),
+            (b"{}", b"no credentials server URL\n"),
+            (_login("x", username=""), b"no credentials username\n"),
+            (_login("x", host="ghcr.io", username=""), b"no credentials username\n"),
+        ],
+    )
+    def test_what_is_missing_has_its_own_text(self, run: Run, login: bytes, text: bytes) -> None:
+        """Docker's exact texts, and silence on standard error."""
+        assert run("store", stdin=login) == Result(1, text, b"")
+
+    def test_a_login_elsewhere_is_refused(self, run: Run, stage: Stage) -> None:
+        """A silent success would lose the password; the text names the two ways."""
+        error = run("store", stdin=_login("hunter2", host="https://user:pw@ghcr.io/")).error
+
+        assert error.startswith("ghcr.io is not an ECR registry")
+        assert "credHelpers" in error
+        assert "fallback" in error
+        assert "hunter2" not in error
+        assert "pw" not in error
+
+    @pytest.mark.parametrize(
+        "login",
+        [
+            b"",
+            b"not JSON",
+            b"[]",
+            b"null",
+            b'{"ServerURL": 5, "Username": "AWS", "Secret": "x"}',
+            b'{"ServerURL": "h", "Username": null, "Secret": "x"}',
+            _login(""),
+            b"[" * 60000,
+            b'{"ServerURL": "' + b"a" * 70000,
+            b"\xff\xfe",
+        ],
+        ids=range(10),
+    )
+    def test_what_is_no_login_is_refused(self, run: Run, stage: Stage, login: bytes) -> None:
+        """One line that says what it takes, and nothing kept."""
+        assert '{"ServerURL": "...", ' in run("store", stdin=login).error
+        assert not stage.cache.exists()
+
+    @pytest.mark.parametrize("yes", ["true", "TRUE", "1", "yes"])
+    def test_storage_can_be_ignored(self, run: Run, stage: Stage, yes: str) -> None:
+        """Store and erase do nothing and succeed, for any host."""
+        stage.login()
+        token = run("get", stdin=HOST.encode()).secret
+        for host in (HOST, "ghcr.io"):
+            login = _login("x", host=host)
+            ignored = {"AWS_ECR_IGNORE_CREDS_STORAGE": yes}
+            assert run("store", stdin=login, **ignored) == Result(0, b"", b"")
+            assert run("erase", stdin=host.encode(), **ignored) == Result(0, b"", b"")
+        assert run("get", stdin=HOST.encode()).secret == token
+
+    @pytest.mark.parametrize("no", ["false", "0", "no", ""])
+    def test_ignoring_can_be_denied(self, run: Run, no: str) -> None:
+        """A word for no is a no."""
+        run("store", stdin=_login("x"), AWS_ECR_IGNORE_CREDS_STORAGE=no)
+
+        assert run("get", stdin=HOST.encode()).secret == "x"
+
+    @pytest.mark.parametrize(
+        ("environ", "cure"),
+        [
+            ({"AWS_ECR_DISABLE_CACHE": "1"}, "unset AWS_ECR_DISABLE_CACHE"),
+            ({"HOME": "", "USERPROFILE": ""}, "set HOME or AWS_ECR_CACHE_DIR"),
+            ({"AWS_ECR_CACHE_DIR": "/dev/null/x"}, "set AWS_ECR_CACHE_DIR"),
+        ],
+        ids=["disabled", "no home", "no directory"],
+    )
+    def test_a_login_that_cannot_be_kept_is_an_error(
+        self, run: Run, environ: dict[str, str], cure: str
+    ) -> None:
+        """It would be lost in silence otherwise; the line says how to keep it, or do without."""
+        assert cure in run("store", stdin=_login("x"), **environ).error
+
+
+class TestList:
+    """Rows of `list`."""
+
+    def test_nothing_known_is_an_empty_object(self, run: Run) -> None:
+        """Also with the literal `unused` that Docker's client sends."""
+        assert run("list", stdin=b"unused") == Result(0, b"{}\n", b"")
+
+    def test_known_hosts_are_listed_without_the_network(self, run: Run, stage: Stage) -> None:
+        """With https and the user name AWS; with no AWS to ask, no region and no credentials."""
+        stage.login()
+        hosts = [HOST, "210987654321.dkr.ecr.eu-west-1.amazonaws.com"]
+        for host in reversed(hosts):
+            run("get", stdin=host.encode())
+        asked = stage.aws.count()
+
+        listed = run("list", stdin=b"unused", AWS_PROFILE="nobody", AWS_ACCESS_KEY_ID="")
+
+        assert (listed.code, listed.stderr) == (0, b"")
+        assert json.loads(listed.stdout) == {f"https://{host}": "AWS" for host in hosts}
+        assert stage.aws.count() == asked
+
+    @pytest.mark.parametrize(
+        "environ", [{"AWS_ECR_DISABLE_CACHE": "1"}, {"HOME": "", "USERPROFILE": ""}]
+    )
+    def test_without_a_cache_nothing_is_known(self, run: Run, environ: dict[str, str]) -> None:
+        """An empty object, never an error."""
+        assert run("list", stdin=b"unused", **environ) == Result(0, b"{}\n", b"")
+
+    def test_its_input_is_not_waited_for(self, stage: Stage) -> None:
+        """Some clients leave a terminal there."""
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            [*MODULE, "list"], stdin=pipe, stdout=pipe, env=stage.environ, cwd=stage.root
+        ) as child:
+            assert child.stdout is not None
+            assert child.stdout.read() == b"{}\n"
+            assert child.wait(10) == 0
+
+
+class TestTheRest:
+    """Rows of the version, help and what makes no sense."""
+
+    @pytest.mark.parametrize("argument", ["version", "-v", "--version"])
+    def test_the_version_names_program_package_and_number(self, run: Run, argument: str) -> None:
+        """On standard output, with exit code 0."""
+        result = run(argument)
+
+        assert (result.code, result.stderr) == (0, b"")
+        name, package, number = result.stdout.decode().split()
+        assert name.startswith("docker-credential-ecr")
+        assert (package, number) == (
+            "(docker-credential-ecrpy)",
+            docker_credential_ecrpy.__version__,
+        )
+
+    @pytest.mark.parametrize("argument", ["help", "-h", "--help"])
+    def test_help_teaches(self, run: Run, argument: str) -> None:
+        """Usage, where to put it, what the actions and variables do."""
+        result = run(argument)
+
+        assert (result.code, result.stderr) == (0, b"")
+        for part in (b"Usage: ", b"credHelpers", b"erase", b"AWS_ECR_TIMEOUT"):
+            assert part in result.stdout
+
+    @pytest.mark.parametrize("arguments", [(), ("fly",), ("get", "it"), ("",), ("GET",), ("a\nb",)])
+    def test_a_wrong_argument_gives_the_usage(self, run: Run, arguments: tuple[str, ...]) -> None:
+        """On standard output, with exit code 1."""
+        result = run(*arguments, stdin=HOST.encode())
+
+        assert (result.code, result.stderr) == (1, b"")
+        assert b"Usage: docker-credential-ecr" in result.stdout
+        assert b"<get|store|erase|list|version>" in result.stdout
+
+
+class TestStreams:
+    """What happens when a stream is closed or nobody reads."""
+
+    @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+    def test_closed_streams_are_no_traceback(self, stage: Stage, closed: str) -> None:
+        """And no file of ours takes the place of one: no entry holds a reply."""
+        stage.login()
+        result = stage.run(
+            "get", stdin=HOST.encode(), command=["sh", "-c", f'exec "$@" {closed}', "sh", *MODULE]
+        )
+
+        assert result.stderr == b""
+        if "<&-" in closed:
+            assert result.stdout in (b"", b"no credentials server URL\n")
+        for path in stage.cache.rglob("*"):
+            if path.is_file():
+                assert b"ServerURL" not in path.read_bytes()
+
+    def test_a_reader_that_left_is_no_traceback(self, stage: Stage) -> None:
+        """Cold or cached."""
+        stage.login()
+        for _ in range(2):
+            result = stage.run(
+                "get",
+                stdin=HOST.encode(),
+                command=["sh", "-c", '{ "$@"; echo "code $?" >&2; } | true', "sh", *MODULE],
+            )
+            assert result.stderr in (b"code 1\n", b"code 0\n", b"")
+
+
+_NO_FIXTURE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+@_NO_FIXTURE
+@given(data=st.binary(max_size=300) | st.sampled_from(sorted(NOT_ECR.values())).map(str.encode))
+@example(data=b"\0")
+@example(data=b"\xff" * 300)
+@example(data=b"\x0b")
+def test_no_input_gives_anything_but_the_two_outcomes(
+    data: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Any bytes: a reply, or one of Docker's texts. There is no AWS to ask, so no error either."""
+    environ = {"HOME": str(tmp_path_factory.getbasetemp() / "nobody"), "AWS_ECR_TIMEOUT": "1"}
+    result = _run_in_code(["get"], data, environ)
+
+    empty = data.strip(b" \t\r\n") == b""
+    assert result == Result(1, b"no credentials server URL\n" if empty else NOT_FOUND, b"")
+
+
+@_NO_FIXTURE
+@given(
+    host=st.sampled_from(sorted(HOSTS)),
+    rest=st.text(st.sampled_from("abc/:@?#[]%~!$&'()*+,;=_-."), max_size=40),
+    scheme=st.sampled_from(["", "https://", "oci://"]),
+)
+def test_every_ecr_address_gives_json(
+    host: str, rest: str, scheme: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whatever path, query or port follows, the reply is JSON that echoes the address."""
+    home = tmp_path_factory.getbasetemp() / "logged-in"
+    home.mkdir(exist_ok=True)
+    environ = {"HOME": str(home), "USERPROFILE": str(home)}
+    if not (home / ".ecr" / "logins").exists():
+        for one in HOSTS:
+            _run_in_code(["store"], _login("pass", one), environ)
+    written = scheme + host + "/" + rest
+    result = _run_in_code(["get"], written.encode(), environ)
+
+    assert json.loads(result.stdout) == {"ServerURL": written, "Username": "AWS", "Secret": "pass"}
+
+
+@_NO_FIXTURE
+@given(data=st.binary(max_size=200))
+def test_no_bytes_make_store_or_erase_fail_badly(
+    data: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Exit code 0 or 1, never a traceback, and never an answer out of place."""
+    environ = {"HOME": str(tmp_path_factory.getbasetemp() / "nobody")}
+    for action in ("store", "erase"):
+        result = _run_in_code([action], data, environ)
+
+        assert result.code in (0, 1)
+        assert b"Traceback" not in result.stdout + result.stderr
+        assert (result.stdout == b"") == (result.code == 0)
+
+
+@pytest.mark.parametrize("name", ["OK", "FAILED", "INTERRUPTED"])
+def test_exit_codes_are_small(name: str) -> None:
+    """What a shell can tell apart."""
+    assert 0 <= getattr(protocol, name) < 256
+
+
+@pytest.fixture(autouse=True)
+def _same_descriptors() -> Iterator[None]:
+    """Fail a test that leaves a descriptor open or closes one."""
+    before = os.dup(0)
+    os.close(before)
+    yield
+    after = os.dup(0)
+    os.close(after)
+    assert after == before
+
+
+def test_the_exact_texts() -> None:
+    """They are compared whole by Docker's client."""
+    assert base64.b16encode(protocol.NOT_FOUND.encode()) == base64.b16encode(NOT_FOUND.strip())

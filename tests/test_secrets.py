@@ -1,0 +1,120 @@
+"""No secret leaves by any way but the reply: every scenario, logged, and all output searched."""
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.causes import CAUSES
+from tests.sources import SOURCES
+from tests.stage import HOST, Stage
+
+SCENARIOS: dict[str, Callable[[Stage], None]] = {
+    **{f"source: {source.__name__}": source for source in SOURCES},
+    **{f"cause: {name}": cause.set_up for name, cause in CAUSES.items()},
+}
+# Where tokens are kept on purpose, and what the set-up itself wrote.
+KEPT_ON_PURPOSE = (".ecr/tokens", ".ecr/logins", ".aws/cli/cache", ".aws/sso/cache")
+
+
+def _secrets(stage: Stage, more: set[str]) -> set[str]:
+    """Return all that must not be seen: keys, session tokens, passwords, SSO and OIDC tokens."""
+    found = {keys.secret_key for keys in stage.aws.keys.values()} | more
+    found |= {keys.session_token for keys in stage.aws.keys.values() if keys.session_token}
+    found |= set(stage.aws.issued) | set(stage.aws.sso_tokens) | stage.aws.web_identity_tokens
+    found |= {
+        base64.b64encode(f"AWS:{password}".encode()).decode() for password in stage.aws.issued
+    }
+    found |= stage.aws.sso_refresh_tokens | {"proxy-password", "client-secret-value"}
+    return found | ({stage.aws.container_authorization} - {None})  # type: ignore[operator]
+
+
+def _snapshot(stage: Stage) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in stage.root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", SCENARIOS, ids=SCENARIOS)
+def test_nothing_secret_is_printed_logged_or_left(stage: Stage, name: str) -> None:
+    """Cold, cached, stored, listed, erased, failed: output, log and files have no secret."""
+    SCENARIOS[name](stage)
+    before_keys = dict(stage.aws.keys)
+    stage.environ |= {"AWS_ECR_DEBUG": "1", "AWS_ECR_LOG": str(stage.root / "helper.log")}
+    before = _snapshot(stage)
+    login = "a-login-password"
+    fields = {"ServerURL": HOST, "Username": "AWS", "Secret": login}
+
+    seen = []
+    for arguments, stdin in (
+        (["get"], HOST),
+        (["get"], HOST),
+        (["get"], "public.ecr.aws"),
+        (["store"], json.dumps(fields)),
+        (["store"], json.dumps({**fields, "ServerURL": f"https://u:{login}@ghcr.io"})),
+        (["get"], f"https://u:{login}@{HOST}/"),
+        (["list"], ""),
+        (["erase"], HOST),
+    ):
+        result = stage.run(*arguments, stdin=stdin.encode())
+        seen.append(result.stderr)
+        if result.code != 0 or arguments != ["get"]:
+            seen.append(result.stdout)
+    after = _snapshot(stage)
+
+    seen += [
+        data
+        for path, data in after.items()
+        if before.get(path) != data and not any(part in path.as_posix() for part in KEPT_ON_PURPOSE)
+    ]
+    assert stage.root / "helper.log" in after
+    everything = b"\n".join(seen).decode()
+    stage.aws.keys.update(before_keys)
+    leaked = {secret for secret in _secrets(stage, {login}) if secret in everything}
+    assert leaked == set()
+    # Access key ids are no secrets, but nobody needs them in a log.
+    assert not any(access_key in everything for access_key in stage.aws.keys)
+
+
+def test_the_search_would_find_one(stage: Stage) -> None:
+    """The reply itself holds the token, so the search is able to fail."""
+    SCENARIOS["source: environment"](stage)
+    reply = stage.get().stdout.decode()
+
+    assert any(secret in reply for secret in _secrets(stage, set()))
+
+
+def test_children_get_no_secret(stage: Stage) -> None:
+    """A credential_process sees the environment that we were given, and nothing more."""
+    from tests import sources
+
+    out = stage.root / "child.json"
+    sources.process(
+        stage,
+        "import json, os, sys\nseen = json.dumps([sys.argv, dict(os.environ)])\n"
+        f"open({str(out)!r}, 'w').write(seen)\nsys.exit('no')",
+    )
+    stage.get()
+    argv, environ = json.loads(out.read_text())
+
+    assert len(argv) == 1
+    assert {k: v for k, v in environ.items() if k != "LC_CTYPE"} == stage.environ
+
+
+def test_a_log_says_what_is_needed(stage: Stage) -> None:
+    """Which entry, why a miss, which source of identity, which endpoint, and timings."""
+    stage.login()
+    log = stage.root / "helper.log"
+    stage.get(AWS_ECR_LOG=str(log))
+    stage.get(AWS_ECR_LOG=str(log))
+    text = log.read_text()
+
+    for part in (
+        f"no entry for {HOST} under {stage.cache}: there is none yet",
+        "credentials from env, profile default",
+        "asking ECR at https://api.ecr.us-east-1.amazonaws.com",
+        f"entry for {HOST} under {stage.cache}",
+        " ms  ",
+    ):
+        assert part in text
+    assert log.stat().st_mode & 0o777 == 0o600
