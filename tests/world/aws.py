@@ -140,6 +140,8 @@ class Aws:
     """Seconds that AWS's clock is ahead of this machine's."""
     latency: float = 0
     """Seconds that every call takes."""
+    allow_registry_ids: bool = False
+    """Whether to accept the deprecated argument, as AWS still does; the Go helper sends it."""
     keys: dict[str, Keys] = field(default_factory=dict)
     roles: dict[str, Role] = field(default_factory=dict)
     web_identity_tokens: set[str] = field(default_factory=set)
@@ -255,7 +257,8 @@ class Aws:
     def _authorization_token(self, request: Request, service: str) -> Response:
         owner, region = self._signer(request, service)
         self._allow(owner, f"{service}:GetAuthorizationToken")
-        if json.loads(request.body or b"{}").get("registryIds"):
+        asked = json.loads(request.body or b"{}")
+        if asked.get("registryIds") and not self.allow_registry_ids:
             raise Refusal("InvalidParameterException", "registryIds is deprecated")
         if service == "ecr-public" and region != "us-east-1":
             raise Refusal("InvalidParameterException", "ECR Public is in us-east-1")

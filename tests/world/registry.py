@@ -38,7 +38,9 @@ class RegistryFront:
     def handle(self, request: Request) -> Response:
         """Answer one request."""
         check = self._check_public if request.host == PUBLIC else self._check
-        return check(request) or self._pass_on(request)
+        answer = check(request) or self._pass_on(request)
+        answer.headers["Docker-Distribution-Api-Version"] = "registry/2.0"
+        return answer
 
     def _check(self, request: Request) -> Response | None:
         scheme, _, value = request.headers.get("Authorization", "").partition(" ")
@@ -78,7 +80,9 @@ class RegistryFront:
 
     def _pass_on(self, request: Request) -> Response:
         headers = {
-            name: value for name in _PASSED_ON if (value := request.headers.get(name)) is not None
+            name: ", ".join(values)
+            for name in _PASSED_ON
+            if (values := request.headers.get_all(name)) is not None
         }
         headers |= {"Host": request.host, "X-Forwarded-Proto": "https"}
         connection = http.client.HTTPConnection(*self._backend, timeout=60)

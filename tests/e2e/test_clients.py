@@ -1,0 +1,334 @@
+"""The main job, with real clients: pull, push and build by ECR names, without a login."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e import engines
+from tests.e2e.conftest import ECR, ECR_2, ECR_EU, ELSEWHERE, PUBLIC, Machine, has_buildkit
+from tests.world.aws import EXPIRED_TEXT
+
+NOT_LOGGED_IN = "no AWS credentials found"
+CURE = "run 'aws configure sso'"
+
+
+class TestDocker:
+    """Docker's own client, in each version that is here."""
+
+    def test_the_403_of_an_expired_login_and_its_cure(
+        self, machine: Machine, docker: str, app: str
+    ) -> None:
+        """An expired `auths` entry fails the pull; with the helper the same pull works."""
+        password = machine.aws.password("arn", "us-east-1", life=1)
+        login = (docker, "login", "--username", "AWS", "--password-stdin", ECR)
+        machine.run(*login, stdin=password.encode()).ok()
+        image = f"{ECR}/{app}"
+        machine.run(docker, "pull", image).ok()
+        machine.forget_image(image)
+        time.sleep(1.1)
+
+        done = machine.run(docker, "pull", image).failed()
+        assert EXPIRED_TEXT in done.text
+        assert ECR in json.loads(machine.config.read_text())["auths"]
+
+        machine.login_to_aws()
+        machine.use_helper()
+        machine.run(docker, "pull", image).ok()
+        assert machine.aws.count() == {"ecr": 1}
+
+    @pytest.mark.parametrize("mode", ["credHelpers", "credsStore"])
+    def test_everything_through_one_call(
+        self, machine: Machine, docker: str, app: str, mode: str
+    ) -> None:
+        """Pull, push, both builds, a manifest, podman, buildah, skopeo: one call of ECR in all."""
+        machine.login_to_aws()
+        if mode == "credHelpers":
+            machine.configure(credHelpers={ECR: "ecr-login"})
+        else:
+            machine.use_helper_for_all()
+        image, pushed = f"{ECR}/{app}", f"{ECR}/{app}-{mode}"
+
+        machine.run(docker, "pull", image).ok()
+        machine.run(docker, "tag", image, pushed).ok()
+        machine.run(docker, "push", pushed).ok()
+        machine.forget_image(image, pushed)
+        context = machine.dockerfile(image)
+        build = (docker, "build", "--no-cache", "--pull", context)
+        machine.run(*build, DOCKER_BUILDKIT="0").ok()
+        machine.forget_image(image)
+        if has_buildkit(docker):
+            machine.run(*build, DOCKER_BUILDKIT="1").ok()
+        manifest = machine.run(docker, "manifest", "inspect", pushed).ok()
+
+        assert json.loads(manifest.stdout)["schemaVersion"] == 2
+        if mode == "credHelpers":  # podman and its like do not read credsStore
+            for command in (_podman, _buildah, _skopeo):
+                machine.run(*command(machine, pushed)).ok()
+        assert machine.aws.count() == {"ecr": 1}
+
+    def test_another_registry_beside_it(self, machine: Machine, docker: str, app: str) -> None:
+        """As credsStore, the helper leaves registries that are not ECR alone, in silence."""
+        machine.login_to_aws()
+        machine.use_helper_for_all()
+
+        for host in (ELSEWHERE, ECR, PUBLIC):
+            done = machine.run(docker, "pull", f"{host}/{app}").ok()
+            assert "docker-credential" not in done.text
+        assert machine.aws.count() == {"ecr": 1, "ecr-public": 1}
+
+    def test_a_token_of_seconds(self, machine: Machine, docker: str, app: str) -> None:
+        """It expires between two pulls, and the second works."""
+        machine.login_to_aws()
+        machine.use_helper()
+        machine.aws.token_life = 3
+        image = f"{ECR}/{app}"
+        for _ in range(2):
+            machine.run(docker, "pull", image).ok()
+            machine.forget_image(image)
+            time.sleep(3.1)
+        assert machine.aws.count() == {"ecr": 2}
+
+    def test_two_regions_and_two_accounts(self, machine: Machine, docker: str, app: str) -> None:
+        """Two accounts in one region share a token: two calls, not three."""
+        machine.login_to_aws()
+        machine.use_helper()
+        for host in (ECR, ECR_2, ECR_EU):
+            machine.run(docker, "pull", f"{host}/{app}").ok()
+
+        assert sorted(call.region for call in machine.aws.calls) == ["eu-west-1", "us-east-1"]
+
+    def test_a_build_from_three_registries(self, machine: Machine, docker: str, app: str) -> None:
+        """One Dockerfile, two accounts and two regions, classic and BuildKit."""
+        machine.login_to_aws()
+        machine.configure(credHelpers=dict.fromkeys((ECR, ECR_2, ECR_EU), "ecr-login"))
+        context = machine.dockerfile(*(f"{host}/{app}" for host in (ECR, ECR_2, ECR_EU)))
+
+        for buildkit in ("0", "1") if has_buildkit(docker) else ("0",):
+            build = (docker, "build", "--no-cache", "--pull", context)
+            machine.run(*build, DOCKER_BUILDKIT=buildkit).ok()
+        assert machine.aws.count() == {"ecr": 2}
+
+    @pytest.mark.parametrize("mode", ["credHelpers", "credsStore"])
+    def test_login_and_logout(self, machine: Machine, docker: str, app: str, mode: str) -> None:
+        """A login with another token is used; after logout a fresh one is."""
+        machine.login_to_aws()
+        (machine.use_helper if mode == "credHelpers" else machine.use_helper_for_all)()
+        other = machine.aws.password("arn:aws:iam::1:role/other", "us-east-1")
+        image = f"{ECR}/{app}"
+
+        login = (docker, "login", "--username", "AWS", "--password-stdin", ECR)
+        assert "Login Succeeded" in machine.run(*login, stdin=other.encode()).ok().stdout
+        assert other not in machine.config.read_text()
+        assert json.loads(machine.get().ok().stdout)["Secret"] == other
+        machine.run(docker, "pull", image).ok()
+        machine.forget_image(image)
+        assert machine.aws.count() == {}
+
+        done = machine.run(docker, "logout", ECR).ok()
+        assert "WARNING" not in done.text
+        machine.run(docker, "pull", image).ok()
+        assert machine.aws.count() == {"ecr": 1}
+
+    def test_a_login_elsewhere_is_told_what_to_do(self, machine: Machine, docker: str) -> None:
+        """Rather than losing the password: the client shows our line."""
+        machine.use_helper_for_all()
+        login = (docker, "login", "--username", "me", "--password-stdin", ELSEWHERE)
+
+        done = machine.run(*login, stdin=b"hunter2").failed()
+
+        assert "credHelpers" in done.text
+        assert "hunter2" not in done.text
+
+    def test_bad_credentials_are_told_at_a_pull(
+        self, machine: Machine, docker: str, app: str
+    ) -> None:
+        """The person sees our line with the cure, and the pull fails."""
+        machine.use_helper()
+        done = machine.run(docker, "pull", f"{ECR}/{app}").failed()
+
+        assert NOT_LOGGED_IN in done.text
+        assert CURE in done.text
+
+    def test_bad_credentials_are_told_at_a_build(
+        self, machine: Machine, docker: str, app: str
+    ) -> None:
+        """With the classic builder and with BuildKit."""
+        machine.configure(credHelpers={ECR: "ecr-login"})
+        context = machine.dockerfile(f"{ECR}/{app}")
+        for buildkit in ("0", "1") if has_buildkit(docker) else ("0",):
+            done = machine.run(docker, "build", "--pull", context, DOCKER_BUILDKIT=buildkit)
+
+            assert NOT_LOGGED_IN in done.failed().text
+            assert CURE in done.text
+
+    @pytest.mark.parametrize("mode", ["credHelpers", "credsStore"])
+    def test_ecr_public_works_anonymously(
+        self, machine: Machine, docker: str, app: str, mode: str
+    ) -> None:
+        """Without any credentials, and without a word from us."""
+        (machine.use_helper if mode == "credHelpers" else machine.use_helper_for_all)()
+        before = machine.universe.front.anonymous_tokens
+
+        done = machine.run(docker, "pull", f"{PUBLIC}/{app}").ok()
+
+        assert "docker-credential" not in done.text
+        assert machine.universe.front.anonymous_tokens > before
+
+
+def _podman(machine: Machine, image: str) -> list[str]:
+    return [engines.find("podman"), *machine.storage(), "pull", image]
+
+
+def _buildah(machine: Machine, image: str) -> list[str]:
+    return [engines.find("buildah"), *machine.storage(), "pull", image]
+
+
+def _skopeo(machine: Machine, image: str) -> list[str]:
+    return [engines.find("skopeo"), "copy", f"docker://{image}", f"dir:{machine.root}/copied"]
+
+
+@pytest.mark.parametrize(
+    "command", [_podman, _buildah, _skopeo], ids=["podman", "buildah", "skopeo"]
+)
+class TestContainersImage:
+    """podman, buildah and skopeo; they read credHelpers, and not credsStore."""
+
+    def test_it_pulls_through_one_call(
+        self, machine: Machine, app: str, command: Callable[[Machine, str], list[str]]
+    ) -> None:
+        """Twice, with one call of ECR."""
+        machine.login_to_aws()
+        machine.use_helper()
+        for _ in range(2):
+            machine.run(*command(machine, f"{ECR}/{app}")).ok()
+
+        assert machine.aws.count() == {"ecr": 1}
+
+    def test_bad_credentials_are_told(
+        self, machine: Machine, app: str, command: Callable[[Machine, str], list[str]]
+    ) -> None:
+        """Our line with the cure, and the command fails."""
+        machine.use_helper()
+        done = machine.run(*command(machine, f"{ECR}/{app}")).failed()
+
+        assert NOT_LOGGED_IN in done.text
+        assert CURE in done.text
+
+    def test_ecr_public_works_anonymously(
+        self, machine: Machine, app: str, command: Callable[[Machine, str], list[str]]
+    ) -> None:
+        """Without any credentials."""
+        machine.use_helper()
+
+        machine.run(*command(machine, f"{PUBLIC}/{app}")).ok()
+
+
+class TestHerd:
+    """Sixty-four at once, cold."""
+
+    @pytest.mark.parametrize("role", [False, True], ids=["static keys", "assumed role"])
+    def test_sixty_four_gets_make_one_call(self, machine: Machine, app: str, role: bool) -> None:
+        """One call of ECR, one of STS with a role, and sixty-four right answers."""
+        machine.login_to_aws()
+        if role:
+            arn = machine.aws.role().arn
+            keys = {k.lower(): v for k, v in machine.aws.user("base").environ.items()}
+            lines = "\n".join(f"{key} = {value}" for key, value in keys.items())
+            aws = machine.home / ".aws"
+            aws.mkdir()
+            (aws / "config").write_text(
+                f"[profile base]\n{lines}\n"
+                f"[profile work]\nrole_arn = {arn}\nsource_profile = base\n"
+            )
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+                del machine.environ[name]
+            machine.environ["AWS_PROFILE"] = "work"
+        children = [
+            subprocess.Popen(
+                ["docker-credential-ecr-login", "get"],
+                env=machine.environ,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            for _ in range(64)
+        ]
+        replies = [child.communicate(ECR.encode(), timeout=60) for child in children]
+
+        assert [child.returncode for child in children] == [0] * 64
+        assert {stderr for _, stderr in replies} == {b""}
+        (reply,) = {stdout for stdout, _ in replies}
+        assert json.loads(reply)["Secret"] in machine.aws.issued
+        assert machine.aws.count() == {"ecr": 1} | ({"sts:AssumeRole": 1} if role else {})
+
+
+class TestCacheInTheWay:
+    """Whatever is wrong with home or cache, the pull works."""
+
+    def test_without_a_home(self, machine: Machine, docker: str, app: str) -> None:
+        """HOME unset; the client's configuration is told otherwise."""
+        machine.login_to_aws()
+        machine.use_helper()
+        del machine.environ["HOME"]
+        machine.environ["DOCKER_CONFIG"] = str(machine.config.parent)
+
+        machine.run(docker, "pull", f"{ECR}/{app}").ok()
+        machine.get().ok()
+        assert machine.aws.count() == {"ecr": 2}
+
+    def test_with_a_home_that_is_read_only(self, machine: Machine, docker: str, app: str) -> None:
+        """Really so, for root too: a read-only mount."""
+        machine.login_to_aws()
+        machine.use_helper()
+        home = str(machine.home)
+        subprocess.run(["mount", "--bind", home, home], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", home], check=True)
+        try:
+            machine.run(docker, "pull", f"{ECR}/{app}").ok()
+            done = machine.get().ok()
+        finally:
+            subprocess.run(["umount", home], check=True)
+
+        assert done.stderr == ""
+        assert json.loads(done.stdout)["Secret"] in machine.aws.issued
+
+    def test_on_a_full_disk(self, machine: Machine, docker: str, app: str) -> None:
+        """A small file system without a byte left, also when it fills up half-way."""
+        machine.login_to_aws()
+        machine.use_helper()
+        disk = machine.root / "disk"
+        disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", str(disk)], check=True)
+        machine.environ["AWS_ECR_CACHE_DIR"] = str(disk / "cache")
+        try:
+            for filler in (0, 4096, 16384):
+                with (disk / "filler").open("ab", buffering=0) as file:
+                    try:
+                        file.write(b"x" * filler)
+                    except OSError:
+                        pass
+                machine.forget_image(f"{ECR}/{app}")
+                machine.run(docker, "pull", f"{ECR}/{app}").ok()
+                done = machine.get().ok()
+                assert done.stderr == ""
+                assert json.loads(done.stdout)["Secret"] in machine.aws.issued
+            assert not list(disk.rglob(".new-*"))
+        finally:
+            subprocess.run(["umount", str(disk)], check=True)
+
+    def test_with_damaged_entries(self, machine: Machine, docker: str, app: str) -> None:
+        """A byte changed here and there in every entry: the pull gets a token that is right."""
+        machine.login_to_aws()
+        machine.use_helper()
+        machine.get().ok()
+        entries = sorted((machine.home / ".ecr" / "tokens").iterdir())
+        whole = {path: path.read_bytes() for path in entries}
+        for at in (0, 9, 45, 60, 300, 1500):
+            for path, data in whole.items():
+                path.write_bytes(data[:at] + bytes([data[at] ^ 0x20]) + data[at + 1 :])
+            machine.forget_image(f"{ECR}/{app}")
+            machine.run(docker, "pull", f"{ECR}/{app}").ok()
+        assert machine.aws.count() == {"ecr": 7}
