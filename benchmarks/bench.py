@@ -1,0 +1,211 @@
+"""`make bench`: how long a `get` takes, side by side, interleaved, medians.
+
+Every row of a table is run in turn, again and again, so that a machine whose speed drifts slows
+all of them alike; what is quoted is the ratio of medians. The AWS is the loopback one of the
+tests, without delay. Where the Go helper is installed it runs beside ours.
+"""
+
+import os
+import platform
+import shutil
+import statistics
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.world.aws import ACCOUNT, Aws
+from tests.world.web import Authority, WebServer
+
+HOST = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
+BOTO3 = """\
+import boto3
+client = boto3.client("ecr", region_name="us-east-1")
+client.get_authorization_token()
+"""
+GO = "/usr/bin/docker-credential-ecr-login"
+LATENCY = 0.08  # seconds; a service in the same region
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass
+class Row:
+    """One program to time, and what came of it."""
+
+    name: str
+    command: list[str]
+    environ: dict[str, str]
+    stdin: Path
+    code: int = 0
+    before: Callable[[], None] = _nothing
+    ours: bool = True
+    """Whether a failure ends the benchmark; other programs' failures are counted and told."""
+    failures: int = 0
+    times: list[float] = field(default_factory=list)
+    """Milliseconds of each run."""
+
+    def run(self) -> None:
+        """Run once, timed from outside, as Docker would wait for it."""
+        self.before()
+        actions = [
+            (os.POSIX_SPAWN_OPEN, 0, str(self.stdin), os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+        ]
+        began = time.perf_counter()
+        child = os.posix_spawn(self.command[0], self.command, self.environ, file_actions=actions)
+        _, status = os.waitpid(child, 0)
+        took = (time.perf_counter() - began) * 1000
+        code = os.waitstatus_to_exitcode(status)
+        if code == self.code:
+            self.times.append(took)
+        elif self.ours:
+            sys.exit(f"bench: {self.name} ended with exit code {code}, not {self.code}")
+        else:
+            self.failures += 1
+
+    @property
+    def median(self) -> float:
+        """The median of all runs, in milliseconds."""
+        return statistics.median(self.times)
+
+
+def compare(title: str, rows: list[Row], runs: int, limits: dict[str, float]) -> None:
+    """Run the rows in turn and print them against the first; `limits` are ratios not to exceed."""
+    for row in rows:
+        row.run()
+        row.times.clear()
+    for _ in range(runs):
+        for row in rows:
+            row.run()
+    print(f"\n{title} ({runs} runs each, in turn)\n")
+    print(f"| {'program':46} | median ms |   min |   max |  ratio | target |")
+    print(f"| {'-' * 46} | --------: | ----: | ----: | -----: | -----: |")
+    for row in rows:
+        ratio = row.median / rows[0].median
+        target = f"{limits[row.name]:.2f}" if row.name in limits else ""
+        print(
+            f"| {row.name:46} | {row.median:9.1f} | {min(row.times):5.1f} | {max(row.times):5.1f}"
+            f" | {ratio:6.2f} | {target:>6} |"
+        )
+    for row in rows:
+        if row.failures:
+            print(f"\n{row.name}: {row.failures} runs failed, and are not counted")
+
+
+def main() -> None:
+    """Time a cached, a foreign and a cold `get`."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 41
+    print(f"{platform.platform()}, {os.cpu_count()} processors, Python {platform.python_version()}")
+    aws = Aws(allow_registry_ids=True)
+    keys = aws.user()
+    root = Path(tempfile.mkdtemp(prefix="bench-"))
+    authority = Authority()
+    try:
+        with WebServer(aws.handle, authority=authority) as server:
+            home = root / "home"
+            home.mkdir()
+            bundle = authority.write_bundle(root / "ca.pem")
+            environ = {
+                "PATH": os.environ["PATH"],
+                "HOME": str(home),
+                "AWS_EC2_METADATA_DISABLED": "true",
+            }
+            _compare_all(
+                Setting(
+                    root,
+                    home,
+                    {**environ, "AWS_ENDPOINT_URL": server.url, **keys.environ},
+                    {**environ, "HTTPS_PROXY": server.url, "SSL_CERT_FILE": str(bundle)},
+                    aws,
+                ),
+                runs,
+            )
+    finally:
+        shutil.rmtree(root)
+
+
+@dataclass
+class Setting:
+    """Where the rows run: `plain` asks AWS over HTTP, `tls` by its real names over TLS."""
+
+    root: Path
+    home: Path
+    plain: dict[str, str]
+    tls: dict[str, str]
+    aws: Aws
+
+
+def _compare_all(at: Setting, runs: int) -> None:
+    script = str(Path(sysconfig.get_path("scripts")) / "docker-credential-ecr-login")
+    host, other = at.root / "host", at.root / "other"
+    host.write_text(HOST)
+    other.write_text("ghcr.io")
+    bare = Row("python -I -c pass", [sys.executable, "-I", "-c", "pass"], at.plain, host)
+    cached = Row("ours, cached get", [script, "get"], at.plain, host)
+    foreign = Row("ours, get for ghcr.io", [script, "get"], at.plain, other, code=1)
+    listed = Row("ours, list", [script, "list"], at.plain, host)
+    rows = [bare, cached, foreign, listed]
+    static = _go_row(at, "Go helper, cached get, static keys", at.tls | _keys(at.plain), host)
+    compare(
+        "A get that needs no AWS",
+        rows + static,
+        runs,
+        {cached.name: 1.25, foreign.name: 1.25},
+    )
+
+    boto3 = Row("boto3 script of three lines", [sys.executable, "-c", BOTO3], at.plain, host)
+    cold = Row("ours, cold get", [script, "get"], at.plain, host, before=lambda: _clear(at))
+    go_cold = _go_row(at, "Go helper, cold get", at.tls | _keys(at.plain), host, cold=True)
+    compare("A get that asks AWS", [boto3, cold, *go_cold], max(5, runs // 2), {cold.name: 1.2})
+
+    _write_role(at)
+    role = {**at.tls, "AWS_PROFILE": "role", "AWS_REGION": "us-east-1"}
+    ours = Row("ours, cached get", [script, "get"], role, host)
+    go = _go_row(at, "Go helper, cached get", role, host)
+    if go:
+        at.aws.latency = LATENCY
+        title = f"An assumed role, AWS answering in {LATENCY * 1000:.0f} ms"
+        compare(title, [bare, ours, *go], max(5, runs // 2), {})
+
+
+def _keys(environ: dict[str, str]) -> dict[str, str]:
+    return {name: environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+
+
+def _clear(at: Setting) -> None:
+    shutil.rmtree(at.home / ".ecr", ignore_errors=True)
+
+
+def _go_row(
+    at: Setting, name: str, environ: dict[str, str], host: Path, *, cold: bool = False
+) -> list[Row]:
+    """Return the row of the Go helper with a cache of its own; none where it is not installed."""
+    if not os.access(GO, os.X_OK):
+        return []
+    cache = at.root / "go"
+    environ = {**environ, "AWS_ECR_CACHE_DIR": str(cache)}
+    before = (lambda: shutil.rmtree(cache, ignore_errors=True)) if cold else _nothing
+    return [Row(name, [GO, "get"], environ, host, before=before, ours=False)]
+
+
+def _write_role(at: Setting) -> None:
+    role = at.aws.role()
+    keys = _keys(at.plain)
+    folder = at.home / ".aws"
+    folder.mkdir()
+    (folder / "config").write_text(
+        "[profile base]\n"
+        + "".join(f"{name.lower()} = {value}\n" for name, value in keys.items())
+        + f"[profile role]\nrole_arn = {role.arn}\nsource_profile = base\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""`make demo`: the helper at work, against the loopback AWS in this folder. No account needed."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from tests.world.aws import ACCOUNT, Aws
+from tests.world.web import WebServer
+
+HOST = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
+OTHER = "210987654321.dkr.ecr.us-east-1.amazonaws.com"
+PROGRAM = "docker-credential-ecr-login"
+_SECRET = re.compile(r'("Secret":")([^"]+)')
+
+
+def _say(text: str = "") -> None:
+    print(text, flush=True)  # noqa: T201 - a demo is shown
+
+
+class Demo:
+    """A shell session that a person may follow."""
+
+    def __init__(self, aws: Aws, environ: dict[str, str]) -> None:
+        self.aws = aws
+        self.environ = environ
+
+    def run(self, action: str, stdin: str = "", expect: int = 0, **environ: str) -> None:
+        """Run one action as Docker would, and show it: input, output, time, calls of AWS."""
+        shown = "".join(f"{name}={value} " for name, value in environ.items())
+        _say(f"$ {f'echo {stdin} | ' if stdin else ''}{shown}{PROGRAM} {action}")
+        calls = sum(self.aws.count().values())
+        began = time.perf_counter()
+        done = subprocess.run(
+            [PROGRAM, action],
+            input=stdin.encode(),
+            capture_output=True,
+            env={**self.environ, **environ},
+            check=False,
+        )
+        took = (time.perf_counter() - began) * 1000
+        if done.returncode != expect:
+            sys.exit(f"the demo went wrong: exit code {done.returncode}, {done.stderr.decode()}")
+        _say(_SECRET.sub(_redacted, done.stdout.decode()).rstrip())
+        calls = sum(self.aws.count().values()) - calls
+        asked = {0: "AWS was not asked", 1: "1 call of AWS"}.get(calls, f"{calls} calls of AWS")
+        _say(f"  [{took:.0f} ms, exit code {done.returncode}, {asked}]\n")
+
+
+def _redacted(found: "re.Match[str]") -> str:
+    return f"{found[1]}{found[2][:12]}... {len(found[2])} characters, redacted"
+
+
+def main() -> None:
+    """Play the demo in a home that is thrown away."""
+    home = tempfile.mkdtemp(prefix="demo-")
+    programs = os.path.dirname(sys.executable)
+    aws = Aws()
+    keys = aws.user()
+    try:
+        with WebServer(aws.handle) as server:
+            environ = {
+                "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+                "HOME": home,
+                "USERPROFILE": home,
+                "AWS_ENDPOINT_URL": server.url,
+                "AWS_EC2_METADATA_DISABLED": "true",
+            }
+            _play(Demo(aws, environ), keys.environ)
+    finally:
+        shutil.rmtree(home)
+
+
+def _play(demo: Demo, keys: dict[str, str]) -> None:
+    _say("A loopback AWS runs in this process. In Docker's config.json there would be:\n")
+    _say(json.dumps({"credHelpers": {HOST: "ecr-login"}}, indent=2) + "\n")
+    _say("Without AWS credentials, the error says what is wrong and what to do:\n")
+    demo.run("get", HOST, expect=1)
+    _say("With credentials (AWS_ACCESS_KEY_ID is set from here on), the first get asks ECR:\n")
+    demo.environ |= keys
+    demo.run("get", HOST)
+    _say("From then on the token comes from disk, until half of its 12 hours are over:\n")
+    demo.run("get", HOST)
+    demo.run("get", HOST)
+    _say("It serves every account that this identity can reach in the region:\n")
+    demo.run("get", OTHER)
+    _say("What Docker asks for besides:\n")
+    demo.run("list")
+    demo.run("get", "ghcr.io", expect=1)
+    demo.run("erase", HOST)
+    demo.run("get", HOST)
+    _say("A refusal by AWS names who may not do what, and the cure:\n")
+    user = next(iter(demo.aws.keys.values()))
+    demo.aws.denied.add((user.arn, "ecr:GetAuthorizationToken"))
+    demo.run("get", HOST.replace("us-east-1", "eu-west-1"), expect=1)
+
+
+if __name__ == "__main__":
+    main()
