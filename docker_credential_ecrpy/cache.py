@@ -157,14 +157,11 @@ def own_directory(directory: str) -> None:
 
     Raises OSError where that fails or where it belongs to somebody else.
     """
+    # Not makedirs: it would give the parents the default mode. Others may be at the same.
+    parent = os.path.dirname(directory)
+    if parent and not os.path.isdir(parent):
+        own_directory(parent)
     try:
-        # Not makedirs: it would give the parents' default mode to what it makes on the way.
-        os.mkdir(directory, 0o700)
-    except FileNotFoundError:
-        parent = os.path.dirname(directory)
-        if parent == directory:
-            raise
-        own_directory_or_any(parent)
         os.mkdir(directory, 0o700)
     except FileExistsError:
         seen = os.lstat(directory)
@@ -176,12 +173,6 @@ def own_directory(directory: str) -> None:
                 raise PermissionError(msg) from None
             if seen.st_mode & 0o077:
                 os.chmod(directory, 0o700)
-
-
-def own_directory_or_any(directory: str) -> None:
-    """Make a parent directory where it is missing; one that is there is left as it is."""
-    if not os.path.isdir(directory):
-        own_directory(directory)
 
 
 def sweep(directory: str, now: int) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,30 @@ def test_files_are_born_private(tmp_path: Path, umask: int) -> None:
     assert Path(path).stat().st_mode & 0o777 == 0o600
     for parent in (Path(path).parent, tmp_path / "deep" / "ecr", tmp_path / "deep"):
         assert parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_directories_may_be_made_by_many_at_once(tmp_path: Path) -> None:
+    """Whoever comes second finds them made: no error, and so no lock or write is given up."""
+    size = 8
+    errors: list[OSError] = []
+    for number in range(100):
+        start = threading.Barrier(size)
+        directory = str(tmp_path / str(number) / "ecr" / "locks")
+
+        def make(start: threading.Barrier = start, directory: str = directory) -> None:
+            start.wait()
+            try:
+                cache.own_directory(directory)
+            except OSError as exc:
+                errors.append(exc)
+
+        threads = [threading.Thread(target=make) for _ in range(size)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert errors == []
 
 
 def test_every_changed_byte_is_a_miss(place: tuple[str, str], kept: Path) -> None:
