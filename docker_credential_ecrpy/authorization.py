@@ -40,7 +40,8 @@ class Token:
 
     def login_entry(self, now: int) -> cache.Entry:
         """Return it as a stored login is kept: it answers until it expires."""
-        return cache.Entry(now, self.expires, self.expires, reply_tail(self))
+        expires = min(self.expires, now + LIFE)
+        return cache.Entry(now, expires, expires, reply_tail(self))
 
 
 def reply_tail(token: Token) -> bytes:

@@ -149,19 +149,21 @@ def write(path: str, subject: str, entry: Entry) -> None:
     own_directory(os.path.dirname(path))
     header = f" {entry.written} {entry.refresh} {entry.expires} {subject}\n"
     body = header.encode() + entry.reply
-    _write_whole(path, _MAGIC + _checksum(body) + body)
+    write_whole(path, _MAGIC + _checksum(body) + body)
 
 
 def own_directory(directory: str) -> None:
     """Make `directory` where it is missing, for this user's eyes alone.
 
-    Raises OSError where that fails or where it belongs to somebody else.
+    Raises OSError where that fails, where it belongs to somebody else, or where root, by
+    `sudo`, would make it in the home of the very user who asked: they could not use it then.
     """
     # Not makedirs: it would give the parents the default mode. Others may be at the same.
     parent = os.path.dirname(directory)
     if parent and not os.path.isdir(parent):
         own_directory(parent)
     try:
+        _refuse_for_sudo(directory, parent or ".")
         os.mkdir(directory, 0o700)
     except FileExistsError:
         seen = os.lstat(directory)
@@ -173,6 +175,15 @@ def own_directory(directory: str) -> None:
                 raise PermissionError(msg) from None
             if seen.st_mode & 0o077:
                 os.chmod(directory, 0o700)
+
+
+def _refuse_for_sudo(directory: str, parent: str) -> None:
+    caller = os.environ.get("SUDO_UID")
+    if sys.platform == "win32" or caller in (None, str(os.geteuid())):
+        return
+    if not os.path.isdir(directory) and str(os.stat(parent).st_uid) == caller:
+        msg = "it would be root's, in a directory of the user that sudo was called by"
+        raise PermissionError(msg)
 
 
 def sweep(directory: str, now: int) -> int:
@@ -254,16 +265,29 @@ def _checksum(data: bytes) -> bytes:
     return b"%032x" % (int.from_bytes(data, "big") % _PRIME)
 
 
-def _write_whole(path: str, data: bytes) -> None:
-    beside = os.path.join(os.path.dirname(path), f"{_TEMPORARY}{os.getpid()}-{time.monotonic_ns()}")
+def write_whole(path: str, data: bytes, *, sync: bool = False) -> None:
+    """Write a private file whole: beside its place, and then moved there.
+
+    `sync` has it on the disk before that, for what has no checksum. What root writes into
+    another user's directory is that user's. Raises OSError, and then leaves what was there
+    before and nothing else.
+    """
+    directory = os.path.dirname(path)
+    beside = os.path.join(directory, f"{_TEMPORARY}{os.getpid()}-{time.monotonic_ns()}")
     try:
         opened = os.open(beside, _WRITE_FLAGS, 0o600)
         try:
             left = data
             while left:
                 left = left[os.write(opened, left) :]
+            if sync:
+                os.fsync(opened)
         finally:
             os.close(opened)
+        if sys.platform != "win32":
+            owner = os.stat(directory)
+            if owner.st_uid != os.geteuid() == 0:
+                os.chown(beside, owner.st_uid, owner.st_gid)
         os.replace(beside, path)
     except BaseException:
         try:

@@ -1,7 +1,6 @@
 """Cold layer: what can go wrong, as one tree.
 
 HelperError           what is wrong, and what to do about it
-├── NoCredentials     AWS could not be asked, since there is nobody to ask as
 ├── DeadlineExceeded  the time for this call was up
 └── WireText          one of the protocol's exact texts, for the client alone
 """
@@ -16,7 +15,7 @@ _LOOKS_SECRET = re.compile(
     r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/])|[A-Za-z0-9+/=_-]{100,}"
 )
 
-_USER_INFO = re.compile(r"(?<=://)[^/@\s]*@")
+_USER_INFO = re.compile(r"(?<=://)\S*@")
 
 
 class HelperError(Exception):
@@ -29,10 +28,6 @@ class HelperError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
-
-
-class NoCredentials(HelperError):
-    """No source of AWS credentials has any."""
 
 
 class DeadlineExceeded(HelperError):

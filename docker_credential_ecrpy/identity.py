@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from typing import Final
 
 # Never the value of a secret: no secret key, session token or container authorization token.
+# An access key id says whose the first two are; of the third there is a digest, since a
+# container's credentials endpoint may have one address for all, and tell them apart by it.
 # A test holds this tuple against botocore's own tables, so that a new variable is noticed.
 DECIDING_VARIABLES: "Final" = (
     "AWS_PROFILE",
@@ -55,16 +57,35 @@ DECIDING_VARIABLES: "Final" = (
 )
 
 
+# With one of these the identity is the environment's, whichever machine it is on.
+_NAMED_BY_ENVIRONMENT: "Final" = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+)
+_CONTAINER_TOKEN: "Final" = "AWS_CONTAINER_AUTHORIZATION_TOKEN"  # noqa: S105 - a name
+_MISSING: "Final" = "-"
+
+
 def line(environ: "Mapping[str, str]") -> str:
     """Return the identity that `environ` and the files it points to would give, as one line.
 
     Two equal lines mean the same identity; two different ones mean nothing. It is plain ASCII
     without a line break, whatever the variables hold.
     """
-    parts = ["machine=" + ascii(_machine(environ))]
-    parts += [f"{name}={environ[name]!a}" for name in DECIDING_VARIABLES if name in environ]
-    files = [*paths.aws_files(environ), paths.config_file(environ)]
+    parts = [
+        f"{name}={_shown(name, environ[name])!a}" for name in DECIDING_VARIABLES if name in environ
+    ]
+    if _CONTAINER_TOKEN in environ:
+        parts.append(f"{_CONTAINER_TOKEN}~{_digest(environ[_CONTAINER_TOKEN])}")
+    files = [*paths.aws_files(environ), environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "")]
     parts += [f"{path!a}:{_stamp(path)}" for path in files if path]
+    ours = paths.config_file(environ)
+    settings = _stamp(ours)
+    parts.append(f"{ours!a}:{settings}")
+    # Settings of ours may choose a profile, and a profile the machine's role, over the environment.
+    if settings != _MISSING or not any(environ.get(name) for name in _NAMED_BY_ENVIRONMENT):
+        parts.append("machine=" + ascii(_machine(environ)))
     return " ".join(parts)
 
 
@@ -75,10 +96,21 @@ def _machine(environ: "Mapping[str, str]") -> str:
     return environ.get("COMPUTERNAME", "")
 
 
+def _shown(name: str, value: str) -> str:
+    # An address may hold a password, which is not to be written down.
+    return f"~{_digest(value)}" if "@" in value and "_UR" in name else value
+
+
+def _digest(secret: str) -> str:
+    import hashlib  # 3 ms, which only those pay who have such a variable
+
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
 def _stamp(path: str) -> str:
     # The change time too: `touch -r` and `cp -p` set the modification time back.
     try:
         seen = os.stat(path)
     except (OSError, ValueError):
-        return "-"
+        return _MISSING
     return f"{seen.st_mtime_ns}.{seen.st_ctime_ns}.{seen.st_size}.{seen.st_ino}"

@@ -24,13 +24,28 @@ def remember(directory: str, host: str) -> None:
     os.utime(path)
 
 
+def sweep(directory: str) -> None:
+    """Remove the hosts that are no longer listed. Never raises."""
+    try:
+        with os.scandir(os.path.join(directory, paths.REGISTRIES)) as files:
+            for file in files:
+                if file.is_file(follow_symlinks=False) and not _in_use(file):
+                    os.unlink(file.path)
+    except OSError:
+        pass  # whatever stays is not listed all the same
+
+
+def _in_use(file: "os.DirEntry[str]") -> bool:
+    return time.time() - file.stat(follow_symlinks=False).st_mtime < FORGET_AFTER
+
+
 def hosts(directory: str) -> list[str]:
     """Return the hosts in use, sorted; none where nothing can be read."""
     found = []
     try:
         with os.scandir(os.path.join(directory, paths.REGISTRIES)) as files:
             for file in files:
-                if time.time() - file.stat(follow_symlinks=False).st_mtime < FORGET_AFTER:
+                if _in_use(file):
                     parsed = registry.parse(file.name)
                     if parsed is not None and parsed.host == file.name:
                         found.append(file.name)
@@ -43,5 +58,5 @@ def forget(directory: str, host: str) -> None:
     """Take `host` off the list. Raises OSError where it is there and cannot be removed."""
     try:
         os.unlink(os.path.join(directory, paths.REGISTRIES, host))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass  # it was not on it

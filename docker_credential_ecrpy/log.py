@@ -6,6 +6,8 @@ callers pass names, places and times only.
 """
 
 import os
+import stat
+import sys
 import time
 from collections.abc import Callable, Mapping
 
@@ -30,7 +32,7 @@ def from_environ(environ: Mapping[str, str], started: float) -> Log:
     """Return the log that `environ` asks for; one that does nothing where it asks for none.
 
     `started` is the `time.monotonic()` that the timings count from. A log that cannot be
-    written is no reason to fail: it says so once, on standard error if that is the log too.
+    written is no reason to fail: its lines are lost.
     """
     sinks: list[Callable[[bytes], None]] = []
     if is_set(environ, "AWS_ECR_DEBUG"):
@@ -74,11 +76,14 @@ def _to_file(path: str) -> Callable[[bytes], None]:
         try:
             opened = os.open(path, _FLAGS, 0o600)
             try:
-                size = os.fstat(opened).st_size
+                seen = os.fstat(opened)
+                ours = stat.S_ISREG(seen.st_mode)  # not a device or a pipe, which stays as it is
+                if sys.platform != "win32" and ours and seen.st_mode & 0o077:
+                    os.fchmod(opened, 0o600)
                 os.write(opened, line)
             finally:
                 os.close(opened)
-            if size > _MAX_BYTES:
+            if ours and seen.st_size > _MAX_BYTES and os.stat(path).st_ino == seen.st_ino:
                 os.replace(path, path + ".1")
         except OSError:
             pass  # a full disk must not cost a pull; AWS_ECR_DEBUG=1 needs no disk

@@ -18,8 +18,8 @@ REGISTRIES: "Final" = "registries"
 def home(environ: "Mapping[str, str]") -> str:
     """Return the user's home directory, or "" where the environment names none.
 
-    Unlike `os.path.expanduser` it never asks the user database: a service that was started
-    without HOME did not ask for files in somebody's home.
+    The user database is not asked: a service that was started without HOME did not ask for
+    tokens in somebody's home.
     """
     return environ.get("USERPROFILE" if sys.platform == "win32" else "HOME") or ""
 
@@ -31,12 +31,15 @@ def helper_dir(environ: "Mapping[str, str]") -> str:
 
 
 def cache_dir(environ: "Mapping[str, str]") -> str:
-    """Return the cache's directory: `$AWS_ECR_CACHE_DIR`, or else `~/.ecr`.
+    """Return the cache's directory, or "" where there is none to be used.
 
-    "" means that there is none: no home, or `$AWS_ECR_DISABLE_CACHE` holds anything at all.
+    That is without a home, or when `$AWS_ECR_DISABLE_CACHE` holds anything at all.
     """
-    if environ.get("AWS_ECR_DISABLE_CACHE"):
-        return ""
+    return "" if environ.get("AWS_ECR_DISABLE_CACHE") else kept_dir(environ)
+
+
+def kept_dir(environ: "Mapping[str, str]") -> str:
+    """Return where tokens would be, also those of before: `$AWS_ECR_CACHE_DIR`, or `~/.ecr`."""
     chosen = environ.get("AWS_ECR_CACHE_DIR")
     return os.path.expanduser(chosen) if chosen else helper_dir(environ)
 

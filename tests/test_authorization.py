@@ -77,6 +77,7 @@ def test_what_is_no_token_is_refused(text: str) -> None:
         (_password({"expiration": 1_800_000_600}), NOW + 600 * cache.SECOND),
         (_password({"expiration": 1_700_000_000}), 1_700_000_000 * cache.SECOND),
         (_password({"expiration": "1800000600"}), NOW + 600 * cache.SECOND),
+        (_password({"expiration": 1_800_000_600_000}), NOW + 12 * HOUR),
         (_password({"payload": "x"}), NOW + 12 * HOUR),
         (_password({"expiration": None}), NOW + 12 * HOUR),
         (_password({"expiration": True}), NOW + 12 * HOUR),
@@ -90,5 +91,7 @@ def test_what_is_no_token_is_refused(text: str) -> None:
     ],
 )
 def test_how_long_a_login_is_kept(password: str, expires: int) -> None:
-    """Until the expiration that the password names, or else for twelve hours."""
-    assert authorization.from_login("AWS", password, NOW).expires == expires
+    """Until the expiration that the password names, and twelve hours at most."""
+    entry = authorization.from_login("AWS", password, NOW).login_entry(NOW)
+
+    assert (entry.refresh, entry.expires) == (expires, expires)

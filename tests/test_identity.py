@@ -104,8 +104,26 @@ def test_each_deciding_variable_makes_another_identity(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SECRET))
 def test_a_secret_is_never_in_the_line(name: str) -> None:
-    """A secret's value neither shows in the line nor changes it."""
-    assert identity.line({name: "hunter2"}) == identity.line({})
+    """Its value does not show. A container's token makes another identity all the same."""
+    line = identity.line({name: "hunter2"})
+
+    assert "hunter2" not in line
+    if name == "AWS_CONTAINER_AUTHORIZATION_TOKEN":
+        assert len({line, identity.line({}), identity.line({name: "hunter3"})}) == 3
+    else:
+        assert line == identity.line({})
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in identity.DECIDING_VARIABLES if "URL" in n or "URI" in n]
+)
+def test_a_password_in_a_url_is_not_in_the_line(name: str) -> None:
+    """It is not written down, and makes another identity all the same."""
+    urls = ("https://me:hunter2@a.test/", "https://me:hunter2/@a.test/", "https://you:x@a.test/")
+    lines = {identity.line({name: url}) for url in urls}
+
+    assert not any("hunter2" in line for line in lines)
+    assert len(lines) == 3
 
 
 @pytest.mark.parametrize(
@@ -115,6 +133,7 @@ def test_a_secret_is_never_in_the_line(name: str) -> None:
         ("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
         ("BOTO_CONFIG", ".boto"),
         ("AWS_CREDENTIAL_FILE", None),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", None),
         ("AWS_ECR_CONFIG", ".ecr/config.toml"),
     ],
 )
@@ -128,8 +147,9 @@ def test_each_deciding_file_makes_another_identity(
 ) -> None:
     """Making it, writing to it, replacing it by its like, and touching it back all show."""
     if by_default and where is None:
-        environ: dict[str, str] = {variable: "~/keys"}
         path = tmp_path / "keys"
+        # Of the two without a default place, botocore expands ~ in the one alone.
+        environ = {variable: "~/keys" if variable == "AWS_CREDENTIAL_FILE" else str(path)}
     elif by_default:
         environ, path = {}, tmp_path / str(where)
     else:
@@ -178,10 +198,29 @@ def test_different_variables_never_give_one_line(one: dict[str, str], two: dict[
     assert (identity.line(one) == identity.line(two)) == (one == two)
 
 
-def test_the_machine_is_part_of_the_identity(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Machines that share a home directory do not share tokens: their own roles may differ."""
-    monkeypatch.setattr(identity, "_machine", lambda _: "a")
-    one = identity.line({})
-    monkeypatch.setattr(identity, "_machine", lambda _: "b")
+@pytest.mark.parametrize(
+    ("environ", "matters"),
+    [
+        ({}, True),
+        ({"AWS_PROFILE": "x"}, True),
+        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials"}, True),
+        ({"AWS_ACCESS_KEY_ID": ""}, True),
+        ({"AWS_ACCESS_KEY_ID": "x"}, False),
+        ({"AWS_WEB_IDENTITY_TOKEN_FILE": "x"}, False),
+        ({"AWS_ACCESS_KEY_ID": "x", "AWS_ECR_CONFIG": __file__}, True),
+    ],
+    ids=range(7),
+)
+def test_the_machine_counts_where_its_role_may(
+    environ: dict[str, str], matters: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Machines that share a home may have roles of their own, unless the environment decides.
 
-    assert identity.line({}) != one
+    A CI job's container has a new name each time, and its cache is to serve the next one.
+    """
+    lines = set()
+    for name in "ab":
+        monkeypatch.setattr(identity, "_machine", lambda _, name=name: name)
+        lines.add(identity.line(environ))
+
+    assert len(lines) == (2 if matters else 1)

@@ -61,6 +61,24 @@ def test_a_log_that_cannot_be_written_costs_nothing(tmp_path: Path, place: str) 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="FIFOs and modes of Unix")
+def test_only_a_file_is_made_private(tmp_path: Path) -> None:
+    """A file that was there becomes private; a pipe or device stays as it is, nor is it moved."""
+    file, fifo = tmp_path / "helper.log", tmp_path / "fifo"
+    file.touch()
+    os.mkfifo(fifo)
+    for path in (file, fifo):
+        path.chmod(0o666)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    for path in (file, fifo):
+        log.from_environ({"AWS_ECR_LOG": str(path)}, time.monotonic())("hello")
+
+    assert os.read(reader, 100).endswith(b"hello\n")
+    os.close(reader)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert fifo.stat().st_mode & 0o777 == 0o666
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="links of Unix")
 def test_a_link_is_not_written_through(tmp_path: Path) -> None:
     """A link planted in the place of the log is refused."""
