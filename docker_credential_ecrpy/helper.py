@@ -1,5 +1,6 @@
 """Cold layer: the four actions, get, store, erase and list, over values; no streams here."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -12,6 +13,9 @@ from docker_credential_ecrpy.log import Log, is_set
 
 DEFAULT_TIMEOUT = 25.0
 """Seconds that one `get` may take; testcontainers gives up at 30."""
+
+MAX_TIMEOUT = 3600.0
+"""Seconds that it may be made to take; nobody waits longer for a pull to begin."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +73,15 @@ class Helper:
         directory = self._directory_for_logins(found.host)
         try:
             cache.write(*cache.login_place(directory, found.host), entry)
-            known.remember(directory, found.host)
         except OSError as exc:
             msg = f"the login for {found.host} cannot be kept in {directory}: {exc.strerror or exc}"
             raise HelperError(
                 msg, hint="make that directory yours to write, or set AWS_ECR_CACHE_DIR"
             ) from exc
+        try:
+            known.remember(directory, found.host)
+        except OSError as exc:
+            self.log(f"list: {found.host} cannot be noted: {exc}")
         cache.sweep(os.path.join(directory, paths.LOGINS), now)
         self.log(f"store: kept for {found.host} for {(entry.expires - now) // cache.SECOND} s")
 
@@ -84,7 +91,8 @@ class Helper:
         if is_set(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
             self.log("erase: ignored, as AWS_ECR_IGNORE_CREDS_STORAGE says")
             return
-        directory = paths.cache_dir(self.environ)
+        # Also with the cache disabled: what was kept before would come back some day.
+        directory = paths.kept_dir(self.environ)
         if found is None or not directory:
             self.log("erase: nothing is kept for it")
             return
@@ -107,8 +115,17 @@ class Helper:
         urls = {f"https://{host}": authorization.USERNAME for host in hosts}
         return json.dumps(urls).encode() + b"\n"
 
-    def _entry(self, found: registry.Registry) -> cache.Entry:
+    def _directory(self) -> str:
+        """Return the cache's directory; "" also where it would be in a home that is not there.
+
+        Services that are to have no home are given one such as /nonexistent.
+        """
         directory = paths.cache_dir(self.environ)
+        by_default = directory == paths.helper_dir(self.environ)
+        return "" if by_default and not os.path.isdir(paths.home(self.environ)) else directory
+
+    def _entry(self, found: registry.Registry) -> cache.Entry:
+        directory = self._directory()
         if directory:
             try:
                 entry = cache.answer(directory, found.host, self.identity, self.clock())
@@ -117,11 +134,18 @@ class Helper:
             else:
                 self.log(f"cache: entry for {found.host} under {directory}")
                 return entry
-        broker = Broker(directory, self.identity, self.fetch, self.clock, self.log)
+        broker = Broker(
+            directory,
+            self.identity,
+            circumstances(self.identity, self.environ),
+            self.fetch,
+            self.clock,
+            self.log,
+        )
         return broker.obtain(found, timeout(self.environ))
 
     def _directory_for_logins(self, host: str) -> str:
-        directory = paths.cache_dir(self.environ)
+        directory = self._directory()
         if directory:
             return directory
         if self.environ.get("AWS_ECR_DISABLE_CACHE"):
@@ -134,6 +158,21 @@ class Helper:
         )
 
 
+def circumstances(identity: str, environ: Mapping[str, str]) -> str:
+    """Return a digest of all that a failure to get a token may hang on.
+
+    The identity, and what two processes of one identity may have differently: secret keys,
+    a proxy, trusted certificates, the time that they have. Unknown variables mean different.
+    """
+    parts = [identity] + [
+        f"{name}={environ[name]!a}"
+        for name in sorted(environ)
+        if name.upper().startswith(("AWS_", "BOTO", "SSL_"))
+        or name.upper().endswith(("_PROXY", "_CA_BUNDLE"))
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
 def timeout(environ: Mapping[str, str]) -> float:
     """Return the seconds that one `get` may take, from AWS_ECR_TIMEOUT. Raises HelperError."""
     text = environ.get("AWS_ECR_TIMEOUT", "").strip()
@@ -143,9 +182,12 @@ def timeout(environ: Mapping[str, str]) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        msg = f"AWS_ECR_TIMEOUT is {one_line(text)!r}, which is not a number of seconds above 0"
-        raise HelperError(msg, hint=f"set it to one such as {DEFAULT_TIMEOUT:.0f}, or unset it")
+    if not 0 < seconds <= MAX_TIMEOUT:
+        msg = f"AWS_ECR_TIMEOUT is {one_line(text)!r}, not a number of seconds above 0"
+        hint = (
+            f"set it to one such as {DEFAULT_TIMEOUT:.0f} (at most {MAX_TIMEOUT:.0f}), or unset it"
+        )
+        raise HelperError(msg, hint=hint)
     return seconds
 
 

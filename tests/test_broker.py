@@ -1,16 +1,17 @@
 """Facts about who fetches, when, and what the others do meanwhile."""
 
 import itertools
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy import cache, registry
+from docker_credential_ecrpy import cache, known, registry
 from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.broker import RETRY_AFTER, Broker, Fetch
-from docker_credential_ecrpy.errors import HelperError, NoCredentials
+from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 
 HOUR = 3600 * cache.SECOND
 START = 1_800_000_000 * cache.SECOND
@@ -71,7 +72,7 @@ def _broker(tmp_path: Path, clock: Clock, fake: FakeAws) -> MakeBroker:
         identity: str = "me", directory: str | None = None, fetch: Fetch = fake.fetch
     ) -> Broker:
         where = str(tmp_path / "ecr") if directory is None else directory
-        return Broker(where, identity, fetch, clock, lambda _: None)
+        return Broker(where, identity, identity, fetch, clock, lambda _: None)
 
     return make
 
@@ -145,7 +146,7 @@ def test_a_failed_renewal_falls_back_on_the_token_in_hand(
     assert _secret(broker().obtain(_registry(), 25)) == "token-1"
     assert _secret(broker().obtain(_registry(), 25)) == "token-1"
     assert len(fake.calls) == 2
-    assert fake.calls[1][1] <= 5, "nobody waits long while the token in hand works"
+    assert fake.calls[1][1] <= 12.5, "nobody waits all the time while the token in hand works"
 
     clock.now += RETRY_AFTER
     assert _secret(broker().obtain(_registry(), 25)) == "token-1"
@@ -185,11 +186,12 @@ def test_after_failing_the_next_success_counts(
 
 
 def test_a_token_born_dead_is_an_error(broker: MakeBroker, fake: FakeAws) -> None:
-    """An expiry in the past means that a clock is wrong."""
+    """An expiry in the past means that a clock is wrong, with a cache or without."""
     fake.life = -HOUR
 
-    with pytest.raises(HelperError, match="already expired; check this machine's clock"):
-        broker().obtain(_registry(), 25)
+    for directory in (None, ""):
+        with pytest.raises(HelperError, match="already expired; check this machine's clock"):
+            broker(directory=directory).obtain(_registry(), 25)
 
 
 class _Herd:
@@ -229,24 +231,23 @@ def test_a_herd_makes_one_call(broker: MakeBroker, fake: FakeAws) -> None:
     assert len(fake.calls) == 1
 
 
-@pytest.mark.parametrize("kind", [HelperError, NoCredentials])
+@pytest.mark.parametrize(("kind", "calls"), [(HelperError, 1), (DeadlineExceeded, 16)])
 def test_a_herd_fails_with_one_call(
-    broker: MakeBroker, fake: FakeAws, kind: type[HelperError]
+    broker: MakeBroker, fake: FakeAws, kind: type[HelperError], calls: int
 ) -> None:
-    """Those who waited for a fetch that failed get its error, and ask nobody again."""
-
+    """Those who waited get what the first failed with; but they may have more time."""
     ticks = itertools.count(START)  # unlike an addition, one step for all threads
     fake.error = kind("denied", hint="ask nicely")
 
     def make(fetch: Fetch) -> Broker:
         made = broker(fetch=fetch)
-        made._clock = lambda: next(ticks)
+        made.clock = lambda: next(ticks)
         return made
 
     herd = _Herd(make, fake, 16)
 
     assert herd.results == [f"{kind.__name__}: denied; ask nicely"] * 16
-    assert len(fake.calls) == 1
+    assert len(fake.calls) == calls
 
 
 def test_another_identitys_failure_is_not_ours(
@@ -316,7 +317,7 @@ def test_without_locks_all_else_works(
 def test_a_lock_that_nobody_lets_go_of_is_not_waited_for_for_ever(
     broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half of the time is spent on it, and then the token is fetched without."""
+    """Two thirds of the time are spent on it, and then the token is fetched without."""
     waited: list[float] = []
 
     def never(_self: object, seconds: float) -> bool:
@@ -325,8 +326,8 @@ def test_a_lock_that_nobody_lets_go_of_is_not_waited_for_for_ever(
 
     monkeypatch.setattr("docker_credential_ecrpy.lock.FileLock.acquire", never)
 
-    assert _secret(broker().obtain(_registry(), 20)) == "token-1"
-    assert waited == [10]
+    assert _secret(broker().obtain(_registry(), 24)) == "token-1"
+    assert waited == [16]
 
 
 def test_a_write_clears_what_has_expired(
@@ -339,3 +340,99 @@ def test_a_write_clears_what_has_expired(
     broker().obtain(_registry(), 25)
 
     assert len(list((tmp_path / "ecr" / "tokens").iterdir())) == 2
+
+
+def test_a_token_with_seconds_to_live_is_waited_beyond(
+    broker: MakeBroker, fake: FakeAws, clock: Clock
+) -> None:
+    """It is too short to go on with: whoever renews it is waited for, with all of the time."""
+    broker().obtain(_registry(), 25)
+    clock.now = START + 12 * HOUR - 30 * cache.SECOND
+    inner: list[str] = []
+
+    def fetch(asked: registry.Registry, seconds: float) -> Token:
+        waiter = threading.Thread(
+            target=lambda: inner.append(_secret(broker().obtain(_registry(), 25)))
+        )
+        waiter.start()
+        waiters.append(waiter)
+        assert seconds > 20
+        return fake.fetch(asked, seconds)
+
+    waiters: list[threading.Thread] = []
+    assert _secret(broker(fetch=fetch).obtain(_registry(), 25)) == "token-2"
+    waiters[0].join(10)
+    assert inner == ["token-2"]
+
+
+def test_only_what_has_changed_is_written(
+    broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those who wait for the lock write nothing that is there already."""
+    broker().obtain(_registry(), 25)
+    written: list[str] = []
+    monkeypatch.setattr(cache, "write", lambda path, *_: written.append(path))
+
+    broker().obtain(_registry(), 25)
+    assert written == []
+    broker().obtain(_registry("2" + HOST[1:]), 25)
+    assert [Path(path).name[:12] for path in written] == ["223456789012"]
+
+
+def test_a_disk_full_of_dead_tokens_makes_room(
+    broker: MakeBroker, fake: FakeAws, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache removes what it has no more use for itself, and writes again."""
+    for number in range(5):
+        broker(f"session {number}").obtain(_registry(), 25)
+    clock.now = START + 13 * HOUR
+    tokens = tmp_path / "ecr" / "tokens"
+    real = cache.write
+
+    def write(path: str, subject: str, entry: cache.Entry) -> None:
+        if len(list(tokens.iterdir())) > 5:
+            raise OSError(28, "No space left on device")
+        real(path, subject, entry)
+
+    monkeypatch.setattr(cache, "write", write)
+    broker().obtain(_registry(), 25)
+    monkeypatch.undo()
+
+    assert len(list(tokens.iterdir())) == 2
+
+
+def test_expired_logins_and_forgotten_hosts_go_too(
+    broker: MakeBroker, fake: FakeAws, clock: Clock, tmp_path: Path
+) -> None:
+    """A write clears what is of no more use from every folder."""
+    directory = str(tmp_path / "ecr")
+    login = cache.Entry(START, START + HOUR, START + HOUR, b"login")
+    cache.write(*cache.login_place(directory, HOST), login)
+    known.remember(directory, HOST)
+    stale = tmp_path / "ecr" / "registries" / HOST
+    os.utime(stale, (1, 1))
+    clock.now = START + 2 * HOUR
+
+    broker().obtain(_registry("2" + HOST[1:]), 25)
+
+    assert list((tmp_path / "ecr" / "logins").iterdir()) == []
+    assert not stale.exists()
+
+
+def test_what_another_fetched_meanwhile_serves_after_a_failure(
+    broker: MakeBroker, fake: FakeAws, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the lock, too slow, and then failing: the holder's new token is there by then.
+
+    Nor is it written over with the one that was in hand.
+    """
+    broker().obtain(_registry(), 25)
+    clock.now = START + 12 * HOUR - 30 * cache.SECOND
+    monkeypatch.setattr("docker_credential_ecrpy.lock.FileLock.acquire", lambda *_: False)
+
+    def fetch(asked: registry.Registry, seconds: float) -> Token:
+        broker().obtain(_registry(), 25)
+        raise HelperError("too slow")
+
+    assert _secret(broker(fetch=fetch).obtain(_registry(), 25)) == "token-2"
+    assert _secret(broker().obtain(_registry(), 25)) == "token-2"
