@@ -30,8 +30,8 @@ def main() -> int:
         return cli.main(sys.argv, os.environ, request)
     except KeyboardInterrupt:
         return protocol.INTERRUPTED
-    except BrokenPipeError:
-        return protocol.FAILED  # the client left; there is nobody to tell
+    except OSError:
+        return protocol.FAILED  # the client left, or its disk is full: there is nobody to tell
 
 
 def quick_answer(
@@ -56,7 +56,7 @@ def quick_answer(
 
 
 def _wants_log(environ: "Mapping[str, str]") -> bool:
-    return "AWS_ECR_LOG" in environ or "AWS_ECR_DEBUG" in environ
+    return bool(environ.get("AWS_ECR_LOG")) or environ.get("AWS_ECR_DEBUG", "0") not in ("", "0")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Cold layer: asking AWS for an authorization token. With `aws_errors`, all that knows boto3.
+"""Cold layer: asking AWS for an authorization token; with its errors, all that knows boto3.
 
 boto3 finds the credentials and makes the call; what is decided here is what a credential
 helper needs otherwise than a script does: never a prompt, an end to everything that may hang,
@@ -7,7 +7,7 @@ asks for.
 """
 
 import os
-import subprocess
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +16,12 @@ import botocore.session
 from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import Credentials, create_credential_resolver
-from botocore.utils import JSONFileCache
+from botocore.utils import JSONFileCache, parse_timestamp
 
-from docker_credential_ecrpy import authorization, aws_errors, cache, deadline
-from docker_credential_ecrpy.aws_errors import Asking
-from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+from docker_credential_ecrpy import authorization, aws_errors, cache
+from docker_credential_ecrpy.asking import Asking, shown_url
+from docker_credential_ecrpy.deadline import Watch
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.log import Log
 from docker_credential_ecrpy.registry import Registry
 
@@ -39,29 +40,17 @@ SYSTEM_BUNDLES = (
 )
 
 
-def fetch(registry: Registry, seconds: float, log: Log) -> authorization.Token:
-    """Return a new token for `registry` from AWS, within `seconds`, whatever hangs.
+def fetch(registry: Registry, watch: Watch, log: Log) -> authorization.Token:
+    """Return a new token for `registry` from AWS, telling `watch` who is waited for.
 
     Raises HelperError, with the cause and the cure.
     """
-    asking = Asking(registry, botocore.session.Session())
-    children: list[subprocess.Popen[bytes]] = []
+    asking = Asking(registry, botocore.session.Session(), watch)
     try:
-        return deadline.within(seconds, lambda: _ask(asking, children, log))
-    except DeadlineExceeded as exc:
-        for child in children:
-            child.kill()
-        raise aws_errors.too_slow(asking, seconds) from exc
-
-
-def _ask(
-    asking: Asking, children: "list[subprocess.Popen[bytes]]", log: Log
-) -> authorization.Token:
-    try:
-        _configure(asking.core, asking.registry, children)
+        _configure(asking, log)
         session = boto3.session.Session(botocore_session=asking.core)
         credentials_expire = _credentials_expire(session, asking, log)
-        return _authorize(session, asking, credentials_expire, log)
+        return _authorize(session, asking, credentials_expire)
     except HelperError:
         raise
     except Exception as exc:
@@ -69,14 +58,13 @@ def _ask(
         raise aws_errors.explain(exc, asking) from exc
 
 
-def _configure(
-    core: botocore.session.Session,
-    registry: Registry,
-    children: "list[subprocess.Popen[bytes]]",
-) -> None:
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        if not os.environ.get(name, "unset"):
-            del os.environ[name]  # botocore would look for a profile without a name
+def _configure(asking: Asking, log: Log) -> None:
+    # Standard error belongs to the protocol: what libraries warn of is not for Docker's user.
+    warnings.simplefilter("ignore")
+    core = asking.core
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        if not os.environ[name]:
+            del os.environ[name]  # CI systems set them to nothing, and botocore takes that as set
     # For every client, also those that botocore makes to get credentials.
     core.set_default_client_config(
         Config(
@@ -88,13 +76,23 @@ def _configure(
     bundle = _system_bundle(core, os.environ)
     if bundle:
         core.set_config_variable("ca_bundle", bundle)
+    # Also for the caches that botocore makes itself; it has no way to hand them in.
+    JSONFileCache.__setitem__ = _write_if_possible  # type: ignore[method-assign]
+    JSONFileCache.__contains__ = _holds  # type: ignore[method-assign]
     resolver = create_credential_resolver(
         core,
         _CliCache(),  # type: ignore[arg-type]  # the stub wants a dict, botocore any mapping
-        registry.region,
+        asking.registry.region,
     )
-    _never_prompt(resolver, children)
+    _never_prompt(resolver, asking.watch)
     core.register_component("credential_provider", resolver)
+
+    def note(**sent: Any) -> None:
+        # What a client says of its endpoint before a call is not always where the call goes.
+        asking.sends(sent["event_name"].split(".")[1], sent["request"].url)
+        log(f"aws: asking {asking.stage}")
+
+    core.register("before-send", note)
 
 
 def _system_bundle(core: botocore.session.Session, environ: Mapping[str, str]) -> str | None:
@@ -107,35 +105,34 @@ def _system_bundle(core: botocore.session.Session, environ: Mapping[str, str]) -
     return next((path for path in SYSTEM_BUNDLES if os.path.isfile(path)), None)
 
 
-def _never_prompt(resolver: Any, children: "list[subprocess.Popen[bytes]]") -> None:
-    """Keep credential sources from asking a person, and note the programs that they start.
+def _never_prompt(resolver: Any, watch: Watch) -> None:
+    """Keep credential sources from asking a person, and have the programs they start watched.
 
     botocore has no public way to say so once its resolver is made, and making the resolver by
     hand would copy its order of sources; tests of each source notice if these names go.
     """
-
-    def start(command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
-        children.append(child)
-        return child
-
     assume_role = resolver.get_provider("assume-role")
     assume_role._prompter = aws_errors.refuse_mfa_prompt
     builder = assume_role._profile_provider_builder
     make_process_provider = builder._create_process_provider
 
-    def quiet_process_provider(profile_name: str) -> Any:
-        provider = make_process_provider(profile_name)
+    def watched(provider: Any) -> Any:
+        def start(command: list[str], stdout: int, stderr: int) -> Any:
+            watch.stage = f"{aws_errors.PROCESS} of AWS profile {provider._profile_name!r}"
+            return watch.start(command, stdout, stderr)
+
         provider._popen = start
         return provider
 
-    builder._create_process_provider = quiet_process_provider
-    resolver.get_provider("custom-process")._popen = start
+    builder._create_process_provider = lambda profile_name: watched(
+        make_process_provider(profile_name=profile_name)
+    )
+    watched(resolver.get_provider("custom-process"))
 
 
 def _credentials_expire(session: boto3.session.Session, asking: Asking, log: Log) -> int | None:
     """Resolve the credentials, and return when they expire in ns since the epoch, if ever."""
-    asking.stage = "the AWS credentials"
+    asking.watch.stage = "the AWS credentials"
     core = asking.core
     if core.profile is not None and core.profile not in core.available_profiles:
         raise aws_errors.unknown_profile(core.profile, asking)
@@ -154,7 +151,7 @@ def _credentials_expire(session: boto3.session.Session, asking: Asking, log: Log
 
 
 def _authorize(
-    session: boto3.session.Session, asking: Asking, credentials_expire: int | None, log: Log
+    session: boto3.session.Session, asking: Asking, credentials_expire: int | None
 ) -> authorization.Token:
     registry = asking.registry
     core = asking.core
@@ -178,29 +175,28 @@ def _authorize(
     )
 
     def check(request: Any, **_: Any) -> None:
-        # What a client says of its endpoint before a call is not always where the call goes.
-        asking.stage = f"ECR at {aws_errors.shown_url(request.url)}"
-        log(f"aws: asking {asking.stage}")
-        if not own_endpoint and not _serves(request.url, registry):
+        if not own_endpoint and not _serves(core, request.url, registry):
             raise aws_errors.wrong_partition(asking)
 
     client.meta.events.register(f"before-send.{registry.service}", check)
     answer = client.get_authorization_token()
-    log("aws: answered")
     return _token(answer, credentials_expire, asking)
 
 
-def _serves(url: str, registry: Registry) -> bool:
+def _serves(core: botocore.session.Session, url: str, registry: Registry) -> bool:
     """Whether an API's URL belongs to the partition that the registry's name ends in.
 
     A region that another partition owns would send the request, and the token, elsewhere.
     """
     if registry.public:
         return True
-    suffix = registry.suffix
-    # Registries at on.<suffix> have their dual-stack API at api.<suffix>.
-    expected = "api." + suffix.removeprefix("on.") if registry.dual_stack else suffix
-    return aws_errors.shown_url(url).endswith("." + expected)
+    suffixes: set[str] = set()
+    for partition in core.get_component("data_loader").load_data("partitions")["partitions"]:
+        standard = partition["outputs"]["dnsSuffix"]
+        dual_stack = partition["outputs"]["dualStackDnsSuffix"]
+        if registry.suffix in (standard, "on." + dual_stack.removeprefix("api.")):
+            suffixes |= {standard, dual_stack}
+    return any(shown_url(url).endswith("." + suffix) for suffix in suffixes)
 
 
 def _token(answer: Any, credentials_expire: int | None, asking: Asking) -> authorization.Token:
@@ -220,19 +216,48 @@ def _token(answer: Any, credentials_expire: int | None, asking: Asking) -> autho
 class _CliCache(JSONFileCache):
     """The AWS CLI's cache of assumed-role and SSO credentials, in `~/.aws/cli/cache`.
 
-    Sharing it makes one `aws` command with an MFA code serve Docker too. That it cannot be
-    written is no reason to fail.
+    Sharing it makes one `aws` command with an MFA code serve Docker too.
     https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html
     """
 
     def __init__(self) -> None:
-        self._directory = os.path.expanduser(os.path.join("~", ".aws", "cli", "cache"))
-        super().__init__(self._directory)
+        super().__init__(os.path.expanduser(os.path.join("~", ".aws", "cli", "cache")))
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __contains__(self, key: object) -> bool:
         try:
-            os.makedirs(os.path.dirname(self._directory), mode=0o700, exist_ok=True)
-            os.makedirs(self._directory, mode=0o700, exist_ok=True)
-            super().__setitem__(key, value)
-        except OSError:
-            pass  # these credentials serve this call all the same
+            found = self[str(key)]["Credentials"]
+            parse_timestamp(found["Expiration"])
+            names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+            return all(isinstance(found[name], str) for name in names)
+        except (LookupError, TypeError, ValueError):
+            return False  # damaged, as after a full disk: as good as none
+
+
+def _holds(self: JSONFileCache, key: str) -> bool:
+    """Whether one of botocore's caches has something that can be used.
+
+    An SSO session whose file is damaged is one that has to be begun anew.
+    """
+    try:
+        found = self[key]
+        parse_timestamp(found.get("expiresAt", 0))
+    except (KeyError, AttributeError, ValueError):
+        return False
+    return True
+
+
+def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
+    """Write to one of botocore's caches, of credentials or sessions, if that can be done.
+
+    A session that was just renewed serves this call also when the home is read-only or full.
+    """
+    path: str = self._convert_cache_key(key)  # type: ignore[attr-defined]  # not in the stub
+    text: str = self._dumps(value)  # type: ignore[attr-defined]  # same
+    if not os.path.isdir(os.path.expanduser("~")):
+        return  # what is to have no home gets none
+    try:
+        if not os.path.isdir(os.path.dirname(path)):
+            cache.own_directory(os.path.dirname(path))
+        cache.write_whole(path, text.encode(), sync=True)
+    except OSError:
+        pass  # botocore goes on with what it holds

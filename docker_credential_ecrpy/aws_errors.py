@@ -1,86 +1,36 @@
 """Cold layer: what boto3 raises, told as cause and cure.
 
 Each function returns (does not raise) the error, so that the caller's `raise ... from exc`
-keeps the chain for whoever debugs it.
+keeps the chain for whoever debugs it. What AWS itself answers is told by `aws_refusals`, and
+what goes wrong on the way there by `aws_connection`.
 """
 
-import email.utils
 import os
-import re
 import shlex
-import socket
-import time
-from collections.abc import Iterator
-from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import botocore.session
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
-from dateutil.parser import ParserError
 
+from docker_credential_ecrpy.asking import Asking
+from docker_credential_ecrpy.aws_connection import causes, explain_connection
+from docker_credential_ecrpy.aws_refusals import expired, refused
 from docker_credential_ecrpy.errors import (
-    DeadlineExceeded,
     HelperError,
-    NoCredentials,
     one_line,
 )
-from docker_credential_ecrpy.registry import Registry
 
-_SKEW_SECONDS = 4 * 60  # AWS refuses a signature that is more than five minutes off
+# Docker's, podman's, and Kubernetes's, whose containers have no file that says so.
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
-
-# Error codes of the AWS APIs that are used here, by what a person has to do about them.
-# https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html and STS's page.
-_EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired"))
-_UNKNOWN_KEY = frozenset(
-    ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "AuthFailure")
-)
-_BAD_SIGNATURE = frozenset(
-    ("SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature")
-)
-_DENIED = frozenset(
-    ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized")
-)
-_THROTTLED = frozenset(
-    (
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "TooManyRequestsException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "LimitExceededException",
-    )
-)
-_WEB_IDENTITY = frozenset(("InvalidIdentityToken", "IDPRejectedClaim", "IDPCommunicationError"))
-_ACTIONS = {
-    "AssumeRole": "sts:AssumeRole",
-    "AssumeRoleWithWebIdentity": "sts:AssumeRoleWithWebIdentity",
-    "GetRoleCredentials": "sso:GetRoleCredentials",
-}
-_PRINCIPAL = re.compile(r"\barn:[\w-]+:(?:iam|sts)::\d*:[\w+=,.@/-]+")
-_ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
+_KUBERNETES = "KUBERNETES_SERVICE_HOST"
 
 
-class Asking:
-    """How far a call to AWS has come; what an error needs to name its cause.
+# What botocore's parsers raise over an answer that no service of AWS would give.
+_NOT_UNDERSTOOD = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
-    stage: who is being waited for. source: botocore's name of the credentials' source.
-    """
 
-    def __init__(self, registry: Registry, core: botocore.session.Session) -> None:
-        self.registry = registry
-        self.core = core
-        self.stage = "the AWS settings"
-        self.source = ""
-
-    @property
-    def profile(self) -> str:
-        """The AWS profile in use."""
-        return self.core.profile or "default"
+PROCESS = "credential_process"
+"""How the stage begins while such a program is waited for, or what it printed is read."""
 
 
 class MfaNeeded(Exception):
@@ -95,8 +45,12 @@ def refuse_mfa_prompt(_prompt: str) -> NoReturn:
 def explain(exc: Exception, asking: Asking) -> HelperError:
     """Return what `exc`, raised while `asking`, means to a person."""
     if isinstance(exc, boto.ClientError):
-        return _refused(exc, asking)
-    for explained in (_of_sources, _of_settings, _of_connection):
+        return refused(exc, asking) or not_ecr(asking)
+    if isinstance(exc, ResponseParserError) or (
+        asking.service and isinstance(exc, _NOT_UNDERSTOOD)
+    ):
+        return not_ecr(asking)
+    for explained in (_of_sources, _of_settings, explain_connection):
         error = explained(exc, asking)
         if error is not None:
             return error
@@ -112,16 +66,15 @@ def no_credentials(asking: Asking) -> HelperError:
     hint = (
         "run 'aws configure sso' or 'aws configure', or set AWS_PROFILE to a profile that has some"
     )
-    if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true" and any(
-        os.path.exists(mark) for mark in _CONTAINER_MARKS
-    ):
+    inside = _KUBERNETES in os.environ or any(map(os.path.exists, _CONTAINER_MARKS))
+    if inside and os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true":
         hint += (
             "; in a container on EC2, raise the instance's metadata hop limit to 2"
             " (aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)"
         )
-    return NoCredentials(
+    return HelperError(
         "no AWS credentials found in the environment, in profile "
-        f"{asking.profile!r} of {_config_files(asking)}, or from container or instance metadata",
+        f"{asking.profile!r} of {asking.config_files}, or from container or instance metadata",
         hint=hint,
     )
 
@@ -131,23 +84,14 @@ def unknown_profile(name: str, asking: Asking) -> HelperError:
     others = sorted(asking.core.available_profiles)
     choice = f"set AWS_PROFILE to one of: {', '.join(others)}" if others else "unset AWS_PROFILE"
     return HelperError(
-        f"AWS profile {one_line(name)!r} is not in {_config_files(asking)}", hint=one_line(choice)
-    )
-
-
-def too_slow(asking: Asking, seconds: float) -> HelperError:
-    """Return the error for a call that was given up."""
-    return DeadlineExceeded(
-        f"no answer from {asking.stage} within {round(seconds, 1):g} s",
-        hint="check the network, VPN or proxy, and what the AWS profile runs;"
-        " AWS_ECR_TIMEOUT sets the limit in seconds",
+        f"AWS profile {one_line(name)!r} is not in {asking.config_files}", hint=one_line(choice)
     )
 
 
 def not_ecr(asking: Asking) -> HelperError:
     """Return the error for an answer that no ECR would give."""
     return HelperError(
-        f"the answer from {asking.stage} is not ECR's",
+        f"the answer from {asking.stage} is not {asking.service}'s",
         hint="check AWS_ENDPOINT_URL, HTTPS_PROXY and whatever else stands in between",
     )
 
@@ -161,116 +105,8 @@ def wrong_partition(asking: Asking) -> HelperError:
     )
 
 
-def shown_url(url: str) -> str:
-    """Return a URL fit for an error: without user info, path and query."""
-    scheme, _, rest = url.partition("://")
-    return one_line(f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}")
-
-
-# --- what AWS answered ------------------------------------------------------------------------
-
-
-def _refused(exc: boto.ClientError, asking: Asking) -> HelperError:
-    code = str(exc.response.get("Error", {}).get("Code", ""))
-    text = one_line(str(exc.response.get("Error", {}).get("Message", "")))
-    status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    service = _service(exc.operation_name)
-    skew = _clock_skew(exc)
-    if skew is not None and code in _EXPIRED | _BAD_SIGNATURE | _UNKNOWN_KEY:
-        return skew
-    if code in _EXPIRED:
-        return HelperError(
-            f"the AWS credentials from {_source(asking)} have expired", hint=_renewal(asking)
-        )
-    if code in _UNKNOWN_KEY:
-        return HelperError(
-            f"{service} does not know the AWS access key from {_source(asking)} ({code})",
-            hint="it may be deleted, disabled or of another partition;"
-            f" check with: aws sts get-caller-identity{_profile_option(asking)}",
-        )
-    if code in _BAD_SIGNATURE:
-        return HelperError(
-            f"{service} refused the signature ({code}) made with the AWS keys from"
-            f" {_source(asking)}",
-            hint="the secret access key does not belong to the access key id; set both anew",
-        )
-    if code in _DENIED:
-        return _denied(exc, text)
-    if code in _THROTTLED:
-        return HelperError(
-            f"{service} is throttling this account ({code}), also after {_attempts(exc)} attempts",
-            hint="try again in a minute, and let fewer jobs without a shared cache start at once",
-        )
-    if code in _WEB_IDENTITY:
-        return HelperError(
-            f"STS refused the web identity token ({code}): {text}",
-            hint="check that the token file is renewed, and that the role trusts its issuer",
-        )
-    if isinstance(status, int) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return HelperError(
-            f"{service} failed with HTTP {status} ({code}), also after {_attempts(exc)} attempts",
-            hint="try again; if it lasts, see https://health.aws.amazon.com/health/status",
-        )
-    if not text or code == str(status):  # no error body of AWS's
-        return not_ecr(asking)
-    return HelperError(
-        f"{service} refused the request ({code}): {text}",
-        hint="check the AWS identity and the registry's host name",
-    )
-
-
-def _denied(exc: boto.ClientError, text: str) -> HelperError:
-    principal = _PRINCIPAL.search(text)
-    named = _ACTION.search(text)
-    operation = exc.operation_name
-    if operation == "GetAuthorizationToken":
-        public = "ecr-public" in text or "sts:GetServiceBearerToken" in text
-        action = "ecr-public:GetAuthorizationToken" if public else "ecr:GetAuthorizationToken"
-        hint = "allow {action} on resource * in its IAM policy"
-    else:
-        action = _ACTIONS.get(operation, operation)
-        hint = "allow {action} in its IAM policy, and let the role's trust policy name it"
-    if operation == "GetRoleCredentials":
-        hint = "ask for this permission set in IAM Identity Center"
-    if named:
-        action = named[1]
-    who = principal[0] if principal else "this AWS identity"
-    return HelperError(f"{who} may not call {action}", hint=hint.format(action=action))
-
-
-def _clock_skew(exc: boto.ClientError) -> HelperError | None:
-    """Return the error for a clock that is off by minutes, by what the answer's Date says."""
-    headers = exc.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    try:
-        theirs = email.utils.parsedate_to_datetime(str(headers["date"])).timestamp()
-    except (KeyError, TypeError, ValueError):
-        return None
-    off = time.time() - theirs
-    if abs(off) < _SKEW_SECONDS:
-        return None
-    minutes, side = round(abs(off) / 60), "ahead of" if off > 0 else "behind"
-    return HelperError(
-        f"this machine's clock is {minutes} minutes {side} AWS's, so AWS refuses the signature",
-        hint="set the clock (timedatectl set-ntp true), in the virtual machine too if there is one",
-    )
-
-
-def _attempts(exc: boto.ClientError) -> int:
-    retries = exc.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
-    return int(retries) + 1
-
-
-def _service(operation: str) -> str:
-    if operation.startswith("AssumeRole"):
-        return "STS"
-    return "ECR" if operation == "GetAuthorizationToken" else "IAM Identity Center"
-
-
-# --- sources of credentials -------------------------------------------------------------------
-
-
 def _of_sources(exc: Exception, asking: Asking) -> HelperError | None:
-    if any(isinstance(cause, MfaNeeded) for cause in _causes(exc)):
+    if any(isinstance(cause, MfaNeeded) for cause in causes(exc)):
         profile = asking.profile
         return HelperError(
             f"AWS profile {profile!r} needs an MFA code, and a credential helper cannot ask"
@@ -286,10 +122,17 @@ def _of_sources(exc: Exception, asking: Asking) -> HelperError | None:
             hint="set both the access key id and the secret access key",
         )
     if isinstance(exc, boto.SSOError | boto.TokenRetrievalError | boto.NoAuthTokenError):
-        profile = _sso_profile(asking)
+        profile, command = asking.sso_login()
         return HelperError(
             f"the SSO session of AWS profile {profile!r} has expired or was never begun",
-            hint=f"run: aws sso login --profile {shlex.quote(profile)}",
+            hint=f"run: {command}",
+        )
+    if isinstance(exc, RuntimeError) and "still expired" in str(exc):
+        return expired(asking)  # botocore's own words for what a source gave it
+    if isinstance(exc, boto.LoginInsufficientPermissions):
+        return HelperError(
+            f"the AWS login of profile {asking.profile!r} was refused: {one_line(str(exc))}",
+            hint="ask for permission to sign in with 'aws login', or use another profile",
         )
     if isinstance(exc, boto.LoginError):
         return HelperError(
@@ -302,10 +145,10 @@ def _of_sources(exc: Exception, asking: Asking) -> HelperError | None:
 
 
 def _failed_source(text: str, asking: Asking) -> HelperError:
-    reason = one_line(text.partition(": ")[2] or text)
+    reason = one_line(text.partition(": ")[2]) or "it gave no reason"
     if "custom-process" in text:
         return HelperError(
-            f"credential_process of AWS profile {asking.profile!r} failed: {reason}",
+            f"{asking.stage} failed: {reason}",
             hint="run that command in a terminal and mend what it says",
         )
     if "container-role" in text:
@@ -322,11 +165,9 @@ def _failed_source(text: str, asking: Asking) -> HelperError:
 
 def _of_credential_process(exc: Exception, asking: Asking) -> HelperError | None:
     """Explain what a credential_process leads to outside of botocore's own exceptions."""
-    profiles = asking.core.full_config.get("profiles", {}) if _readable(asking) else {}
-    command = profiles.get(asking.profile, {}).get("credential_process")
-    if not command or asking.source or isinstance(exc, boto.BotoCoreError):
+    what = asking.stage
+    if not what.startswith(PROCESS) or isinstance(exc, boto.BotoCoreError):
         return None
-    what = f"credential_process of AWS profile {asking.profile!r}"
     if isinstance(exc, OSError) and exc.filename:
         return HelperError(
             f"{what} cannot be run: {exc.filename}: {exc.strerror}",
@@ -339,52 +180,6 @@ def _of_credential_process(exc: Exception, asking: Asking) -> HelperError | None
             " SecretAccessKey, and nothing else, to standard output",
         )
     return None
-
-
-def _source(asking: Asking) -> str:
-    """Return where the credentials came from, in a person's words."""
-    profile = f"profile {asking.profile!r}"
-    return {
-        "env": "the environment",
-        "shared-credentials-file": f"{profile} in the credentials file",
-        "config-file": f"{profile} in the config file",
-        "custom-process": f"credential_process of {profile}",
-        "assume-role": f"the role of {profile}",
-        "assume-role-with-web-identity": "the web identity role",
-        "sso": f"the SSO session of {profile}",
-        "container-role": "the container's role",
-        "iam-role": "the instance's role",
-    }.get(asking.source, asking.source or "their source")
-
-
-def _renewal(asking: Asking) -> str:
-    if asking.source == "env":
-        return (
-            "export fresh AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN,"
-            " or unset them to use a profile"
-        )
-    if asking.source == "sso":
-        return f"run: aws sso login --profile {shlex.quote(_sso_profile(asking))}"
-    return f"renew the credentials of AWS profile {asking.profile!r} and try again"
-
-
-def _sso_profile(asking: Asking) -> str:
-    """Return the profile that `aws sso login` takes: the one in the chain that has the session."""
-    profiles = asking.core.full_config.get("profiles", {})
-    name, seen = asking.profile, set()
-    while name in profiles and name not in seen:
-        seen.add(name)
-        if any(key.startswith("sso_") for key in profiles[name]):
-            return name
-        name = profiles[name].get("source_profile", "")
-    return asking.profile
-
-
-def _profile_option(asking: Asking) -> str:
-    return f" --profile {shlex.quote(asking.core.profile)}" if asking.core.profile else ""
-
-
-# --- settings ---------------------------------------------------------------------------------
 
 
 def _of_settings(exc: Exception, asking: Asking) -> HelperError | None:
@@ -403,98 +198,17 @@ def _of_settings(exc: Exception, asking: Asking) -> HelperError | None:
     ):
         return HelperError(
             f"the AWS settings are wrong: {one_line(str(exc))}",
-            hint=f"mend {_config_files(asking)} or the AWS_... variables",
+            hint=f"mend {asking.config_files} or the AWS_... variables",
         )
     if isinstance(exc, OSError) and exc.filename and exc.strerror:
         return HelperError(
-            f"{one_line(str(exc.filename))}, which the AWS settings name, cannot be read:"
+            f"{one_line(str(exc.filename))}, which the AWS settings name, cannot be used:"
             f" {exc.strerror}",
-            hint=f"mend the file, or the setting in {_config_files(asking)} or the environment",
+            hint=f"mend the file, or the setting in {asking.config_files} or the environment",
         )
-    if isinstance(exc, ValueError) and not isinstance(exc, boto.BotoCoreError | ParserError):
+    if isinstance(exc, ValueError) and not isinstance(exc, boto.BotoCoreError):
         return HelperError(
             f"the AWS settings are wrong: {one_line(str(exc))}",
-            hint=f"mend {_config_files(asking)} or the AWS_... variables",
+            hint=f"mend {asking.config_files} or the AWS_... variables",
         )
     return None
-
-
-def _config_files(asking: Asking) -> str:
-    names = (asking.core.get_config_variable(name) for name in ("config_file", "credentials_file"))
-    return " or ".join(one_line(str(name)) for name in names)
-
-
-def _readable(asking: Asking) -> bool:
-    try:
-        return bool(asking.core.full_config)
-    except boto.BotoCoreError:
-        return False
-
-
-# --- the connection ---------------------------------------------------------------------------
-
-
-def _of_connection(exc: Exception, asking: Asking) -> HelperError | None:
-    if isinstance(exc, ResponseParserError):
-        return not_ecr(asking)
-    if not isinstance(exc, boto.HTTPClientError | boto.ConnectionError):
-        return None
-    url = str(exc.kwargs.get("endpoint_url") or exc.kwargs.get("proxy_url") or "")
-    where = shown_url(url) if url else asking.stage
-    network = "check the network, VPN, firewall and HTTPS_PROXY"
-    if isinstance(exc, boto.SSLError):
-        return _untrusted(exc, where, asking)
-    if isinstance(exc, boto.ProxyConnectionError):
-        return HelperError(
-            f"the proxy {where} does not answer",
-            hint="check HTTPS_PROXY; NO_PROXY names the hosts to reach without it",
-        )
-    if isinstance(exc, boto.ConnectTimeoutError):
-        return HelperError(f"no connection to {where}: it does not answer", hint=network)
-    if isinstance(exc, boto.ReadTimeoutError):
-        return HelperError(f"{where} took the request and did not answer it", hint=network)
-    causes = tuple(_causes(exc))
-    if any(isinstance(cause, socket.gaierror) for cause in causes) or "resolve" in str(exc):
-        return HelperError(
-            f"the name of {where} does not resolve",
-            hint="check the region in the registry's host name, the network, VPN and DNS",
-        )
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return HelperError(f"{where} refuses the connection", hint=network)
-    if isinstance(exc, boto.ConnectionClosedError | boto.ResponseStreamingError) or any(
-        isinstance(cause, ConnectionResetError) for cause in causes
-    ):
-        return HelperError(f"{where} broke off the connection", hint=network)
-    return HelperError(f"no connection to {where}: {one_line(str(exc))}", hint=network)
-
-
-def _untrusted(exc: boto.SSLError, where: str, asking: Asking) -> HelperError:
-    if any(isinstance(cause, FileNotFoundError) for cause in _causes(exc)):
-        bundle = asking.core.get_config_variable("ca_bundle") or os.environ["REQUESTS_CA_BUNDLE"]
-        return HelperError(
-            f"the file of certificates to trust, {one_line(str(bundle))}, does not exist",
-            hint="point AWS_CA_BUNDLE, or ca_bundle in the AWS config, at a PEM file that does",
-        )
-    reason = re.search(r"certificate verify failed: ([^(\]]+)", str(exc))
-    text = one_line(reason[1]) if reason else one_line(str(exc))
-    return HelperError(
-        f"the TLS certificate of {where} is not trusted: {text}",
-        hint="set AWS_CA_BUNDLE to a PEM file with the authority that signed it,"
-        " such as your company's proxy's",
-    )
-
-
-def _causes(exc: BaseException) -> Iterator[BaseException]:
-    """Yield `exc` and what led to it, as Python, botocore and urllib3 each note it."""
-    waiting: list[Any] = [exc]
-    seen: set[int] = set()
-    while waiting:
-        one = waiting.pop()
-        if not isinstance(one, BaseException) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-        kwargs = getattr(one, "kwargs", None)
-        if isinstance(kwargs, dict):
-            waiting.append(kwargs.get("error"))

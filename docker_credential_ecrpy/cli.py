@@ -18,6 +18,10 @@ from docker_credential_ecrpy.errors import HelperError, WireText, one_line
 from docker_credential_ecrpy.helper import Helper
 from docker_credential_ecrpy.registry import Registry
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.deadline import Watch
+
 PACKAGE = "docker-credential-ecrpy"
 USAGE = "Usage: {name} <get|store|erase|list|version>"
 HELP = """\
@@ -53,24 +57,22 @@ def main(argv: Sequence[str], environ: Mapping[str, str], request: bytes | None)
     """Run one action and return the exit code.
 
     `request` is standard input when the caller has read it already, or else None. Only this
-    function catches errors in order to print them.
+    function catches errors in order to print them. Raises OSError when standard output cannot
+    be written to.
     """
     started = time.monotonic()
     _open_standard_streams()
     name = program_name(argv)
     write_log = log.from_environ(environ, started)
     try:
-        protocol.send(_answer(argv[1:], name, environ, request, write_log))
+        answer = _answer(argv[1:], name, environ, request, write_log)
     except _UsageError as exc:
         protocol.send(f"{exc}\n".encode(errors="replace"))
     except WireText as exc:
         protocol.send(f"{exc}\n".encode())
     except HelperError as exc:
         _report(name, one_error_line(exc))
-    except BrokenPipeError:
-        raise
     except Exception as exc:  # noqa: BLE001 - the boundary: no traceback reaches a person
-        # The type alone goes to the log: the text of an unknown error may hold anything.
         where = exc.__traceback__
         while where and where.tb_next:
             where = where.tb_next
@@ -82,6 +84,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str], request: bytes | None)
         )
         _report(name, one_error_line(error))
     else:
+        protocol.send(answer)
         return protocol.OK
     return protocol.FAILED
 
@@ -142,9 +145,14 @@ def one_error_line(error: HelperError) -> str:
 
 def _fetcher(write_log: log.Log) -> Fetch:
     def fetch(registry: Registry, seconds: float) -> Token:
-        from docker_credential_ecrpy import aws  # a third of a second: only where AWS is asked
+        from docker_credential_ecrpy import deadline  # with subprocess: only to ask AWS
 
-        return aws.fetch(registry, seconds, write_log)
+        def ask(watch: "Watch") -> Token:
+            from docker_credential_ecrpy import aws  # a third of a second: only to ask AWS
+
+            return aws.fetch(registry, watch, write_log)
+
+        return deadline.within(seconds, ask)
 
     return fetch
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 NOT_FOUND: "Final" = "credentials not found in native keychain"
-"""Means "not mine": Docker goes on anonymously. Never to be said of a failure."""
+"""Means "not mine": Docker goes on anonymously. To be said of a failure where that works alone."""
 NO_SERVER_URL: "Final" = "no credentials server URL"
 NO_USERNAME: "Final" = "no credentials username"
 
@@ -34,11 +34,17 @@ def read_input(descriptor: int = STDIN) -> bytes:
     input is an empty one.
     """
     data = b""
-    try:
-        while len(data) <= MAX_INPUT and (more := os.read(descriptor, MAX_INPUT + 1 - len(data))):
-            data += more
-    except OSError:
-        return b""
+    while len(data) <= MAX_INPUT:
+        try:
+            more = os.read(descriptor, MAX_INPUT + 1 - len(data))
+        except BlockingIOError:
+            os.set_blocking(descriptor, True)  # the client's own way with its pipe, left to us
+            continue
+        except OSError:
+            return b""
+        if not more:
+            break
+        data += more
     return data if len(data) > MAX_INPUT else data.strip(_BLANKS)
 
 
@@ -54,4 +60,7 @@ def reply(server_url: str, tail: bytes) -> bytes:
 def send(data: bytes, descriptor: int = STDOUT) -> None:
     """Write all of `data`. Raises OSError, such as BrokenPipeError when nobody reads."""
     while data:
-        data = data[os.write(descriptor, data) :]
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BlockingIOError:
+            os.set_blocking(descriptor, True)

@@ -3,6 +3,7 @@
 A table, so that other tests (of secrets, and of the binary) can run through all of them.
 """
 
+import json
 import socket
 import time
 from collections.abc import Callable
@@ -46,6 +47,11 @@ def _sso_never(stage: Stage) -> None:
         file.unlink()
 
 
+def _sso_refresh_refused(stage: Stage) -> None:
+    sources.sso_session_that_needs_a_refresh(stage)
+    stage.aws.sso_refresh_tokens.clear()
+
+
 def _sso_legacy_expired(stage: Stage) -> None:
     sources.sso_legacy(stage)
     sources.sso_login(stage, sources.START_URL, time.time() - 60)
@@ -69,6 +75,67 @@ def _sso_behind_a_role(stage: Stage) -> None:
 def _keys_expired(stage: Stage) -> None:
     role = stage.aws.role()
     stage.environ |= stage.aws.session(role.arn, life=-60).environ
+
+
+def _keys_declared_expired(stage: Stage) -> None:
+    sources.environment_with_session(stage)
+    stage.environ["AWS_CREDENTIAL_EXPIRATION"] = "2020-01-01T00:00:00Z"
+
+
+def _process_expired(stage: Stage) -> None:
+    fields: dict[str, object] = {"Version": 1}
+    fields |= {"AccessKeyId": "A", "SecretAccessKey": "B", "SessionToken": "C"}
+    fields["Expiration"] = "2020-01-01T00:00:00Z"
+    sources.process(stage, f"print({json.dumps(fields)!r})")
+
+
+def _token_with_line_breaks(stage: Stage) -> None:
+    sources.environment_with_session(stage)
+    token = stage.environ["AWS_SESSION_TOKEN"]
+    stage.environ["AWS_SESSION_TOKEN"] = "\n".join(token[at : at + 76] for at in range(0, 400, 76))
+
+
+def _key_with_a_line_break(stage: Stage) -> None:
+    stage.login()
+    stage.environ["AWS_ACCESS_KEY_ID"] += "\nX"
+
+
+def _sso_not_assigned(stage: Stage) -> None:
+    sources.sso_session(stage)
+    fault = world.refuse("ForbiddenException", "No access", 403)
+    stage.aws.faults["sso:GetRoleCredentials"] = fault
+
+
+def _sso_damaged(stage: Stage) -> None:
+    sources.sso_session(stage)
+    for file in (stage.home / ".aws" / "sso" / "cache").iterdir():
+        file.write_text("")
+
+
+def _sso_without_a_date(stage: Stage) -> None:
+    sources.sso_session(stage)
+    for file in (stage.home / ".aws" / "sso" / "cache").iterdir():
+        file.write_text(json.dumps({**json.loads(file.read_text()), "expiresAt": "soon"}))
+
+
+def _sts_lies(stage: Stage) -> None:
+    sources.assumed_role(stage)
+    stage.aws.faults["sts:AssumeRole"] = world.say(b"<a>not STS</a>", 200, "text/xml")
+
+
+def _bundle_of_nothing(stage: Stage) -> None:
+    stage.login()
+    stage.environ["AWS_CA_BUNDLE"] = str(stage.file("nothing.pem", "no certificate here"))
+
+
+def _plain_server(stage: Stage) -> None:
+    stage.login()
+    stage.environ["AWS_ENDPOINT_URL"] = stage.server.url.replace("http:", "https:")
+
+
+def _proxy_with_a_slash(stage: Stage) -> None:
+    stage.login()
+    stage.environ["HTTPS_PROXY"] = f"http://user:proxy-pass@/word@127.0.0.1:{_free_port()}"
 
 
 def _role_source_expired(stage: Stage) -> None:
@@ -203,6 +270,19 @@ def _process(code: str) -> Callable[[Stage], None]:
     return set_up
 
 
+def _process_of_a_source_profile(stage: Stage) -> None:
+    sources.process(stage, "print('hello')")
+    path = stage.home / ".aws" / "config"
+    role = stage.aws.role()
+    text = path.read_text().replace("[default]", "[profile base]")
+    path.write_text(text + f"[default]\nrole_arn = {role.arn}\nsource_profile = base\n")
+
+
+def _web_identity_expired(stage: Stage) -> None:
+    sources.web_identity(stage)
+    stage.aws.faults["sts:AssumeRoleWithWebIdentity"] = world.refuse("ExpiredTokenException", "old")
+
+
 def _process_missing(stage: Stage) -> None:
     stage.config("[default]\ncredential_process = no-such-program --json\n")
 
@@ -241,6 +321,7 @@ CAUSES = {
     ),
     "SSO session expired": Cause(_sso_expired, "SSO session of AWS profile 'work'", _SSO_CURE, 0),
     "SSO never logged in": Cause(_sso_never, "or was never begun", _SSO_CURE, 0),
+    "SSO session not renewed": Cause(_sso_refresh_refused, "has expired", _SSO_CURE, 0),
     "legacy SSO expired": Cause(_sso_legacy_expired, "has expired", _SSO_CURE, 0),
     "SSO session revoked": Cause(_sso_revoked, "has expired", _SSO_CURE, 0),
     "SSO session of a source profile": Cause(_sso_behind_a_role, "profile 'work'", _SSO_CURE, 0),
@@ -250,8 +331,62 @@ CAUSES = {
         "export fresh AWS_ACCESS_KEY_ID",
         1,
     ),
+    "expired keys that say so": Cause(
+        _keys_declared_expired, "credentials from the environment have expired", "export fresh", 0
+    ),
+    "expired keys of a credential_process": Cause(
+        _process_expired,
+        "the AWS credentials from credential_process of profile 'default' have expired",
+        "renew them",
+        0,
+    ),
+    "a session token with line breaks": Cause(
+        _token_with_line_breaks, "from the environment hold a line break", "each on one line", 0
+    ),
+    "an access key with a line break": Cause(
+        _key_with_a_line_break, "from the environment hold a line break", "each on one line", 0
+    ),
+    "SSO role not assigned": Cause(
+        _sso_not_assigned,
+        "this AWS identity may not call sso:GetRoleCredentials",
+        "ask for this permission set",
+        0,
+    ),
+    "SSO session damaged": Cause(_sso_damaged, "or was never begun", _SSO_CURE, 0),
+    "SSO session without a date": Cause(_sso_without_a_date, "or was never begun", _SSO_CURE, 0),
+    "an answer that is not STS's": Cause(
+        _sts_lies,
+        "the answer from STS at https://sts.us-east-1.amazonaws.com is not STS's",
+        _NOT_ECR,
+        0,
+    ),
+    "CA bundle without certificates": Cause(
+        _bundle_of_nothing, "nothing.pem cannot be used", "point AWS_CA_BUNDLE", 0
+    ),
+    "TLS to a server without": Cause(_plain_server, "no TLS connection to", "endpoint's URL", 0),
+    "proxy down, with a slash in its password": Cause(
+        _proxy_with_a_slash, "127.0.0.1", "HTTPS_PROXY", 0
+    ),
+    "explicit deny": Cause(
+        _ecr_fault(
+            world.refuse(
+                "AccessDeniedException",
+                f"User: {sources.USER} is not authorized to perform: ecr:GetAuthorizationToken on "
+                "resource: * with an explicit deny in a service control policy",
+            )
+        ),
+        "may not call ecr:GetAuthorizationToken: with an explicit deny in a service control policy",
+        "only whoever wrote that policy",
+        1,
+    ),
+    "HTTP 429 without a body": Cause(
+        _ecr_fault(world.say(b"", 429)), "ECR is throttling this account (429)", "in a minute", 3
+    ),
     "expired keys of a role's source": Cause(
-        _role_source_expired, "credentials from the role of profile 'work' have expired", "renew", 0
+        _role_source_expired,
+        "the AWS credentials from profile 'base' have expired",
+        "renew them",
+        0,
     ),
     "unknown key": Cause(
         _key_unknown,
@@ -279,7 +414,7 @@ CAUSES = {
         _bad_web_identity, "STS refused the web identity token (InvalidIdentityToken)", "trusts", 0
     ),
     "web identity file missing": Cause(
-        _no_web_identity_file, "oidc, which the AWS settings name, cannot be read", "mend", 0
+        _no_web_identity_file, "oidc, which the AWS settings name, cannot be used", "mend", 0
     ),
     "unknown profile": Cause(
         _unknown_profile, "AWS profile 'wrok' is not in", "set AWS_PROFILE to one of: work", 0
@@ -348,6 +483,25 @@ CAUSES = {
         _NOT_ECR,
         1,
     ),
+    "an expiry that is a word": Cause(
+        _ecr_fault(
+            world.say(
+                b'{"authorizationData": [{"authorizationToken": "QVdTOng=", "expiresAt": "soon"}]}'
+            )
+        ),
+        "is not ECR's",
+        _NOT_ECR,
+        1,
+    ),
+    "a list in place of an object": Cause(
+        _ecr_fault(world.say(b"[]", 200, "application/x-amz-json-1.1")), "is not ECR's", _NOT_ECR, 1
+    ),
+    "JSON without an end": Cause(
+        _ecr_fault(world.say(b"[" * 200_000, 200, "application/x-amz-json-1.1")),
+        "is not ECR's",
+        _NOT_ECR,
+        1,
+    ),
     "an empty list": Cause(
         _ecr_fault(world.say(b'{"authorizationData": []}')), "is not ECR's", _NOT_ECR, 1
     ),
@@ -384,6 +538,18 @@ CAUSES = {
     ),
     "credential_process prints a list": Cause(
         _process("print('[]')"), "printed something that is not the JSON", "AccessKeyId", 0
+    ),
+    "credential_process of a source profile": Cause(
+        _process_of_a_source_profile,
+        "credential_process of AWS profile 'base' printed something that is not the JSON",
+        "AccessKeyId",
+        0,
+    ),
+    "web identity expired": Cause(
+        _web_identity_expired,
+        "STS refused the web identity token (ExpiredTokenException)",
+        "token file is renewed",
+        0,
     ),
     "credential_process missing": Cause(
         _process_missing, "no-such-program", "give the program's full path", 0

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.stage import Stage, make_stage
 from tests.world.aws import Aws
 from tests.world.web import Authority, WebServer
 
+# No deadlines: how fast this machine is, is no fact about the code. CI explores nothing new.
+settings.register_profile("ours", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("ours")
 REPOSITORY = Path(__file__).parent.parent
 
 

@@ -1,13 +1,21 @@
 """Facts about asking AWS: every source of credentials, endpoints, caches and limits."""
 
 import json
+import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+import botocore.session
 import pytest
 
+from docker_credential_ecrpy import aws, identity, registry
+from docker_credential_ecrpy.asking import Asking
+from docker_credential_ecrpy.deadline import Watch
 from tests import sources
 from tests.stage import HOST, NOT_FOUND, Result, Stage
 from tests.test_registry import HOSTS
@@ -86,6 +94,25 @@ def test_an_endpoint_that_the_user_names_is_asked(stage: Stage, host: str) -> No
     assert stage.aws.calls[0].host == "ecr.example.com"
 
 
+@pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "us-gov-west-1"])
+@pytest.mark.parametrize("fips", [False, True])
+@pytest.mark.parametrize("by", ["environment", "profile"])
+def test_the_dual_stack_switch_counts(stage: Stage, region: str, fips: bool, by: str) -> None:
+    """It chooses the dual-stack API for a plain host, alone or with FIPS."""
+    stage.login()
+    suffix = "amazonaws.com.cn" if region.startswith("cn") else "amazonaws.com"
+    api = "api.amazonwebservices.com.cn" if region.startswith("cn") else "api.aws"
+    if by == "environment":
+        stage.environ["AWS_USE_DUALSTACK_ENDPOINT"] = "true"
+    else:
+        stage.config("[default]\nuse_dualstack_endpoint = true\n")
+    if fips:
+        stage.environ["AWS_USE_FIPS_ENDPOINT"] = "true"
+
+    assert stage.get(f"123456789012.dkr.ecr.{region}.{suffix}").secret in stage.aws.issued
+    assert stage.aws.calls[0].host == f"ecr{'-fips' if fips else ''}.{region}.{api}"
+
+
 def test_an_endpoint_in_the_profile_is_asked(stage: Stage) -> None:
     """The services section of the AWS config counts, and can be ignored."""
     stage.login()
@@ -143,11 +170,16 @@ def test_the_region_comes_from_the_host(stage: Stage) -> None:
     assert [call.region for call in stage.aws.calls] == ["us-east-1", "us-east-1"]
 
 
-def test_an_empty_profile_is_no_profile(stage: Stage) -> None:
-    """CI systems set variables to nothing."""
-    stage.login()
+@pytest.mark.parametrize(
+    "source", [sources.environment, sources.assumed_role, sources.web_identity]
+)
+def test_empty_variables_are_as_if_not_set(stage: Stage, source: Callable[[Stage], None]) -> None:
+    """CI systems set variables to nothing: each that could decide, at once."""
+    source(stage)
+    names = [name for name in identity.DECIDING_VARIABLES if name.startswith("AWS_")]
+    empty = dict.fromkeys(set(names) - set(stage.environ), "")
 
-    assert stage.get(AWS_PROFILE="").secret in stage.aws.issued
+    assert stage.get(**empty).secret in stage.aws.issued
 
 
 def test_a_cached_role_of_the_aws_cli_serves(stage: Stage) -> None:
@@ -202,21 +234,79 @@ def test_a_cli_cache_that_cannot_be_written_costs_nothing(stage: Stage) -> None:
     assert stage.get().secret in stage.aws.issued
 
 
-def test_a_token_is_due_when_its_session_ends(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    "source",
+    [
+        sources.assumed_role,
+        sources.web_identity,
+        sources.sso_session,
+        sources.container,
+        sources.pod_identity,
+    ],
+    ids=lambda source: source.__name__,
+)
+def test_a_token_is_due_when_its_session_ends(
+    stage: Stage, source: Callable[[Stage], None]
+) -> None:
     """Users report that a token dies with the role session that fetched it."""
-    stage.aws.session_life = 3
-    sources.environment_with_session(stage)
-    keys = next(iter(stage.aws.keys.values()))
-    stage.environ["AWS_CREDENTIAL_EXPIRATION"] = time.strftime(
-        "%Y-%m-%dT%H:%M:%SZ", time.gmtime(keys.expires)
-    )
+    stage.aws.session_life = 4
+    source(stage)
     first = stage.get().secret
     assert stage.get().secret == first
-
-    time.sleep(3.1)
-    # Renewal fails, since the session is over; the token in hand still lives.
-    assert stage.get().secret == first
     assert stage.aws.count()["ecr"] == 1
+
+    time.sleep(4.1)
+    assert stage.get().secret != first
+    assert stage.aws.count()["ecr"] == 2
+
+
+def test_a_token_outlives_its_session_where_it_cannot_be_renewed(stage: Stage) -> None:
+    """AWS names no such end of a token's life: better than none at all."""
+    sources.environment_with_session(stage)
+    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))
+    stage.environ |= {"AWS_CREDENTIAL_EXPIRATION": end, "AWS_ECR_LOG": str(stage.root / "log")}
+    first = stage.get().secret
+    time.sleep(3.1)
+
+    assert stage.get().secret == first
+    assert "not renewed: the AWS credentials from the environment have expired" in (
+        (stage.root / "log").read_text()
+    )
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "null", "[]", '{"Credentials": {}}', "\0\0", "\xff"])
+def test_a_damaged_cache_of_the_aws_cli_is_as_good_as_none(stage: Stage, damage: str) -> None:
+    """A full disk leaves such files; the role is assumed anew, and the file is mended."""
+    sources.assumed_role(stage)
+    stage.get()
+    (kept,) = (stage.home / ".aws" / "cli" / "cache").iterdir()
+    kept.write_bytes(damage.encode("latin-1"))
+    for entry in stage.entries():
+        entry.unlink()
+
+    assert stage.get().secret in stage.aws.issued
+    assert json.loads(kept.read_text())["Credentials"]
+    assert stage.aws.count() == {"sts:AssumeRole": 2, "ecr": 2}
+
+
+@pytest.mark.parametrize("source", [sources.assumed_role, sources.sso_session_that_needs_a_refresh])
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of Unix")
+def test_caches_that_cannot_be_written_cost_nothing(
+    stage: Stage, source: Callable[[Stage], None]
+) -> None:
+    """A renewed SSO session serves this call also when it cannot be kept; nothing stays behind."""
+    source(stage)
+    (stage.home / ".aws" / "cli").touch()
+    sso = stage.home / ".aws" / "sso" / "cache"
+    for file in [*sso.glob("*.json")]:
+        keep = file.read_text()
+        file.unlink()
+        # A directory cannot be replaced by a file, whoever one is.
+        file.mkdir() if "sso" not in source.__name__ else file.write_text(keep)
+
+    assert stage.get().secret in stage.aws.issued
+    assert not list((stage.home / ".aws").rglob("*.tmp"))
+    assert not list((stage.home / ".aws").rglob(".new-*"))
 
 
 @pytest.mark.parametrize(
@@ -240,6 +330,37 @@ def test_a_herd_makes_one_call(
 
     assert len(secrets) == 1
     assert stage.aws.count() == Counter({"ecr": 1} | ({kind: 1} if kind else {}))
+
+
+def test_a_failure_of_one_is_not_anothers(stage: Stage) -> None:
+    """Who has less time, or another secret key, fails alone: those who wait for it ask anew."""
+    stage.login()
+    stage.aws.latency = 1.5
+    environ = dict(stage.environ)
+    first = []
+    for change in ({"AWS_ECR_TIMEOUT": "1"}, {"AWS_SECRET_ACCESS_KEY": "x" * 40}):
+        stage.environ = environ | change
+        first.append(stage.start_get())
+        time.sleep(0.6)
+        stage.environ = dict(environ)
+        (result,) = stage.get_many([HOST])
+        assert result.secret in stage.aws.issued
+        for entry in stage.entries():
+            entry.unlink()
+    outputs = [child.communicate()[0].decode() for child in first]
+
+    assert "within 1 s" in outputs[0]
+    assert "refused the signature" in outputs[1]
+
+
+def test_a_slow_aws_is_asked_once(stage: Stage) -> None:
+    """Those who wait for the lock wait for most of their time before they ask as well."""
+    sources.assumed_role(stage)
+    stage.aws.latency = 3
+    secrets = {result.secret for result in stage.get_many([HOST] * 8)}
+
+    assert len(secrets) == 1
+    assert stage.aws.count() == {"ecr": 1, "sts:AssumeRole": 1}
 
 
 def test_a_herd_fails_with_one_call(stage: Stage) -> None:
@@ -316,20 +437,20 @@ class TestLimits:
     """Nothing that hangs takes longer than AWS_ECR_TIMEOUT."""
 
     @pytest.mark.parametrize(
-        ("source", "kind"),
+        ("source", "kind", "who"),
         [
-            (sources.environment, "ecr"),
-            (sources.assumed_role, "sts:AssumeRole"),
-            (sources.instance, "imds:token"),
-            (sources.container, "container"),
-            (sources.sso_session, "sso:GetRoleCredentials"),
+            (sources.environment, "ecr", "ECR at https://api.ecr.us-east-1.amazonaws.com"),
+            (sources.assumed_role, "sts:AssumeRole", "STS at https://sts.us-east-1.amazonaws.com"),
+            (sources.instance, "imds:token", "the AWS credentials"),
+            (sources.container, "container", "the AWS credentials"),
+            (sources.sso_session, "sso:GetRoleCredentials", "IAM Identity Center at https://"),
         ],
         ids=["ECR", "STS", "IMDS", "container", "SSO"],
     )
     def test_a_call_that_hangs(
-        self, stage: Stage, source: Callable[[Stage], None], kind: str
+        self, stage: Stage, source: Callable[[Stage], None], kind: str, who: str
     ) -> None:
-        """Whichever service it is."""
+        """Whichever service it is, the error says so."""
         source(stage)
         stage.aws.faults[kind] = world.delay(30)
         stage.environ["AWS_METADATA_SERVICE_TIMEOUT"] = "30"
@@ -338,6 +459,7 @@ class TestLimits:
         error = stage.get(AWS_ECR_TIMEOUT="2").error
 
         assert time.monotonic() - began < 10
+        assert error.startswith(f"no answer from {who}")
         assert "within 2 s" in error
         assert "AWS_ECR_TIMEOUT" in error
 
@@ -348,13 +470,67 @@ class TestLimits:
         sources.process(stage, code)
 
         assert (
-            "no answer from the AWS credentials within 2 s" in stage.get(AWS_ECR_TIMEOUT="2").error
+            "no answer from credential_process of AWS profile 'default' within 2 s"
+            in stage.get(AWS_ECR_TIMEOUT="2").error
         )
         process = stage.root / "/proc" / mark.read_text() / "stat"
         deadline = time.monotonic() + 5
         while _runs(process) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not _runs(process)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="terminals of Unix")
+    def test_a_credential_process_has_no_terminal_and_leaves_no_child(self, stage: Stage) -> None:
+        """It cannot ask a person, and what it started itself is ended with it."""
+        mark = stage.root / "mark"
+        code = (
+            "import subprocess, time\n"
+            "try:\n    open('/dev/tty')\n    tty = 'a terminal'\n"
+            "except OSError:\n    tty = 'none'\n"
+            "child = subprocess.Popen(['sleep', '77'])\n"
+            f"open({str(mark)!r}, 'w').write(f'{{tty}} {{child.pid}}')\ntime.sleep(60)"
+        )
+        sources.process(stage, code)
+        stage.get(AWS_ECR_TIMEOUT="2")
+
+        tty, pid = mark.read_text().split()
+        assert tty == "none"
+        until = time.monotonic() + 5
+        while _runs(Path("/proc", pid, "stat")) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not _runs(Path("/proc", pid, "stat"))
+
+    def test_every_client_has_its_limits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """ECR's, and those that botocore makes for itself: 3 s, 10 s, three attempts."""
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        found = registry.parse(HOST)
+        assert found is not None
+        asking = Asking(found, botocore.session.Session(), Watch())
+        aws._configure(asking, lambda _: None)
+
+        for service in ("ecr", "sts", "sso", "sso-oidc"):
+            config: Any = asking.core.create_client(service, region_name="us-east-1").meta.config
+            assert (config.connect_timeout, config.read_timeout) == (3, 10)
+            assert config.retries["mode"] == "standard"
+            assert config.retries["total_max_attempts"] == 3
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="how a full backlog behaves")
+    def test_a_host_that_takes_no_connection(self, stage: Stage) -> None:
+        """Three attempts of three seconds, and then it says so."""
+        stage.login()
+        with socket.socket() as listener, ExitStack() as waiting:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            for _ in range(2):  # the backlog is full from then on
+                client = waiting.enter_context(socket.socket())
+                client.setblocking(False)
+                client.connect_ex(listener.getsockname())
+            port = listener.getsockname()[1]
+            began = time.monotonic()
+            error = stage.get(AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}").error
+
+        assert error.startswith(f"no connection to http://127.0.0.1:{port}: it does not answer")
+        assert 9 <= time.monotonic() - began < 20
 
     def test_a_credential_process_reads_no_protocol(self, stage: Stage) -> None:
         """Its standard input is empty, and its environment the user's own."""
@@ -369,7 +545,7 @@ class TestLimits:
 
         assert stage.get(MINE="kept").secret in stage.aws.issued
 
-    @pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "1e999"])
+    @pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "1e999", "1e11", "3601"])
     def test_a_limit_that_is_none_is_an_error(self, stage: Stage, text: str) -> None:
         """It says what it takes."""
         stage.login()

@@ -8,7 +8,8 @@ import pytest
 from botocore import exceptions as boto
 
 from docker_credential_ecrpy import aws_errors, registry
-from docker_credential_ecrpy.aws_errors import Asking
+from docker_credential_ecrpy.asking import Asking
+from docker_credential_ecrpy.deadline import Watch
 from tests.causes import CAUSES
 from tests.stage import HOST, NOT_FOUND, Result, Stage
 from tests.world import aws as world
@@ -76,7 +77,7 @@ def _asking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Asking:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path) + "/credentials")
     found = registry.parse(HOST)
     assert found is not None
-    return Asking(found, botocore.session.Session())
+    return Asking(found, botocore.session.Session(), Watch())
 
 
 @pytest.mark.parametrize("disabled", ["true", "false"])
@@ -101,13 +102,17 @@ def test_a_container_without_credentials_hears_of_the_hop_limit(
     ("exc", "part"),
     [
         (boto.LoginTokenLoadError(error_msg="x"), "run: aws login --profile default"),
+        (boto.LoginInsufficientPermissions(), "ask for permission to sign in"),
         (boto.MissingDependencyException(msg="pip install botocore[crt]"), "botocore[crt]"),
         (
             boto.ConnectTimeoutError(endpoint_url="https://a.test/x"),
             "no connection to https://a.test",
         ),
         (boto.ReadTimeoutError(endpoint_url="https://a.test/x"), "did not answer"),
-        (boto.SSLError(endpoint_url="https://a.test", error=OSError("odd")), "AWS_CA_BUNDLE"),
+        (
+            boto.SSLError(endpoint_url="https://a.test", error=OSError("odd")),
+            "no TLS connection to",
+        ),
         (boto.EndpointConnectionError(endpoint_url="https://a.test", error="odd"), "no connection"),
         (boto.CredentialRetrievalError(provider="odd", error_msg="why"), "why"),
         (

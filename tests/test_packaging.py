@@ -10,9 +10,12 @@ DIST_INFO = f"docker_credential_ecrpy-{__version__}.dist-info"
 FILES = {
     "docker_credential_ecrpy/__init__.py",
     "docker_credential_ecrpy/__main__.py",
+    "docker_credential_ecrpy/asking.py",
     "docker_credential_ecrpy/authorization.py",
     "docker_credential_ecrpy/aws.py",
+    "docker_credential_ecrpy/aws_connection.py",
     "docker_credential_ecrpy/aws_errors.py",
+    "docker_credential_ecrpy/aws_refusals.py",
     "docker_credential_ecrpy/broker.py",
     "docker_credential_ecrpy/cache.py",
     "docker_credential_ecrpy/cli.py",
