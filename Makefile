@@ -10,6 +10,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 TESTS ?= tests
+E2E ?= tests/e2e
 BIN = $(VENV)/bin
 
 # How often bench runs each program.
@@ -25,7 +26,7 @@ test: $(VENV)/.ready-dev
 
 e2e: $(VENV)/.ready-dev
 	OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private \
-	  $(BIN)/python -m pytest -m e2e tests/e2e
+	  $(BIN)/python -m pytest -m e2e $(E2E)
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -76,7 +76,7 @@ def _mount_over(source: Path, target: str) -> None:
 @pytest.fixture(scope="session")
 def universe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Universe]:
     if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("needs Linux and root")
+        engines.missing("the end-to-end tests need Linux and root")
     # `make e2e` says which namespace it came from; without that this may be everybody's.
     if os.environ.get("OUTER_NAMESPACE", here := os.readlink("/proc/self/ns/mnt")) == here:
         pytest.fail("needs a mount namespace of its own: run it with 'make e2e'")
@@ -244,21 +244,36 @@ def app(universe: Universe) -> str:
     return APP
 
 
-@pytest.fixture(
-    params=sorted(engines.docker_clients().items()) or [("none", "")], ids=lambda p: p[0]
-)
+@pytest.fixture(params=engines.docker_clients() or ["none"])
 def docker(request: pytest.FixtureRequest) -> str:
     """Each docker client that this machine has."""
-    if not request.param[1]:
+    clients = engines.docker_clients()
+    if not clients:
         engines.missing("docker is not installed: apt-get install docker.io")
-    return str(request.param[1])
+    return clients[request.param]
 
 
-def has_buildkit(docker: str) -> bool:
-    """Whether a client builds with BuildKit: 20.10 has it built in, later ones need buildx."""
-    version = subprocess.run([docker, "--version"], capture_output=True, check=True).stdout.decode()
-    major = int(version.split()[2].split(".")[0])
-    return major < 23 or (
-        subprocess.run([docker, "buildx", "version"], capture_output=True, check=False).returncode
-        == 0
-    )
+BUILDERS = [
+    (version, buildkit)
+    for version, client in engines.docker_clients().items()
+    for buildkit in ("0", "1")
+    if buildkit == "0" or engines.has_buildkit(client)
+]
+
+
+@pytest.fixture(
+    params=BUILDERS or [("none", "0")],
+    ids=lambda p: f"{p[0]}-{'BuildKit' if p[1] == '1' else 'classic'}",
+)
+def build(request: pytest.FixtureRequest) -> Callable[[Machine, str], Done]:
+    """Each docker client with each builder that it has: builds from a directory."""
+    version, buildkit = request.param
+    if not any(buildkit == "1" for _, buildkit in BUILDERS):
+        engines.missing("no docker client has BuildKit: apt-get install docker.io or docker-buildx")
+    client = engines.docker_clients()[version]
+
+    def run(machine: Machine, context: str) -> Done:
+        command = (client, "build", "--no-cache", "--pull", context)
+        return machine.run(*command, DOCKER_BUILDKIT=buildkit)
+
+    return run

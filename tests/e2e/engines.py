@@ -49,6 +49,13 @@ def docker_clients() -> dict[str, str]:
     return clients
 
 
+def has_buildkit(docker: str) -> bool:
+    """Whether a client builds with BuildKit: 20.10 has it built in, later ones need buildx."""
+    version = subprocess.run([docker, "--version"], capture_output=True, check=True).stdout.decode()
+    buildx = subprocess.run([docker, "buildx", "version"], capture_output=True, check=False)
+    return int(version.split()[2].split(".")[0]) < 23 or buildx.returncode == 0
+
+
 def until(ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
     """Wait until `ready` says so."""
     end = time.monotonic() + seconds
