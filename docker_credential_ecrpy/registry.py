@@ -145,10 +145,8 @@ def host_of(server_url: str) -> str:
     if len(server_url) > _MAX_URL or not _URL.issuperset(server_url):
         return ""
     scheme, separator, rest = server_url.partition("://")
-    if not separator:
-        rest = server_url
-    elif not (scheme and _SCHEME.issuperset(scheme.lower()) and scheme[0].isalpha()):
-        return ""
+    if not (separator and scheme[:1].isalpha() and _SCHEME.issuperset(scheme.lower())):
+        rest = server_url  # what has no scheme may have that in its path or query
     for end in "/?#":
         rest = rest.partition(end)[0]
     host, _, port = rest.rpartition("@")[2].partition(":")
