@@ -55,8 +55,6 @@ DECIDING_VARIABLES: "Final" = (
     "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_ECR_CONFIG",
 )
-
-
 # With one of these the identity is the environment's, whichever machine it is on.
 _NAMED_BY_ENVIRONMENT: "Final" = (
     "AWS_ACCESS_KEY_ID",
@@ -98,7 +96,8 @@ def _machine(environ: "Mapping[str, str]") -> str:
 
 def _shown(name: str, value: str) -> str:
     # An address may hold a password, which is not to be written down.
-    return f"~{_digest(value)}" if "@" in value and "_UR" in name else value
+    address = "URL" in name or "URI" in name or "ENDPOINT" in name
+    return f"~{_digest(value)}" if address and "@" in value else value
 
 
 def _digest(secret: str) -> str:
