@@ -380,7 +380,7 @@ CAUSES = {
         1,
     ),
     "HTTP 429 without a body": Cause(
-        _ecr_fault(world.say(b"", 429)), "ECR is throttling this account (429)", "in a minute", 3
+        _ecr_fault(world.say(b"", 429)), "ECR is throttling this account (429)", "in a minute"
     ),
     "expired keys of a role's source": Cause(
         _role_source_expired,
