@@ -35,7 +35,7 @@ class Asking:
     """How far a call to AWS has come; what an error needs to name its cause.
 
     watch: told who is being waited for. source: botocore's name of the credentials' source.
-    service, endpoint: of the request that was sent last, or "" before there was one.
+    service: whom the last request was sent to, or "" before there was one.
     """
 
     def __init__(self, registry: Registry, core: botocore.session.Session, watch: Watch) -> None:
@@ -45,7 +45,6 @@ class Asking:
         self.watch.stage = "the AWS settings"
         self.source = ""
         self.service = ""
-        self.endpoint = ""
 
     @property
     def stage(self) -> str:
@@ -55,8 +54,7 @@ class Asking:
     def sends(self, service: str, url: str) -> None:
         """Note that a request goes out to a service of AWS."""
         self.service = _SERVICES.get(service, service)
-        self.endpoint = shown_url(url)
-        self.watch.stage = f"{self.service} at {self.endpoint}"
+        self.watch.stage = f"{self.service} at {shown_url(url)}"
 
     @property
     def profile(self) -> str:

@@ -77,8 +77,8 @@ def _configure(asking: Asking, log: Log) -> None:
     if bundle:
         core.set_config_variable("ca_bundle", bundle)
     # Also for the caches that botocore makes itself; it has no way to hand them in.
-    JSONFileCache.__setitem__ = _write_if_possible  # type: ignore[method-assign]
-    JSONFileCache.__contains__ = _holds  # type: ignore[method-assign]
+    JSONFileCache.__setitem__ = _write_if_possible  # type: ignore[method-assign]  # on purpose
+    JSONFileCache.__contains__ = _holds  # type: ignore[method-assign]  # same
     resolver = create_credential_resolver(
         core,
         _CliCache(),  # type: ignore[arg-type]  # the stub wants a dict, botocore any mapping
@@ -167,11 +167,10 @@ def _authorize(
         use_fips_endpoint=False if own_endpoint else registry.fips or None,
         use_dualstack_endpoint=False if own_endpoint else registry.dual_stack or None,
     )
-    # boto3's stubs want the service's name as a literal.
     client: Any = session.client(
         registry.service,
         region_name=registry.region,
-        config=config,  # type: ignore[call-overload]
+        config=config,  # type: ignore[call-overload]  # the stub wants the name as a literal
     )
 
     def check(request: Any, **_: Any) -> None:

@@ -25,6 +25,17 @@ _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
 _KUBERNETES = "KUBERNETES_SERVICE_HOST"
 
 
+# What botocore raises over the settings that it reads.
+_SETTINGS = (
+    boto.ConfigParseError,
+    boto.ConfigNotFound,
+    boto.InvalidConfigError,
+    boto.InvalidIMDSEndpointError,
+    boto.InvalidRetryConfigurationError,
+    boto.EndpointProviderError,
+    boto.InvalidRegionError,
+    boto.MissingDependencyException,
+)
 # What botocore's parsers raise over an answer that no service of AWS would give.
 _NOT_UNDERSTOOD = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
@@ -185,17 +196,8 @@ def _of_credential_process(exc: Exception, asking: Asking) -> HelperError | None
 def _of_settings(exc: Exception, asking: Asking) -> HelperError | None:
     if isinstance(exc, boto.ProfileNotFound):
         return unknown_profile(str(exc.kwargs.get("profile", "")), asking)
-    if isinstance(
-        exc,
-        boto.ConfigParseError
-        | boto.ConfigNotFound
-        | boto.InvalidConfigError
-        | boto.InvalidIMDSEndpointError
-        | boto.InvalidRetryConfigurationError
-        | boto.EndpointProviderError
-        | boto.InvalidRegionError
-        | boto.MissingDependencyException,
-    ):
+    of_a_value = isinstance(exc, ValueError) and not isinstance(exc, boto.BotoCoreError)
+    if of_a_value or isinstance(exc, _SETTINGS):
         return HelperError(
             f"the AWS settings are wrong: {one_line(str(exc))}",
             hint=f"mend {asking.config_files} or the AWS_... variables",
@@ -205,10 +207,5 @@ def _of_settings(exc: Exception, asking: Asking) -> HelperError | None:
             f"{one_line(str(exc.filename))}, which the AWS settings name, cannot be used:"
             f" {exc.strerror}",
             hint=f"mend the file, or the setting in {asking.config_files} or the environment",
-        )
-    if isinstance(exc, ValueError) and not isinstance(exc, boto.BotoCoreError):
-        return HelperError(
-            f"the AWS settings are wrong: {one_line(str(exc))}",
-            hint=f"mend {asking.config_files} or the AWS_... variables",
         )
     return None

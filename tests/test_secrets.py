@@ -29,7 +29,8 @@ def _secrets(stage: Stage, more: set[str]) -> set[str]:
     }
     found |= stage.aws.sso_refresh_tokens | {"proxy-password", "client-secret-value"}
     found |= {part for secret in found.copy() for part in _parts(secret)}
-    return found | ({stage.aws.container_authorization} - {None})  # type: ignore[operator]
+    container = stage.aws.container_authorization
+    return found | {container} if container else found
 
 
 def _parts(secret: str) -> list[str]:

@@ -59,7 +59,6 @@ class Universe:
     front: registry.RegistryFront
     docker_host: str
     aws: Aws = field(default_factory=Aws)
-    pulls: list[str] = field(default_factory=list)
 
     def handle(self, request: Request) -> Response:
         if request.host == ELSEWHERE:

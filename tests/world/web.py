@@ -18,7 +18,7 @@ from pathlib import Path
 try:
     import trustme
 except ModuleNotFoundError:  # the demo does without TLS, and so without dependencies
-    trustme = None  # type: ignore[assignment]
+    trustme = None  # type: ignore[assignment]  # a module otherwise
 
 
 @dataclass(frozen=True)
