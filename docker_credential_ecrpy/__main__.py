@@ -1,7 +1,8 @@
 """Hot layer, the door: a cached `get` is answered here; anything else goes to `cli`.
 
 Every `docker` command waits for this module, so nothing is imported here that a cached answer
-does not need. A test compares what is loaded with a literal list.
+does not need. A test compares what is loaded with a literal list. The frozen binary runs the two
+halves of `main` apart, PyInstaller's own start between them.
 """
 
 import os
@@ -17,14 +18,34 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Run the program with the process's own arguments and streams; return its exit code."""
+    code, request = at_once()
+    return in_full(request) if code is None else code
+
+
+def at_once() -> "tuple[int | None, bytes | None]":
+    """Answer a `get` that needs no AWS.
+
+    Returns the exit code, or None where there is more to do; and standard input, or None where
+    it was not read.
+    """
+    if sys.argv[1:] != ["get"] or _wants_log(os.environ):
+        return None, None
     try:
-        request = None
-        if sys.argv[1:] == ["get"] and not _wants_log(os.environ):
-            request = protocol.read_input()
-            answer = quick_answer(request, os.environ, time.time_ns())
-            if answer:
-                protocol.send(answer[1])
-                return answer[0]
+        request = protocol.read_input()
+        answer = quick_answer(request, os.environ, time.time_ns())
+        if answer:
+            protocol.send(answer[1])
+            return answer[0], request
+        return None, request
+    except KeyboardInterrupt:
+        return protocol.INTERRUPTED, None
+    except OSError:
+        return protocol.FAILED, None  # as below
+
+
+def in_full(request: "bytes | None") -> int:
+    """Do what `at_once` left, with what it read; return the exit code."""
+    try:
         from docker_credential_ecrpy import cli
 
         return cli.main(sys.argv, os.environ, request)
