@@ -30,6 +30,26 @@ class YouForgotToChooseAHome(Exception):
     """A test looked for the real home directory."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--program", type=Path, help="test this program, and not what the tree and its wheel hold"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--program`, leave out the tests that would not run it."""
+    if not config.getoption("program"):
+        return
+    chosen: list[pytest.Item] = []
+    others: list[pytest.Item] = []
+    for item in items:
+        runs_it = {"stage", "machine"} & set(getattr(item, "fixturenames", ()))
+        wanted = runs_it and not item.get_closest_marker("tree")
+        (chosen if wanted else others).append(item)
+    config.hook.pytest_deselected(items=others)
+    items[:] = chosen
+
+
 @pytest.fixture(autouse=True)
 def _closed_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Keep the test process from the real network, home and AWS environment."""
@@ -65,9 +85,14 @@ def _aws() -> Aws:
 
 
 @pytest.fixture(name="stage")
-def _stage(aws: Aws, authority: Authority, tmp_path: Path) -> Iterator[Stage]:
+def _stage(
+    request: pytest.FixtureRequest, aws: Aws, authority: Authority, tmp_path: Path
+) -> Iterator[Stage]:
     with WebServer(aws.handle, authority=authority) as server:
         stage = make_stage(aws, server, authority, tmp_path)
+        if request.config.getoption("program"):
+            scripts: Path = request.getfixturevalue("scripts")
+            stage.program = [str(scripts / "docker-credential-ecr-login")]
         with stage.closing:
             yield stage
 
@@ -83,12 +108,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of the console scripts of the installed wheel.
+def scripts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of the two programs: the wheel's, or links to the one that `--program` names.
 
-    A virtual environment of its own, so that the installed package is run and not the tree's;
-    what it depends on is borrowed from the environment that runs the tests.
+    The wheel is installed into a virtual environment of its own, so that the installed package is
+    run and not the tree's; what it depends on is borrowed from the environment that runs the tests.
     """
+    program: Path | None = request.config.getoption("program")
+    if program:
+        links = tmp_path_factory.mktemp("links")
+        for name in ("docker-credential-ecr-login", "docker-credential-ecrpy"):
+            (links / name).symlink_to(program.resolve(strict=True))
+        return links
+    wheel: Path = request.getfixturevalue("wheel")
     venv = tmp_path_factory.mktemp("installed") / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
     found = "Scripts" if sys.platform == "win32" else "bin"

@@ -55,6 +55,8 @@ class Stage:
     server: WebServer
     authority: Authority
     root: Path
+    program: Sequence[str] = tuple(MODULE)
+    """The command that runs the helper."""
     environ: dict[str, str] = field(default_factory=dict)
     closing: ExitStack = field(default_factory=ExitStack)
 
@@ -87,11 +89,11 @@ class Stage:
         self,
         *arguments: str,
         stdin: bytes = b"",
-        command: Sequence[str] = MODULE,
+        command: Sequence[str] | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> Result:
         done = subprocess.run(
-            [*command, *arguments],
+            [*(command or self.program), *arguments],
             input=stdin,
             capture_output=True,
             env={**self.environ, **(environ or {})},
@@ -107,7 +109,7 @@ class Stage:
 
     def start_get(self, host: str = HOST) -> "subprocess.Popen[bytes]":
         child = subprocess.Popen(
-            [*MODULE, "get"],
+            [*self.program, "get"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -143,7 +145,7 @@ def make_stage(aws: Aws, server: WebServer, authority: Authority, root: Path) ->
         server,
         authority,
         root,
-        {
+        environ={
             "PATH": os.environ["PATH"],
             "HOME": str(root / "home"),
             "USERPROFILE": str(root / "home"),

@@ -8,6 +8,7 @@ import pytest
 
 from tests.stage import HOST, Stage
 
+pytestmark = pytest.mark.tree
 HOT = {
     "docker_credential_ecrpy",
     "docker_credential_ecrpy.__main__",

@@ -56,7 +56,13 @@ def _run_in_code(arguments: Sequence[str], stdin: bytes, environ: dict[str, str]
     return Result(code, *outputs)
 
 
-@pytest.fixture(params=["code", "module", "ecr-login", "ecrpy"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "run" in metafunc.fixturenames:
+        in_tree = [] if metafunc.config.getoption("program") else ["code", "module"]
+        metafunc.parametrize("run", [*in_tree, "ecr-login", "ecrpy"], indirect=True)
+
+
+@pytest.fixture
 def run(request: pytest.FixtureRequest, stage: Stage) -> Run:
     """Run the helper through one of its doors, with arguments and standard input."""
     if request.param == "code":
@@ -336,7 +342,7 @@ class TestList:
         """Some clients leave a terminal there."""
         pipe = subprocess.PIPE
         with subprocess.Popen(
-            [*MODULE, "list"], stdin=pipe, stdout=pipe, env=stage.environ, cwd=stage.root
+            [*stage.program, "list"], stdin=pipe, stdout=pipe, env=stage.environ, cwd=stage.root
         ) as child:
             assert child.stdout is not None
             assert child.stdout.read() == b"{}\n"
@@ -390,7 +396,7 @@ class TestStreams:
             stage.login()
         if state == "cached":
             stage.get()
-        command = ["sh", "-c", f'exec "$@" {how}', "sh", *MODULE]
+        command = ["sh", "-c", f'exec "$@" {how}', "sh", *stage.program]
         result = stage.run("get", stdin=host.encode(), command=command)
 
         if state != "failing":
@@ -413,7 +419,7 @@ class TestStreams:
         read, write = os.pipe()
         os.close(read)
         with subprocess.Popen(
-            [*MODULE, "get"],
+            [*stage.program, "get"],
             stdin=subprocess.PIPE,
             stdout=write,
             stderr=subprocess.PIPE,
@@ -431,7 +437,7 @@ class TestStreams:
         read, write = os.pipe()
         os.set_blocking(read, False)
         with subprocess.Popen(
-            [*MODULE, "get"],
+            [*stage.program, "get"],
             stdin=read,
             stdout=subprocess.PIPE,
             env=stage.environ,

@@ -46,7 +46,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
-            item.add_marker(pytest.mark.e2e)
+            if not item.get_closest_marker("binary"):
+                item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(300))
 
 
