@@ -1,39 +1,97 @@
 # make demo     the helper at work against a loopback AWS, shown step by step
 # make test     the tests
 # make e2e      the tests with Docker's engine, podman, buildah and skopeo (root, Linux)
+# make binary   the standalone programs: dist/docker-credential-ecrpy/, and one file beside it
+# make install, make uninstall    the folder below PREFIX (/usr/local), both programs on PATH
+# make deb      a Debian package
+# make dist     what a release has: tarball, one file, Debian package, wheel, SHA256SUMS
 # make lint     formatting, lint and types
 # make bench    how long a get takes, side by side with the bare interpreter and with boto3
-# make reformat, make package, make clean
+# make reformat, make package, make lock, make clean
 #
 # Each sets up what it needs, in .venv. TESTS chooses tests: make test TESTS=tests/test_cache.py
+# PROGRAM tests another program than the tree's: make test PROGRAM=dist/docker-credential-ecr-login
 
 PYTHON ?= python3
 VENV ?= .venv
 TESTS ?= tests
 E2E ?= tests/e2e
+PROGRAM ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
 BIN = $(VENV)/bin
+CHOSEN = $(if $(PROGRAM),--program $(PROGRAM))
+
+NAME = docker-credential-ecrpy
+FOLDER = dist/$(NAME)
+DROP_IN = docker-credential-ecr-login
+ONE_FILE = dist/$(DROP_IN)
+SOURCES = $(wildcard docker_credential_ecrpy/*.py)
 
 # How often bench runs each program.
 RUNS ?= 41
 
-.PHONY: demo test e2e lint bench reformat package clean
+# The same commit gives the same bytes.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1767225600)
+export SOURCE_DATE_EPOCH
+
+# A mount namespace of its own, which the tests that need one insist on.
+IN_NAMESPACE = OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private
+
+.PHONY: demo test e2e test-binary binary install uninstall deb dist lint bench reformat package \
+  lock clean
 
 demo: $(VENV)/.ready-demo
 	@$(BIN)/python -m tests.demo
 
 test: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest $(CHOSEN) $(TESTS)
 
 e2e: $(VENV)/.ready-dev
-	OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private \
-	  $(BIN)/python -m pytest -m e2e $(E2E)
+	$(IN_NAMESPACE) $(BIN)/python -m pytest -m e2e $(CHOSEN) $(E2E)
+
+# The products themselves; then what the wheel is tested with, through them.
+test-binary: $(VENV)/.ready-dev $(ONE_FILE) deb
+	$(IN_NAMESPACE) $(BIN)/python -m pytest -m binary tests/binary
+	$(BIN)/python -m pytest --program $(FOLDER)/$(DROP_IN) tests
+	$(BIN)/python -m pytest --program $(ONE_FILE) tests/test_protocol.py tests/test_aws.py
+
+binary: $(ONE_FILE)
+
+# The spec makes the folder first. PyInstaller's own cache stays out of the home directory.
+$(ONE_FILE): build_binary.spec $(SOURCES) $(wildcard binary/*.py) .binary/.ready
+	PATH="$(CURDIR)/.binary/bin:$$PATH" PYTHONHASHSEED=1 PYINSTALLER_ZLIB_COMPRESSION_LEVEL=0 \
+	  PYINSTALLER_CONFIG_DIR="$(CURDIR)/build/pyinstaller" \
+	  .binary/bin/python -m PyInstaller --noconfirm --clean --log-level WARN \
+	  --distpath dist --workpath build/binary build_binary.spec
+	@touch $@
+
+.binary/.ready: binary/requirements.txt binary/bootloader.c tools/make-binary-venv.sh
+	@sh tools/make-binary-venv.sh "$(PYTHON)" .binary
+	@touch $@
+
+build/man/$(NAME).1: tools/man.py docker_credential_ecrpy/cli.py docker_credential_ecrpy/__init__.py
+	@mkdir -p build/man
+	PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tools/man.py build/man
+
+install: $(ONE_FILE) build/man/$(NAME).1
+	@sh tools/install.sh install $(FOLDER) build/man "$(DESTDIR)" "$(PREFIX)"
+
+uninstall:
+	@sh tools/install.sh uninstall $(FOLDER) build/man "$(DESTDIR)" "$(PREFIX)"
+
+deb: $(ONE_FILE) build/man/$(NAME).1
+	@sh tools/make-deb.sh
+
+dist: $(ONE_FILE) build/man/$(NAME).1 package deb
+	@sh tools/make-dist.sh
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: .bench/.ready
+bench: .bench/.ready $(ONE_FILE)
 	@.bench/bin/python -m benchmarks.bench $(RUNS)
 
 reformat: $(VENV)/.ready-dev
@@ -43,8 +101,14 @@ reformat: $(VENV)/.ready-dev
 package: $(VENV)/.ready-dev
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
+lock: $(VENV)/.ready-dev
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet pyproject.toml --group binary --upgrade --universal \
+	  --generate-hashes --no-annotate --custom-compile-command "make lock" \
+	  --output-file binary/requirements.txt
+
 clean:
-	rm -rf $(VENV) .bench build dist
+	rm -rf $(VENV) .bench .binary build dist
 
 $(VENV)/bin/python:
 	@sh tools/make-venv.sh "$(PYTHON)" "$(VENV)"

@@ -1,0 +1,59 @@
+"""The products of `make binary`, and the conditions under which they have to start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import engines
+from tests.stage import Stage
+
+DIST = Path(__file__).parent.parent.parent / "dist"
+DROP_IN = "docker-credential-ecr-login"
+NAME = "docker-credential-ecrpy"
+FOLDER = DIST / NAME
+ONE_FILE = DIST / DROP_IN
+PROGRAMS = {"folder": FOLDER / DROP_IN, "file": ONE_FILE}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.binary)
+
+
+@pytest.fixture(params=PROGRAMS)
+def product(request: pytest.FixtureRequest) -> Path:
+    """Each product's program."""
+    program = PROGRAMS[request.param]
+    assert program.is_file(), "not built: make binary"
+    return program
+
+
+@pytest.fixture
+def box(stage: Stage, product: Path) -> Stage:
+    """A stage that runs a product, with directories of its own for temporary files."""
+    stage.program = [str(product)]
+    stage.environ["TMPDIR"] = str(stage.root / "tmp")
+    (stage.root / "tmp").mkdir()
+    return stage
+
+
+@pytest.fixture
+def own_mounts() -> None:
+    """The right to mount, in a namespace that nobody else sees."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        engines.missing("mounts need Linux and root")
+    # `make test-binary` says which namespace it came from; without that this may be everybody's.
+    if os.environ.get("OUTER_NAMESPACE", here := os.readlink("/proc/self/ns/mnt")) == here:
+        pytest.fail("needs a mount namespace of its own: run it with 'make test-binary'")
+
+
+def mount(directory: Path, *options: str) -> None:
+    """Mount an empty file system in memory, until the tests end."""
+    directory.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(directory)]
+    subprocess.run(command, check=True)

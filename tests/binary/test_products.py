@@ -1,0 +1,199 @@
+"""Facts about what `make binary` makes."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import docker_credential_ecrpy
+from tests.binary.conftest import DIST, DROP_IN, FOLDER, NAME, ONE_FILE
+from tests.stage import HOST, NOT_FOUND, Result, Stage
+
+REPOSITORY = DIST.parent
+LIMIT = 25_000_000  # bytes
+
+
+def _files(directory: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+def test_the_folder_holds_both_programs() -> None:
+    """The second is a link: it costs nothing."""
+    assert sorted(path.name for path in FOLDER.iterdir()) == ["_internal", DROP_IN, NAME]
+    assert os.readlink(FOLDER / NAME) == DROP_IN
+
+
+def test_neither_is_large() -> None:
+    """Under 25 MB, stored."""
+    assert sum(map(len, _files(FOLDER).values())) < LIMIT
+    assert ONE_FILE.stat().st_size < LIMIT
+
+
+def test_of_botocore_it_has_what_it_reads() -> None:
+    """Six services and the lists; nothing of the other four hundred."""
+    data = FOLDER / "_internal" / "botocore" / "data"
+
+    assert sorted(path.name for path in data.iterdir()) == [
+        "_retry.json",
+        "ecr",
+        "ecr-public",
+        "endpoints.json",
+        "partitions.json",
+        "sdk-default-configuration.json",
+        "signin",
+        "sso",
+        "sso-oidc",
+        "sts",
+    ]
+    assert {path.name for path in data.glob("*/*/*")} == {
+        "endpoint-rule-set-1.json.gz",
+        "service-2.json.gz",
+    }
+
+
+def test_nothing_of_the_building_machine_is_in_it() -> None:
+    """No path of the tree or of the environments that it was built in."""
+    paths = [str(REPOSITORY).encode(), os.path.expanduser("~").encode() + b"/.cache", b"/pip-"]
+    for name, contents in {**_files(FOLDER), DROP_IN: ONE_FILE.read_bytes()}.items():
+        for path in paths:
+            assert path not in contents, name
+
+
+def test_every_library_looks_for_its_neighbours_where_they_are() -> None:
+    """By an RPATH, so that nothing else has to be told where they are, and none comes between."""
+    for path in (FOLDER / "_internal").rglob("*.so*"):
+        shown = subprocess.run(
+            ["objdump", "-p", path], capture_output=True, check=True, text=True
+        ).stdout
+        up = os.path.relpath(FOLDER / "_internal", path.parent)
+        expected = "$ORIGIN" if up == "." else f"$ORIGIN/{up}"
+        assert re.findall(r"(R\w*PATH) +(\S+)", shown) == [("RPATH", expected)], path
+
+
+def test_a_cached_get_needs_the_interpreter_and_no_more(stage: Stage) -> None:
+    """With everything else gone, what needs no AWS is answered: by the hot modules alone."""
+    copy = stage.root / "copy"
+    shutil.copytree(FOLDER, copy, symlinks=True)
+    stage.program = [str(copy / DROP_IN)]
+    stage.login()
+    first = stage.get().secret
+    for path in (copy / "_internal").rglob("*"):
+        hot = path.name.startswith(("libpython", "base_library.zip", "libz", "libexpat"))
+        if path.is_file() and not hot:
+            path.unlink()
+
+    assert stage.get().secret == first
+    assert stage.get("ghcr.io") == Result(1, NOT_FOUND, b"")
+    done = subprocess.run([*stage.program, "list"], capture_output=True, check=False)
+    assert done.returncode == 1  # so that what was taken away is all the rest
+
+
+def test_the_version_names_the_program_that_was_called(box: Stage, product: Path) -> None:
+    """Through links of either name, as PATH has them."""
+    for name in (DROP_IN, NAME):
+        link = box.root / name
+        link.symlink_to(product)
+        result = box.run("version", command=[str(link)])
+
+        number = docker_credential_ecrpy.__version__
+        assert result == Result(0, f"{name} ({NAME}) {number}\n".encode(), b"")
+
+
+@pytest.mark.timeout(300)
+def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
+    """Built again, elsewhere."""
+    for name in ("binary", "docker_credential_ecrpy", "build_binary.spec"):
+        source = REPOSITORY / name
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name)
+        else:
+            shutil.copy(source, tmp_path)
+    tools = REPOSITORY / ".binary" / "bin"
+    environ = {
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "PYINSTALLER_ZLIB_COMPRESSION_LEVEL": "0",
+        "PYTHONHASHSEED": "1",
+        "SOURCE_DATE_EPOCH": "1",  # of no influence: nothing in it has a date
+    }
+    command = [
+        str(tools / "python"),
+        "-m",
+        "PyInstaller",
+        "--log-level",
+        "ERROR",
+        "build_binary.spec",
+    ]
+    subprocess.run(command, cwd=tmp_path, env=environ, check=True, timeout=280)
+
+    assert _files(tmp_path / "dist" / NAME) == _files(FOLDER)
+    assert (tmp_path / "dist" / DROP_IN).read_bytes() == ONE_FILE.read_bytes()
+
+
+PRINT_ENVIRON = """\
+import json
+given = open("/proc/self/environ", "rb").read()  # as it was handed over, before Python's changes
+open({file!r}, "ab").write(given)
+print(json.dumps({{"Version": 1, "AccessKeyId": {key!r}, "SecretAccessKey": {secret!r}}}))
+"""
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"LD_LIBRARY_PATH": "/opt/lib"},
+        {"LD_LIBRARY_PATH": "/opt/lib:/opt/more lib"},
+        {"LD_LIBRARY_PATH_ORIG": "the user's own"},
+        {"VIRTUAL_ENV": "/venv", "PYTHONPATH": "/lib", "PYTHONHOME": "", "TERM": "é"},
+    ],
+    ids=repr,
+)
+def test_children_get_the_environment_that_the_user_had(
+    box: Stage, environ: dict[str, str]
+) -> None:
+    """Nothing of the frozen program's own is in it, and nothing of the user's is missing."""
+    from tests import sources
+
+    keys = box.aws.user()
+    box.environ |= environ
+    box.environ.pop("AWS_EC2_METADATA_DISABLED")
+    file = box.root / "environ"
+    code = PRINT_ENVIRON.format(file=str(file), key=keys.access_key, secret=keys.secret_key)
+    sources.process(box, code)
+    if "PYTHONHOME" in environ:  # the child is a Python too
+        box.environ["PYTHONHOME"] = ""
+
+    assert box.get().secret in box.aws.issued
+
+    expected = sorted(f"{name}={value}".encode() for name, value in box.environ.items())
+    assert sorted(file.read_bytes().rstrip(b"\0").split(b"\0")) == expected
+
+
+def test_a_child_may_be_the_same_program(box: Stage, product: Path) -> None:
+    """A credential_process that pulls an image itself runs the helper anew, from scratch."""
+    from tests import sources
+
+    keys = box.aws.user()
+    inner = {**keys.environ, "AWS_CONFIG_FILE": "/dev/null"}
+    code = (
+        "import json, os, subprocess\n"
+        f"done = subprocess.run([{str(product)!r}, 'get'], input={HOST!r}.encode(),\n"
+        f"    env={{**os.environ, **{inner!r}}}, capture_output=True)\n"
+        f"open({str(box.root / 'inner')!r}, 'wb').write(done.stdout)\n"
+        f"print(json.dumps({{'Version': 1, 'AccessKeyId': {keys.access_key!r},\n"
+        f"    'SecretAccessKey': {keys.secret_key!r}}}))\n"
+    )
+    sources.process(box, code)
+    region = HOST.replace("us-east-1", "eu-west-1")
+
+    assert box.get(region).secret in box.aws.issued
+    assert json.loads((box.root / "inner").read_bytes())["Secret"] in box.aws.issued

@@ -1,0 +1,121 @@
+"""The Debian package, installed with apt-get on a machine of its own, with Docker's client."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import engines
+from tests.e2e.conftest import ECR, Done, Machine
+
+pytestmark = pytest.mark.binary
+DIST = Path(__file__).parent.parent.parent / "dist"
+PROGRAMS = ("docker-credential-ecr-login", "docker-credential-ecrpy")
+GO_HELPER = "amazon-ecr-credential-helper"
+
+
+@dataclass
+class Box:
+    """A copy of this machine's files, each change to which is thrown away."""
+
+    root: Path
+    machine: Machine
+
+    def run(self, *command: str) -> Done:
+        return self.machine.run("chroot", str(self.root), *command)
+
+    def files(self) -> set[str]:
+        """Return what lies where a package may put something."""
+        found = set()
+        for top in ("usr", "etc", "opt", "var/lib/dpkg/info"):
+            for directory, directories, files in os.walk(self.root / top):
+                found |= {os.path.join(directory, name) for name in (*directories, *files)}
+        return found
+
+
+@pytest.fixture(name="box")
+def _box(machine: Machine) -> Iterator[Box]:
+    """An overlay of the root file system, with this machine's world mounted into it."""
+    layers = Path(machine.short)
+    root = layers / "root"
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(layers)], check=True)
+    for name in ("upper", "work", "root"):
+        (layers / name).mkdir()
+    options = f"lowerdir=/,upperdir={layers}/upper,workdir={layers}/work"
+    done = subprocess.run(
+        ["mount", "-t", "overlay", "overlay", "-o", options, str(root)],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        engines.missing(f"no overlay of the root file system here: {done.stderr.decode()}")
+    bound = ["/proc", "/dev", "/etc/hosts", "/etc/ssl/certs/ca-certificates.crt"]
+    for path in (*bound, str(machine.universe.root), str(machine.root)):
+        (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "--rbind", path, str(root / path[1:])], check=True)
+    machine.environ |= {"PATH": engines.PATH, "DEBIAN_FRONTEND": "noninteractive"}
+    yield Box(root, machine)
+    subprocess.run(["umount", "--recursive", "--lazy", str(layers)], check=True)
+
+
+@pytest.fixture(name="package")
+def _package(box: Box) -> str:
+    """The package's path in the box."""
+    (built,) = DIST.glob("*.deb")
+    shutil.copy(built, box.root / "opt")
+    return f"/opt/{built.name}"
+
+
+def _owner(box: Box, program: str) -> str:
+    return box.run("dpkg", "--search", f"/usr/bin/{program}").ok().stdout.split(":")[0]
+
+
+def test_install_pull_remove(box: Box, package: str, app: str) -> None:
+    """A pull works as soon as it is installed; removed, it leaves the user's files alone."""
+    box.run("apt-get", "remove", "--yes", GO_HELPER)
+    before = box.files()
+    box.run("apt-get", "install", "--yes", "--no-install-recommends", package).ok()
+    for program in PROGRAMS:
+        assert _owner(box, program) == "docker-credential-ecrpy"
+        page = f"usr/share/man/man1/{program}.1.gz"
+        assert (box.root / page).is_file()
+
+    machine = box.machine
+    machine.login_to_aws()
+    machine.use_helper()
+    box.run("docker", "pull", f"{ECR}/{app}").ok()
+    assert machine.aws.count() == {"ecr": 1}
+    kept = sorted(machine.home.rglob("*"))
+    assert any(".ecr/tokens/" in str(path) for path in kept)
+
+    box.run("apt-get", "remove", "--yes", "docker-credential-ecrpy").ok()
+    assert box.files() == before
+    assert sorted(machine.home.rglob("*")) == kept
+
+
+def test_the_go_helper_and_ours_take_turns(box: Box, package: str) -> None:
+    """Each program has one owner at a time, whichever was installed last."""
+    if not (box.root / "usr/bin" / PROGRAMS[0]).exists():
+        engines.missing(f"{GO_HELPER} is not installed: apt-get install {GO_HELPER}")
+    assert _owner(box, PROGRAMS[0]) == GO_HELPER
+
+    done = box.run("apt-get", "install", "--yes", "--no-install-recommends", package).ok()
+    assert f"Removing {GO_HELPER}" in done.text
+    assert _owner(box, PROGRAMS[0]) == "docker-credential-ecrpy"
+    assert box.run("dpkg", "--audit").ok().text == ""
+
+
+def test_what_the_package_says_of_itself(box: Box, package: str) -> None:
+    """Root owns every file; sums are right; copyright and changelog are there."""
+    listed = box.run("dpkg-deb", "--contents", package).ok().stdout.splitlines()
+    assert all(line.split()[1] == "root/root" for line in listed)
+    names = {line.split()[5] for line in listed}
+    doc = "./usr/share/doc/docker-credential-ecrpy/"
+    assert {doc + "copyright", doc + "changelog.gz", doc + "changelog.Debian.gz"} <= names
+
+    box.run("dpkg", "--install", "--force-conflicts", package)
+    assert box.run("dpkg", "--verify", "docker-credential-ecrpy").ok().text == ""

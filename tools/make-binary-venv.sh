@@ -1,0 +1,59 @@
+#!/bin/sh
+# Make the virtual environment that builds the binary: make-binary-venv.sh PYTHON DIRECTORY
+#
+# It holds what the program needs at run time and PyInstaller, at the versions and hashes of
+# binary/requirements.txt. On Linux PyInstaller's bootloader is built anew, with binary/bootloader.c
+# linked in; elsewhere the one that comes with PyInstaller is used.
+set -eu
+python=$1
+venv=$2
+here=$(dirname "$0")
+
+say() { printf '%s\n' "$*" >&2; }
+
+missing_packages() {
+    command -v cc >/dev/null || echo gcc libc6-dev
+    command -v objcopy >/dev/null || echo binutils
+    # PyInstaller freezes the shared libpython; Debian's python3 does without.
+    "$python" - <<'END'
+import os, sys, sysconfig
+library = sysconfig.get_config_var("INSTSONAME") or ""
+places = [sysconfig.get_config_var("LIBDIR") or "", "/usr/lib/" + (sysconfig.get_config_var("MULTIARCH") or "")]
+if not any(os.path.exists(os.path.join(place, library)) for place in places):
+    print("libpython%d.%d" % sys.version_info[:2])
+END
+}
+
+sh "$here/make-venv.sh" "$python" "$venv"
+if [ "$(uname)" = Linux ]; then
+    packages=$(missing_packages)
+    if [ -n "$packages" ]; then
+        if ! command -v apt-get >/dev/null; then
+            say "needed to build the binary: a C compiler, binutils and a shared libpython"
+            exit 1
+        fi
+        as_root=
+        [ "$(id -u)" = 0 ] || as_root=sudo
+        say "installing" $packages
+        $as_root apt-get update --quiet --quiet
+        # shellcheck disable=SC2086 # several words
+        $as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install --quiet --quiet --yes --no-install-recommends $packages >&2
+    fi
+fi
+trap 'rm -rf "$venv"' EXIT # until all of it is there
+pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
+pip install --require-hashes --only-binary :all: --requirement "$here/../binary/requirements.txt"
+if [ "$(uname)" = Linux ]; then
+    say "building PyInstaller's bootloader"
+    cc -O2 -Wall -Wextra -Werror -c "$here/../binary/bootloader.c" -o "$venv/bootloader.o"
+    sed -n '/^pyinstaller==/,/[^\\]$/p' "$here/../binary/requirements.txt" >"$venv/pyinstaller.txt"
+    wrap=--wrap=execvp,--wrap=main,--wrap=pyi_error_message,--wrap=pyi_perror_message
+    # https://pyinstaller.org/en/stable/bootloader-building.html; zlib is built in, not the system's.
+    PYINSTALLER_COMPILE_BOOTLOADER=1 PYI_STATIC_ZLIB=1 \
+        LDFLAGS="-Wl,$wrap -Wl,--build-id=none $(realpath "$venv")/bootloader.o" \
+        "$venv/bin/python" -m pip --quiet --disable-pip-version-check install --require-hashes \
+        --no-cache-dir --no-deps --no-build-isolation --no-binary pyinstaller --force-reinstall \
+        --requirement "$venv/pyinstaller.txt"
+fi
+trap - EXIT
