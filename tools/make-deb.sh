@@ -4,6 +4,10 @@
 # Needs dpkg-deb and objdump, and SOURCE_DATE_EPOCH, which every date in the package is.
 set -eu
 cd "$(dirname "$0")/.."
+if ! command -v dpkg-deb >/dev/null; then
+    echo "dpkg-deb is not there: a Debian package is made on Debian or Ubuntu" >&2
+    exit 1
+fi
 name=docker-credential-ecrpy
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' docker_credential_ecrpy/__init__.py)
 architecture=$(dpkg --print-architecture)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from docker_credential_ecrpy import __version__
 from tests.e2e import engines
 from tests.e2e.conftest import ECR, Done, Machine
 
@@ -65,7 +66,7 @@ def _box(machine: Machine) -> Iterator[Box]:
 @pytest.fixture(name="package")
 def _package(box: Box) -> str:
     """The package's path in the box."""
-    (built,) = DIST.glob("*.deb")
+    (built,) = DIST.glob(f"*_{__version__}-*.deb")
     shutil.copy(built, box.root / "opt")
     return f"/opt/{built.name}"
 
