@@ -103,7 +103,7 @@ package: $(VENV)/.ready-dev
 
 lock: $(VENV)/.ready-dev
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet pyproject.toml --group binary --upgrade --universal \
+	$(BIN)/uv pip compile --quiet pyproject.toml --group binary --upgrade --universal --python-version 3.10 \
 	  --generate-hashes --no-annotate --custom-compile-command "make lock" \
 	  --output-file binary/requirements.txt
 

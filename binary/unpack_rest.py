@@ -40,3 +40,4 @@ except OSError as exc:
     os.write(2, os.fsencode(os.path.basename(sys.argv[0])) + b": " + line)
     os.write(1, line)
     os._exit(1)
+sys.path_importer_cache.clear()  # a failed import may have read the directories before
