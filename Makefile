@@ -1,6 +1,7 @@
 # make demo     the helper at work against a loopback AWS, shown step by step
 # make test     the tests
 # make e2e      the tests with Docker's engine, podman, buildah and skopeo (root, Linux)
+# make test-binary    the standalone programs and their packages, and the tests through them (same)
 # make binary   the standalone programs: dist/docker-credential-ecrpy/, and one file beside it
 # make install, make uninstall    the folder below PREFIX (/usr/local), both programs on PATH
 # make deb      a Debian package
@@ -20,7 +21,7 @@ PROGRAM ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
 BIN = $(VENV)/bin
-CHOSEN = $(if $(PROGRAM),--program $(PROGRAM))
+CHOSEN = $(if $(PROGRAM),--program "$(PROGRAM)")
 
 NAME = docker-credential-ecrpy
 FOLDER = dist/$(NAME)
@@ -35,10 +36,13 @@ RUNS ?= 41
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1767225600)
 export SOURCE_DATE_EPOCH
 
+# What failed half way is not there.
+.DELETE_ON_ERROR:
+
 # A mount namespace of its own, which the tests that need one insist on.
 IN_NAMESPACE = OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private
 
-.PHONY: demo test e2e test-binary binary install uninstall deb dist lint bench reformat package \
+.PHONY: demo test e2e test-binary binary man install uninstall deb dist lint bench reformat package \
   lock clean
 
 demo: $(VENV)/.ready-demo
@@ -52,39 +56,43 @@ e2e: $(VENV)/.ready-dev
 
 # The products themselves; then what the wheel is tested with, through them.
 test-binary: $(VENV)/.ready-dev $(ONE_FILE) deb
-	$(IN_NAMESPACE) $(BIN)/python -m pytest -m binary tests/binary
+	$(IN_NAMESPACE) $(BIN)/python -m pytest -m binary tests
 	$(BIN)/python -m pytest --program $(FOLDER)/$(DROP_IN) tests
 	$(BIN)/python -m pytest --program $(ONE_FILE) tests/test_protocol.py tests/test_aws.py
 
 binary: $(ONE_FILE)
 
-# The spec makes the folder first. PyInstaller's own cache stays out of the home directory.
-$(ONE_FILE): build_binary.spec $(SOURCES) $(wildcard binary/*.py) .binary/.ready
+# PyInstaller's own cache stays out of the home directory.
+dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/*.py) .binary/.ready Makefile
+	rm -rf $(FOLDER) $(ONE_FILE)
 	PATH="$(CURDIR)/.binary/bin:$$PATH" PYTHONHASHSEED=1 PYINSTALLER_ZLIB_COMPRESSION_LEVEL=0 \
 	  PYINSTALLER_CONFIG_DIR="$(CURDIR)/build/pyinstaller" \
 	  .binary/bin/python -m PyInstaller --noconfirm --clean --log-level WARN \
 	  --distpath dist --workpath build/binary build_binary.spec
 	@touch $@
 
-.binary/.ready: binary/requirements.txt binary/bootloader.c tools/make-binary-venv.sh
+$(ONE_FILE): dist/.built
+	@test -x $@ -a -x $(FOLDER)/$(DROP_IN) || { rm dist/.built; $(MAKE) dist/.built; }
+
+.binary/.ready: binary/requirements.txt binary/bootloader.c tools/make-binary-venv.sh tools/make-venv.sh
 	@sh tools/make-binary-venv.sh "$(PYTHON)" .binary
 	@touch $@
 
-build/man/$(NAME).1: tools/man.py docker_credential_ecrpy/cli.py docker_credential_ecrpy/__init__.py
-	@mkdir -p build/man
-	PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tools/man.py build/man
+man: .binary/.ready
+	@mkdir -p dist/man
+	@.binary/bin/python -B tools/man.py dist/man
 
-install: $(ONE_FILE) build/man/$(NAME).1
-	@sh tools/install.sh install $(FOLDER) build/man "$(DESTDIR)" "$(PREFIX)"
+install: $(ONE_FILE) man
+	@SOURCE=dist sh tools/install.sh install "$(PREFIX)" "$(DESTDIR)"
 
 uninstall:
-	@sh tools/install.sh uninstall $(FOLDER) build/man "$(DESTDIR)" "$(PREFIX)"
+	@sh tools/install.sh uninstall "$(PREFIX)" "$(DESTDIR)"
 
-deb: $(ONE_FILE) build/man/$(NAME).1
-	@sh tools/make-deb.sh
+deb: $(ONE_FILE) man
+	@sh tools/make-deb.sh dist
 
-dist: $(ONE_FILE) build/man/$(NAME).1 package deb
-	@sh tools/make-dist.sh
+dist: $(ONE_FILE) man package $(if $(shell command -v dpkg-deb),deb)
+	@sh tools/make-dist.sh dist/release
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .

@@ -1,7 +1,7 @@
 """The first half of the frozen program, which PyInstaller's bootloader runs before its own modules.
 
 A `get` that needs no AWS ends here, without PyInstaller's importer, `struct` and `zlib` (an
-extension module), and the modules that its start-up script loads: 8 of 18 ms.
+extension module), and the modules that its start-up script loads.
 """
 
 import os

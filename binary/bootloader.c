@@ -1,51 +1,67 @@
-/* What the Linux binary adds to PyInstaller's bootloader: three functions, put around the
- * bootloader's own by the linker's --wrap option when the bootloader is built (see the Makefile).
+/* What the Linux binary adds to PyInstaller's bootloader: functions that the linker's --wrap option
+ * puts in the place of the bootloader's own when it is built (tools/make-binary-venv.sh).
  *
- * execvp       The folder build need not start itself twice. A stock bootloader sets
- *              LD_LIBRARY_PATH and executes itself anew for the dynamic linker to see it, which
- *              takes 0.9 ms of a 10 ms `get`. Here each library has the place of its neighbours
- *              in its own RPATH (build_binary.spec), so there is nothing to start anew for.
+ * execvp       The folder need not start itself twice. A stock bootloader sets LD_LIBRARY_PATH and
+ *              executes itself anew for the dynamic linker to see it. Here each library has the
+ *              place of its neighbours in its own RPATH (build_binary.spec).
+ * pyi_utils_set_library_search_path
+ *              For the same reason LD_LIBRARY_PATH stays as the user has it, also for children.
+ * fork         The one file's child ends with its parent, whatever ends that: nobody waits for its
+ *              answer then, and the parent's streams would stay open.
  * pyi_*message An error before Python runs, such as a full TMPDIR, is one line on both streams
  *              like every other error of the program: clients differ in which stream they show.
- * main         Its exit code is 1, as of any failure: some clients take no other. And what the one
- *              file could not unpack whole is removed: a stock bootloader leaves it, so that each
- *              try would fill a full disk further.
+ * main         Its exit code is 1, as of any failure: some clients take no other. What the one file
+ *              could not unpack whole is removed: a stock bootloader leaves it, so that each try
+ *              would fill a full disk further. And Ctrl-C ends the program: Python puts a handler
+ *              of its own only in the place of the default, and would have what starts up around
+ *              it fail in an odd way. binary/after_bootstrap.py sets Python's.
  */
 
 #define _GNU_SOURCE
 
 #include <errno.h>
-#include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LINE 8192
 
+/* Values of _PYI_PARENT_PROCESS_LEVEL: enum PYI_PROCESS_LEVEL in the bootloader's pyi_main.h. */
+#define NEEDS_RESTART "-1" /* the folder, before it would execute itself anew */
+#define UNPACKS "0"        /* the one file, before its child runs what it unpacked */
+
 int __real_execvp(const char *file, char *const argv[]);
+pid_t __real_fork(void);
 int __real_main(int argc, char **argv);
 /* The bootloader's own. Weak, since the build's probes of the compiler are linked with this too. */
 int pyi_recursive_rmdir(const char *path) __attribute__((weak));
 
 static int failed;
 
-/* Whether the directory of the folder build's contents lies beside the program. */
-static int is_folder(void)
+static int level_is(const char *level)
 {
-    char path[PATH_MAX + sizeof "/_internal"];
-    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX);
-    char *slash;
+    const char *value = getenv("_PYI_PARENT_PROCESS_LEVEL");
 
-    if (length <= 0)
-        return 0;
-    path[length] = '\0';
-    slash = strrchr(path, '/');
-    if (slash == NULL)
-        return 0;
-    strcpy(slash, "/_internal");
-    return access(path, F_OK) == 0;
+    return value != NULL && strcmp(value, level) == 0;
+}
+
+static int starts(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* Whether a message of the bootloader is about the one file's unpacking, or what came of it. */
+static int about_unpacking(const char *what)
+{
+    return starts(what, "Could not create temporary directory")
+        || starts(what, "Failed to create parent directory")
+        || starts(what, "Failed to extract")
+        || (starts(what, "Failed to load Python shared library") && strstr(what, "/_MEI") != NULL);
 }
 
 /* Say the first error of this process, which is the cause of those that follow. */
@@ -63,12 +79,13 @@ static void tell(const char *reason, const char *format, va_list arguments)
         FILE *out = stream ? stdout : stderr;
 
         fprintf(out, "cannot start: %s%s%s; ", what, reason[0] ? ": " : "", reason);
-        if (is_folder())
-            fputs("install the whole folder of docker-credential-ecrpy again\n", out);
-        else
+        if (about_unpacking(what))
             fputs("this one-file program unpacks itself at each start: point TMPDIR to a"
                   " directory with 30 MB free that may hold programs, or install the one-folder"
                   " build of docker-credential-ecrpy, which unpacks nothing\n", out);
+        else
+            fputs("its files are damaged or not all there: install docker-credential-ecrpy"
+                  " again\n", out);
         fflush(out);
     }
 }
@@ -92,28 +109,68 @@ void __wrap_pyi_perror_message(const char *function, int error, const char *form
     va_end(arguments);
 }
 
+int __wrap_pyi_utils_set_library_search_path(const char *path)
+{
+    (void)path;
+    return 0;
+}
+
 int __wrap_execvp(const char *file, char *const argv[])
 {
-    /* -1 is PYI_PROCESS_LEVEL_PARENT_NEEDS_RESTART: the one place that executes itself without
-     * having forked. It goes on below the call when the call returns. */
-    const char *level = getenv("_PYI_PARENT_PROCESS_LEVEL");
-
-    if (level != NULL && strcmp(level, "-1") == 0)
+    /* The folder goes on below the call when the call returns. */
+    if (level_is(NEEDS_RESTART))
         return 0;
     return __real_execvp(file, argv);
 }
 
+pid_t __wrap_fork(void)
+{
+    pid_t parent = getpid();
+    pid_t child = __real_fork();
+
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+            _exit(1); /* it was killed before */
+    }
+    return child;
+}
+
+/* Remove what this process unpacked: a directory of ours of the name that the bootloader gives,
+ * and not one that the environment named before. */
+static void remove_unpacked(const char *inherited)
+{
+    const char *path = getenv("_PYI_APPLICATION_HOME_DIR");
+    const char *name = path != NULL ? strrchr(path, '/') : NULL;
+    struct stat seen;
+
+    if (name == NULL || !starts(name, "/_MEI") || strcmp(path, inherited) == 0)
+        return;
+    if (lstat(path, &seen) < 0 || !S_ISDIR(seen.st_mode) || seen.st_uid != geteuid())
+        return;
+    if (pyi_recursive_rmdir != NULL)
+        pyi_recursive_rmdir(path);
+}
+
+/* End by the signal, as a program does that has no handler. */
+static void end_by(int number)
+{
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
 int __wrap_main(int argc, char **argv)
 {
-    int code = __real_main(argc, argv);
-    const char *level = getenv("_PYI_PARENT_PROCESS_LEVEL");
-    const char *unpacked = getenv("_PYI_APPLICATION_HOME_DIR");
+    struct sigaction interrupt;
+    const char *inherited = getenv("_PYI_APPLICATION_HOME_DIR");
+    char *before = strdup(inherited != NULL ? inherited : "");
+    int code;
 
-    if (!failed)
-        return code;
-    /* 0 is PYI_PROCESS_LEVEL_PARENT, who unpacks; it removes what its child could not use itself. */
-    if (level != NULL && strcmp(level, "0") == 0 && unpacked != NULL
-        && strstr(unpacked, "/_MEI") != NULL && pyi_recursive_rmdir != NULL)
-        pyi_recursive_rmdir(unpacked);
-    return 1;
+    if (sigaction(SIGINT, NULL, &interrupt) == 0 && interrupt.sa_handler == SIG_DFL)
+        signal(SIGINT, end_by);
+    code = __real_main(argc, argv);
+    if (failed && before != NULL && level_is(UNPACKS))
+        remove_unpacked(before);
+    free(before);
+    return failed ? 1 : code;
 }

@@ -1,7 +1,7 @@
-"""In the one file alone: put down what a `get` that asks AWS needs beside the interpreter.
+"""In the one file alone: put down what all but a `get` without AWS needs beside the interpreter.
 
 The bootloader unpacks what any `get` needs; the rest waits here, as a constant of this module,
-so that a cached `get` does not wait for it: 20 ms of 45.
+so that a cached `get` does not wait for it.
 """
 
 import os
@@ -34,8 +34,8 @@ except OSError as exc:
     # As bootloader.c says it.
     line = (
         f"cannot start: {exc.strerror} ({HOME}); this one-file program unpacks itself at each"
-        " start: point TMPDIR to a directory with 30 MB free that may hold programs, or install the"
-        " one-folder build of docker-credential-ecrpy, which unpacks nothing\n"
+        " start: point TMPDIR to a directory with 30 MB free that may hold programs, or install"
+        " the one-folder build of docker-credential-ecrpy, which unpacks nothing\n"
     ).encode(errors="backslashreplace")
     os.write(2, os.fsencode(os.path.basename(sys.argv[0])) + b": " + line)
     os.write(1, line)

@@ -1,37 +1,60 @@
 #!/bin/sh
-# Put the folder build below a prefix, or take it away:
-#   install.sh install|uninstall FOLDER MAN-PAGES DESTDIR PREFIX
+# Put the folder build below a prefix, or take it away: install.sh install|uninstall PREFIX [DESTDIR]
 #
-# Both program names become links in PREFIX/bin. What is there already and is not ours stays as
-# it is; directories that had to be made are removed again when they are left empty.
+# The folder and its manual pages lie beside this script, as in the release's tarball, or in the
+# directory that SOURCE names. Programs and pages become links below PREFIX. What is there already
+# and is not ours stays as it is; directories that had to be made are removed again when they are
+# left empty.
 set -eu
-action=$1
-folder=$2
-pages=$3
-root=$4$5
+umask 022
+action=${1:-}
+prefix=${2-/usr/local}
+root=${3:-}$prefix
+source=${SOURCE:-$(dirname -- "$0")}
 name=docker-credential-ecrpy
 home=$root/lib/$name
 programs="docker-credential-ecr-login docker-credential-ecrpy"
 
 say() { printf '%s\n' "$*" >&2; }
 
-is_ours() { [ "$(readlink "$1" || true)" = "../lib/$name/${1##*/}" ]; }
+fail() {
+    say "$*"
+    exit 1
+}
+
+# Whether a link leads into a folder of ours, by a path of whichever form.
+is_ours() {
+    case $(readlink -- "$1" || true) in */lib/"$name"/*) return 0 ;; esac
+    return 1
+}
 
 make_directory() {
     [ -d "$1" ] && return
-    make_directory "$(dirname "$1")"
-    mkdir "$1"
+    make_directory "$(dirname -- "$1")"
+    mkdir -- "$1"
     made="$1
 $made"
 }
 
+# Link FILE of the folder as LINK: relative, or absolute where LINK's directory is a link itself.
+link() {
+    ln -sf -- "$2lib/$name/$1" "$3"
+    if [ -z "$destination" ] && [ ! -e "$3" ]; then
+        ln -sf -- "$home/$1" "$3"
+    fi
+}
+
 install() {
+    [ -x "$source/$name/docker-credential-ecr-login" ] || fail "$source/$name is not there, or not whole"
+    if { [ -e "$home" ] || [ -L "$home" ]; } && [ ! -f "$home/.made" ]; then
+        fail "$home is there already and was not put there by this script: remove it first"
+    fi
     for program in $programs; do
-        link=$root/bin/$program
-        if { [ -e "$link" ] || [ -L "$link" ]; } && ! is_ours "$link"; then
-            say "$link is there already and belongs to something else: remove it, or choose another PREFIX"
-            exit 1
-        fi
+        for path in "$root/bin/$program" "$root/share/man/man1/$program.1"; do
+            if { [ -e "$path" ] || [ -L "$path" ]; } && ! is_ours "$path"; then
+                fail "$path is there already and belongs to something else: remove it, or choose another PREFIX"
+            fi
+        done
     done
     made=
     for directory in "$root/bin" "$root/lib" "$root/share/man/man1"; do
@@ -41,37 +64,40 @@ install() {
         made=$made$(cat "$home/.made") # by an earlier install
     fi
     # Beside the old folder, then in its place: an error on the way leaves the old one.
-    rm -rf "$home.new"
-    cp -R "$folder" "$home.new"
+    rm -rf -- "$home.new"
+    cp -R -- "$source/$name" "$home.new"
+    cp -R -- "$source/man" "$home.new/man"
     chmod -R u=rwX,go=rX "$home.new"
-    printf '%s' "$made" >"$home.new/.made"
-    rm -rf "$home"
-    mv "$home.new" "$home"
+    printf '%s\n' "$made" >"$home.new/.made"
+    rm -rf -- "$home"
+    mv -- "$home.new" "$home"
     for program in $programs; do
-        ln -sf "../lib/$name/$program" "$root/bin/$program"
-        cp "$pages/$program.1" "$root/share/man/man1/"
-        chmod 644 "$root/share/man/man1/$program.1"
+        link "$program" ../ "$root/bin/$program"
+        link "man/$program.1" ../../../ "$root/share/man/man1/$program.1"
     done
     say "installed $root/bin/docker-credential-ecr-login and $root/bin/docker-credential-ecrpy"
 }
 
 uninstall() {
-    if [ ! -d "$home" ]; then
-        say "$home is not there: nothing to uninstall"
-        exit 1
-    fi
-    for program in $programs; do
-        if is_ours "$root/bin/$program"; then
-            rm "$root/bin/$program"
-        fi
-        rm -f "$root/share/man/man1/$program.1"
-    done
+    [ -f "$home/.made" ] || fail "$home was not put there by this script: nothing to uninstall"
     made=$(cat "$home/.made")
-    rm -rf "$home"
-    printf '%s\n' "$made" | while read -r directory; do
-        [ -z "$directory" ] || rmdir "$directory" 2>/dev/null || true # others use it by now
+    for program in $programs; do
+        for path in "$root/bin/$program" "$root/share/man/man1/$program.1"; do
+            if is_ours "$path"; then
+                rm -- "$path"
+            fi
+        done
+    done
+    rm -rf -- "$home"
+    printf '%s\n' "$made" | while IFS= read -r directory; do
+        [ -z "$directory" ] || rmdir -- "$directory" 2>/dev/null || true # others use it by now
     done
     say "removed what was installed below $root"
 }
 
-"$action"
+destination=${3:-}
+case $prefix in /*) ;; *) fail "PREFIX has to be an absolute path, and is $prefix" ;; esac
+case $action in
+install | uninstall) "$action" ;;
+*) fail "usage: install.sh install|uninstall PREFIX [DESTDIR]" ;;
+esac

@@ -14,12 +14,14 @@ say() { printf '%s\n' "$*" >&2; }
 missing_packages() {
     command -v cc >/dev/null || echo gcc libc6-dev
     command -v objcopy >/dev/null || echo binutils
-    # PyInstaller freezes the shared libpython; Debian's python3 does without.
+    # PyInstaller freezes the shared libpython, which Debian keeps in a package of its own.
     "$python" - <<'END'
 import os, sys, sysconfig
 library = sysconfig.get_config_var("INSTSONAME") or ""
-places = [sysconfig.get_config_var("LIBDIR") or "", "/usr/lib/" + (sysconfig.get_config_var("MULTIARCH") or "")]
-if not any(os.path.exists(os.path.join(place, library)) for place in places):
+places = [sysconfig.get_config_var("LIBDIR"), f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}"]
+if not any(place and library and os.path.exists(os.path.join(place, library)) for place in places):
+    if sys.base_prefix != "/usr":
+        sys.exit(f"{sys.executable} has no shared library: one built with --enable-shared is needed")
     print("libpython%d.%d" % sys.version_info[:2])
 END
 }
@@ -41,19 +43,22 @@ if [ "$(uname)" = Linux ]; then
             apt-get install --quiet --quiet --yes --no-install-recommends $packages >&2
     fi
 fi
-trap 'rm -rf "$venv"' EXIT # until all of it is there
+objects=$(mktemp -d)                          # waf takes no path with blanks
+trap 'rm -rf "$venv" "$objects"' EXIT          # until all of it is there
 pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
 pip install --require-hashes --only-binary :all: --requirement "$here/../binary/requirements.txt"
 if [ "$(uname)" = Linux ]; then
     say "building PyInstaller's bootloader"
-    cc -O2 -Wall -Wextra -Werror -c "$here/../binary/bootloader.c" -o "$venv/bootloader.o"
-    sed -n '/^pyinstaller==/,/[^\\]$/p' "$here/../binary/requirements.txt" >"$venv/pyinstaller.txt"
-    wrap=--wrap=execvp,--wrap=main,--wrap=pyi_error_message,--wrap=pyi_perror_message
+    cc -O2 -Wall -Wextra -c "$here/../binary/bootloader.c" -o "$objects/bootloader.o"
+    sed -n '/^pyinstaller==/,/[^\\]$/p' "$here/../binary/requirements.txt" >"$objects/pyinstaller.txt"
+    wrap=--wrap=main,--wrap=execvp,--wrap=fork,--wrap=pyi_utils_set_library_search_path
+    wrap=$wrap,--wrap=pyi_error_message,--wrap=pyi_perror_message
     # https://pyinstaller.org/en/stable/bootloader-building.html; zlib is built in, not the system's.
     PYINSTALLER_COMPILE_BOOTLOADER=1 PYI_STATIC_ZLIB=1 \
-        LDFLAGS="-Wl,$wrap -Wl,--build-id=none $(realpath "$venv")/bootloader.o" \
+        LDFLAGS="-Wl,$wrap -Wl,--build-id=none $objects/bootloader.o" \
         "$venv/bin/python" -m pip --quiet --disable-pip-version-check install --require-hashes \
         --no-cache-dir --no-deps --no-build-isolation --no-binary pyinstaller --force-reinstall \
-        --requirement "$venv/pyinstaller.txt"
+        --requirement "$objects/pyinstaller.txt"
 fi
+rm -rf "$objects"
 trap - EXIT

@@ -1,25 +1,39 @@
 #!/bin/sh
-# Make dist/docker-credential-ecrpy_VERSION_ARCHITECTURE.deb of the folder build.
+# Make docker-credential-ecrpy_VERSION_ARCHITECTURE.deb of the folder build: make-deb.sh DIRECTORY
 #
-# Needs dpkg-deb and objdump, and SOURCE_DATE_EPOCH, which every date in the package is.
+# Takes the folder and its manual pages from dist/. Needs dpkg-deb and objdump, and
+# SOURCE_DATE_EPOCH, which every date in the package is.
 set -eu
-cd "$(dirname "$0")/.."
-if ! command -v dpkg-deb >/dev/null; then
-    echo "dpkg-deb is not there: a Debian package is made on Debian or Ubuntu" >&2
-    exit 1
-fi
+umask 022
+LC_ALL=C
+export LC_ALL
+cd "$(dirname -- "$0")/.."
+for tool in dpkg-deb objdump; do
+    if ! command -v "$tool" >/dev/null; then
+        echo "$tool is not there: a Debian package is made on Debian or Ubuntu, with binutils" >&2
+        exit 1
+    fi
+done
 name=docker-credential-ecrpy
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' docker_credential_ecrpy/__init__.py)
 architecture=$(dpkg --print-architecture)
-tree=build/deb
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+chmod 755 "$tree"
 doc=$tree/usr/share/doc/$name
 
-rm -rf "$tree"
 mkdir -p "$tree/DEBIAN" "$doc"
-chmod -R 755 "$tree"
-sh tools/install.sh install "dist/$name" build/man "$tree" /usr 2>/dev/null
-rm "$tree/usr/lib/$name/.made" # dpkg knows what to remove
-gzip -9n "$tree"/usr/share/man/man1/*.1
+SOURCE=dist sh tools/install.sh install /usr "$tree" >/dev/null 2>"$tree/DEBIAN/messages" || {
+    cat "$tree/DEBIAN/messages" >&2
+    exit 1
+}
+rm "$tree/DEBIAN/messages"
+# dpkg knows what to remove, and wants manual pages compressed.
+rm "$tree/usr/lib/$name/.made" "$tree"/usr/share/man/man1/*
+for page in "$tree/usr/lib/$name"/man/*; do
+    gzip -9nc "$page" >"$tree/usr/share/man/man1/${page##*/}.gz"
+done
+rm -r "$tree/usr/lib/$name/man"
 cp binary/copyright "$doc/copyright"
 gzip -9nc CHANGELOG.md >"$doc/changelog.gz"
 gzip -9nc >"$doc/changelog.Debian.gz" <<END
@@ -34,12 +48,13 @@ chmod 644 "$doc"/*
 # The newest glibc that any of the files asks for.
 glibc=$(find "dist/$name" -type f -exec objdump -T {} + 2>/dev/null |
     sed -n 's/.*GLIBC_\([0-9][0-9.]*\)).*/\1/p' | sort -uV | tail -n 1)
+bytes=$(find "$tree/usr" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
 cat >"$tree/DEBIAN/control" <<END
 Package: $name
 Version: $version-1
 Architecture: $architecture
 Maintainer: $name's developers <$name@localhost>
-Installed-Size: $(du -sk --apparent-size "$tree/usr" | cut -f 1)
+Installed-Size: $((bytes / 1024))
 Depends: libc6 (>= $glibc)
 Recommends: ca-certificates
 Enhances: buildah, docker-cli, docker.io, podman, skopeo
@@ -57,7 +72,7 @@ Description: Docker credential helper for Amazon ECR
  program of that name in amazon-ecr-credential-helper, and to
  docker-credential-ecrpy. It holds all that it needs, Python included.
 END
-(cd "$tree" && find usr -type f | sort | xargs md5sum >DEBIAN/md5sums)
+(cd "$tree" && find usr -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
 chmod 644 "$tree"/DEBIAN/*
 find "$tree" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
-dpkg-deb --root-owner-group --build "$tree" "dist/${name}_${version}-1_$architecture.deb"
+dpkg-deb --root-owner-group --build "$tree" "$1/${name}_${version}-1_$architecture.deb"

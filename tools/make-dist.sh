@@ -1,23 +1,32 @@
 #!/bin/sh
-# Gather in dist/release/ what a release has, with its checksums: the folder as a tarball, the one
-# file, the Debian package and the wheel. Needs SOURCE_DATE_EPOCH, which every date in it is.
+# Gather what a release has, with its checksums: make-dist.sh DIRECTORY
+#
+# The folder as a tarball, the one file, the wheel, and the Debian package where there is one, all
+# from dist/. Needs GNU tar, and SOURCE_DATE_EPOCH, which every date in the tarball is.
 set -eu
-cd "$(dirname "$0")/.."
+umask 022
+LC_ALL=C
+export LC_ALL
+cd "$(dirname -- "$0")/.."
+release=$1
 name=docker-credential-ecrpy
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' docker_credential_ecrpy/__init__.py)
 platform=$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m)
-release=dist/release
 folder=$name-$version-$platform
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
 
-rm -rf "$release" build/dist
-mkdir -p "$release" "build/dist/$folder/man"
-cp -R "dist/$name/." "build/dist/$folder/"
-cp README.md CHANGELOG.md LICENSE binary/copyright "build/dist/$folder/"
-cp build/man/*.1 "build/dist/$folder/man/"
-chmod -R u=rwX,go=rX build/dist
-tar --create --directory build/dist --sort=name --mtime "@$SOURCE_DATE_EPOCH" \
+rm -rf "$release"
+mkdir -p "$release" "$tree/$folder"
+cp -R "dist/$name" dist/man README.md CHANGELOG.md LICENSE binary/copyright tools/install.sh \
+    "$tree/$folder/"
+chmod -R u=rwX,go=rX "$tree/$folder"
+tar --create --directory "$tree" --sort=name --mtime "@$SOURCE_DATE_EPOCH" \
     --owner=0 --group=0 --numeric-owner "$folder" | gzip -9n >"$release/$folder.tar.gz"
 cp dist/docker-credential-ecr-login "$release/docker-credential-ecr-login-$version-$platform"
-cp "dist/${name}_$version"*.deb "dist/$(echo $name | tr - _)-$version"*.whl "$release/"
+cp "dist/docker_credential_ecrpy-$version-py3-none-any.whl" "$release/"
+if command -v dpkg >/dev/null; then
+    cp "dist/${name}_$version-1_$(dpkg --print-architecture).deb" "$release/"
+fi
 (cd "$release" && sha256sum -- * >SHA256SUMS)
 printf '%s\n' "$release/"* >&2

@@ -12,7 +12,7 @@ from tests.stage import Stage
 REPOSITORY = DIST.parent
 
 
-def _make(target: str, prefix: Path, code: int = 0, **variables: str) -> str:
+def _make(target: str, prefix: Path | str, code: int = 0, **variables: str) -> str:
     settings = [f"{name}={value}" for name, value in {"PREFIX": prefix, **variables}.items()]
     done = subprocess.run(
         ["make", "--no-print-directory", target, *settings],
@@ -61,22 +61,77 @@ def test_installing_again_takes_the_place_of_the_old(tmp_path: Path) -> None:
     assert _tree(tmp_path) == set()
 
 
-@pytest.mark.parametrize("name", [DROP_IN, NAME])
-@pytest.mark.parametrize("kind", ["file", "link", "broken link"])
-def test_another_program_of_the_name_stays(tmp_path: Path, name: str, kind: str) -> None:
-    """A Go helper in /usr/local/bin is not ours to replace, nor to remove."""
-    (tmp_path / "bin").mkdir()
-    other = tmp_path / "bin" / name
+@pytest.mark.parametrize(
+    "taken", [f"bin/{DROP_IN}", f"bin/{NAME}", f"share/man/man1/{DROP_IN}.1", f"lib/{NAME}"]
+)
+@pytest.mark.parametrize("kind", ["file", "link", "broken link", "directory"])
+def test_what_is_not_ours_stays(tmp_path: Path, taken: str, kind: str) -> None:
+    """A Go helper in /usr/local/bin is not ours to replace, nor to remove; nor is its page."""
+    other = tmp_path / taken
+    other.parent.mkdir(parents=True)
     if kind == "file":
-        other.write_text("another program")
+        other.write_text("another's")
+    elif kind == "directory":
+        other.mkdir()
     else:
-        other.symlink_to("/bin/true" if kind == "link" else "nowhere")
+        other.symlink_to("/bin" if kind == "link" else "nowhere")
     before = _tree(tmp_path)
 
     assert f"{other} is there already" in _make("install", tmp_path, code=1)
     assert _tree(tmp_path) == before
     assert "nothing to uninstall" in _make("uninstall", tmp_path, code=1)
     assert _tree(tmp_path) == before
+
+
+def test_a_bin_that_is_a_link_itself(tmp_path: Path) -> None:
+    """As where ~/.local/bin lies among somebody's dotfiles: the programs are found all the same."""
+    (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
+    (tmp_path / "bin").symlink_to("elsewhere/deep")
+    _make("install", tmp_path)
+
+    for name in (DROP_IN, NAME):
+        subprocess.run([tmp_path / "bin" / name, "version"], check=True, capture_output=True)
+    _make("uninstall", tmp_path)
+    assert _tree(tmp_path) == {"bin", "elsewhere", "elsewhere/deep"}
+
+
+def test_everybody_may_run_it(tmp_path: Path) -> None:
+    """Whatever the umask of whoever installs it."""
+    old = os.umask(0o077)
+    try:
+        _make("install", tmp_path / "prefix")
+    finally:
+        os.umask(old)
+
+    for path in (tmp_path / "prefix").rglob("*"):
+        mode = path.stat().st_mode & 0o777
+        assert mode & 0o055 == (0o055 if path.is_dir() or mode & 0o100 else 0o044), path
+
+
+@pytest.mark.parametrize("prefix", ["relative", ""])
+def test_a_prefix_has_to_be_absolute(prefix: str) -> None:
+    """Or the folder would land wherever one stands."""
+    assert "has to be an absolute path" in _make("install", prefix, code=1)
+
+
+def test_the_tarball_installs_itself(tmp_path: Path) -> None:
+    """With the script that is in it."""
+    release = tmp_path / "release"
+    environ = {"PATH": os.environ["PATH"], "SOURCE_DATE_EPOCH": "1700000000"}
+    subprocess.run(["sh", "tools/make-dist.sh", release], cwd=REPOSITORY, env=environ, check=True)
+    done = subprocess.run(
+        ["sha256sum", "--check", "SHA256SUMS"], cwd=release, check=True, capture_output=True
+    )
+    assert done.stdout.count(b": OK\n") == len(list(release.iterdir())) - 1
+    (tarball,) = release.glob("*.tar.gz")
+    subprocess.run(["tar", "--extract", "--file", tarball], cwd=tmp_path, check=True)
+    script = tmp_path / tarball.name.removesuffix(".tar.gz") / "install.sh"
+    subprocess.run(["sh", script, "install", tmp_path / "prefix"], check=True)
+
+    program = tmp_path / "prefix" / "bin" / DROP_IN
+    subprocess.run([program, "version"], check=True, capture_output=True)
+    subprocess.run(["sh", script, "uninstall", tmp_path / "prefix"], check=True)
+    assert not (tmp_path / "prefix").exists()
 
 
 def test_uninstall_leaves_a_program_that_came_later(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ def _files(directory: Path) -> dict[str, bytes]:
 def test_the_folder_holds_both_programs() -> None:
     """The second is a link: it costs nothing."""
     assert sorted(path.name for path in FOLDER.iterdir()) == ["_internal", DROP_IN, NAME]
+    assert (FOLDER / "_internal" / "LICENSES.txt").read_text().count("==== ") >= 8
     assert os.readlink(FOLDER / NAME) == DROP_IN
 
 
@@ -61,7 +64,8 @@ def test_of_botocore_it_has_what_it_reads() -> None:
 
 def test_nothing_of_the_building_machine_is_in_it() -> None:
     """No path of the tree or of the environments that it was built in."""
-    paths = [str(REPOSITORY).encode(), os.path.expanduser("~").encode() + b"/.cache", b"/pip-"]
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    paths = [str(REPOSITORY).encode(), f"{home}/.cache".encode(), b"/pip-", b"/tmp/tmp."]
     for name, contents in {**_files(FOLDER), DROP_IN: ONE_FILE.read_bytes()}.items():
         for path in paths:
             assert path not in contents, name
@@ -144,6 +148,25 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "dist" / DROP_IN).read_bytes() == ONE_FILE.read_bytes()
 
 
+@pytest.mark.parametrize("script", ["make-deb.sh", "make-dist.sh"])
+def test_the_same_products_give_the_same_packages(tmp_path: Path, script: str) -> None:
+    """Whatever the builder's umask, language and clock are."""
+    made = []
+    for mask, locale in (("022", "C"), ("077", "C.UTF-8")):
+        directory = tmp_path / mask
+        directory.mkdir()
+        subprocess.run(
+            ["sh", "-c", 'umask "$0" && exec sh "$1" "$2"', mask, f"tools/{script}", directory],
+            cwd=REPOSITORY,
+            env={"PATH": os.environ["PATH"], "LC_ALL": locale, "SOURCE_DATE_EPOCH": "1700000000"},
+            check=True,
+        )
+        made.append(_files(directory))
+
+    assert made[0] == made[1]
+    assert made[0]
+
+
 PRINT_ENVIRON = """\
 import json
 given = open("/proc/self/environ", "rb").read()  # as it was handed over, before Python's changes
@@ -156,9 +179,9 @@ print(json.dumps({{"Version": 1, "AccessKeyId": {key!r}, "SecretAccessKey": {sec
     "environ",
     [
         {},
-        {"LD_LIBRARY_PATH": "/opt/lib"},
+        {"LD_LIBRARY_PATH": ""},
         {"LD_LIBRARY_PATH": "/opt/lib:/opt/more lib"},
-        {"LD_LIBRARY_PATH_ORIG": "the user's own"},
+        {"LD_LIBRARY_PATH": "/opt/lib", "LD_LIBRARY_PATH_ORIG": "the user's own"},
         {"VIRTUAL_ENV": "/venv", "PYTHONPATH": "/lib", "PYTHONHOME": "", "TERM": "é"},
     ],
     ids=repr,
@@ -182,6 +205,22 @@ def test_children_get_the_environment_that_the_user_had(
 
     expected = sorted(f"{name}={value}".encode() for name, value in box.environ.items())
     assert sorted(file.read_bytes().rstrip(b"\0").split(b"\0")) == expected
+
+
+def test_an_environment_of_any_shape(box: Stage) -> None:
+    """A name of no letters, one twice, and what is no text."""
+    box.login()
+    given = [f"{name}={value}".encode() for name, value in box.environ.items()]
+    given += [b"=odd=x", b"TWICE=1", b"TWICE=2", b"BYTES=\xff\xfe", b"no equals sign"]
+    code = (
+        f"import ctypes\ngiven = {given!r}\nlibc = ctypes.CDLL(None)\n"
+        "array = (ctypes.c_char_p * (len(given) + 1))(*given, None)\n"
+        f"argv = (ctypes.c_char_p * 3)({os.fsencode(box.program[0])!r}, b'get', None)\n"
+        "libc.execve(argv[0], argv, array)\n"
+    )
+    result = box.run(stdin=HOST.encode(), command=[sys.executable, "-c", code])
+
+    assert result.secret in box.aws.issued
 
 
 def test_a_child_may_be_the_same_program(box: Stage, product: Path) -> None:

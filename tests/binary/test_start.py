@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.binary.conftest import DROP_IN, FOLDER, NAME, ONE_FILE, mount
+from tests.e2e import engines
 from tests.stage import HOST, NOT_FOUND, Result, Stage
 
 pytestmark = pytest.mark.usefixtures("own_mounts")
@@ -103,9 +106,6 @@ def test_with_libraries_of_the_same_names_about(box: Stage) -> None:
     for path in (FOLDER / "_internal").glob("lib*.so*"):
         (libraries / path.name).write_text("no library")
     box.environ["LD_LIBRARY_PATH"] = str(libraries)
-    # The parent's own libraries are the system's, which such a path does replace.
-    for name in ("libc.so.6", "libm.so.6", "libz.so.1"):
-        (libraries / name).unlink(missing_ok=True)
 
     _works(box)
 
@@ -114,17 +114,18 @@ def test_two_versions_side_by_side(box: Stage, product: Path) -> None:
     """Each runs its own parts, at the same time."""
     other = _put(product, box.root / "other version")
     box.login()
-    for path in (other.parent / "_internal").glob("botocore/data/ecr"):
-        shutil.rmtree(path)  # of the other one alone
-
-    assert box.get().secret in box.aws.issued
+    children = [box.start_get()]
     box.program = [str(other)]
-    assert box.get().secret in box.aws.issued
-    region = HOST.replace("us-east-1", "eu-west-1")
-    if product == ONE_FILE:
-        assert box.get(region).secret in box.aws.issued
-    else:
-        assert "Unknown service" in box.get(region).error
+    children.append(box.start_get(HOST.replace("us-east-1", "eu-west-1")))
+    secrets = set()
+    for child in children:
+        stdout, stderr = child.communicate(timeout=60)
+        secrets.add(Result(child.returncode, stdout, stderr).secret)
+
+    assert len(secrets) == 2
+    if product != ONE_FILE:  # whose parts are no files that could be taken away
+        shutil.rmtree(other.parent / "_internal" / "botocore" / "data" / "ecr")
+        assert "Unknown service" in box.get(HOST.replace("us-east-1", "us-west-2")).error
 
 
 def test_many_at_once(box: Stage) -> None:
@@ -135,6 +136,68 @@ def test_many_at_once(box: Stage) -> None:
     assert len({result.secret for result in results}) == 1
     assert box.aws.count() == {"ecr": 1}
     assert list((box.root / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_ends_it(box: Stage, number: signal.Signals) -> None:
+    """While AWS is asked: at once, in silence, with nothing left behind, neither file nor child.
+
+    What cannot be caught leaves what the one file unpacked.
+    """
+    box.login()
+    box.aws.latency = 5
+    child = box.start_get()
+    engines.until(lambda: any((box.cache / "locks").glob("*")), "the lock")
+    time.sleep(1)  # by then it waits for AWS
+    child.send_signal(number)
+    stdout, stderr = child.communicate(timeout=10)
+
+    assert child.returncode in (-number, 128 + number)
+    assert (stdout, stderr) == (b"", b"")
+    if number != signal.SIGKILL:
+        assert list((box.root / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("after", [0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16])
+def test_ctrl_c_at_any_time_is_no_damage(box: Stage, after: float) -> None:
+    """No advice to install anything, and no traceback, in whatever part of its start."""
+    box.environ["AWS_ECR_DISABLE_CACHE"] = "1"
+    box.login()
+    for _ in range(8):
+        child = box.start_get()
+        time.sleep(after)
+        child.send_signal(signal.SIGINT)
+        stdout, stderr = child.communicate(timeout=30)
+
+        assert b"cannot start" not in stdout + stderr
+        assert b"Traceback" not in stdout + stderr
+
+
+def test_a_directory_that_the_environment_names_is_not_removed(box: Stage, product: Path) -> None:
+    """What is removed after a failed start is what this start made."""
+    victim = box.root / "_MEIvictim"
+    victim.mkdir()
+    mount(box.root / "tmp", "size=64k")
+    box.environ |= {
+        "_PYI_ARCHIVE_FILE": str(product),
+        "_PYI_APPLICATION_HOME_DIR": str(victim),
+        "_PYI_PARENT_PROCESS_LEVEL": "0",
+    }
+    box.run("version")
+    del box.environ["_PYI_PARENT_PROCESS_LEVEL"]
+    box.run("version")
+
+    assert victim.is_dir()
+
+
+def test_a_file_that_was_cut_off(box: Stage, product: Path) -> None:
+    """A download that broke off: one line that says so, and nothing about TMPDIR."""
+    program = _put(product, box.root / "cut")
+    os.truncate(program, program.stat().st_size - 4_000_000)
+    box.program = [str(program)]
+
+    assert box.get().error.startswith("cannot start: ")
+    assert box.get().error.endswith("install docker-credential-ecrpy again")
 
 
 class TestTmpdir:
@@ -167,7 +230,8 @@ class TestTmpdir:
         self._fails(box, "No space left on device")
 
     def test_room_for_a_cached_get(self, box: Stage, product: Path) -> None:
-        """What needs no AWS needs less room."""
+        """What needs no AWS needs less room, also where a digest is part of the identity."""
+        box.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = "of a container's"
         _works(box)
         mount(box.root / "tmp", "size=12m")
 
@@ -211,4 +275,4 @@ def test_a_folder_that_lost_its_parts(stage: Stage) -> None:
 
     error = stage.get().error
     assert error.startswith("cannot start: Failed to load Python shared library")
-    assert error.endswith("install the whole folder of docker-credential-ecrpy again")
+    assert error.endswith("install docker-credential-ecrpy again")
