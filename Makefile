@@ -10,7 +10,8 @@
 # make bench    how long a get takes, side by side with the bare interpreter and with boto3
 # make reformat, make package, make lock, make clean
 #
-# Each sets up what it needs, in .venv. TESTS chooses tests: make test TESTS=tests/test_cache.py
+# Each sets up what it needs: Python packages in .venv, .bench and .binary; what it lacks of the
+# system, with apt-get. TESTS chooses tests: make test TESTS=tests/test_cache.py
 # PROGRAM tests another program than the tree's: make test PROGRAM=dist/docker-credential-ecr-login
 
 PYTHON ?= python3
@@ -27,6 +28,7 @@ NAME = docker-credential-ecrpy
 FOLDER = dist/$(NAME)
 DROP_IN = docker-credential-ecr-login
 ONE_FILE = dist/$(DROP_IN)
+PAGE = dist/man/$(DROP_IN).1
 SOURCES = $(wildcard docker_credential_ecrpy/*.py)
 
 # How often bench runs each program.
@@ -36,13 +38,13 @@ RUNS ?= 41
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1767225600)
 export SOURCE_DATE_EPOCH
 
-# What failed half way is not there.
+# A file whose recipe failed is not there.
 .DELETE_ON_ERROR:
 
 # A mount namespace of its own, which the tests that need one insist on.
 IN_NAMESPACE = OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private
 
-.PHONY: demo test e2e test-binary binary man install uninstall deb dist lint bench reformat package \
+.PHONY: demo test e2e test-binary binary install uninstall deb dist lint bench reformat package \
   lock clean
 
 demo: $(VENV)/.ready-demo
@@ -55,16 +57,16 @@ e2e: $(VENV)/.ready-dev
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m e2e $(CHOSEN) $(E2E)
 
 # The products themselves; then what the wheel is tested with, through them.
-test-binary: $(VENV)/.ready-dev $(ONE_FILE) deb
+test-binary: $(VENV)/.ready-dev binary deb package
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m binary tests
 	$(BIN)/python -m pytest --program $(FOLDER)/$(DROP_IN) tests
 	$(BIN)/python -m pytest --program $(ONE_FILE) tests/test_protocol.py tests/test_aws.py
 
-binary: $(ONE_FILE)
+binary: $(ONE_FILE) $(PAGE)
 
 # PyInstaller's own cache stays out of the home directory.
-dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/*.py) .binary/.ready Makefile
-	rm -rf $(FOLDER) $(ONE_FILE)
+dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/*) .binary/.ready Makefile
+	rm -rf $@ $(FOLDER) $(ONE_FILE)
 	PATH="$(CURDIR)/.binary/bin:$$PATH" PYTHONHASHSEED=1 PYINSTALLER_ZLIB_COMPRESSION_LEVEL=0 \
 	  PYINSTALLER_CONFIG_DIR="$(CURDIR)/build/pyinstaller" \
 	  .binary/bin/python -m PyInstaller --noconfirm --clean --log-level WARN \
@@ -72,26 +74,27 @@ dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/*.py) .binary/.ready
 	@touch $@
 
 $(ONE_FILE): dist/.built
-	@test -x $@ -a -x $(FOLDER)/$(DROP_IN) || { rm dist/.built; $(MAKE) dist/.built; }
+	@test -x $@ -a -x $(FOLDER)/$(DROP_IN) || \
+	  { rm -f dist/.built; echo "the programs in dist/ were removed: run make again" >&2; exit 1; }
 
 .binary/.ready: binary/requirements.txt binary/bootloader.c tools/make-binary-venv.sh tools/make-venv.sh
 	@sh tools/make-binary-venv.sh "$(PYTHON)" .binary
 	@touch $@
 
-man: .binary/.ready
+$(PAGE): tools/man.py docker_credential_ecrpy/cli.py docker_credential_ecrpy/__init__.py .binary/.ready
 	@mkdir -p dist/man
 	@.binary/bin/python -B tools/man.py dist/man
 
-install: $(ONE_FILE) man
+install: binary
 	@SOURCE=dist sh tools/install.sh install "$(PREFIX)" "$(DESTDIR)"
 
 uninstall:
 	@sh tools/install.sh uninstall "$(PREFIX)" "$(DESTDIR)"
 
-deb: $(ONE_FILE) man
+deb: binary
 	@sh tools/make-deb.sh dist
 
-dist: $(ONE_FILE) man package $(if $(shell command -v dpkg-deb),deb)
+dist: binary package $(if $(shell command -v dpkg-deb),deb)
 	@sh tools/make-dist.sh dist/release
 
 lint: $(VENV)/.ready-dev

@@ -26,6 +26,13 @@ for name in set(os.environ) - set(given):
 for name in set(given) - set(os.environ):
     os.environ[name] = given[name]
 
+
+def interrupted(*_: object) -> None:
+    """Raise KeyboardInterrupt, once: the one file hands on what a terminal sends to all."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 if signal.getsignal(signal.SIGINT) is None:  # the bootloader's own; see bootloader.c
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, interrupted)
 sys.exit(in_full(before_bootstrap.request))

@@ -8,6 +8,8 @@
  *              For the same reason LD_LIBRARY_PATH stays as the user has it, also for children.
  * fork         The one file's child ends with its parent, whatever ends that: nobody waits for its
  *              answer then, and the parent's streams would stay open.
+ * waitpid      While the child runs, signals reach the one file, which hands them on. Before and
+ *              after they wait, so that what is unpacked is removed again.
  * pyi_*message An error before Python runs, such as a full TMPDIR, is one line on both streams
  *              like every other error of the program: clients differ in which stream they show.
  * main         Its exit code is 1, as of any failure: some clients take no other. What the one file
@@ -27,21 +29,27 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #define LINE 8192
+#define NO_PROCESS "Failed to start a process"
 
 /* Values of _PYI_PARENT_PROCESS_LEVEL: enum PYI_PROCESS_LEVEL in the bootloader's pyi_main.h. */
 #define NEEDS_RESTART "-1" /* the folder, before it would execute itself anew */
 #define UNPACKS "0"        /* the one file, before its child runs what it unpacked */
 
+#define BOOTLOADER_FAILED 255 /* of its child, as -1; the program itself has no such exit code */
+
 int __real_execvp(const char *file, char *const argv[]);
 pid_t __real_fork(void);
+pid_t __real_waitpid(pid_t child, int *status, int options);
 int __real_main(int argc, char **argv);
 /* The bootloader's own. Weak, since the build's probes of the compiler are linked with this too. */
 int pyi_recursive_rmdir(const char *path) __attribute__((weak));
 
 static int failed;
+static sigset_t users_mask; /* the signals that were blocked when the program was started */
 
 static int level_is(const char *level)
 {
@@ -58,22 +66,29 @@ static int starts(const char *text, const char *start)
 /* Whether a message of the bootloader is about the one file's unpacking, or what came of it. */
 static int about_unpacking(const char *what)
 {
+    const char *unpacked = getenv("_PYI_APPLICATION_HOME_DIR"); /* the folder has none */
+
     return starts(what, "Could not create temporary directory")
         || starts(what, "Failed to create parent directory")
         || starts(what, "Failed to extract")
-        || (starts(what, "Failed to load Python shared library") && strstr(what, "/_MEI") != NULL);
+        || (unpacked != NULL && starts(what, "Failed to load Python shared library")
+            && strstr(what, unpacked) != NULL);
 }
 
 /* Say the first error of this process, which is the cause of those that follow. */
 static void tell(const char *reason, const char *format, va_list arguments)
 {
     char what[LINE];
+    size_t length;
 
     if (failed)
         return;
     failed = 1;
     vsnprintf(what, sizeof what, format, arguments);
-    what[strcspn(what, "!\n")] = '\0';
+    length = strcspn(what, "\n");
+    if (length > 0 && what[length - 1] == '!')
+        length--;
+    what[length] = '\0';
     fprintf(stderr, "%s: ", program_invocation_short_name);
     for (int stream = 0; stream < 2; stream++) {
         FILE *out = stream ? stdout : stderr;
@@ -81,8 +96,10 @@ static void tell(const char *reason, const char *format, va_list arguments)
         fprintf(out, "cannot start: %s%s%s; ", what, reason[0] ? ": " : "", reason);
         if (about_unpacking(what))
             fputs("this one-file program unpacks itself at each start: point TMPDIR to a"
-                  " directory with 30 MB free that may hold programs, or install the one-folder"
+                  " directory with 20 MB free that may hold programs, or install the one-folder"
                   " build of docker-credential-ecrpy, which unpacks nothing\n", out);
+        else if (starts(what, NO_PROCESS))
+            fputs("this machine or user has too many processes, or too little memory\n", out);
         else
             fputs("its files are damaged or not all there: install docker-credential-ecrpy"
                   " again\n", out);
@@ -117,6 +134,7 @@ int __wrap_pyi_utils_set_library_search_path(const char *path)
 
 int __wrap_execvp(const char *file, char *const argv[])
 {
+    sigprocmask(SIG_SETMASK, &users_mask, NULL);
     /* The folder goes on below the call when the call returns. */
     if (level_is(NEEDS_RESTART))
         return 0;
@@ -132,8 +150,24 @@ pid_t __wrap_fork(void)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
             _exit(1); /* it was killed before */
+    } else if (child < 0) {
+        __wrap_pyi_perror_message("fork", errno, NO_PROCESS);
     }
     return child;
+}
+
+pid_t __wrap_waitpid(pid_t child, int *status, int options)
+{
+    sigset_t mask;
+    pid_t result;
+    int error;
+
+    sigprocmask(SIG_SETMASK, &users_mask, &mask);
+    result = __real_waitpid(child, status, options);
+    error = errno;
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    errno = error;
+    return result;
 }
 
 /* Remove what this process unpacked: a directory of ours of the name that the bootloader gives,
@@ -161,16 +195,25 @@ static void end_by(int number)
 
 int __wrap_main(int argc, char **argv)
 {
-    struct sigaction interrupt;
     const char *inherited = getenv("_PYI_APPLICATION_HOME_DIR");
     char *before = strdup(inherited != NULL ? inherited : "");
+    struct sigaction interrupt;
+    sigset_t mask;
     int code;
 
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGHUP);
+    sigaddset(&mask, SIGINT);
+    sigaddset(&mask, SIGTERM);
+    sigprocmask(SIG_BLOCK, NULL, &users_mask);
+    if (!level_is(UNPACKS)) /* which says of a child what its parent is */
+        sigprocmask(SIG_BLOCK, &mask, NULL);
     if (sigaction(SIGINT, NULL, &interrupt) == 0 && interrupt.sa_handler == SIG_DFL)
         signal(SIGINT, end_by);
     code = __real_main(argc, argv);
     if (failed && before != NULL && level_is(UNPACKS))
         remove_unpacked(before);
     free(before);
-    return failed ? 1 : code;
+    sigprocmask(SIG_SETMASK, &users_mask, NULL);
+    return failed || code == BOOTLOADER_FAILED ? 1 : code;
 }

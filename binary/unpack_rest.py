@@ -7,8 +7,8 @@ so that a cached `get` does not wait for it.
 import os
 import sys
 
-# (name, contents) of each file; the build puts them in here.
-FILES: "tuple[tuple[str, bytes], ...]" = "FILES"  # type: ignore[assignment]
+# (name, contents) of each file; the build puts them in the place of this text.
+FILES: "tuple[tuple[str, bytes], ...]" = "the files"  # type: ignore[assignment]
 
 
 def unpack(home: str) -> None:
@@ -34,7 +34,7 @@ except OSError as exc:
     # As bootloader.c says it.
     line = (
         f"cannot start: {exc.strerror} ({HOME}); this one-file program unpacks itself at each"
-        " start: point TMPDIR to a directory with 30 MB free that may hold programs, or install"
+        " start: point TMPDIR to a directory with 20 MB free that may hold programs, or install"
         " the one-folder build of docker-credential-ecrpy, which unpacks nothing\n"
     ).encode(errors="backslashreplace")
     os.write(2, os.fsencode(os.path.basename(sys.argv[0])) + b": " + line)

@@ -115,6 +115,7 @@ class Stage:
             stderr=subprocess.PIPE,
             env=self.environ,
             cwd=self.root,
+            start_new_session=True,
         )
         assert child.stdin is not None
         child.stdin.write(host.encode())

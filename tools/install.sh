@@ -22,9 +22,11 @@ fail() {
     exit 1
 }
 
-# Whether a link leads into a folder of ours, by a path of whichever form.
+# Whether a link is one that `link` makes.
 is_ours() {
-    case $(readlink -- "$1" || true) in */lib/"$name"/*) return 0 ;; esac
+    case $(readlink -- "$1" || true) in
+    ../lib/"$name"/* | ../../../lib/"$name"/* | "$home"/*) return 0 ;;
+    esac
     return 1
 }
 
@@ -44,8 +46,22 @@ link() {
     fi
 }
 
+# Take back what an install began that did not end.
+undo() {
+    rm -rf -- "$home.new"
+    remove_directories "$made"
+}
+
+remove_directories() {
+    printf '%s\n' "$1" | while IFS= read -r directory; do
+        [ -z "$directory" ] || rmdir -- "$directory" 2>/dev/null || true # others use it by now
+    done
+}
+
 install() {
-    [ -x "$source/$name/docker-credential-ecr-login" ] || fail "$source/$name is not there, or not whole"
+    if [ ! -x "$source/$name/docker-credential-ecr-login" ] || [ ! -d "$source/man" ]; then
+        fail "$source/$name or $source/man is not there, or not whole"
+    fi
     if { [ -e "$home" ] || [ -L "$home" ]; } && [ ! -f "$home/.made" ]; then
         fail "$home is there already and was not put there by this script: remove it first"
     fi
@@ -57,20 +73,24 @@ install() {
         done
     done
     made=
+    trap undo EXIT
+    trap 'exit 130' INT TERM
     for directory in "$root/bin" "$root/lib" "$root/share/man/man1"; do
         make_directory "$directory"
     done
-    if [ -f "$home/.made" ]; then
-        made=$made$(cat "$home/.made") # by an earlier install
-    fi
     # Beside the old folder, then in its place: an error on the way leaves the old one.
     rm -rf -- "$home.new"
     cp -R -- "$source/$name" "$home.new"
     cp -R -- "$source/man" "$home.new/man"
     chmod -R u=rwX,go=rX "$home.new"
-    printf '%s\n' "$made" >"$home.new/.made"
+    {
+        # A packager's DESTDIR is not where it will be removed from.
+        [ -n "$destination" ] || printf '%s\n' "$made"
+        [ ! -f "$home/.made" ] || cat -- "$home/.made" # by an earlier install
+    } >"$home.new/.made"
     rm -rf -- "$home"
     mv -- "$home.new" "$home"
+    trap - EXIT
     for program in $programs; do
         link "$program" ../ "$root/bin/$program"
         link "man/$program.1" ../../../ "$root/share/man/man1/$program.1"
@@ -89,9 +109,7 @@ uninstall() {
         done
     done
     rm -rf -- "$home"
-    printf '%s\n' "$made" | while IFS= read -r directory; do
-        [ -z "$directory" ] || rmdir -- "$directory" 2>/dev/null || true # others use it by now
-    done
+    remove_directories "$made"
     say "removed what was installed below $root"
 }
 

@@ -43,15 +43,16 @@ if [ "$(uname)" = Linux ]; then
             apt-get install --quiet --quiet --yes --no-install-recommends $packages >&2
     fi
 fi
-objects=$(mktemp -d)                          # waf takes no path with blanks
-trap 'rm -rf "$venv" "$objects"' EXIT          # until all of it is there
+objects=$(TMPDIR=/tmp mktemp -d) # waf takes no path with blanks
+trap 'rm -rf "$venv" "$objects"' EXIT # until all of it is there
+trap 'exit 130' INT TERM
 pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
 pip install --require-hashes --only-binary :all: --requirement "$here/../binary/requirements.txt"
 if [ "$(uname)" = Linux ]; then
     say "building PyInstaller's bootloader"
     cc -O2 -Wall -Wextra -c "$here/../binary/bootloader.c" -o "$objects/bootloader.o"
     sed -n '/^pyinstaller==/,/[^\\]$/p' "$here/../binary/requirements.txt" >"$objects/pyinstaller.txt"
-    wrap=--wrap=main,--wrap=execvp,--wrap=fork,--wrap=pyi_utils_set_library_search_path
+    wrap=--wrap=main,--wrap=execvp,--wrap=fork,--wrap=waitpid,--wrap=pyi_utils_set_library_search_path
     wrap=$wrap,--wrap=pyi_error_message,--wrap=pyi_perror_message
     # https://pyinstaller.org/en/stable/bootloader-building.html; zlib is built in, not the system's.
     PYINSTALLER_COMPILE_BOOTLOADER=1 PYI_STATIC_ZLIB=1 \

@@ -14,11 +14,13 @@ for tool in dpkg-deb objdump; do
         exit 1
     fi
 done
+: "${SOURCE_DATE_EPOCH:?has to be set}"
 name=docker-credential-ecrpy
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' docker_credential_ecrpy/__init__.py)
 architecture=$(dpkg --print-architecture)
 tree=$(mktemp -d)
-trap 'rm -rf "$tree"' EXIT
+trap 'rm -rf "$tree" "$tree.deb"' EXIT
+trap 'exit 130' INT TERM
 chmod 755 "$tree"
 doc=$tree/usr/share/doc/$name
 
@@ -48,6 +50,10 @@ chmod 644 "$doc"/*
 # The newest glibc that any of the files asks for.
 glibc=$(find "dist/$name" -type f -exec objdump -T {} + 2>/dev/null |
     sed -n 's/.*GLIBC_\([0-9][0-9.]*\)).*/\1/p' | sort -uV | tail -n 1)
+if [ -z "$glibc" ]; then
+    echo "objdump finds no version of glibc in dist/$name" >&2
+    exit 1
+fi
 bytes=$(find "$tree/usr" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
 cat >"$tree/DEBIAN/control" <<END
 Package: $name
@@ -75,4 +81,9 @@ END
 (cd "$tree" && find usr -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
 chmod 644 "$tree"/DEBIAN/*
 find "$tree" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
-dpkg-deb --root-owner-group --build "$tree" "$1/${name}_${version}-1_$architecture.deb"
+package=$1/${name}_${version}-1_$architecture.deb
+dpkg-deb --root-owner-group --build "$tree" "$tree.deb" >/dev/null
+rm -f "$1/${name}_"*.deb # of other versions: a glob is to find one
+mv "$tree.deb" "$package"
+chmod 644 "$package"
+echo "$package" >&2

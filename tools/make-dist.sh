@@ -8,6 +8,7 @@ umask 022
 LC_ALL=C
 export LC_ALL
 cd "$(dirname -- "$0")/.."
+: "${SOURCE_DATE_EPOCH:?has to be set}"
 release=$1
 name=docker-credential-ecrpy
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' docker_credential_ecrpy/__init__.py)
@@ -15,18 +16,22 @@ platform=$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m)
 folder=$name-$version-$platform
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
+trap 'exit 130' INT TERM
 
-rm -rf "$release"
-mkdir -p "$release" "$tree/$folder"
+new=$tree/release
+mkdir "$new" "$tree/$folder"
 cp -R "dist/$name" dist/man README.md CHANGELOG.md LICENSE binary/copyright tools/install.sh \
     "$tree/$folder/"
 chmod -R u=rwX,go=rX "$tree/$folder"
-tar --create --directory "$tree" --sort=name --mtime "@$SOURCE_DATE_EPOCH" \
-    --owner=0 --group=0 --numeric-owner "$folder" | gzip -9n >"$release/$folder.tar.gz"
-cp dist/docker-credential-ecr-login "$release/docker-credential-ecr-login-$version-$platform"
-cp "dist/docker_credential_ecrpy-$version-py3-none-any.whl" "$release/"
+tar --create --file "$tree/folder.tar" --directory "$tree" --sort=name \
+    --mtime "@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner "$folder"
+gzip -9nc "$tree/folder.tar" >"$new/$folder.tar.gz"
+cp dist/docker-credential-ecr-login "$new/docker-credential-ecr-login-$version-$platform"
+cp "dist/docker_credential_ecrpy-$version-py3-none-any.whl" "$new/"
 if command -v dpkg >/dev/null; then
-    cp "dist/${name}_$version-1_$(dpkg --print-architecture).deb" "$release/"
+    cp "dist/${name}_$version-1_$(dpkg --print-architecture).deb" "$new/"
 fi
-(cd "$release" && sha256sum -- * >SHA256SUMS)
+(cd "$new" && sha256sum -- * >SHA256SUMS)
+rm -rf "$release"
+mv "$new" "$release"
 printf '%s\n' "$release/"* >&2

@@ -1,9 +1,7 @@
 """Write the manual pages of both programs from the help text: man.py DIRECTORY."""
 
-import os
 import re
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -37,8 +35,8 @@ def roff(text: str) -> str:
     return escaped.replace("~", "\\(ti").replace("^", "\\(ha")
 
 
-def page(program: str, date: str) -> str:
-    """Return the manual page of one of the programs: man(7).
+def page(program: str) -> str:
+    """Return the manual page of one of the programs: man(7). It has no date, only a version.
 
     The help's first line is the synopsis; a line at the margin that ends in a colon, with
     indented pairs of term and meaning below, is a section; other indented lines are examples.
@@ -46,7 +44,7 @@ def page(program: str, date: str) -> str:
     usage, _, body = cli.HELP.format(usage=cli.USAGE.format(name=program)).partition("\n")
     actions = usage.removeprefix(f"Usage: {program}").strip()
     lines = [
-        f'.TH {program.upper()} 1 "{date}" "{cli.PACKAGE} {__version__}" "User Commands"',
+        f'.TH {program.upper()} 1 "" "{cli.PACKAGE} {__version__}" "User Commands"',
         ".SH NAME",
         f"{roff(program)} \\- Docker credential helper for Amazon ECR",
         ".SH SYNOPSIS",
@@ -75,10 +73,8 @@ def page(program: str, date: str) -> str:
 def main() -> None:
     """Write a page for each program."""
     directory = Path(sys.argv[1])
-    seconds = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
-    date = time.strftime("%Y-%m-%d", time.gmtime(seconds))
     for program in PROGRAMS:
-        (directory / f"{program}.1").write_text(page(program, date), encoding="ascii")
+        (directory / f"{program}.1").write_text(page(program), encoding="ascii")
 
 
 if __name__ == "__main__":

@@ -139,10 +139,22 @@ def test_uninstall_leaves_a_program_that_came_later(tmp_path: Path) -> None:
     _make("install", tmp_path)
     link = tmp_path / "bin" / DROP_IN
     link.unlink()
-    link.symlink_to("/bin/true")
+    link.symlink_to(f"/opt/elsewhere/lib/{NAME}/{DROP_IN}")
     _make("uninstall", tmp_path)
 
     assert _tree(tmp_path) == {"bin", f"bin/{DROP_IN}"}
+
+
+def test_an_install_that_fails_leaves_nothing(own_mounts: None, tmp_path: Path) -> None:
+    """The disk is full half way."""
+    _make("install", tmp_path / "prefix")
+    before = _tree(tmp_path)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", tmp_path], check=True)
+    _make("install", tmp_path / "prefix", code=1)
+
+    assert _tree(tmp_path) == set()
+    subprocess.run(["umount", tmp_path], check=True)
+    assert _tree(tmp_path) == before
 
 
 def test_destdir_is_put_in_front(tmp_path: Path) -> None:
