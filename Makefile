@@ -45,7 +45,7 @@ export SOURCE_DATE_EPOCH
 IN_NAMESPACE = OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private
 
 .PHONY: demo test e2e test-binary binary install uninstall deb dist lint bench reformat package \
-  lock clean
+  lock clean missing
 
 demo: $(VENV)/.ready-demo
 	@$(BIN)/python -m tests.demo
@@ -64,8 +64,10 @@ test-binary: $(VENV)/.ready-dev binary deb package
 
 binary: $(ONE_FILE) $(PAGE)
 
-# PyInstaller's own cache stays out of the home directory.
-dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/*) .binary/.ready Makefile
+# The stamp stands for both products; without one of them it counts for nothing. PyInstaller's own
+# cache stays out of the home directory.
+dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/*) .binary/.ready Makefile \
+  $(if $(and $(wildcard $(ONE_FILE)),$(wildcard $(FOLDER)/$(DROP_IN))),,missing)
 	rm -rf $@ $(FOLDER) $(ONE_FILE)
 	PATH="$(CURDIR)/.binary/bin:$$PATH" PYTHONHASHSEED=1 PYINSTALLER_ZLIB_COMPRESSION_LEVEL=0 \
 	  PYINSTALLER_CONFIG_DIR="$(CURDIR)/build/pyinstaller" \
@@ -73,9 +75,7 @@ dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/*) .binary/.ready Ma
 	  --distpath dist --workpath build/binary build_binary.spec
 	@touch $@
 
-$(ONE_FILE): dist/.built
-	@test -x $@ -a -x $(FOLDER)/$(DROP_IN) || \
-	  { rm -f dist/.built; echo "the programs in dist/ were removed: run make again" >&2; exit 1; }
+$(ONE_FILE): dist/.built ;
 
 .binary/.ready: binary/requirements.txt binary/bootloader.c tools/make-binary-venv.sh tools/make-venv.sh
 	@sh tools/make-binary-venv.sh "$(PYTHON)" .binary
