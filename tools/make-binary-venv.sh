@@ -55,11 +55,10 @@ if [ "$(uname)" = Linux ]; then
     wrap=--wrap=main,--wrap=execvp,--wrap=fork,--wrap=waitpid,--wrap=pyi_utils_set_library_search_path
     wrap=$wrap,--wrap=pyi_error_message,--wrap=pyi_perror_message
     # https://pyinstaller.org/en/stable/bootloader-building.html; zlib is built in, not the system's.
-    PYINSTALLER_COMPILE_BOOTLOADER=1 PYI_STATIC_ZLIB=1 \
-        LDFLAGS="-Wl,$wrap -Wl,--build-id=none $objects/bootloader.o" \
-        "$venv/bin/python" -m pip --quiet --disable-pip-version-check install --require-hashes \
-        --no-cache-dir --no-deps --no-build-isolation --no-binary pyinstaller --force-reinstall \
-        --requirement "$objects/pyinstaller.txt"
+    export PYINSTALLER_COMPILE_BOOTLOADER=1 PYI_STATIC_ZLIB=1
+    export LDFLAGS="-Wl,$wrap -Wl,--build-id=none $objects/bootloader.o"
+    pip install --require-hashes --no-cache-dir --no-deps --no-build-isolation \
+        --no-binary pyinstaller --force-reinstall --requirement "$objects/pyinstaller.txt"
 fi
 rm -rf "$objects"
 trap - EXIT
