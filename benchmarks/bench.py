@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.world.aws import ACCOUNT, Aws
 from tests.world.web import Authority, WebServer
@@ -172,16 +173,17 @@ class Setting:
 def _compare_all(at: Setting, runs: int) -> None:
     script = str(Path(sysconfig.get_path("scripts")) / "docker-credential-ecr-login")
     ours = {"wheel": script, "one folder": FOLDER, "one file": ONE_FILE}
+
+    def rows(what: str, environ: dict[str, str], stdin: Path, **more: Any) -> dict[str, Row]:
+        return {n: Row(f"{n}, {what}", [p, "get"], environ, stdin, **more) for n, p in ours.items()}
+
     host, other = at.root / "host", at.root / "other"
     host.write_text(HOST)
     other.write_text("ghcr.io")
     bare = Row("python3 -ISc pass", [FROZEN, "-ISc", "pass"], at.plain, host)
     site = Row("python -I -c pass", [sys.executable, "-I", "-c", "pass"], at.plain, host)
-    cached = {n: Row(f"{n}, cached get", [p, "get"], at.plain, host) for n, p in ours.items()}
-    foreign = {
-        n: Row(f"{n}, get for ghcr.io", [p, "get"], at.plain, other, code=1)
-        for n, p in ours.items()
-    }
+    cached = rows("cached get", at.plain, host)
+    foreign = rows("get for ghcr.io", at.plain, other, code=1)
     listed = Row("wheel, list", [script, "list"], at.plain, host)
     static = _go_row(at, "Go helper, cached get, static keys", at.tls | _keys(at.plain), host)
     compare(
@@ -199,10 +201,7 @@ def _compare_all(at: Setting, runs: int) -> None:
     )
 
     boto3 = Row("boto3 script of three lines", [sys.executable, "-c", BOTO3], at.plain, host)
-    cold = {
-        n: Row(f"{n}, cold get", [p, "get"], at.plain, host, before=lambda: _clear(at))
-        for n, p in ours.items()
-    }
+    cold = rows("cold get", at.plain, host, before=lambda: _clear(at))
     go_cold = _go_row(at, "Go helper, cold get", at.tls | _keys(at.plain), host, cold=True)
     compare(
         "A get that asks AWS",
@@ -213,7 +212,7 @@ def _compare_all(at: Setting, runs: int) -> None:
 
     _write_role(at)
     role = {**at.tls, "AWS_PROFILE": "role", "AWS_REGION": "us-east-1"}
-    as_role = {n: Row(f"{n}, cached get", [p, "get"], role, host) for n, p in ours.items()}
+    as_role = rows("cached get", role, host)
     go = _go_row(at, "Go helper, cached get", role, host)
     if go:
         at.aws.latency = LATENCY
