@@ -1,8 +1,6 @@
 """The products of `make binary`, and the conditions under which they have to start."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -45,11 +43,7 @@ def box(stage: Stage, product: Path) -> Stage:
 @pytest.fixture
 def own_mounts() -> None:
     """The right to mount, in a namespace that nobody else sees."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        engines.missing("mounts need Linux and root")
-    # `make test-binary` says which namespace it came from; without that this may be everybody's.
-    if os.environ.get("OUTER_NAMESPACE", here := os.readlink("/proc/self/ns/mnt")) == here:
-        pytest.fail("needs a mount namespace of its own: run it with 'make test-binary'")
+    engines.need_own_mounts("test-binary")
 
 
 def mount(directory: Path, *options: str) -> None:

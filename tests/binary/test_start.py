@@ -216,7 +216,7 @@ class TestTmpdir:
             assert reason in error
             assert "point TMPDIR to a directory" in error
             assert TO_THE_FOLDER in error
-            assert list((box.root / "tmp").iterdir()) == []
+            assert list(Path(box.environ["TMPDIR"]).iterdir()) == []
 
     def test_missing(self, box: Stage) -> None:
         """TMPDIR names nothing: /tmp will do."""
@@ -242,21 +242,11 @@ class TestTmpdir:
         assert box.get().secret in box.aws.issued
         assert list((box.root / "tmp").iterdir()) == []
 
-    @pytest.mark.parametrize("name", ["tmp!", "a!b", "_MEI"])
-    def test_no_programs_in_a_directory_of_any_name(
-        self, box: Stage, product: Path, name: str
-    ) -> None:
-        """The cure is the same."""
+    @pytest.mark.parametrize("name", ["tmp", "tmp!", "a!b", "_MEI"])
+    def test_no_programs(self, box: Stage, product: Path, name: str) -> None:
+        """Mounted noexec, as hardened servers have it; whatever its name, the cure is the same."""
         box.environ["TMPDIR"] = str(box.root / name)
         mount(box.root / name, "noexec")
-        if product != ONE_FILE:
-            _works(box)
-            return
-        self._fails(box, "failed to map segment from shared object")
-
-    def test_no_programs(self, box: Stage, product: Path) -> None:
-        """Mounted noexec, as hardened servers have it."""
-        mount(box.root / "tmp", "noexec")
         if product != ONE_FILE:
             _works(box)
             return

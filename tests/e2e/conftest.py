@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -75,11 +74,7 @@ def _mount_over(source: Path, target: str) -> None:
 
 @pytest.fixture(scope="session")
 def universe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Universe]:
-    if sys.platform != "linux" or os.geteuid() != 0:
-        engines.missing("the end-to-end tests need Linux and root")
-    # `make e2e` says which namespace it came from; without that this may be everybody's.
-    if os.environ.get("OUTER_NAMESPACE", here := os.readlink("/proc/self/ns/mnt")) == here:
-        pytest.fail("needs a mount namespace of its own: run it with 'make e2e'")
+    engines.need_own_mounts("e2e")
     root = tmp_path_factory.mktemp("universe")
     authority = Authority()
     hosts = root / "hosts"

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,17 @@ def missing(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def need_own_mounts(target: str) -> None:
+    """Skip, or in CI fail, where mounts cannot be made; fail where they would be everybody's.
+
+    `make` says for `target` which mount namespace it came from.
+    """
+    if sys.platform != "linux" or os.geteuid() != 0:
+        missing("mounts need Linux and root")
+    if os.environ.get("OUTER_NAMESPACE", here := os.readlink("/proc/self/ns/mnt")) == here:
+        pytest.fail(f"needs a mount namespace of its own: run it with 'make {target}'")
 
 
 def docker_clients() -> dict[str, str]:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy import __version__
+from tests.binary.conftest import DIST, DROP_IN, NAME
 from tests.e2e import engines
 from tests.e2e.conftest import ECR, Done, Machine
 
 pytestmark = pytest.mark.binary
-DIST = Path(__file__).parent.parent.parent / "dist"
-PROGRAMS = ("docker-credential-ecr-login", "docker-credential-ecrpy")
+PROGRAMS = (DROP_IN, NAME)
 GO_HELPER = "amazon-ecr-credential-helper"
 
 
@@ -81,7 +81,7 @@ def test_install_pull_remove(box: Box, package: str, app: str) -> None:
     before = box.files()
     box.run("apt-get", "install", "--yes", "--no-install-recommends", package).ok()
     for program in PROGRAMS:
-        assert _owner(box, program) == "docker-credential-ecrpy"
+        assert _owner(box, program) == NAME
         page = f"usr/share/man/man1/{program}.1.gz"
         assert (box.root / page).is_file()
 
@@ -93,7 +93,7 @@ def test_install_pull_remove(box: Box, package: str, app: str) -> None:
     kept = sorted(machine.home.rglob("*"))
     assert any(".ecr/tokens/" in str(path) for path in kept)
 
-    box.run("apt-get", "remove", "--yes", "docker-credential-ecrpy").ok()
+    box.run("apt-get", "remove", "--yes", NAME).ok()
     assert box.files() == before
     assert sorted(machine.home.rglob("*")) == kept
 
@@ -106,7 +106,7 @@ def test_the_go_helper_and_ours_take_turns(box: Box, package: str) -> None:
 
     done = box.run("apt-get", "install", "--yes", "--no-install-recommends", package).ok()
     assert f"Removing {GO_HELPER}" in done.text
-    assert _owner(box, PROGRAMS[0]) == "docker-credential-ecrpy"
+    assert _owner(box, PROGRAMS[0]) == NAME
     assert box.run("dpkg", "--audit").ok().text == ""
 
 
@@ -115,8 +115,8 @@ def test_what_the_package_says_of_itself(box: Box, package: str) -> None:
     listed = box.run("dpkg-deb", "--contents", package).ok().stdout.splitlines()
     assert all(line.split()[1] == "root/root" for line in listed)
     names = {line.split()[5] for line in listed}
-    doc = "./usr/share/doc/docker-credential-ecrpy/"
+    doc = f"./usr/share/doc/{NAME}/"
     assert {doc + "copyright", doc + "changelog.gz", doc + "changelog.Debian.gz"} <= names
 
     box.run("dpkg", "--install", "--force-conflicts", package).ok()
-    assert box.run("dpkg", "--verify", "docker-credential-ecrpy").ok().text == ""
+    assert box.run("dpkg", "--verify", NAME).ok().text == ""
