@@ -1,0 +1,179 @@
+"""Cold layer: which AWS identity asks for which registry's token, and where it asks.
+
+The first rule of `~/.ecr/config.toml` (see `settings`) whose `match` means the host decides. For
+the identity alone, two variables with an account's digits at their end stand above it:
+AWS_ECR_PROFILE_<account> and AWS_ECR_ROLE_ARN_<account>. Nothing here asks AWS, or reads a file.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from docker_credential_ecrpy import identity, registry
+from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.patterns import ACCOUNT_DIGITS, Pattern
+from docker_credential_ecrpy.registry import Registry
+
+AUTO = "auto"
+"""In a profile's place: the one profile of the registry's account."""
+
+ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html"""
+
+
+class Place:
+    """Where something is written: a variable, or a file and its line, found when it is asked for.
+
+    Only errors and `explain` do.
+    """
+
+    def __init__(self, name: str, line: Callable[[], int] | None = None) -> None:
+        self._name = name
+        self._line = line
+
+    @property
+    def line(self) -> int:
+        """The line in the file, from 1 on; 0 for a variable."""
+        return self._line() if self._line else 0
+
+    def __str__(self) -> str:
+        return f"{one_line(self._name)}:{self.line}" if self._line else self._name
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text of the settings, and where it is."""
+
+    text: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role to assume. duration: seconds that its session lasts, or None for AWS's default."""
+
+    arn: str
+    external_id: str = ""
+    session_name: str = ""
+    duration: int | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One `[[registry]]` of the settings.
+
+    places: where each of its keys is written.
+    profile: an AWS profile, "auto", or "" for the ambient identity.
+    registry: what the host stands for, or None where it is an ECR registry's own.
+    """
+
+    pattern: Pattern
+    places: Mapping[str, Place] = field(compare=False)
+    profile: str = ""
+    role: Role | None = None
+    registry: Registry | None = None
+    endpoint_url: str = ""
+    region: str = ""
+
+    def means(self, host: str, found: Registry | None) -> bool:
+        """Whether this rule is for `host`, which is the ECR registry `found`, or None."""
+        return (self.registry is None) == (found is not None) and self.pattern.matches(host)
+
+    @property
+    def place(self) -> Place:
+        """Where its `match` is."""
+        return self.places["match"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Who asks for a registry's token, and where.
+
+    rule: the rule that matched, if any did.
+    chosen_at: where the profile or role is written; None for the ambient identity.
+    """
+
+    registry: Registry
+    rule: Rule | None = None
+    chosen_at: Place | None = None
+    profile: str = ""
+    role: Role | None = None
+    endpoint_url: str = ""
+
+    def identity(self, ambient: str) -> str:
+        """Return who asks, as one line: `ambient` (`identity.line`), and what is chosen over it.
+
+        Two choices with equal lines, and with registries of one endpoint, share their tokens.
+        """
+        role = self.role or Role("")
+        chosen = {
+            "profile": self.profile,
+            "role": role.arn,
+            "external id": role.external_id,
+            "session name": role.session_name,
+            "duration": str(role.duration or ""),
+            "endpoint": self.endpoint_url,
+        }
+        return " ".join([ambient, *(f"{name}={text!a}" for name, text in chosen.items() if text)])
+
+    def with_profile(self, profile: str) -> "Choice":
+        """Return this choice with a profile in the place of "auto"."""
+        return replace(self, profile=profile)
+
+
+def choose(server_url: str, rules: Sequence[Rule], environ: Mapping[str, str]) -> Choice | None:
+    """Return the choice for the registry that `server_url` names; None where that is not ECR's.
+
+    Raises HelperError for variables that make no sense.
+    """
+    found = registry.parse(server_url)
+    host = found.host if found else registry.host_of(server_url)
+    rule = next((rule for rule in rules if rule.means(host, found)), None)
+    target = rule.registry if rule and rule.registry else found
+    if target is None:
+        return None
+    region = rule.region if rule and not target.public else ""
+    target = target.standing_in(host=host, region=region)
+    choice = Choice(target, rule)
+    if rule:
+        key = next((key for key in ("profile", "role_arn") if key in rule.places), None)
+        choice = replace(
+            choice,
+            chosen_at=rule.places[key] if key else None,
+            profile=rule.profile,
+            role=rule.role,
+            endpoint_url=rule.endpoint_url,
+        )
+    return _by_environment(choice, environ)
+
+
+def _by_environment(choice: Choice, environ: Mapping[str, str]) -> Choice:
+    """Return the choice with the identity that variables name for its account, if any do."""
+    _check_names(environ)
+    account = choice.registry.account
+    profile_name, role_name = identity.PROFILE_OF + account, identity.ROLE_OF + account
+    profile, role_arn = environ.get(profile_name, ""), environ.get(role_name, "")
+    if not account or not (profile or role_arn):
+        return choice
+    if role_arn and not ROLE_ARN.fullmatch(role_arn):
+        msg = f"{role_name} is {one_line(role_arn)!r}, which is not the ARN of a role"
+        raise HelperError(msg, hint='set it to one such as "arn:aws:iam::123456789012:role/puller"')
+    return replace(
+        choice,
+        chosen_at=Place(profile_name if profile else role_name),
+        profile=profile,
+        role=Role(role_arn) if role_arn else None,
+    )
+
+
+def _check_names(environ: Mapping[str, str]) -> None:
+    for prefix in (identity.PROFILE_OF, identity.ROLE_OF):
+        for name in sorted(environ):
+            account = name.removeprefix(prefix)
+            if account == name or not environ[name]:
+                continue
+            if len(account) != ACCOUNT_DIGITS or not (account.isascii() and account.isdigit()):
+                msg = f"{one_line(name)} does not end in an account id"
+                raise HelperError(
+                    msg, hint=f"name it {prefix}<the account's {ACCOUNT_DIGITS} digits>"
+                )

@@ -1,0 +1,116 @@
+"""Cold layer: our own settings, `~/.ecr/config.toml`, read and checked whole.
+
+What is wrong is told with file, line and key before any of it is used: a rule that is not
+understood may be the one that keeps two accounts apart.
+"""
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from docker_credential_ecrpy import identity, paths, rule_reader
+from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.rules import Place, Rule, Written
+from docker_credential_ecrpy.toml_source import TOP, Source
+
+TABLE = "registry"
+KEYS = ("fallback", TABLE)
+PROGRAM = "docker-credential-"
+"""How the name of every credential helper's program begins."""
+
+_MAX_SIZE = 1024 * 1024  # bytes; a thousand rules have a tenth of that
+_HELPER = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_READ_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not hang a reader
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the file says.
+
+    file: its path, or "" where the environment names none.
+    stamp: the `identity.stamp` of what was read.
+    fallback: what the name of the credential helper for other registries ends in.
+    """
+
+    file: str
+    stamp: str
+    rules: tuple[Rule, ...] = ()
+    fallback: Written | None = None
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Return the settings; none of them where there is no file and none was asked for.
+
+    Raises HelperError for a file that cannot be read or does not make sense.
+    """
+    file = paths.config_file(environ)
+    try:
+        data, seen = _read(file)
+    except (OSError, ValueError) as exc:
+        if not paths.has_settings(environ):
+            return Settings(file, identity.MISSING)
+        reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+        msg = f"{one_line(file)} cannot be read: {one_line(reason)}"
+        hint = "mend it, or remove it"
+        if environ.get("AWS_ECR_CONFIG"):
+            hint = "point AWS_ECR_CONFIG at a TOML file, or unset it"
+        raise HelperError(msg, hint=hint) from exc
+    return _settings(Source(file, data, TABLE), identity.stamp(seen))
+
+
+def _read(file: str) -> tuple[bytes, os.stat_result]:
+    """Return what a file holds, and its state at that moment. Raises OSError and ValueError."""
+    while True:
+        opened = os.open(file, _READ_FLAGS)
+        try:
+            before = os.fstat(opened)
+            if not stat.S_ISREG(before.st_mode) and file != os.devnull:
+                raise OSError(errno.EINVAL, "it is not a file")
+            data = b""
+            while len(data) <= _MAX_SIZE and (more := os.read(opened, _MAX_SIZE)):
+                data += more
+            seen = os.fstat(opened)
+        finally:
+            os.close(opened)
+        if len(data) > _MAX_SIZE:
+            raise OSError(errno.EFBIG, f"it is larger than {_MAX_SIZE // 1024} KiB")
+        if identity.stamp(before) == identity.stamp(seen):
+            return data, seen
+
+
+def _settings(source: Source, stamp: str) -> Settings:
+    parsed = source.parsed
+    for key in parsed:
+        if key not in KEYS:
+            of_rule = key in rule_reader.KEYS
+            hint = f"put it below a line [[{TABLE}]]" if of_rule else rule_reader.unknown(key, KEYS)
+            raise source.wrong(TOP, key, f"unknown key {rule_reader.shown(key)}", hint)
+    fallback = parsed.get("fallback")
+    if fallback is not None:
+        _check_fallback(source, fallback)
+    tables = parsed.get(TABLE, [])
+    if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
+        msg = f"{TABLE} is not a list of tables"
+        raise source.wrong(TOP, TABLE, msg, f"write [[{TABLE}]], in two pairs of brackets")
+    rules = tuple(rule_reader.read(source, number, table) for number, table in enumerate(tables))
+    rule_reader.check_reach(source, rules)
+    if fallback is None:
+        return Settings(source.file, stamp, rules)
+    place = Place(source.file, lambda: source.line(TOP, "fallback"))
+    return Settings(source.file, stamp, rules, Written(fallback, place))
+
+
+def _check_fallback(source: Source, value: object) -> None:
+    if isinstance(value, str) and _HELPER.fullmatch(value) and not value.startswith(PROGRAM):
+        return
+    msg = f"fallback = {rule_reader.shown(value)} is not a credential helper"
+    hint = f'write what the name of its program has after {PROGRAM}, such as fallback = "pass"'
+    raise source.wrong(TOP, "fallback", msg, hint)

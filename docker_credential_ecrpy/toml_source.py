@@ -1,0 +1,105 @@
+"""Cold layer: a TOML file with the lines that its keys are on, which no TOML parser tells.
+
+The file is split into statements once, when a line is asked for; what a statement is about is
+then what the parser says of it alone.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from docker_credential_ecrpy.errors import HelperError, one_line
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+TOP = -1
+"""The number of the table that stands for the file's top."""
+
+_WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+# Comments, and every form of string, are passed over as one piece.
+_PIECES = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\])*"|\'[^\']*\'|#[^\n]*|.', re.DOTALL
+)
+
+
+class Source:
+    """The text of a TOML file whose tables of interest are all of the array `table`.
+
+    file: its path. data: what it holds. Raises HelperError where that is not TOML.
+    """
+
+    def __init__(self, file: str, data: bytes, table: str) -> None:
+        self.file = file
+        self.table = table
+        try:
+            self.text = data.decode("utf-8-sig").replace("\r\n", "\n")
+        except UnicodeDecodeError as exc:
+            line = data.count(b"\n", 0, exc.start) + 1
+            raise self._at(line, "it is not UTF-8", "save it as UTF-8") from exc
+        try:
+            self.parsed: dict[str, Any] = tomllib.loads(self.text)
+        except (tomllib.TOMLDecodeError, RecursionError) as exc:
+            raise self._not_toml(str(exc)) from exc
+
+    def line(self, number: int, key: str = "") -> int:
+        """Return the line of a key of the table `number`, or of its heading; 1 at worst.
+
+        A table that is written inline is where its array is.
+        """
+        lines = self._lines
+        for where in ((number, key), (number, ""), (TOP, self.table)):
+            if where in lines:
+                return lines[where]
+        return 1
+
+    def wrong(self, number: int, key: str, message: str, hint: str) -> HelperError:
+        """Return the error over a key of the table `number`."""
+        return self._at(self.line(number, key), message, hint)
+
+    def _at(self, line: int, message: str, hint: str) -> HelperError:
+        return HelperError(f"{one_line(self.file)}:{line}: {message}", hint=hint)
+
+    def _not_toml(self, text: str) -> HelperError:
+        where = _WHERE.search(text)
+        line = int(where[1]) if where and where[1] else self.text.rstrip("\n").count("\n") + 1
+        column = f", at column {where[2]}" if where and where[2] else ""
+        reason = one_line(_WHERE.sub("", text)) or "it is nested too deeply"
+        reason = f"this is not TOML: {reason[:1].lower()}{reason[1:]}{column}"
+        return self._at(line, reason, 'a line is such as key = "value"')
+
+    @cached_property
+    def _lines(self) -> dict[tuple[int, str], int]:
+        found: dict[tuple[int, str], int] = {}
+        number = TOP
+        for line, statement in _statements(self.text):
+            key, value = next(iter(tomllib.loads(statement).items()))
+            if not statement.startswith("["):
+                found.setdefault((number, key), line)
+            elif key == self.table and isinstance(value, list):
+                number = 1 + max((n for n, _ in found), default=TOP)
+                found[number, ""] = line
+            else:
+                found.setdefault((TOP, key), line)
+        return found
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each key with its value, and each heading, and the line that it begins on."""
+    line, start, statement, depth = 1, 1, "", 0
+    for found in _PIECES.finditer(text + "\n"):
+        piece = found[0]
+        if piece == "\n" and not depth:
+            if statement.strip():
+                yield start, statement.strip()
+            statement = ""
+        elif not piece.startswith("#"):
+            if not statement.strip():
+                start = line
+            statement += piece
+            depth += (piece in "[{") - (piece in "]}")
+        line += piece.count("\n")

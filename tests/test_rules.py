@@ -1,0 +1,186 @@
+"""Facts about which identity is chosen for which registry."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import pytest
+
+from docker_credential_ecrpy import rules, settings
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.toml_source import Source
+
+A, B, C = "111111111111", "222222222222", "333333333333"
+HOST = "{}.dkr.ecr.us-east-1.amazonaws.com"
+ROLE = "arn:aws:iam::{}:role/puller"
+TEXT = f"""
+[[registry]]
+match = "{A}"
+profile = "a"
+endpoint_url = "https://vpce-1.example.com"
+
+[[registry]]
+match = "*.dkr.ecr.eu-*.amazonaws.com"
+profile = "europe"
+role_arn = "{ROLE.format(A)}"
+external_id = "x-1"
+
+[[registry]]
+match = "{B}"
+region = "ap-south-1"
+
+[[registry]]
+match = "images.example.com"
+registry = "{HOST.format(B)}"
+profile = "private"
+region = "us-west-2"
+
+[[registry]]
+match = "*.example.com"
+registry = "public.ecr.aws"
+
+[[registry]]
+match = "public.ecr.aws"
+region = "eu-west-1"
+profile = "public"
+"""
+
+
+def _choose(host: str, environ: Mapping[str, str] | None = None) -> Choice | None:
+    found = settings._settings(Source("f", TEXT.encode(), settings.TABLE), "-")
+    return rules.choose(host, found.rules, environ or {})
+
+
+@pytest.mark.parametrize(
+    ("host", "line", "profile", "endpoint"),
+    [
+        (HOST.format(A), 3, "a", "ecr@us-east-1.amazonaws.com"),
+        (f"https://{HOST.format(A).upper()}:443/v2/", 3, "a", "ecr@us-east-1.amazonaws.com"),
+        (HOST.format(A).replace("us-", "eu-"), 3, "a", "ecr@eu-east-1.amazonaws.com"),
+        (HOST.format(B).replace("us-", "eu-"), 8, "europe", "ecr@eu-east-1.amazonaws.com"),
+        (HOST.format(B), 14, "", "ecr@ap-south-1.amazonaws.com"),
+        (HOST.format(C), 0, "", "ecr@us-east-1.amazonaws.com"),
+        ("images.example.com:8443/team/app", 18, "private", "ecr@us-west-2.amazonaws.com"),
+        ("other.example.com", 24, "", "ecr-public@us-east-1.aws"),
+        ("public.ecr.aws", 28, "public", "ecr-public@us-east-1.aws"),
+    ],
+)
+def test_the_first_rule_that_matches_wins(
+    host: str, line: int, profile: str, endpoint: str
+) -> None:
+    """And where none does, the ambient identity it is. ECR Public stays in its one region."""
+    choice = _choose(host)
+
+    assert choice is not None
+    assert (choice.rule.place.line if choice.rule else 0) == line
+    assert choice.profile == profile
+    assert choice.registry.endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    "host", ["ghcr.io", "example.com", "https://index.docker.io/v1/", "", "\0", "[::1]:5000"]
+)
+def test_what_no_rule_makes_ours(host: str) -> None:
+    """Other registries, and what is no host at all."""
+    assert _choose(host) is None
+
+
+def test_a_private_name_is_asked_for_as_what_it_stands_for() -> None:
+    """The account is that registry's, and the name the one that was asked for."""
+    choice = _choose("images.example.com")
+
+    assert choice is not None
+    assert (choice.registry.host, choice.registry.account) == ("images.example.com", B)
+
+
+@pytest.mark.parametrize(
+    ("environ", "profile", "role", "chosen_at"),
+    [
+        ({}, "a", None, "f:4"),
+        ({f"AWS_ECR_PROFILE_{A}": "ci"}, "ci", None, f"AWS_ECR_PROFILE_{A}"),
+        ({f"AWS_ECR_PROFILE_{A}": ""}, "a", None, "f:4"),
+        ({f"AWS_ECR_PROFILE_{B}": "ci"}, "a", None, "f:4"),
+        (
+            {f"AWS_ECR_ROLE_ARN_{A}": ROLE.format(C)},
+            "",
+            ROLE.format(C),
+            f"AWS_ECR_ROLE_ARN_{A}",
+        ),
+        (
+            {f"AWS_ECR_ROLE_ARN_{A}": ROLE.format(C), f"AWS_ECR_PROFILE_{A}": "ci"},
+            "ci",
+            ROLE.format(C),
+            f"AWS_ECR_PROFILE_{A}",
+        ),
+    ],
+)
+def test_variables_stand_above_the_file(
+    environ: dict[str, str], profile: str, role: str | None, chosen_at: str
+) -> None:
+    """For who is asking; where to ask stays the rule's."""
+    choice = _choose(HOST.format(A), environ)
+
+    assert choice is not None
+    assert (choice.profile, choice.role and choice.role.arn) == (profile, role)
+    assert str(choice.chosen_at) == chosen_at
+    assert choice.endpoint_url == "https://vpce-1.example.com"
+
+
+def test_a_variables_role_has_no_options_of_a_rules() -> None:
+    """An external id belongs to one role."""
+    host = HOST.format(B).replace("us-", "eu-")
+    choice = _choose(host, {f"AWS_ECR_ROLE_ARN_{B}": ROLE.format(C)})
+
+    assert choice is not None
+    assert choice.role == rules.Role(ROLE.format(C))
+    assert choice.profile == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("AWS_ECR_PROFILE_prod", "x", "AWS_ECR_PROFILE_prod does not end in an account id"),
+        ("AWS_ECR_PROFILE_", "x", "12 digits"),
+        ("AWS_ECR_ROLE_ARN_12345678901", ROLE, "12 digits"),
+        (f"AWS_ECR_ROLE_ARN_{A}", "puller", "is 'puller', which is not the ARN of a role"),
+    ],
+)
+def test_a_variable_that_makes_no_sense_is_told(name: str, value: str, says: str) -> None:
+    """By its name, with what to write."""
+    with pytest.raises(HelperError) as caught:
+        _choose(HOST.format(A), {name: value})
+
+    assert says in str(caught.value)
+
+
+def test_each_thing_that_is_chosen_makes_another_identity() -> None:
+    """Where any of it differs, no token is shared."""
+    plain = _choose(HOST.format(C))
+    assert plain is not None
+    role = rules.Role("r", "x", "s", 900)
+    changes: list[Choice] = [
+        plain,
+        plain.with_profile("p"),
+        plain.with_profile("p' role='r"),
+        dataclasses.replace(plain, endpoint_url="https://a.test"),
+        dataclasses.replace(plain, role=role),
+        dataclasses.replace(plain, role=role, profile="p"),
+        dataclasses.replace(plain, role=dataclasses.replace(role, arn="q")),
+        dataclasses.replace(plain, role=dataclasses.replace(role, external_id="y")),
+        dataclasses.replace(plain, role=dataclasses.replace(role, session_name="t")),
+        dataclasses.replace(plain, role=dataclasses.replace(role, duration=901)),
+    ]
+
+    assert len({choice.identity("ambient") for choice in changes}) == len(changes)
+    assert plain.identity("one") != plain.identity("other")
+
+
+def test_what_leads_to_the_same_identity_is_one() -> None:
+    """Whichever rule it was, and whichever host."""
+    one = rules.choose(HOST.format(A), (), {f"AWS_ECR_PROFILE_{A}": "p"})
+    other = rules.choose(HOST.format(B), (), {f"AWS_ECR_PROFILE_{B}": "p"})
+
+    assert one is not None
+    assert other is not None
+    assert one.identity("x") == other.identity("x")
+    assert one.registry.endpoint == other.registry.endpoint

@@ -1,0 +1,331 @@
+"""Facts about our own settings' file: what it may hold, and how its mistakes are told."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docker_credential_ecrpy import identity, settings
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.toml_source import TOP, Source
+
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/puller"
+HOST = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
+REGISTRY = f'registry = "{HOST}"'
+EVERYTHING = f"""
+fallback = "secretservice"  # for Docker Hub
+
+[[registry]]
+match = "{ACCOUNT}"
+profile = "prod"
+
+[[registry]]
+match = "*.dkr.ecr.eu-*.amazonaws.com"
+role_arn = "{ROLE}"
+external_id = "x-1"
+role_session_name = "me@example.com"
+duration = 3600
+region = "eu-west-1"
+
+[[registry]]
+match = "*.example.com"
+{REGISTRY}
+endpoint_url = "https://vpce-1.api.ecr.us-west-2.vpce.amazonaws.com"
+"""
+
+
+def _load(tmp_path: Path, text: str | bytes) -> settings.Settings:
+    path = tmp_path / "config.toml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return settings.load({"AWS_ECR_CONFIG": str(path)})
+
+
+def test_everything_that_a_file_may_hold(tmp_path: Path) -> None:
+    """Each key arrives where it belongs, and each rule knows its line."""
+    found = _load(tmp_path, EVERYTHING)
+    first, second, third = found.rules
+
+    assert found.fallback is not None
+    assert (found.fallback.text, found.fallback.place.line) == ("secretservice", 2)
+    assert (first.profile, first.role, first.registry, first.place.line) == ("prod", None, None, 5)
+    assert second.role is not None
+    assert (second.role.arn, second.role.external_id) == (ROLE, "x-1")
+    assert (second.role.session_name, second.role.duration) == ("me@example.com", 3600)
+    assert (second.region, second.places["duration"].line) == ("eu-west-1", 13)
+    assert third.registry is not None
+    assert third.registry.host == HOST
+    assert third.endpoint_url.startswith("https://vpce-1")
+    assert str(third.place) == f"{tmp_path / 'config.toml'}:17"
+
+
+PRIVATE = f'[[registry]]\nmatch = "x.a.test"\n{REGISTRY}\n'
+RULE = f'[[registry]]\nmatch = "{ACCOUNT}"\n'
+# text, the line that is named, what is wrong, what to do about it
+MISTAKES: dict[str, tuple[str | bytes, int, str, str]] = {
+    "no value": ('fallback "pass"', 1, "this is not TOML: expected '='", 'key = "value"'),
+    "no end of a string": (RULE + 'profile = "prod', 3, "this is not TOML", "key ="),
+    "no end of a list": ("\nregistry = [\n\n", 2, "this is not TOML", "key ="),
+    "a key twice": (RULE + 'match = "x"', 3, "this is not TOML: cannot overwrite", "key ="),
+    "not UTF-8": (b"# one\n# \xff", 2, "it is not UTF-8", "save it as UTF-8"),
+    "nested too deeply": ("x = " + "[" * 5000, 1, "this is not TOML", "key ="),
+    "unknown key": ('proxy = "x"', 1, 'unknown key "proxy"', "it may be fallback, registry"),
+    "near miss": ('falback = "x"', 1, 'unknown key "falback"', "did you mean fallback?"),
+    "near miss of a table": ("[[registries]]", 1, 'key "registries"', "did you mean registry?"),
+    "near miss in a rule": (RULE + 'profil = "x"', 3, '"profil" in', "did you mean profile?"),
+    "the AWS config's name": (RULE + "duration_seconds = 1", 3, "unknown", "mean duration?"),
+    "another case": (RULE + 'Role_ARN = "x"', 3, 'key "Role_ARN"', "did you mean role_arn?"),
+    "no such key in a rule": (RULE + "x = 1", 3, 'unknown key "x"', "match, profile, role_arn"),
+    "a quoted key": (RULE + '"pro file" = 1', 3, 'unknown key "pro file"', "mean profile?"),
+    "a rule's key above": ('profile = "x"\n' + RULE, 1, '"profile"', "below a line [[registry]]"),
+    "fallback below": (RULE + 'fallback = "x"', 3, '"fallback"', "above the first [[registry]]"),
+    "one bracket": ('[registry]\nmatch = "x"', 1, "not a list of tables", "write [[registry]]"),
+    "a list of something else": ("registry = [1]", 1, "not a list of tables", "[[registry]]"),
+    "no match": ('\n[[registry]]\nprofile = "x"', 2, "has no match", ACCOUNT),
+    "an account as a number": (f"[[registry]]\nmatch = {ACCOUNT}", 2, "not a text", f'"{ACCOUNT}"'),
+    "a profile as a list": (RULE + 'profile = ["a"]', 3, "profile = ['a'] is not a text", "quotes"),
+    "a profile as yes": (RULE + "profile = true", 3, "profile = true is not a text", "quotes"),
+    "an empty profile": (RULE + 'profile = ""', 3, 'profile = "" is not a name', "blanks"),
+    "a blank in the way": (RULE + 'profile = "x "', 3, "is not a name", "without blanks"),
+    "a line break": (RULE + 'profile = "a\\nb"', 3, "is not a name", "without blanks"),
+    "an account too short": ('[[registry]]\nmatch = "123"', 2, "12 digits", "such as"),
+    "an account with dashes": (
+        '[[registry]]\nmatch = "1234-5678-9012"',
+        2,
+        "can match no ECR registry",
+        ACCOUNT,
+    ),
+    "a URL": (f'[[registry]]\nmatch = "https://{HOST}/x"', 2, "host name alone", f'"{HOST}"'),
+    "a glob of a URL": (
+        '[[registry]]\nmatch = "https://*"',
+        2,
+        "in no host name",
+        "without scheme",
+    ),
+    "an open bracket": ('[[registry]]\nmatch = "[12*"', 2, "has no ]", "such as"),
+    "a glob of nobody": ('[[registry]]\nmatch = "*.gcr.io"', 2, "can match no", "eu-*.amazonaws"),
+    "another registry": ('[[registry]]\nmatch = "ghcr.io"', 2, "can match no", "add registry ="),
+    "never reached": (
+        f'[[registry]]\nmatch = "*"\n{RULE}',
+        4,
+        f'match = "{ACCOUNT}" is never reached: match = "*" in line 2 takes all',
+        "move this one up",
+    ),
+    "twice": (RULE + RULE, 4, "is never reached", "or remove it"),
+    "never reached by all together": (
+        '[[registry]]\nmatch = "1*"\n[[registry]]\nmatch = "2*"\n[[registry]]\nmatch = "[12]*"',
+        6,
+        "the rules above it take all",
+        "the first rule that matches wins",
+    ),
+    "a private name twice": (
+        PRIVATE.replace("x.a", "*.a") + PRIVATE,
+        5,
+        'match = "x.a.test" is never reached: match = "*.a.test" in line 2',
+        "move this one up",
+    ),
+    "not a role": (RULE + 'role_arn = "puller"', 3, "not the ARN of a role", ":role/puller"),
+    "a user": (RULE + f'role_arn = "arn:aws:iam::{ACCOUNT}:user/x"', 3, "not the ARN", ":role/"),
+    "a role's option alone": (RULE + 'external_id = "x-1"', 3, "for a role", "add role_arn"),
+    "too short": (RULE + f'role_arn = "{ROLE}"\nduration = 60', 4, "900 to 43200", "3600"),
+    "not seconds": (RULE + f'role_arn = "{ROLE}"\nduration = "1h"', 4, '"1h" is not', "3600"),
+    "a bad session name": (
+        RULE + f'role_arn = "{ROLE}"\nrole_session_name = "a b"',
+        4,
+        "2 to 64 letters",
+        "docker",
+    ),
+    "not ECR": (
+        RULE + 'registry = "ghcr.io"',
+        3,
+        "not the host name of an ECR registry",
+        HOST[13:],
+    ),
+    "ECR for ECR": (RULE + REGISTRY, 2, "an ECR registry itself", "remove registry"),
+    "a private glob of anybody": (
+        f'[[registry]]\nmatch = "images.*"\n{REGISTRY}',
+        2,
+        "hosts of anybody",
+        "*.example.com",
+    ),
+    "not a URL": (RULE + 'endpoint_url = "vpce-1"', 3, "not the URL of an endpoint", "https://"),
+    "a password in a URL": (RULE + 'endpoint_url = "https://a:b@c"', 3, "without user info", "h"),
+    "not a region": (RULE + 'region = "eu west"', 3, "is not a region", "eu-west-1"),
+    "a fallback's program": ('fallback = "docker-credential-pass"', 1, "is not a", '= "pass"'),
+    "a fallback's path": ('fallback = "/usr/bin/pass"', 1, "is not a credential helper", '"pass"'),
+    "a fallback as a list": ('fallback = ["pass"]', 1, "is not a credential helper", '"pass"'),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "wrong", "cure"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_told_with_file_line_and_cure(
+    text: str | bytes, line: int, wrong: str, cure: str, tmp_path: Path
+) -> None:
+    """What is wrong, and then what to write."""
+    with pytest.raises(HelperError) as caught:
+        _load(tmp_path, text)
+    message = str(caught.value)
+
+    assert message.startswith(f"{tmp_path / 'config.toml'}:{line}: ")
+    assert wrong in message
+    assert cure in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# nothing\n",
+        "registry = []",
+        RULE,
+        f"{RULE}[[registry]]\nmatch = '*'\n",
+        f'[[registry]]\nmatch = "{HOST}"\n{RULE}',
+        f'registry = [{{match = "{ACCOUNT}", profile = "a"}}, {{match = "*"}}]',
+        PRIVATE + PRIVATE.replace("x.a", "*.a"),
+        f'[[registry]]\nmatch = "*"\n[[registry]]\nmatch = "localhost"\n{REGISTRY}',
+        "\ufeff" + RULE,
+        RULE.replace("\n", "\r\n"),
+    ],
+)
+def test_what_is_no_mistake(text: str, tmp_path: Path) -> None:
+    """An editor's byte order mark and line ends, and every order that leaves each rule a host."""
+    _load(tmp_path, text)
+
+
+LINES = """\
+# [[registry]]
+"fallback" = '''pass'''  # "
+
+[[ registry ]] # the first
+match = "1" # '''
+profile = \"\"\"a
+[[registry]]
+b = 1\"\"\"
+
+[[registry]]
+
+'role_arn'='x#"'
+external_id = "\\"]"
+duration = [ # {
+  1, ']',
+  2,
+]
+registry.host = 1
+
+[other]
+match = 1
+[[registry]]
+match = ''
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "windows"])
+def test_the_lines_of_keys(end: str) -> None:
+    """Strings over several lines, comments and quotes in one another do not lead astray."""
+    source = Source("x", LINES.replace("\n", end).encode(), "registry")
+    expected = {
+        (TOP, "fallback"): 2,
+        (0, ""): 4,
+        (0, "match"): 5,
+        (0, "profile"): 6,
+        (1, ""): 10,
+        (1, "role_arn"): 12,
+        (1, "external_id"): 13,
+        (1, "duration"): 14,
+        (1, "registry"): 18,
+        (TOP, "other"): 20,
+        (2, "match"): 23,
+    }
+
+    assert {key: source.line(*key) for key in expected} == expected
+    assert source.line(0, "no such key") == 4
+
+
+KEYS = ("match", "profile", "role_arn", "duration", "registry", "fallback", "x y", "[[registry]]")
+VALUES = (
+    "1",
+    "true",
+    '"a"',
+    "''",
+    '"*"',
+    "[1, 2]",
+    '{a = "]"}',
+    '"""\n[[registry]]\n"""',
+    "1979-05-27",
+)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(["", "# x", "[[registry]]", "[other]", "registry = []"]),
+            st.builds("{!r} = {}".format, st.sampled_from(KEYS), st.sampled_from(VALUES)),
+            st.text(max_size=9),
+        ),
+        max_size=8,
+    )
+)
+def test_whatever_the_file_holds_ends_in_settings_or_in_one_line(lines: list[str]) -> None:
+    """Never in any other error, and never in a line that the file does not have."""
+    text = "\n".join(lines).encode(errors="replace")
+    try:
+        settings._settings(Source("f", text, settings.TABLE), "-")
+    except HelperError as exc:
+        message = str(exc)
+    else:
+        return
+    name, line, _ = message.split(":", 2)
+
+    assert (name, "\n" in message) == ("f", False)
+    assert 1 <= int(line) <= text.count(b"\n") + 1
+
+
+def test_no_file_is_no_settings(tmp_path: Path) -> None:
+    """Nor is no home."""
+    assert settings.load({"HOME": str(tmp_path)}).rules == ()
+    assert settings.load({}).stamp == identity.MISSING
+
+
+@pytest.mark.parametrize("kind", ["missing", "directory", "fifo", "dangling link", "too large"])
+def test_a_file_that_cannot_be_read(kind: str, tmp_path: Path) -> None:
+    """It is told, and a pipe does not hang; what the environment names has to be there."""
+    path = tmp_path / ".ecr" / "config.toml"
+    path.parent.mkdir()
+    environ = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    if kind == "missing":
+        environ["AWS_ECR_CONFIG"] = str(path)
+    elif kind == "directory":
+        path.mkdir()
+    elif kind == "fifo":
+        if sys.platform == "win32":
+            return  # there are none
+        os.mkfifo(path)
+    elif kind == "dangling link":
+        path.symlink_to("nowhere")
+    else:
+        path.write_bytes(b"#" * 2**20 + b"#")
+
+    with pytest.raises(HelperError) as caught:
+        settings.load(environ)
+    assert f"{path} cannot be read: " in str(caught.value)
+    assert ("AWS_ECR_CONFIG" in str(caught.value)) == (kind == "missing")
+
+
+def test_the_null_device_is_no_settings() -> None:
+    """A way to do without the ones in the home."""
+    assert settings.load({"AWS_ECR_CONFIG": os.devnull}).rules == ()
+
+
+def test_the_stamp_is_of_what_was_read(tmp_path: Path) -> None:
+    """The identity line that goes with settings is that of the file they came from."""
+    found = _load(tmp_path, RULE)
+    environ = {"AWS_ECR_CONFIG": str(tmp_path / "config.toml")}
+    before = identity.line(environ)
+    _load(tmp_path, RULE + RULE.replace(ACCOUNT, "210987654321"))
+
+    assert identity.line(environ, found.stamp) == before
+    assert identity.line(environ) != before
