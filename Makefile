@@ -29,7 +29,7 @@ FOLDER = dist/$(NAME)
 DROP_IN = docker-credential-ecr-login
 ONE_FILE = dist/$(DROP_IN)
 PAGE = dist/man/$(DROP_IN).1
-SOURCES = $(wildcard docker_credential_ecrpy/*.py)
+SOURCES = $(wildcard docker_credential_ecrpy/*.py docker_credential_ecrpy/*/*.py)
 
 # How often bench runs each program.
 RUNS ?= 41
@@ -134,7 +134,7 @@ $(VENV)/.ready-dev: $(VENV)/.ready-demo
 	@touch $@
 
 # What is timed is installed as a user has it, not from the tree.
-.bench/.ready: pyproject.toml $(wildcard docker_credential_ecrpy/*.py)
+.bench/.ready: pyproject.toml $(SOURCES)
 	@test -x .bench/bin/python || sh tools/make-venv.sh "$(PYTHON)" .bench
 	.bench/bin/python -m pip install --quiet --group bench
 	.bench/bin/python -m pip install --quiet --force-reinstall --no-deps .

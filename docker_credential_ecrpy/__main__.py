@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_NOT_OURS = protocol.FAILED, protocol.NOT_FOUND.encode() + b"\n"
+
 
 def main() -> int:
     """Run the program with the process's own arguments and streams; return its exit code."""
@@ -64,15 +66,19 @@ def quick_answer(
     """
     server_url = request.decode("latin-1")
     found = registry.parse(server_url)
-    if found is None:
-        return (protocol.FAILED, protocol.NOT_FOUND.encode() + b"\n") if request else None
+    if found is None and request and not paths.has_settings(environ):
+        return _NOT_OURS
+    # With settings, a host that is not ECR's may stand for one, or be another helper's.
+    host = found.host if found else registry.host_of(server_url)
     directory = paths.cache_dir(environ)
-    if not directory:
+    if not (host and directory):
         return None
     try:
-        entry = cache.answer(directory, found.host, identity.line(environ), now)
+        entry = cache.answer(directory, host, identity.line(environ), now)
     except cache.Miss:
         return None
+    if entry.reply == cache.NOT_OURS:
+        return _NOT_OURS
     return protocol.OK, protocol.reply(server_url, entry.reply)
 
 

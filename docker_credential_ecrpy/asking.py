@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError
 
 from docker_credential_ecrpy.deadline import Watch
 from docker_credential_ecrpy.errors import one_line
-from docker_credential_ecrpy.registry import Registry
+from docker_credential_ecrpy.rules import Choice
 
 _SERVICES = {
     "ecr": "ECR",
@@ -34,16 +34,22 @@ _SOURCES = {
 class Asking:
     """How far a call to AWS has come; what an error needs to name its cause.
 
+    choice: who is asking, and for which registry.
     watch: told who is being waited for. source: botocore's name of the credentials' source.
+    role: the ARN of the chosen role, once its credentials are in use.
+    resolved: whether the credentials of profile or environment are there.
     service: whom the last request was sent to, or "" before there was one.
     """
 
-    def __init__(self, registry: Registry, core: botocore.session.Session, watch: Watch) -> None:
-        self.registry = registry
+    def __init__(self, choice: Choice, core: botocore.session.Session, watch: Watch) -> None:
+        self.choice = choice
+        self.registry = choice.registry
         self.core = core
+        self.resolved = False
         self.watch = watch
         self.watch.stage = "the AWS settings"
         self.source = ""
+        self.role = ""
         self.service = ""
 
     @property
@@ -69,10 +75,12 @@ class Asking:
     def source_name(self, operation: str = "") -> str:
         """Return where the credentials came from, in a person's words.
 
-        The call for a role is made with those of the profile at the end of its chain, or of
-        what that one's `credential_source` names.
+        The call for a profile's role is made with those of the profile at the end of its chain,
+        or of what that one's `credential_source` names.
         """
-        if operation == "AssumeRole":
+        if self.role and operation != "AssumeRole":
+            return f"the role {self.role}"
+        if operation == "AssumeRole" and not self.resolved:
             profiles = self.profiles()
             name = self._end_of_chain()
             source = profiles.get(name, {}).get("credential_source")

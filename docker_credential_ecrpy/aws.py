@@ -8,8 +8,8 @@ asks for.
 
 import os
 import warnings
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import boto3.session
 import botocore.session
@@ -24,7 +24,12 @@ from docker_credential_ecrpy.deadline import Watch
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.log import Log
 from docker_credential_ecrpy.registry import Registry
+from docker_credential_ecrpy.rules import Choice, Role
 
+Result = TypeVar("Result")
+
+ROLE_SESSION = "docker-credential-ecrpy"
+"""The role session name where a rule has none; it is what CloudTrail shows."""
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
 ATTEMPTS = 3
@@ -40,17 +45,26 @@ SYSTEM_BUNDLES = (
 )
 
 
-def fetch(registry: Registry, watch: Watch, log: Log) -> authorization.Token:
-    """Return a new token for `registry` from AWS, telling `watch` who is waited for.
+def fetch(choice: Choice, watch: Watch, log: Log) -> authorization.Token:
+    """Return a new token for the registry of `choice` from AWS, telling `watch` who is waited for.
 
     Raises HelperError, with the cause and the cure.
     """
-    asking = Asking(registry, botocore.session.Session(), watch)
-    try:
-        _configure(asking, log)
-        session = boto3.session.Session(botocore_session=asking.core)
-        credentials_expire = _credentials_expire(session, asking, log)
+
+    def ask(asking: Asking) -> authorization.Token:
+        session = session_of(asking, log)
+        credentials_expire = resolve_credentials(session, asking, log)
         return _authorize(session, asking, credentials_expire)
+
+    return explained(choice, watch, log, ask)
+
+
+def explained(choice: Choice, watch: Watch, log: Log, ask: Callable[[Asking], Result]) -> Result:
+    """Return what `ask` returns. Raises HelperError for whatever goes wrong in it."""
+    # A profile that is named so is used, whatever keys the environment has (AWS_PROFILE is not).
+    asking = Asking(choice, botocore.session.Session(profile=choice.profile or None), watch)
+    try:
+        return ask(asking)
     except HelperError:
         raise
     except Exception as exc:
@@ -58,7 +72,8 @@ def fetch(registry: Registry, watch: Watch, log: Log) -> authorization.Token:
         raise aws_errors.explain(exc, asking) from exc
 
 
-def _configure(asking: Asking, log: Log) -> None:
+def session_of(asking: Asking, log: Log) -> boto3.session.Session:
+    """Return boto3's session, made to behave as a credential helper has to."""
     # Standard error belongs to the protocol: what libraries warn of is not for Docker's user.
     warnings.simplefilter("ignore")
     core = asking.core
@@ -93,6 +108,7 @@ def _configure(asking: Asking, log: Log) -> None:
         log(f"aws: asking {asking.stage}")
 
     core.register("before-send", note)
+    return boto3.session.Session(botocore_session=core)
 
 
 def _system_bundle(core: botocore.session.Session, environ: Mapping[str, str]) -> str | None:
@@ -130,18 +146,28 @@ def _never_prompt(resolver: Any, watch: Watch) -> None:
     watched(resolver.get_provider("custom-process"))
 
 
-def _credentials_expire(session: boto3.session.Session, asking: Asking, log: Log) -> int | None:
-    """Resolve the credentials, and return when they expire in ns since the epoch, if ever."""
-    asking.watch.stage = "the AWS credentials"
+def check_profile(asking: Asking) -> None:
+    """Raise HelperError where the profile in use is in no file."""
     core = asking.core
     if core.profile is not None and core.profile not in core.available_profiles:
         raise aws_errors.unknown_profile(core.profile, asking)
+
+
+def resolve_credentials(session: boto3.session.Session, asking: Asking, log: Log) -> int | None:
+    """Resolve the credentials, and return when they expire in ns since the epoch, if ever."""
+    asking.watch.stage = "the AWS credentials"
+    core = asking.core
+    check_profile(asking)
     credentials: Credentials | None = session.get_credentials()
     if credentials is None:
         raise aws_errors.no_credentials(asking)
     asking.source = credentials.method
     log(f"aws: credentials from {credentials.method}, profile {core.profile or 'default'}")
     credentials.get_frozen_credentials()
+    asking.resolved = True
+    role = asking.choice.role
+    if role:
+        return _assume(role, session, asking, log)
     # The only place where botocore says so; None for keys without an end.
     end = getattr(credentials, "_expiry_time", None)
     if end is None:
@@ -150,36 +176,71 @@ def _credentials_expire(session: boto3.session.Session, asking: Asking, log: Log
     return int(end.timestamp() * cache.SECOND)
 
 
+def _assume(role: Role, session: boto3.session.Session, asking: Asking, log: Log) -> int:
+    """Go on with the credentials of `role`; return when they expire in ns since the epoch.
+
+    They are in no cache on disk: the AWS CLI's knows a role, and not who assumed it.
+    """
+    options: dict[str, Any] = {"RoleSessionName": role.session_name or ROLE_SESSION}
+    if role.external_id:
+        options["ExternalId"] = role.external_id
+    if role.duration:
+        options["DurationSeconds"] = role.duration
+    client = session.client("sts", region_name=asking.registry.region)
+    answer = client.assume_role(RoleArn=role.arn, **options)["Credentials"]
+    try:
+        keys = answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]
+        expires = answer["Expiration"]
+        asking.core.set_credentials(*keys)
+        end = int(expires.timestamp() * cache.SECOND)
+    except (LookupError, TypeError, ValueError, AttributeError) as exc:
+        raise aws_errors.not_ecr(asking) from exc
+    asking.role = role.arn
+    log(f"aws: role {role.arn} assumed, credentials expire at {expires.isoformat()}")
+    return end
+
+
 def _authorize(
     session: boto3.session.Session, asking: Asking, credentials_expire: int | None
 ) -> authorization.Token:
     registry = asking.registry
-    core = asking.core
-    own_endpoint = ConfiguredEndpointProvider(
-        full_config=core.full_config,
-        scoped_config=core.get_scoped_config(),
-        client_name=registry.service,
-    ).provide()
-    if core.get_config_variable("ignore_configured_endpoint_urls"):
-        own_endpoint = None
-    # botocore refuses FIPS and dual-stack together with an endpoint that the user named.
-    config = Config(
-        use_fips_endpoint=False if own_endpoint else registry.fips or None,
-        use_dualstack_endpoint=False if own_endpoint else registry.dual_stack or None,
-    )
-    client: Any = session.client(
-        registry.service,
-        region_name=registry.region,
-        config=config,  # type: ignore[call-overload]  # the stub wants the name as a literal
-    )
+    client, has_own_endpoint = client_of(session, asking)
 
     def check(request: Any, **_: Any) -> None:
-        if not own_endpoint and not _serves(core, request.url, registry):
+        if not has_own_endpoint and not _serves(asking.core, request.url, registry):
             raise aws_errors.wrong_partition(asking)
 
     client.meta.events.register(f"before-send.{registry.service}", check)
     answer = client.get_authorization_token()
     return _token(answer, credentials_expire, asking)
+
+
+def client_of(session: boto3.session.Session, asking: Asking, **options: Any) -> tuple[Any, bool]:
+    """Return the client that asks for the registry's token, and whether a user named its endpoint.
+
+    options: further ones of botocore's `Config`.
+    """
+    registry, core = asking.registry, asking.core
+    own_endpoint: Any = asking.choice.endpoint_url or None
+    if not own_endpoint and not core.get_config_variable("ignore_configured_endpoint_urls"):
+        own_endpoint = ConfiguredEndpointProvider(
+            full_config=core.full_config,
+            scoped_config=core.get_scoped_config(),
+            client_name=registry.service,
+        ).provide()
+    # botocore refuses FIPS and dual-stack together with an endpoint that the user named.
+    config = Config(
+        use_fips_endpoint=False if own_endpoint else registry.fips or None,
+        use_dualstack_endpoint=False if own_endpoint else registry.dual_stack or None,
+        **options,
+    )
+    client = session.client(
+        registry.service,  # type: ignore[call-overload]  # the stub wants the name as a literal
+        region_name=registry.region,
+        endpoint_url=asking.choice.endpoint_url or None,
+        config=config,
+    )
+    return client, bool(own_endpoint)
 
 
 def _serves(core: botocore.session.Session, url: str, registry: Registry) -> bool:

@@ -5,6 +5,7 @@ keeps the chain for whoever debugs it. What AWS itself answers is told by `aws_r
 what goes wrong on the way there by `aws_connection`.
 """
 
+import difflib
 import os
 import shlex
 from typing import NoReturn
@@ -93,9 +94,19 @@ def no_credentials(asking: Asking) -> HelperError:
 def unknown_profile(name: str, asking: Asking) -> HelperError:
     """Return the error for a profile that no file has."""
     others = sorted(asking.core.available_profiles)
-    choice = f"set AWS_PROFILE to one of: {', '.join(others)}" if others else "unset AWS_PROFILE"
+    near = difflib.get_close_matches(name, others, n=1)
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    place = asking.choice.chosen_at
+    if place is None or not asking.choice.profile:
+        where, there = "", f"set AWS_PROFILE to one of: {', '.join(others)}"
+        hint = meant + there if others else "unset AWS_PROFILE"
+    else:
+        where = f"{place}: profile = {one_line(name)!r}: " if place.line else f"{place}: "
+        hint = f"{meant}there are: {', '.join(others)}" if others else "there are none"
+        hint += "; run 'aws configure list-profiles' to see them, or 'aws configure sso' for one"
     return HelperError(
-        f"AWS profile {one_line(name)!r} is not in {asking.config_files}", hint=one_line(choice)
+        f"{where}AWS profile {one_line(name)!r} is not in {asking.config_files}",
+        hint=one_line(hint),
     )
 
 

@@ -35,13 +35,17 @@ class Broker:
     """Gets tokens for one identity, from the cache in `directory` or else through `fetch`.
 
     directory: the cache's, or "" for none: then every call fetches.
-    identity: the line that `identity.line` gives.
+    ambient: the line that `identity.line` gives; with a host's name it is what the hot path knows.
+    identity: who asks AWS, as a line, which may be another for each host (`rules.Choice`).
+    unchanged: whether `ambient` is what the environment and its files give now.
     circumstances: a digest of all that a failure may hang on besides; who shares it, shares that.
     clock: returns nanoseconds since the epoch (UTC).
     """
 
     directory: str
+    ambient: str
     identity: str
+    unchanged: Callable[[], bool]
     circumstances: str
     fetch: Fetch
     clock: Callable[[], int]
@@ -104,7 +108,7 @@ class Broker:
         self.log(f"not renewed: {error}; the token in hand is still good")
         if lock is not None:
             in_hand.refresh = min(now + RETRY_AFTER, in_hand.expires)
-            self._write(in_hand, registry.endpoint, registry.host)
+            self._keep(registry, in_hand)
         return in_hand
 
     def _look(self, registry: Registry) -> tuple[cache.Entry | None, cache.Entry | None]:
@@ -113,16 +117,16 @@ class Broker:
         A fresh one of the endpoint is the host's from here on.
         """
         in_hand = None
-        for name in (registry.host, registry.endpoint):
+        for name, place in self._places(registry).items():
             try:
-                entry = cache.read(*self._place(name), self.clock())
+                entry = cache.read(*place, self.clock())
             except cache.Miss as exc:
                 self.log(f"cache: nothing for {name}: {exc}")
                 continue
             if entry.fresh(self.clock()):
                 if name != registry.host:
                     self.log(f"cache: the token of {name} serves {registry.host}")
-                    self._write(entry, registry.host)
+                    self._write(registry.host, self._places(registry)[registry.host], entry)
                     self._remember(registry.host)
                 return entry, entry
             if in_hand is None or entry.expires > in_hand.expires:
@@ -131,8 +135,12 @@ class Broker:
 
     def _fetch_and_keep(self, registry: Registry, seconds: float) -> cache.Entry:
         entry = self._fetch_live(registry, seconds)
-        self._write(entry, registry.endpoint, registry.host)
-        self._remember(registry.host)
+        # AWS's files are read by its SDK, at a moment that is not ours to know.
+        if self.unchanged():
+            self._keep(registry, entry)
+            self._remember(registry.host)
+        else:
+            self.log("cache: not written, as the settings changed meanwhile")
         return entry
 
     def _fetch_live(self, registry: Registry, seconds: float) -> cache.Entry:
@@ -144,24 +152,27 @@ class Broker:
             raise HelperError(msg, hint="check this machine's clock")
         return entry
 
-    def _write(self, entry: cache.Entry, *names: str) -> None:
-        """Keep the entry under each name; where that cannot be done, go on without."""
-        for name in names:
-            try:
-                self._write_or_make_room(name, entry)
-            except OSError as exc:
-                self.log(f"cache: not written for {name}: {exc}")
-            else:
-                self.log(f"cache: written for {name}")
+    def _keep(self, registry: Registry, entry: cache.Entry) -> None:
+        for name, place in reversed(self._places(registry).items()):
+            self._write(name, place, entry)
 
-    def _write_or_make_room(self, name: str, entry: cache.Entry) -> None:
+    def _write(self, name: str, place: tuple[str, str], entry: cache.Entry) -> None:
+        """Keep the entry; where that cannot be done, go on without."""
         try:
-            cache.write(*self._place(name), entry)
+            self._write_or_make_room(place, entry)
+        except OSError as exc:
+            self.log(f"cache: not written for {name}: {exc}")
+        else:
+            self.log(f"cache: written for {name}")
+
+    def _write_or_make_room(self, place: tuple[str, str], entry: cache.Entry) -> None:
+        try:
+            cache.write(*place, entry)
         except OSError as exc:
             # A disk may be full of what this cache itself has no more use for.
             if exc.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._sweep():
                 raise
-            cache.write(*self._place(name), entry)
+            cache.write(*place, entry)
 
     def _remember(self, host: str) -> None:
         try:
@@ -178,8 +189,15 @@ class Broker:
             self.log(f"cache: {gone} dead files removed")
         return gone
 
-    def _place(self, name: str) -> tuple[str, str]:
-        return cache.token_place(self.directory, name, self.identity)
+    def _places(self, registry: Registry) -> dict[str, tuple[str, str]]:
+        """Return where the tokens of the host and of its endpoint are kept, in this order.
+
+        The host's is found without a look at any rule, the endpoint's by all that share it.
+        """
+        return {
+            name: cache.token_place(self.directory, name, who)
+            for name, who in ((registry.host, self.ambient), (registry.endpoint, self.identity))
+        }
 
     @contextmanager
     def _lock(self, registry: Registry, seconds: float) -> Iterator[tuple[FileLock | None, bool]]:

@@ -51,6 +51,8 @@ _WRITE_FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
+NOT_OURS: "Final" = b""
+"""The reply kept for a host that our settings leave to nobody: neither ECR nor a fallback."""
 _TEMPORARY = ".new-"
 _DEAD_AFTER = 24 * 3600  # seconds until a file that is no entry is rubbish, not work in progress
 _SWEEP_LIMIT = 500  # files examined by one write, so that old ones never make it slow

@@ -11,21 +11,28 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-from docker_credential_ecrpy import __version__, identity, log, protocol
+from docker_credential_ecrpy import __version__, log, protocol, rules
 from docker_credential_ecrpy.authorization import Token
-from docker_credential_ecrpy.broker import Fetch
 from docker_credential_ecrpy.errors import HelperError, WireText, one_line
-from docker_credential_ecrpy.helper import Helper
-from docker_credential_ecrpy.registry import Registry
+from docker_credential_ecrpy.helper import Answer, Helper, timeout
+from docker_credential_ecrpy.rules import Choice, Written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_ecrpy.deadline import Watch
+    from collections.abc import Callable
+
+    from docker_credential_ecrpy.aws_outlook import Outlook
+    from docker_credential_ecrpy.deadline import Result, Watch
+    from docker_credential_ecrpy.fallback import Fallback
 
 PACKAGE = "docker-credential-ecrpy"
+COMMANDS = ("explain",)
+"""What a person types, beside Docker's actions."""
+
 USAGE = "Usage: {name} <get|store|erase|list|version>"
 HELP = """\
 {usage}
+       {name} explain [--check] <registry|image>
 
 A Docker credential helper for Amazon ECR. Docker runs it; to have it do so, put
 this into ~/.docker/config.json, with your registry's host name:
@@ -36,6 +43,15 @@ and pull as usual. To see what Docker would see:
 
   echo 123456789012.dkr.ecr.us-east-1.amazonaws.com | docker-credential-ecr-login get
 
+With several AWS accounts, ~/.ecr/config.toml says whom to be for which, and which
+credential helper to ask for registries that are not ECR:
+
+  fallback = "pass"
+
+  [[registry]]
+  match = "123456789012"
+  profile = "prod"
+
 Actions (the protocol of docker-credential-helpers):
   get      read a registry's address from standard input, print its credentials
   store    read a login as JSON from standard input, keep it until it expires
@@ -43,8 +59,14 @@ Actions (the protocol of docker-credential-helpers):
   list     print the known ECR registries; never uses the network
   version  print the version
 
+Commands (for a person):
+  explain  say which rule, identity, endpoint and cache entry a registry has
+
 Environment:
   AWS_PROFILE, AWS_ACCESS_KEY_ID, ...    whom to be, as for the AWS CLI
+  AWS_ECR_PROFILE_<account>=<profile>    whom to be for one account
+  AWS_ECR_ROLE_ARN_<account>=<ARN>       a role to assume for one account
+  AWS_ECR_CONFIG=~/.ecr/config.toml      our settings
   AWS_ECR_TIMEOUT=25                     seconds that one get may take
   AWS_ECR_CACHE_DIR=~/.ecr               where tokens are kept
   AWS_ECR_DISABLE_CACHE=1                keep none
@@ -65,13 +87,15 @@ def main(argv: Sequence[str], environ: Mapping[str, str], request: bytes | None)
     name = program_name(argv)
     write_log = log.from_environ(environ, started)
     try:
-        answer = _answer(argv[1:], name, environ, request, write_log)
+        code, answer = _answer(argv[1:], name, environ, request, write_log)
     except _UsageError as exc:
         protocol.send(f"{exc}\n".encode(errors="replace"))
     except WireText as exc:
         protocol.send(f"{exc}\n".encode())
     except HelperError as exc:
-        _report(name, one_error_line(exc))
+        _report(name, one_error_line(exc), _streams(argv))
+    except BrokenPipeError:
+        raise  # a command's reader left, as `head` does
     except Exception as exc:  # noqa: BLE001 - the boundary: no traceback reaches a person
         where = exc.__traceback__
         while where and where.tb_next:
@@ -82,10 +106,10 @@ def main(argv: Sequence[str], environ: Mapping[str, str], request: bytes | None)
             f"unexpected error: {one_line(str(exc)) or 'it says nothing'}",
             hint="run it again with AWS_ECR_DEBUG=1, and report what that says",
         )
-        _report(name, one_error_line(error))
+        _report(name, one_error_line(error), _streams(argv))
     else:
         protocol.send(answer)
-        return protocol.OK
+        return code
     return protocol.FAILED
 
 
@@ -99,22 +123,18 @@ def _answer(
     environ: Mapping[str, str],
     request: bytes | None,
     write_log: log.Log,
-) -> bytes:
+) -> Answer:
     usage = USAGE.format(name=name)
+    if arguments[:1] == ["explain"]:
+        return _explain(arguments[1:], name, environ, write_log), b""
     if len(arguments) != 1:
         raise _UsageError(usage)
     action = arguments[0]
     if action in ("version", "--version", "-v"):
-        return f"{name} ({PACKAGE}) {__version__}\n".encode()
+        return protocol.OK, f"{name} ({PACKAGE}) {__version__}\n".encode()
     if action in ("help", "--help", "-h"):
-        return HELP.format(usage=usage).encode()
-    helper = Helper(
-        environ=environ,
-        identity=identity.line(environ),
-        fetch=_fetcher(write_log),
-        clock=time.time_ns,
-        log=write_log,
-    )
+        return protocol.OK, HELP.format(name=name, usage=usage).encode()
+    helper = _helper(environ, write_log)
     if action == "list":  # its input is not read: some clients leave a terminal there
         return helper.list()
     if action not in ("get", "store", "erase"):
@@ -124,11 +144,7 @@ def _answer(
         request = protocol.read_input()
     if action == "get":
         return helper.get(request)
-    if action == "store":
-        helper.store(request)
-    else:
-        helper.erase(request)
-    return b""
+    return helper.store(request) if action == "store" else helper.erase(request)
 
 
 def program_name(argv: Sequence[str]) -> str:
@@ -143,27 +159,76 @@ def one_error_line(error: HelperError) -> str:
     return " ".join(str(error).split())
 
 
-def _fetcher(write_log: log.Log) -> Fetch:
-    def fetch(registry: Registry, seconds: float) -> Token:
-        from docker_credential_ecrpy import deadline  # with subprocess: only to ask AWS
-
+def _helper(environ: Mapping[str, str], write_log: log.Log) -> Helper:
+    def fetch(choice: Choice, seconds: float) -> Token:
         def ask(watch: "Watch") -> Token:
             from docker_credential_ecrpy import aws  # a third of a second: only to ask AWS
 
-            return aws.fetch(registry, watch, write_log)
+            return aws.fetch(choice, watch, write_log)
 
-        return deadline.within(seconds, ask)
+        return _within(seconds, ask)
 
-    return fetch
+    def fallback(name: Written) -> "Fallback":
+        from docker_credential_ecrpy import fallback  # with subprocess: only to run it
+
+        return fallback.Fallback(name.text, name.place, timeout(environ), environ, write_log)
+
+    return Helper(environ, fetch, _resolve, fallback, time.time_ns, write_log)
 
 
-def _report(name: str, line: str) -> None:
+def _explain(
+    arguments: Sequence[str], name: str, environ: Mapping[str, str], write_log: log.Log
+) -> int:
+    from docker_credential_ecrpy.commands import explain  # with argparse: only for this
+
+    def outlook(choice: Choice) -> "Outlook":
+        def look(watch: "Watch") -> "Outlook":
+            from docker_credential_ecrpy import aws_outlook  # with boto3: only for ECR's hosts
+
+            return aws_outlook.outlook(choice, watch, write_log)
+
+        return _within(timeout(environ), look)
+
+    def caller(choice: Choice) -> str:
+        def ask(watch: "Watch") -> str:
+            from docker_credential_ecrpy import aws_outlook  # as above
+
+            return aws_outlook.caller(choice, watch, write_log)
+
+        return _within(timeout(environ), ask)
+
+    aws = explain.Aws(outlook, caller)
+    return explain.run(arguments, name, _helper(environ, write_log), aws)
+
+
+def _within(seconds: float, call: "Callable[[Watch], Result]") -> "Result":
+    from docker_credential_ecrpy import deadline  # with subprocess: only to ask AWS
+
+    return deadline.within(seconds, call)
+
+
+def _resolve(choice: Choice) -> Choice:
+    if choice.profile != rules.AUTO:
+        return choice
+    from docker_credential_ecrpy import profiles  # with botocore: only to read its profiles
+
+    return choice.with_profile(profiles.of_account(choice))
+
+
+def _streams(argv: Sequence[str]) -> tuple[int, ...]:
+    """Return where an error goes: a client may show either stream, a person sees both."""
+    of_person = bool(argv[1:]) and argv[1] in COMMANDS
+    return (protocol.STDERR,) if of_person else (protocol.STDERR, protocol.STDOUT)
+
+
+def _report(name: str, line: str, streams: Sequence[int]) -> None:
     text = f"{line}\n".encode(errors="backslashreplace")
     try:
         protocol.send(f"{name}: ".encode(errors="backslashreplace") + text, protocol.STDERR)
     except OSError:
         pass  # standard output says it too
-    protocol.send(text)
+    if protocol.STDOUT in streams:
+        protocol.send(text)
 
 
 def _open_standard_streams() -> None:

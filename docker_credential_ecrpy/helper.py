@@ -5,11 +5,30 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from docker_credential_ecrpy import authorization, cache, known, paths, protocol, registry
-from docker_credential_ecrpy.broker import Broker, Fetch
+from docker_credential_ecrpy import (
+    authorization,
+    cache,
+    identity,
+    inputs,
+    known,
+    paths,
+    protocol,
+    registry,
+    rules,
+    settings,
+)
+from docker_credential_ecrpy.authorization import Token
+from docker_credential_ecrpy.broker import Broker
 from docker_credential_ecrpy.errors import HelperError, WireText, one_line
 from docker_credential_ecrpy.log import Log, is_set
+from docker_credential_ecrpy.rules import Choice, Written
+from docker_credential_ecrpy.settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.fallback import Fallback
 
 DEFAULT_TIMEOUT = 25.0
 """Seconds that one `get` may take; testcontainers gives up at 30."""
@@ -17,57 +36,90 @@ DEFAULT_TIMEOUT = 25.0
 MAX_TIMEOUT = 3600.0
 """Seconds that it may be made to take; nobody waits longer for a pull to begin."""
 
+Answer = tuple[int, bytes]
+"""An exit code and what goes to standard output."""
+
+Fetch = Callable[[Choice, float], Token]
+"""Asks AWS for a registry's token, for so many seconds at most. Raises HelperError."""
+
 
 @dataclass(frozen=True)
 class Helper:
     """The credential helper for one call.
 
-    identity: the line that `identity.line` gives for `environ`.
+    resolve: names the profile that a choice leaves open. Raises HelperError.
+    fallback: returns the credential helper that the settings name.
     clock: returns nanoseconds since the epoch (UTC).
     """
 
     environ: Mapping[str, str]
-    identity: str
     fetch: Fetch
+    resolve: Callable[[Choice], Choice]
+    fallback: "Callable[[Written], Fallback]"
     clock: Callable[[], int]
     log: Log
 
-    def get(self, request: bytes) -> bytes:
+    @cached_property
+    def settings(self) -> Settings:
+        """Our own settings. Raises HelperError where they make no sense."""
+        return settings.load(self.environ)
+
+    @cached_property
+    def ambient(self) -> str:
+        """The identity line, with the settings as they were read."""
+        return identity.line(self.environ, self.settings.stamp)
+
+    def choose(self, server_url: str) -> Choice | None:
+        """Return who asks for a registry's token; None where it is not ECR's.
+
+        Raises HelperError.
+        """
+        return rules.choose(server_url, self.settings.rules, self.environ)
+
+    def get(self, request: bytes) -> Answer:
         """Return the reply for the server URL in `request`.
 
         Raises WireText for an empty one and for what is not ours, and HelperError when a
         private registry's token cannot be had. ECR Public is never an error: pulls work
         there without credentials, and would not with bad ones.
         """
-        server_url = _server_url(request)
+        server_url = inputs.server_url(request)
         found = registry.parse(server_url)
-        if found is None:
-            self.log("get: not an ECR registry")
-            raise WireText(protocol.NOT_FOUND)
-        self.log(f"get: {found.host}: {found.service} in {found.region}")
         try:
-            entry = self._entry(found)
+            choice = self.choose(server_url)
+            if choice is None:
+                return self._get_elsewhere(server_url, request)
+            entry = self._entry(choice)
+        except WireText:
+            raise
         except HelperError as exc:
             self.log(f"failed: {exc}")
-            if found.public:
+            if found and found.public:
                 raise WireText(protocol.NOT_FOUND) from exc
             raise
-        return protocol.reply(server_url, entry.reply)
+        return protocol.OK, protocol.reply(server_url, entry.reply)
 
-    def store(self, request: bytes) -> None:
+    def store(self, request: bytes) -> Answer:
         """Keep the login in `request`, until its token expires. Raises HelperError."""
-        server_url, username, secret = _login(request)
-        found = registry.parse(server_url)
+        server_url, username, secret = inputs.login(request)
+        choice = self.choose(server_url)
+        if choice is None and self.settings.fallback:
+            return self.fallback(self.settings.fallback).run("store", request)
         if is_set(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
             self.log("store: ignored, as AWS_ECR_IGNORE_CREDS_STORAGE says")
-            return
-        if found is None:
-            msg = f"{_shown(server_url)} is not an ECR registry, and only ECR logins are kept here"
+            return protocol.OK, b""
+        shown = inputs.shown_host(server_url)
+        if choice is None:
+            msg = f"{shown} is not an ECR registry, and only ECR logins are kept here"
             raise HelperError(
                 msg,
                 hint="name another helper for it under credHelpers in Docker's config.json,"
                 ' or as fallback = "..." in ~/.ecr/config.toml',
             )
+        if not secret:
+            msg = f"the login for {shown} has no Secret"
+            raise HelperError(msg, hint=inputs.LOGIN)
+        found = choice.registry
         now = self.clock()
         entry = authorization.from_login(username, secret, now).login_entry(now)
         directory = self._directory_for_logins(found.host)
@@ -84,18 +136,22 @@ class Helper:
             self.log(f"list: {found.host} cannot be noted: {exc}")
         cache.sweep(os.path.join(directory, paths.LOGINS), now)
         self.log(f"store: kept for {found.host} for {(entry.expires - now) // cache.SECOND} s")
+        return protocol.OK, b""
 
-    def erase(self, request: bytes) -> None:
+    def erase(self, request: bytes) -> Answer:
         """Forget every token kept for the server URL in `request`. Raises HelperError."""
-        found = registry.parse(_server_url(request))
+        choice = self.choose(inputs.server_url(request))
+        if choice is None and self.settings.fallback:
+            return self.fallback(self.settings.fallback).run("erase", request)
         if is_set(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
             self.log("erase: ignored, as AWS_ECR_IGNORE_CREDS_STORAGE says")
-            return
+            return protocol.OK, b""
         # Also with the cache disabled: what was kept before would come back some day.
         directory = paths.kept_dir(self.environ)
-        if found is None or not directory:
+        if choice is None or not directory:
             self.log("erase: nothing is kept for it")
-            return
+            return protocol.OK, b""
+        found = choice.registry
         tokens = os.path.join(directory, paths.TOKENS)
         try:
             gone = cache.forget(os.path.join(directory, paths.LOGINS), found.host)
@@ -107,15 +163,44 @@ class Helper:
             msg = f"a token kept for {found.host} cannot be erased: {exc.strerror or exc}"
             raise HelperError(msg, hint=f"remove it from {directory} by hand") from exc
         self.log(f"erase: {gone} entries gone for {found.host}")
+        return protocol.OK, b""
 
-    def list(self) -> bytes:
-        """Return the known ECR hosts as a JSON object of URL and user name; never fails."""
+    def list(self) -> Answer:
+        """Return the known ECR hosts, and what the fallback lists, as JSON: URL to user name.
+
+        Raises HelperError where the settings or the fallback cannot be used.
+        """
         directory = paths.cache_dir(self.environ)
         hosts = known.hosts(directory) if directory else []
-        urls = {f"https://{host}": authorization.USERNAME for host in hosts}
-        return json.dumps(urls).encode() + b"\n"
+        urls = {f"https://{host}": authorization.USERNAME for host in hosts if self.choose(host)}
+        if self.settings.fallback:
+            other = self.fallback(self.settings.fallback)
+            code, output = other.run("list", b"unused")  # what Docker's client writes
+            if code:
+                return code, output
+            urls = other.users(output) | urls
+        return protocol.OK, json.dumps(urls).encode() + b"\n"
 
-    def _directory(self) -> str:
+    def _get_elsewhere(self, server_url: str, request: bytes) -> Answer:
+        if self.settings.fallback:
+            return self.fallback(self.settings.fallback).run("get", request)
+        self.log("get: not an ECR registry")
+        host = registry.host_of(server_url)
+        directory = self.directory
+        if host and directory and self.settings.stamp != identity.MISSING:
+            # The next time the hot path knows it, without a look at the settings.
+            now = self.clock()
+            entry = cache.Entry(
+                now, now + authorization.LIFE, now + authorization.LIFE, cache.NOT_OURS
+            )
+            try:
+                cache.write(*cache.token_place(directory, host, self.ambient), entry)
+            except OSError as exc:
+                self.log(f"cache: not written for {host}: {exc}")
+        raise WireText(protocol.NOT_FOUND)
+
+    @property
+    def directory(self) -> str:
         """Return the cache's directory; "" also where it would be in a home that is not there.
 
         Services that are to have no home are given one such as /nonexistent.
@@ -124,28 +209,44 @@ class Helper:
         by_default = directory == paths.helper_dir(self.environ)
         return "" if by_default and not os.path.isdir(paths.home(self.environ)) else directory
 
-    def _entry(self, found: registry.Registry) -> cache.Entry:
-        directory = self._directory()
+    def _entry(self, choice: Choice) -> cache.Entry:
+        """Return what answers for a registry. Raises HelperError."""
+        found = choice.registry
+        self.log(f"get: {found.host}: {found.service} in {found.region}")
+        directory = self.directory
         if directory:
             try:
-                entry = cache.answer(directory, found.host, self.identity, self.clock())
+                entry = cache.answer(directory, found.host, self.ambient, self.clock())
             except cache.Miss as exc:
                 self.log(f"cache: no entry for {found.host} under {directory}: {exc}")
             else:
                 self.log(f"cache: entry for {found.host} under {directory}")
                 return entry
+        seconds = timeout(self.environ)
+        choice = self.resolve(choice)
+        if choice.chosen_at:
+            self.log(f"identity: chosen by {choice.chosen_at}")
+        who = choice.identity(self.ambient)
         broker = Broker(
             directory,
-            self.identity,
-            circumstances(self.identity, self.environ),
-            self.fetch,
+            self.ambient,
+            who,
+            lambda: identity.line(self.environ, self.settings.stamp) == self.ambient,
+            circumstances(who, self.environ),
+            lambda _, left: self.fetch(choice, left),
             self.clock,
             self.log,
         )
-        return broker.obtain(found, timeout(self.environ))
+        try:
+            return broker.obtain(found, seconds)
+        except HelperError as exc:
+            if choice.chosen_at is None or str(choice.chosen_at) in exc.message:
+                raise
+            exc.message += f" (AWS identity chosen by {choice.chosen_at})"
+            raise
 
     def _directory_for_logins(self, host: str) -> str:
-        directory = self._directory()
+        directory = self.directory
         if directory:
             return directory
         if self.environ.get("AWS_ECR_DISABLE_CACHE"):
@@ -189,43 +290,3 @@ def timeout(environ: Mapping[str, str]) -> float:
         )
         raise HelperError(msg, hint=hint)
     return seconds
-
-
-def _server_url(request: bytes) -> str:
-    if not request:
-        raise WireText(protocol.NO_SERVER_URL)
-    return request.decode("latin-1")
-
-
-def _login(request: bytes) -> tuple[str, str, str]:
-    """Return server URL, user name and secret from the JSON that `store` gets."""
-    hint = 'it takes {"ServerURL": "...", "Username": "...", "Secret": "..."}'
-    if len(request) > protocol.MAX_INPUT:
-        msg = f"the login is longer than {protocol.MAX_INPUT // 1024} KiB"
-        raise HelperError(msg, hint=hint)
-    try:
-        fields = json.loads(request)
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
-        msg = "the login to store is not a JSON object"
-        raise HelperError(msg, hint=hint)
-    values = [fields.get(name, "") for name in ("ServerURL", "Username", "Secret")]
-    if not all(isinstance(value, str) for value in values):
-        msg = "ServerURL, Username and Secret of the login to store have to be strings"
-        raise HelperError(msg, hint=hint)
-    server_url, username, secret = values
-    if not server_url.strip():
-        raise WireText(protocol.NO_SERVER_URL)
-    if not username:
-        raise WireText(protocol.NO_USERNAME)
-    if not secret:
-        msg = f"the login for {_shown(server_url)} has no Secret"
-        raise HelperError(msg, hint=hint)
-    return server_url.strip(), username, secret
-
-
-def _shown(server_url: str) -> str:
-    """Return a server URL fit for an error: its host, or what there is of one, never user info."""
-    host = registry.host_of(server_url)
-    return host or one_line(server_url.rpartition("@")[2])[:100] or "that address"

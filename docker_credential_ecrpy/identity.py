@@ -55,6 +55,10 @@ DECIDING_VARIABLES: "Final" = (
     "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_ECR_CONFIG",
 )
+# Which profile or role for which account: these, with the account's twelve digits after them.
+PROFILE_OF: "Final" = "AWS_ECR_PROFILE_"
+ROLE_OF: "Final" = "AWS_ECR_ROLE_ARN_"
+
 # With one of these the identity is the environment's, whichever machine it is on.
 _NAMED_BY_ENVIRONMENT: "Final" = (
     "AWS_ACCESS_KEY_ID",
@@ -62,27 +66,36 @@ _NAMED_BY_ENVIRONMENT: "Final" = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 )
 _CONTAINER_TOKEN: "Final" = "AWS_CONTAINER_AUTHORIZATION_TOKEN"  # noqa: S105 - a name
-_MISSING: "Final" = "-"
+MISSING: "Final" = "-"
+"""The stamp of a file that is not there."""
 
 
-def line(environ: "Mapping[str, str]") -> str:
+def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
     """Return the identity that `environ` and the files it points to would give, as one line.
 
-    Two equal lines mean the same identity; two different ones mean nothing. It is plain ASCII
-    without a line break, whatever the variables hold.
+    Two equal lines mean the same identity for each registry; two different ones mean nothing. It
+    is plain ASCII without a line break, whatever the variables hold.
+
+    settings: the `stamp` of our own settings as the caller read them; by default of the file as
+    it is now.
     """
     parts = [
         f"{name}={_shown(name, environ[name])!a}" for name in DECIDING_VARIABLES if name in environ
     ]
     if _CONTAINER_TOKEN in environ:
         parts.append(f"{_CONTAINER_TOKEN}~{_digest(environ[_CONTAINER_TOKEN])}")
+    chosen = sorted(name for name in environ if name.startswith((PROFILE_OF, ROLE_OF)))
+    parts += [f"{name!a}={environ[name]!a}" for name in chosen]
     files = [*paths.aws_files(environ), environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "")]
-    parts += [f"{path!a}:{_stamp(path)}" for path in files if path]
+    parts += [f"{path!a}:{_stamp_of(path)}" for path in files if path]
     ours = paths.config_file(environ)
-    settings = _stamp(ours)
+    if settings is None:
+        settings = _stamp_of(ours)
     parts.append(f"{ours!a}:{settings}")
     # Settings of ours may choose a profile, and a profile the machine's role, over the environment.
-    if settings != _MISSING or not any(environ.get(name) for name in _NAMED_BY_ENVIRONMENT):
+    by_environment = any(environ.get(name) for name in _NAMED_BY_ENVIRONMENT)
+    by_profile = settings != MISSING or any(name.startswith(PROFILE_OF) for name in chosen)
+    if by_profile or not by_environment:
         parts.append("machine=" + ascii(_machine(environ)))
     return " ".join(parts)
 
@@ -115,10 +128,14 @@ def _digest(secret: str) -> str:
     return digest[:16]
 
 
-def _stamp(path: str) -> str:
-    # The change time too: `touch -r` and `cp -p` set the modification time back.
+def _stamp_of(path: str) -> str:
     try:
-        seen = os.stat(path)
+        return stamp(os.stat(path))
     except (OSError, ValueError):
-        return _MISSING
+        return MISSING
+
+
+def stamp(seen: os.stat_result) -> str:
+    """Return what changes when a file does, as far as its directory entry tells."""
+    # The change time too: `touch -r` and `cp -p` set the modification time back.
     return f"{seen.st_mtime_ns}.{seen.st_ctime_ns}.{seen.st_size}.{seen.st_ino}"

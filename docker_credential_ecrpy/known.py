@@ -41,16 +41,13 @@ def _in_use(file: "os.DirEntry[str]") -> bool:
 
 def hosts(directory: str) -> list[str]:
     """Return the hosts in use, sorted; none where nothing can be read."""
-    found = []
+    found: list[str] = []
     try:
         with os.scandir(os.path.join(directory, paths.REGISTRIES)) as files:
-            for file in files:
-                if _in_use(file):
-                    parsed = registry.parse(file.name)
-                    if parsed is not None and parsed.host == file.name:
-                        found.append(file.name)
+            hosts_alone = (file for file in files if registry.host_of(file.name) == file.name)
+            found.extend(file.name for file in hosts_alone if _in_use(file))
     except OSError:
-        return sorted(found)  # what is not there, or not ours to read, is not known
+        pass  # what is not there, or not ours to read, is not known
     return sorted(found)
 
 

@@ -53,6 +53,11 @@ def config_file(environ: "Mapping[str, str]") -> str:
     return at and os.path.join(at, CONFIG_NAME)
 
 
+def has_settings(environ: "Mapping[str, str]") -> bool:
+    """Whether there is such a file, or the environment says so; a link to nothing counts."""
+    return bool(environ.get("AWS_ECR_CONFIG")) or os.path.lexists(config_file(environ))
+
+
 def aws_files(environ: "Mapping[str, str]") -> "list[str]":
     """Return every file in which boto3 looks for an identity, found as botocore finds it.
 

@@ -78,6 +78,18 @@ class Registry:
         self.fips = fips
         self.dual_stack = dual_stack
 
+    def standing_in(self, *, host: str = "", region: str = "") -> "Registry":
+        """Return this registry under another name, or asked for in another region, or both."""
+        return Registry(
+            host or self.host,
+            account=self.account,
+            region=region or self.region,
+            service=self.service,
+            suffix=self.suffix,
+            fips=self.fips,
+            dual_stack=self.dual_stack,
+        )
+
     @property
     def public(self) -> bool:
         """Whether this is ECR Public, where pulls work without any credentials."""
@@ -85,14 +97,14 @@ class Registry:
 
     @property
     def endpoint(self) -> str:
-        """The API endpoint that serves it, as a name that is safe for a file.
+        """The API endpoint that serves it, as a name that is safe for a file, and no host's.
 
         Registries with the same one share their authorization tokens: a token is good for
         every registry that the principal can reach through it.
         https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
         """
         variant = ("-fips" if self.fips else "") + ("-dual" if self.dual_stack else "")
-        return f"{self.service}{variant}.{self.region}.{self.suffix}"
+        return f"{self.service}{variant}@{self.region}.{self.suffix}"
 
 
 def parse(server_url: str) -> "Registry | None":

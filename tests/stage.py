@@ -78,6 +78,14 @@ class Stage:
         path.write_text(text)
         return path
 
+    def settings(self, text: str) -> Path:
+        """Write our own settings."""
+        return self.file("home/.ecr/config.toml", text)
+
+    def who(self, host: str = HOST, **environ: str) -> str:
+        """Return the ARN of whoever got the token that a `get` gives."""
+        return self.aws.issued[self.get(host, **environ).secret].arn
+
     def file(self, name: str, text: str, mode: int = 0o600) -> Path:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ import pytest
 from docker_credential_ecrpy import aws, identity, registry
 from docker_credential_ecrpy.asking import Asking
 from docker_credential_ecrpy.deadline import Watch
+from docker_credential_ecrpy.rules import Choice
 from tests import sources
 from tests.stage import HOST, NOT_FOUND, Result, Stage
 from tests.test_registry import HOSTS
@@ -505,8 +506,8 @@ class TestLimits:
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         found = registry.parse(HOST)
         assert found is not None
-        asking = Asking(found, botocore.session.Session(), Watch())
-        aws._configure(asking, lambda _: None)
+        asking = Asking(Choice(found), botocore.session.Session(), Watch())
+        aws.session_of(asking, lambda _: None)
 
         for service in ("ecr", "sts", "sso", "sso-oidc"):
             config: Any = asking.core.create_client(service, region_name="us-east-1").meta.config

@@ -10,6 +10,7 @@ from botocore import exceptions as boto
 from docker_credential_ecrpy import aws_errors, registry
 from docker_credential_ecrpy.asking import Asking
 from docker_credential_ecrpy.deadline import Watch
+from docker_credential_ecrpy.rules import Choice
 from tests.causes import CAUSES
 from tests.stage import HOST, NOT_FOUND, Result, Stage
 from tests.world import aws as world
@@ -77,7 +78,7 @@ def _asking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Asking:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path) + "/credentials")
     found = registry.parse(HOST)
     assert found is not None
-    return Asking(found, botocore.session.Session(), Watch())
+    return Asking(Choice(found), botocore.session.Session(), Watch())
 
 
 @pytest.mark.parametrize("disabled", ["true", "false"])

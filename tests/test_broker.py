@@ -72,7 +72,9 @@ def _broker(tmp_path: Path, clock: Clock, fake: FakeAws) -> MakeBroker:
         identity: str = "me", directory: str | None = None, fetch: Fetch = fake.fetch
     ) -> Broker:
         where = str(tmp_path / "ecr") if directory is None else directory
-        return Broker(where, identity, identity, fetch, clock, lambda _: None)
+        return Broker(
+            where, identity, identity, lambda: True, identity, fetch, clock, lambda _: None
+        )
 
     return make
 

@@ -11,8 +11,9 @@ import pytest
 
 from docker_credential_ecrpy import cache
 from docker_credential_ecrpy.authorization import Token
+from docker_credential_ecrpy.fallback import Fallback
 from docker_credential_ecrpy.helper import Helper
-from docker_credential_ecrpy.registry import Registry
+from docker_credential_ecrpy.rules import Choice, Written
 from tests import sources
 from tests.stage import HOST, Stage
 
@@ -158,16 +159,22 @@ def test_the_cache_can_be_elsewhere(stage: Stage) -> None:
     assert (stage.home / "deep" / "down" / "tokens").stat().st_mode & 0o777 == 0o700
 
 
+def _no_fallback(_name: Written) -> Fallback:
+    raise AssertionError
+
+
 @pytest.mark.parametrize("both", [False, True], ids=["the host's", "the host's and the endpoint's"])
 def test_an_entry_may_be_damaged_in_every_byte(tmp_path: Path, both: bool) -> None:
     """Each byte in turn: the token comes from where it is sound, or else from AWS, never wrong."""
     fetched: list[str] = []
 
-    def fetch(_registry: Registry, _seconds: float) -> Token:
+    def fetch(_choice: Choice, _seconds: float) -> Token:
         fetched.append(f"token-{len(fetched):06}-{'x' * 500}")
         return Token("AWS", fetched[-1], time.time_ns() + 12 * 3600 * cache.SECOND)
 
-    helper = Helper({"HOME": str(tmp_path)}, "me", fetch, time.time_ns, lambda _: None)
+    helper = Helper(
+        {"HOME": str(tmp_path)}, fetch, lambda c: c, _no_fallback, time.time_ns, lambda _: None
+    )
     helper.get(HOST.encode())
     entries = sorted((tmp_path / ".ecr" / "tokens").iterdir())
     damaged = [path for path in entries if both or path.name.startswith(HOST)]
@@ -177,7 +184,7 @@ def test_an_entry_may_be_damaged_in_every_byte(tmp_path: Path, both: bool) -> No
         for path in damaged:
             data = path.read_bytes()
             path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
-        assert json.loads(helper.get(HOST.encode()))["Secret"] == fetched[-1]
+        assert json.loads(helper.get(HOST.encode())[1])["Secret"] == fetched[-1]
     assert len(fetched) == (length + 1 if both else 1)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stage import HOST, Stage
+from tests.stage import HOST, NOT_FOUND, Stage
 
 pytestmark = pytest.mark.tree
 HOT = {
@@ -28,6 +28,8 @@ COLD = {
     "docker_credential_ecrpy.cli",
     "docker_credential_ecrpy.helper",
     "docker_credential_ecrpy.broker",
+    "docker_credential_ecrpy.rules",
+    "docker_credential_ecrpy.settings",
     "json",
 }
 RUN = """
@@ -72,6 +74,32 @@ def test_a_get_from_a_stored_login_loads_the_hot_modules_alone(stage: Stage, scr
     assert _loaded(stage, scripts, HOST, 0) <= HOT
 
 
+def test_rules_keep_a_cached_get_on_the_hot_path(stage: Stage, scripts: Path) -> None:
+    """Two hundred of them, and a private name: none is read."""
+    stage.login()
+    role = stage.aws.role()
+    rules = [
+        f'[[registry]]\nmatch = "{number:012}"\nrole_arn = "{role.arn}"\n' for number in range(200)
+    ]
+    rules.append(f'[[registry]]\nmatch = "images.example.com"\nregistry = "{HOST}"\n')
+    stage.settings("\n".join(rules))
+    for host in (HOST.replace("123456789012", "000000000199"), "images.example.com"):
+        stage.get(host)
+
+        assert _loaded(stage, scripts, host, 0) <= HOT
+
+
+def test_rules_keep_another_registry_on_the_hot_path(stage: Stage, scripts: Path) -> None:
+    """From the second time on: that it is nobody's is kept, for as long as the rules stay."""
+    path = stage.settings(f'[[registry]]\nmatch = "images.example.com"\nregistry = "{HOST}"\n')
+    assert stage.get("ghcr.io").stdout == NOT_FOUND
+    assert _loaded(stage, scripts, "ghcr.io", 1) <= HOT
+
+    path.write_text(path.read_text().replace("images.example.com", "ghcr.io"))
+    stage.login()
+    assert stage.get("ghcr.io").secret in stage.aws.issued
+
+
 @pytest.mark.parametrize("host", ["ghcr.io", "https://index.docker.io/v1/", "\0"])
 def test_a_get_for_another_registry_loads_the_hot_modules_alone(
     stage: Stage, scripts: Path, host: str
@@ -88,12 +116,12 @@ def test_the_measurement_sees_what_is_loaded(stage: Stage, scripts: Path) -> Non
 
 
 def test_waiting_and_listing_do_without_boto3(stage: Stage) -> None:
-    """It takes a third of a second, so only a fetch loads it."""
+    """It takes a third of a second, so only a fetch loads it; and no fallback, no subprocess."""
     code = (
         "import sys\nfrom docker_credential_ecrpy import cli\nimport os\n"
         "cli.main(['x', 'list'], os.environ, None)\n"
         "cli.main(['x', 'store'], os.environ, b'{}')\n"
-        "sys.exit('botocore' in sys.modules or 'boto3' in sys.modules)"
+        "sys.exit(bool({'botocore', 'boto3', 'subprocess', 'argparse'} & set(sys.modules)))"
     )
 
     assert stage.run(command=[sys.executable, "-c", code]).code == 0

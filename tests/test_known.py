@@ -35,10 +35,10 @@ def test_a_host_out_of_use_is_no_longer_listed(tmp_path: Path) -> None:
     assert known.hosts(str(tmp_path)) == [HOST]
 
 
-def test_only_ecr_hosts_are_listed(tmp_path: Path) -> None:
+def test_only_hosts_are_listed(tmp_path: Path) -> None:
     """A stray file is nobody's registry."""
     known.remember(str(tmp_path), HOST)
-    for name in (".DS_Store", "evil.org", HOST.upper(), HOST + "."):
+    for name in (".DS_Store", ".new-1", HOST.upper(), HOST + "."):
         (tmp_path / "registries" / name).touch()
 
     assert known.hosts(str(tmp_path)) == [HOST]

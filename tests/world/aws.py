@@ -154,6 +154,8 @@ class Aws:
     """Pairs of ARN and action."""
     faults: dict[str, Fault] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    assumed: list[dict[str, str]] = field(default_factory=list)
+    """What each AssumeRole asked for."""
     issued: dict[str, Issued] = field(default_factory=dict)
     """Password of an authorization token -> what is known of it."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -277,6 +279,7 @@ class Aws:
     def _sts_AssumeRole(self, request: Request) -> Response:
         owner, _ = self._signer(request, "sts")
         form = _form(request)
+        self.assumed.append(form)
         role = self.roles.get(form["RoleArn"])
         self._allow(owner, "sts:AssumeRole")
         if (

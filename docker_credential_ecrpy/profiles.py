@@ -1,0 +1,61 @@
+"""Cold layer: the AWS profile of an account, for rules that leave it open.
+
+With `aws`, all that reads the profiles; none of it asks AWS.
+"""
+
+from collections.abc import Mapping
+
+import botocore.session
+from botocore.exceptions import BotoCoreError
+
+from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.rules import AUTO, Choice
+
+_KEYS = ("role_arn", "sso_account_id", "aws_account_id")
+_ROLE_ACCOUNT = 4  # the field of an ARN that has the account
+
+
+def of_account(choice: Choice) -> str:
+    """Return the name of the one profile that is of the registry's account.
+
+    Raises HelperError where there is none or more than one, or the files cannot be read.
+    """
+    where = f'{choice.chosen_at}: profile = "{AUTO}"'
+    account = choice.registry.account
+    if not account:
+        msg = f"{where}: {choice.registry.host} is of no account"
+        raise HelperError(msg, hint="name the profile")
+    core = botocore.session.Session()
+    try:
+        profiles: Mapping[str, Mapping[str, str]] = core.full_config.get("profiles", {})
+    except BotoCoreError as exc:
+        msg = f"the AWS settings are wrong: {one_line(str(exc))}"
+        raise HelperError(msg, hint="mend the file that it names") from exc
+    accounts = {name: _account(profile) for name, profile in sorted(profiles.items())}
+    # What a profile says of the identity that it leads to goes before what it says of itself.
+    for keys in (("sso_account_id", "role_arn"), ("aws_account_id",)):
+        found = [n for n, (key, number) in accounts.items() if key in keys and number == account]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            msg = f"{where}: {len(found)} AWS profiles are of account {account}"
+            names = ", ".join(f"{one_line(name)!r} (by {accounts[name][0]})" for name in found)
+            raise HelperError(msg, hint=f"write the one that you mean: {names}")
+    msg = f"{where}: no AWS profile is of account {account}, by {', '.join(_KEYS)}"
+    others = ", ".join(
+        f"{one_line(name)!r} ({one_line(number) or 'of no account that it names'})"
+        for name, (_, number) in accounts.items()
+    )
+    hint = f"write the one that you mean: {others}" if others else "run 'aws configure sso'"
+    raise HelperError(msg, hint=hint)
+
+
+def _account(profile: Mapping[str, str]) -> tuple[str, str]:
+    """Return which of a profile's settings says its account, and the account."""
+    role_arn = profile.get("role_arn", "")
+    if role_arn:  # it is what the profile leads to, wherever it starts from
+        return "role_arn", (role_arn.split(":") + [""] * _ROLE_ACCOUNT)[_ROLE_ACCOUNT]
+    for key in _KEYS:
+        if profile.get(key):
+            return key, profile[key]
+    return "", ""

@@ -1,0 +1,326 @@
+"""Facts about several accounts at once: who asks for what, and how often."""
+
+import pytest
+
+from tests.sources import sso_login
+from tests.stage import HOST, Stage
+from tests.world.aws import Keys, refuse
+
+A, B, C = "123456789012", "210987654321", "321098765432"
+US = "{}.dkr.ecr.us-east-1.amazonaws.com"
+EU = "{}.dkr.ecr.eu-west-1.amazonaws.com"
+
+
+def profile(name: str, keys: Keys, more: str = "") -> str:
+    """Return the lines of a profile with static keys."""
+    lines = "\n".join(f"{key.lower()} = {value}" for key, value in keys.environ.items())
+    return f"[profile {name}]\n{lines}\n{more}"
+
+
+def rule(match: str, **keys: str) -> str:
+    """Return the lines of a rule."""
+    lines = "".join(f'{key} = "{value}"\n' for key, value in keys.items())
+    return f'[[registry]]\nmatch = "{match}"\n{lines}'
+
+
+@pytest.fixture(name="users")
+def _users(stage: Stage) -> dict[str, str]:
+    """Three profiles, each its own user's, and another user's keys in the environment."""
+    text, arns = "", {}
+    for name, account in (("a", A), ("b", B), ("c", C)):
+        keys = stage.aws.user(name, account)
+        text += profile(name, keys)
+        arns[name] = keys.arn
+    stage.config(text)
+    stage.login("ambient")
+    return arns
+
+
+def test_each_account_by_its_own_profile(stage: Stage, users: dict[str, str]) -> None:
+    """Whatever keys the environment has; they are who asks where no rule matches."""
+    stage.settings(rule(A, profile="a") + rule("*.eu-west-1.*", profile="b"))
+
+    assert stage.who(US.format(A)) == users["a"]
+    assert stage.who(EU.format(A)) == users["a"]
+    assert stage.who(EU.format(C)) == users["b"]
+    assert stage.who(US.format(C)).endswith("user/ambient")
+
+
+@pytest.mark.parametrize("ambient", ["keys", "web identity", "profile"])
+def test_a_profile_that_is_named_is_used(stage: Stage, users: dict[str, str], ambient: str) -> None:
+    """Neither keys nor a web identity nor AWS_PROFILE of the environment are."""
+    stage.settings(rule(A, profile="a"))
+    if ambient == "web identity":
+        role = stage.aws.role("pod")
+        token = stage.file("oidc", "a-token")
+        stage.aws.web_identity_tokens.add("a-token")
+        del stage.environ["AWS_ACCESS_KEY_ID"]
+        stage.environ |= {"AWS_ROLE_ARN": role.arn, "AWS_WEB_IDENTITY_TOKEN_FILE": str(token)}
+    elif ambient == "profile":
+        del stage.environ["AWS_ACCESS_KEY_ID"]
+        stage.environ["AWS_PROFILE"] = "b"
+
+    assert stage.who() == users["a"]
+
+
+@pytest.mark.parametrize("base", ["a", ""], ids=["a profile", "the environment"])
+def test_a_role_is_assumed_from_its_profile_or_else_the_ambient_identity(
+    stage: Stage, users: dict[str, str], base: str
+) -> None:
+    """With all its options, as AWS is told them."""
+    role = stage.aws.role("puller", C, external_id="x-1")
+    options = {"role_arn": role.arn, "external_id": "x-1", "role_session_name": "me"}
+    by = {"profile": base} if base else {}
+    stage.settings(rule(C, **options, **by) + "duration = 1800\n")
+
+    assert stage.who(US.format(C)).startswith(f"arn:aws:sts::{C}:assumed-role/puller/")
+    (call,) = (call for call in stage.aws.calls if call.kind == "sts:AssumeRole")
+    assert call.arn == users.get(base, call.arn)
+    assert call.arn.endswith("user/ambient") == (not base)
+    (asked,) = stage.aws.assumed
+    names = ("ExternalId", "RoleSessionName", "DurationSeconds")
+    assert [asked[name] for name in names] == ["x-1", "me", "1800"]
+
+
+def test_a_role_is_renewed_when_its_session_ends(stage: Stage) -> None:
+    """A token may die with the session that asked for it."""
+    stage.login()
+    role = stage.aws.role()
+    stage.aws.session_life = 3
+    stage.settings(rule(A, role_arn=role.arn))
+    stage.who()
+    written, refresh, expires = stage.entries()[0].read_bytes().split(b" ")[2:5]
+
+    assert int(refresh) - int(written) < 5_000_000_000
+    assert int(expires) - int(written) > 3_600_000_000_000
+
+
+def test_a_role_that_may_not_be_assumed_is_told_with_its_rule(
+    stage: Stage, users: dict[str, str]
+) -> None:
+    """Who may not do what, and which line chose it."""
+    role = stage.aws.role(external_id="x-1")
+    path = stage.settings(rule(A, profile="a", role_arn=role.arn))
+    error = stage.get().error
+
+    assert f"{users['a']} may not call sts:AssumeRole" in error
+    assert f"(AWS identity chosen by {path}:3)" in error
+    assert "trust policy" in error
+
+
+def test_a_chosen_roles_bad_answers_are_told(stage: Stage) -> None:
+    """Keys of the environment that STS does not know are called those, and not a profile's."""
+    stage.login()
+    role = stage.aws.role()
+    stage.aws.keys.clear()
+    stage.settings(rule(A, role_arn=role.arn))
+    error = stage.get().error
+
+    assert "STS does not know the AWS access key from the environment" in error
+
+
+def test_a_refusal_of_ecr_names_the_chosen_role(stage: Stage) -> None:
+    """Not the profile that it was assumed from."""
+    stage.login()
+    role = stage.aws.role()
+    stage.settings(rule(A, role_arn=role.arn))
+    stage.aws.faults["ecr"] = refuse("UnrecognizedClientException")
+
+    assert f"from the role {role.arn}" in stage.get().error
+
+
+@pytest.mark.parametrize("by", ["file", "variable"])
+def test_a_profile_that_is_not_there(stage: Stage, users: dict[str, str], by: str) -> None:
+    """File, line and key, or the variable; the near miss, and those that are there."""
+    path = stage.settings("\n" + rule(A, profile="aa" if by == "file" else "a"))
+    if by == "variable":
+        stage.environ[f"AWS_ECR_PROFILE_{A}"] = "aa"
+    error = stage.get().error
+
+    place = f"{path}:4: profile = 'aa'" if by == "file" else f"AWS_ECR_PROFILE_{A}"
+    assert error.startswith(f"{place}: AWS profile 'aa' is not in ")
+    assert "did you mean 'a'?" in error
+    assert "there are: a, b, c" in error
+    assert error.count(str(path)) == (by == "file")
+
+
+def test_rules_that_lead_to_one_identity_share_its_call(
+    stage: Stage, users: dict[str, str]
+) -> None:
+    """Two rules, one profile and region: one call. Another region is another call."""
+    stage.settings(rule(A, profile="a") + rule(B, profile="a") + rule(C, profile="b"))
+    hosts = [US.format(A), US.format(B), US.format(C), EU.format(A), EU.format(B)]
+    asked = [stage.who(host) for host in hosts * 2]
+
+    assert asked == [users[name] for name in "aabaa"] * 2
+    assert stage.aws.count() == {"ecr": 3}
+
+
+def test_ten_accounts_through_one_identity_make_one_call(stage: Stage) -> None:
+    """At once, cold, with a role by a rule: one call of each."""
+    stage.login()
+    role = stage.aws.role()
+    stage.settings(rule("*.dkr.ecr.us-*", role_arn=role.arn))
+    results = stage.get_many([US.format(f"{number:012}") for number in range(10)])
+
+    assert len({result.secret for result in results}) == 1
+    assert stage.aws.count() == {"ecr": 1, "sts:AssumeRole": 1}
+
+
+def test_a_private_name_gets_the_token_of_what_it_stands_for(
+    stage: Stage, users: dict[str, str]
+) -> None:
+    """From its region and endpoint, by its profile; and shares it."""
+    host = "images.example.com"
+    stage.settings(rule(host, registry=EU.format(B), profile="b") + rule(B, profile="b"))
+
+    assert stage.who(f"https://{host}/v2/") == users["b"]
+    assert stage.who(EU.format(B)) == users["b"]
+    assert stage.who(host) == users["b"]
+    assert [(call.kind, call.region) for call in stage.aws.calls] == [("ecr", "eu-west-1")]
+    assert stage.run("list").stdout.decode().count("https://") == 2
+    stage.settings("")
+    assert stage.run("list").stdout.decode().count("https://") == 1
+
+
+def test_a_login_to_a_private_name_is_kept(stage: Stage) -> None:
+    """And forgotten, as one to ECR itself."""
+    host = "images.example.com"
+    stage.login()
+    stage.settings(rule(host, registry=US.format(A)))
+    password = stage.aws.password("arn:aws:iam::1:user/other", "us-east-1")
+    login = f'{{"ServerURL": "{host}", "Username": "AWS", "Secret": "{password}"}}'
+    stage.run("store", stdin=login.encode())
+
+    assert stage.who(host).endswith("user/other")
+    assert stage.run("erase", stdin=host.encode()).code == 0
+    assert stage.who(host).endswith("user/dev")
+
+
+def test_an_endpoint_and_a_region_of_a_rule(stage: Stage, users: dict[str, str]) -> None:
+    """The call goes there; other endpoints are other tokens."""
+    stage.settings(
+        rule(A, profile="a", endpoint_url="https://vpce-1.example.com/")
+        + rule(B, profile="a", region="ap-south-1")
+        + rule(C, profile="a")
+    )
+    for account in (A, B, C):
+        assert stage.who(US.format(account)) == users["a"]
+
+    assert [(call.host, call.region) for call in stage.aws.calls] == [
+        ("vpce-1.example.com", "us-east-1"),
+        ("api.ecr.ap-south-1.amazonaws.com", "ap-south-1"),
+        ("api.ecr.us-east-1.amazonaws.com", "us-east-1"),
+    ]
+
+
+def test_an_endpoint_of_a_rule_for_a_fips_host(stage: Stage, users: dict[str, str]) -> None:
+    """It is asked as it is: the AWS SDK would refuse it together with FIPS."""
+    host = US.format(A).replace("ecr", "ecr-fips")
+    stage.settings(rule(A, profile="a", endpoint_url="https://vpce-1.example.com"))
+
+    assert stage.who(host) == users["a"]
+    assert stage.aws.calls[0].host == "vpce-1.example.com"
+
+
+def test_ecr_public_goes_on_without_what_a_rule_lacks(stage: Stage) -> None:
+    """A profile that is not there, or settings that make no sense: anonymous pulls work."""
+    for text in (rule("*", profile="nobody"), rule("*", profile="auto"), "nonsense"):
+        stage.settings(text)
+        result = stage.get("public.ecr.aws")
+        assert (result.code, result.stdout, result.stderr) == (
+            1,
+            b"credentials not found in native keychain\n",
+            b"",
+        )
+
+
+@pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
+def test_settings_that_make_no_sense_stop_every_action(stage: Stage, action: str) -> None:
+    """Also for other registries, whose fallback they may hide."""
+    path = stage.settings('falback = "pass"')
+    login = b'{"ServerURL": "ghcr.io", "Username": "me", "Secret": "hunter2"}'
+    error = stage.run(action, stdin=login if action == "store" else b"ghcr.io").error
+
+    assert error.startswith(f'{path}:1: unknown key "falback"; did you mean fallback?')
+
+
+class TestAuto:
+    """profile = "auto"."""
+
+    def test_it_finds_the_one_profile_of_the_account(self, stage: Stage) -> None:
+        """By the account of its SSO role, of its role, or last by what it says of itself."""
+        base, other = stage.aws.user("base"), stage.aws.user("other", C)
+        role = stage.aws.role("puller", B)
+        stage.config(
+            "[profile sso]\nsso_session = corp\nsso_role_name = Dev\n"
+            f"sso_account_id = {A}\naws_account_id = {C}\n"
+            "[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://example.com\n"
+            + profile("base", base)
+            + f"[profile role]\nrole_arn = {role.arn}\nsource_profile = base\n"
+            + profile("itself", other, f"aws_account_id = {C}\n")
+            + f"[profile also]\naws_account_id = {B}\n"
+        )
+        sso_login(stage, "corp", 2**33)
+        stage.settings(rule("*", profile="auto"))
+
+        assert stage.who(US.format(A)).startswith(f"arn:aws:sts::{A}:assumed-role/Dev/")
+        assert stage.who(US.format(B)).startswith(f"arn:aws:sts::{B}:assumed-role/puller/")
+        assert stage.who(US.format(C)) == other.arn
+
+    def test_it_shares_with_a_rule_that_names_the_profile(self, stage: Stage) -> None:
+        """One identity, however it was found."""
+        stage.config(profile("a", stage.aws.user(), f"aws_account_id = {A}\n"))
+        stage.settings(rule(A, profile="auto") + rule(B, profile="a"))
+
+        assert stage.who(US.format(A)) == stage.who(US.format(B))
+        assert stage.aws.count() == {"ecr": 1}
+
+    def test_more_than_one_are_listed(self, stage: Stage) -> None:
+        """With what each has of the account."""
+        stage.config(
+            f"[profile b]\nsso_account_id = {A}\n"
+            f"[profile a]\nrole_arn = arn:aws:iam::{A}:role/x\nsource_profile = b\n"
+            f"[profile c]\naws_account_id = {A}\n"
+        )
+        path = stage.settings(rule(A, profile="auto"))
+        error = stage.get().error
+
+        assert error.startswith(f'{path}:3: profile = "auto": 2 AWS profiles are of account {A}')
+        assert "'a' (by role_arn), 'b' (by sso_account_id)" in error
+
+    def test_none_of_the_account(self, stage: Stage) -> None:
+        """Those that are there are listed."""
+        stage.config(f"[profile b]\nsso_account_id = {B}\n[profile c]\nregion = x\n")
+        stage.settings(rule(A, profile="auto"))
+        error = stage.get().error
+
+        assert f"no AWS profile is of account {A}" in error
+        assert f"'b' ({B}), 'c' (of no account that it names)" in error
+
+    def test_no_profiles_at_all(self, stage: Stage) -> None:
+        """The command that makes one is named."""
+        stage.environ[f"AWS_ECR_PROFILE_{A}"] = "auto"
+        error = stage.get().error
+
+        assert error.startswith(f'AWS_ECR_PROFILE_{A}: profile = "auto": no AWS profile')
+        assert "aws configure sso" in error
+
+    def test_profiles_that_cannot_be_read(self, stage: Stage) -> None:
+        """The file is named."""
+        path = stage.config("no section\n")
+        stage.settings(rule(A, profile="auto"))
+
+        assert str(path) in stage.get().error
+
+
+def test_an_edit_of_the_settings_is_seen_at_once(stage: Stage, users: dict[str, str]) -> None:
+    """And taken back: what was kept for the earlier state is not taken for the later one."""
+    for name in ("a", "b", "a"):
+        stage.settings(rule(A, profile=name))
+        assert stage.who(HOST) == users[name]
+
+    stage.environ[f"AWS_ECR_PROFILE_{A}"] = "c"
+    assert stage.who(HOST) == users["c"]
+    del stage.environ[f"AWS_ECR_PROFILE_{A}"]
+    assert stage.who(HOST) == users["a"]
