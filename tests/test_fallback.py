@@ -1,0 +1,268 @@
+"""Facts about the other credential helper: it is run, and what it says goes back as it is."""
+
+import json
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.stage import HOST, NOT_FOUND, Stage
+
+LOGIN = b'{"ServerURL":"https://index.docker.io/v1/","Username":"me","Secret":"hunter2"}\n'
+ECHO = """
+import os, sys
+sys.stderr.write("told by " + os.path.basename(sys.argv[0]) + "\\n")
+sys.stdout.write(repr((sys.argv[1:], sys.stdin.read(), sys.flags.isolated)))
+sys.exit(7)
+"""
+STORE = """
+import json, os, sys
+path = os.environ["HOME"] + "/stored.json"
+stored = json.load(open(path)) if os.path.exists(path) else {}
+action, text = sys.argv[1], sys.stdin.read()
+if action == "store":
+    login = json.loads(text)
+    stored[login["ServerURL"]] = login
+elif action == "erase":
+    stored.pop(text, None)
+elif action == "get":
+    if text not in stored:
+        sys.exit(print("credentials not found in native keychain") or 1)
+    print(json.dumps(stored[text]))
+else:
+    assert text == "unused"
+    print(json.dumps({url: login["Username"] for url, login in stored.items()}))
+json.dump(stored, open(path, "w"))
+"""
+
+
+def helper(stage: Stage, code: str, name: str = "other") -> Path:
+    """Put a credential helper on PATH, and make it the fallback."""
+    path = stage.file(f"bin/docker-credential-{name}", f"#!{sys.executable} -I\n{code}", mode=0o700)
+    stage.environ["PATH"] = f"{path.parent}{os.pathsep}{stage.environ['PATH']}"
+    stage.settings(f'\nfallback = "{name}"\n')
+    return path
+
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="scripts are no programs there")
+
+
+@pytest.mark.parametrize(
+    ("action", "request_"),
+    [
+        ("get", b"https://index.docker.io/v1/"),
+        ("get", b"[::1]:5000"),
+        ("get", "bücher.example".encode()),
+        ("erase", b"ghcr.io"),
+        ("store", LOGIN.strip()),
+    ],
+)
+def test_what_it_says_goes_back_unchanged(stage: Stage, action: str, request_: bytes) -> None:
+    """Both streams, without a line break of ours, and its exit code."""
+    helper(stage, ECHO)
+    done = stage.run(action, stdin=request_)
+
+    assert done.code == 7
+    assert done.stdout.decode() == repr(([action], request_.decode(), 1))
+    assert done.stderr == b"told by docker-credential-other\n"
+
+
+def test_a_failing_list_goes_back_unchanged(stage: Stage) -> None:
+    """As its other actions."""
+    helper(stage, ECHO)
+    done = stage.run("list")
+
+    assert (done.code, done.stdout.decode()) == (7, repr((["list"], "unused", 1)))
+
+
+@pytest.mark.parametrize("ignore", ["", "true"])
+def test_a_login_elsewhere_from_end_to_end(stage: Stage, ignore: str) -> None:
+    """Stored, listed beside ECR's, had, and erased; ECR's own are ours all along.
+
+    The variable that has ECR logins pass unheard is not about others.
+    """
+    helper(stage, STORE)
+    stage.environ["AWS_ECR_IGNORE_CREDS_STORAGE"] = ignore
+    stage.login()
+    url = "https://index.docker.io/v1/"
+    stage.run("store", stdin=LOGIN)
+    secret = stage.get().secret
+    listed = json.loads(stage.run("list").stdout)
+    had = json.loads(stage.get(url).stdout)
+
+    assert listed == {url: "me", f"https://{HOST}": "AWS"}
+    assert had == json.loads(LOGIN)
+    assert secret in stage.aws.issued
+    assert stage.run("erase", stdin=url.encode()).code == 0
+    assert stage.get(url).stdout == NOT_FOUND
+    assert list(json.loads(stage.run("list").stdout)) == [f"https://{HOST}"]
+
+
+def test_it_is_asked_each_time(stage: Stage) -> None:
+    """What it answers is not kept, and a login is seen at once."""
+    helper(stage, STORE)
+
+    assert stage.get("ghcr.io").stdout == NOT_FOUND
+    login = json.loads(LOGIN) | {"ServerURL": "ghcr.io"}
+    stage.run("store", stdin=json.dumps(login).encode())
+    assert json.loads(stage.get("ghcr.io").stdout) == login
+
+
+def test_no_secret_is_in_its_arguments_or_environment(stage: Stage) -> None:
+    """A login reaches it through its standard input alone."""
+    helper(stage, "import os, sys; print(sys.argv, os.environ)")
+    stage.environ["AWS_ECR_DEBUG"] = "1"
+    done = stage.run("store", stdin=LOGIN)
+
+    assert b"store" in done.stdout
+    assert b"hunter2" not in done.stdout + done.stderr
+
+
+def test_an_output_of_megabytes_goes_through(stage: Stage) -> None:
+    """Also where it does not read its input."""
+    helper(stage, "import sys; sys.stdout.write('x' * 3_000_000)")
+
+    assert stage.run("store", stdin=LOGIN).stdout == b"x" * 3_000_000
+
+
+@pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
+def test_one_that_is_not_there_is_told(stage: Stage, action: str) -> None:
+    """With the line that names it."""
+    helper(stage, ECHO).unlink()
+    error = stage.run(action, stdin=LOGIN if action == "store" else b"ghcr.io").error
+
+    assert "docker-credential-other is not on PATH" in error
+    assert f"mend the fallback in {stage.home}/.ecr/config.toml:2" in error
+
+
+def test_the_current_directory_is_not_searched(stage: Stage) -> None:
+    """It may be a stranger's checkout; Docker does not look there either."""
+    stage.file("docker-credential-other", f"#!{sys.executable} -I\n{ECHO}", mode=0o700)
+    stage.settings('fallback = "other"')
+    stage.environ["PATH"] = f".{os.pathsep}{os.pathsep}{stage.environ['PATH']}"
+
+    assert "is not on PATH" in stage.get("ghcr.io").error
+
+
+def test_one_that_cannot_be_run_is_told(stage: Stage) -> None:
+    """Such as a script whose interpreter is gone."""
+    helper(stage, ECHO).write_text("#!/nonexistent\n")
+
+    assert "cannot be run: No such file" in stage.get("ghcr.io").error
+
+
+@pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
+def test_one_that_hangs_is_ended_with_all_that_it_started(stage: Stage, action: str) -> None:
+    """When the time is up, also where a child of its holds on to the output."""
+    helper(
+        stage,
+        "import os, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(99)'])\n"
+        "print(os.getpid(), child.pid, file=open(os.environ['HOME'] + '/pids', 'w'), flush=True)\n"
+        "time.sleep(99)\n",
+    )
+    stage.environ["AWS_ECR_TIMEOUT"] = "2"
+    began = time.monotonic()
+    error = stage.run(action, stdin=LOGIN if action == "store" else b"ghcr.io").error
+
+    assert (
+        f"no answer from the fallback credential helper docker-credential-other {action}" in error
+    )
+    assert "AWS_ECR_TIMEOUT" in error
+    assert time.monotonic() - began < 10
+    for pid in (stage.home / "pids").read_text().split():
+        end = time.monotonic() + 5
+        while _runs(pid):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+def test_one_that_is_killed_is_told(stage: Stage) -> None:
+    """A signal is no exit code that could go back."""
+    helper(stage, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+
+    assert "was ended by SIGKILL" in stage.get("ghcr.io").error
+
+
+@pytest.mark.parametrize("output", ["", "[]", '{"a": 1}', "nonsense", "[" * 100_000])
+def test_a_list_that_makes_no_sense_is_told(stage: Stage, output: str) -> None:
+    """Merging with it would lose what it has."""
+    helper(stage, f"print({output!r})")
+
+    assert "docker-credential-other list printed something unknown" in stage.run("list").error
+
+
+def test_with_a_terminal_it_may_ask_a_person(stage: Stage) -> None:
+    """For a passphrase, on the terminal and not on the streams, as when Docker runs it."""
+    helper(
+        stage,
+        "tty = open('/dev/tty', 'r+b', buffering=0)\n"
+        "tty.write(b'passphrase: ')\n"
+        "print('opened with', tty.readline().decode().strip())\n",
+    )
+    script = f"printf ghcr.io | {shlex.join(stage.program)} get >answer"
+    code = "import pty, sys; sys.exit(pty.spawn(['sh', '-c', sys.argv[1]]) >> 8)"
+    done = stage.run(command=[sys.executable, "-c", code, script], stdin=b"sesame\n")
+
+    assert b"passphrase: " in done.stdout
+    assert (stage.root / "answer").read_text() == "opened with sesame\n"
+
+
+class TestOurselves:
+    """A fallback that leads back to this program."""
+
+    @pytest.mark.parametrize("name", ["ecr-login", "ecrpy", "mine"])
+    @pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
+    def test_it_is_told_and_there_is_no_loop(
+        self, stage: Stage, scripts: Path, name: str, action: str
+    ) -> None:
+        """By one of its own names, by a link, and through a script that runs it."""
+        program = scripts / "docker-credential-ecr-login"
+        if name == "mine":
+            (stage.root / "bin").mkdir()
+            (stage.root / "bin" / "docker-credential-mine").symlink_to(program)
+            stage.environ["PATH"] = f"{stage.root}/bin:{stage.environ['PATH']}"
+        else:
+            stage.environ["PATH"] = f"{scripts}:{stage.environ['PATH']}"
+        path = stage.settings(f'fallback = "{name}"')
+        login = LOGIN if action == "store" else b"ghcr.io"
+        done = stage.run(action, stdin=login, command=[str(program)])
+
+        assert done.code == 1
+        said = f'fallback = "{name}" in {path}:1 leads back to this program'
+        assert done.stdout.decode().startswith(said)
+        assert said in done.stderr.decode()
+
+    def test_a_script_around_it_is_told(self, stage: Stage, scripts: Path) -> None:
+        """Which no look at the file would find out."""
+        program = scripts / "docker-credential-ecr-login"
+        path = stage.file(
+            "bin/docker-credential-wrapped", f'#!/bin/sh\nexec "{program}" "$@"\n', mode=0o700
+        )
+        stage.environ["PATH"] = f"{path.parent}:{stage.environ['PATH']}"
+        stage.settings('fallback = "wrapped"')
+
+        assert "leads back to this program" in stage.run("get", stdin=b"ghcr.io").error
+
+    def test_one_that_asks_us_for_an_ecr_host_is_no_loop(self, stage: Stage, scripts: Path) -> None:
+        """Such as a program that sends each host where it belongs."""
+        program = scripts / "docker-credential-ecr-login"
+        code = (
+            "import subprocess, sys\n"
+            f"sys.exit(subprocess.run([{str(program)!r}, 'get'], input=b'{HOST}').returncode)"
+        )
+        helper(stage, code)
+        stage.login()
+
+        assert stage.get("ghcr.io").secret == stage.get().secret
+
+
+def _runs(pid: str) -> bool:
+    try:
+        state = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
