@@ -15,6 +15,9 @@ REST = """\
 .I ~/.ecr
 tokens and logins, one file each, readable by their owner alone
 .TP
+.I ~/.ecr/config.toml
+whom to be for which registry, and the credential helper for others
+.TP
 .I ~/.docker/config.json
 where Docker is told to run this program
 .TP
@@ -38,18 +41,18 @@ def roff(text: str) -> str:
 def page(program: str) -> str:
     """Return the manual page of one of the programs: man(7). It has no date, only a version.
 
-    The help's first line is the synopsis; a line at the margin that ends in a colon, with
+    The help's first lines are the synopsis; a line at the margin that ends in a colon, with
     indented pairs of term and meaning below, is a section; other indented lines are examples.
     """
-    usage, _, body = cli.HELP.format(usage=cli.USAGE.format(name=program)).partition("\n")
-    actions = usage.removeprefix(f"Usage: {program}").strip()
+    text = cli.HELP.format(name=program, usage=cli.USAGE.format(name=program))
+    usage, _, body = text.partition("\n\n")
+    ways = [line.partition(program)[2].strip() for line in usage.splitlines()]
     lines = [
         f'.TH {program.upper()} 1 "" "{cli.PACKAGE} {__version__}" "User Commands"',
         ".SH NAME",
         f"{roff(program)} \\- Docker credential helper for Amazon ECR",
         ".SH SYNOPSIS",
-        f".B {roff(program)}",
-        roff(actions),
+        "\n.br\n".join(f".B {roff(program)}\n{roff(way)}" for way in ways),
         ".SH DESCRIPTION",
     ]
     in_section = False

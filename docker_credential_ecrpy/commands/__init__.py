@@ -1,0 +1,1 @@
+"""Cold layer: the commands that a person types, one a module."""

@@ -1,0 +1,311 @@
+"""Facts about `explain`: what it says of a registry, and that it asks nobody."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from docker_credential_ecrpy.commands.explain import host_of
+from tests.sources import SOURCES
+from tests.stage import HOST, Result, Stage
+from tests.test_accounts import EU, US, A, B, profile, rule
+from tests.world.aws import refuse
+
+IMAGE = f"{HOST}/team/app:1"
+
+
+def explain(stage: Stage, *arguments: str, **environ: str) -> dict[str, str]:
+    """Return what is said under each title; lines without one belong to the title above."""
+    return titles(stage.run("explain", *arguments, environ=environ))
+
+
+def titles(done: Result) -> dict[str, str]:
+    assert (done.code, done.stderr) == (0, b""), done
+    found: dict[str, str] = {}
+    title = ""
+    for line in done.stdout.decode().splitlines():
+        title = line[:10].strip() or title
+        found[title] = f"{found[title]}; {line[11:]}" if title in found else line[11:]
+    return found
+
+
+@pytest.mark.parametrize("set_up", SOURCES, ids=lambda f: f.__name__)
+def test_the_identity_is_the_one_that_asks(stage: Stage, set_up: Callable[[Stage], None]) -> None:
+    """Of every source of credentials: told beforehand without a call, and then found to be so."""
+    set_up(stage)
+    said = explain(stage, HOST)["identity"]
+    assert sum(stage.aws.count().values()) == 0
+    log = stage.get(AWS_ECR_DEBUG="1").stderr.decode()
+    method = re.search(r"credentials from ([\w-]+)", log)
+
+    assert method is not None
+    name = {
+        "env": "the environment (AWS_ACCESS_KEY_ID)",
+        "shared-credentials-file": "profile 'default' in the credentials file",
+        "config-file": "profile 'work' in the config file",
+        "assume-role": "the role of profile 'work', arn:aws:iam::",
+        "assume-role-with-web-identity": "the web identity role, arn:aws:iam::",
+        "sso": "the SSO session of profile 'work', role Dev in account 123456789012",
+        "custom-process": "credential_process of profile 'default'",
+        "container-role": "the container's role",
+        "iam-role": "the instance's role, if this machine has one",
+    }[method[1]]
+    assert said.startswith(name)
+
+
+def test_everything_that_it_says_of_a_rule(stage: Stage) -> None:
+    """File and line, role and where it is assumed from, region, endpoint; with no call of AWS."""
+    base, role = stage.aws.user("base"), stage.aws.role("puller", B, external_id="x-1")
+    stage.config(profile("base", base))
+    path = stage.settings(
+        rule(A, profile="base")
+        + rule("*.eu-*", profile="base", role_arn=role.arn, external_id="x-1", region="eu-south-1")
+    )
+    said = explain(stage, f"{EU.format(B)}/app@sha256:{'0' * 64}")
+
+    assert said == {
+        "registry": f"{EU.format(B)}: account {B}",
+        "rule": f'{path}:5: match = "*.eu-*"',
+        "identity": f"the role {role.arn}, assumed with an external id from profile 'base'"
+        " in the config file",
+        "region": "eu-south-1",
+        "endpoint": "https://api.ecr.eu-south-1.amazonaws.com",
+        "cache": f"nothing for it in {stage.cache}/tokens",
+    }
+    assert stage.aws.calls == []
+
+
+@pytest.mark.parametrize(
+    ("host", "endpoint"),
+    [
+        (US.format(A).replace("ecr", "ecr-fips"), "https://api.ecr-fips.us-east-1.amazonaws.com"),
+        (f"{A}.dkr-ecr.eu-west-1.on.aws", "https://ecr.eu-west-1.api.aws"),
+        ("public.ecr.aws", "https://api.ecr-public.us-east-1.amazonaws.com"),
+    ],
+)
+def test_the_endpoint_is_the_one_that_is_asked(stage: Stage, host: str, endpoint: str) -> None:
+    """Whatever the host's name asks for."""
+    stage.login()
+    assert explain(stage, host)["endpoint"] == endpoint
+    stage.get(host)
+
+    assert f"https://{stage.aws.calls[-1].host}" == endpoint
+
+
+def test_the_endpoint_of_a_rule(stage: Stage) -> None:
+    """As it is asked: without its path, which no error shows either."""
+    stage.login()
+    stage.settings(rule(A, endpoint_url="https://vpce-1.example.com"))
+
+    assert explain(stage, HOST)["endpoint"] == "https://vpce-1.example.com"
+
+
+def test_a_variable_that_chooses(stage: Stage) -> None:
+    """It is named, beside the rule that it stands above."""
+    stage.config(profile("a", stage.aws.user("a")))
+    path = stage.settings(rule(A, profile="b"))
+    said = explain(stage, IMAGE, **{f"AWS_ECR_PROFILE_{A}": "a"})
+
+    assert said["variable"] == f"AWS_ECR_PROFILE_{A}"
+    assert said["rule"] == f'{path}:2: match = "{A}"'
+    assert said["identity"].startswith("profile 'a'")
+
+
+def test_why_no_rule_matched(stage: Stage) -> None:
+    """There is no file; it has none; none of them matches."""
+    stage.login()
+    path = stage.cache / "config.toml"
+
+    assert explain(stage, HOST)["rule"] == f"none: {path} is not there"
+    stage.settings("# nothing")
+    assert explain(stage, HOST)["rule"] == f"none: {path} has none"
+    stage.settings(rule(B))
+    assert explain(stage, HOST)["rule"] == f"none of the 1 in {path} matches"
+
+
+def test_a_private_name(stage: Stage) -> None:
+    """Which registry it stands for."""
+    stage.login()
+    stage.settings(rule("images.example.com", registry=US.format(B)))
+    said = explain(stage, "images.example.com:8443/app")
+
+    assert said["registry"] == f"images.example.com: stands for {US.format(B)}, account {B}"
+
+
+@pytest.mark.parametrize("fallback", [False, True])
+@pytest.mark.parametrize("image", ["alpine:3.19", "ghcr.io/org/app", "localhost:5000/app"])
+def test_what_is_not_ecrs(stage: Stage, image: str, fallback: bool) -> None:
+    """Who answers for it, or that nobody does."""
+    path = stage.settings('fallback = "pass"\n' if fallback else "")
+    said = explain(stage, image)
+
+    assert said["registry"].endswith(": not an ECR registry")
+    assert said["answer"] == (
+        f"that of docker-credential-pass, the fallback of {path}:1"
+        if fallback
+        else '"credentials not found in native keychain": clients go on without credentials'
+    )
+
+
+class TestCache:
+    """What it says of the cache."""
+
+    def test_a_token(self, stage: Stage) -> None:
+        """Where it is, how old, and its two ends; never the token."""
+        stage.login()
+        secret = stage.get().secret
+        done = stage.run("explain", HOST)
+        said = titles(done)["cache"]
+        (path,) = (path for path in stage.entries() if path.name.startswith(HOST))
+
+        assert said.startswith(f"a token for this host: {path}; kept since 20")
+        assert re.search(r"to be renewed from \S+Z \(in (5 h 59|6 h 0) min\)", said)
+        assert re.search(r"expires at \S+Z \(in (11 h 59|12 h 0) min\)", said)
+        assert secret.encode() not in done.stdout + done.stderr
+        assert stage.aws.count() == {"ecr": 1}
+
+    def test_a_token_that_will_be_shared(self, stage: Stage) -> None:
+        """Of another account, by the same identity."""
+        stage.login()
+        stage.get()
+
+        said = explain(stage, US.format(B))["cache"]
+        assert said.startswith("a token for its endpoint, which will serve: ")
+
+    def test_a_login(self, stage: Stage) -> None:
+        """It wins over tokens, and is not renewed."""
+        stage.login()
+        stage.get()
+        login = f'{{"ServerURL": "{HOST}", "Username": "AWS", "Secret": "x"}}'
+        stage.run("store", stdin=login.encode())
+        said = explain(stage, HOST)["cache"]
+
+        assert said.startswith(f"a login, by docker login: {stage.cache}/logins/")
+        assert "renewed" not in said
+
+    def test_a_token_that_is_not_used(self, stage: Stage) -> None:
+        """Why it is not."""
+        stage.login()
+        stage.get()
+        for path in stage.entries():
+            path.write_bytes(b"x")
+
+        assert explain(stage, HOST)["cache"].count("not used: it is damaged") == 2
+
+    def test_no_cache(self, stage: Stage) -> None:
+        """As the environment asks."""
+        stage.login()
+
+        assert explain(stage, HOST, AWS_ECR_DISABLE_CACHE="1")["cache"] == "none is kept"
+
+
+class TestCheck:
+    """--check."""
+
+    def test_the_callers_arn(self, stage: Stage) -> None:
+        """By one call of STS with the credentials that would ask, and none of ECR."""
+        stage.login()
+        role = stage.aws.role("puller", B)
+        stage.settings(rule(B, role_arn=role.arn))
+        said = explain(stage, US.format(B), "--check")
+
+        assert said["caller"] == f"arn:aws:sts::{B}:assumed-role/puller/session"
+        assert stage.aws.count() == {"sts:AssumeRole": 1, "sts:GetCallerIdentity": 1}
+
+    def test_a_failure_is_told_after_what_is_known(self, stage: Stage) -> None:
+        """On standard error alone, with exit code 1."""
+        stage.login()
+        stage.aws.faults["sts:GetCallerIdentity"] = refuse("ExpiredToken", "x", 403)
+        done = stage.run("explain", HOST, "--check")
+
+        assert done.code == 1
+        assert b"\nendpoint   https://" in done.stdout
+        assert b"the AWS credentials from the environment have expired" in done.stderr
+        assert b"expired" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (rule(A, profile="nobody"), ":3: profile = 'nobody': AWS profile 'nobody' is not in "),
+        (rule(A, profile="auto"), ':3: profile = "auto": no AWS profile is of account'),
+        ("x", ":1: this is not TOML"),
+        ("", "no AWS credentials found"),
+    ],
+)
+def test_what_would_fail_is_told(stage: Stage, settings: str, says: str) -> None:
+    """In the words of a `get`, without a call."""
+    stage.settings(settings)
+    done = stage.run("explain", HOST)
+
+    assert (done.code, says in done.stderr.decode()) == (1, True)
+    assert stage.aws.calls == []
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        (HOST, HOST),
+        (f"https://{HOST}/v2/", HOST),
+        (f"{HOST}:443/team/app:1@sha256:00", HOST),
+        ("alpine", "index.docker.io"),
+        ("alpine:3.19", "index.docker.io"),
+        ("team/app", "index.docker.io"),
+        ("alpine@sha256:00", "index.docker.io"),
+        ("localhost/app", "localhost"),
+        ("localhost", "localhost"),
+        ("host:5000/app", "host"),
+        ("ghcr.io", "ghcr.io"),
+        ("", ""),
+        ("::", ""),
+        ("a b.c/d", ""),
+    ],
+)
+def test_the_host_of_an_argument(text: str, host: str) -> None:
+    """A registry's address or an image's name, as Docker reads it."""
+    assert host_of(text) == host
+
+
+@pytest.mark.parametrize("arguments", [(), ("a", "b"), ("--chek", "a"), ("",), ("a b.c/d",)])
+def test_wrong_arguments(stage: Stage, arguments: tuple[str, ...]) -> None:
+    """Usage, on standard error, and exit code 2."""
+    done = stage.run("explain", *arguments)
+
+    assert (done.code, done.stdout) == (2, b"")
+    assert b"usage: docker-credential-" in done.stderr
+
+
+def test_its_help_has_examples(stage: Stage) -> None:
+    """And says what asks AWS."""
+    done = stage.run("explain", "--help")
+
+    assert (done.code, done.stderr) == (0, b"")
+    assert b"--check images.example.com" in done.stdout
+
+
+def test_it_goes_on_when_its_reader_leaves(stage: Stage) -> None:
+    """Such as `head`: no traceback."""
+    stage.login()
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" explain {HOST} | head -n 1', "sh", *stage.program],
+        env=stage.environ,
+        capture_output=True,
+        check=True,
+    )
+
+    assert done.stderr == b""
+    assert done.stdout.startswith(b"registry ")
+
+
+def test_it_shows_that_it_waits_on_a_terminal(stage: Stage) -> None:
+    """And what it then says takes the line's place."""
+    if sys.platform == "win32":
+        return
+    stage.login()
+    code = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
+    command = [sys.executable, "-c", code, *stage.program]
+    done = stage.run("explain", "--check", HOST, command=command)
+
+    assert b"asking AWS ...\rcaller     arn:aws:iam::" in done.stdout
