@@ -27,9 +27,14 @@ OTHER_ACCOUNT = "210987654321"
 ECR = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
 ECR_2 = f"{OTHER_ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
 ECR_EU = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com"
+THIRD_ACCOUNT = "321098765432"
+ECR_3 = f"{THIRD_ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com"
 PUBLIC = registry.PUBLIC
+IMAGES = "images.example.com"  # a private name in front of ECR_3
+PRIVATE = "private.example.com"  # a registry with passwords of its own, and not ECR
+LOGIN = ("me", "correct horse battery staple")
 ELSEWHERE = "registry.example.com"  # open to all, and not ECR
-REGISTRIES = (ECR, ECR_2, ECR_EU, PUBLIC, ELSEWHERE)
+REGISTRIES = (ECR, ECR_2, ECR_3, ECR_EU, PUBLIC, IMAGES, PRIVATE, ELSEWHERE)
 APIS = (
     "api.ecr.us-east-1.amazonaws.com",
     "api.ecr.eu-west-1.amazonaws.com",
@@ -90,6 +95,8 @@ def universe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Universe]:
     with engines.registry(root) as backend, engines.dockerd(root) as docker_host:
         aws = Aws()
         front = registry.RegistryFront(aws, backend)
+        front.aliases[IMAGES] = ECR_3
+        front.logins[PRIVATE] = LOGIN
         server = WebServer(
             aws.handle,
             address=ADDRESS,
@@ -154,6 +161,13 @@ class Machine:
         """Do what the README says: one line for each registry."""
         self.configure(credHelpers=dict.fromkeys((ECR, ECR_2, ECR_EU, PUBLIC), "ecr-login"))
 
+    def settings(self, text: str) -> None:
+        """Write the helper's own settings, whole, as an editor does."""
+        path = self.home / ".ecr" / "config.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.with_suffix(".new").write_text(text)
+        path.with_suffix(".new").replace(path)
+
     def use_helper_for_all(self) -> None:
         self.configure(credsStore="ecr-login")
 
@@ -200,6 +214,7 @@ class Machine:
 def _machine(universe: Universe, scripts: Path, tmp_path: Path) -> Iterator[Machine]:
     universe.aws = Aws()
     universe.front.aws = universe.aws
+    universe.front.readers.clear()
     (tmp_path / "home").mkdir()
     short = tempfile.mkdtemp(prefix="e2e-", dir="/tmp")
     machine = Machine(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +21,9 @@ PACKAGES = {
     "podman": "podman",
     "buildah": "buildah",
     "skopeo": "skopeo",
+    "docker-credential-pass": "golang-docker-credential-helpers",
+    "pass": "pass",
+    "gpg": "gnupg",
 }
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -74,6 +78,15 @@ def until(ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
     while not ready():
         assert time.monotonic() < end, f"{what} is not ready after {seconds} s"
         time.sleep(0.05)
+
+
+@contextmanager
+def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+    """Do something while the block runs; what goes wrong in it is raised at the block's end."""
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(act)
+        yield
+        done.result()
 
 
 @contextmanager

@@ -34,9 +34,17 @@ class RegistryFront:
         self._backend = backend
         self._bearers: dict[str, bool] = {}
         self.anonymous_tokens = 0
+        self.readers: dict[str, set[str]] = {}
+        """Host -> the ARNs that may read there; where there is none, everybody may."""
+        self.aliases: dict[str, str] = {}
+        """Private name -> the host of the registry behind it."""
+        self.logins: dict[str, tuple[str, str]] = {}
+        """Host that is not ECR's -> the user name and password that it wants."""
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
+        if request.host in self.logins:
+            return self._check_login(request) or self._pass_on(request)
         check = self._check_public if request.host == PUBLIC else self._check
         answer = check(request) or self._pass_on(request)
         answer.headers["Docker-Distribution-Api-Version"] = "registry/2.0"
@@ -47,9 +55,20 @@ class RegistryFront:
         if scheme != "Basic":
             realm = f'Basic realm="https://{request.host}/",service="ecr.amazonaws.com"'
             return Response(401, b"Not Authorized\n", {"Www-Authenticate": realm})
-        if not self._good(value, "ecr", _region(request.host)):
+        host = self.aliases.get(request.host, request.host)
+        if not self._good(value, "ecr", _region(host)):
             return _denied(403, EXPIRED_TEXT)
+        reader = self.aws.issued[base64.b64decode(value).decode().partition(":")[2]].arn
+        if host in self.readers and reader not in self.readers[host]:
+            return _denied(403, f"User: {reader} is not authorized to perform: ecr:BatchGetImage")
         return None
+
+    def _check_login(self, request: Request) -> Response | None:
+        wanted = base64.b64encode(":".join(self.logins[request.host]).encode()).decode()
+        if request.headers.get("Authorization", "") == f"Basic {wanted}":
+            return None
+        realm = f'Basic realm="{request.host}"'
+        return Response(401, b"Not Authorized\n", {"Www-Authenticate": realm})
 
     def _good(self, basic: str, service: str, region: str) -> bool:
         username, _, password = base64.b64decode(basic).decode().partition(":")
