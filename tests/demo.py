@@ -29,17 +29,16 @@ class Demo:
         self.aws = aws
         self.environ = environ
 
-    def run(self, action: str, stdin: str = "", expect: int = 0, **environ: str) -> None:
+    def run(self, action: str, stdin: str = "", expect: int = 0) -> None:
         """Run one action as Docker would, and show it: input, output, time, calls of AWS."""
-        shown = "".join(f"{name}={value} " for name, value in environ.items())
-        _say(f"$ {f'echo {stdin} | ' if stdin else ''}{shown}{PROGRAM} {action}")
+        _say(f"$ {f'echo {stdin} | ' if stdin else ''}{PROGRAM} {action}")
         calls = sum(self.aws.count().values())
         began = time.perf_counter()
         done = subprocess.run(
-            [PROGRAM, action],
+            [PROGRAM, *action.split()],
             input=stdin.encode(),
             capture_output=True,
-            env={**self.environ, **environ},
+            env=self.environ,
             check=False,
         )
         took = (time.perf_counter() - began) * 1000
@@ -93,6 +92,13 @@ def _play(demo: Demo, keys: dict[str, str]) -> None:
     demo.run("get", "ghcr.io", expect=1)
     demo.run("erase", HOST)
     demo.run("get", HOST)
+    role = demo.aws.role("puller", "210987654321")
+    rule = f'[[registry]]\nmatch = "210987654321"\nrole_arn = "{role.arn}"\n'
+    _say(f"Another account by a role of its own, in ~/.ecr/config.toml:\n\n{rule}")
+    with open(os.path.join(demo.environ["HOME"], ".ecr", "config.toml"), "w") as file:
+        file.write(rule)
+    demo.run("get", OTHER)
+    demo.run(f"explain {OTHER}")
     _say("A refusal by AWS names who may not do what, and the cure:\n")
     user = next(iter(demo.aws.keys.values()))
     demo.aws.denied.add((user.arn, "ecr:GetAuthorizationToken"))

@@ -160,7 +160,7 @@ class TestCache:
         said = titles(done)["cache"]
         (path,) = (path for path in stage.entries() if path.name.startswith(HOST))
 
-        assert said.startswith(f"a token for this host: {path}; kept since 20")
+        assert said.startswith(f"a token for this host:; {path}; kept since 20")
         assert re.search(r"to be renewed from \S+Z \(in (5 h 59|6 h 0) min\)", said)
         assert re.search(r"expires at \S+Z \(in (11 h 59|12 h 0) min\)", said)
         assert secret.encode() not in done.stdout + done.stderr
@@ -172,7 +172,7 @@ class TestCache:
         stage.get()
 
         said = explain(stage, US.format(B))["cache"]
-        assert said.startswith("a token for its endpoint, which will serve: ")
+        assert said.startswith("a token of its endpoint, which will serve:; ")
 
     def test_a_login(self, stage: Stage) -> None:
         """It wins over tokens, and is not renewed."""
@@ -182,7 +182,7 @@ class TestCache:
         stage.run("store", stdin=login.encode())
         said = explain(stage, HOST)["cache"]
 
-        assert said.startswith(f"a login, by docker login: {stage.cache}/logins/")
+        assert said.startswith(f"a login, by docker login:; {stage.cache}/logins/")
         assert "renewed" not in said
 
     def test_a_token_that_is_not_used(self, stage: Stage) -> None:

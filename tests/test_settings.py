@@ -1,6 +1,7 @@
 """Facts about our own settings' file: what it may hold, and how its mistakes are told."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -282,6 +283,24 @@ def test_whatever_the_file_holds_ends_in_settings_or_in_one_line(lines: list[str
 
     assert (name, "\n" in message) == ("f", False)
     assert 1 <= int(line) <= text.count(b"\n") + 1
+
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+RECIPES = re.findall(r"^```toml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.tree
+@pytest.mark.parametrize("recipe", RECIPES, ids=range(len(RECIPES)))
+def test_the_readmes_recipes_are_no_mistakes(recipe: str, tmp_path: Path) -> None:
+    """Each is a file that may be used as it stands."""
+    found = _load(tmp_path, recipe)
+
+    assert found.rules or found.fallback
+
+
+def test_the_readme_has_recipes() -> None:
+    """The test above is of something."""
+    assert len(RECIPES) >= 7
 
 
 def test_no_file_is_no_settings(tmp_path: Path) -> None:

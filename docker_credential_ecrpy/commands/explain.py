@@ -129,7 +129,7 @@ def _cached(choice: Choice, helper: Helper) -> Iterator[tuple[str, str]]:
     places = {
         "a login, by docker login": cache.login_place(directory, host),
         "a token for this host": cache.token_place(directory, host, helper.ambient),
-        "a token for its endpoint, which will serve": cache.token_place(
+        "a token of its endpoint, which will serve": cache.token_place(
             directory, choice.registry.endpoint, choice.identity(helper.ambient)
         ),
     }
@@ -140,7 +140,8 @@ def _cached(choice: Choice, helper: Helper) -> Iterator[tuple[str, str]]:
             if os.path.lexists(path):
                 yield "cache", f"{path}: not used: {exc}"
             continue
-        yield "cache", f"{what}: {path}"
+        yield "cache", f"{what}:"
+        yield "", path
         yield "", f"kept since {_moment(entry.written, now)}"
         if entry.refresh < entry.expires:
             yield "", f"to be renewed from {_moment(entry.refresh, now)}"
