@@ -184,14 +184,16 @@ def _compare_all(at: Setting, runs: int) -> None:
     site = Row("python -I -c pass", [sys.executable, "-I", "-c", "pass"], at.plain, host)
     cached = rows("cached get", at.plain, host)
     foreign = rows("get for ghcr.io", at.plain, other, code=1)
+    ruled = rows("cached get, 200 rules", at.plain | _rules(at), host)
     listed = Row("wheel, list", [script, "list"], at.plain, host)
     static = _go_row(at, "Go helper, cached get, static keys", at.tls | _keys(at.plain), host)
     compare(
         "A get that needs no AWS",
-        [bare, site, *cached.values(), *foreign.values(), listed, *static],
+        [bare, site, *cached.values(), *ruled.values(), *foreign.values(), listed, *static],
         runs,
         [
             Target(cached["one folder"], bare, 1.35),
+            Target(ruled["one folder"], bare, 1.35),
             Target(foreign["one folder"], bare, 1.35),
             Target(cached["one file"], milliseconds=80),
             Target(cached["wheel"], site, 1.25),
@@ -226,6 +228,14 @@ def _compare_all(at: Setting, runs: int) -> None:
 
 def _keys(environ: dict[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+
+
+def _rules(at: Setting) -> dict[str, str]:
+    """Return the variable that names a file of 200 rules, the last of which is for the host."""
+    accounts = [*(f"{number:012}" for number in range(199)), ACCOUNT]
+    file = at.root / "rules.toml"
+    file.write_text("".join(f'[[registry]]\nmatch = "{account}"\n' for account in accounts))
+    return {"AWS_ECR_CONFIG": str(file)}
 
 
 def _clear(at: Setting) -> None:
