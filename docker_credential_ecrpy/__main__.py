@@ -74,7 +74,7 @@ def quick_answer(
     if not (host and directory):
         return None
     try:
-        entry = cache.answer(directory, host, identity.line(environ), now)
+        entry = cache.answer(directory, host, identity.line(environ), now, of_ecr=found is not None)
     except cache.Miss:
         return None
     if entry.reply == cache.NOT_OURS:

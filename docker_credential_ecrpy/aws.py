@@ -16,20 +16,20 @@ import botocore.session
 from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import Credentials, create_credential_resolver
-from botocore.utils import JSONFileCache, parse_timestamp
 
-from docker_credential_ecrpy import authorization, aws_errors, cache
+from docker_credential_ecrpy import authorization, aws_caches, aws_errors, cache, profiles
 from docker_credential_ecrpy.asking import Asking, shown_url
 from docker_credential_ecrpy.deadline import Watch
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.log import Log
-from docker_credential_ecrpy.registry import Registry
 from docker_credential_ecrpy.rules import Choice, Role
 
 Result = TypeVar("Result")
 
 ROLE_SESSION = "docker-credential-ecrpy"
 """The role session name where a rule has none; it is what CloudTrail shows."""
+# botocore's names of sources that no profile has a part in.
+_NOT_A_PROFILES = ("ec2-credentials-file", "boto-config", "container-role", "iam-role")
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
 ATTEMPTS = 3
@@ -61,8 +61,7 @@ def fetch(choice: Choice, watch: Watch, log: Log) -> authorization.Token:
 
 def explained(choice: Choice, watch: Watch, log: Log, ask: Callable[[Asking], Result]) -> Result:
     """Return what `ask` returns. Raises HelperError for whatever goes wrong in it."""
-    # A profile that is named so is used, whatever keys the environment has (AWS_PROFILE is not).
-    asking = Asking(choice, botocore.session.Session(profile=choice.profile or None), watch)
+    asking = Asking(choice, profiles.session(choice.profile), watch)
     try:
         return ask(asking)
     except HelperError:
@@ -77,9 +76,6 @@ def session_of(asking: Asking, log: Log) -> boto3.session.Session:
     # Standard error belongs to the protocol: what libraries warn of is not for Docker's user.
     warnings.simplefilter("ignore")
     core = asking.core
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        if not os.environ[name]:
-            del os.environ[name]  # CI systems set them to nothing, and botocore takes that as set
     # For every client, also those that botocore makes to get credentials.
     core.set_default_client_config(
         Config(
@@ -91,15 +87,16 @@ def session_of(asking: Asking, log: Log) -> boto3.session.Session:
     bundle = _system_bundle(core, os.environ)
     if bundle:
         core.set_config_variable("ca_bundle", bundle)
-    # Also for the caches that botocore makes itself; it has no way to hand them in.
-    JSONFileCache.__setitem__ = _write_if_possible  # type: ignore[method-assign]  # on purpose
-    JSONFileCache.__contains__ = _holds  # type: ignore[method-assign]  # same
+    aws_caches.make_careful()
     resolver = create_credential_resolver(
         core,
-        _CliCache(),  # type: ignore[arg-type]  # the stub wants a dict, botocore any mapping
+        aws_caches.CliCache(),  # type: ignore[arg-type]  # the stub wants a dict, botocore any mapping
         asking.registry.region,
     )
     _never_prompt(resolver, asking.watch)
+    if asking.choice.profile:
+        for source in _NOT_A_PROFILES:
+            resolver.remove(source)  # a rule's profile is that one, and not whoever else is there
     core.register_component("credential_provider", resolver)
 
     def note(**sent: Any) -> None:
@@ -207,8 +204,8 @@ def _authorize(
     client, has_own_endpoint = client_of(session, asking)
 
     def check(request: Any, **_: Any) -> None:
-        if not has_own_endpoint and not _serves(asking.core, request.url, registry):
-            raise aws_errors.wrong_partition(asking)
+        if not has_own_endpoint:
+            check_partition(request.url, asking)
 
     client.meta.events.register(f"before-send.{registry.service}", check)
     answer = client.get_authorization_token()
@@ -243,20 +240,23 @@ def client_of(session: boto3.session.Session, asking: Asking, **options: Any) ->
     return client, bool(own_endpoint)
 
 
-def _serves(core: botocore.session.Session, url: str, registry: Registry) -> bool:
-    """Whether an API's URL belongs to the partition that the registry's name ends in.
+def check_partition(url: str, asking: Asking) -> None:
+    """Raise HelperError where an API's URL is of another partition than the registry's name.
 
     A region that another partition owns would send the request, and the token, elsewhere.
     """
+    registry = asking.registry
     if registry.public:
-        return True
+        return
     suffixes: set[str] = set()
-    for partition in core.get_component("data_loader").load_data("partitions")["partitions"]:
+    loader = asking.core.get_component("data_loader")
+    for partition in loader.load_data("partitions")["partitions"]:
         standard = partition["outputs"]["dnsSuffix"]
         dual_stack = partition["outputs"]["dualStackDnsSuffix"]
         if registry.suffix in (standard, "on." + dual_stack.removeprefix("api.")):
             suffixes |= {standard, dual_stack}
-    return any(shown_url(url).endswith("." + suffix) for suffix in suffixes)
+    if not any(shown_url(url).endswith("." + suffix) for suffix in suffixes):
+        raise aws_errors.wrong_partition(asking)
 
 
 def _token(answer: Any, credentials_expire: int | None, asking: Asking) -> authorization.Token:
@@ -271,53 +271,3 @@ def _token(answer: Any, credentials_expire: int | None, asking: Asking) -> autho
         )
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as exc:
         raise aws_errors.not_ecr(asking) from exc
-
-
-class _CliCache(JSONFileCache):
-    """The AWS CLI's cache of assumed-role and SSO credentials, in `~/.aws/cli/cache`.
-
-    Sharing it makes one `aws` command with an MFA code serve Docker too.
-    https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html
-    """
-
-    def __init__(self) -> None:
-        super().__init__(os.path.expanduser(os.path.join("~", ".aws", "cli", "cache")))
-
-    def __contains__(self, key: object) -> bool:
-        try:
-            found = self[str(key)]["Credentials"]
-            parse_timestamp(found["Expiration"])
-            names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-            return all(isinstance(found[name], str) for name in names)
-        except (LookupError, TypeError, ValueError):
-            return False  # damaged, as after a full disk: as good as none
-
-
-def _holds(self: JSONFileCache, key: str) -> bool:
-    """Whether one of botocore's caches has something that can be used.
-
-    An SSO session whose file is damaged is one that has to be begun anew.
-    """
-    try:
-        found = self[key]
-        parse_timestamp(found.get("expiresAt", 0))
-    except (KeyError, AttributeError, ValueError):
-        return False
-    return True
-
-
-def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
-    """Write to one of botocore's caches, of credentials or sessions, if that can be done.
-
-    A session that was just renewed serves this call also when the home is read-only or full.
-    """
-    path: str = self._convert_cache_key(key)  # type: ignore[attr-defined]  # not in the stub
-    text: str = self._dumps(value)  # type: ignore[attr-defined]  # same
-    if not os.path.isdir(os.path.expanduser("~")):
-        return  # what is to have no home gets none
-    try:
-        if not os.path.isdir(os.path.dirname(path)):
-            cache.own_directory(os.path.dirname(path))
-        cache.write_whole(path, text.encode(), sync=True)
-    except OSError:
-        pass  # botocore goes on with what it holds

@@ -78,6 +78,13 @@ def no_credentials(asking: Asking) -> HelperError:
     hint = (
         "run 'aws configure sso' or 'aws configure', or set AWS_PROFILE to a profile that has some"
     )
+    place = asking.choice.chosen_at
+    if asking.choice.profile:
+        return HelperError(
+            f"{place}: AWS profile {asking.profile!r} in {asking.config_files} has no credentials",
+            hint="write keys, a role, an SSO session or a credential_process into it, or leave the"
+            " profile out for the identity that the environment has",
+        )
     inside = _KUBERNETES in os.environ or any(map(os.path.exists, _CONTAINER_MARKS))
     if inside and os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true":
         hint += (
@@ -121,9 +128,13 @@ def not_ecr(asking: Asking) -> HelperError:
 def wrong_partition(asking: Asking) -> HelperError:
     """Return the error for a region and a domain that do not belong together."""
     registry = asking.registry
+    rule = asking.choice.rule
+    by_rule = rule and rule.region
     return HelperError(
         f"region {registry.region} does not belong to {registry.suffix}",
-        hint="check the registry's host name",
+        hint=f"check the region in {rule.places['region']}"
+        if rule and by_rule
+        else "check the registry's host name",
     )
 
 

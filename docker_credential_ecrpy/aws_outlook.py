@@ -35,10 +35,12 @@ def outlook(choice: Choice, watch: Watch, log: Log) -> Outlook:
     def look(asking: Asking) -> Outlook:
         session = aws.session_of(asking, log)
         aws.check_profile(asking)
-        client, _ = aws.client_of(session, asking, signature_version=UNSIGNED)
+        client, own = aws.client_of(session, asking, signature_version=UNSIGNED)
         # The URL comes from the same rules as a call's, and nothing is sent.
-        url = shown_url(client.generate_presigned_url("get_authorization_token"))
-        return Outlook(_source(asking), url)
+        url = client.generate_presigned_url("get_authorization_token")
+        if not own:
+            aws.check_partition(url, asking)
+        return Outlook(_source(asking), shown_url(url))
 
     return aws.explained(choice, watch, log, look)
 

@@ -94,9 +94,14 @@ def token_place(directory: str, name: str, identity: str) -> "tuple[str, str]":
     return _place(os.path.join(directory, paths.TOKENS), name, f"{name} {identity}")
 
 
-def login_place(directory: str, host: str) -> "tuple[str, str]":
-    """Return path and subject of what `docker login` stored for `host`, whoever asks for it."""
-    return _place(os.path.join(directory, paths.LOGINS), host, f"{host} login")
+def login_place(directory: str, host: str, identity: str = "") -> "tuple[str, str]":
+    """Return path and subject of what `docker login` stored for `host`, whoever asks for it.
+
+    For a private name there is an `identity`, which has our settings in it: what the name stands
+    for is written there, and another registry's login is not to be sent to it.
+    """
+    subject = f"{host} login {identity}".rstrip()
+    return _place(os.path.join(directory, paths.LOGINS), host, subject)
 
 
 def _place(directory: str, name: str, subject: str) -> "tuple[str, str]":
@@ -108,15 +113,18 @@ def fingerprint(subject: str) -> str:
     return _checksum(subject.encode()).decode()
 
 
-def answer(directory: str, host: str, identity: str, now: int) -> Entry:
+def answer(directory: str, host: str, identity: str, now: int, *, of_ecr: bool) -> Entry:
     """Return what may answer for `host` without AWS: a stored login, or else a fresh token.
 
-    Raises Miss, with the reason.
+    of_ecr: whether the host is an ECR registry's own name. Raises Miss, with the reason.
     """
     try:
-        return read(*login_place(directory, host), now)
+        return read(*login_place(directory, host, "" if of_ecr else identity), now)
     except Miss:
         entry = read(*token_place(directory, host, identity), now)
+    if of_ecr and entry.reply == NOT_OURS:
+        msg = "it is of a version that did not know this host"
+        raise Miss(msg)
     if not entry.fresh(now):
         msg = "it is due for renewal"
         raise Miss(msg)

@@ -83,6 +83,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str], request: bytes | None)
     be written to.
     """
     started = time.monotonic()
+    environ = dict(environ)  # what is done for botocore's sake does not change who is asking
     _open_standard_streams()
     name = program_name(argv)
     write_log = log.from_environ(environ, started)
@@ -168,10 +169,12 @@ def _helper(environ: Mapping[str, str], write_log: log.Log) -> Helper:
 
         return _within(seconds, ask)
 
-    def fallback(name: Written) -> "Fallback":
+    def fallback(name: Written, directory: str) -> "Fallback":
         from docker_credential_ecrpy import fallback  # with subprocess: only to run it
 
-        return fallback.Fallback(name.text, name.place, timeout(environ), environ, write_log)
+        return fallback.Fallback(
+            name.text, name.place, timeout(environ), directory, environ, write_log
+        )
 
     return Helper(environ, fetch, _resolve, fallback, time.time_ns, write_log)
 

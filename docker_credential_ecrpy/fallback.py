@@ -10,17 +10,22 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
+from docker_credential_ecrpy import ancestry, protocol
 from docker_credential_ecrpy.errors import HelperError, one_line
 from docker_credential_ecrpy.log import Log
 from docker_credential_ecrpy.rules import Place
 from docker_credential_ecrpy.settings import PROGRAM
 
 MARK = "AWS_ECR_FALLBACK_OF"
-"""Set for the fallback helper, to the process that runs it: who has it, is one already."""
-_GRACE = 1.0  # seconds for its pipes to close once it was told to end
+"""Set for the fallback helper, to the process that runs it."""
+_TERMINATED = 128 + signal.SIGTERM  # what a shell reports
+_GRACE = 1.0  # seconds for it to be gone once it was told to end
+_SLICE = 0.5  # seconds between looks at whether it ended, with what it started holding on
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,13 @@ class Fallback:
     """The credential helper `docker-credential-<suffix>`.
 
     place: where the settings name it. seconds: how long it may take.
+    directory: where what runs it leaves a mark; "" for nowhere.
     """
 
     suffix: str
     place: Place
     seconds: float
+    directory: str
     environ: Mapping[str, str]
     log: Log
 
@@ -44,50 +51,81 @@ class Fallback:
     def run(self, action: str, request: bytes) -> tuple[int, bytes]:
         """Return its exit code and standard output.
 
-        Raises HelperError where it is not there, is this program itself, does not end, or is
-        ended by a signal.
+        Raises HelperError where it is not there, leads back here, does not end, or is ended by a
+        signal.
         """
-        if self.environ.get(MARK):
-            raise self._ourselves()
+        if len(request) > protocol.MAX_INPUT:
+            msg = f"the input is longer than {protocol.MAX_INPUT // 1024} KiB"
+            raise HelperError(msg, hint="a registry's address and a login are shorter")
         path = self._path()
-        if _same_program(path):
-            raise self._ourselves()
-        self.log(f"fallback: {path} {action}")
+        with ancestry.mark(self.directory) as leads_back:
+            if leads_back(self.environ.get(MARK, "")) or _same_program(path):
+                raise self._ourselves()
+            self.log(f"fallback: {path} {action}")
+            code, output = self._run([path, action], request)
+        self.log(f"fallback: exit code {code}, {len(output)} bytes")
+        if code < 0:
+            name = signal.strsignal(-code) or "unknown"
+            msg = f"the fallback credential helper {self.program} {action} was ended by a signal"
+            msg += f" ({-code}: {name.lower()})"
+            raise HelperError(msg, hint="run it by hand to see why")
+        return code, output
+
+    def _run(self, command: list[str], request: bytes) -> tuple[int, bytes]:
         # Without a terminal there is nobody for it to ask, and all that it starts is ended with
         # it. With one it stays where it may ask after a passphrase.
         alone = sys.platform != "win32" and not _has_terminal()
         try:
             child = subprocess.Popen(
-                [path, action],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**self.environ, MARK: str(os.getpid())},
                 start_new_session=alone,
             )
         except OSError as exc:
-            msg = f"the fallback credential helper {one_line(path)} cannot be run: {exc.strerror}"
+            name = one_line(command[0])
+            msg = f"the fallback credential helper {name} cannot be run: {exc.strerror}"
             raise HelperError(msg, hint=f"mend it, or the fallback in {self.place}") from exc
+        before = signal.signal(signal.SIGTERM, _terminated)
         try:
-            output, _ = child.communicate(request, timeout=self.seconds)
-        except subprocess.TimeoutExpired:
-            _end(child, alone=alone)
-            raise self._hangs(action) from None
+            return self._communicate(child, command[1], request)
         except BaseException:
             _end(child, alone=alone)
             raise
-        self.log(f"fallback: exit code {child.returncode}, {len(output)} bytes")
-        if child.returncode < 0:
-            name = signal.Signals(-child.returncode).name
-            msg = f"the fallback credential helper {self.program} {action} was ended by {name}"
-            raise HelperError(msg, hint="run it by hand to see why")
-        return child.returncode, output
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def _communicate(
+        self, child: "subprocess.Popen[bytes]", action: str, request: bytes
+    ) -> tuple[int, bytes]:
+        """Return exit code and output, of one that ended; what it left running may hold on."""
+        end = time.monotonic() + self.seconds
+        unsent: bytes | None = request
+        ended = False
+        while True:
+            left = end - time.monotonic()
+            try:
+                output, _ = child.communicate(unsent, timeout=max(min(_SLICE, left), 0))
+            except subprocess.TimeoutExpired as exc:
+                if ended:
+                    return child.returncode, exc.output or b""
+                ended = child.poll() is not None
+                if not ended and left <= 0:
+                    raise self._hangs(action) from None
+            else:
+                return child.returncode, output
+            unsent = None
 
     def users(self, output: bytes) -> dict[str, str]:
         """Return what its `list` printed, server URL -> user name. Raises HelperError."""
         try:
-            found = json.loads(output)
+            # Docker's client reads one value, and takes null for none.
+            found, _ = json.JSONDecoder().raw_decode(output.decode().lstrip())
         except (ValueError, RecursionError):
-            found = None
+            found = ""
+        if found is None:
+            return {}
         if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
             msg = f"the fallback credential helper {self.program} list printed something unknown"
             hint = "run that by hand; it has to print a JSON object, server URL to user name"
@@ -119,8 +157,8 @@ class Fallback:
 
     def _hangs(self, action: str) -> HelperError:
         return HelperError(
-            f"no answer from the fallback credential helper {self.program} {action}"
-            f" within {self.seconds:g} s",
+            f"no answer from the fallback credential helper {self.program} {action} within"
+            f" {self.seconds:g} s",
             hint=f"run '{self.program} list' by hand to see what it waits for;"
             " AWS_ECR_TIMEOUT sets the limit in seconds",
         )
@@ -133,6 +171,11 @@ def _same_program(path: str) -> bool:
         return os.path.samefile(path, own)
     except (OSError, ValueError):
         return False
+
+
+def _terminated(*_: object) -> NoReturn:
+    """End the program, and with it what it runs, for SIGTERM."""
+    sys.exit(_TERMINATED)
 
 
 def _has_terminal() -> bool:

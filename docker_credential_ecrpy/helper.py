@@ -18,6 +18,7 @@ from docker_credential_ecrpy import (
     registry,
     rules,
     settings,
+    settling,
 )
 from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.broker import Broker
@@ -48,14 +49,14 @@ class Helper:
     """The credential helper for one call.
 
     resolve: names the profile that a choice leaves open. Raises HelperError.
-    fallback: returns the credential helper that the settings name.
+    fallback: returns the credential helper that the settings name, given the cache's directory.
     clock: returns nanoseconds since the epoch (UTC).
     """
 
     environ: Mapping[str, str]
     fetch: Fetch
     resolve: Callable[[Choice], Choice]
-    fallback: "Callable[[Written], Fallback]"
+    fallback: "Callable[[Written, str], Fallback]"
     clock: Callable[[], int]
     log: Log
 
@@ -66,8 +67,10 @@ class Helper:
 
     @cached_property
     def ambient(self) -> str:
-        """The identity line, with the settings as they were read."""
-        return identity.line(self.environ, self.settings.stamp)
+        """The identity line, with the settings as they were read, of files that have settled."""
+        stamp = self.settings.stamp
+        settling.wait(identity.deciding_files(self.environ))
+        return identity.line(self.environ, stamp)
 
     def choose(self, server_url: str) -> Choice | None:
         """Return who asks for a registry's token; None where it is not ECR's.
@@ -85,16 +88,18 @@ class Helper:
         """
         server_url = inputs.server_url(request)
         found = registry.parse(server_url)
+        public = found is not None and found.public
         try:
             choice = self.choose(server_url)
             if choice is None:
                 return self._get_elsewhere(server_url, request)
+            public = choice.registry.public
             entry = self._entry(choice)
         except WireText:
             raise
         except HelperError as exc:
             self.log(f"failed: {exc}")
-            if found and found.public:
+            if public:
                 raise WireText(protocol.NOT_FOUND) from exc
             raise
         return protocol.OK, protocol.reply(server_url, entry.reply)
@@ -104,7 +109,7 @@ class Helper:
         server_url, username, secret = inputs.login(request)
         choice = self.choose(server_url)
         if choice is None and self.settings.fallback:
-            return self.fallback(self.settings.fallback).run("store", request)
+            return self.fallback(self.settings.fallback, self.directory).run("store", request)
         if is_set(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
             self.log("store: ignored, as AWS_ECR_IGNORE_CREDS_STORAGE says")
             return protocol.OK, b""
@@ -124,7 +129,7 @@ class Helper:
         entry = authorization.from_login(username, secret, now).login_entry(now)
         directory = self._directory_for_logins(found.host)
         try:
-            cache.write(*cache.login_place(directory, found.host), entry)
+            cache.write(*self.login_place(directory, choice), entry)
         except OSError as exc:
             msg = f"the login for {found.host} cannot be kept in {directory}: {exc.strerror or exc}"
             raise HelperError(
@@ -140,30 +145,35 @@ class Helper:
 
     def erase(self, request: bytes) -> Answer:
         """Forget every token kept for the server URL in `request`. Raises HelperError."""
-        choice = self.choose(inputs.server_url(request))
-        if choice is None and self.settings.fallback:
-            return self.fallback(self.settings.fallback).run("erase", request)
+        server_url = inputs.server_url(request)
+        choice = self.choose(server_url)
         if is_set(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
             self.log("erase: ignored, as AWS_ECR_IGNORE_CREDS_STORAGE says")
-            return protocol.OK, b""
+        elif choice:
+            self._forget(choice.registry.host, choice.registry.endpoint)
+        else:
+            self._forget(registry.host_of(server_url))  # a rule may once have made it ours
+        if choice is None and self.settings.fallback:
+            return self.fallback(self.settings.fallback, self.directory).run("erase", request)
+        return protocol.OK, b""
+
+    def _forget(self, host: str, endpoint: str = "") -> None:
         # Also with the cache disabled: what was kept before would come back some day.
         directory = paths.kept_dir(self.environ)
-        if choice is None or not directory:
+        if not (host and directory):
             self.log("erase: nothing is kept for it")
-            return protocol.OK, b""
-        found = choice.registry
+            return
         tokens = os.path.join(directory, paths.TOKENS)
         try:
-            gone = cache.forget(os.path.join(directory, paths.LOGINS), found.host)
-            gone += cache.forget(tokens, found.host)
-            # The endpoint's too, or the next get would take that very token from there.
-            gone += cache.forget(tokens, found.endpoint)
-            known.forget(directory, found.host)
+            gone = cache.forget(os.path.join(directory, paths.LOGINS), host)
+            gone += cache.forget(tokens, host)
+            if endpoint:  # or the next get would take that very token from there
+                gone += cache.forget(tokens, endpoint)
+            known.forget(directory, host)
         except OSError as exc:
-            msg = f"a token kept for {found.host} cannot be erased: {exc.strerror or exc}"
+            msg = f"a token kept for {host} cannot be erased: {exc.strerror or exc}"
             raise HelperError(msg, hint=f"remove it from {directory} by hand") from exc
-        self.log(f"erase: {gone} entries gone for {found.host}")
-        return protocol.OK, b""
+        self.log(f"erase: {gone} entries gone for {host}")
 
     def list(self) -> Answer:
         """Return the known ECR hosts, and what the fallback lists, as JSON: URL to user name.
@@ -174,7 +184,7 @@ class Helper:
         hosts = known.hosts(directory) if directory else []
         urls = {f"https://{host}": authorization.USERNAME for host in hosts if self.choose(host)}
         if self.settings.fallback:
-            other = self.fallback(self.settings.fallback)
+            other = self.fallback(self.settings.fallback, self.directory)
             code, output = other.run("list", b"unused")  # what Docker's client writes
             if code:
                 return code, output
@@ -183,7 +193,7 @@ class Helper:
 
     def _get_elsewhere(self, server_url: str, request: bytes) -> Answer:
         if self.settings.fallback:
-            return self.fallback(self.settings.fallback).run("get", request)
+            return self.fallback(self.settings.fallback, self.directory).run("get", request)
         self.log("get: not an ECR registry")
         host = registry.host_of(server_url)
         directory = self.directory
@@ -209,6 +219,11 @@ class Helper:
         by_default = directory == paths.helper_dir(self.environ)
         return "" if by_default and not os.path.isdir(paths.home(self.environ)) else directory
 
+    def login_place(self, directory: str, choice: Choice) -> tuple[str, str]:
+        """Return path and subject of a login to the registry of `choice`."""
+        who = "" if choice.of_ecr else self.ambient
+        return cache.login_place(directory, choice.registry.host, who)
+
     def _entry(self, choice: Choice) -> cache.Entry:
         """Return what answers for a registry. Raises HelperError."""
         found = choice.registry
@@ -216,7 +231,9 @@ class Helper:
         directory = self.directory
         if directory:
             try:
-                entry = cache.answer(directory, found.host, self.ambient, self.clock())
+                entry = cache.answer(
+                    directory, found.host, self.ambient, self.clock(), of_ecr=choice.of_ecr
+                )
             except cache.Miss as exc:
                 self.log(f"cache: no entry for {found.host} under {directory}: {exc}")
             else:
@@ -224,8 +241,8 @@ class Helper:
                 return entry
         seconds = timeout(self.environ)
         choice = self.resolve(choice)
-        if choice.chosen_at:
-            self.log(f"identity: chosen by {choice.chosen_at}")
+        if choice.rule:
+            self.log(f'rule: match = "{choice.rule.pattern.text}"')
         who = choice.identity(self.ambient)
         broker = Broker(
             directory,

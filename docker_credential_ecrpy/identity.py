@@ -8,6 +8,7 @@ never somebody else's token.
 """
 
 import os
+import stat
 
 from docker_credential_ecrpy import paths
 
@@ -83,14 +84,14 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
         f"{name}={_shown(name, environ[name])!a}" for name in DECIDING_VARIABLES if name in environ
     ]
     if _CONTAINER_TOKEN in environ:
-        parts.append(f"{_CONTAINER_TOKEN}~{_digest(environ[_CONTAINER_TOKEN])}")
+        parts.append(f"{_CONTAINER_TOKEN}~{digest(environ[_CONTAINER_TOKEN])}")
     chosen = sorted(name for name in environ if name.startswith((PROFILE_OF, ROLE_OF)))
     parts += [f"{name!a}={environ[name]!a}" for name in chosen]
-    files = [*paths.aws_files(environ), environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "")]
-    parts += [f"{path!a}:{_stamp_of(path)}" for path in files if path]
+    files = deciding_files(environ)
+    parts += [f"{path!a}:{stamp_of(path)}" for path in files]
     ours = paths.config_file(environ)
     if settings is None:
-        settings = _stamp_of(ours)
+        settings = stamp_of(ours)
     parts.append(f"{ours!a}:{settings}")
     # Settings of ours may choose a profile, and a profile the machine's role, over the environment.
     by_environment = any(environ.get(name) for name in _NAMED_BY_ENVIRONMENT)
@@ -98,6 +99,12 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
     if by_profile or not by_environment:
         parts.append("machine=" + ascii(_machine(environ)))
     return " ".join(parts)
+
+
+def deciding_files(environ: "Mapping[str, str]") -> "list[str]":
+    """Return the files that decide, but for our own settings."""
+    files = [*paths.aws_files(environ), environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "")]
+    return [path for path in files if path]
 
 
 def _machine(environ: "Mapping[str, str]") -> str:
@@ -110,10 +117,11 @@ def _machine(environ: "Mapping[str, str]") -> str:
 def _shown(name: str, value: str) -> str:
     # An address may hold a password, which is not to be written down.
     address = "URL" in name or "URI" in name or "ENDPOINT" in name
-    return f"~{_digest(value)}" if address and "@" in value else value
+    return f"~{digest(value)}" if address and "@" in value else value
 
 
-def _digest(secret: str) -> str:
+def digest(secret: str) -> str:
+    """Return what stands for a secret in the line: the same for the same, and nothing of it."""
     # What hashlib loads OpenSSL for, 3 ms, is here at once, as the standard library's own `random`
     # has it. An interpreter may be built without.
     try:
@@ -124,18 +132,22 @@ def _digest(secret: str) -> str:
         except ImportError:
             from hashlib import sha256
 
-    digest: str = sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
-    return digest[:16]
+    found: str = sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+    return found[:16]
 
 
-def _stamp_of(path: str) -> str:
+def stamp_of(path: str) -> str:
+    """Return what changes when a file does: of a link, also when it is turned elsewhere."""
     try:
-        return stamp(os.stat(path))
+        seen = os.lstat(path)
+        if not stat.S_ISLNK(seen.st_mode):
+            return stamp(seen)
+        return f"{stamp(seen)}>{stamp(os.stat(path))}"
     except (OSError, ValueError):
         return MISSING
 
 
 def stamp(seen: os.stat_result) -> str:
-    """Return what changes when a file does, as far as its directory entry tells."""
+    """Return what changes when what `seen` is of does, as far as its directory entry tells."""
     # The change time too: `touch -r` and `cp -p` set the modification time back.
     return f"{seen.st_mtime_ns}.{seen.st_ctime_ns}.{seen.st_size}.{seen.st_ino}"

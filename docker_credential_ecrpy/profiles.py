@@ -3,7 +3,9 @@
 With `aws`, all that reads the profiles; none of it asks AWS.
 """
 
+import os
 from collections.abc import Mapping
+from typing import Any
 
 import botocore.session
 from botocore.exceptions import BotoCoreError
@@ -18,16 +20,16 @@ _ROLE_ACCOUNT = 4  # the field of an ARN that has the account
 def of_account(choice: Choice) -> str:
     """Return the name of the one profile that is of the registry's account.
 
-    Raises HelperError where there is none or more than one, or the files cannot be read.
+    That is "", the ambient identity, for ECR Public, which is of no account. Raises HelperError
+    where there is none or more than one, or the files cannot be read.
     """
     where = f'{choice.chosen_at}: profile = "{AUTO}"'
     account = choice.registry.account
     if not account:
-        msg = f"{where}: {choice.registry.host} is of no account"
-        raise HelperError(msg, hint="name the profile")
-    core = botocore.session.Session()
+        return ""
+    core = session()
     try:
-        profiles: Mapping[str, Mapping[str, str]] = core.full_config.get("profiles", {})
+        profiles: Mapping[str, Mapping[str, Any]] = core.full_config.get("profiles", {})
     except BotoCoreError as exc:
         msg = f"the AWS settings are wrong: {one_line(str(exc))}"
         raise HelperError(msg, hint="mend the file that it names") from exc
@@ -50,8 +52,20 @@ def of_account(choice: Choice) -> str:
     raise HelperError(msg, hint=hint)
 
 
-def _account(profile: Mapping[str, str]) -> tuple[str, str]:
+def session(profile: str = "") -> botocore.session.Session:
+    """Return botocore's session: of a profile, or of the ambient identity.
+
+    A profile that is named so is used whatever keys the environment has; by AWS_PROFILE it is not.
+    """
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        if not os.environ[name]:
+            del os.environ[name]  # CI systems set them to nothing, and botocore takes that as set
+    return botocore.session.Session(profile=profile or None)
+
+
+def _account(profile: Mapping[str, Any]) -> tuple[str, str]:
     """Return which of a profile's settings says its account, and the account."""
+    profile = {key: value for key, value in profile.items() if isinstance(value, str)}
     role_arn = profile.get("role_arn", "")
     if role_arn:  # it is what the profile leads to, wherever it starts from
         return "role_arn", (role_arn.split(":") + [""] * _ROLE_ACCOUNT)[_ROLE_ACCOUNT]

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from docker_credential_ecrpy import patterns, registry
 from docker_credential_ecrpy.errors import HelperError, one_line
@@ -42,7 +43,7 @@ _FORMS = {
 }
 
 
-def read(source: Source, number: int, table: Mapping[str, Any]) -> Rule:
+def read(source: Source, number: int, table: Mapping[str, Any], budget: patterns.Budget) -> Rule:
     """Return the rule that a table is. Raises HelperError, with its file, line and key."""
     for key, value in table.items():
         _check(source, number, key, value)
@@ -60,7 +61,7 @@ def read(source: Source, number: int, table: Mapping[str, Any]) -> Rule:
         name, external_id = table.get("role_session_name", ""), table.get("external_id", "")
         role = Role(table["role_arn"], external_id, name, table.get("duration"))
     return Rule(
-        _pattern(source, number, table["match"], stands_for),
+        _pattern(source, number, table["match"], stands_for, budget),
         {key: _place(source, number, key) for key in table},
         table.get("profile", ""),
         role,
@@ -80,7 +81,12 @@ def shown(value: Any) -> str:
     """Return a value as it may stand in the file, fit for an error."""
     if isinstance(value, str):
         return f'"{one_line(value)}"'
-    return str(value).lower() if isinstance(value, bool) else one_line(str(value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    try:
+        return one_line(str(value))
+    except ValueError:
+        return "a number of thousands of digits"
 
 
 def _place(source: Source, number: int, key: str) -> Place:
@@ -112,7 +118,18 @@ def _wanted(key: str, value: Any) -> tuple[str, str] | None:
     if not value or value != value.strip() or not value.isprintable():
         return "a name", '"...", without blanks around it'
     form, what, example = _FORMS.get(key, (None, "", ""))
-    return (what, f'"{example}"') if form and not form.fullmatch(value) else None
+    fits = form is None or form.fullmatch(value) is not None
+    if fits and key == "endpoint_url":
+        fits = bool(registry.host_of(value)) and _has_port(value)
+    return None if fits else (what, f'"{example}"')
+
+
+def _has_port(url: str) -> bool:
+    """Whether a URL's port is one, where it has any."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _stands_for(source: Source, number: int, table: Mapping[str, Any]) -> Registry | None:
@@ -128,7 +145,7 @@ def _stands_for(source: Source, number: int, table: Mapping[str, Any]) -> Regist
 
 
 def _pattern(
-    source: Source, number: int, text: str, stands_for: Registry | None
+    source: Source, number: int, text: str, stands_for: Registry | None, budget: patterns.Budget
 ) -> patterns.Pattern:
     def wrong(msg: str, hint: str) -> HelperError:
         return source.wrong(number, "match", f"match = {shown(text)}: {msg}", hint)
@@ -145,7 +162,7 @@ def _pattern(
         if pattern.is_glob and not pattern.ends_in_domain:
             msg = "it takes in hosts of anybody, which would be sent a token"
             raise wrong(msg, 'end it in a domain of yours, such as "*.example.com"')
-    elif not of_ecr and not (pattern.is_glob and pattern.can_match(patterns.ECR_FORMS)):
+    elif not of_ecr and not (pattern.is_glob and pattern.can_match(patterns.ECR_FORMS, budget)):
         msg = "it can match no ECR registry"
         hint = f"write it {_MATCHES}"
         if not pattern.is_glob:
@@ -154,20 +171,39 @@ def _pattern(
     return pattern
 
 
-def check_reach(source: Source, rules: Sequence[Rule]) -> None:
+def check_reach(source: Source, rules: Sequence[Rule], budget: patterns.Budget) -> None:
     """Raise HelperError for a rule that those above it leave nothing for."""
-    budget = patterns.Budget()
+    # What one account or host may be hidden by needs no search, and a file may have thousands.
+    above: dict[bool, dict[str, Rule]] = {False: {}, True: {}}
+    globs: dict[bool, list[Rule]] = {False: [], True: []}
     for number, rule in enumerate(rules):
-        forms = patterns.ANY_FORM if rule.registry else patterns.ECR_FORMS
-        above = [o for o in rules[:number] if (o.registry is None) == (rule.registry is None)]
-        pattern = rule.pattern
-        if not pattern.is_within(forms, [other.pattern for other in above], budget):
-            continue
-        taken_by = "the rules above it take"
-        for other in above:
-            if pattern.is_within(forms, [other.pattern], budget):
-                taken_by = f'match = "{other.pattern.text}" in line {other.place.line} takes'
-                break
-        msg = f'match = "{pattern.text}" is never reached: {taken_by} all of its hosts'
-        hint = "the first rule that matches wins: move this one up, or remove it"
-        raise source.wrong(number, "match", msg, hint)
+        earlier, wide = above[rule.registry is None], globs[rule.registry is None]
+        others = list(earlier.values()) if rule.pattern.is_glob else wide
+        hidden_by = _hidden_by(rule, earlier, others, budget)
+        if hidden_by:
+            msg = f'match = "{rule.pattern.text}" is never reached: {hidden_by} all of its hosts'
+            hint = "the first rule that matches wins: move this one up, or remove it"
+            raise source.wrong(number, "match", msg, hint)
+        earlier[rule.pattern.text] = rule
+        if rule.pattern.is_glob:
+            wide.append(rule)
+
+
+def _hidden_by(
+    rule: Rule, earlier: Mapping[str, Rule], others: Sequence[Rule], budget: patterns.Budget
+) -> str:
+    """Return which earlier rules take all that `rule` means; "" where something is left.
+
+    earlier: all of them, by what they match. others: those that may share hosts with it otherwise.
+    """
+    forms = patterns.ANY_FORM if rule.registry else patterns.ECR_FORMS
+    pattern = rule.pattern
+    same = earlier.get(pattern.text) or earlier.get(pattern.text.partition(".")[0])
+    if same:
+        return f'match = "{same.pattern.text}" in line {same.place.line} takes'
+    if not pattern.is_within(forms, [other.pattern for other in others], budget):
+        return ""
+    for other in others:
+        if pattern.is_within(forms, [other.pattern], budget):
+            return f'match = "{other.pattern.text}" in line {other.place.line} takes'
+    return "the rules above it take"

@@ -100,6 +100,11 @@ class Choice:
     role: Role | None = None
     endpoint_url: str = ""
 
+    @property
+    def of_ecr(self) -> bool:
+        """Whether the host is an ECR registry's own name, and not a private one."""
+        return self.rule is None or self.rule.registry is None
+
     def identity(self, ambient: str) -> str:
         """Return who asks, as one line: `ambient` (`identity.line`), and what is chosen over it.
 
@@ -109,7 +114,7 @@ class Choice:
         chosen = {
             "profile": self.profile,
             "role": role.arn,
-            "external id": role.external_id,
+            "external id": role.external_id and identity.digest(role.external_id),
             "session name": role.session_name,
             "duration": str(role.duration or ""),
             "endpoint": self.endpoint_url,
@@ -158,12 +163,11 @@ def _by_environment(choice: Choice, environ: Mapping[str, str]) -> Choice:
     if role_arn and not ROLE_ARN.fullmatch(role_arn):
         msg = f"{role_name} is {one_line(role_arn)!r}, which is not the ARN of a role"
         raise HelperError(msg, hint='set it to one such as "arn:aws:iam::123456789012:role/puller"')
-    return replace(
-        choice,
-        chosen_at=Place(profile_name if profile else role_name),
-        profile=profile,
-        role=Role(role_arn) if role_arn else None,
-    )
+    role = Role(role_arn) if role_arn else None
+    if role and choice.role and choice.role.arn == role_arn:
+        role = choice.role  # an external id belongs to the role, whoever names it
+    place = Place(profile_name if profile else role_name)
+    return replace(choice, chosen_at=place, profile=profile, role=role)
 
 
 def _check_names(environ: Mapping[str, str]) -> None:

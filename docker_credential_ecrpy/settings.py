@@ -11,7 +11,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_ecrpy import identity, paths, rule_reader
+from docker_credential_ecrpy import identity, paths, patterns, rule_reader, settling
 from docker_credential_ecrpy.errors import HelperError, one_line
 from docker_credential_ecrpy.rules import Place, Rule, Written
 from docker_credential_ecrpy.toml_source import TOP, Source
@@ -21,7 +21,7 @@ KEYS = ("fallback", TABLE)
 PROGRAM = "docker-credential-"
 """How the name of every credential helper's program begins."""
 
-_MAX_SIZE = 1024 * 1024  # bytes; a thousand rules have a tenth of that
+_MAX_SIZE = 256 * 1024  # bytes; two thousand rules
 _HELPER = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _READ_FLAGS = (
     os.O_RDONLY
@@ -53,7 +53,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     """
     file = paths.config_file(environ)
     try:
-        data, seen = _read(file)
+        data, stamp = _read(file)
     except (OSError, ValueError) as exc:
         if not paths.has_settings(environ):
             return Settings(file, identity.MISSING)
@@ -63,27 +63,28 @@ def load(environ: Mapping[str, str]) -> Settings:
         if environ.get("AWS_ECR_CONFIG"):
             hint = "point AWS_ECR_CONFIG at a TOML file, or unset it"
         raise HelperError(msg, hint=hint) from exc
-    return _settings(Source(file, data, TABLE), identity.stamp(seen))
+    return _settings(Source(file, data, TABLE), stamp)
 
 
-def _read(file: str) -> tuple[bytes, os.stat_result]:
-    """Return what a file holds, and its state at that moment. Raises OSError and ValueError."""
+def _read(file: str) -> tuple[bytes, str]:
+    """Return what a file holds, and its stamp of that moment. Raises OSError and ValueError."""
     while True:
+        settling.wait([file])
+        stamp = identity.stamp_of(file)
         opened = os.open(file, _READ_FLAGS)
         try:
-            before = os.fstat(opened)
-            if not stat.S_ISREG(before.st_mode) and file != os.devnull:
+            seen = os.fstat(opened)
+            if not stat.S_ISREG(seen.st_mode) and file != os.devnull:
                 raise OSError(errno.EINVAL, "it is not a file")
             data = b""
             while len(data) <= _MAX_SIZE and (more := os.read(opened, _MAX_SIZE)):
                 data += more
-            seen = os.fstat(opened)
         finally:
             os.close(opened)
         if len(data) > _MAX_SIZE:
             raise OSError(errno.EFBIG, f"it is larger than {_MAX_SIZE // 1024} KiB")
-        if identity.stamp(before) == identity.stamp(seen):
-            return data, seen
+        if stamp.endswith(identity.stamp(seen)) and stamp == identity.stamp_of(file):
+            return data, stamp
 
 
 def _settings(source: Source, stamp: str) -> Settings:
@@ -100,8 +101,9 @@ def _settings(source: Source, stamp: str) -> Settings:
     if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
         msg = f"{TABLE} is not a list of tables"
         raise source.wrong(TOP, TABLE, msg, f"write [[{TABLE}]], in two pairs of brackets")
-    rules = tuple(rule_reader.read(source, number, table) for number, table in enumerate(tables))
-    rule_reader.check_reach(source, rules)
+    budget = patterns.Budget()
+    rules = tuple(rule_reader.read(source, n, table, budget) for n, table in enumerate(tables))
+    rule_reader.check_reach(source, rules, budget)
     if fallback is None:
         return Settings(source.file, stamp, rules)
     place = Place(source.file, lambda: source.line(TOP, "fallback"))

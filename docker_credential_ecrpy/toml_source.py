@@ -43,8 +43,9 @@ class Source:
             raise self._at(line, "it is not UTF-8", "save it as UTF-8") from exc
         try:
             self.parsed: dict[str, Any] = tomllib.loads(self.text)
-        except (tomllib.TOMLDecodeError, RecursionError) as exc:
-            raise self._not_toml(str(exc)) from exc
+        except (ValueError, RecursionError) as exc:  # int() has a limit of digits, too
+            deep = isinstance(exc, RecursionError)
+            raise self._not_toml("it is nested too deeply" if deep else str(exc)) from exc
 
     def line(self, number: int, key: str = "") -> int:
         """Return the line of a key of the table `number`, or of its heading; 1 at worst.
@@ -68,23 +69,27 @@ class Source:
         where = _WHERE.search(text)
         line = int(where[1]) if where and where[1] else self.text.rstrip("\n").count("\n") + 1
         column = f", at column {where[2]}" if where and where[2] else ""
-        reason = one_line(_WHERE.sub("", text)) or "it is nested too deeply"
-        reason = f"this is not TOML: {reason[:1].lower()}{reason[1:]}{column}"
+        reason = one_line(_WHERE.sub("", text))
+        if reason[1:2].islower():
+            reason = reason[0].lower() + reason[1:]
+        reason = f"this is not TOML: {reason}{column}"
         return self._at(line, reason, 'a line is such as key = "value"')
 
     @cached_property
     def _lines(self) -> dict[tuple[int, str], int]:
         found: dict[tuple[int, str], int] = {}
-        number = TOP
+        number = last = TOP
         for line, statement in _statements(self.text):
             key, value = next(iter(tomllib.loads(statement).items()))
             if not statement.startswith("["):
                 found.setdefault((number, key), line)
-            elif key == self.table and isinstance(value, list):
-                number = 1 + max((n for n, _ in found), default=TOP)
+            elif key != self.table:
+                found.setdefault((number := TOP, key), line)
+            elif isinstance(value, list):
+                number = last = last + 1
                 found[number, ""] = line
-            else:
-                found.setdefault((TOP, key), line)
+            else:  # [table.key], of the last one
+                found.setdefault((last, next(iter(value), "")), line)
         return found
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.sources import sso_login
-from tests.stage import HOST, Stage
+from tests.sources import instance, sso_login
+from tests.stage import HOST, NOT_FOUND, Stage
 from tests.world.aws import Keys, refuse
 
 A, B, C = "123456789012", "210987654321", "321098765432"
@@ -197,6 +197,69 @@ def test_a_login_to_a_private_name_is_kept(stage: Stage) -> None:
     assert stage.who(host).endswith("user/dev")
 
 
+def test_a_login_to_a_private_name_goes_with_its_rule(stage: Stage) -> None:
+    """What the name stands for may be another registry, or nobody's; its login is not theirs."""
+    host = "images.example.com"
+    stage.login()
+    password = stage.aws.password("arn:aws:iam::1:user/other", "us-east-1")
+    login = f'{{"ServerURL": "{host}", "Username": "AWS", "Secret": "{password}"}}'.encode()
+    for text in (rule(host, registry=EU.format(B)), ""):
+        stage.settings(rule(host, registry=US.format(A)))
+        stage.run("store", stdin=login)
+        assert stage.who(host).endswith("user/other")
+        stage.settings(text)
+        done = stage.get(host)
+
+        assert password.encode() not in done.stdout
+        assert (done.code == 0) == bool(text)
+
+    assert stage.run("erase", stdin=host.encode()).code == 0
+    assert not [path for path in stage.entries("logins") if path.name.startswith(host)]
+
+
+def test_a_private_name_of_ecr_public_works_anonymously(stage: Stage) -> None:
+    """As ECR Public itself."""
+    stage.settings(rule("images.example.com", registry="public.ecr.aws"))
+
+    assert stage.get("images.example.com").stdout == NOT_FOUND
+
+
+def test_a_profile_of_a_rule_is_not_anybody_else(stage: Stage) -> None:
+    """One without credentials is told; the machine's role is not taken in its place."""
+    instance(stage)
+    stage.config("[profile a]\nregion = us-east-1\n")
+    path = stage.settings(rule(A, profile="a") + rule(B))
+    error = stage.get().error
+
+    assert error.startswith(f"{path}:3: AWS profile 'a' in ")
+    assert "has no credentials" in error
+    assert stage.who(US.format(B)).startswith(f"arn:aws:sts::{A}:assumed-role/instance/")
+
+
+@pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_ROLE_ARN"])
+def test_variables_that_are_set_to_nothing_do_no_harm(stage: Stage, name: str) -> None:
+    """CI systems do that: the token is kept, and profiles are found all the same."""
+    stage.config(profile("a", stage.aws.user(), f"aws_account_id = {A}\n"))
+    stage.settings(rule(A, profile="auto"))
+    stage.environ[name] = ""
+    for _ in range(3):
+        assert stage.who().endswith("user/dev")
+
+    assert stage.aws.count() == {"ecr": 1}
+    assert b"a token for this host" in stage.run("explain", HOST).stdout
+
+
+def test_a_region_of_another_partition_is_told(stage: Stage) -> None:
+    """With the rule's line; and nothing is sent there."""
+    stage.login()
+    path = stage.settings(rule(A, region="cn-north-1"))
+    says = f"region cn-north-1 does not belong to amazonaws.com; check the region in {path}:3"
+
+    assert says in stage.get().error
+    assert says in stage.run("explain", HOST).stderr.decode()
+    assert stage.aws.calls == []
+
+
 def test_an_endpoint_and_a_region_of_a_rule(stage: Stage, users: dict[str, str]) -> None:
     """The call goes there; other endpoints are other tokens."""
     stage.settings(
@@ -225,7 +288,7 @@ def test_an_endpoint_of_a_rule_for_a_fips_host(stage: Stage, users: dict[str, st
 
 def test_ecr_public_goes_on_without_what_a_rule_lacks(stage: Stage) -> None:
     """A profile that is not there, or settings that make no sense: anonymous pulls work."""
-    for text in (rule("*", profile="nobody"), rule("*", profile="auto"), "nonsense"):
+    for text in (rule("*", profile="nobody"), rule("*"), "nonsense"):
         stage.settings(text)
         result = stage.get("public.ecr.aws")
         assert (result.code, result.stdout, result.stderr) == (
@@ -267,6 +330,23 @@ class TestAuto:
         assert stage.who(US.format(A)).startswith(f"arn:aws:sts::{A}:assumed-role/Dev/")
         assert stage.who(US.format(B)).startswith(f"arn:aws:sts::{B}:assumed-role/puller/")
         assert stage.who(US.format(C)) == other.arn
+
+    def test_ecr_public_is_asked_for_by_the_ambient_identity(self, stage: Stage) -> None:
+        """It is of no account."""
+        stage.login()
+        stage.settings(rule("*", profile="auto"))
+
+        assert stage.who("public.ecr.aws").endswith("user/dev")
+
+    def test_settings_that_are_no_texts_are_passed_over(self, stage: Stage) -> None:
+        """The AWS config may have nested ones."""
+        stage.config(
+            "[profile b]\naws_account_id =\n  a = b\n"
+            + profile("a", stage.aws.user(), f"aws_account_id = {A}\n")
+        )
+        stage.settings(rule(A, profile="auto"))
+
+        assert stage.who().endswith("user/dev")
 
     def test_it_shares_with_a_rule_that_names_the_profile(self, stage: Stage) -> None:
         """One identity, however it was found."""

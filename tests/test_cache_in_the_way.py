@@ -159,7 +159,7 @@ def test_the_cache_can_be_elsewhere(stage: Stage) -> None:
     assert (stage.home / "deep" / "down" / "tokens").stat().st_mode & 0o777 == 0o700
 
 
-def _no_fallback(_name: Written) -> Fallback:
+def _no_fallback(_name: Written, _directory: str) -> Fallback:
     raise AssertionError
 
 

@@ -260,6 +260,10 @@ def test_what_would_fail_is_told(stage: Stage, settings: str, says: str) -> None
         ("ghcr.io", "ghcr.io"),
         ("", ""),
         ("::", ""),
+        ("-", ""),
+        ("a b", ""),
+        ("Team/app", ""),
+        ("docker.io/library/alpine", "index.docker.io"),
         ("a b.c/d", ""),
     ],
 )

@@ -180,11 +180,12 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(stage: Stage, action: 
             time.sleep(0.05)
 
 
-def test_one_that_is_killed_is_told(stage: Stage) -> None:
+@pytest.mark.parametrize("number", [9, 35])
+def test_one_that_is_killed_is_told(stage: Stage, number: int) -> None:
     """A signal is no exit code that could go back."""
-    helper(stage, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    helper(stage, f"import os; os.kill(os.getpid(), {number})")
 
-    assert "was ended by SIGKILL" in stage.get("ghcr.io").error
+    assert f"was ended by a signal ({number}: " in stage.get("ghcr.io").error
 
 
 @pytest.mark.parametrize("output", ["", "[]", '{"a": 1}', "nonsense", "[" * 100_000])
@@ -209,6 +210,64 @@ def test_with_a_terminal_it_may_ask_a_person(stage: Stage) -> None:
 
     assert b"passphrase: " in done.stdout
     assert (stage.root / "answer").read_text() == "opened with sesame\n"
+
+
+@pytest.mark.parametrize("output", ["null", "{}", "{} and so on"])
+def test_a_list_of_nothing(stage: Stage, output: str) -> None:
+    """As Docker's client takes it: null is none, and what follows the object is not read."""
+    stage.login()
+    stage.get()
+    helper(stage, f"print({output!r})")
+
+    assert json.loads(stage.run("list").stdout) == {f"https://{HOST}": "AWS"}
+
+
+def test_what_it_leaves_running_may_hold_on_to_its_output(stage: Stage) -> None:
+    """Its answer counts once it has ended, without a wait for the other."""
+    path = stage.home / "pid"
+    helper(
+        stage,
+        "import subprocess, sys\n"
+        "code = 'import time; time.sleep(60)'\n"
+        "child = subprocess.Popen([sys.executable, '-c', code], stderr=subprocess.DEVNULL)\n"
+        f"print(child.pid, file=open({str(path)!r}, 'w'))\n"
+        "print('the answer', flush=True)\n",
+    )
+    began = time.monotonic()
+    done = stage.get("ghcr.io")
+    os.kill(int(path.read_text()), 9)
+
+    assert (done.code, done.stdout) == (0, b"the answer\n")
+    assert time.monotonic() - began < 10
+
+
+def test_it_ends_with_us(stage: Stage) -> None:
+    """When a service is stopped, say."""
+    helper(
+        stage,
+        "import os, time\n"
+        "print(os.getpid(), file=open(os.environ['HOME'] + '/pids', 'w'), flush=True)\n"
+        "time.sleep(99)\n",
+    )
+    child = stage.start_get("ghcr.io")
+    pids = stage.home / "pids"
+    while not (pids.exists() and pids.read_text()):
+        time.sleep(0.05)
+    child.terminate()
+    out, err = child.communicate(timeout=30)
+
+    assert (child.returncode, out, err) == (143, b"", b"")
+    end = time.monotonic() + 5
+    while _runs(pids.read_text().strip()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_input_that_is_too_long_is_refused(stage: Stage) -> None:
+    """Rather than cut off."""
+    helper(stage, ECHO)
+
+    assert "longer than 64 KiB" in stage.get("x" * 70_000).error
 
 
 class TestOurselves:
@@ -246,6 +305,34 @@ class TestOurselves:
         stage.settings('fallback = "wrapped"')
 
         assert "leads back to this program" in stage.run("get", stdin=b"ghcr.io").error
+
+    @pytest.mark.parametrize("action", ["get", "list"])
+    def test_a_script_that_hides_it_is_told(self, stage: Stage, scripts: Path, action: str) -> None:
+        """Without the variable, by what the processes above it hold."""
+        program = scripts / "docker-credential-ecr-login"
+        kept = f'PATH="$PATH" HOME="$HOME" PYTHONPATH="{stage.environ["PYTHONPATH"]}"'
+        path = stage.file(
+            "bin/docker-credential-hiding",
+            f'#!/bin/sh\nenv -i {kept} "{program}" "$@"\n',
+            mode=0o700,
+        )
+        stage.environ["PATH"] = f"{path.parent}:{stage.environ['PATH']}"
+        stage.settings('fallback = "hiding"')
+        done = stage.run(action, stdin=b"ghcr.io")
+
+        assert done.code == 1
+        assert b"leads back to this program" in done.stdout
+        assert not list((stage.cache / "locks").glob("fallback-*"))
+
+    def test_many_at_once_are_no_loop(self, stage: Stage) -> None:
+        """Nor is a variable that some process before left behind, or a mark of one that died."""
+        helper(stage, "import time; time.sleep(1); print('{}')")
+        stage.environ["AWS_ECR_FALLBACK_OF"] = "1"
+        mark = stage.file("home/.ecr/locks/fallback-1", "")
+        results = stage.get_many(["ghcr.io"] * 8)
+
+        assert {(done.code, done.stdout, done.stderr) for done in results} == {(0, b"{}\n", b"")}
+        assert not mark.exists()
 
     def test_one_that_asks_us_for_an_ecr_host_is_no_loop(self, stage: Stage, scripts: Path) -> None:
         """Such as a program that sends each host where it belongs."""

@@ -129,7 +129,7 @@ def test_whether_a_glob_can_match_a_registry(text: str, possible: bool) -> None:
     """Told from the forms of ECR's host names, whatever the region."""
     pattern = _glob(text)
 
-    assert bool(pattern and pattern.can_match(patterns.ECR_FORMS)) == possible
+    assert bool(pattern and pattern.can_match(patterns.ECR_FORMS, patterns.Budget())) == possible
 
 
 @given(st.sampled_from(HOSTS), st.data())
@@ -143,7 +143,7 @@ def test_a_glob_made_from_a_registry_can_match_one(host: str, data: st.DataObjec
     assert pattern is not None
     assert pattern.matches(host)
     assert pattern.is_glob == (set(marks) & set("*?") != set())
-    assert pattern.can_match(patterns.ECR_FORMS)
+    assert pattern.can_match(patterns.ECR_FORMS, patterns.Budget())
 
 
 @given(GLOBS, st.lists(GLOBS, max_size=4))

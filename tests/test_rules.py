@@ -126,8 +126,18 @@ def test_variables_stand_above_the_file(
     assert choice.endpoint_url == "https://vpce-1.example.com"
 
 
+def test_an_external_id_belongs_to_its_role() -> None:
+    """Whoever names the role, and no other one's."""
+    host = HOST.format(B).replace("us-", "eu-")
+    choice = _choose(host, {f"AWS_ECR_ROLE_ARN_{B}": ROLE.format(A)})
+
+    assert choice is not None
+    assert choice.role == rules.Role(ROLE.format(A), "x-1")
+    assert choice.profile == ""
+
+
 def test_a_variables_role_has_no_options_of_a_rules() -> None:
-    """An external id belongs to one role."""
+    """Where that is of another role."""
     host = HOST.format(B).replace("us-", "eu-")
     choice = _choose(host, {f"AWS_ECR_ROLE_ARN_{B}": ROLE.format(C)})
 
@@ -173,6 +183,7 @@ def test_each_thing_that_is_chosen_makes_another_identity() -> None:
 
     assert len({choice.identity("ambient") for choice in changes}) == len(changes)
     assert plain.identity("one") != plain.identity("other")
+    assert "x-1" not in dataclasses.replace(plain, role=rules.Role("r", "x-1")).identity("")
 
 
 def test_what_leads_to_the_same_identity_is_one() -> None:

@@ -155,6 +155,28 @@ MISTAKES: dict[str, tuple[str | bytes, int, str, str]] = {
     "not a URL": (RULE + 'endpoint_url = "vpce-1"', 3, "not the URL of an endpoint", "https://"),
     "a password in a URL": (RULE + 'endpoint_url = "https://a:b@c"', 3, "without user info", "h"),
     "not a region": (RULE + 'region = "eu west"', 3, "is not a region", "eu-west-1"),
+    "a port of nobody": (RULE + 'endpoint_url = "https://a:99999"', 3, "not the URL", "https://"),
+    "a host of nobody": (RULE + 'endpoint_url = "http://a..b"', 3, "not the URL", "https://"),
+    "a top-level domain": (
+        f'[[registry]]\nmatch = "*.com"\n{REGISTRY}',
+        2,
+        "hosts of anybody",
+        "*.example.com",
+    ),
+    "a part of a name": (
+        f'[[registry]]\nmatch = "*example.com"\n{REGISTRY}',
+        2,
+        "hosts of anybody",
+        "*.example.com",
+    ),
+    "a table of a rule": (RULE + "\n[registry.profile]\n", 4, "profile = {} is not", "quotes"),
+    "a number without end": (f"x = {'1' * 5000}", 1, "not TOML", "key ="),
+    "another number without end": (
+        f"{RULE}role_arn = '{ROLE}'\nduration = 0x{'f' * 5000}",
+        4,
+        "thousands of digits",
+        "3600",
+    ),
     "a fallback's program": ('fallback = "docker-credential-pass"', 1, "is not a", '= "pass"'),
     "a fallback's path": ('fallback = "/usr/bin/pass"', 1, "is not a credential helper", '"pass"'),
     "a fallback as a list": ('fallback = ["pass"]', 1, "is not a credential helper", '"pass"'),
@@ -188,6 +210,7 @@ def test_a_mistake_is_told_with_file_line_and_cure(
         f'registry = [{{match = "{ACCOUNT}", profile = "a"}}, {{match = "*"}}]',
         PRIVATE + PRIVATE.replace("x.a", "*.a"),
         f'[[registry]]\nmatch = "*"\n[[registry]]\nmatch = "localhost"\n{REGISTRY}',
+        f'[[registry]]\nmatch = "*-images.example.com"\n{REGISTRY}',
         "\ufeff" + RULE,
         RULE.replace("\n", "\r\n"),
     ],
@@ -326,12 +349,21 @@ def test_a_file_that_cannot_be_read(kind: str, tmp_path: Path) -> None:
     elif kind == "dangling link":
         path.symlink_to("nowhere")
     else:
-        path.write_bytes(b"#" * 2**20 + b"#")
+        path.write_bytes(b"#" * 2**18 + b"#")
 
     with pytest.raises(HelperError) as caught:
         settings.load(environ)
     assert f"{path} cannot be read: " in str(caught.value)
     assert ("AWS_ECR_CONFIG" in str(caught.value)) == (kind == "missing")
+
+
+def test_the_largest_file_is_read_in_time(tmp_path: Path) -> None:
+    """No search goes on for long: whoever waits, waits for this too. Steps are counted."""
+    globs = [f"*{'[0-4]*' * (number % 20)}{number}*" for number in range(500)]
+    accounts = [f"{number:012}" for number in range(4000)]
+    for matches in (globs, accounts):
+        text = "".join(f'[[registry]]\nmatch = "{match}"\n' for match in matches)
+        assert len(_load(tmp_path, text).rules) == len(matches)
 
 
 def test_the_null_device_is_no_settings() -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.aws_outlook import Outlook
 
 DOCKER_HUB = "index.docker.io"
+_OF_HUB = re.compile(
+    r"[a-z0-9]+([._/-]+[a-z0-9]+)*(:\w[\w.-]*)?(@[\w+.-]+:[0-9a-fA-F]+)?", re.ASCII
+)
 _EXAMPLES = """\
 examples:
   {name} 123456789012.dkr.ecr.us-east-1.amazonaws.com
@@ -67,8 +71,10 @@ def host_of(text: str) -> str:
     """
     first, slash, _ = text.partition("/")
     name = first.partition("@")[0].partition(":")[0]
-    is_host = "." in name or name == "localhost" or (":" in first and slash)
-    return registry.host_of(text) if is_host or not name else DOCKER_HUB
+    if "://" in text or "." in name or name == "localhost" or (":" in first and slash):
+        host = registry.host_of(text)
+        return DOCKER_HUB if host == "docker.io" else host
+    return DOCKER_HUB if _OF_HUB.fullmatch(text) else ""
 
 
 def _explained(host: str, helper: Helper, aws: Aws, *, check: bool) -> Iterator[tuple[str, str]]:
@@ -114,7 +120,9 @@ def _elsewhere(helper: Helper) -> str:
     name = helper.settings.fallback
     if name is None:
         return f'"{protocol.NOT_FOUND}": clients go on without credentials'
-    return f"that of {helper.fallback(name).program}, the fallback of {name.place}"
+    return (
+        f"that of {helper.fallback(name, helper.directory).program}, the fallback of {name.place}"
+    )
 
 
 # --- the cache --------------------------------------------------------------------------------
@@ -127,7 +135,7 @@ def _cached(choice: Choice, helper: Helper) -> Iterator[tuple[str, str]]:
         return
     now = helper.clock()
     places = {
-        "a login, by docker login": cache.login_place(directory, host),
+        "a login, by docker login": helper.login_place(directory, choice),
         "a token for this host": cache.token_place(directory, host, helper.ambient),
         "a token of its endpoint, which will serve": cache.token_place(
             directory, choice.registry.endpoint, choice.identity(helper.ambient)

@@ -1,0 +1,44 @@
+"""Cold layer: files that changed a moment ago, of which a second change might not show.
+
+A file system's clock moves in steps: of a few milliseconds mostly, of one or two seconds on some.
+Two changes within one step leave the same times behind, and so the same stamp. What is kept under
+a stamp is therefore read only when that step is over, as git does with its index.
+https://git-scm.com/docs/racy-git
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+
+from docker_credential_ecrpy.cache import SECOND
+
+STEP = 20_000_000
+"""Nanoseconds; Linux stamps files by a tick of 10 ms at most."""
+COARSE_STEP = 2 * SECOND
+"""Nanoseconds, where times have whole seconds: of FAT, and of ext3 and its like."""
+
+
+def wait(files: Iterable[str]) -> None:
+    """Wait until none of the files changed within the present step; for two seconds at most."""
+    now = time.time_ns()
+    longest = max((left(changed, now) for file in files for changed in _changes(file)), default=0)
+    if longest:
+        time.sleep(longest / SECOND)
+
+
+def left(changed: int, now: int) -> int:
+    """Return how long the step goes on in which a file changed; all in nanoseconds."""
+    step = STEP if changed % SECOND else COARSE_STEP
+    age = now - changed
+    return max(step - age, 0) if age > -step else 0  # a file server's clock may be ahead a little
+
+
+def _changes(file: str) -> Iterator[int]:
+    for look in (os.lstat, os.stat):  # a link, too, may be turned twice
+        try:
+            seen = look(file)
+        except (OSError, ValueError):
+            continue
+        # The time of the change is the kernel's, and no program's to set; Windows has none.
+        yield seen.st_mtime_ns if sys.platform == "win32" else seen.st_ctime_ns
