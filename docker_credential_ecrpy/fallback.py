@@ -94,7 +94,7 @@ class Fallback:
             _end(child, alone=alone)
             raise
         finally:
-            signal.signal(signal.SIGTERM, before)
+            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)  # None: not one of Python's
 
     def _communicate(
         self, child: "subprocess.Popen[bytes]", action: str, request: bytes

@@ -106,7 +106,7 @@ class TestThreeAccounts:
         readers = machine.universe.front.readers
         readers[ECR_3].add(other.arn)
         machine.configure(credHelpers=dict.fromkeys(HOSTS, "ecr-login"))
-        machine.aws.faults["ecr"] = delay(1.5)
+        machine.aws.faults["ecr"] = delay(0.7)
         context = machine.dockerfile(*(f"{host}/{app}" for host in HOSTS))
         names = [f"{host}/{app}" for host in HOSTS]
 
