@@ -74,7 +74,8 @@ def quick_answer(
     if not (host and directory):
         return None
     try:
-        entry = cache.answer(directory, host, identity.line(environ), now, of_ecr=found is not None)
+        settings = "" if found else identity.of_settings(environ)
+        entry = cache.answer(directory, host, identity.line(environ), now, settings=settings)
     except cache.Miss:
         return None
     if entry.reply == cache.NOT_OURS:

@@ -1,4 +1,4 @@
-"""Cold layer: asking AWS for an authorization token; with its errors, all that knows boto3.
+"""Cold layer: asking AWS for an authorization token, by boto3.
 
 boto3 finds the credentials and makes the call; what is decided here is what a credential
 helper needs otherwise than a script does: never a prompt, an end to everything that may hang,
@@ -26,8 +26,6 @@ from docker_credential_ecrpy.rules import Choice, Role
 
 Result = TypeVar("Result")
 
-ROLE_SESSION = "docker-credential-ecrpy"
-"""The role session name where a rule has none; it is what CloudTrail shows."""
 # botocore's names of sources that no profile has a part in.
 _NOT_A_PROFILES = ("ec2-credentials-file", "boto-config", "container-role", "iam-role")
 CONNECT_SECONDS = 3
@@ -178,11 +176,8 @@ def _assume(role: Role, session: boto3.session.Session, asking: Asking, log: Log
 
     They are in no cache on disk: the AWS CLI's knows a role, and not who assumed it.
     """
-    options: dict[str, Any] = {"RoleSessionName": role.session_name or ROLE_SESSION}
-    if role.external_id:
-        options["ExternalId"] = role.external_id
-    if role.duration:
-        options["DurationSeconds"] = role.duration
+    options: dict[str, Any] = {"ExternalId": role.external_id} if role.external_id else {}
+    options |= {"RoleSessionName": role.session_name, "DurationSeconds": role.duration}
     client = session.client("sts", region_name=asking.registry.region)
     answer = client.assume_role(RoleArn=role.arn, **options)["Credentials"]
     try:

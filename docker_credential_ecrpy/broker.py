@@ -129,18 +129,16 @@ class Broker:
                     self._write(registry.host, self._places(registry)[registry.host], entry)
                     self._remember(registry.host)
                 return entry, entry
-            if in_hand is None or entry.expires > in_hand.expires:
+            # The host's is of whom the settings meant; `identity` may be of an edit since.
+            mine = name == registry.endpoint or self.unchanged()
+            if mine and (in_hand is None or entry.expires > in_hand.expires):
                 in_hand = entry
         return None, in_hand
 
     def _fetch_and_keep(self, registry: Registry, seconds: float) -> cache.Entry:
         entry = self._fetch_live(registry, seconds)
-        # AWS's files are read by its SDK, at a moment that is not ours to know.
-        if self.unchanged():
-            self._keep(registry, entry)
-            self._remember(registry.host)
-        else:
-            self.log("cache: not written, as the settings changed meanwhile")
+        self._keep(registry, entry)
+        self._remember(registry.host)
         return entry
 
     def _fetch_live(self, registry: Registry, seconds: float) -> cache.Entry:
@@ -157,7 +155,14 @@ class Broker:
             self._write(name, place, entry)
 
     def _write(self, name: str, place: tuple[str, str], entry: cache.Entry) -> None:
-        """Keep the entry; where that cannot be done, go on without."""
+        """Keep the entry; where that cannot be done, go on without.
+
+        AWS's files are read by its SDK, at a moment that is not ours to know: what came of an
+        edit in between is for this call alone.
+        """
+        if not self.unchanged():
+            self.log(f"cache: not written for {name}, as the settings changed meanwhile")
+            return
         try:
             self._write_or_make_room(place, entry)
         except OSError as exc:

@@ -94,13 +94,13 @@ def token_place(directory: str, name: str, identity: str) -> "tuple[str, str]":
     return _place(os.path.join(directory, paths.TOKENS), name, f"{name} {identity}")
 
 
-def login_place(directory: str, host: str, identity: str = "") -> "tuple[str, str]":
+def login_place(directory: str, host: str, settings: str = "") -> "tuple[str, str]":
     """Return path and subject of what `docker login` stored for `host`, whoever asks for it.
 
-    For a private name there is an `identity`, which has our settings in it: what the name stands
-    for is written there, and another registry's login is not to be sent to it.
+    settings: for a private name, `identity.of_settings`: what the name stands for is written
+    there, and another registry's login is not to be sent to it.
     """
-    subject = f"{host} login {identity}".rstrip()
+    subject = f"{host} login {settings}".rstrip()
     return _place(os.path.join(directory, paths.LOGINS), host, subject)
 
 
@@ -113,16 +113,16 @@ def fingerprint(subject: str) -> str:
     return _checksum(subject.encode()).decode()
 
 
-def answer(directory: str, host: str, identity: str, now: int, *, of_ecr: bool) -> Entry:
+def answer(directory: str, host: str, identity: str, now: int, *, settings: str = "") -> Entry:
     """Return what may answer for `host` without AWS: a stored login, or else a fresh token.
 
-    of_ecr: whether the host is an ECR registry's own name. Raises Miss, with the reason.
+    settings: as in `login_place`. Raises Miss, with the reason.
     """
     try:
-        return read(*login_place(directory, host, "" if of_ecr else identity), now)
+        return read(*login_place(directory, host, settings), now)
     except Miss:
         entry = read(*token_place(directory, host, identity), now)
-    if of_ecr and entry.reply == NOT_OURS:
+    if not settings and entry.reply == NOT_OURS:
         msg = "it is of a version that did not know this host"
         raise Miss(msg)
     if not entry.fresh(now):

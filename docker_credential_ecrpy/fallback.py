@@ -10,10 +10,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from docker_credential_ecrpy import ancestry, protocol
 from docker_credential_ecrpy.errors import HelperError, one_line
@@ -57,7 +58,7 @@ class Fallback:
         if len(request) > protocol.MAX_INPUT:
             msg = f"the input is longer than {protocol.MAX_INPUT // 1024} KiB"
             raise HelperError(msg, hint="a registry's address and a login are shorter")
-        path = self._path()
+        path = self.path()
         with ancestry.mark(self.directory) as leads_back:
             if leads_back(self.environ.get(MARK, "")) or _same_program(path):
                 raise self._ourselves()
@@ -80,7 +81,7 @@ class Fallback:
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={**self.environ, MARK: str(os.getpid())},
+                env={**self.environ, MARK: ancestry.name_of_this()},
                 start_new_session=alone,
             )
         except OSError as exc:
@@ -101,21 +102,22 @@ class Fallback:
     ) -> tuple[int, bytes]:
         """Return exit code and output, of one that ended; what it left running may hold on."""
         end = time.monotonic() + self.seconds
-        unsent: bytes | None = request
         ended = False
+        # In a thread: `communicate` would not go on with what it could not send at once.
+        threading.Thread(target=_write, args=(child.stdin, request), daemon=True).start()
+        child.stdin = None
         while True:
             left = end - time.monotonic()
             try:
-                output, _ = child.communicate(unsent, timeout=max(min(_SLICE, left), 0))
+                output, _ = child.communicate(timeout=max(min(_SLICE, left), 0))
             except subprocess.TimeoutExpired as exc:
-                if ended:
+                if ended and sys.platform != "win32":  # where what was read is not told
                     return child.returncode, exc.output or b""
                 ended = child.poll() is not None
-                if not ended and left <= 0:
+                if left <= 0:
                     raise self._hangs(action) from None
             else:
                 return child.returncode, output
-            unsent = None
 
     def users(self, output: bytes) -> dict[str, str]:
         """Return what its `list` printed, server URL -> user name. Raises HelperError."""
@@ -132,7 +134,7 @@ class Fallback:
             raise HelperError(msg, hint=hint)
         return found
 
-    def _path(self) -> str:
+    def path(self) -> str:
         """Return where it is on PATH. Raises HelperError."""
         endings = [""]
         if sys.platform == "win32":
@@ -173,6 +175,14 @@ def _same_program(path: str) -> bool:
         return False
 
 
+def _write(pipe: IO[bytes], data: bytes) -> None:
+    try:
+        with pipe:
+            pipe.write(data)
+    except OSError:
+        pass  # a helper need not read what it does not want
+
+
 def _terminated(*_: object) -> NoReturn:
     """End the program, and with it what it runs, for SIGTERM."""
     sys.exit(_TERMINATED)
@@ -194,12 +204,8 @@ def _end(child: "subprocess.Popen[bytes]", *, alone: bool) -> None:
         except OSError:
             pass  # it has ended
     child.kill()
-    for pipe in (child.stdin, child.stdout):
-        if pipe:
-            try:
-                pipe.close()
-            except OSError:
-                pass  # what was not yet written to it is for nobody
+    if child.stdout:
+        child.stdout.close()
     try:
         child.wait(_GRACE)
     except subprocess.TimeoutExpired:

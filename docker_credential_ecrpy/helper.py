@@ -221,8 +221,13 @@ class Helper:
 
     def login_place(self, directory: str, choice: Choice) -> tuple[str, str]:
         """Return path and subject of a login to the registry of `choice`."""
-        who = "" if choice.of_ecr else self.ambient
-        return cache.login_place(directory, choice.registry.host, who)
+        return cache.login_place(directory, choice.registry.host, self._settings_of(choice))
+
+    def _settings_of(self, choice: Choice) -> str:
+        """Return what a login to a private name is kept under besides; "" for ECR's own."""
+        if choice.of_ecr:
+            return ""
+        return identity.of_settings(self.environ, self.settings.stamp)
 
     def _entry(self, choice: Choice) -> cache.Entry:
         """Return what answers for a registry. Raises HelperError."""
@@ -231,9 +236,9 @@ class Helper:
         directory = self.directory
         if directory:
             try:
-                entry = cache.answer(
-                    directory, found.host, self.ambient, self.clock(), of_ecr=choice.of_ecr
-                )
+                settings = self._settings_of(choice)
+                now = self.clock()
+                entry = cache.answer(directory, found.host, self.ambient, now, settings=settings)
             except cache.Miss as exc:
                 self.log(f"cache: no entry for {found.host} under {directory}: {exc}")
             else:

@@ -89,16 +89,21 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
     parts += [f"{name!a}={environ[name]!a}" for name in chosen]
     files = deciding_files(environ)
     parts += [f"{path!a}:{stamp_of(path)}" for path in files]
-    ours = paths.config_file(environ)
     if settings is None:
-        settings = stamp_of(ours)
-    parts.append(f"{ours!a}:{settings}")
+        settings = stamp_of(paths.config_file(environ))
+    parts.append(of_settings(environ, settings))
     # Settings of ours may choose a profile, and a profile the machine's role, over the environment.
     by_environment = any(environ.get(name) for name in _NAMED_BY_ENVIRONMENT)
     by_profile = settings != MISSING or any(name.startswith(PROFILE_OF) for name in chosen)
     if by_profile or not by_environment:
         parts.append("machine=" + ascii(_machine(environ)))
     return " ".join(parts)
+
+
+def of_settings(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
+    """Return the part of the line that our own settings have in it."""
+    ours = paths.config_file(environ)
+    return f"{ours!a}:{stamp_of(ours) if settings is None else settings}"
 
 
 def deciding_files(environ: "Mapping[str, str]") -> "list[str]":
@@ -137,14 +142,22 @@ def digest(secret: str) -> str:
 
 
 def stamp_of(path: str) -> str:
-    """Return what changes when a file does: of a link, also when it is turned elsewhere."""
+    """Return what changes when a file does.
+
+    Of a link, and of one that its directory is, also when that is turned elsewhere and back.
+    """
+    links = ""
+    for link in (os.path.dirname(path), path):
+        try:
+            seen = os.lstat(link)
+            if stat.S_ISLNK(seen.st_mode):
+                links += f"{stamp(seen)}>"
+        except (OSError, ValueError):
+            pass  # then the file is not there, either
     try:
-        seen = os.lstat(path)
-        if not stat.S_ISLNK(seen.st_mode):
-            return stamp(seen)
-        return f"{stamp(seen)}>{stamp(os.stat(path))}"
+        return links + stamp(os.stat(path))
     except (OSError, ValueError):
-        return MISSING
+        return links + MISSING
 
 
 def stamp(seen: os.stat_result) -> str:

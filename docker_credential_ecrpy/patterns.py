@@ -24,8 +24,8 @@ _DIGIT = frozenset(string.digits)
 _ANYTHING: Step = (_ANY, True)
 ACCOUNT_DIGITS = 12
 _WILD = frozenset("*?[")
-SEARCH_LIMIT = 300_000
-"""Steps that the checks of a file may take, some 0.3 s: no rules make a `get` wait for long."""
+SEARCH_LIMIT = 100_000
+"""Steps that the checks of a file may take, a second at most: hundreds of globs take less."""
 
 
 @dataclass
@@ -78,14 +78,28 @@ class Pattern:
         """Whether `host`, a name in lower case, is meant."""
         if not (host.startswith(self.start) and host.endswith(self.end)):
             return False
-        states = _begin(self.steps)
-        for character in host:
-            states = _advance(self.steps, states, character)
-        return len(self.steps) in states
+        # What one star takes is only ever thought over while no later one has been met.
+        steps, at, here, star, taken = self.steps, 0, 0, -1, 0
+        while at < len(host):
+            if here < len(steps) and steps[here] is _ANYTHING:
+                star, taken, here = here, at, here + 1
+            elif here < len(steps) and host[at] in steps[here][0]:
+                at, here = at + 1, here + 1
+            elif star >= 0:
+                taken += 1
+                at, here = taken, star + 1
+            else:
+                return False
+        return all(step is _ANYTHING for step in steps[here:])
 
     def can_match(self, forms: "Sequence[tuple[Step, ...]]", budget: Budget) -> bool:
         """Whether any host of these forms is meant."""
-        return any(_exists(self.steps, form, (), budget) for form in forms)
+        return self.an_example(forms, budget) is not None
+
+    def an_example(self, forms: "Sequence[tuple[Step, ...]]", budget: Budget) -> "str | None":
+        """Return a host of these forms that is meant; "" where the search was given up."""
+        found = (_find(self.steps, form, (), budget) for form in forms)
+        return next((host for host in found if host is not None), None)
 
     def is_within(
         self,
@@ -98,7 +112,8 @@ class Pattern:
             return False
         budget.left -= len(others)
         near = [other.steps for other in others if self._may_share(other)]
-        return bool(near) and not any(_exists(self.steps, form, near, budget) for form in forms)
+        left = (_find(self.steps, form, near, budget) for form in forms)
+        return bool(near) and all(host is None for host in left)
 
     def _may_share(self, other: "Pattern") -> bool:
         starts = sorted((self.start, other.start), key=len)
@@ -180,7 +195,8 @@ def _literal(steps: Sequence[Step]) -> str:
 
 def _ecr_forms() -> Iterator[tuple[Step, ...]]:
     account = ((_DIGIT, False),) * ACCOUNT_DIGITS
-    region = ((_LABEL - {"-"}, False), (_LABEL, True))
+    letter: Step = (_LABEL - {"-"}, False)
+    region = (letter, (_LABEL, True), letter)  # none has a single letter
     for suffixes, kinds in (
         (registry.SUFFIXES, (".dkr.ecr.", ".dkr.ecr-fips.")),
         (registry.DUAL_STACK_SUFFIXES, (".dkr-ecr.", ".dkr-ecr-fips.")),
@@ -220,48 +236,52 @@ def _advance(steps: Sequence[Step], states: _States, character: str) -> _States:
     return _with_skipped(steps, moved) if moved else frozenset()
 
 
-def _exists(
+def _find(
     mine: Sequence[Step],
     form: Sequence[Step],
     others: Sequence[Sequence[Step]],
     budget: Budget,
-) -> bool:
-    """Return whether there is a host of the form that is meant by `mine` and by no other.
+) -> str | None:
+    """Return a host of the form that is meant by `mine` and by no other; None for none.
 
-    A walk in depth over all beginnings of such hosts that differ in what may follow, along what
-    `mine` asks for first.
+    It is "" where the search was given up. A walk in depth over all beginnings of such hosts that
+    differ in what may follow, along what `mine` asks for first.
     """
     alphabet = _representatives((mine, form, *others))
 
-    def next_states(state: _Search) -> Iterator[_Search]:
+    def next_states(host: str, state: _Search) -> Iterator[tuple[str, _Search]]:
         here, there, alive = state
         asked = {c for at in here if at < len(mine) and not mine[at][1] for c in mine[at][0]}
         for character in sorted(alphabet, key=lambda c: c not in asked):
-            budget.left -= len(here) + len(alive)
             here_next = _advance(mine, here, character)
             there_next = here_next and _advance(form, there, character)
             if there_next:
                 moved = ((n, _advance(others[n], states, character)) for n, states in alive)
-                yield here_next, there_next, tuple(pair for pair in moved if pair[1])
+                left = tuple(pair for pair in moved if pair[1])
+                yield host + character, (here_next, there_next, left)
 
     beginnings = tuple((number, _begin(other)) for number, other in enumerate(others))
     start: _Search = (_begin(mine), _begin(form), beginnings)
-    path = [iter([start])]
+    path = [iter([("", start)])]
     seen: set[_Search] = set()
     while path:
-        state = next(path[-1], None)
-        if state is None:
+        step = next(path[-1], None)
+        if step is None:
             path.pop()
             continue
+        host, state = step
         here, there, alive = state
         if state in seen or any(_takes_all(others[number], states) for number, states in alive):
             continue
         seen.add(state)
         taken = any(len(others[number]) in states for number, states in alive)
-        if (len(mine) in here and len(form) in there and not taken) or budget.left < 0:
-            return True
-        path.append(next_states(state))
-    return False
+        budget.left -= len(here) + len(alive)
+        if budget.left < 0:
+            return ""
+        if len(mine) in here and len(form) in there and not taken:
+            return host
+        path.append(next_states(host, state))
+    return None
 
 
 def _takes_all(steps: Sequence[Step], states: _States) -> bool:

@@ -58,15 +58,20 @@ def read(source: Source, number: int, table: Mapping[str, Any], budget: patterns
     stands_for = _stands_for(source, number, table)
     role = None
     if "role_arn" in table:
-        name, external_id = table.get("role_session_name", ""), table.get("external_id", "")
-        role = Role(table["role_arn"], external_id, name, table.get("duration"))
+        plain = Role(table["role_arn"])
+        role = Role(
+            plain.arn,
+            table.get("external_id", plain.external_id),
+            table.get("role_session_name", plain.session_name),
+            table.get("duration", plain.duration),
+        )
     return Rule(
         _pattern(source, number, table["match"], stands_for, budget),
         {key: _place(source, number, key) for key in table},
         table.get("profile", ""),
         role,
         stands_for,
-        table.get("endpoint_url", ""),
+        table.get("endpoint_url", "").rstrip("/"),
         table.get("region", ""),
     )
 
@@ -198,12 +203,19 @@ def _hidden_by(
     """
     forms = patterns.ANY_FORM if rule.registry else patterns.ECR_FORMS
     pattern = rule.pattern
-    same = earlier.get(pattern.text) or earlier.get(pattern.text.partition(".")[0])
-    if same:
-        return f'match = "{same.pattern.text}" in line {same.place.line} takes'
-    if not pattern.is_within(forms, [other.pattern for other in others], budget):
-        return ""
-    for other in others:
-        if pattern.is_within(forms, [other.pattern], budget):
-            return f'match = "{other.pattern.text}" in line {other.place.line} takes'
-    return "the rules above it take"
+    one = earlier.get(pattern.text) or earlier.get(pattern.text.partition(".")[0])
+    if one is None and not (pattern.is_glob or pattern.is_account):
+        one = next((other for other in others if other.pattern.matches(pattern.text)), None)
+        others = ()
+    if one is None and others:
+        # A host that nobody above means is proof enough, and soon found where there is one.
+        example = pattern.an_example(forms, budget)
+        near = [other for other in others if example and other.pattern.matches(example)]
+        if not near:
+            return ""
+        alone = (other for other in near if pattern.is_within(forms, [other.pattern], budget))
+        one = next(alone, None)
+    if one:
+        return f'match = "{one.pattern.text}" in line {one.place.line} takes'
+    together = [other.pattern for other in others]
+    return "the rules above it take" if pattern.is_within(forms, together, budget) else ""

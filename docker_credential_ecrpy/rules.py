@@ -50,12 +50,12 @@ class Written:
 
 @dataclass(frozen=True)
 class Role:
-    """A role to assume. duration: seconds that its session lasts, or None for AWS's default."""
+    """A role to assume. session_name: what CloudTrail shows. duration: seconds, AWS's default."""
 
     arn: str
     external_id: str = ""
-    session_name: str = ""
-    duration: int | None = None
+    session_name: str = "docker-credential-ecrpy"
+    duration: int = 3600
 
 
 @dataclass(frozen=True)
@@ -110,15 +110,15 @@ class Choice:
 
         Two choices with equal lines, and with registries of one endpoint, share their tokens.
         """
-        role = self.role or Role("")
-        chosen = {
-            "profile": self.profile,
-            "role": role.arn,
-            "external id": role.external_id and identity.digest(role.external_id),
-            "session name": role.session_name,
-            "duration": str(role.duration or ""),
-            "endpoint": self.endpoint_url,
-        }
+        chosen = {"profile": self.profile, "endpoint": self.endpoint_url}
+        role = self.role
+        if role:
+            chosen |= {
+                "role": role.arn,
+                "external id": role.external_id and identity.digest(role.external_id),
+                "session name": role.session_name,
+                "duration": str(role.duration),
+            }
         return " ".join([ambient, *(f"{name}={text!a}" for name, text in chosen.items() if text)])
 
     def with_profile(self, profile: str) -> "Choice":

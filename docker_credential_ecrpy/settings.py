@@ -22,6 +22,7 @@ PROGRAM = "docker-credential-"
 """How the name of every credential helper's program begins."""
 
 _MAX_SIZE = 256 * 1024  # bytes; two thousand rules
+_TRIES = 20
 _HELPER = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _READ_FLAGS = (
     os.O_RDONLY
@@ -68,23 +69,28 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 def _read(file: str) -> tuple[bytes, str]:
     """Return what a file holds, and its stamp of that moment. Raises OSError and ValueError."""
-    while True:
+    for _ in range(_TRIES):
         settling.wait([file])
         stamp = identity.stamp_of(file)
-        opened = os.open(file, _READ_FLAGS)
-        try:
-            seen = os.fstat(opened)
-            if not stat.S_ISREG(seen.st_mode) and file != os.devnull:
-                raise OSError(errno.EINVAL, "it is not a file")
-            data = b""
-            while len(data) <= _MAX_SIZE and (more := os.read(opened, _MAX_SIZE)):
-                data += more
-        finally:
-            os.close(opened)
-        if len(data) > _MAX_SIZE:
-            raise OSError(errno.EFBIG, f"it is larger than {_MAX_SIZE // 1024} KiB")
-        if stamp.endswith(identity.stamp(seen)) and stamp == identity.stamp_of(file):
+        data = _contents(file)
+        if stamp == identity.stamp_of(file):
             return data, stamp
+    raise OSError(errno.EBUSY, "it changes all the time")
+
+
+def _contents(file: str) -> bytes:
+    opened = os.open(file, _READ_FLAGS)
+    try:
+        if not stat.S_ISREG(os.fstat(opened).st_mode) and file != os.devnull:
+            raise OSError(errno.EINVAL, "it is not a file")
+        data = b""
+        while len(data) <= _MAX_SIZE and (more := os.read(opened, _MAX_SIZE)):
+            data += more
+    finally:
+        os.close(opened)
+    if len(data) > _MAX_SIZE:
+        raise OSError(errno.EFBIG, f"it is larger than {_MAX_SIZE // 1024} KiB")
+    return data
 
 
 def _settings(source: Source, stamp: str) -> Settings:

@@ -9,7 +9,7 @@ https://git-scm.com/docs/racy-git
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from docker_credential_ecrpy.cache import SECOND
 
@@ -17,13 +17,16 @@ STEP = 20_000_000
 """Nanoseconds; Linux stamps files by a tick of 10 ms at most."""
 COARSE_STEP = 2 * SECOND
 """Nanoseconds, where times have whole seconds: of FAT, and of ext3 and its like."""
+_STEPS = 3  # files that change all the time are not waited for
 
 
-def wait(files: Iterable[str]) -> None:
-    """Wait until none of the files changed within the present step; for two seconds at most."""
-    now = time.time_ns()
-    longest = max((left(changed, now) for file in files for changed in _changes(file)), default=0)
-    if longest:
+def wait(files: Collection[str]) -> None:
+    """Wait until none of the files changed within the present step; for a few steps at most."""
+    for _ in range(_STEPS):
+        now = time.time_ns()
+        longest = max((left(at, now) for file in files for at in _changes(file)), default=0)
+        if not longest:
+            return
         time.sleep(longest / SECOND)
 
 
@@ -31,7 +34,9 @@ def left(changed: int, now: int) -> int:
     """Return how long the step goes on in which a file changed; all in nanoseconds."""
     step = STEP if changed % SECOND else COARSE_STEP
     age = now - changed
-    return max(step - age, 0) if age > -step else 0  # a file server's clock may be ahead a little
+    if age < -step:
+        return 0
+    return min(max(step - age, 0), step)  # a file server's clock may be ahead a little
 
 
 def _changes(file: str) -> Iterator[int]:

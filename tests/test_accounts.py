@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sources import instance, sso_login
+from tests.sources import instance, sso_login, web_identity
 from tests.stage import HOST, NOT_FOUND, Stage
 from tests.world.aws import Keys, refuse
 
@@ -80,6 +80,33 @@ def test_a_role_is_assumed_from_its_profile_or_else_the_ambient_identity(
     (asked,) = stage.aws.assumed
     names = ("ExternalId", "RoleSessionName", "DurationSeconds")
     assert [asked[name] for name in names] == ["x-1", "me", "1800"]
+
+
+def test_a_role_by_a_variable_from_a_web_identity(stage: Stage) -> None:
+    """A CI job's: its own account by its web identity, another by a role of there. No file."""
+    web_identity(stage)
+    role = stage.aws.role("there", B)
+    stage.environ[f"AWS_ECR_ROLE_ARN_{B}"] = role.arn
+
+    assert stage.who(US.format(A)).startswith(f"arn:aws:sts::{A}:assumed-role/puller/")
+    assert stage.who(US.format(B)).startswith(f"arn:aws:sts::{B}:assumed-role/there/")
+    calls = {"sts:AssumeRoleWithWebIdentity": 1, "sts:AssumeRole": 1, "ecr": 2}
+    assert stage.aws.count() == calls
+
+
+def test_a_default_that_is_written_out_is_the_same_identity(stage: Stage) -> None:
+    """A role's session has a name and a duration also where a rule has none."""
+    stage.login()
+    role = stage.aws.role()
+    stage.settings(
+        rule(A, role_arn=role.arn)
+        + rule(B, role_arn=role.arn, role_session_name="docker-credential-ecrpy")
+        + "duration = 3600\n"
+    )
+    for account in (A, B):
+        stage.who(US.format(account))
+
+    assert stage.aws.count() == {"ecr": 1, "sts:AssumeRole": 1}
 
 
 def test_a_role_is_renewed_when_its_session_ends(stage: Stage) -> None:

@@ -69,11 +69,22 @@ MakeBroker = Callable[..., Broker]
 @pytest.fixture(name="broker")
 def _broker(tmp_path: Path, clock: Clock, fake: FakeAws) -> MakeBroker:
     def make(
-        identity: str = "me", directory: str | None = None, fetch: Fetch = fake.fetch
+        identity: str = "me",
+        directory: str | None = None,
+        fetch: Fetch = fake.fetch,
+        ambient: str = "",
+        unchanged: Callable[[], bool] = lambda: True,
     ) -> Broker:
         where = str(tmp_path / "ecr") if directory is None else directory
         return Broker(
-            where, identity, identity, lambda: True, identity, fetch, clock, lambda _: None
+            where,
+            ambient or identity,
+            identity,
+            unchanged,
+            identity,
+            fetch,
+            clock,
+            lambda _: None,
         )
 
     return make
@@ -438,3 +449,40 @@ def test_what_another_fetched_meanwhile_serves_after_a_failure(
 
     assert _secret(broker(fetch=fetch).obtain(_registry(), 25)) == "token-2"
     assert _secret(broker().obtain(_registry(), 25)) == "token-2"
+
+
+class TestAnEditMeanwhile:
+    """AWS's files are edited between the look at their stamps and what then comes of them."""
+
+    OTHER = "210987654321" + HOST[12:]
+
+    def test_what_is_fetched_is_for_this_call_alone(
+        self, broker: MakeBroker, fake: FakeAws
+    ) -> None:
+        """Nobody knows whose it is."""
+        assert _secret(broker(unchanged=lambda: False).obtain(_registry(), 25)) == "token-1"
+        assert _secret(broker().obtain(_registry(), 25)) == "token-2"
+
+    def test_a_token_that_is_shared_is_not_kept_for_the_host(
+        self, broker: MakeBroker, fake: FakeAws
+    ) -> None:
+        """It is of whom a later state of the files means, under the name of an earlier one."""
+        broker("profile b", ambient="line").obtain(_registry(self.OTHER), 25)
+        edited = broker("profile b", ambient="line", unchanged=lambda: False)
+        assert _secret(edited.obtain(_registry(), 25)) == "token-1"
+
+        assert _secret(broker("profile a", ambient="line").obtain(_registry(), 25)) == "token-2"
+
+    def test_the_hosts_token_is_not_shared_when_its_renewal_fails(
+        self, broker: MakeBroker, fake: FakeAws, clock: Clock
+    ) -> None:
+        """It is of whom the earlier state meant."""
+        broker("profile a", ambient="line").obtain(_registry(), 25)
+        clock.now += 7 * HOUR
+        fake.error = HelperError("AWS is down")
+        with pytest.raises(HelperError):
+            broker("profile b", ambient="line", unchanged=lambda: False).obtain(_registry(), 25)
+        fake.error = None
+
+        other = broker("profile b", ambient="line").obtain(_registry(self.OTHER), 25)
+        assert _secret(other) == "token-3"

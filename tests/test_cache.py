@@ -332,10 +332,10 @@ def test_a_login_answers_before_a_token(tmp_path: Path) -> None:
     login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, b"login")
     cache.write(*cache.login_place(str(tmp_path), HOST), login)
 
-    assert cache.answer(str(tmp_path), HOST, "me", NOW, of_ecr=True).reply == b"login"
-    assert cache.answer(str(tmp_path), HOST, "you", NOW, of_ecr=True).reply == b"login"
-    assert cache.answer(str(tmp_path), HOST, "me", NOW + HOUR, of_ecr=True).reply == REPLY
+    assert cache.answer(str(tmp_path), HOST, "me", NOW).reply == b"login"
+    assert cache.answer(str(tmp_path), HOST, "you", NOW).reply == b"login"
+    assert cache.answer(str(tmp_path), HOST, "me", NOW + HOUR).reply == REPLY
     with pytest.raises(cache.Miss, match="none yet"):
-        cache.answer(str(tmp_path), HOST, "you", NOW + HOUR, of_ecr=True)
+        cache.answer(str(tmp_path), HOST, "you", NOW + HOUR)
     with pytest.raises(cache.Miss, match="due"):
-        cache.answer(str(tmp_path), HOST, "me", NOW + 6 * HOUR, of_ecr=True)
+        cache.answer(str(tmp_path), HOST, "me", NOW + 6 * HOUR)

@@ -1,5 +1,6 @@
 """Facts about `explain`: what it says of a registry, and that it asks nobody."""
 
+import os
 import re
 import subprocess
 import sys
@@ -138,15 +139,41 @@ def test_a_private_name(stage: Stage) -> None:
 @pytest.mark.parametrize("image", ["alpine:3.19", "ghcr.io/org/app", "localhost:5000/app"])
 def test_what_is_not_ecrs(stage: Stage, image: str, fallback: bool) -> None:
     """Who answers for it, or that nobody does."""
+    program = stage.file("bin/docker-credential-pass", "#!/bin/sh\n", mode=0o700)
+    stage.environ["PATH"] = f"{program.parent}{os.pathsep}{stage.environ['PATH']}"
     path = stage.settings('fallback = "pass"\n' if fallback else "")
     said = explain(stage, image)
 
     assert said["registry"].endswith(": not an ECR registry")
     assert said["answer"] == (
-        f"that of docker-credential-pass, the fallback of {path}:1"
+        f"that of {program}, the fallback of {path}:1"
         if fallback
         else '"credentials not found in native keychain": clients go on without credentials'
     )
+
+
+def test_a_fallback_that_is_not_there(stage: Stage) -> None:
+    """It would not answer, and that is told."""
+    stage.settings('fallback = "nobody"\n')
+    done = stage.run("explain", "ghcr.io")
+
+    assert done.code == 1
+    assert b"docker-credential-nobody is not on PATH" in done.stderr
+
+
+def test_ecr_public_without_credentials(stage: Stage) -> None:
+    """That is no failure: pulls work anonymously."""
+    said = explain(stage, "public.ecr.aws/nginx/nginx:1")
+
+    assert said["identity"].startswith("none, and pulls work without: no AWS credentials found")
+
+
+def test_without_a_home(stage: Stage) -> None:
+    """There is nowhere to look for rules."""
+    stage.login()
+    del stage.environ["HOME"], stage.environ["USERPROFILE"]
+
+    assert explain(stage, HOST)["rule"] == "none: there is no home directory to look in"
 
 
 class TestCache:
@@ -182,7 +209,9 @@ class TestCache:
         stage.run("store", stdin=login.encode())
         said = explain(stage, HOST)["cache"]
 
-        assert said.startswith(f"a login, by docker login:; {stage.cache}/logins/")
+        del stage.environ["AWS_ACCESS_KEY_ID"]
+        assert b"logins/" in stage.run("explain", HOST).stdout  # also where nobody could ask
+        assert said.startswith(f"a login, which answers until it expires:; {stage.cache}/logins/")
         assert "renewed" not in said
 
     def test_a_token_that_is_not_used(self, stage: Stage) -> None:

@@ -201,7 +201,18 @@ def test_a_search_has_an_end() -> None:
 
 def test_the_forms_are_those_of_the_parser() -> None:
     """What the parser takes, and a form of another's, tell the same of each host."""
-    forms = [patterns.Pattern(str(n), form) for n, form in enumerate(patterns.ECR_FORMS)]
     changed = [host.replace(*change) for host in HOSTS for change in ((".", "-"), ("ecr", "gcr"))]
     for host in (*HOSTS, *changed, f"x{HOST}", f"{HOST}.evil.org"):
-        assert any(form.matches(host) for form in forms) == (registry.parse(host) is not None)
+        is_one = patterns.parse(host).can_match(patterns.ECR_FORMS, patterns.Budget())
+        assert is_one == (registry.parse(host) is not None)
+
+
+@given(st.sampled_from(["*", "*.us-*", "1*", "*-fips*", "[0-4]*9.*.on.aws", "??34*.cn", "pub*"]))
+def test_an_example_is_one(text: str) -> None:
+    """It is meant, and a registry."""
+    pattern = patterns.parse(text)
+    example = pattern.an_example(patterns.ECR_FORMS, patterns.Budget())
+
+    assert example
+    assert pattern.matches(example)
+    assert registry.parse(example) is not None

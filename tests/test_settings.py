@@ -198,6 +198,38 @@ def test_a_mistake_is_told_with_file_line_and_cure(
     assert "\n" not in message
 
 
+REGIONS = [f"*.dkr.ecr.eu-west-{number}.*" for number in range(100)]
+ORDINARY = [
+    *(f"{number:012}.dkr.ecr.*" for number in range(150)),
+    "*.dkr.ecr.us-*",
+    "*.dkr.ecr.eu-*",
+]
+
+
+@pytest.mark.parametrize(
+    ("above", "hidden", "by"),
+    [
+        (REGIONS, HOST.replace("us-east-1", "eu-west-77"), 2 * 77 + 2),
+        (REGIONS, "*.dkr.ecr.eu-west-77.amazonaws.com", 2 * 77 + 2),
+        ([f"*-{number}.*" for number in range(1, 9)], "*.us-east-1.*", 2),
+        ([f"*-{number}.*" for number in range(1, 9)], HOST, 2),
+        (ORDINARY, "*.dkr.ecr.eu-west-1.*", 2 * len(ORDINARY)),
+        (ORDINARY, f"{149:012}.dkr.ecr.us-west-1.*", 2 * 150),
+        ([f"{number:012}" for number in range(900)], f"{899:012}", 2 * 900),
+    ],
+)
+def test_what_one_rule_of_many_hides_is_told(
+    above: list[str], hidden: str, by: int, tmp_path: Path
+) -> None:
+    """However many rules there are, and however much they overlap."""
+    text = "".join(f'[[registry]]\nmatch = "{match}"\n' for match in [*above, hidden])
+    with pytest.raises(HelperError) as caught:
+        _load(tmp_path, text)
+
+    assert f":{2 * len(above) + 2}: " in str(caught.value)
+    assert f"in line {by} takes all" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -1,6 +1,5 @@
 """Facts about files that changed a moment ago."""
 
-import os
 import time
 from pathlib import Path
 
@@ -22,7 +21,7 @@ def _slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         (1_800_000_000_500_000_001, 0, 20),
         (1_800_000_000_500_000_001, 15, 5),
         (1_800_000_000_500_000_001, 21, 0),
-        (1_800_000_000_500_000_001, -1, 21),
+        (1_800_000_000_500_000_001, -1, 20),
         (1_800_000_000_500_000_001, -3_600_000, 0),
         (1_800_000_000_500_000_001, 3_600_000, 0),
         (1_800_000_000_000_000_000, 1_500, 500),
@@ -42,18 +41,37 @@ def test_files_that_are_not_there_are_not_waited_for(tmp_path: Path, slept: list
     assert slept == []
 
 
-def test_a_link_that_was_just_turned_is_waited_for(tmp_path: Path) -> None:
-    """What it leads to may be old, and its stamp says where it was turned to."""
+def test_a_link_that_was_just_turned_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slept: list[float]
+) -> None:
+    """What it leads to may be old. A file that changes all the time is not waited for."""
     old, link = tmp_path / "old", tmp_path / "link"
     old.write_text("x")
-    time.sleep(0.05)
+    until = time.time_ns() + settling.STEP
+    while time.time_ns() < until:
+        pass
     link.symlink_to(old)
-    before = identity.stamp_of(str(link))
-    began = time.monotonic()
+    changed = link.lstat().st_ctime_ns
+    monkeypatch.setattr(time, "time_ns", lambda: changed + 1_000_000)
     settling.wait([str(link)])
 
-    assert time.monotonic() - began > 0.005
-    link.unlink()
-    link.symlink_to(old)
-    assert identity.stamp_of(str(link)) != before
-    assert identity.stamp_of(str(old)) == identity.stamp(os.stat(old))
+    assert slept == [pytest.approx(0.019)] * 3
+
+
+@pytest.mark.parametrize("of", ["file", "directory"])
+def test_a_link_that_is_turned_and_turned_back_shows(tmp_path: Path, of: str) -> None:
+    """Of the file, or of its directory; and one that leads to nothing is not no file."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config").write_text(name)
+    link = tmp_path / "link"
+    path = link if of == "file" else link / "config"
+
+    def turn(name: str) -> str:
+        link.unlink(missing_ok=True)
+        target = tmp_path / name
+        link.symlink_to(target / "config" if of == "file" else target)
+        return identity.stamp_of(str(path))
+
+    stamps = [turn(name) for name in ("one", "other", "one", "nowhere")]
+    assert len({*stamps, identity.MISSING}) == 5

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from docker_credential_ecrpy import cache, paths, protocol, registry
-from docker_credential_ecrpy.errors import one_line
+from docker_credential_ecrpy.errors import HelperError, one_line
 from docker_credential_ecrpy.helper import Helper
 from docker_credential_ecrpy.rules import Choice
 
@@ -86,20 +86,28 @@ def _explained(host: str, helper: Helper, aws: Aws, *, check: bool) -> Iterator[
         yield "rule", f'{rule.place}: match = "{rule.pattern.text}"'
     elif settings.rules:
         yield "rule", f"none of the {len(settings.rules)} in {settings.file} matches"
-    else:
+    elif settings.file:
         there = os.path.exists(settings.file)
         yield "rule", f"none: {settings.file} {'has none' if there else 'is not there'}"
+    else:
+        yield "rule", "none: there is no home directory to look in"
     if choice is None:
         yield "answer", _elsewhere(helper)
         return
     if choice.chosen_at and choice.chosen_at.line == 0:
         yield "variable", str(choice.chosen_at)
     choice = helper.resolve(choice)
-    outlook = aws.outlook(choice)
+    yield from _cached(choice, helper)
+    try:
+        outlook = aws.outlook(choice)
+    except HelperError as exc:
+        if not choice.registry.public:
+            raise
+        yield "identity", f"none, and pulls work without: {one_line(str(exc))}"
+        return
     yield "identity", outlook.source
     yield "region", choice.registry.region
     yield "endpoint", outlook.endpoint
-    yield from _cached(choice, helper)
     if check:
         if sys.stderr.isatty():
             protocol.send(b"asking AWS ...\r", protocol.STDERR)
@@ -120,9 +128,8 @@ def _elsewhere(helper: Helper) -> str:
     name = helper.settings.fallback
     if name is None:
         return f'"{protocol.NOT_FOUND}": clients go on without credentials'
-    return (
-        f"that of {helper.fallback(name, helper.directory).program}, the fallback of {name.place}"
-    )
+    program = helper.fallback(name, helper.directory).path()
+    return f"that of {program}, the fallback of {name.place}"
 
 
 # --- the cache --------------------------------------------------------------------------------
@@ -135,7 +142,7 @@ def _cached(choice: Choice, helper: Helper) -> Iterator[tuple[str, str]]:
         return
     now = helper.clock()
     places = {
-        "a login, by docker login": helper.login_place(directory, choice),
+        "a login, which answers until it expires": helper.login_place(directory, choice),
         "a token for this host": cache.token_place(directory, host, helper.ambient),
         "a token of its endpoint, which will serve": cache.token_place(
             directory, choice.registry.endpoint, choice.identity(helper.ambient)
