@@ -1,6 +1,7 @@
 """What every test gets: a world of its own, and no way to the real one."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -34,6 +35,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--program", type=Path, help="test this program, and not what the tree and its wheel hold"
     )
+
+
+def pytest_configure() -> None:
+    # A shell's background job ignores SIGINT, and so would the programs that are tested.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
