@@ -32,6 +32,7 @@ def titles(done: Result) -> dict[str, str]:
     return found
 
 
+@pytest.mark.tree  # each source through every program is test_aws's fact
 @pytest.mark.parametrize("set_up", SOURCES, ids=lambda f: f.__name__)
 def test_the_identity_is_the_one_that_asks(stage: Stage, set_up: Callable[[Stage], None]) -> None:
     """Of every source of credentials: told beforehand without a call, and then found to be so."""
