@@ -22,6 +22,8 @@ class TestDocker:
         self, machine: Machine, docker: str, app: str
     ) -> None:
         """An expired `auths` entry fails the pull; with the helper the same pull works."""
+        # With a login there already, Docker does not look for a password manager to keep this one.
+        machine.configure(auths={"other.example.com": {}})
         password = machine.aws.password("arn", "us-east-1", life=1)
         login = (docker, "login", "--username", "AWS", "--password-stdin", ECR)
         machine.run(*login, stdin=password.encode()).ok()
