@@ -126,7 +126,7 @@ def _answer(
     write_log: log.Log,
 ) -> Answer:
     usage = USAGE.format(name=name)
-    if arguments[:1] == ["explain"]:
+    if arguments and arguments[0] in COMMANDS:
         return _explain(arguments[1:], name, environ, write_log), b""
     if len(arguments) != 1:
         raise _UsageError(usage)

@@ -89,12 +89,13 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
     parts += [f"{name!a}={environ[name]!a}" for name in chosen]
     files = deciding_files(environ)
     parts += [f"{path!a}:{stamp_of(path)}" for path in files]
-    if settings is None:
-        settings = stamp_of(paths.config_file(environ))
-    parts.append(of_settings(environ, settings))
+    ours = of_settings(environ, settings)
+    parts.append(ours)
     # Settings of ours may choose a profile, and a profile the machine's role, over the environment.
     by_environment = any(environ.get(name) for name in _NAMED_BY_ENVIRONMENT)
-    by_profile = settings != MISSING or any(name.startswith(PROFILE_OF) for name in chosen)
+    by_profile = not ours.endswith(f":{MISSING}") or any(
+        name.startswith(PROFILE_OF) for name in chosen
+    )
     if by_profile or not by_environment:
         parts.append("machine=" + ascii(_machine(environ)))
     return " ".join(parts)

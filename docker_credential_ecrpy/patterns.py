@@ -22,7 +22,6 @@ _LABEL = frozenset(string.ascii_lowercase + string.digits + "-")
 _ANY = _LABEL | {"."}
 _DIGIT = frozenset(string.digits)
 _ANYTHING: Step = (_ANY, True)
-ACCOUNT_DIGITS = 12
 _WILD = frozenset("*?[")
 SEARCH_LIMIT = 100_000
 """Steps that the checks of a file may take, a second at most: hundreds of globs take less."""
@@ -52,7 +51,7 @@ class Pattern:
     @property
     def is_account(self) -> bool:
         """Whether it is an account id, and not a host name or a glob."""
-        return len(self.text) == ACCOUNT_DIGITS and self.text.isdigit()
+        return registry.is_account(self.text)
 
     @property
     def is_glob(self) -> bool:
@@ -124,7 +123,7 @@ class Pattern:
 def parse(text: str) -> Pattern:
     """Return the pattern that `text` writes. Raises BadPattern."""
     lowered = text.lower()
-    if len(lowered) == ACCOUNT_DIGITS and lowered.isdigit() and lowered.isascii():
+    if registry.is_account(lowered):
         return Pattern(lowered, (*_steps(lowered + "."), _ANYTHING))
     if _WILD.isdisjoint(lowered):
         host = registry.host_of(lowered)
@@ -132,7 +131,9 @@ def parse(text: str) -> Pattern:
             msg = "it is neither an account id of 12 digits, nor a host name, nor a glob over hosts"
             raise BadPattern(msg)
         if host.isdigit():
-            msg = f"an account id has {ACCOUNT_DIGITS} digits, and this one has {len(host)}"
+            msg = (
+                f"an account id has {registry.ACCOUNT_DIGITS} digits, and this one has {len(host)}"
+            )
             raise BadPattern(msg)
         if host != lowered:
             msg = f'write the host name alone, without scheme, port and path: "{host}"'
@@ -194,7 +195,7 @@ def _literal(steps: Sequence[Step]) -> str:
 
 
 def _ecr_forms() -> Iterator[tuple[Step, ...]]:
-    account = ((_DIGIT, False),) * ACCOUNT_DIGITS
+    account = ((_DIGIT, False),) * registry.ACCOUNT_DIGITS
     letter: Step = (_LABEL - {"-"}, False)
     region = (letter, (_LABEL, True), letter)  # none has a single letter
     for suffixes, kinds in (

@@ -34,6 +34,9 @@ DUAL_STACK_SUFFIXES: "Final" = frozenset(
     )
 )
 
+ACCOUNT_DIGITS: "Final" = 12
+"""How many digits the id of an AWS account has."""
+
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
 _LABEL = frozenset(_LETTERS + _DIGITS + "-")
@@ -43,7 +46,6 @@ _SCHEME = frozenset(_LETTERS + _DIGITS + "+-.")
 _URL = frozenset(_LETTERS + _LETTERS.upper() + _DIGITS + "-._~:/?#[]@!$&'()*+,;=%")
 _MAX_URL = 64 * 1024  # characters; protocol.MAX_INPUT, beyond which an address is cut off
 _MAX_LABEL = 63  # octets in a DNS label (RFC 1035, section 2.3.4)
-_ACCOUNT_DIGITS = 12
 
 
 class Registry:
@@ -127,7 +129,7 @@ def parse(server_url: str) -> "Registry | None":
         )
     labels = host.split(".")
     account = labels[0]
-    if len(account) != _ACCOUNT_DIGITS or not account.isdigit():
+    if not is_account(account):
         return None
     if labels[1:3] in (["dkr", "ecr"], ["dkr", "ecr-fips"]):
         kind, rest, suffixes = labels[2], labels[3:], SUFFIXES
@@ -147,6 +149,11 @@ def parse(server_url: str) -> "Registry | None":
         fips=kind.endswith("-fips"),
         dual_stack=suffixes is DUAL_STACK_SUFFIXES,
     )
+
+
+def is_account(text: str) -> bool:
+    """Whether a text is the id of an AWS account."""
+    return len(text) == ACCOUNT_DIGITS and text.isascii() and text.isdigit()
 
 
 def host_of(server_url: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from docker_credential_ecrpy import identity, registry
 from docker_credential_ecrpy.errors import HelperError, one_line
-from docker_credential_ecrpy.patterns import ACCOUNT_DIGITS, Pattern
+from docker_credential_ecrpy.patterns import Pattern
 from docker_credential_ecrpy.registry import Registry
 
 AUTO = "auto"
@@ -176,8 +176,8 @@ def _check_names(environ: Mapping[str, str]) -> None:
             account = name.removeprefix(prefix)
             if account == name or not environ[name]:
                 continue
-            if len(account) != ACCOUNT_DIGITS or not (account.isascii() and account.isdigit()):
+            if not registry.is_account(account):
                 msg = f"{one_line(name)} does not end in an account id"
                 raise HelperError(
-                    msg, hint=f"name it {prefix}<the account's {ACCOUNT_DIGITS} digits>"
+                    msg, hint=f"name it {prefix}<the account's {registry.ACCOUNT_DIGITS} digits>"
                 )

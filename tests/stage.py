@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from docker_credential_ecrpy.fallback import Fallback
+from docker_credential_ecrpy.rules import Written
 from tests.world.aws import ACCOUNT, Aws
 from tests.world.web import Authority, WebServer
 
@@ -143,6 +145,11 @@ class Stage:
     def login(self, as_user: str = "dev") -> None:
         """Put an access key into the environment."""
         self.environ |= self.aws.user(as_user).environ
+
+
+def no_fallback(_name: Written, _directory: str) -> Fallback:
+    """Stand in for the fallback of a helper that has none."""
+    raise AssertionError
 
 
 def make_stage(aws: Aws, server: WebServer, authority: Authority, root: Path) -> Stage:

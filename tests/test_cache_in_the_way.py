@@ -11,11 +11,10 @@ import pytest
 
 from docker_credential_ecrpy import cache
 from docker_credential_ecrpy.authorization import Token
-from docker_credential_ecrpy.fallback import Fallback
 from docker_credential_ecrpy.helper import Helper
-from docker_credential_ecrpy.rules import Choice, Written
+from docker_credential_ecrpy.rules import Choice
 from tests import sources
-from tests.stage import HOST, Stage
+from tests.stage import HOST, Stage, no_fallback
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, modes and FIFOs of Unix")
 
@@ -159,10 +158,6 @@ def test_the_cache_can_be_elsewhere(stage: Stage) -> None:
     assert (stage.home / "deep" / "down" / "tokens").stat().st_mode & 0o777 == 0o700
 
 
-def _no_fallback(_name: Written, _directory: str) -> Fallback:
-    raise AssertionError
-
-
 @pytest.mark.parametrize("both", [False, True], ids=["the host's", "the host's and the endpoint's"])
 def test_an_entry_may_be_damaged_in_every_byte(tmp_path: Path, both: bool) -> None:
     """Each byte in turn: the token comes from where it is sound, or else from AWS, never wrong."""
@@ -173,7 +168,7 @@ def test_an_entry_may_be_damaged_in_every_byte(tmp_path: Path, both: bool) -> No
         return Token("AWS", fetched[-1], time.time_ns() + 12 * 3600 * cache.SECOND)
 
     helper = Helper(
-        {"HOME": str(tmp_path)}, fetch, lambda c: c, _no_fallback, time.time_ns, lambda _: None
+        {"HOME": str(tmp_path)}, fetch, lambda c: c, no_fallback, time.time_ns, lambda _: None
     )
     helper.get(HOST.encode())
     entries = sorted((tmp_path / ".ecr" / "tokens").iterdir())

@@ -27,9 +27,9 @@ from docker_credential_ecrpy import identity
 from docker_credential_ecrpy.__main__ import quick_answer
 from docker_credential_ecrpy.authorization import LIFE, Token
 from docker_credential_ecrpy.errors import WireText
-from docker_credential_ecrpy.fallback import Fallback
 from docker_credential_ecrpy.helper import Helper
-from docker_credential_ecrpy.rules import Choice, Written
+from docker_credential_ecrpy.rules import Choice
+from tests.stage import no_fallback
 
 ACCOUNTS = ("111111111111", "222222222222")
 HOSTS = (
@@ -59,10 +59,6 @@ def _text(rules: Rules) -> str:
         lines = "".join(f'{key} = "{value}"\n' for key, value in keys.items())
         text += f'[[registry]]\nmatch = "{match}"\n{lines}'
     return text
-
-
-def _no_fallback(_name: Written, _directory: str) -> Fallback:
-    raise AssertionError
 
 
 class Edits(RuleBasedStateMachine):
@@ -221,7 +217,7 @@ class Edits(RuleBasedStateMachine):
 
     def _helper(self) -> Helper:
         return Helper(
-            self.environ, self._fetch, lambda c: c, _no_fallback, time.time_ns, lambda _: None
+            self.environ, self._fetch, lambda c: c, no_fallback, time.time_ns, lambda _: None
         )
 
     def _fetch(self, choice: Choice, _seconds: float) -> Token:
