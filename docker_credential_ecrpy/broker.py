@@ -117,7 +117,8 @@ class Broker:
         A fresh one of the endpoint is the host's from here on.
         """
         in_hand = None
-        for name, place in self._places(registry).items():
+        places = self._places(registry)
+        for name, place in places.items():
             try:
                 entry = cache.read(*place, self.clock())
             except cache.Miss as exc:
@@ -126,7 +127,7 @@ class Broker:
             if entry.fresh(self.clock()):
                 if name != registry.host:
                     self.log(f"cache: the token of {name} serves {registry.host}")
-                    self._write(registry.host, self._places(registry)[registry.host], entry)
+                    self._write(registry.host, places[registry.host], entry)
                     self._remember(registry.host)
                 return entry, entry
             # The host's is of whom the settings meant; `identity` may be of an edit since.

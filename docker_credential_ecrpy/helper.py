@@ -72,6 +72,15 @@ class Helper:
         settling.wait(identity.deciding_files(self.environ))
         return identity.line(self.environ, stamp)
 
+    @cached_property
+    def other(self) -> "Fallback | None":
+        """The credential helper for other registries, where the settings name one.
+
+        Raises HelperError.
+        """
+        name = self.settings.fallback
+        return self.fallback(name, self.directory) if name else None
+
     def choose(self, server_url: str) -> Choice | None:
         """Return who asks for a registry's token; None where it is not ECR's.
 
@@ -108,8 +117,8 @@ class Helper:
         """Keep the login in `request`, until its token expires. Raises HelperError."""
         server_url, username, secret = inputs.login(request)
         choice = self.choose(server_url)
-        if choice is None and self.settings.fallback:
-            return self.fallback(self.settings.fallback, self.directory).run("store", request)
+        if choice is None and self.other:
+            return self.other.run("store", request)
         if is_set(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
             self.log("store: ignored, as AWS_ECR_IGNORE_CREDS_STORAGE says")
             return protocol.OK, b""
@@ -153,8 +162,8 @@ class Helper:
             self._forget(choice.registry.host, choice.registry.endpoint)
         else:
             self._forget(registry.host_of(server_url))  # a rule may once have made it ours
-        if choice is None and self.settings.fallback:
-            return self.fallback(self.settings.fallback, self.directory).run("erase", request)
+        if choice is None and self.other:
+            return self.other.run("erase", request)
         return protocol.OK, b""
 
     def _forget(self, host: str, endpoint: str = "") -> None:
@@ -183,17 +192,16 @@ class Helper:
         directory = paths.cache_dir(self.environ)
         hosts = known.hosts(directory) if directory else []
         urls = {f"https://{host}": authorization.USERNAME for host in hosts if self.choose(host)}
-        if self.settings.fallback:
-            other = self.fallback(self.settings.fallback, self.directory)
-            code, output = other.run("list", b"unused")  # what Docker's client writes
+        if self.other:
+            code, output = self.other.run("list", b"unused")  # what Docker's client writes
             if code:
                 return code, output
-            urls = other.users(output) | urls
+            urls = self.other.users(output) | urls
         return protocol.OK, json.dumps(urls).encode() + b"\n"
 
     def _get_elsewhere(self, server_url: str, request: bytes) -> Answer:
-        if self.settings.fallback:
-            return self.fallback(self.settings.fallback, self.directory).run("get", request)
+        if self.other:
+            return self.other.run("get", request)
         self.log("get: not an ECR registry")
         host = registry.host_of(server_url)
         directory = self.directory

@@ -125,11 +125,10 @@ def _registry(host: str, choice: Choice | None) -> str:
 
 
 def _elsewhere(helper: Helper) -> str:
-    name = helper.settings.fallback
-    if name is None:
+    other = helper.other
+    if other is None:
         return f'"{protocol.NOT_FOUND}": clients go on without credentials'
-    program = helper.fallback(name, helper.directory).path()
-    return f"that of {program}, the fallback of {name.place}"
+    return f"that of {other.path()}, the fallback of {other.place}"
 
 
 # --- the cache --------------------------------------------------------------------------------
