@@ -20,8 +20,9 @@ TABLE = "registry"
 KEYS = ("fallback", TABLE)
 PROGRAM = "docker-credential-"
 """How the name of every credential helper's program begins."""
+MAX_SIZE = 256 * 1024
+"""Bytes that the file may have; two thousand rules."""
 
-_MAX_SIZE = 256 * 1024  # bytes; two thousand rules
 _TRIES = 20
 _HELPER = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _READ_FLAGS = (
@@ -67,6 +68,11 @@ def load(environ: Mapping[str, str]) -> Settings:
     return _settings(Source(file, data, TABLE), stamp)
 
 
+def parse(source: Source) -> Settings:
+    """Return the settings that a text is. Raises HelperError for one that does not make sense."""
+    return _settings(source, identity.MISSING)
+
+
 def _read(file: str) -> tuple[bytes, str]:
     """Return what a file holds, and its stamp of that moment. Raises OSError and ValueError."""
     for _ in range(_TRIES):
@@ -84,12 +90,12 @@ def _contents(file: str) -> bytes:
         if not stat.S_ISREG(os.fstat(opened).st_mode) and file != os.devnull:
             raise OSError(errno.EINVAL, "it is not a file")
         data = b""
-        while len(data) <= _MAX_SIZE and (more := os.read(opened, _MAX_SIZE)):
+        while len(data) <= MAX_SIZE and (more := os.read(opened, MAX_SIZE)):
             data += more
     finally:
         os.close(opened)
-    if len(data) > _MAX_SIZE:
-        raise OSError(errno.EFBIG, f"it is larger than {_MAX_SIZE // 1024} KiB")
+    if len(data) > MAX_SIZE:
+        raise OSError(errno.EFBIG, f"it is larger than {MAX_SIZE // 1024} KiB")
     return data
 
 

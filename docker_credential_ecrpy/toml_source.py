@@ -7,6 +7,7 @@ then what the parser says of it alone.
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -27,22 +28,32 @@ _PIECES = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class Statement:
+    """A key with its value, or a heading: the line it begins on, from 1 on, and its characters."""
+
+    line: int
+    start: int
+    end: int
+
+
 class Source:
     """The text of a TOML file whose tables of interest are all of the array `table`.
 
     file: its path. data: what it holds. Raises HelperError where that is not TOML.
+    text: the data decoded, without a byte order mark, and with its own line ends.
     """
 
     def __init__(self, file: str, data: bytes, table: str) -> None:
         self.file = file
         self.table = table
         try:
-            self.text = data.decode("utf-8-sig").replace("\r\n", "\n")
+            self.text = data.decode("utf-8-sig")
         except UnicodeDecodeError as exc:
             line = data.count(b"\n", 0, exc.start) + 1
             raise self._at(line, "it is not UTF-8", "save it as UTF-8") from exc
         try:
-            self.parsed: dict[str, Any] = tomllib.loads(self.text)
+            self.parsed: dict[str, Any] = _loads(self.text)
         except (ValueError, RecursionError) as exc:  # int() has a limit of digits, too
             deep = isinstance(exc, RecursionError)
             raise self._not_toml("it is nested too deeply" if deep else str(exc)) from exc
@@ -52,10 +63,10 @@ class Source:
 
         A table that is written inline is where its array is.
         """
-        lines = self._lines
+        statements = self.statements
         for where in ((number, key), (number, ""), (TOP, self.table)):
-            if where in lines:
-                return lines[where]
+            if where in statements:
+                return statements[where].line
         return 1
 
     def wrong(self, number: int, key: str, message: str, hint: str) -> HelperError:
@@ -67,7 +78,7 @@ class Source:
 
     def _not_toml(self, text: str) -> HelperError:
         where = _WHERE.search(text)
-        line = int(where[1]) if where and where[1] else self.text.rstrip("\n").count("\n") + 1
+        line = int(where[1]) if where and where[1] else self.text.rstrip("\r\n").count("\n") + 1
         column = f", at column {where[2]}" if where and where[2] else ""
         reason = one_line(_WHERE.sub("", text))
         if reason[1:2].islower():
@@ -76,35 +87,41 @@ class Source:
         return self._at(line, reason, 'a line is such as key = "value"')
 
     @cached_property
-    def _lines(self) -> dict[tuple[int, str], int]:
-        found: dict[tuple[int, str], int] = {}
+    def statements(self) -> dict[tuple[int, str], Statement]:
+        """Table and key -> where that is written, in the file's order; "" is a table's heading."""
+        found: dict[tuple[int, str], Statement] = {}
         number = last = TOP
-        for line, statement in _statements(self.text):
-            key, value = next(iter(tomllib.loads(statement).items()))
-            if not statement.startswith("["):
-                found.setdefault((number, key), line)
+        for statement in _statements(self.text):
+            text = self.text[statement.start : statement.end]
+            key, value = next(iter(_loads(text).items()))
+            if not text.startswith("["):
+                found.setdefault((number, key), statement)
             elif key != self.table:
-                found.setdefault((number := TOP, key), line)
+                found.setdefault((number := TOP, key), statement)
             elif isinstance(value, list):
                 number = last = last + 1
-                found[number, ""] = line
+                found[number, ""] = statement
             else:  # [table.key], of the last one
-                found.setdefault((last, next(iter(value), "")), line)
+                found.setdefault((last, next(iter(value), "")), statement)
         return found
 
 
-def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Yield each key with its value, and each heading, and the line that it begins on."""
-    line, start, statement, depth = 1, 1, "", 0
+def _loads(text: str) -> dict[str, Any]:
+    return tomllib.loads(text.replace("\r\n", "\n"))
+
+
+def _statements(text: str) -> Iterator[Statement]:
+    line, depth = 1, 0
+    first = start = end = 0
     for found in _PIECES.finditer(text + "\n"):
         piece = found[0]
         if piece == "\n" and not depth:
-            if statement.strip():
-                yield start, statement.strip()
-            statement = ""
-        elif not piece.startswith("#"):
-            if not statement.strip():
-                start = line
-            statement += piece
+            if first:
+                yield Statement(first, start, end)
+            first = 0
+        elif not (piece.startswith("#") or piece.isspace()):
+            if not first:
+                first, start = line, found.start()
+            end = found.end()
             depth += (piece in "[{") - (piece in "]}")
         line += piece.count("\n")
