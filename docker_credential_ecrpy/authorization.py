@@ -70,11 +70,12 @@ def from_login(username: str, password: str, now: int) -> Token:
     An ECR password is base64 of a JSON object with an `expiration`, in seconds since the
     epoch; one that does not say is taken to have the whole life of a token before it.
     """
-    expires = _expiration(password)
+    expires = expiration(password)
     return Token(username, password, now + LIFE if expires is None else expires)
 
 
-def _expiration(password: str) -> int | None:
+def expiration(password: str) -> int | None:
+    """Return when an ECR password says that it expires, in ns since the epoch (UTC), or None."""
     try:
         fields = json.loads(base64.b64decode(password, validate=True))
         seconds = fields["expiration"]

@@ -38,8 +38,13 @@ class WireText(HelperError):
     """One of Docker's exact texts: it goes to standard output, and nothing to a person."""
 
 
+def without_user_info(text: str) -> str:
+    """Return a text whose URLs have neither user names nor passwords."""
+    return _USER_INFO.sub("", text)
+
+
 def one_line(text: str) -> str:
     """Return somebody else's text fit for an error: one line, bounded, nothing secret-shaped."""
-    line = _LOOKS_SECRET.sub(_REDACTED, _USER_INFO.sub("", " ".join(text.split())))
+    line = _LOOKS_SECRET.sub(_REDACTED, without_user_info(" ".join(text.split())))
     line = "".join(c if c.isprintable() else "?" for c in line)
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 3] + "..."

@@ -1,0 +1,228 @@
+"""Facts about Docker's config.json: where it is, and what is read out of it."""
+
+import base64
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docker_credential_ecrpy import dockerconfig
+from docker_credential_ecrpy.dockerconfig import DockerConfig, Login
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.json_source import JsonSource
+from tests.stage import HOST
+
+PRIVATE = "images.example.com"
+
+
+def config(made: Any) -> DockerConfig:
+    data = json.dumps(made).encode()
+    return DockerConfig("config.json", data, JsonSource("config.json", data))
+
+
+def auth(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("environ", "path"),
+    [
+        ({"HOME": "/h", "USERPROFILE": "/h"}, "/h/.docker/config.json"),
+        ({"HOME": "/h", "USERPROFILE": "/h", "DOCKER_CONFIG": ""}, "/h/.docker/config.json"),
+        ({"HOME": "/h", "USERPROFILE": "/h", "DOCKER_CONFIG": "/d"}, "/d/config.json"),
+        ({"DOCKER_CONFIG": "d"}, "d/config.json"),
+    ],
+)
+def test_where_the_file_is(environ: dict[str, str], path: str) -> None:
+    """Where DOCKER_CONFIG says, or in the home."""
+    assert dockerconfig.path(environ) == os.path.normpath(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the paths of Linux")
+@pytest.mark.parametrize(
+    ("environ", "paths"),
+    [
+        ({}, [f"/run/containers/{os.getuid()}/auth.json", "/h/.config/containers/auth.json"]),
+        (
+            {"XDG_RUNTIME_DIR": "/r", "XDG_CONFIG_HOME": "/c"},
+            ["/r/containers/auth.json", "/c/containers/auth.json"],
+        ),
+        ({"XDG_RUNTIME_DIR": "/r", "REGISTRY_AUTH_FILE": "/a"}, ["/a"]),
+    ],
+)
+def test_where_podmans_files_are(environ: dict[str, str], paths: list[str]) -> None:
+    """In the order in which podman was seen to open them."""
+    assert dockerconfig.podman_paths({"HOME": "/h", **environ}) == paths
+
+
+@pytest.mark.parametrize(
+    ("key", "bare"),
+    [
+        (HOST, HOST),
+        (f"https://{HOST}", HOST),
+        (f"https://{HOST}/v2/", HOST),
+        (f"{HOST}:443", HOST),
+        (f"{HOST.upper()}.", HOST),
+        (f"AWS:secret@{HOST}", HOST),
+        (f"{PRIVATE}:8443", f"{PRIVATE}:8443"),
+        (f"https://{PRIVATE}:8443/v2/", f"{PRIVATE}:8443"),
+        (PRIVATE.title(), PRIVATE),
+        ("https://index.docker.io/v1/", "index.docker.io"),
+        ("", ""),
+        ("a b", ""),
+        ("[::1]:5000", ""),
+    ],
+)
+def test_what_docker_looks_for(key: str, bare: str) -> None:
+    """The host, and a port that it has: but none of ECR's has one."""
+    assert dockerconfig.bare(key) == bare
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        (HOST, HOST),
+        (f"https://u:p/w@d@{HOST}/v1", f"https://{HOST}/v1"),
+        (f"u:p@{HOST}", HOST),
+        ("a\nb", "a b"),
+    ],
+)
+def test_how_a_key_is_shown(key: str, shown: str) -> None:
+    """Without a password."""
+    assert dockerconfig.shown(key) == shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "login"),
+    [
+        (None, None),
+        ({}, None),
+        ({"auth": ""}, None),
+        ({"email": "a@example.com"}, None),
+        ({"auth": auth("AWS:pw:x\0\0")}, ("AWS", "pw:x")),
+        ({"Auth": auth("AWS:pw")}, ("AWS", "pw")),
+        ({"username": "AWS", "password": "pw"}, ("AWS", "pw")),
+        ({"auth": auth("a:b"), "username": "c", "password": "d"}, ("a", "b")),
+        ({"identitytoken": "t"}, ("", "")),
+    ],
+    ids=str,
+)
+def test_what_an_entry_is(fields: Any, login: tuple[str, str] | None) -> None:
+    """A login, or nothing where it holds none."""
+    found = Login.read(HOST, fields)
+
+    assert (found and (found.username, found.password)) == login
+
+
+@pytest.mark.parametrize(
+    "fields",
+    ["x", "", 1, [], True, {"auth": "!"}, {"auth": 1}, {"auth": auth("AWS")}, {"username": 1}],
+    ids=str,
+)
+def test_what_docker_cannot_read(fields: Any) -> None:
+    """It is a problem of the file, named by its key, and it is still found under its registry."""
+    found = config({"auths": {HOST: fields}, "credHelpers": {"a": None, "b": 1}, "credsStore": []})
+
+    assert found.logins == []
+    assert found.login_keys(HOST) == [HOST]
+    assert [problem.partition(": ")[0] for problem in found.problems] == [
+        f"auths, '{HOST}'",
+        "credHelpers, 'b'",
+        "credsStore is not a string",
+    ]
+
+
+def test_a_login_does_not_show_its_password() -> None:
+    """Whoever prints it."""
+    assert "hunter2" not in repr(Login.read(HOST, {"auth": auth("AWS:hunter2")}))
+
+
+def test_when_a_login_expires() -> None:
+    """As an ECR password says itself; others do not."""
+    password = auth(json.dumps({"expiration": 2}))
+    found = config({"auths": {HOST: {"auth": auth(f"AWS:{password}")}, "x": {"auth": auth("a:b")}}})
+
+    assert [login.expires for login in found.logins] == [2_000_000_000, None]
+
+
+def test_the_keys_of_a_registry() -> None:
+    """All that mean it, however they are written; those of another port are another's."""
+    keys = [HOST, f"https://{HOST}", f"{HOST}/team", f"{PRIVATE}:8443", PRIVATE]
+    found = config(
+        {
+            "auths": {key: {"auth": auth("a:b")} for key in keys},
+            "credHelpers": dict.fromkeys(keys, "x"),
+        }
+    )
+
+    assert found.login_keys(HOST) == keys[:3]
+    assert found.mistaken_keys(HOST) == keys[1:3]
+    assert found.login_keys(PRIVATE) == [PRIVATE]
+    assert found.mistaken_keys(PRIVATE) == []
+    assert found.login_keys(f"{PRIVATE}:8443") == [f"{PRIVATE}:8443"]
+
+
+@pytest.mark.parametrize(
+    ("made", "any_of_them"),
+    [
+        ({}, False),
+        ({"auths": {}, "credHelpers": None, "credsStore": ""}, False),
+        ({"auths": {"x": {}}}, True),
+        ({"CredHelpers": {"x": "y"}}, True),
+        ({"credsstore": "y"}, True),
+    ],
+    ids=str,
+)
+def test_whether_it_speaks_of_credentials(made: Any, any_of_them: bool) -> None:
+    """In either case of letters, as Go reads it."""
+    assert config(made).has_any is any_of_them
+
+
+def test_names_that_mean_this_program() -> None:
+    """Also where somebody wrote the whole program's."""
+    assert dockerconfig.means_us("ecr-login")
+    assert dockerconfig.means_us("docker-credential-ecrpy")
+    assert not dockerconfig.means_us("")
+    assert not dockerconfig.means_us("desktop")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """It says nothing."""
+    found = DockerConfig.load(str(tmp_path / "config.json"))
+
+    assert (found.data, found.helpers, found.store, found.logins) == (None, {}, "", [])
+
+
+@pytest.mark.parametrize("section", ["auths", "credHelpers"])
+def test_a_section_of_another_kind(tmp_path: Path, section: str) -> None:
+    """It is refused at once, before anything is worked out."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({section: []}))
+
+    with pytest.raises(HelperError, match=f'"{section}" is not an object'):
+        DockerConfig.load(str(path))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the stores of Linux")
+@pytest.mark.parametrize(
+    ("programs", "store"),
+    [
+        ([], ""),
+        (["docker-credential-secretservice"], "secretservice"),
+        (["docker-credential-pass"], ""),
+        (["docker-credential-pass", "pass"], "pass"),
+        (["docker-credential-secretservice", "pass"], ""),
+    ],
+    ids=str,
+)
+def test_the_store_that_docker_takes_by_default(
+    tmp_path: Path, programs: list[str], store: str
+) -> None:
+    """That of pass where there is pass, else the desktop's; none where it is not there."""
+    for name in programs:
+        (tmp_path / name).touch(0o700)
+
+    assert dockerconfig.default_store({"PATH": str(tmp_path)}) == store

@@ -1,0 +1,313 @@
+"""Facts about replacing a person's file: whole or not at all, and nothing of theirs is lost."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from docker_credential_ecrpy import rewriting
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.rewriting import Rewrite
+from tests.e2e import engines
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="modes, links and FIFOs of POSIX")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="mounts and capabilities of Linux")
+as_root = pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0, reason="only root gives files away"
+)
+
+
+def rewrite(path: Path, after: bytes = b"new") -> str:
+    return rewriting.write(Rewrite(str(path), rewriting.read(str(path)), after))
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def without_power(code: str, *arguments: Path) -> "subprocess.CompletedProcess[str]":
+    """Run Python for which modes count, even where it is root that runs the tests."""
+    prefix: Sequence[str] = ()
+    if os.geteuid() == 0:
+        prefix = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    return subprocess.run(
+        [*prefix, sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+WRITE = """
+import sys
+from docker_credential_ecrpy import rewriting
+from docker_credential_ecrpy.errors import HelperError
+try:
+    rewrite = rewriting.Rewrite(sys.argv[1], rewriting.read(sys.argv[1]), b"new")
+    rewriting.check(rewrite)
+    rewriting.write(rewrite)
+except HelperError as exc:
+    print(exc)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "needed"),
+    [(None, b"", False), (b"", b"", False), (b"a", b"a", False), (None, b"a", True)],
+)
+def test_whether_it_is_needed(before: bytes | None, after: bytes, needed: bool) -> None:
+    """Only where bytes change."""
+    assert Rewrite("x", before, after).needed is needed
+
+
+def test_a_new_file(tmp_path: Path) -> None:
+    """Its directories are made, and all of it is for its owner alone; there is no backup."""
+    path = tmp_path / "a" / "b" / "config.json"
+
+    assert rewrite(path) == ""
+    assert path.read_bytes() == b"new"
+    assert names(path.parent) == ["config.json"]
+    if sys.platform != "win32":
+        assert [mode(p) for p in (path, path.parent, path.parent.parent)] == [0o600, 0o700, 0o700]
+
+
+@posix
+@pytest.mark.parametrize("bits", [0o600, 0o644, 0o664])
+def test_a_file_keeps_its_mode(tmp_path: Path, bits: int) -> None:
+    """What it held is beside it, for its owner's eyes alone, since it may hold passwords."""
+    path = tmp_path / "config.json"
+    path.write_bytes(b"old")
+    path.chmod(bits)
+    backup = Path(rewrite(path))
+
+    assert (path.read_bytes(), mode(path)) == (b"new", bits)
+    assert (backup.read_bytes(), mode(backup)) == (b"old", 0o600)
+    assert names(tmp_path) == ["config.json", backup.name]
+
+
+@as_root
+def test_a_file_keeps_its_owner(tmp_path: Path) -> None:
+    """Also where root changes it, and so does its backup."""
+    path = tmp_path / "config.json"
+    path.write_bytes(b"old")
+    os.chown(path, 1234, 1235)
+    backup = Path(rewrite(path))
+
+    for each in (path, backup):
+        assert (each.stat().st_uid, each.stat().st_gid) == (1234, 1235)
+
+
+@posix
+def test_links_stay(tmp_path: Path) -> None:
+    """A chain of them leads to the file as before, which is where the backup is, too."""
+    (tmp_path / "real").mkdir()
+    target = tmp_path / "real" / "file.json"
+    target.write_bytes(b"old")
+    (tmp_path / "middle").symlink_to("real/file.json")
+    path = tmp_path / "config.json"
+    path.symlink_to("middle")
+    backup = rewrite(path)
+
+    assert path.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert Path(backup).parent == target.parent
+    assert names(tmp_path) == ["config.json", "middle", "real"]
+
+
+@posix
+def test_a_link_to_what_is_not_there_yet(tmp_path: Path) -> None:
+    """What it leads to is made."""
+    path = tmp_path / "config.json"
+    path.symlink_to("made/file.json")
+    rewrite(path)
+
+    assert path.is_symlink()
+    assert (tmp_path / "made" / "file.json").read_bytes() == b"new"
+
+
+@posix
+@pytest.mark.parametrize("kind", ["directory", "FIFO", "loop", "below a file", "device"])
+def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
+    """An error, and no waiting for whoever would write into it."""
+    path = tmp_path / "config.json"
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "loop":
+        path.symlink_to(path.name)
+    elif kind == "below a file":
+        (tmp_path / "file").touch()
+        path = tmp_path / "file" / "config.json"
+    else:
+        path.symlink_to("/dev/zero")
+
+    with pytest.raises(HelperError, match="cannot be read: "):
+        rewriting.read(str(path))
+
+
+def test_a_file_that_is_far_too_large(tmp_path: Path) -> None:
+    """It is not read: it is something else."""
+    path = tmp_path / "config.json"
+    with path.open("wb") as file:
+        file.truncate(65 * 1024 * 1024)
+
+    with pytest.raises(HelperError, match="it is larger than 64 MiB"):
+        rewriting.read(str(path))
+
+
+@pytest.mark.parametrize(
+    ("before", "meanwhile"),
+    [(None, b"theirs"), (b"old", b"theirs"), (b"old", None)],
+    ids=["made", "changed", "removed"],
+)
+def test_what_another_wrote_meanwhile_stays(
+    tmp_path: Path, before: bytes | None, meanwhile: bytes | None
+) -> None:
+    """An error that says so, and no file of ours is left."""
+    path = tmp_path / "config.json"
+    if meanwhile is not None:
+        path.write_bytes(meanwhile)
+
+    with pytest.raises(HelperError, match="it was changed meanwhile; it was left so: run this"):
+        rewriting.write(Rewrite(str(path), before, b"ours"))
+    assert names(tmp_path) == ([] if meanwhile is None else ["config.json"])
+    if meanwhile is not None:
+        assert path.read_bytes() == meanwhile
+
+
+def test_many_backups_of_one_second(tmp_path: Path) -> None:
+    """Each has a name of its own; the latest is the first of them to be read."""
+    path = tmp_path / "config.json"
+    path.write_bytes(b"0")
+    for number in range(1, 13):
+        rewrite(path, b"%d" % number)
+
+    assert len(names(tmp_path)) == 13
+    assert rewriting.backups(str(path)) == [b"%d" % number for number in range(11, 1, -1)]
+
+
+def test_other_files_are_no_backups(tmp_path: Path) -> None:
+    """Neither those of another file, nor what a person named so."""
+    for name in ("config.json.bak", "other.json.2026-01-01T00-00-00Z.bak", "config.json~"):
+        (tmp_path / name).touch()
+
+    assert rewriting.backups(str(tmp_path / "config.json")) == []
+    assert rewriting.backups(str(tmp_path / "none" / "config.json")) == []
+
+
+@posix
+def test_a_file_that_is_read_only(tmp_path: Path) -> None:
+    """It is told before anything is written, and nothing is."""
+    path = tmp_path / "config.json"
+    path.write_bytes(b"old")
+    path.chmod(0o400)
+    done = without_power(WRITE, path)
+
+    assert done.stdout == (
+        f"{path} cannot be written: it is read-only; make it yours to write; it is as it was\n"
+    )
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["config.json"]
+
+
+@posix
+@pytest.mark.parametrize("there", [True, False])
+def test_a_directory_that_is_read_only(tmp_path: Path, there: bool) -> None:
+    """The same."""
+    directory = tmp_path / "docker"
+    directory.mkdir()
+    path = directory / "config.json"
+    if there:
+        path.write_bytes(b"old")
+    directory.chmod(0o500)
+    done = without_power(WRITE, path)
+
+    assert f"the directory {directory} is read-only" in done.stdout
+    assert done.stderr == ""
+    assert names(directory) == (["config.json"] if there else [])
+
+
+@posix
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    """It is not taken for one that is not there."""
+    path = tmp_path / "config.json"
+    path.write_bytes(b"old")
+    path.chmod(0o000)
+    done = without_power(WRITE, path)
+
+    assert done.stdout == (f"{path} cannot be read: permission denied; check its owner and mode\n")
+
+
+@linux
+@as_root
+def test_a_file_that_is_a_mount(tmp_path: Path) -> None:
+    """It cannot be replaced, which is told; it is as it was, and nothing is beside it."""
+    for name in ("config.json", "outside.json"):
+        (tmp_path / name).write_bytes(name.encode())
+    script = 'mount --bind "$1" "$2" && exec "$3" -c "$4" "$2"'
+    done = subprocess.run(
+        [
+            *("unshare", "--mount", "sh", "-c", script, "sh", str(tmp_path / "outside.json")),
+            *(str(tmp_path / "config.json"), sys.executable, WRITE),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "mount" in done.stderr or "unshare" in done.stderr:
+        engines.missing("this machine lets nobody mount anything")
+
+    assert "it is a mount of its own: edit what is mounted there" in done.stdout
+    assert (tmp_path / "outside.json").read_bytes() == b"outside.json"
+    assert names(tmp_path) == ["config.json", "outside.json"]
+
+
+@posix
+def test_a_disk_that_is_full(tmp_path: Path) -> None:
+    """The old file stays, and what was begun goes."""
+    path = tmp_path / "config.json"
+    path.write_bytes(b"old")
+    code = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (2, 2))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code + WRITE, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "cannot be written: file too large; it is as it was" in done.stdout, done
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["config.json"]
+
+
+@posix
+def test_one_that_is_killed_in_the_middle(tmp_path: Path) -> None:
+    """Whenever that is, the file is the old one or the new one, whole."""
+    path = tmp_path / "config.json"
+    old, new = b"o" * 300_000, b"n" * 300_000
+    code = "import sys\nfrom docker_credential_ecrpy import rewriting\npath = sys.argv[1]\n"
+    code += "print(flush=True)\nfor text in (b'n', b'o') * 999:\n"
+    code += "    rewriting.write(rewriting.Rewrite(path, rewriting.read(path), text * 300_000))\n"
+    path.write_bytes(old)
+    for turn in range(8):
+        with subprocess.Popen(
+            [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE
+        ) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            time.sleep(0.003 * turn)
+            child.send_signal(signal.SIGKILL)
+
+        assert path.read_bytes() in (old, new)
