@@ -1,20 +1,28 @@
 """Cold layer: what asking AWS would be like: whose credentials, which endpoint, who that is.
 
-Only `caller` asks anybody.
+`outlook` asks nobody, `reach` asks without credentials, `caller` with them.
 """
 
+import email.utils
 import os
+import time
 from dataclasses import dataclass
+from datetime import timezone
 from typing import Any
 
+import boto3.session
 from botocore import UNSIGNED
 
 from docker_credential_ecrpy import aws, aws_errors
 from docker_credential_ecrpy.asking import Asking, shown_url
+from docker_credential_ecrpy.aws_connection import Connection
 from docker_credential_ecrpy.deadline import Watch
 from docker_credential_ecrpy.log import Log
 from docker_credential_ecrpy.rules import Choice
 
+READ_SECONDS = 5
+BOTOCORES_OWN = "botocore's own"
+"""The trusted certificates, where no file of them is named or found."""
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
@@ -26,6 +34,34 @@ class Outlook:
     endpoint: str
 
 
+@dataclass(frozen=True)
+class Reach:
+    """How the API endpoint is reached.
+
+    endpoint, proxy: URLs without user info and path; no proxy is "". milliseconds: from
+    connecting to the answer. clock_ahead: seconds that AWS's clock is ahead of this machine's,
+    good to about one; None where the answer has no date. trust: the file of trusted
+    certificates, or `BOTOCORES_OWN`.
+    """
+
+    endpoint: str
+    milliseconds: int
+    clock_ahead: float | None
+    proxy: str
+    trust: str
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who AWS knows the identity as. expires: its credentials' end in ns since the epoch, if any.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+    """
+
+    arn: str
+    expires: int | None
+
+
 def outlook(choice: Choice, watch: Watch, log: Log) -> Outlook:
     """Return what asking AWS would be like, without asking.
 
@@ -33,31 +69,75 @@ def outlook(choice: Choice, watch: Watch, log: Log) -> Outlook:
     """
 
     def look(asking: Asking) -> Outlook:
-        session = aws.session_of(asking, log)
-        aws.check_profile(asking)
-        client, own = aws.client_of(session, asking, signature_version=UNSIGNED)
-        # The URL comes from the same rules as a call's, and nothing is sent.
-        url = client.generate_presigned_url("get_authorization_token")
-        if not own:
-            aws.check_partition(url, asking)
+        url = _endpoint(aws.session_of(asking, log), asking)
         return Outlook(_source(asking), shown_url(url))
 
     return aws.explained(choice, watch, log, look)
 
 
-def caller(choice: Choice, watch: Watch, log: Log) -> str:
-    """Return the ARN that AWS knows the identity by. Raises HelperError."""
+def reach(choice: Choice, watch: Watch, log: Log) -> Reach:
+    """Return how the endpoint is reached that a token would be asked of.
 
-    def ask(asking: Asking) -> str:
+    One request without a signature, tried once: whatever the answer's status, it was reached.
+    Raises HelperError where it is not.
+    """
+
+    def ask(asking: Asking) -> Reach:
+        url = _endpoint(aws.session_of(asking, log), asking)
+        asking.sends(asking.registry.service, url)
+        log(f"aws: asking {asking.stage}, unsigned")
+        connection = Connection(asking, url, READ_SECONDS)
+        try:
+            before = time.time()
+            answer = connection.send("GET", url, {})
+            midway = (before + time.time()) / 2
+        finally:
+            connection.close()
+        theirs = _when(answer.headers.get("Date", ""))
+        return Reach(
+            shown_url(url),
+            answer.milliseconds,
+            None if theirs is None else theirs - midway,
+            connection.proxy,
+            connection.bundle or BOTOCORES_OWN,
+        )
+
+    return aws.explained(choice, watch, log, ask)
+
+
+def caller(choice: Choice, watch: Watch, log: Log) -> Caller:
+    """Return who AWS knows the identity as. Raises HelperError."""
+
+    def ask(asking: Asking) -> Caller:
         session = aws.session_of(asking, log)
-        aws.resolve_credentials(session, asking, log)
+        expires = aws.resolve_credentials(session, asking, log)
         client: Any = session.client("sts", region_name=choice.registry.region)
         try:
-            return str(client.get_caller_identity()["Arn"])
+            return Caller(str(client.get_caller_identity()["Arn"]), expires)
         except LookupError as exc:
             raise aws_errors.not_ecr(asking) from exc
 
     return aws.explained(choice, watch, log, ask)
+
+
+def _endpoint(session: boto3.session.Session, asking: Asking) -> str:
+    """Return the URL that a token would be asked of. Raises HelperError where it is wrong."""
+    aws.check_profile(asking)
+    client, own = aws.client_of(session, asking, signature_version=UNSIGNED)
+    # The URL comes from the same rules as a call's, and nothing is sent.
+    url = str(client.generate_presigned_url("get_authorization_token"))
+    if not own:
+        aws.check_partition(url, asking)
+    return url
+
+
+def _when(date: str) -> float | None:
+    """Return an HTTP date as seconds since the epoch, or None where it is none."""
+    try:
+        moment = email.utils.parsedate_to_datetime(date)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def _source(asking: Asking) -> str:

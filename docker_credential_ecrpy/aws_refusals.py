@@ -148,7 +148,7 @@ def _attempts(exc: ClientError) -> int:
 
 
 def _service(operation: str) -> str:
-    if operation.startswith("AssumeRole"):
+    if operation.startswith("AssumeRole") or operation == "GetCallerIdentity":
         return "STS"
     return "ECR" if operation == "GetAuthorizationToken" else "IAM Identity Center"
 

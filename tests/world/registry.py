@@ -1,14 +1,18 @@
-"""A registry front that answers as ECR does, before a real docker-registry.
+"""A registry front that answers as ECR does, before a real docker-registry or a small one here.
 
 Private hosts take Basic authentication with a token that the loopback AWS issued for the host's
 region, and say what ECR says otherwise. ECR Public gives anonymous pull tokens of its own.
 """
 
 import base64
+import hashlib
 import http.client
 import json
 import secrets
 import time
+import urllib.parse
+from collections.abc import Sequence
+from dataclasses import replace
 
 from tests.world.aws import EXPIRED_TEXT, Aws
 from tests.world.web import Request, Response
@@ -24,12 +28,118 @@ _PASSED_ON = (
 )
 _NOT_PASSED_BACK = ("connection", "transfer-encoding", "content-length", "date")
 PUBLIC = "public.ecr.aws"
+LAYERS = "prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com"
+_ACTIONS = {
+    ("GET", "manifests"): "ecr:BatchGetImage",
+    ("HEAD", "manifests"): "ecr:BatchGetImage",
+    ("HEAD", "blobs"): "ecr:BatchCheckLayerAvailability",
+    ("GET", "blobs"): "ecr:GetDownloadUrlForLayer",
+    ("GET", "tags"): "ecr:ListImages",
+}
+_IMPORT = ("ecr:CreateRepository", "ecr:BatchImportUpstreamImage")
+
+
+class SmallRegistry:
+    """A registry in memory, which holds what tests put into it, and serves pulls of it."""
+
+    def __init__(self) -> None:
+        self.repositories: dict[str, dict[str, str]] = {}
+        """Repository -> tag -> digest."""
+        self.manifests: dict[str, tuple[str, bytes]] = {}
+        """Digest -> media type and bytes."""
+        self.blobs: dict[str, bytes] = {}
+        self.layers_elsewhere = True
+        """Whether to redirect for a layer's bytes, as ECR does to S3."""
+        self.page = 1000
+        """How many tags are listed at once, at most."""
+
+    def image(self, repository: str, tag: str, seed: str = "") -> str:
+        """Put an image of one config and one layer there; return its digest. Docker's schema 2."""
+        kind = "application/vnd.docker.distribution.manifest.v2+json"
+        layer = self._blob(f"layer of {repository}:{tag} {seed}".encode())
+        config = self._blob(b'{"rootfs": {}}')
+        digest = self._manifest(kind, {"config": config, "layers": [layer]})
+        self.repositories.setdefault(repository, {})[tag] = digest
+        return digest
+
+    def index(self, repository: str, tag: str, platforms: Sequence[str]) -> dict[str, str]:
+        """Put an OCI index there; return the digest of each platform's ("os/architecture")."""
+        digests, entries = {}, []
+        for name in platforms:
+            digests[name] = self.image(repository, f"{tag}-{name.replace('/', '-')}", name)
+            system, _, machine = name.partition("/")
+            kind, body = self.manifests[digests[name]]
+            entries.append(
+                {
+                    "mediaType": kind,
+                    "digest": digests[name],
+                    "size": len(body),
+                    "platform": {"os": system, "architecture": machine},
+                }
+            )
+        found = self._manifest("application/vnd.oci.image.index.v1+json", {"manifests": entries})
+        self.repositories[repository][tag] = found
+        return digests
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request of a pull."""
+        if request.path == "/v2/":
+            return Response(200, b"{}", {"Content-Type": "application/json"})
+        repository, kind, name = _parts(request)
+        if repository not in self.repositories:
+            return _error(404, "NAME_UNKNOWN", "repository name not known to registry")
+        if kind == "manifests":
+            return self._get_manifest(request, repository, name)
+        if kind == "blobs":
+            return self._get_blob(request, name)
+        return self._list(request, repository)
+
+    def _get_manifest(self, request: Request, repository: str, name: str) -> Response:
+        digest = self.repositories[repository].get(name, name)
+        kind, body = self.manifests.get(digest, ("", b""))
+        if kind not in request.headers.get("Accept", "").split(", "):
+            return _error(404, "MANIFEST_UNKNOWN", "manifest unknown")
+        return Response(200, body, {"Content-Type": kind, "Docker-Content-Digest": digest})
+
+    def _get_blob(self, request: Request, digest: str) -> Response:
+        if digest not in self.blobs:
+            return _error(404, "BLOB_UNKNOWN", "blob unknown to registry")
+        if request.method == "GET" and self.layers_elsewhere:
+            return Response(307, b"", {"Location": f"https://{LAYERS}/{digest}?X-Amz-Signature=0"})
+        body = self.blobs[digest]
+        if request.method == "HEAD":
+            return Response(200, b"", {"Content-Length": str(len(body))})
+        if request.headers.get("Range") == "bytes=0-0":
+            return Response(206, body[:1], {"Content-Range": f"bytes 0-0/{len(body)}"})
+        return Response(200, body)
+
+    def _list(self, request: Request, repository: str) -> Response:
+        query = urllib.parse.parse_qs(request.target.partition("?")[2])
+        last = query.get("last", [""])[0]
+        most = min(self.page, int(query.get("n", ["100"])[0]))
+        tags = [tag for tag in sorted(self.repositories[repository]) if tag > last]
+        body = json.dumps({"name": repository, "tags": tags[:most]}).encode()
+        more = urllib.parse.urlencode({"n": most, "last": tags[:most][-1]}) if tags[most:] else ""
+        return Response(200, body, {"Link": f'<{request.path}?{more}>; rel="next"'} if more else {})
+
+    def _blob(self, body: bytes) -> dict[str, object]:
+        digest = _digest(body)
+        self.blobs[digest] = body
+        return {"mediaType": "application/octet-stream", "digest": digest, "size": len(body)}
+
+    def _manifest(self, kind: str, fields: dict[str, object]) -> str:
+        body = json.dumps({"schemaVersion": 2, "mediaType": kind, **fields}).encode()
+        self.manifests[_digest(body)] = (kind, body)
+        return _digest(body)
 
 
 class RegistryFront:
-    """Checks tokens, and hands what it lets through to the registry at `backend` (host, port)."""
+    """Checks tokens and permissions, and hands what it lets through to the registry behind it.
 
-    def __init__(self, aws: Aws, backend: tuple[str, int]) -> None:
+    backend: the host and port of one, or one in memory.
+    """
+
+    def __init__(self, aws: Aws, backend: tuple[str, int] | SmallRegistry) -> None:
         self.aws = aws
         self._backend = backend
         self._bearers: dict[str, bool] = {}
@@ -40,13 +150,17 @@ class RegistryFront:
         """Private name -> the host of the registry behind it."""
         self.logins: dict[str, tuple[str, str]] = {}
         """Host that is not ECR's -> the user name and password that it wants."""
+        self.denied: dict[str, set[tuple[str, str]]] = {}
+        """Host -> pairs of ARN and action that its policies do not allow."""
+        self.pull_through: set[str] = set()
+        """Prefixes of repositories that a pull has to import first, such as "docker-hub"."""
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
         if request.host in self.logins:
             return self._check_login(request) or self._pass_on(request)
         check = self._check_public if request.host == PUBLIC else self._check
-        answer = check(request) or self._pass_on(request)
+        answer = check(request) or self._in_ecrs_words(request, self._pass_on(request))
         answer.headers["Docker-Distribution-Api-Version"] = "registry/2.0"
         return answer
 
@@ -61,7 +175,41 @@ class RegistryFront:
         reader = self.aws.issued[base64.b64decode(value).decode().partition(":")[2]].arn
         if host in self.readers and reader not in self.readers[host]:
             return _denied(403, f"User: {reader} is not authorized to perform: ecr:BatchGetImage")
+        return self._check_actions(request, host, reader)
+
+    def _check_actions(self, request: Request, host: str, arn: str) -> Response | None:
+        repository, kind, _ = _parts(request)
+        action = _ACTIONS.get((request.method, kind))
+        if action is None:
+            return None
+        imports = kind == "manifests" and repository.partition("/")[0] in self.pull_through
+        for needed in (*(_IMPORT if imports else ()), action):
+            if (arn, needed) in self.denied.get(host, ()):
+                return _denied(
+                    403,
+                    f"User: {arn} is not authorized to perform: {needed} on resource: "
+                    f"arn:aws:ecr:{_region(host)}:{host[:12]}:repository/{repository} because no "
+                    f"identity-based policy allows the {needed} action",
+                )
         return None
+
+    def _in_ecrs_words(self, request: Request, answer: Response) -> Response:
+        """Say as ECR does that a repository or an image is not there."""
+        if answer.status != 404 or request.host == PUBLIC or b'"errors"' not in answer.body:
+            return answer
+        repository, _, _ = _parts(request)
+        account = self.aliases.get(request.host, request.host)[:12]
+        words = {
+            "NAME_UNKNOWN": f"The repository with name '{repository}' does not exist in the "
+            f"registry with id '{account}'",
+            "MANIFEST_UNKNOWN": "Requested image not found",
+        }
+        code = json.loads(answer.body)["errors"][0]["code"]
+        # docker-registry knows a repository by its tags alone.
+        tags = replace(request, method="GET", target=f"/v2/{repository}/tags/list")
+        if code == "MANIFEST_UNKNOWN" and self._pass_on(tags).status == 404:
+            code = "NAME_UNKNOWN"
+        return _error(404, code, words[code]) if code in words else answer
 
     def _check_login(self, request: Request) -> Response | None:
         wanted = base64.b64encode(":".join(self.logins[request.host]).encode()).decode()
@@ -98,6 +246,8 @@ class RegistryFront:
         return Response(401, b"Not Authorized\n", {"Www-Authenticate": realm})
 
     def _pass_on(self, request: Request) -> Response:
+        if isinstance(self._backend, SmallRegistry):
+            return self._backend.handle(request)
         headers = {
             name: ", ".join(values)
             for name in _PASSED_ON
@@ -122,6 +272,21 @@ def _region(host: str) -> str:
     return labels[3] if labels[1] == "dkr" else labels[2]
 
 
+def _parts(request: Request) -> tuple[str, str, str]:
+    """Return repository, kind and name of /v2/<repository>/<kind>/<name>; "" where it is not."""
+    path = urllib.parse.unquote(request.path).removeprefix("/v2/")
+    repository, kind, name = ["", "", "", *path.rsplit("/", 2)][-3:]
+    return repository, kind, name
+
+
+def _digest(body: bytes) -> str:
+    return "sha256:" + hashlib.sha256(body).hexdigest()
+
+
 def _denied(status: int, message: str) -> Response:
-    body = {"errors": [{"code": "DENIED", "message": message}]}
+    return _error(status, "DENIED", message)
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    body = {"errors": [{"code": code, "message": message}]}
     return Response(status, json.dumps(body).encode(), {"Content-Type": "application/json"})

@@ -1,0 +1,301 @@
+"""Cold layer: a pull's requests, sent to an ECR registry itself, and what it says to each.
+
+They are those of a client that pulls one image, in its order, but for the layer's bytes.
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md and, for tokens,
+https://distribution.github.io/distribution/spec/auth/token/
+"""
+
+import base64
+import difflib
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+from botocore.exceptions import BotoCoreError
+
+from docker_credential_ecrpy import aws, registry_replies
+from docker_credential_ecrpy.asking import Asking, shown_url
+from docker_credential_ecrpy.aws_connection import Connection, HttpAnswer
+from docker_credential_ecrpy.deadline import Watch
+from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.log import Log
+from docker_credential_ecrpy.rules import Choice
+
+Part = TypeVar("Part")
+
+READ_SECONDS = 8
+TAGS_SECONDS = 3
+"""For every read of a page of tags, and the time after which no further page is asked for."""
+TAG_PAGES = 5
+NEAR_TAGS = 5
+BODY_BYTES = 4 * 1024 * 1024
+LAYER_BYTES = 64 * 1024
+
+BASE, MANIFEST, LAYER_CHECK, LAYER = "base", "manifest", "layer check", "layer"
+# What ECR asks IAM about for each request of a pull.
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html and
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
+_NEEDS = {
+    MANIFEST: "ecr:BatchGetImage",
+    LAYER_CHECK: "ecr:BatchCheckLayerAvailability",
+    LAYER: "ecr:GetDownloadUrlForLayer",
+}
+_MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+)
+_ACTION = re.compile(r"perform: ([a-z-]+:\w+)")
+_OF_TOKEN = re.compile(r"(?i)\btoken\b.*\b(expired|invalid)|\b(expired|invalid)\b.*\btoken\b")
+_BEARER = re.compile(r"(?i)\bbearer\s+(.*)")
+_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+_NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the registry said to one request.
+
+    what: "base", "manifest", "layer check" or "layer". status: HTTP's. code, message: of the
+    first error in its body, or "". action: the IAM action that is missing, or "".
+    """
+
+    what: str
+    status: int
+    code: str
+    message: str
+    action: str
+    milliseconds: int
+
+
+@dataclass(frozen=True)
+class Visit:
+    """The replies in the order asked, up to the first that no pull gets past.
+
+    An image index and the manifest that it leads to are two. tags: where the registry has no
+    such tag, those that are near it, or else its first. digest: the tag's manifest's, or "".
+    """
+
+    replies: tuple[Reply, ...]
+    tags: tuple[str, ...]
+    digest: str
+
+
+def visit(  # noqa: PLR0913, PLR0917 - who asks whom for what, and how
+    choice: Choice,
+    host: str,
+    repository: str,
+    reference: str,
+    login: tuple[str, str] | None,
+    watch: Watch,
+    log: Log,
+) -> Visit:
+    """Return what the registry at `host`, which is that of `choice`, says to one who pulls.
+
+    reference: a tag or a digest; with none, or no repository, only the base is asked. login: user
+    name and password, or None to be anonymous. The password goes to `host` alone. Raises
+    HelperError where it cannot be reached, or does not answer as a registry does.
+    """
+
+    def ask(asking: Asking) -> Visit:
+        aws.session_of(asking, log)  # which settles what certificates are trusted
+        visitor = _Visitor(asking, host, repository, login, log)
+        try:
+            return visitor.visit(reference)
+        finally:
+            visitor.close()
+
+    return aws.explained(choice, watch, log, ask)
+
+
+class _Visitor:
+    """Goes from one request to the next. All of them are sent to the one host."""
+
+    def __init__(
+        self,
+        asking: Asking,
+        host: str,
+        repository: str,
+        login: tuple[str, str] | None,
+        log: Log,
+    ) -> None:
+        self._asking = asking
+        self._base = f"https://{host}"
+        self._repository = repository
+        self._place = f"/v2/{quote(repository)}"
+        self._log = log
+        self._authorization: dict[str, str] = {}
+        if login:
+            basic = base64.b64encode(":".join(login).encode()).decode()
+            self._authorization["Authorization"] = f"Basic {basic}"
+        self._connection = Connection(asking, self._base, READ_SECONDS)
+        self._replies: list[Reply] = []
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def visit(self, reference: str) -> Visit:
+        tags: tuple[str, ...] = ()
+        digest = ""
+        if self._enter() and self._repository and reference:
+            answer = self._manifest(reference)
+            reply = self._replies[-1]
+            if answer is not None:
+                found = registry_replies.DIGEST.fullmatch(
+                    answer.headers.get("Docker-Content-Digest", "")
+                )
+                digest = found[0] if found else ""
+                self._pull(answer)
+            elif reply.status == HTTPStatus.NOT_FOUND and reply.code == "MANIFEST_UNKNOWN":
+                tags = () if ":" in reference else self._near(reference)
+        return Visit(tuple(self._replies), tags, digest)
+
+    # --- the base, and who is asking ----------------------------------------------------------
+
+    def _enter(self) -> bool:
+        """Ask the base, with a bearer token where it wants one; return whether one may go on."""
+        answer = self._send("GET", "/v2/")
+        challenge = _BEARER.search(answer.headers.get("WWW-Authenticate", ""))
+        if answer.status == HTTPStatus.UNAUTHORIZED and challenge:
+            parameters = dict(_PARAMETER.findall(challenge[1]))
+            realm = parameters.get("realm", "")
+            path = self._own_path(realm)
+            if not path:
+                where = shown_url(realm) if "://" in realm else "it does not say where"
+                return self._note(BASE, answer, f"it wants a token from elsewhere: {where}")
+            answer = self._with_token(path, parameters)
+        if answer.status == HTTPStatus.OK and "html" in answer.headers.get("Content-Type", ""):
+            raise self._unlike()  # a page to sign in on, of a network or a proxy
+        return self._note(BASE, answer)
+
+    def _with_token(self, path: str, parameters: dict[str, str]) -> HttpAnswer:
+        """Get a bearer token and ask the base with it; return its answer, or the refusal."""
+        wanted = {name: parameters.get(name, "") for name in ("service", "scope")}
+        if self._repository:
+            wanted["scope"] = f"repository:{self._repository}:pull"
+        query = urlencode([(name, text) for name, text in wanted.items() if text])
+        answer = self._send("GET", path + ("&" if "?" in path else "?") + query)
+        if answer.status != HTTPStatus.OK:
+            return answer
+        self._authorization["Authorization"] = (
+            f"Bearer {self._read(answer, registry_replies.token)}"
+        )
+        return self._send("GET", "/v2/")
+
+    # --- manifest and layer -------------------------------------------------------------------
+
+    def _manifest(self, reference: str) -> HttpAnswer | None:
+        path = f"{self._place}/manifests/{quote(reference, safe=':')}"
+        answer = self._send("GET", path, {"Accept": ", ".join(_MANIFESTS)})
+        return answer if self._note(MANIFEST, answer) else None
+
+    def _pull(self, answer: HttpAnswer) -> None:
+        """Ask for a layer of the image whose manifest or index was answered."""
+        kind, digest = self._read(answer, registry_replies.leads_to)
+        if kind == "manifests":
+            found = self._manifest(digest)
+            if found is None:
+                return
+            kind, digest = self._read(found, registry_replies.leads_to)
+        if kind != "blobs":
+            return  # an index in an index: enough is known
+        path = f"{self._place}/blobs/{digest}"
+        if self._note(LAYER_CHECK, self._send("HEAD", path)):
+            first_byte = {"Range": "bytes=0-0"}
+            # ECR redirects to where its layers are, which is not followed.
+            self._note(LAYER, self._send("GET", path, first_byte, most=LAYER_BYTES))
+
+    # --- tags ---------------------------------------------------------------------------------
+
+    def _near(self, reference: str) -> tuple[str, ...]:
+        """Return tags like one that is not there. What goes wrong here is no finding."""
+        found: set[str] = set()
+        self._connection.close()
+        self._connection = Connection(self._asking, self._base, TAGS_SECONDS)
+        try:
+            self._list_tags(found)
+        except (HelperError, BotoCoreError) as exc:
+            self._log(f"registry: {type(exc).__name__} while listing tags")
+        tags = sorted(found)
+        return tuple(difflib.get_close_matches(reference, tags, NEAR_TAGS) or tags[:NEAR_TAGS])
+
+    def _list_tags(self, found: set[str]) -> None:
+        until = time.monotonic() + TAGS_SECONDS
+        path = f"{self._place}/tags/list?n=1000"
+        for _ in range(TAG_PAGES):
+            answer = self._send("GET", path)
+            if answer.status != HTTPStatus.OK:
+                return
+            found |= self._read(answer, registry_replies.tags)
+            link = _NEXT.search(answer.headers.get("Link", ""))
+            path = self._own_path(urljoin(self._base + path, link[1])) if link else ""
+            if not path or time.monotonic() > until:
+                return
+
+    # --- one request --------------------------------------------------------------------------
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        most: int = BODY_BYTES,
+    ) -> HttpAnswer:
+        url = self._base + path
+        self._asking.sends("the registry", url)
+        answer = self._connection.send(
+            method, url, {**self._authorization, **(headers or {})}, most
+        )
+        self._log(f"registry: {method} {one_line(path.partition('?')[0])}: HTTP {answer.status}")
+        return answer
+
+    def _own_path(self, url: str) -> str:
+        """Return path and query of a URL that is this registry's own; of any other, nothing."""
+        try:
+            parts, own = urlsplit(url), urlsplit(self._base)
+            places = {(one.scheme, one.hostname, one.port or 443) for one in (parts, own)}
+        except ValueError:
+            return ""
+        if len(places) > 1 or "@" in parts.netloc:
+            return ""
+        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    def _note(self, what: str, answer: HttpAnswer, message: str = "") -> bool:
+        """Keep a reply; return whether a pull goes on after it."""
+        code, said = registry_replies.error(answer)
+        message = message or said
+        action = self._missing(what, answer.status, message)
+        self._replies.append(Reply(what, answer.status, code, message, action, answer.milliseconds))
+        limit = (
+            HTTPStatus.BAD_REQUEST if what in (LAYER_CHECK, LAYER) else HTTPStatus.MULTIPLE_CHOICES
+        )
+        return answer.status < limit
+
+    def _missing(self, what: str, status: int, message: str) -> str:
+        named = _ACTION.search(message)
+        if named:
+            return named[1]
+        if status != HTTPStatus.FORBIDDEN or _OF_TOKEN.search(message):
+            return ""
+        return "" if self._asking.registry.public else _NEEDS.get(what, "")
+
+    def _read(self, answer: HttpAnswer, part: Callable[[Any], Part]) -> Part:
+        """Return a part of the JSON that was answered. Raises HelperError."""
+        try:
+            if answer.whole:
+                return part(json.loads(answer.body))
+        except registry_replies.NOT_UNDERSTOOD as exc:
+            raise self._unlike() from exc
+        raise self._unlike()
+
+    def _unlike(self) -> HelperError:
+        return HelperError(
+            f"{self._base} did not answer as a registry does",
+            hint="check the host name, HTTPS_PROXY and whatever else stands in between",
+        )
