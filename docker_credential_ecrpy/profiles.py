@@ -1,16 +1,18 @@
-"""Cold layer: the AWS profile of an account, for rules that leave it open.
+"""Cold layer: the AWS profiles, and the account of each, for rules that leave it open.
 
 With `aws`, all that reads the profiles; none of it asks AWS.
 """
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import botocore.session
 from botocore.exceptions import BotoCoreError
 
 from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.registry import is_account
 from docker_credential_ecrpy.rules import AUTO, Choice
 
 _KEYS = ("role_arn", "sso_account_id", "aws_account_id")
@@ -27,12 +29,7 @@ def of_account(choice: Choice) -> str:
     account = choice.registry.account
     if not account:
         return ""
-    core = session()
-    try:
-        profiles: Mapping[str, Mapping[str, Any]] = core.full_config.get("profiles", {})
-    except BotoCoreError as exc:
-        msg = f"the AWS settings are wrong: {one_line(str(exc))}"
-        raise HelperError(msg, hint="mend the file that it names") from exc
+    profiles = _profiles(session())
     accounts = {name: _account(profile) for name, profile in sorted(profiles.items())}
     # What a profile says of the identity that it leads to goes before what it says of itself.
     for keys in (("sso_account_id", "role_arn"), ("aws_account_id",)):
@@ -50,6 +47,41 @@ def of_account(choice: Choice) -> str:
     )
     hint = f"write the one that you mean: {others}" if others else "run 'aws configure sso'"
     raise HelperError(msg, hint=hint)
+
+
+@dataclass(frozen=True)
+class Described:
+    """An AWS profile, with what it says of its account and its region; "" where it does not."""
+
+    name: str
+    account: str
+    region: str
+
+
+def described(environ: Mapping[str, str]) -> list[Described]:
+    """Return every profile; one without a region has the environment's or the default one's.
+
+    Raises HelperError where the files cannot be read.
+    """
+    profiles = _profiles(session())
+    otherwise = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    otherwise = otherwise or str(profiles.get("default", {}).get("region", ""))
+    found = []
+    for name, profile in sorted(profiles.items()):
+        source = profiles.get(str(profile.get("source_profile", "")), {})
+        region = profile.get("region") or source.get("region") or otherwise
+        account = _account(profile)[1]
+        found.append(Described(name, account if is_account(account) else "", str(region)))
+    return found
+
+
+def _profiles(core: botocore.session.Session) -> Mapping[str, Mapping[str, Any]]:
+    try:
+        found: Mapping[str, Mapping[str, Any]] = core.full_config.get("profiles", {})
+    except BotoCoreError as exc:
+        msg = f"the AWS settings are wrong: {one_line(str(exc))}"
+        raise HelperError(msg, hint="mend the file that it names") from exc
+    return found
 
 
 def session(profile: str = "") -> botocore.session.Session:

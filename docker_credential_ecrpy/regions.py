@@ -1,0 +1,100 @@
+"""Cold layer: an AWS region without a registry: its partition, and the one that one's shell is in.
+
+A region's name says its partition, and so no list has to be loaded, nor to be new, for it: only
+for one that looks like none.
+"""
+
+import difflib
+from collections.abc import Mapping
+
+from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.registry import Registry
+
+# How the regions of each partition begin, and its DNS suffix; a test holds them against botocore.
+# https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
+_SUFFIXES = {
+    **dict.fromkeys(("af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"), "amazonaws.com"),
+    "us-gov": "amazonaws.com",
+    "cn": "amazonaws.com.cn",
+    "eusc-de": "amazonaws.eu",
+    "us-iso": "c2s.ic.gov",
+    "us-isob": "sc2s.sgov.gov",
+    "eu-isoe": "cloud.adc-e.uk",
+    "us-isof": "csp.hci.ic.gov",
+}
+# The rest of a name, before its number: also of a region that botocore has not heard of yet.
+_SIDES = ("central", "north", "east", "south", "west")
+_CORNERS = ("northeast", "northwest", "southeast", "southwest")
+
+
+def suffix_of(region: str) -> str:
+    """Return the DNS suffix of a region's partition, such as "amazonaws.com".
+
+    Raises HelperError, with a near miss, for a name that no partition has.
+    """
+    where, side, number = ["", "", *region.rsplit("-", 2)][-3:]
+    sound = side in _SIDES + _CORNERS and number.isascii() and number.isdigit()
+    if sound and where in _SUFFIXES:
+        return _SUFFIXES[where]
+    listed = _listed()
+    if region in listed:  # of a partition that is newer than this table
+        return listed[region]
+    near = difflib.get_close_matches(region.lower(), known_regions("ecr"), n=2, cutoff=0.8)
+    msg = f"{one_line(region)!r} is no AWS region"
+    hint = f"did you mean {' or '.join(sorted(near))}?" if near else "write one such as us-east-1"
+    raise HelperError(msg, hint=hint)
+
+
+def known_regions(service: str) -> list[str]:
+    """Return the regions, of all partitions, in which botocore knows a service, sorted."""
+    from botocore.loaders import Loader  # with its data: only where a name looks like no region
+    from botocore.regions import EndpointResolver
+
+    resolver = EndpointResolver(Loader().load_data("endpoints"))
+    names: list[str] = []
+    for partition in resolver.get_available_partitions():
+        names += resolver.get_available_endpoints(f"api.{service}", partition)
+    return sorted(names)
+
+
+def of_region(region: str) -> Registry:
+    """Return what stands for all private registries of a region: its endpoint, as a registry.
+
+    A token for it is that of the endpoint, which all of them share. It is of no account, and its
+    name is no host's. Raises HelperError as `suffix_of` does.
+    """
+    found = Registry("", account="", region=region, service="ecr", suffix=suffix_of(region))
+    return found.standing_in(host=found.endpoint)
+
+
+def by_default(environ: Mapping[str, str]) -> str:
+    """Return the region of AWS_REGION, AWS_DEFAULT_REGION or the profile, as the AWS CLI has it.
+
+    That is "" where none of them says. Raises HelperError where the AWS settings are wrong.
+    https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
+    """
+    named = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    if named:
+        return named
+    from botocore.exceptions import BotoCoreError  # a tenth of a second: only where it has to be
+
+    from docker_credential_ecrpy import profiles
+
+    try:
+        return str(profiles.session().get_scoped_config().get("region", ""))
+    except BotoCoreError as exc:
+        msg = f"the AWS settings are wrong: {one_line(str(exc))}"
+        raise HelperError(msg, hint="mend them, or name a region by --region") from exc
+
+
+def _listed() -> dict[str, str]:
+    """Return botocore's regions, each with the DNS suffix of its partition."""
+    from botocore.loaders import Loader  # and no session, which wants the AWS settings to be right
+
+    data = Loader().load_data("partitions")
+    return {
+        region: str(partition["outputs"]["dnsSuffix"])
+        for partition in data["partitions"]
+        for region in partition["regions"]
+        if not region.endswith("-global")
+    }
