@@ -139,7 +139,8 @@ class Broker:
     def _fetch_and_keep(self, registry: Registry, seconds: float) -> cache.Entry:
         entry = self._fetch_live(registry, seconds)
         self._keep(registry, entry)
-        self._remember(registry.host)
+        if registry.host != registry.endpoint:  # a whole region's: no host that is to be listed
+            self._remember(registry.host)
         return entry
 
     def _fetch_live(self, registry: Registry, seconds: float) -> cache.Entry:

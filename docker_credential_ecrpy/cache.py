@@ -138,7 +138,7 @@ def read(path: str, subject: str, now: int) -> Entry:
     together; another subject's; expired; or written after `now`, since then the clock has
     jumped back and its times mean nothing.
     """
-    entry, found = _parse(_contents(path))
+    entry, found = read_any(path)
     if found != subject:
         msg = "it is kept for another identity or registry"
         raise Miss(msg)
@@ -149,6 +149,11 @@ def read(path: str, subject: str, now: int) -> Entry:
         msg = "it has expired"
         raise Miss(msg)
     return entry
+
+
+def read_any(path: str) -> "tuple[Entry, str]":
+    """Return the entry at `path`, dead or alive, and its subject. Raises Miss as `read` does."""
+    return _parse(_contents(path))
 
 
 def write(path: str, subject: str, entry: Entry) -> None:
@@ -321,7 +326,7 @@ def _remove_if_dead(path: str, now: int) -> bool:
         if not stat.S_ISREG(seen.st_mode):
             return False
         try:
-            dead = now >= _parse(_contents(path))[0].expires
+            dead = now >= read_any(path)[0].expires
         except Miss:
             dead = seen.st_mtime_ns < now - _DEAD_AFTER * SECOND
         return dead and _remove(path)

@@ -103,7 +103,7 @@ class Helper:
             if choice is None:
                 return self._get_elsewhere(server_url, request)
             public = choice.registry.public
-            entry = self._entry(choice)
+            entry = self.entry(choice)
         except WireText:
             raise
         except HelperError as exc:
@@ -159,19 +159,23 @@ class Helper:
         if is_set(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
             self.log("erase: ignored, as AWS_ECR_IGNORE_CREDS_STORAGE says")
         elif choice:
-            self._forget(choice.registry.host, choice.registry.endpoint)
+            self.forget(choice.registry.host, choice.registry.endpoint)
         else:
-            self._forget(registry.host_of(server_url))  # a rule may once have made it ours
+            self.forget(registry.host_of(server_url))  # a rule may once have made it ours
         if choice is None and self.other:
             return self.other.run("erase", request)
         return protocol.OK, b""
 
-    def _forget(self, host: str, endpoint: str = "") -> None:
+    def forget(self, host: str, endpoint: str = "") -> int:
+        """Forget what is kept for a host and its endpoint; return how many entries there were.
+
+        Raises HelperError.
+        """
         # Also with the cache disabled: what was kept before would come back some day.
         directory = paths.kept_dir(self.environ)
         if not (host and directory):
             self.log("erase: nothing is kept for it")
-            return
+            return 0
         tokens = os.path.join(directory, paths.TOKENS)
         try:
             gone = cache.forget(os.path.join(directory, paths.LOGINS), host)
@@ -183,6 +187,7 @@ class Helper:
             msg = f"a token kept for {host} cannot be erased: {exc.strerror or exc}"
             raise HelperError(msg, hint=f"remove it from {directory} by hand") from exc
         self.log(f"erase: {gone} entries gone for {host}")
+        return gone
 
     def list(self) -> Answer:
         """Return the known ECR hosts, and what the fallback lists, as JSON: URL to user name.
@@ -237,8 +242,11 @@ class Helper:
             return ""
         return identity.of_settings(self.environ, self.settings.stamp)
 
-    def _entry(self, choice: Choice) -> cache.Entry:
-        """Return what answers for a registry. Raises HelperError."""
+    def entry(self, choice: Choice, seconds: float | None = None) -> cache.Entry:
+        """Return what answers for a registry, from the cache or from AWS. Raises HelperError.
+
+        seconds: what it may take; by default what AWS_ECR_TIMEOUT says.
+        """
         found = choice.registry
         self.log(f"get: {found.host}: {found.service} in {found.region}")
         directory = self.directory
@@ -252,7 +260,7 @@ class Helper:
             else:
                 self.log(f"cache: entry for {found.host} under {directory}")
                 return entry
-        seconds = timeout(self.environ)
+        seconds = seconds or timeout(self.environ)
         choice = self.resolve(choice)
         if choice.rule:
             self.log(f'rule: match = "{choice.rule.pattern.text}"')

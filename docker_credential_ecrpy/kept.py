@@ -1,0 +1,140 @@
+"""Cold layer: what the cache holds, for a person who asks."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from docker_credential_ecrpy import cache, paths
+from docker_credential_ecrpy.cache import Entry
+from docker_credential_ecrpy.helper import Helper
+from docker_credential_ecrpy.rules import Choice
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One file of the cache. what: its kind, in a person's words."""
+
+    what: str
+    path: str
+    entry: Entry
+
+
+def of_choice(helper: Helper, choice: Choice) -> tuple[Kept | None, list[tuple[str, str]]]:
+    """Return what would answer for a registry, and beside it the files that would not, with why.
+
+    It may be due for renewal. Raises HelperError where the settings make no sense.
+    """
+    unused: list[tuple[str, str]] = []
+    directory, host, now = helper.directory, choice.registry.host, helper.clock()
+    if not directory:
+        return None, unused
+    places = {
+        "a login, which answers until it expires": helper.login_place(directory, choice),
+        "a token for this host": cache.token_place(directory, host, helper.ambient),
+        "a token of its endpoint, which will serve": cache.token_place(
+            directory, choice.registry.endpoint, choice.identity(helper.ambient)
+        ),
+    }
+    for what, (path, subject) in places.items():
+        try:
+            return Kept(what, path, cache.read(path, subject, now)), unused
+        except cache.Miss as exc:
+            if os.path.lexists(path):
+                unused.append((path, str(exc)))
+    return None, unused
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One file of the cache, whoever it is for. Its entry's reply is left out.
+
+    kind: "token", "login", or "nobody" for a host that is neither ECR's nor the fallback's.
+    name: the registry's host, or the API endpoint whose registries it serves.
+    identity: who it was fetched for, as `identity.line` has it; "" for a login.
+    problem: why it is not used whoever asks, or "".
+    """
+
+    kind: str
+    name: str
+    identity: str
+    path: str
+    entry: Entry | None
+    problem: str = ""
+
+
+def everything(directory: str, now: int) -> Iterator[Listed]:
+    """Yield every token and login that is kept, by name; times are nanoseconds since the epoch.
+
+    Raises OSError where a directory cannot be read.
+    """
+    for folder, kind in ((paths.TOKENS, "token"), (paths.LOGINS, "login")):
+        at = os.path.join(directory, folder)
+        try:
+            names = sorted(os.listdir(at))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        for name in names:
+            if "~" in name:  # others are being written
+                yield _listed(kind, os.path.join(at, name), name.rpartition("~")[0], now)
+
+
+def _listed(kind: str, path: str, name: str, now: int) -> Listed:
+    try:
+        entry, subject = cache.read_any(path)
+    except cache.Miss as exc:
+        return Listed(kind, name, "", path, None, str(exc))
+    if kind == "token" and entry.reply == cache.NOT_OURS:
+        kind = "nobody"
+    entry = Entry(entry.written, entry.refresh, entry.expires, cache.NOT_OURS)
+    identity = subject.partition(" ")[2]
+    problem = ""
+    if now < entry.written:
+        problem = "it was written in the future: the clock was set back"
+    elif now >= entry.expires:
+        problem = "it has expired"
+    return Listed(kind, name, "" if kind == "login" else identity, path, entry, problem)
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """How many tokens, logins and known hosts went, and why others stay, as `path: reason`."""
+
+    tokens: int
+    logins: int
+    hosts: int
+    left: tuple[str, ...]
+
+
+def clear(directory: str) -> Cleared:
+    """Forget every token, login and known host, damaged ones too; what cannot go, stays.
+
+    Lock files stay: who waits on one that is gone, and who makes it anew, would hold two locks.
+    """
+    left: list[str] = []
+    folders = (paths.TOKENS, paths.LOGINS, paths.REGISTRIES)
+    tokens, logins, hosts = (_clear(os.path.join(directory, name), left) for name in folders)
+    return Cleared(tokens, logins, hosts, tuple(left))
+
+
+def _clear(folder: str, left: list[str]) -> int:
+    if os.path.islink(folder):
+        left.append(f"{folder}: it is a link")  # nothing is ever kept behind one
+        return 0
+    gone = 0
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    except OSError as exc:
+        left.append(f"{folder}: {exc.strerror or exc}")
+        return 0
+    for name in names:
+        path = os.path.join(folder, name)
+        try:
+            os.unlink(path)
+            gone += not name.startswith(".")  # what was being written is no entry yet
+        except FileNotFoundError:
+            pass  # another process was quicker
+        except OSError as exc:
+            left.append(f"{path}: {exc.strerror or exc}")
+    return gone
