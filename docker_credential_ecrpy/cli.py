@@ -6,72 +6,73 @@ which they show, and on standard error the program's name stands before it. No c
 capital at the start, no full stop at the end.
 """
 
+import difflib
 import errno
 import os
 import time
 from collections.abc import Mapping, Sequence
 
-from docker_credential_ecrpy import __version__, log, protocol, rules
-from docker_credential_ecrpy.authorization import Token
+from docker_credential_ecrpy import __version__, aws_calls, log, protocol
+from docker_credential_ecrpy.aws_calls import AwsCalls
 from docker_credential_ecrpy.errors import HelperError, WireText, one_line
 from docker_credential_ecrpy.helper import Answer, Helper, timeout
-from docker_credential_ecrpy.rules import Choice, Written
+from docker_credential_ecrpy.rules import Written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from docker_credential_ecrpy.aws_outlook import Outlook
-    from docker_credential_ecrpy.deadline import Result, Watch
     from docker_credential_ecrpy.fallback import Fallback
 
 PACKAGE = "docker-credential-ecrpy"
-COMMANDS = ("explain",)
+COMMANDS = ("configure", "doctor", "explain", "password", "cache", "completion")
 """What a person types, beside Docker's actions."""
+ACTIONS = ("get", "store", "erase", "list")
+VERSION = ("version", "--version", "-v")
+HELPED = ("help", "--help", "-h")
+COMPLETE = "_DOCKER_CREDENTIAL_ECRPY_COMPLETE"
+"""The variable by which a shell's completion asks; see `completion`."""
 
-USAGE = "Usage: {name} <get|store|erase|list|version>"
+USAGE = """\
+Usage: {name} <get|store|erase|list|version>
+       {name} <command> [--help]"""
 HELP = """\
 {usage}
-       {name} explain [--check] <registry|image>
 
-A Docker credential helper for Amazon ECR. Docker runs it; to have it do so, put
-this into ~/.docker/config.json, with your registry's host name:
+A Docker credential helper for Amazon ECR. Docker runs it at each pull, push and \
+build, and gets a token that works: nobody runs docker login any more.
 
-  {{"credHelpers": {{"123456789012.dkr.ecr.us-east-1.amazonaws.com": "ecr-login"}}}}
+  docker-credential-ecrpy configure 123456789012@us-east-1
+  docker pull 123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app:1
 
-and pull as usual. To see what Docker would see:
+And when that fails:
 
-  echo 123456789012.dkr.ecr.us-east-1.amazonaws.com | docker-credential-ecr-login get
+  docker-credential-ecrpy doctor <image>
 
-With several AWS accounts, ~/.ecr/config.toml says whom to be for which, and which
-credential helper to ask for registries that are not ECR:
+Commands (for a person; each with --help):
+  configure   have Docker use this program, by credHelpers in its config.json
+  doctor      say why a pull fails, and what to type
+  explain     say which rule, identity, endpoint and cache entry a registry has
+  password    print a registry's token, as aws ecr get-login-password does
+  cache       list or clear what is kept on this machine
+  completion  print what makes a shell complete these
 
-  fallback = "pass"
-
-  [[registry]]
-  match = "123456789012"
-  profile = "prod"
-
-Actions (the protocol of docker-credential-helpers):
+Actions (for Docker: the protocol of docker-credential-helpers):
   get      read a registry's address from standard input, print its credentials
   store    read a login as JSON from standard input, keep it until it expires
   erase    read a registry's address from standard input, forget its tokens
   list     print the known ECR registries; never uses the network
   version  print the version
 
-Commands (for a person):
-  explain  say which rule, identity, endpoint and cache entry a registry has
-
 Environment:
   AWS_PROFILE, AWS_ACCESS_KEY_ID, ...    whom to be, as for the AWS CLI
   AWS_ECR_PROFILE_<account>=<profile>    whom to be for one account
   AWS_ECR_ROLE_ARN_<account>=<ARN>       a role to assume for one account
-  AWS_ECR_CONFIG=~/.ecr/config.toml      our settings
+  AWS_ECR_CONFIG=~/.ecr/config.toml      our settings: rules, fallback
   AWS_ECR_TIMEOUT=25                     seconds that one get may take
   AWS_ECR_CACHE_DIR=~/.ecr               where tokens are kept
   AWS_ECR_DISABLE_CACHE=1                keep none
-  AWS_ECR_IGNORE_CREDS_STORAGE=true      let docker login and logout pass unheard
-  AWS_ECR_DEBUG=1, AWS_ECR_LOG=<file>    say what is done and why; never a secret
+  AWS_ECR_IGNORE_CREDS_STORAGE=true      let docker login and logout do nothing
+  AWS_ECR_DEBUG=1, AWS_ECR_LOG=<file>    say what is done and why, no secrets
+  NO_COLOR=1                             no colours in what a command says
 """
 
 
@@ -94,7 +95,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str], request: bytes | None)
     except WireText as exc:
         protocol.send(f"{exc}\n".encode())
     except HelperError as exc:
-        _report(name, one_error_line(exc), _streams(argv))
+        _report(name, one_error_line(exc), for_person=_is_for_person(argv[1:], environ))
     except BrokenPipeError:
         raise  # a command's reader left, as `head` does
     except Exception as exc:  # noqa: BLE001 - the boundary: no traceback reaches a person
@@ -107,7 +108,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str], request: bytes | None)
             f"unexpected error: {one_line(str(exc)) or 'it says nothing'}",
             hint="run it again with AWS_ECR_DEBUG=1, and report what that says",
         )
-        _report(name, one_error_line(error), _streams(argv))
+        _report(name, one_error_line(error), for_person=_is_for_person(argv[1:], environ))
     else:
         protocol.send(answer)
         return code
@@ -126,26 +127,43 @@ def _answer(
     write_log: log.Log,
 ) -> Answer:
     usage = USAGE.format(name=name)
-    if arguments and arguments[0] in COMMANDS:
-        return _explain(arguments[1:], name, environ, write_log), b""
+    if _is_for_person(arguments, environ):
+        return _command(arguments, name, environ, write_log), b""
+    action = arguments[0] if arguments else ""
+    if arguments and action not in ACTIONS + VERSION + HELPED:
+        near = difflib.get_close_matches(action, COMMANDS + ACTIONS + VERSION + HELPED, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        usage = f"{name}: unknown action: {one_line(action)}{meant}\n{usage}"
+        raise _UsageError(usage)
     if len(arguments) != 1:
         raise _UsageError(usage)
-    action = arguments[0]
-    if action in ("version", "--version", "-v"):
+    if action in VERSION:
         return protocol.OK, f"{name} ({PACKAGE}) {__version__}\n".encode()
-    if action in ("help", "--help", "-h"):
-        return protocol.OK, HELP.format(name=name, usage=usage).encode()
+    if action in HELPED:
+        return protocol.OK, _help(name, usage, environ)
     helper = _helper(environ, write_log)
     if action == "list":  # its input is not read: some clients leave a terminal there
         return helper.list()
-    if action not in ("get", "store", "erase"):
-        usage = f"{name}: unknown action: {one_line(action)}\n{usage}"
-        raise _UsageError(usage)
     if request is None:
         request = protocol.read_input()
     if action == "get":
         return helper.get(request)
     return helper.store(request) if action == "store" else helper.erase(request)
+
+
+def _help(name: str, usage: str, environ: Mapping[str, str]) -> bytes:
+    from docker_credential_ecrpy.console import Console, continued  # with re: only for a person
+
+    console = Console(environ)
+    width = console.width or 80
+    lines = HELP.format(name=name, usage=usage).splitlines()
+    fitted = [
+        continued(line.strip(), width, "  ")
+        if line.startswith("  docker")
+        else console.fitted(line, width)
+        for line in lines
+    ]
+    return ("\n".join(fitted) + "\n").encode()
 
 
 def program_name(argv: Sequence[str]) -> str:
@@ -161,14 +179,6 @@ def one_error_line(error: HelperError) -> str:
 
 
 def _helper(environ: Mapping[str, str], write_log: log.Log) -> Helper:
-    def fetch(choice: Choice, seconds: float) -> Token:
-        def ask(watch: "Watch") -> Token:
-            from docker_credential_ecrpy import aws  # a third of a second: only to ask AWS
-
-            return aws.fetch(choice, watch, write_log)
-
-        return _within(seconds, ask)
-
     def fallback(name: Written, directory: str) -> "Fallback":
         from docker_credential_ecrpy import fallback  # with subprocess: only to run it
 
@@ -176,62 +186,39 @@ def _helper(environ: Mapping[str, str], write_log: log.Log) -> Helper:
             name.text, name.place, timeout(environ), directory, environ, write_log
         )
 
-    return Helper(environ, fetch, _resolve, fallback, time.time_ns, write_log)
+    fetch = AwsCalls(write_log).fetch
+    return Helper(environ, fetch, aws_calls.resolve, fallback, time.time_ns, write_log)
 
 
-def _explain(
+def _is_for_person(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Whether a person types this, or their shell asks how it may go on."""
+    if not arguments:
+        return COMPLETE in environ
+    return arguments[0] in COMMANDS or (arguments[0] == "help" and len(arguments) > 1)
+
+
+def _command(
     arguments: Sequence[str], name: str, environ: Mapping[str, str], write_log: log.Log
 ) -> int:
-    from docker_credential_ecrpy.commands import explain  # with argparse: only for this
+    from docker_credential_ecrpy.commands import given, program  # with click: only for a person
 
-    def outlook(choice: Choice) -> "Outlook":
-        def look(watch: "Watch") -> "Outlook":
-            from docker_credential_ecrpy import aws_outlook  # with boto3: only for ECR's hosts
-
-            return aws_outlook.outlook(choice, watch, write_log)
-
-        return _within(timeout(environ), look)
-
-    def caller(choice: Choice) -> str:
-        def ask(watch: "Watch") -> str:
-            from docker_credential_ecrpy import aws_outlook  # as above
-
-            return aws_outlook.caller(choice, watch, write_log)
-
-        return _within(timeout(environ), ask)
-
-    aws = explain.Aws(outlook, caller)
-    return explain.run(arguments, name, _helper(environ, write_log), aws)
+    aws = AwsCalls(write_log)
+    return program.run(arguments, given.Given(name, environ, _helper(environ, write_log), aws))
 
 
-def _within(seconds: float, call: "Callable[[Watch], Result]") -> "Result":
-    from docker_credential_ecrpy import deadline  # with subprocess: only to ask AWS
+def _report(name: str, line: str, *, for_person: bool) -> None:
+    """Tell of an error: a person sees both streams, and a client may show either."""
+    text = f"{name}: {line}"
+    if for_person:
+        from docker_credential_ecrpy.console import Console  # with re: only for a person
 
-    return deadline.within(seconds, call)
-
-
-def _resolve(choice: Choice) -> Choice:
-    if choice.profile != rules.AUTO:
-        return choice
-    from docker_credential_ecrpy import profiles  # with botocore: only to read its profiles
-
-    return choice.with_profile(profiles.of_account(choice))
-
-
-def _streams(argv: Sequence[str]) -> tuple[int, ...]:
-    """Return where an error goes: a client may show either stream, a person sees both."""
-    of_person = bool(argv[1:]) and argv[1] in COMMANDS
-    return (protocol.STDERR,) if of_person else (protocol.STDERR, protocol.STDOUT)
-
-
-def _report(name: str, line: str, streams: Sequence[int]) -> None:
-    text = f"{line}\n".encode(errors="backslashreplace")
+        Console(os.environ).note(text)
+        return
     try:
-        protocol.send(f"{name}: ".encode(errors="backslashreplace") + text, protocol.STDERR)
+        protocol.send(f"{text}\n".encode(errors="backslashreplace"), protocol.STDERR)
     except OSError:
         pass  # standard output says it too
-    if protocol.STDOUT in streams:
-        protocol.send(text)
+    protocol.send(f"{line}\n".encode(errors="backslashreplace"))
 
 
 def _open_standard_streams() -> None:

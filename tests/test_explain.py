@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from docker_credential_ecrpy.commands.explain import host_of
+from docker_credential_ecrpy.image import Image
 from tests.sources import SOURCES
 from tests.stage import HOST, Result, Stage
+from tests.terminal import on_terminal
 from tests.test_accounts import EU, US, A, B, profile, rule
 from tests.world.aws import refuse
 
@@ -94,6 +95,14 @@ def test_the_endpoint_is_the_one_that_is_asked(stage: Stage, host: str, endpoint
     stage.get(host)
 
     assert f"https://{stage.aws.calls[-1].host}" == endpoint
+
+
+def test_an_account_and_a_region(stage: Stage) -> None:
+    """Stand for the registry."""
+    stage.login()
+    said = explain(stage, f"{A}@eu-west-1")
+
+    assert said["registry"] == f"{EU.format(A)}: account {A}"
 
 
 def test_the_endpoint_of_a_rule(stage: Stage) -> None:
@@ -299,7 +308,7 @@ def test_what_would_fail_is_told(stage: Stage, settings: str, says: str) -> None
 )
 def test_the_host_of_an_argument(text: str, host: str) -> None:
     """A registry's address or an image's name, as Docker reads it."""
-    assert host_of(text) == host
+    assert Image.parse(text).host == host
 
 
 @pytest.mark.parametrize("arguments", [(), ("a", "b"), ("--chek", "a"), ("",), ("a b.c/d",)])
@@ -308,7 +317,7 @@ def test_wrong_arguments(stage: Stage, arguments: tuple[str, ...]) -> None:
     done = stage.run("explain", *arguments)
 
     assert (done.code, done.stdout) == (2, b"")
-    assert b"usage: docker-credential-" in done.stderr
+    assert b"Usage: docker-credential-" in done.stderr
 
 
 def test_its_help_has_examples(stage: Stage) -> None:
@@ -333,13 +342,12 @@ def test_it_goes_on_when_its_reader_leaves(stage: Stage) -> None:
     assert done.stdout.startswith(b"registry ")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no pty")
 def test_it_shows_that_it_waits_on_a_terminal(stage: Stage) -> None:
     """And what it then says takes the line's place."""
-    if sys.platform == "win32":
-        return
     stage.login()
-    code = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
-    command = [sys.executable, "-c", code, *stage.program]
-    done = stage.run("explain", "--check", HOST, command=command)
+    stage.aws.latency = 1
+    shown = on_terminal(stage, 80, "explain", "--check", HOST, raw=True)
 
-    assert b"asking AWS ...\rcaller     arn:aws:iam::" in done.stdout
+    assert " asking AWS ...\r" in shown
+    assert "\rcaller     arn:aws:iam::" in shown

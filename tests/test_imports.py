@@ -121,7 +121,7 @@ def test_waiting_and_listing_do_without_boto3(stage: Stage) -> None:
         "import sys\nfrom docker_credential_ecrpy import cli\nimport os\n"
         "cli.main(['x', 'list'], os.environ, None)\n"
         "cli.main(['x', 'store'], os.environ, b'{}')\n"
-        "sys.exit(bool({'botocore', 'boto3', 'subprocess', 'argparse'} & set(sys.modules)))"
+        "sys.exit(bool({'botocore', 'boto3', 'subprocess', 'click'} & set(sys.modules)))"
     )
 
     assert stage.run(command=[sys.executable, "-c", code]).code == 0

@@ -374,7 +374,9 @@ class TestTheRest:
         for part in (b"Usage: ", b"credHelpers", b"erase", b"AWS_ECR_TIMEOUT"):
             assert part in result.stdout
 
-    @pytest.mark.parametrize("arguments", [(), ("fly",), ("get", "it"), ("",), ("GET",), ("a\nb",)])
+    @pytest.mark.parametrize(
+        "arguments", [(), ("fly",), ("get", "it"), ("",), ("--get",), ("a\nb",)]
+    )
     def test_a_wrong_argument_gives_the_usage(self, run: Run, arguments: tuple[str, ...]) -> None:
         """On standard output, with exit code 1."""
         result = run(*arguments, stdin=HOST.encode())
@@ -382,6 +384,15 @@ class TestTheRest:
         assert (result.code, result.stderr) == (1, b"")
         assert b"Usage: docker-credential-ecr" in result.stdout
         assert b"<get|store|erase|list|version>" in result.stdout
+
+    @pytest.mark.parametrize(
+        ("typed", "meant"), [("explian", "explain"), ("doctr", "doctor"), ("verson", "version")]
+    )
+    def test_a_misspelt_command_is_guessed(self, run: Run, typed: str, meant: str) -> None:
+        """Whatever follows it."""
+        result = run(typed, "--check", HOST)
+
+        assert f"unknown action: {typed}; did you mean {meant}?".encode() in result.stdout
 
 
 class TestStreams:

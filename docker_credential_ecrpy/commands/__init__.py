@@ -1,1 +1,1 @@
-"""Cold layer: the commands that a person types, one a module."""
+"""Cold layer: what a person types, one module a command; `program` has them all."""

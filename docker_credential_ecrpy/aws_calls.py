@@ -1,0 +1,104 @@
+"""Cold layer: what is asked of AWS, each call within the time that it has.
+
+The modules that it leads to load boto3, a third of a second, and so only once they are asked.
+"""
+
+from docker_credential_ecrpy import rules
+from docker_credential_ecrpy.authorization import Token
+from docker_credential_ecrpy.log import Log
+from docker_credential_ecrpy.rules import Choice
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from docker_credential_ecrpy.aws_outlook import Caller, Outlook, Reach
+    from docker_credential_ecrpy.deadline import Result, Watch
+    from docker_credential_ecrpy.profiles import Described
+    from docker_credential_ecrpy.registry_api import Visit
+
+
+class AwsCalls:
+    """Every call for so many seconds at most. They raise HelperError, with cause and cure."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+    def fetch(self, choice: Choice, seconds: float) -> Token:
+        """Return a new token for the registry of `choice`."""
+
+        def ask(watch: "Watch") -> Token:
+            from docker_credential_ecrpy import aws
+
+            return aws.fetch(choice, watch, self.log)
+
+        return _within(seconds, ask)
+
+    def outlook(self, choice: Choice, seconds: float) -> "Outlook":
+        """Return what asking AWS would be like; nobody is asked."""
+
+        def look(watch: "Watch") -> "Outlook":
+            from docker_credential_ecrpy import aws_outlook
+
+            return aws_outlook.outlook(choice, watch, self.log)
+
+        return _within(seconds, look)
+
+    def caller(self, choice: Choice, seconds: float) -> "Caller":
+        """Return who AWS knows the identity as."""
+
+        def ask(watch: "Watch") -> "Caller":
+            from docker_credential_ecrpy import aws_outlook
+
+            return aws_outlook.caller(choice, watch, self.log)
+
+        return _within(seconds, ask)
+
+    def reach(self, choice: Choice, seconds: float) -> "Reach":
+        """Return how the API endpoint is reached."""
+
+        def ask(watch: "Watch") -> "Reach":
+            from docker_credential_ecrpy import aws_outlook
+
+            return aws_outlook.reach(choice, watch, self.log)
+
+        return _within(seconds, ask)
+
+    def visit(
+        self,
+        choice: Choice,
+        host: str,
+        image: tuple[str, str],
+        login: tuple[str, str] | None,
+        seconds: float,
+    ) -> "Visit":
+        """Return what the registry itself answers; `image` is a repository and its reference."""
+
+        def ask(watch: "Watch") -> "Visit":
+            from docker_credential_ecrpy import registry_api
+
+            return registry_api.visit(choice, host, *image, login, watch, self.log)
+
+        return _within(seconds, ask)
+
+    @staticmethod
+    def profiles(environ: "Mapping[str, str]") -> "list[Described]":
+        """Return every AWS profile; nobody is asked."""
+        from docker_credential_ecrpy import profiles
+
+        return profiles.described(environ)
+
+
+def resolve(choice: Choice) -> Choice:
+    """Return the choice with the profile that it leaves open. Raises HelperError."""
+    if choice.profile != rules.AUTO:
+        return choice
+    from docker_credential_ecrpy import profiles
+
+    return choice.with_profile(profiles.of_account(choice))
+
+
+def _within(seconds: float, call: "Callable[[Watch], Result]") -> "Result":
+    from docker_credential_ecrpy import deadline  # with subprocess: only to ask AWS
+
+    return deadline.within(seconds, call)

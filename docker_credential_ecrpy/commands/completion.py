@@ -1,0 +1,226 @@
+r"""Cold layer: `completion`: the scripts of three shells, and what they are answered with.
+
+A script may be older than the program that answers it, and than its click: so what goes between
+them is ours. The shell sets cli.COMPLETE to its name, COMP_WORDS to the words before the cursor,
+one a line, and COMP_WORD to the one at it; the answer is a line for each way to go on: kind, value
+and help, with tabs between. A kind is click's "plain", "file" or "dir".
+https://click.palletsprojects.com/en/stable/shell-completion/
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+import click
+from click.shell_completion import CompletionItem, ShellComplete
+
+from docker_credential_ecrpy import cli, dockerconfig, known, paths, protocol, registry
+from docker_credential_ecrpy.commands.given import Given
+from docker_credential_ecrpy.commands.teaching import Command
+
+PROGRAMS = ("docker-credential-ecr-login", "docker-credential-ecrpy")
+"""The two names of the program; one script serves both."""
+
+# How each of the files begins that a shell has of these two programs. Up to bash 3.2, which macOS
+# has, neither `nosort` nor `compopt` is known.
+_BASH = """\
+_docker_credential_ecrpy() {
+    local IFS=$'\\n' kind value help
+    COMPREPLY=()
+    while IFS=$'\\t' read -r kind value help; do
+        case $kind in
+        file) compopt -o default 2>/dev/null ;;
+        dir) compopt -o dirnames 2>/dev/null ;;
+        plain) COMPREPLY+=("$(printf %q "$value")") ;;
+        esac
+    done < <(env @VARIABLE@=bash COMP_WORDS="${COMP_WORDS[*]:0:COMP_CWORD}" \\
+        COMP_WORD="${COMP_WORDS[COMP_CWORD]}" "$1" 2>/dev/null)
+}
+
+complete -o nosort -F _docker_credential_ecrpy @PROGRAMS@ 2>/dev/null ||
+    complete -F _docker_credential_ecrpy @PROGRAMS@
+"""
+_ZSH = """\
+#compdef @PROGRAMS@
+
+_docker-credential-ecrpy() {
+    local -a lines parts found
+    local line
+    lines=("${(@f)$(env @VARIABLE@=zsh COMP_WORDS="${(F)words[1,CURRENT-1]}" \\
+        COMP_WORD="${words[CURRENT]}" "${(Q)words[1]}" 2>/dev/null)}")
+    for line in $lines; do
+        parts=("${(@ps:\\t:)line}")
+        case $parts[1] in
+        file) _files ;;
+        dir) _path_files -/ ;;
+        plain) found+=("${parts[2]//:/\\\\:}${parts[3]:+:$parts[3]}") ;;
+        esac
+    done
+    (( $#found == 0 )) || _describe -V docker-credential-ecrpy found
+}
+
+if [[ $funcstack[1] == _docker-credential-ecrpy ]]; then
+    _docker-credential-ecrpy "$@"
+else
+    compdef _docker-credential-ecrpy @PROGRAMS@
+fi
+"""
+_FISH = """\
+function __docker_credential_ecrpy
+    set -l before (commandline -opc)
+    set -l joined (string join \\n -- $before | string collect)
+    set -l word (commandline -ct)
+    for line in (env @VARIABLE@=fish COMP_WORDS="$joined" COMP_WORD="$word" $before[1] 2>/dev/null)
+        set -l parts (string split -m 2 \\t -- $line)
+        switch $parts[1]
+            case file
+                __fish_complete_path "$word"
+            case dir
+                __fish_complete_directories "$word"
+            case plain
+                printf '%s\\t%s\\n' "$parts[2]" "$parts[3]"
+        end
+    end
+end
+
+for program in @PROGRAMS@
+    complete -c $program -f -a '(__docker_credential_ecrpy)'
+end
+"""
+SCRIPTS = {
+    shell: text.replace("@VARIABLE@", cli.COMPLETE).replace("@PROGRAMS@", " ".join(PROGRAMS))
+    for shell, text in (("bash", _BASH), ("zsh", _ZSH), ("fish", _FISH))
+}
+"""The name of a shell -> its script, for both programs."""
+
+_ACTIONS = {
+    "get": "print a registry's credentials",
+    "store": "keep a login",
+    "erase": "forget a registry's tokens",
+    "list": "print the known registries",
+    "version": "print the version",
+    "help": "say how it is used",
+}
+_SECTION = re.compile(r"^\[\s*(?:(profile)\s+)?(.*?)\s*\]", re.MULTILINE)
+_OPTION = re.compile(r"--\w")
+
+
+@click.command(
+    "completion",
+    cls=Command,
+    short_help="print what makes a shell complete commands, registries and profiles",
+    examples=(
+        ("bash >~/.local/share/bash-completion/completions/docker-credential-ecrpy", "for bash"),
+        ("zsh >~/.zfunc/_docker-credential-ecrpy", "for zsh, where ~/.zfunc is in fpath"),
+        ("fish >~/.config/fish/completions/docker-credential-ecrpy.fish", "for fish"),
+    ),
+)
+@click.argument("shell", type=click.Choice(tuple(SCRIPTS)))
+@click.pass_obj
+def command(given: Given, shell: str) -> None:
+    """Print the script by which a shell completes both program names.
+
+    Packages have it installed already. For one shell alone, have it read the script when it
+    starts: in bash, source <(docker-credential-ecrpy completion bash).
+    """
+    given.console.say_as_is(SCRIPTS[shell].rstrip("\n"))
+
+
+def answer(program: click.Group, given: Given) -> int:
+    """Say how the words may go on that the environment has; return the exit code.
+
+    Nothing is ever said of a failure: a person is in the middle of a line.
+    """
+    try:
+        before = [_unquoted(word) for word in given.environ.get("COMP_WORDS", "").split("\n")[1:]]
+        word = _unquoted(given.environ.get("COMP_WORD", ""))
+        lines = [
+            "\t".join((item.type, str(item.value), " ".join((item.help or "").split())))
+            for item in _ways(program, given, before, word)
+        ]
+        if lines:
+            given.console.say_as_is("\n".join(lines))
+    except Exception:  # noqa: BLE001 - see above
+        return protocol.FAILED
+    return protocol.OK
+
+
+def _ways(
+    program: click.Group, given: Given, before: list[str], word: str
+) -> "Iterator[CompletionItem[str]]":
+    if not before:
+        yield from (CompletionItem(name, help=text) for name, text in _begin(_ACTIONS, word))
+    elif before == ["help"]:
+        before = []
+    elif before[0] in _ACTIONS:
+        return
+    # bash takes an equals sign for a word.
+    before = [
+        text
+        for at, text in enumerate(before)
+        if not (text == "=" and at and _OPTION.match(before[at - 1]))
+    ]
+    shell = ShellComplete(program, {"obj": given}, given.name, cli.COMPLETE)
+    yield from shell.get_completions(before, word)
+
+
+def _begin(meanings: Mapping[str, str], word: str) -> list[tuple[str, str]]:
+    return [(name, text) for name, text in meanings.items() if name.startswith(word)]
+
+
+def _unquoted(word: str) -> str:
+    return word.lstrip("'\"").rstrip("'\"").replace("\\", "")
+
+
+# --- values -----------------------------------------------------------------------------------
+
+
+def registries(
+    ctx: click.Context, _param: click.Parameter | None, incomplete: str
+) -> "list[CompletionItem[str]]":
+    """Return the registries that a word may become: known hosts, and those in Docker's config.json.
+
+    As click's `shell_complete`. Nothing is raised for what cannot be read.
+    """
+    environ = ctx.ensure_object(Given).environ if ctx.obj else {}
+    directory = paths.cache_dir(environ)
+    hosts = set(known.hosts(directory) if directory else ()) | set(_configured(environ))
+    return _items(sorted(hosts), incomplete)
+
+
+def profiles(
+    ctx: click.Context, _param: click.Parameter | None, incomplete: str
+) -> "list[CompletionItem[str]]":
+    """Return the AWS profiles that a word may become, by the names of the files' sections.
+
+    As `registries`; botocore, which knows more of them, takes too long.
+    """
+    environ = ctx.ensure_object(Given).environ if ctx.obj else {}
+    config, credentials = paths.aws_files(environ)[:2]
+    names = {name for of_profile, name in _sections(config) if of_profile or name == "default"}
+    names |= {name for _, name in _sections(credentials)}
+    return _items(sorted(names), incomplete)
+
+
+def _items(values: Iterable[str], incomplete: str) -> "list[CompletionItem[str]]":
+    return [CompletionItem(value) for value in values if value.startswith(incomplete)]
+
+
+def _configured(environ: Mapping[str, str]) -> list[str]:
+    try:
+        with open(dockerconfig.path(environ), "rb") as file:
+            helpers = json.load(file)[dockerconfig.HELPERS]
+        keys = [key for key, name in helpers.items() if name in dockerconfig.NAMES]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return []
+    return [key for key in keys if registry.host_of(key) == key]
+
+
+def _sections(path: str) -> list[tuple[str, str]]:
+    """Return of each section of a file whether it is a profile's by its title, and its name."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            found = _SECTION.findall(file.read())
+    except (OSError, ValueError):
+        return []
+    return [(kind, name.strip("'\"")) for kind, name in found if name]

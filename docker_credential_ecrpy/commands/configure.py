@@ -1,0 +1,267 @@
+"""Cold layer: `configure`: Docker is told to ask this program, and this program whom to be."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+
+import click
+
+from docker_credential_ecrpy import (
+    dockerconfig,
+    paths,
+    programs,
+    protocol,
+    rewriting,
+    rules,
+)
+from docker_credential_ecrpy.commands import completion, diffs, finding
+from docker_credential_ecrpy.commands.given import Given
+from docker_credential_ecrpy.commands.hosts import host_of
+from docker_credential_ecrpy.commands.teaching import Command
+from docker_credential_ecrpy.configuring import Plan, Planner, Wanted
+from docker_credential_ecrpy.dockerconfig import DockerConfig
+from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.json_source import JsonSource
+from docker_credential_ecrpy.rewriting import Rewrite
+
+PUBLIC = "public.ecr.aws"
+
+
+@click.command(
+    "configure",
+    cls=Command,
+    short_help="have Docker use this program for registries",
+    examples=(
+        ("123456789012@us-east-1", "one registry, by account and region"),
+        ("123456789012@us-east-1 --profile prod", "and an AWS profile for its account"),
+        ("--all-profiles", "the registry of each profile in ~/.aws/config"),
+        ("", "the ECR registries that you once logged in to by docker login"),
+        ("--creds-store --fallback pass", "all registries; those that are not ECR by pass"),
+        ("--remove 123456789012@us-east-1", "take it back"),
+    ),
+)
+@click.argument(
+    "registries",
+    metavar="[REGISTRY|ACCOUNT@REGION]...",
+    nargs=-1,
+    shell_complete=completion.registries,
+)
+@click.option(
+    "--profile",
+    metavar="PROFILE",
+    default="",
+    help="The AWS profile to use for them.",
+    shell_complete=completion.profiles,
+)
+@click.option(
+    "--role-arn",
+    metavar="ARN",
+    default="",
+    help="A role to assume for them, from the profile or the ambient identity.",
+)
+@click.option("--all-profiles", is_flag=True, help="The registry of each AWS profile.")
+@click.option("--public", is_flag=True, help="ECR Public, which works without, but at lower rates.")
+@click.option("--creds-store", is_flag=True, help="All registries: become Docker's credsStore.")
+@click.option(
+    "--fallback",
+    metavar="HELPER",
+    default=None,
+    help='The credential helper for registries that are not ECR; "" for none.',
+)
+@click.option("--remove", is_flag=True, help="Take all that away again.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--podman", is_flag=True, help="In podman's auth.json, not Docker's config.json.")
+@click.pass_obj
+def command(
+    given: Given,
+    registries: tuple[str, ...],
+    profile: str,
+    role_arn: str,
+    fallback: str | None,
+    *,
+    all_profiles: bool,
+    public: bool,
+    creds_store: bool,
+    remove: bool,
+    dry_run: bool,
+    podman: bool,
+) -> None:
+    """Have Docker use this program for registries, and say which AWS identity it is to be.
+
+    The change is shown as a diff and then made: in Docker's config.json (DOCKER_CONFIG says
+    where), and in ~/.ecr/config.toml where a profile, a role or a fallback is given. Old logins
+    of these registries under "auths" go, since an expired token there is what 403 Forbidden
+    comes from. What was there before is kept beside each file, with .bak at its end. With
+    --remove, also the rules for these registries and, after the last of them, their accounts go.
+    """
+    if all_profiles and (profile or role_arn):
+        msg = "--all-profiles chooses the profiles: leave --profile and --role-arn out"
+        raise click.UsageError(msg)
+    if podman and creds_store:
+        msg = "podman knows no credsStore: name the registries in place of --creds-store"
+        raise click.UsageError(msg)
+    _check_values(role_arn, fallback)
+    who = (profile, role_arn)
+    config, others = _files(given.environ, podman=podman)
+    hosts = dict.fromkeys((host_of(text, given) for text in registries), who)
+    if public:
+        hosts[PUBLIC] = who
+    warnings: list[str] = []
+    if all_profiles:
+        found, warnings = finding.of_profiles(given, remove=remove)
+        hosts |= found
+    elif not (hosts or creds_store or fallback is not None):
+        hosts = _of_config(given, config, who, remove=remove)
+        creds_store = remove and dockerconfig.means_us(config.store)
+    wanted = _offer_fallback(given, config, Wanted(hosts, creds_store, fallback, remove))
+    program = programs.chosen(given.environ)
+    plan = plan_of(given, config, others, wanted, program.name)
+    plan.warnings += _unread(config, plan)
+    if not remove:
+        plan.warnings += programs.problems(program, given.environ)
+        plan.warnings += _missing(given, wanted, profile)
+    written = carry_out(given, plan, dry_run=dry_run)
+    if not written and not plan.needed:
+        given.console.say("nothing to change: it is so already")
+    for warning in warnings + plan.warnings:
+        given.console.note(f"warning: {warning}")
+
+
+def _of_config(
+    given: Given, config: DockerConfig, who: tuple[str, str], *, remove: bool
+) -> dict[str, tuple[str, str]]:
+    """Return the registries that the file itself names. Raises click.UsageError for none."""
+    hosts = dict.fromkeys(finding.of_config(given, config, remove=remove), who)
+    if not (hosts or remove):
+        msg = f"name a registry: {one_line(config.file)} has none of ECR to begin with"
+        raise click.UsageError(msg)
+    return hosts
+
+
+def plan_of(
+    given: Given,
+    config: DockerConfig,
+    others: list[DockerConfig],
+    wanted: Wanted,
+    helper: str,
+) -> Plan:
+    """Return what has to change. Raises HelperError where that cannot be done."""
+    file = paths.config_file(given.environ)
+    if file == os.devnull:  # it says that there are no settings
+        file = ""
+    settings = Rewrite(file, rewriting.read(file) if file else None, b"")
+    fallback = given.helper.settings.fallback
+    planner = Planner(
+        config,
+        others,
+        settings,
+        fallback.text if fallback else "",
+        helper,
+        programs.answering(given.environ),
+        given.helper.clock(),
+        rewriting.backups(config.file) if wanted.remove else [],
+        _elsewhere(given.environ, config) if wanted.remove else [],
+        dockerconfig.default_store(given.environ) if config.is_dockers else "",
+    )
+    return planner.work_out(wanted)
+
+
+def carry_out(given: Given, plan: Plan, *, dry_run: bool) -> bool:
+    """Show the plan, and make it so unless it is a dry run; return whether anything was written.
+
+    Raises HelperError, and then what was not yet written is as it was.
+    """
+    console = given.console
+    for rewrite in plan.needed:
+        for line in diffs.lines(rewrite, console.width):
+            style = {"+": "good", "-": "bad"}.get(line[:1], "")
+            console.say_line(line, style if line[:3] not in ("+++", "---") else "strong")
+    for note in plan.notes:
+        console.say(f"note: {note}")
+    if dry_run:
+        if plan.needed:
+            console.say("nothing was written (--dry-run)")
+        return False
+    for rewrite in plan.needed:
+        rewriting.check(rewrite)
+    for rewrite in reversed(plan.needed):  # our rules first: they do nothing alone
+        backup = rewriting.write(rewrite)
+        before = f"; what was there before: {backup}" if backup else ""
+        console.say(f"written: {rewrite.file}{before}")
+    return bool(plan.needed)
+
+
+def _check_values(role_arn: str, fallback: str | None) -> None:
+    """Raise click.BadParameter for values that can only be a mistake."""
+    if role_arn and not rules.ROLE_ARN.fullmatch(role_arn):
+        msg = f"{one_line(role_arn)!r} is not such as arn:aws:iam::123456789012:role/puller"
+        raise click.BadParameter(msg, param_hint="--role-arn")
+    if fallback and dockerconfig.means_us(fallback):
+        msg = f"{one_line(fallback)!r} is this program: name the one for other registries"
+        raise click.BadParameter(msg, param_hint="--fallback")
+
+
+def _files(environ: Mapping[str, str], *, podman: bool) -> tuple[DockerConfig, list[DockerConfig]]:
+    """Return the file to change, and others that clients read before it."""
+    if not podman:
+        return DockerConfig.load(dockerconfig.path(environ)), []
+    *before, last = dockerconfig.podman_paths(environ)
+    return DockerConfig.load(last), [DockerConfig.load(path) for path in before]
+
+
+def _elsewhere(environ: Mapping[str, str], config: DockerConfig) -> list[str]:
+    """Return the registries that this program answers for by the files of other clients."""
+    files = [dockerconfig.path(environ)]
+    if config.is_dockers:
+        files = dockerconfig.podman_paths(environ)
+    found: list[str] = []
+    for file in files:
+        try:
+            helpers = DockerConfig.load(file).helpers
+        except HelperError:
+            continue  # its client cannot read it, either
+        found += [key for key, helper in helpers.items() if dockerconfig.means_us(helper)]
+    return found
+
+
+def _offer_fallback(given: Given, config: DockerConfig, wanted: Wanted) -> Wanted:
+    """Return what is wanted once it is plain what becomes of the store that there is."""
+    store = config.store
+    if wanted.remove or not wanted.store or not store or dockerconfig.means_us(store):
+        return wanted
+    if wanted.fallback is not None or given.helper.settings.fallback:
+        return wanted
+    if not (os.isatty(protocol.STDIN) and os.isatty(protocol.STDERR)):
+        msg = f"Docker's credsStore is {one_line(store)!r}, which keeps other registries' passwords"
+        raise HelperError(
+            msg, hint=f"add --fallback {one_line(store)} to keep it behind this program"
+        )
+    given.console.note(
+        f"Docker's credsStore is {one_line(store)!r}, which keeps other registries' passwords"
+    )
+    keep = click.confirm("keep it for registries that are not ECR?", default=True, err=True)
+    return replace(wanted, fallback=store if keep else "")
+
+
+def _unread(config: DockerConfig, plan: Plan) -> list[str]:
+    """Return what keeps Docker from reading the file even after the plan."""
+    after = plan.rewrites[0].after
+    problems = DockerConfig(config.file, after, JsonSource(config.file, after)).problems
+    file = one_line(config.file)
+    return [f"{file}: {it}: docker reads nothing of the file; mend that by hand" for it in problems]
+
+
+def _missing(given: Given, wanted: Wanted, profile: str) -> list[str]:
+    """Return what is named and is not there."""
+    found: list[str] = []
+    if wanted.fallback and not programs.find(wanted.fallback, given.environ).paths:
+        name = dockerconfig.PROGRAM + wanted.fallback
+        found.append(f"{name} is not on PATH, so nothing answers for registries that are not ECR")
+    if profile and profile != rules.AUTO:
+        try:
+            names = [known.name for known in given.aws.profiles(given.environ)]
+        except HelperError as exc:
+            return [*found, str(exc)]
+        if profile not in names:
+            found.append(f"AWS profile {one_line(profile)!r} is not in the AWS config file")
+    return found

@@ -1,0 +1,24 @@
+"""Cold layer: what a command has to work with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from docker_credential_ecrpy.aws_calls import AwsCalls
+from docker_credential_ecrpy.console import Console
+from docker_credential_ecrpy.helper import Helper
+
+
+@dataclass(frozen=True)
+class Given:
+    """The process around a command: the name it was called by, its environment, and the helper."""
+
+    name: str
+    environ: Mapping[str, str]
+    helper: Helper
+    aws: AwsCalls
+
+    @cached_property
+    def console(self) -> Console:
+        """Where its text goes."""
+        return Console(self.environ)

@@ -1,0 +1,102 @@
+"""Cold layer: `password`: a registry's token alone, for programs that ask no credential helper."""
+
+import base64
+import json
+
+import click
+
+from docker_credential_ecrpy import regions
+from docker_credential_ecrpy.commands.completion import registries
+from docker_credential_ecrpy.commands.given import Given
+from docker_credential_ecrpy.commands.hosts import expanded
+from docker_credential_ecrpy.commands.teaching import HOST, Command
+from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.image import Image
+from docker_credential_ecrpy.rules import Choice
+
+_ARGUMENT = "REGISTRY|IMAGE"
+
+
+@click.command(
+    "password",
+    cls=Command,
+    short_help="print a registry's token, as aws ecr get-login-password does",
+    examples=(
+        (
+            f"{HOST} | helm registry login --username AWS --password-stdin {HOST}",
+            "log helm in; the user is always AWS",
+        ),
+        ("--region us-east-1", "the token for every registry there that one may reach"),
+        (f"--docker-config-json {HOST}", "the value of DOCKER_AUTH_CONFIG"),
+    ),
+)
+@click.argument("registry", metavar=f"[{_ARGUMENT}]", required=False, shell_complete=registries)
+@click.option("--region", metavar="REGION", help="All of a region's registries, instead of one.")
+@click.option(
+    "--docker-config-json", is_flag=True, help="Print a Docker config.json that logs in there."
+)
+@click.pass_obj
+def command(
+    given: Given, registry: str | None, region: str | None, *, docker_config_json: bool
+) -> None:
+    """Print the token for a registry, from the cache where it has a fresh one.
+
+    It is what a pull from there would use: by the same rules, and also one that docker login left.
+
+    With --region it is the token of the identity that the AWS CLI would use, whatever the rules
+    say, for every private registry of that region that it may reach. Without either, the region is
+    that of AWS_REGION, AWS_DEFAULT_REGION or the AWS profile.
+    """
+    if registry is not None and region is not None:
+        msg = f"name a registry or a region: {_ARGUMENT} and --region exclude each other"
+        raise click.UsageError(msg)
+    if docker_config_json and registry is None:
+        msg = f"--docker-config-json needs {_ARGUMENT}: a login is kept by the registry's name"
+        raise click.UsageError(msg)
+    if registry is not None:
+        registry = expanded(registry)
+    if registry is None:
+        choice = Choice(regions.of_region(region or _region_by_default(given)))
+    else:
+        choice = _choice_of(registry, given)
+    with given.console.waiting("asking AWS"):
+        entry = given.helper.entry(choice)
+    login = json.loads(b"{" + entry.reply)
+    if registry is None or not docker_config_json:
+        given.console.say_as_is(login["Secret"])
+        return
+    auth = base64.b64encode(f"{login['Username']}:{login['Secret']}".encode()).decode()
+    given.console.say_as_is(json.dumps({"auths": {_authority(registry): {"auth": auth}}}))
+
+
+def _region_by_default(given: Given) -> str:
+    found = regions.by_default(given.environ)
+    if not found:
+        msg = (
+            f"name a registry, or a region by --region or AWS_REGION: neither {_ARGUMENT}, nor"
+            " AWS_REGION, AWS_DEFAULT_REGION or the AWS profile says which"
+        )
+        raise click.UsageError(msg)
+    return found
+
+
+def _choice_of(text: str, given: Given) -> Choice:
+    host = Image.parse(text).host
+    if not host:
+        msg = f"{one_line(text)!r} names no registry and no image"
+        raise click.BadParameter(msg, param_hint=_ARGUMENT)
+    choice = given.helper.choose(host)
+    if choice is None:
+        msg = f"{host} is not an ECR registry"
+        hint = f'name one such as {HOST}, or write a rule with registry = "..." for {host}'
+        raise HelperError(msg, hint=hint)
+    return choice
+
+
+def _authority(text: str) -> str:
+    """Return host and port of a registry's address or an image's name, as they were written."""
+    text = text.strip()
+    rest = text.partition("://")[2] if "://" in text else text
+    for end in "/?#":
+        rest = rest.partition(end)[0]
+    return rest.rpartition("@")[2]

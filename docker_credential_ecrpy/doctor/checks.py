@@ -1,0 +1,212 @@
+"""Cold layer: the checks of `doctor`: what Docker's files say. They judge facts, and ask nobody."""
+
+import fnmatch
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+
+from docker_credential_ecrpy import dockerconfig
+from docker_credential_ecrpy.dockerconfig import AUTHS, HELPERS, DockerConfig, Login, shown
+from docker_credential_ecrpy.doctor import mechanism
+from docker_credential_ecrpy.doctor.facts import Facts
+from docker_credential_ecrpy.doctor.machine import NotLookedAt
+from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.words import expiry
+
+PASS, WARN, FAIL, SKIP = "pass", "warn", "fail", "skip"
+PROGRAM = "docker-credential-ecrpy"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one check found.
+
+    seen: what is there. fix: what to do about it, in words. command: what to type, or "".
+    safe: whether `configure` mends it, without a question.
+    """
+
+    name: str
+    status: str
+    seen: str
+    fix: str = ""
+    command: str = ""
+    safe: bool = False
+
+
+def of_error(name: str, error: HelperError, status: str = FAIL) -> Check:
+    """Return the check that an error is the outcome of."""
+    if isinstance(error, NotLookedAt):
+        return Check(name, SKIP, error.message, error.hint or "")
+    return Check(name, status, error.message, error.hint or "")
+
+
+def of_docker(facts: Facts) -> Iterator[Check]:
+    """Yield what is to be said of the files of Docker and podman."""
+    yield _config(facts)
+    if facts.host:
+        yield _old_login(facts)
+        yield _mechanism(facts)
+    if facts.is_ecrs:
+        yield from _podman(facts)
+
+
+def by_configure(facts: Facts) -> tuple[str, str, bool]:
+    """Return fix, command, and that it is safe, for what `configure` mends."""
+    command = f"{PROGRAM} configure {facts.host}"
+    return "have docker ask this program, without the old login", command, True
+
+
+def _config(facts: Facts) -> Check:
+    name, config = "docker config", facts.machine.config
+    directory = facts.machine.environ.get("DOCKER_CONFIG")
+    if isinstance(config, HelperError):
+        check = of_error(name, config)
+        if directory and directory.rstrip("/").endswith("config.json"):
+            return replace(
+                check, fix="DOCKER_CONFIG has to be the directory that config.json is in"
+            )
+        return check
+    if config.problems:
+        broken = f"{config.file}: {config.problems[0]}, so docker reads nothing of it"
+        if facts.is_ecrs and _all_go(config, facts.host):
+            return Check(name, FAIL, broken, *by_configure(facts))
+        return Check(name, FAIL, broken, "mend that entry by hand, or take it out")
+    if config.data is None:
+        where = ", where DOCKER_CONFIG leads" if directory else ""
+        return Check(name, SKIP, f"{config.file} is not there{where}: docker does without")
+    said = [f"{len(config.helpers)} under {HELPERS}"] if config.helpers else []
+    said += [f"credsStore {quoted(config.store)}"] if config.store else []
+    said += [f"{len(config.logins)} under {AUTHS}"] if config.logins else []
+    said = said or ["nothing of credentials"]
+    return Check(name, PASS, f"{config.file}: {', '.join(said)}")
+
+
+def _all_go(config: DockerConfig, host: str) -> bool:
+    """Whether all that Docker cannot read are logins for a host, which `configure` takes away."""
+    ours = tuple(f"{AUTHS}, {shown(key)!r}: " for key in config.login_keys(host))
+    return bool(ours) and all(problem.startswith(ours) for problem in config.problems)
+
+
+def _old_login(facts: Facts) -> Check:
+    """Judge what an earlier `docker login` left behind, which is where 403 Forbidden comes from."""
+    name = "old login"
+    if not facts.is_ecrs:
+        return Check(name, SKIP, f"{facts.host} is none of ECR's: its login is no matter of ours")
+    config, found = facts.machine.config, facts.mechanism
+    if not isinstance(config, DockerConfig) or found is None:
+        return Check(name, SKIP, "docker's config.json cannot be read")
+    if found.kind == mechanism.ENVIRONMENT and found.login:
+        return _of_variable(name, found.login, facts)
+    keys = config.login_keys(facts.host)
+    if not keys:
+        return Check(name, PASS, f"none under {AUTHS}")
+    sent = found.login if found.kind == mechanism.FILE else None
+    login = sent or next((login for login in config.logins if login.key in keys), None)
+    key = shown(login.key if login else keys[0])
+    seen = f"{config.file} has a login for {key} under {AUTHS}, {_age(login, facts)}"
+    if sent is None:
+        seen += "; docker does not use it, others may"
+        return Check(name, WARN, seen, *by_configure(facts))
+    status, said = _outcome(sent, facts)
+    return Check(name, status, f"{seen}, and docker sends that{said}", *by_configure(facts))
+
+
+def _of_variable(name: str, login: Login, facts: Facts) -> Check:
+    variable = dockerconfig.IN_ENVIRONMENT
+    status, said = _outcome(login, facts)
+    seen = f"{variable} has a login for {shown(login.key)}, {_age(login, facts)}"
+    seen += f", and docker sends that before it looks into config.json{said}"
+    return Check(name, status, seen, f"unset {variable}, wherever it is set", f"unset {variable}")
+
+
+def _outcome(login: Login, facts: Facts) -> tuple[str, str]:
+    """Return the status of a login that Docker sends, and what the registry says to it."""
+    refusal = facts.refusal(login)
+    return (FAIL, f": {refusal} {HTTPStatus(refusal).phrase}") if refusal else (WARN, "")
+
+
+def _age(login: Login | None, facts: Facts) -> str:
+    if login is None or login.expires is None:
+        return "which does not say when it expires"
+    return f"whose token {expiry(login.expires, facts.now)}"
+
+
+def _mechanism(facts: Facts) -> Check:
+    name, found, host = "asked by docker", facts.mechanism, facts.host
+    config = facts.machine.config
+    if found is None or not isinstance(config, DockerConfig):
+        return Check(name, SKIP, "docker's config.json cannot be read")
+    public = isinstance(facts.choice, Choice) and facts.choice.registry.public
+    if found.is_ours:
+        where = HELPERS if found.kind == mechanism.HELPER else "credsStore"
+        return Check(name, PASS, f"{where} says {found.name!r} for {host}{_unheeded(facts)}")
+    if found.kind == mechanism.ENVIRONMENT:
+        return Check(name, WARN, f"not at all: {dockerconfig.IN_ENVIRONMENT} goes before")
+    seen = _other_mechanism(found, facts, config)
+    if not isinstance(facts.choice, Choice):
+        return Check(name, SKIP, seen)
+    if found.kind == mechanism.FILE and not facts.refusal(found.login):
+        return Check(name, WARN, seen, *by_configure(facts))
+    return Check(name, WARN if public else FAIL, seen, *by_configure(facts))
+
+
+def _other_mechanism(found: mechanism.Mechanism, facts: Facts, config: DockerConfig) -> str:
+    """Return what Docker does in place of asking this program."""
+    host, helper = facts.host, quoted(found.name)
+    mistaken = config.mistaken_keys(host)
+    wild = [key for key in config.helpers if "*" in key and fnmatch.fnmatchcase(host, key)]
+    if mistaken:
+        return (
+            f"{HELPERS} has the key {shown(mistaken[0])!r}, where docker looks for"
+            f" {host!r}: without a scheme, a port or a path, in lower case"
+        )
+    if wild:
+        return f"{HELPERS} has the key {shown(wild[0])!r}, and docker knows no wildcards there"
+    if found.name.startswith(dockerconfig.PROGRAM):
+        return (
+            f"config.json says {helper} for {host}, so docker looks for the program"
+            f" {dockerconfig.PROGRAM}{one_line(found.name)}: it puts {dockerconfig.PROGRAM!r}"
+            " before it itself"
+        )
+    return {
+        mechanism.HELPER: f"{HELPERS} says {helper} for {host}, which is another helper",
+        mechanism.STORE: f"docker asks its credsStore {helper} for {host}, not this program",
+        mechanism.BY_DEFAULT: f"docker asks {helper}, the store that it finds by itself",
+        mechanism.FILE: f"docker sends the login under {AUTHS}, and does not ask this program",
+        mechanism.NOTHING: f"{config.file} says nothing of {host}: docker goes on anonymously",
+    }[found.kind]
+
+
+def _unheeded(facts: Facts) -> str:
+    """Return what has to be said of a variable that is set and does not count here."""
+    machine, variable = facts.machine, dockerconfig.IN_ENVIRONMENT
+    if machine.variable is None:
+        return ""
+    if isinstance(machine.variable, HelperError):
+        return f"; {variable} is set and cannot be read: docker says so, and goes on without"
+    if not mechanism.heeds_variable(mechanism.version_of(machine.docker)):
+        return f"; {variable} is set, and heeded from docker 28.3 on"
+    return f"; {variable} has nothing for it"
+
+
+def _podman(facts: Facts) -> Iterator[Check]:
+    """Yield what is wrong with the files of podman, buildah and skopeo."""
+    name = "podman"
+    for config in facts.machine.podman:
+        if isinstance(config, HelperError):
+            yield of_error(name, config, WARN)
+            continue
+        keys = config.login_keys(facts.host)
+        login = next((login for login in config.logins if login.key in keys), None)
+        if keys and config.helpers.get(facts.host) not in dockerconfig.NAMES:
+            seen = f"{config.file} has a login for {shown(keys[0])}, {_age(login, facts)}"
+            command = f"podman logout {shlex.quote(shown(keys[0]))}"
+            fix = "podman, buildah and skopeo send that: take it out"
+            yield Check(name, WARN, seen, fix, command)
+
+
+def quoted(name: str) -> str:
+    """Return a name as it stands, blanks at its ends too, fit to be shown."""
+    return one_line(repr(name))

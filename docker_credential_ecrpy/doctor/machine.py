@@ -1,0 +1,163 @@
+"""Cold layer: what `doctor` looks at on this machine, whichever registry it is about."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+from docker_credential_ecrpy import dockerconfig, known, programs, registry
+from docker_credential_ecrpy.aws_calls import AwsCalls
+from docker_credential_ecrpy.dockerconfig import DockerConfig
+from docker_credential_ecrpy.doctor import mechanism
+from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+from docker_credential_ecrpy.helper import Helper
+from docker_credential_ecrpy.programs import Program
+from docker_credential_ecrpy.rules import Written
+from docker_credential_ecrpy.settings import Settings
+
+Fact = TypeVar("Fact")
+_DOCKER_SECONDS = 5
+
+
+class NotLookedAt(DeadlineExceeded):
+    """The time was up before this had its turn."""
+
+
+def attempt(call: Callable[[], Fact]) -> Fact | HelperError:
+    """Return what a call returns, or the HelperError that it raises."""
+    try:
+        return call()
+    except HelperError as exc:
+        return exc
+
+
+@dataclass
+class Machine:
+    """What is the same for every registry.
+
+    until: the `time.monotonic()` by which all that is asked has to have answered.
+    """
+
+    helper: Helper
+    aws: AwsCalls
+    until: float
+    environ: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.environ = self.helper.environ
+
+    def left(self) -> float:
+        """Return the seconds that there are. Raises NotLookedAt where there are none."""
+        seconds = self.until - time.monotonic()
+        if seconds > 0:
+            return seconds
+        msg = "the time was up before this was looked at"
+        raise NotLookedAt(msg, hint="AWS_ECR_TIMEOUT sets it, in seconds")
+
+    def look(self) -> None:
+        """Gather all of it. It takes longer than the time that is left by some seconds at most."""
+        _ = self.settings, self.config, self.variable, self.podman, self.default_store
+        with ThreadPoolExecutor(max_workers=3) as pool:  # each may hang
+            docker = pool.submit(lambda: self.docker)
+            list(pool.map(lambda program: program.version, self.programs.values()))
+            docker.result()
+
+    @cached_property
+    def settings(self) -> Settings | HelperError:
+        """Our own config.toml."""
+        return attempt(lambda: self.helper.settings)
+
+    @cached_property
+    def config(self) -> DockerConfig | HelperError:
+        """Docker's config.json."""
+        return attempt(lambda: DockerConfig.load(dockerconfig.path(self.environ)))
+
+    @cached_property
+    def variable(self) -> DockerConfig | HelperError | None:
+        """What DOCKER_AUTH_CONFIG holds; None where it is not set."""
+        return attempt(lambda: mechanism.of_variable(self.environ))
+
+    @cached_property
+    def docker(self) -> str:
+        """What `docker --version` says, where that matters; "" where there is no docker."""
+        path = shutil.which("docker", path=self.environ.get("PATH", ""))
+        if not path or self.variable is None:
+            return ""
+        try:
+            done = subprocess.run(
+                [path, "--version"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=min(_DOCKER_SECONDS, self.left()),
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired, DeadlineExceeded):
+            return ""
+        return done.stdout.decode("utf-8", "replace").strip()
+
+    @property
+    def heeded(self) -> DockerConfig | None:
+        """What DOCKER_AUTH_CONFIG holds, where docker reads it."""
+        heeds = mechanism.heeds_variable(mechanism.version_of(self.docker))
+        return self.variable if heeds and isinstance(self.variable, DockerConfig) else None
+
+    @cached_property
+    def default_store(self) -> str:
+        """The store that Docker takes where its file says nothing; "" for none."""
+        return dockerconfig.default_store(self.environ)
+
+    @cached_property
+    def podman(self) -> list[DockerConfig | HelperError]:
+        """The files of podman, buildah and skopeo that are there."""
+        files = [file for file in dockerconfig.podman_paths(self.environ) if os.path.exists(file)]
+        return [attempt(lambda file=file: DockerConfig.load(file)) for file in files]  # type: ignore[misc]  # mypy knows no lambda with a default
+
+    @cached_property
+    def absent_helpers(self) -> list[str]:
+        """The other credential helpers that config.json names, and that are not on PATH."""
+        if not isinstance(self.config, DockerConfig):
+            return []
+        names = dict.fromkeys([self.config.store, *self.config.helpers.values()])
+        others = [name for name in names if name and not dockerconfig.means_us(name)]
+        return [name for name in others if not programs.find(name, self.environ).paths]
+
+    @property
+    def fallback(self) -> Written | None:
+        """The credential helper for other registries, where our settings name one."""
+        return self.settings.fallback if isinstance(self.settings, Settings) else None
+
+    @cached_property
+    def has_fallback(self) -> bool:
+        """Whether that is there."""
+        name = self.fallback.text if self.fallback else ""
+        return bool(name and programs.find(name, self.environ).paths)
+
+    @cached_property
+    def programs(self) -> dict[str, Program]:
+        """What Docker finds under each of our names."""
+        return {name: programs.find(name, self.environ) for name in dockerconfig.NAMES}
+
+    def registries(self) -> list[str]:
+        """Return the hosts that are ours and that there is a word of: Docker's, or lately asked."""
+        keys: list[str] = []
+        if isinstance(self.config, DockerConfig):
+            helpers = self.config.helpers.items()
+            keys = [key for key, helper in helpers if dockerconfig.means_us(helper)]
+            keys += [login.key for login in self.config.logins]
+        if self.heeded:
+            keys += [login.key for login in self.heeded.logins]
+        hosts = [dockerconfig.bare(key) for key in keys]
+        if not hosts and self.helper.directory:
+            hosts = known.hosts(self.helper.directory)
+        return [host for host in dict.fromkeys(hosts) if host and self._is_ours(host)]
+
+    def _is_ours(self, host: str) -> bool:
+        if registry.parse(host):
+            return True
+        chosen = attempt(lambda: self.helper.choose(host))  # by a rule, where they make sense
+        return chosen is not None and not isinstance(chosen, HelperError)

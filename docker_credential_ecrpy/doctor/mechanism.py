@@ -1,0 +1,116 @@
+"""Cold layer: where Docker gets a registry's credentials from, and why.
+
+The order is that of docker/cli: cli/config/configfile/file.go, and from 28.3 on
+cli/config/memorystore for the variable.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from docker_credential_ecrpy.dockerconfig import (
+    AUTHS,
+    IN_ENVIRONMENT,
+    NAMES,
+    DockerConfig,
+    Login,
+)
+from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.json_source import JsonSource
+
+FROM_ENVIRONMENT = (28, 3)
+"""The first version of docker that heeds the variable."""
+_VERSION = re.compile(r"\b(\d+)\.(\d+)\.\d+")
+
+ENVIRONMENT, HELPER, STORE, BY_DEFAULT, FILE, NOTHING = range(6)
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """Where the credentials come from.
+
+    kind: one of the constants above. name: the credential helper's, as config.json has it, or "".
+    login: what is sent, where it is kept in a file or a variable.
+    """
+
+    kind: int
+    name: str = ""
+    login: Login | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether Docker runs this program, or what has its name."""
+        return self.name in NAMES
+
+
+def of(
+    host: str, config: DockerConfig, variable: DockerConfig | None, default_store: str
+) -> Mechanism:
+    """Return how Docker gets credentials for a host.
+
+    variable: what DOCKER_AUTH_CONFIG holds, where it counts. default_store: what Docker takes
+    where its file says nothing.
+    """
+    found = _login(host, variable) if variable else None
+    if found:
+        return Mechanism(ENVIRONMENT, login=found)
+    helper = config.helpers.get(host)
+    if helper:
+        return Mechanism(HELPER, helper)
+    if config.store and helper is None:
+        return Mechanism(STORE, config.store)
+    if not config.has_any and default_store:
+        return Mechanism(BY_DEFAULT, default_store)
+    found = _login(host, config)
+    return Mechanism(FILE, login=found) if found else Mechanism(NOTHING)
+
+
+def version_of(text: str) -> tuple[int, int] | None:
+    """Return the version in what `docker --version` prints, or None."""
+    found = _VERSION.search(text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def heeds_variable(version: tuple[int, int] | None) -> bool:
+    """Whether a docker of this version heeds the variable; one that is not known may."""
+    return version is None or version >= FROM_ENVIRONMENT
+
+
+def of_variable(environ: Mapping[str, str]) -> DockerConfig | None:
+    """Return what the variable holds, or None where it is not set.
+
+    Raises HelperError where Docker does without it: for it, a field that it does not know is a
+    mistake, and so is a login that is not in `auth`.
+    """
+    text = environ.get(IN_ENVIRONMENT, "")
+    if not text:
+        return None
+    data = text.encode("utf-8", "surrogateescape")
+    source = JsonSource(IN_ENVIRONMENT, data)
+    found = DockerConfig(IN_ENVIRONMENT, data, source)
+    fields = {(member.key.casefold(), AUTHS) for member in source.members()}
+    for member in source.members(AUTHS):
+        if isinstance(member.value, dict):
+            fields |= {(key.casefold(), "auth") for key in member.value}
+    unknown = sorted(key for key, known in fields if key != known)
+    if unknown or found.problems:
+        msg = f"{IN_ENVIRONMENT} has {one_line(unknown[0])!r}" if unknown else found.problems[0]
+        raise HelperError(msg)
+    return found
+
+
+def _login(host: str, config: DockerConfig) -> Login | None:
+    """Return what Docker finds under `auths`: the host itself, or else a key that means it."""
+    logins = [login for login in config.logins if _hostname(login.key) == host]
+    return next((login for login in logins if login.key == host), logins[0] if logins else None)
+
+
+def _hostname(key: str) -> str:
+    """Return the host that a key means to Docker, which minds its case.
+
+    docker/cli, cli/config/credentials/file_store.go: ConvertToHostname
+    """
+    _, scheme, rest = key.partition("://")
+    if scheme:
+        return rest.partition("/")[0].rpartition("@")[2]
+    return key.partition("/")[0]

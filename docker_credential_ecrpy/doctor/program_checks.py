@@ -1,0 +1,136 @@
+"""Cold layer: the checks of `doctor`: our own program and settings. They ask nobody."""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+
+from docker_credential_ecrpy import __version__, dockerconfig, programs
+from docker_credential_ecrpy.commands.hosts import looks_like_ecr, not_ecr
+from docker_credential_ecrpy.dockerconfig import HELPERS, DockerConfig
+from docker_credential_ecrpy.doctor.checks import (
+    FAIL,
+    PASS,
+    WARN,
+    Check,
+    by_configure,
+    of_error,
+    quoted,
+)
+from docker_credential_ecrpy.doctor.facts import Facts
+from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.programs import Program
+
+_MOST_SAID = 120  # characters of what another program says of itself
+
+
+def of_programs(facts: Facts) -> Iterator[Check]:
+    """Yield what is to be said of the programs that Docker runs, and of our rules."""
+    yield _program(facts)
+    yield _settings(facts)
+
+
+def _program(facts: Facts) -> Check:
+    found = facts.mechanism
+    known = facts.machine.programs
+    ours = next((program for program in known.values() if program.is_ours), None)
+    program = known[found.name] if found and found.is_ours else ours or known[dockerconfig.NAMES[0]]
+    title = "program"
+    if program.is_ours:
+        return _installed(title, program)
+    if not program.paths:
+        missing = _missing(title, dockerconfig.PROGRAM + program.name, facts.machine.environ)
+    else:
+        said = program.version[:_MOST_SAID]
+        seen = f"{program.paths[0]} is another program ({said}){_behind(program)}"
+        fix = "install this one over it, or put the directory of this one before it on PATH"
+        missing = Check(title, FAIL, seen, fix)
+    if not (ours and facts.is_ecrs):
+        return missing
+    fix = f"have docker run {ours.paths[0]}: it answers as {ours.name!r}"
+    return Check(title, FAIL, missing.seen, fix, *by_configure(facts)[1:])
+
+
+def _installed(title: str, program: Program) -> Check:
+    said = program.version.rpartition(" ")[2]
+    if said != __version__:
+        seen = f"{program.paths[0]} is version {said}, and this one {__version__}"
+        return Check(title, WARN, seen, "have one version installed")
+    return Check(title, PASS, f"{program.paths[0]}, version {said}{_behind(program)}")
+
+
+def _behind(program: Program) -> str:
+    others = ", ".join(program.paths[1:])
+    return f"; behind it on PATH: {others}" if others else ""
+
+
+def _missing(title: str, full: str, environ: Mapping[str, str]) -> Check:
+    """Judge a program that Docker does not find: why, and what to do."""
+    directories = environ.get("PATH", "").split(os.pathsep)
+    there = [os.path.join(directory, full) for directory in directories if directory]
+    unfit = next((path for path in there if os.path.lexists(path)), "")
+    if unfit and not os.path.isabs(unfit):
+        seen = f"{unfit} is found by way of the current directory, where docker runs nothing"
+        fix = f"put {os.path.abspath(os.path.dirname(unfit))} on PATH, as it stands here"
+        return Check(title, FAIL, seen, fix)
+    if os.path.isfile(unfit):
+        command = f"chmod +x {shlex.quote(unfit)}"
+        return Check(title, FAIL, f"{unfit} is not executable", "make it so", command)
+    if unfit:
+        what = "a link to what is not there" if os.path.islink(unfit) else "no file"
+        return Check(title, FAIL, f"{unfit} is {what}", "take it away, and install it again")
+    seen = f"{full} is not on PATH, where docker looks for it"
+    here = programs.own_path()
+    if not here or sys.platform == "win32" or "/usr/local/bin" not in directories:
+        directory = os.path.dirname(here)
+        return Check(title, FAIL, seen, f"put {directory or 'its directory'} on PATH")
+    sudo = "" if os.access("/usr/local/bin", os.W_OK) else "sudo "
+    command = f"{sudo}ln -s {shlex.quote(here)} /usr/local/bin/{full}"
+    return Check(title, FAIL, seen, "link it to where PATH leads", command)
+
+
+def of_other_helpers(facts: Facts) -> Iterator[Check]:
+    """Yield the credential helpers that Docker or this program is told of, and are not there."""
+    title, config, fallback = "other helpers", facts.machine.config, facts.machine.fallback
+    for name in facts.machine.absent_helpers:
+        assert isinstance(config, DockerConfig)  # noqa: S101 - who is absent is written there
+        where = "credsStore" if name == config.store else HELPERS
+        full = dockerconfig.PROGRAM + one_line(name)
+        seen = f"{where} says {quoted(name)}, and {full} is not on PATH"
+        seen += ": docker fails for the registries that it is for"
+        yield Check(title, WARN, seen, f"install it, or take it out of {config.file}")
+    if fallback and not facts.machine.has_fallback:
+        status = FAIL if facts.host and facts.choice is None else WARN
+        seen = f"{fallback.place}: fallback = {fallback.text!r}, and "
+        seen += f"{dockerconfig.PROGRAM}{fallback.text} is not on PATH: registries that are not"
+        seen += " ECR have no login"
+        yield Check(title, status, seen, "install it, or name another fallback there")
+
+
+def _settings(facts: Facts) -> Check:
+    name, settings, choice = "rules", facts.machine.settings, facts.choice
+    if isinstance(settings, HelperError):
+        return of_error(name, settings)
+    if isinstance(choice, HelperError):
+        return of_error(name, choice)
+    if not facts.host:
+        count = len(settings.rules)
+        return Check(name, PASS, f"{settings.file}: {count} rules" if count else "none")
+    if choice is None:
+        return _elsewhere(name, facts)
+    if choice.chosen_at and choice.chosen_at.line == 0:
+        return Check(name, PASS, f"{choice.chosen_at} chooses the identity")
+    if choice.rule:
+        return Check(name, PASS, f'{choice.rule.place}: match = "{choice.rule.pattern.text}"')
+    return Check(name, PASS, "none matches: the identity is that of the AWS CLI")
+
+
+def _elsewhere(name: str, facts: Facts) -> Check:
+    """Judge a registry that is none of ECR's."""
+    found, fallback = facts.mechanism, facts.machine.fallback
+    if looks_like_ecr(facts.host):
+        return Check(name, FAIL, f"{facts.host} {not_ecr(facts.host)}", "write its name anew")
+    if found and found.is_ours and fallback:
+        seen = f"{fallback.place}: fallback = {fallback.text!r} answers for {facts.host}"
+        return Check(name, PASS, seen)
+    return Check(name, WARN, f"{facts.host} {not_ecr(facts.host)}")

@@ -1,0 +1,36 @@
+"""Cold layer: times in a person's words."""
+
+import time
+
+from docker_credential_ecrpy import cache
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def moment(when: int, now: int) -> str:
+    """Return a time and how far it is from now; both are nanoseconds since the epoch (UTC)."""
+    span = duration(abs(when - now) // cache.SECOND)
+    return f"{stamp(when)} ({span} ago)" if when <= now else f"{stamp(when)} (in {span})"
+
+
+def expiry(when: int, now: int) -> str:
+    """Return that something expires, or has expired, and when; nanoseconds since the epoch."""
+    return f"{'expired' if when <= now else 'expires'} at {moment(when, now)}"
+
+
+def stamp(when: int) -> str:
+    """Return a time, in nanoseconds since the epoch, as ISO 8601 has it, in UTC.
+
+    What no calendar holds is the nearest end of the year 1 to 9999.
+    """
+    seconds = min(max(when // cache.SECOND, -62_135_596_800), 253_402_300_799)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def duration(seconds: float) -> str:
+    """Return a number of seconds in its two largest units."""
+    whole = round(seconds)
+    if whole >= 2 * _DAY:
+        return f"{whole // _DAY} days"
+    hours, minutes = whole // _HOUR, whole % _HOUR // _MINUTE
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else f"{whole} s"

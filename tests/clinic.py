@@ -1,0 +1,117 @@
+"""A set-up in which pulls work, and everything that then goes wrong with it."""
+
+import base64
+import json
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.stage import HOST, Result, Stage
+from tests.world.registry import RegistryFront, SmallRegistry
+from tests.world.web import Request, Response
+
+IMAGE = f"{HOST}/team/app:1"
+
+
+@dataclass
+class Clinic:
+    """A person's machine and the registries that it pulls from, in memory."""
+
+    stage: Stage
+    scripts: Path
+    small: SmallRegistry = field(default_factory=SmallRegistry)
+    instead: Callable[[Request], Response | None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        self.front = self.registry()
+        self.stage.server.handler = self.handle
+        self.stage.environ |= {
+            "PATH": f"{self.scripts}{os.pathsep}{self.stage.root / 'bin'}",
+            "XDG_RUNTIME_DIR": str(self.stage.root / "run"),
+        }
+        self.publish("team/app", "1")
+        self.user = self.stage.aws.user()
+        self.stage.environ |= self.user.environ
+        self.configure(credHelpers={HOST: "ecr-login"})
+
+    def handle(self, request: Request) -> Response:
+        """Registries' hosts go to the front, all others to AWS."""
+        answer = self.instead(request)
+        if answer is not None:
+            return answer
+        of_registry = ".dkr" in request.host or request.host in (
+            "public.ecr.aws",
+            *self.front.aliases,
+        )
+        return self.front.handle(request) if of_registry else self.stage.aws.handle(request)
+
+    def registry(self) -> RegistryFront:
+        """Return the front of all ECR registries."""
+        return RegistryFront(self.stage.aws, self.small)
+
+    def publish(self, repository: str, tag: str) -> None:
+        """Put an image into every registry."""
+        self.small.image(repository, tag)
+
+    @property
+    def config(self) -> Path:
+        return self.stage.home / ".docker" / "config.json"
+
+    def configure(self, **settings: object) -> None:
+        self.write(json.dumps(settings, indent="\t"))
+
+    def write(self, text: str) -> None:
+        self.config.parent.mkdir(exist_ok=True)
+        self.config.write_text(text)
+
+    def program(self, name: str, text: str, folder: str = "bin") -> Path:
+        """Put a program on PATH, behind ours, or with "first" before it."""
+        path = self.stage.root / folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        if folder == "first":
+            self.stage.environ["PATH"] = f"{path.parent}{os.pathsep}{self.stage.environ['PATH']}"
+        return path
+
+    def old_login(self, host: str = HOST, life: float = -3600, key: str = "") -> dict[str, Any]:
+        """Return `auths` with what `docker login` leaves behind."""
+        password = self.stage.aws.password(self.user.arn, "us-east-1", life=life)
+        auth = base64.b64encode(f"AWS:{password}".encode()).decode()
+        return {key or host: {"auth": auth}}
+
+    def doctor(self, *arguments: str, **environ: str) -> "Diagnosis":
+        done = self.stage.run("doctor", "--json", *arguments, environ=environ)
+        assert done.stderr == b"", done
+        return Diagnosis(done, json.loads(done.stdout))
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What doctor said."""
+
+    done: Result
+    found: dict[str, Any]
+
+    @property
+    def cause(self) -> dict[str, str]:
+        assert self.found["cause"] is not None, self.found
+        cause: dict[str, str] = self.found["cause"]
+        return cause
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """The cause, which has to be a failure."""
+        assert self.done.code == 1
+        assert self.found["ok"] is False
+        assert self.cause["status"] == "fail", self.cause
+        return self.cause
+
+    def of(self, check: str) -> dict[str, str]:
+        """What one check found."""
+        (one,) = [item for item in self.found["checks"] if item["check"] == check]
+        found: dict[str, str] = one
+        return found

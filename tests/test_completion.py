@@ -1,0 +1,256 @@
+"""Facts about completion: what a shell is told, by its own script, and that no error is."""
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docker_credential_ecrpy import cli
+from docker_credential_ecrpy.commands import completion
+from tests.e2e import engines
+from tests.stage import HOST, Stage
+from tests.test_accounts import EU, B
+
+NAMES = ("docker-credential-ecr-login", "docker-credential-ecrpy")
+COMMANDS = {*cli.COMMANDS, "get", "store", "erase", "list", "version", "help"}
+OTHER = EU.format(B)
+# Each has its shell read our script and then do as the shell does when a person presses Tab.
+BASH = """\
+eval "$("$1" completion bash)"
+shift
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+words=($(complete -p -- "$1"))
+for at in "${!words[@]}"; do [ "${words[at]}" != -F ] || function=${words[at + 1]}; done
+"$function" "$1"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+ZSH = """\
+"$1" completion zsh >script
+shift
+compdef() { names=("$@") }
+_describe() { local name=$@[-1]; print -l -- "${(@P)name}" }
+source ./script
+words=("$@") CURRENT=$#
+[[ " $names " == *" $1 "* ]] && $names[1]
+"""
+FISH = """\
+$argv[1] completion fish | source
+complete -C (string join ' ' -- $argv[2..])
+"""
+DRIVERS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
+
+
+@pytest.fixture(name="shell", params=DRIVERS)
+def _shell(request: pytest.FixtureRequest, stage: Stage) -> str:
+    """Each shell that is there, with both programs on its PATH."""
+    if sys.platform == "win32" or not shutil.which(request.param):
+        engines.missing(f"{request.param} is not installed")
+    for name in NAMES:
+        command = shlex.join(stage.program)
+        stage.file(f"bin/{name}", f'#!/bin/sh\nexec {command} "$@"\n', mode=0o700)
+    stage.environ["PATH"] = f"{stage.root}/bin:{stage.environ['PATH']}"
+    return str(request.param)
+
+
+def tab(stage: Stage, shell: str, *words: str, name: str = NAMES[1], **environ: str) -> set[str]:
+    """Return what the shell offers for the last of the words."""
+    options = {"bash": ["--norc", "-c", BASH, "bash"], "zsh": ["-fc", ZSH, "zsh"]}
+    command = [shell, *options.get(shell, ["--no-config", "-c", FISH]), name, name, *words]
+    done = stage.run(command=command, environ=environ)
+    assert (done.code, done.stderr) == (0, b""), done
+    lines = done.stdout.decode().splitlines()
+    return {line.partition("\t")[0].partition(":")[0] for line in lines if line}
+
+
+def answered(stage: Stage, *words: str, **environ: str) -> list[list[str]]:
+    """Return the answer that a shell's script gets for the last of the words."""
+    *before, word = words
+    asked = {"COMP_WORDS": "\n".join(["x", *before]), "COMP_WORD": word, cli.COMPLETE: "bash"}
+    done = stage.run(environ={**asked, **environ})
+    assert done.stderr == b""
+    return [line.split("\t") for line in done.stdout.decode().splitlines()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_commands(stage: Stage, shell: str, name: str) -> None:
+    """What a person types, and Docker's actions; by either name of the program."""
+    assert tab(stage, shell, "", name=name) == COMMANDS
+    assert tab(stage, shell, "c", name=name) == {"cache", "completion", "configure"}
+    assert tab(stage, shell, "cache", "", name=name) == {"clear", "list"}
+    assert tab(stage, shell, "help", "e", name=name) == {"explain"}
+
+
+@pytest.mark.tree
+def test_options(stage: Stage, shell: str) -> None:
+    """Those of the command."""
+    assert tab(stage, shell, "password", "--") == {"--region", "--docker-config-json", "--help"}
+
+
+@pytest.mark.tree
+@pytest.mark.parametrize("command", [["explain"], ["password"], ["cache", "clear"]])
+def test_registries(stage: Stage, shell: str, command: list[str]) -> None:
+    """Known ones, and those that Docker's config.json has us asked for."""
+    stage.login()
+    stage.get()
+    helpers = {OTHER: "ecr-login", "public.ecr.aws": "ecrpy", "ghcr.io": "pass", "https://x/": ""}
+    stage.file("home/.docker/config.json", json.dumps({"credHelpers": helpers}))
+
+    assert tab(stage, shell, *command, "") >= {HOST, OTHER, "public.ecr.aws"}
+    assert tab(stage, shell, *command, "21") == {OTHER}
+    assert tab(stage, shell, *command, "gh") == set()
+
+
+@pytest.mark.tree
+@pytest.mark.skipif(not shutil.which("bash"), reason="the other shells quote by themselves")
+def test_what_is_offered_is_quoted(stage: Stage) -> None:
+    """What a file holds is one word to bash, and nothing that it would run."""
+    stage.file(
+        f"bin/{NAMES[1]}",
+        f'#!/bin/sh\n[ $# = 0 ] || exec {shlex.join(stage.program)} "$@"\n'
+        "printf 'plain\\ta $(b)\\thelp\\n'\n",
+        mode=0o700,
+    )
+    stage.environ["PATH"] = f"{stage.root}/bin:{stage.environ['PATH']}"
+
+    assert tab(stage, "bash", "") == {r"a\ \$\(b\)"}
+
+
+@pytest.mark.tree
+class TestAnswer:
+    """What the scripts are answered with."""
+
+    def test_help_is_beside_each(self, stage: Stage) -> None:
+        """For shells that show it; an action of Docker's goes on with nothing."""
+        assert answered(stage, "expl")[0][:2] == ["plain", "explain"]
+        assert answered(stage, "expl")[0][2].startswith("say which rule")
+        assert answered(stage, "get", "") == []
+        assert answered(stage, "help", "expl")[0][1] == "explain"
+
+    def test_an_option_with_an_equals_sign(self, stage: Stage) -> None:
+        """bash takes it for a word of its own; what follows is not a registry."""
+        stage.file("home/.ecr/registries/us-east-1.example.com", "")
+
+        assert answered(stage, "password", "--region", "=", "us") == []
+        assert answered(stage, "password", "us")[0][1] == "us-east-1.example.com"
+
+    @pytest.mark.parametrize("word", ["'12", '"12', "1\\2"])
+    def test_a_quoted_word(self, stage: Stage, word: str) -> None:
+        """It is what it means."""
+        stage.login()
+        stage.get()
+
+        assert [fields[1] for fields in answered(stage, "explain", word)] == [HOST]
+
+    @pytest.mark.parametrize(
+        "text",
+        ["{", "[]", '{"credHelpers": 1}', '{"credHelpers": {"\\u0000": "ecrpy"}}', "[" * 9999],
+    )
+    def test_what_cannot_be_read_is_nothing(self, stage: Stage, text: str) -> None:
+        """No word of it: a person is in the middle of a line."""
+        stage.file("home/.docker/config.json", text)
+        stage.settings("x = [")
+
+        assert answered(stage, "explain", "") == []
+        assert answered(stage, "explain", "", HOME="", USERPROFILE="") == []
+        assert answered(stage, "explain", "", AWS_ECR_DISABLE_CACHE="1") == []
+
+    @pytest.mark.parametrize(
+        "environ", [{}, {"COMP_WORDS": ""}, {"COMP_WORD": "\n\t"}, {"COMP_WORDS": "x\n\n\n--\n-"}]
+    )
+    def test_an_environment_of_any_shape(self, stage: Stage, environ: dict[str, str]) -> None:
+        """A person may have set the variable, too."""
+        done = stage.run(environ={cli.COMPLETE: "nonsense", **environ})
+
+        assert (done.code in (0, 1), done.stderr) == (True, b"")
+
+    def test_it_is_quick(self, stage: Stage) -> None:
+        """botocore and what asks AWS is not loaded."""
+        code = (
+            "import os, sys\nfrom docker_credential_ecrpy import cli\n"
+            "code = cli.main(['x'], os.environ, None)\n"
+            "sys.exit(code or bool({'botocore', 'boto3', 'urllib3'} & set(sys.modules)))"
+        )
+        words = {cli.COMPLETE: "bash", "COMP_WORDS": "x\nexplain", "COMP_WORD": ""}
+        done = stage.run(command=[sys.executable, "-c", code], environ=words)
+
+        assert (done.code, done.stderr) == (0, b"")
+
+    def test_a_command_is_run_though_the_variable_is_set(self, stage: Stage) -> None:
+        """Only a line without arguments is a shell's question."""
+        stage.login()
+        done = stage.run("explain", HOST, environ={cli.COMPLETE: "bash_complete"})
+
+        assert done.stdout.startswith(b"registry ")
+
+
+@pytest.mark.tree
+class TestProfiles:
+    """The names of AWS profiles."""
+
+    def offered(self, monkeypatch: pytest.MonkeyPatch, stage: Stage, incomplete: str) -> list[str]:
+        for name in ("HOME", "USERPROFILE"):
+            monkeypatch.setenv(name, str(stage.home))
+        context = click.Context(click.Command("x"))
+        return [item.value for item in completion.profiles(context, None, incomplete)]
+
+    def test_of_both_files(self, monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+        """Sections that are profiles', however they are written; no session, no service."""
+        stage.config(
+            "[default]\nregion = x\n[profile prod]\n[ profile  'a b' ]\n[sso-session corp]\n"
+            "[services s]\n[other]\n  [profile indented]\n# [profile comment]\n"
+        )
+        stage.config("[keys]\n[default]\n", "credentials")
+
+        assert self.offered(monkeypatch, stage, "") == ["a b", "default", "keys", "prod"]
+        assert self.offered(monkeypatch, stage, "pr") == ["prod"]
+
+    def test_what_cannot_be_read_is_nothing(
+        self, monkeypatch: pytest.MonkeyPatch, stage: Stage
+    ) -> None:
+        """A directory, or nothing at all."""
+        (stage.home / ".aws" / "config").mkdir(parents=True)
+
+        assert self.offered(monkeypatch, stage, "") == []
+
+
+@pytest.mark.tree
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_one_script_serves_both_names(stage: Stage, shell: str) -> None:
+    """It is the same whichever prints it, and holds nothing of this machine."""
+    done = stage.run("completion", shell)
+
+    assert (done.code, done.stderr) == (0, b"")
+    assert done.stdout.decode() == completion.SCRIPTS[shell]
+    assert all(name in completion.SCRIPTS[shell] for name in NAMES)
+    assert cli.COMPLETE in completion.SCRIPTS[shell]
+    assert "@" not in completion.SCRIPTS[shell].replace("(@", "").replace('"$@"', "")
+
+
+@pytest.mark.tree
+@pytest.mark.parametrize("arguments", [(), ("sh",), ("bash", "zsh")])
+def test_wrong_arguments(stage: Stage, arguments: Sequence[str]) -> None:
+    """Usage, on standard error, and exit code 2."""
+    done = stage.run("completion", *arguments)
+
+    assert (done.code, done.stdout) == (2, b"")
+    assert b"Usage: docker-credential-" in done.stderr
+
+
+@given(st.text(max_size=30))
+def test_any_word_is_taken(word: str) -> None:
+    """What is left of its quotes is part of it."""
+    assert completion._unquoted(f'"{word}"') == completion._unquoted(word)
+
+
+def test_the_scripts_are_sound() -> None:
+    """As far as the shells that are here can tell without running them."""
+    for shell, script in completion.SCRIPTS.items():
+        if sys.platform != "win32" and shutil.which(shell):
+            subprocess.run([shell, "-n"], input=script.encode(), check=True, capture_output=True)

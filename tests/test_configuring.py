@@ -1,0 +1,78 @@
+"""Facts about the plan of `configure`, over values."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docker_credential_ecrpy.configuring import Plan, Planner, Wanted
+from docker_credential_ecrpy.dockerconfig import DockerConfig
+from docker_credential_ecrpy.json_source import JsonSource
+from docker_credential_ecrpy.rewriting import Rewrite
+from tests.stage import HOST
+
+OTHER = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
+HELPERS = st.dictionaries(
+    st.sampled_from(["gcr.io", "ghcr.io", HOST]), st.sampled_from(["gcloud", "desktop"])
+)
+DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "credHelpers": st.none() | HELPERS,
+        "auths": st.none() | st.dictionaries(st.sampled_from(["ghcr.io", HOST]), st.just({})),
+        "credsStore": st.sampled_from(["desktop", "pass"]),
+        "plugins": st.recursive(st.text(), lambda s: st.lists(s) | st.dictionaries(st.text(), s)),
+    },
+).flatmap(lambda made: st.permutations(list(made.items())).map(dict))
+
+
+def plan(data: bytes, wanted: Wanted, earlier: Sequence[bytes] = ()) -> Plan:
+    config = DockerConfig("config.json", data, JsonSource("config.json", data))
+    settings = Rewrite("config.toml", None, b"")
+    planner = Planner(
+        config, [], settings, "desktop", "ecr-login", ["ecr-login"], 0, earlier, default_store=""
+    )
+    return planner.work_out(wanted)
+
+
+def after(data: bytes, wanted: Wanted, earlier: Sequence[bytes] = ()) -> bytes:
+    return plan(data, wanted, earlier).rewrites[0].after
+
+
+@given(
+    DOCUMENTS,
+    st.sampled_from([None, 2, "\t"]),
+    st.sampled_from([None, (",", ":"), (", ", " : ")]),
+    st.sampled_from(["", "\n", "\r\n"]),
+    st.booleans(),
+)
+def test_what_is_done_is_undone(
+    made: dict[str, Any], indent: Any, separators: Any, end: str, store: bool
+) -> None:
+    """Byte for byte, in every style, with what was there before at hand; twice is once."""
+    data = (json.dumps(made, indent=indent, separators=separators) + end).encode()
+    hosts = {HOST: ("", ""), OTHER: ("", "")}
+    wanted = Wanted(hosts, store)
+    done = after(data, wanted)
+    helpers = (made.get("credHelpers") or {}) | dict.fromkeys(hosts, "ecr-login")
+    expected = made | {"credHelpers": helpers} | ({"credsStore": "ecr-login"} if store else {})
+
+    assert json.loads(done) == expected
+    assert not plan(done, wanted).needed
+    assert after(done, Wanted(hosts, store, remove=True), [b"broken", done, data]) == data
+
+
+@given(DOCUMENTS, st.sampled_from([None, 2, "\t"]))
+def test_without_what_was_there_before(made: dict[str, Any], indent: Any) -> None:
+    """What was added goes all the same, and nothing else."""
+    data = json.dumps(made, indent=indent).encode()
+    hosts = {HOST: ("", ""), OTHER: ("", "")}
+    undone = after(after(data, Wanted(hosts)), Wanted(hosts, remove=True))
+    helpers = {k: v for k, v in (made.get("credHelpers") or {}).items() if k != HOST}
+
+    assert json.loads(undone).get("credHelpers", {}) == helpers
+    assert {k: v for k, v in json.loads(undone).items() if k != "credHelpers"} == {
+        k: v for k, v in made.items() if k != "credHelpers"
+    }

@@ -1,0 +1,189 @@
+"""Facts about the diff that a person is shown: it is right, quick, and holds no secrets."""
+
+import difflib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docker_credential_ecrpy.commands import diffs
+from docker_credential_ecrpy.json_source import REMOVED, JsonSource
+from docker_credential_ecrpy.rewriting import Rewrite
+from tests.stage import HOST
+
+SECRET = "hunter2/s3cret+"
+STRINGS = st.sampled_from([SECRET, f'a"{SECRET}', f"\u00e9\\{SECRET}\n", f"http://u:{SECRET}@h/"])
+KEYS = st.sampled_from(
+    ["a", "auth", "password", "x:y", f"https://u:{SECRET}@h/v1", f"u:{SECRET}@h", 'q"uote', ""]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | STRINGS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+DOCUMENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "auths": st.dictionaries(KEYS, VALUES, max_size=4),
+        "credHelpers": st.dictionaries(KEYS, st.sampled_from(["desktop", "ecr-login"])),
+        "credsStore": st.just("desktop"),
+        "HttpHeaders": VALUES,
+        "proxies": VALUES,
+        f"https://u:{SECRET}@h": VALUES,
+    },
+)
+
+
+def shown(before: bytes, after: bytes, *, of_json: bool = True) -> str:
+    return "\n".join(diffs.lines(Rewrite("f", before, after, of_json=of_json)))
+
+
+@given(
+    DOCUMENTS,
+    st.sampled_from([None, 1, "\t"]),
+    st.sampled_from([None, (",", ":")]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_it_holds_no_secrets(
+    made: dict[str, Any], indent: Any, separators: Any, slashes: bool, ascii_only: bool
+) -> None:
+    """Wherever they are, whatever the file looks like, and also where they go."""
+    text = json.dumps(made, indent=indent, separators=separators, ensure_ascii=ascii_only)
+    if slashes:
+        text = text.replace("/", "\\/").replace("@", "\\u0040")
+    source = JsonSource("f", text.encode())
+    keys = [member.key for member in source.members("auths")]
+    after = source.changed(
+        {("credHelpers", HOST): "ecr-login", **{("auths", key): REMOVED for key in keys[::2]}}
+    )
+    told = shown(text.encode(), after)
+
+    assert HOST in told
+    assert "hunter2" not in told
+    assert "s3cret" not in told
+
+
+def test_numbers_are_secrets_too() -> None:
+    """A PIN would be one."""
+    told = shown(b'{"auths": {"h": {"auth": 1234, "b": [-5.6e7]}}}', b"{}")
+
+    assert told.splitlines()[-2:] == ['-{"auths": {"h": {"auth": "...", "b": ["..."]}}}', "+{}"]
+
+
+def test_what_names_helpers_is_shown() -> None:
+    """It is what the change is about."""
+    made = {"credsStore": "desktop", "credHelpers": {"gcr.io": "gcloud"}, "currentContext": "x"}
+    told = shown(json.dumps(made).encode(), b"{}")
+
+    assert "..." not in told
+
+
+def test_settings_are_shown_as_they_are() -> None:
+    """But for the password of a URL."""
+    text = b'[[registry]]\nmatch = "1"\nendpoint_url = "https://u:hunter2@h"\n'
+
+    assert shown(b"", text, of_json=False).splitlines()[3:] == [
+        "+[[registry]]",
+        '+match = "1"',
+        '+endpoint_url = "https://h"',
+    ]
+
+
+def test_one_long_line() -> None:
+    """It is shown as if it were indented, whatever is in it."""
+    made = {"auths": {f"r{n}": {} for n in range(30)}, "n": [1, [], "a b"], "credsStore": "x"}
+    text = json.dumps(made, separators=(",", ":")).encode()
+    told = shown(text, text[:-1] + b',"credHelpers":{"h":"ecr-login"}}')
+
+    assert told.splitlines()[2:] == [
+        "@@ -37,4 +37,7 @@",
+        '     "..."',
+        "   ],",
+        '-  "credsStore": "x"',
+        '+  "credsStore": "x",',
+        '+  "credHelpers": {',
+        '+    "h": "ecr-login"',
+        "+  }",
+        " }",
+    ]
+
+
+@pytest.mark.parametrize("deep", [300, 600])
+def test_one_long_line_that_is_deep(deep: int) -> None:
+    """Neither depth nor a number's length is too much for it."""
+    text = b'{"a":' + b"[" * deep + b"9" * 5000 + b"]" * deep + b"}"
+    told = shown(text, text[:-1] + b',"credsStore":"ecr-login"}')
+
+    assert '+  "credsStore": "ecr-login"' in told
+    assert max(map(len, told.splitlines())) < 200
+
+
+def test_what_a_terminal_would_obey_is_not_shown() -> None:
+    """Nor what is no text at all."""
+    told = shown(b'{"credsStore": "\\u001b[1m\x7f\xff"}'.replace(b"\\u001b", b"\xc2\x9b"), b"{}")
+
+    assert '-{"credsStore": "?[1m??"}' in told
+
+
+def test_line_ends_are_no_change() -> None:
+    """A file with those of Windows looks like any other."""
+    told = shown(b'{\r\n "a": 1\r\n}\r\n', b'{\r\n "a": 1,\r\n "credsStore": "x"\r\n}\r\n')
+
+    assert told.splitlines()[3:] == [
+        " {",
+        '- "a": "..."',
+        '+ "a": "...",',
+        '+ "credsStore": "x"',
+        " }",
+    ]
+
+
+LINES = st.lists(st.sampled_from(["a", "b", "c", "{", "}", "x", "y"]), max_size=12)
+
+
+def applied(before: list[str], told: list[str]) -> list[str]:
+    """Return what a diff makes of lines; it has to say of each where it is and what is around."""
+    after, at = [], 0
+    for line in told[2:]:
+        if line.startswith("@@"):
+            start, _, length = line.split()[1][1:].partition(",")
+            first = int(start) - (length != "0")
+            after += before[at:first]
+            at = first
+        else:
+            if line[0] != "+":
+                assert before[at] == line[1:]
+                at += 1
+            if line[0] != "-":
+                after.append(line[1:])
+    return after + before[at:]
+
+
+@given(LINES, LINES)
+def test_it_is_a_diff(before: list[str], after: list[str]) -> None:
+    """Of any lines: what is applied to the one file makes the other, with the usual headers."""
+    texts = ["\n".join(lines).encode() for lines in (before, after)]
+    told = list(diffs.lines(Rewrite("f", texts[0], texts[1], of_json=False)))
+    other = list(difflib.unified_diff(before, after, "f", "f", lineterm=""))
+
+    assert bool(told) is (before != after)
+    assert applied(before, told) == after
+    assert told[:2] == other[:2]
+
+
+@pytest.mark.parametrize("every", [40_000, 3])
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.timeout(30)  # difflib takes minutes
+def test_large_files_take_no_time(indent: int | None, every: int) -> None:
+    """Tens of thousands of logins, of which one goes, or every third."""
+    auths = {f"r{n}.example.com": {"auth": "x" * 60} for n in range(40_000)}
+    made = {"credHelpers": {"a": "b"}, "auths": auths, "credsStore": "desktop"}
+    source = JsonSource("f", json.dumps(made, indent=indent).encode())
+    changes: dict[tuple[str, ...], Any] = {("credHelpers", HOST): "ecr-login"}
+    changes |= {("auths", key): REMOVED for key in list(auths)[::every]}
+    told = list(diffs.lines(Rewrite("f", source.text.encode(), source.changed(changes))))
+
+    assert sum(line.startswith("-") for line in told) >= 40_000 // every

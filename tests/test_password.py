@@ -1,0 +1,323 @@
+"""Facts about `password`: whose token it prints, and that the cache is that of `get`."""
+
+import base64
+import json
+import subprocess
+import sys
+
+import botocore.session
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from docker_credential_ecrpy import regions
+from docker_credential_ecrpy.commands.password import _authority
+from docker_credential_ecrpy.errors import HelperError
+from tests.stage import HOST, Result, Stage
+from tests.test_accounts import EU, US, A, B, profile, rule
+from tests.world.aws import refuse
+
+
+def password(stage: Stage, *arguments: str, **environ: str) -> str:
+    """Return the one line that it prints, which has to be a token of AWS's."""
+    done = stage.run("password", *arguments, environ=environ)
+    assert (done.code, done.stderr) == (0, b""), done
+    line, newline, rest = done.stdout.decode().partition("\n")
+    assert (newline, rest) == ("\n", "")
+    assert line in stage.aws.issued
+    return line
+
+
+def failure(stage: Stage, *arguments: str, code: int = 1, **environ: str) -> str:
+    """Return what it says on standard error, and nowhere else."""
+    done = stage.run("password", *arguments, environ=environ)
+    assert (done.code, done.stdout) == (code, b""), done
+    return done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HOST,
+        f"https://{HOST}/v2/",
+        f"{HOST}/team/app:1",
+        f"{HOST}:443/team/app@sha256:{'0' * 64}",
+        "images.example.com/app",
+        "public.ecr.aws/nginx/nginx",
+        "123456789012@us-east-1",
+    ],
+)
+def test_a_registry_however_it_is_named(stage: Stage, text: str) -> None:
+    """A host, a URL, an image, a private name with a rule, ECR Public."""
+    stage.login()
+    stage.settings(rule("images.example.com", registry=US.format(B)))
+
+    assert password(stage, text)
+
+
+@pytest.mark.parametrize("first", ["get", "password"])
+def test_its_cache_is_that_of_get(stage: Stage, first: str) -> None:
+    """One call of AWS for both, whichever comes first."""
+    stage.login()
+    secrets = {stage.get().secret} if first == "get" else set()
+    secrets |= {password(stage, HOST), stage.get().secret, password(stage, US.format(B))}
+
+    assert len(secrets) == 1
+    assert stage.aws.count() == {"ecr": 1}
+
+
+def test_many_at_once_make_one_call(stage: Stage) -> None:
+    """They wait for whoever asks AWS, as each `get` does."""
+    stage.login()
+    children = [stage.start_get()]
+    children += [
+        subprocess.Popen(
+            [*stage.program, "password", *arguments],
+            env=stage.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for arguments in ([HOST], ["--region", "us-east-1"], [US.format(B)])
+    ]
+    answers = [child.communicate(timeout=60) for child in children]
+
+    assert [error for _, error in answers] == [b""] * 4
+    (secret,) = stage.aws.issued
+    assert all(secret.encode() in answer for answer, _ in answers)
+
+
+def test_a_login_counts(stage: Stage) -> None:
+    """What `docker login` left is what a pull would use."""
+    login = {"ServerURL": HOST, "Username": "AWS", "Secret": "a-login-password"}
+    stage.run("store", stdin=json.dumps(login).encode())
+    done = stage.run("password", HOST)
+
+    assert done == Result(0, b"a-login-password\n", b"")
+
+
+def test_a_rule_decides(stage: Stage) -> None:
+    """As for a pull from there."""
+    keys = stage.aws.user("a")
+    stage.config(profile("a", keys))
+    stage.settings(rule(A, profile="a"))
+    stage.login()
+
+    assert stage.aws.issued[password(stage, HOST)].arn == keys.arn
+    assert stage.aws.issued[password(stage, US.format(B))].arn != keys.arn
+
+
+@pytest.mark.tree
+@pytest.mark.parametrize("text", ["alpine", "ghcr.io/org/app", "localhost:5000"])
+def test_what_is_not_ecrs(stage: Stage, text: str) -> None:
+    """There is no token for it, and the line says what would have one."""
+    assert "is not an ECR registry; name one such as 1234" in failure(stage, text)
+
+
+def test_ecr_public_without_credentials(stage: Stage) -> None:
+    """A person asked for a token: that there is none is told, where a pull goes on without."""
+    assert "no AWS credentials found" in failure(stage, "public.ecr.aws")
+
+
+def test_a_refusal_is_told(stage: Stage) -> None:
+    """With cause and cure, on standard error alone: a program may read the other."""
+    stage.login()
+    stage.aws.faults["ecr"] = refuse("AccessDeniedException", "no", 400)
+
+    assert "may not call ecr:GetAuthorizationToken" in failure(stage, HOST)
+
+
+def test_the_token_is_on_standard_output_alone(stage: Stage) -> None:
+    """Neither the log nor a message has it."""
+    stage.login()
+    done = stage.run("password", HOST, environ={"AWS_ECR_DEBUG": "1"})
+    (secret,) = stage.aws.issued
+
+    assert done.stdout.decode() == f"{secret}\n"
+    assert done.stderr
+    assert secret.encode() not in done.stderr
+
+
+@pytest.mark.tree
+class TestRegion:
+    """--region."""
+
+    @pytest.mark.parametrize("first", ["get", "password"])
+    def test_it_shares_the_endpoints_token(self, stage: Stage, first: str) -> None:
+        """One call for it and for a `get`, whichever comes first; and it knows no host."""
+        stage.login()
+        if first == "get":
+            stage.get()
+        else:
+            password(stage, "--region", "us-east-1")
+            assert stage.run("list").stdout == b"{}\n"
+            assert stage.entries("registries") == []
+        assert password(stage, "--region", "us-east-1") == stage.get().secret
+
+        assert stage.aws.count() == {"ecr": 1}
+        assert json.loads(stage.run("list").stdout) == {f"https://{HOST}": "AWS"}
+
+    def test_no_rule_applies(self, stage: Stage) -> None:
+        """It is of no account, so it is the identity's that the AWS CLI would use."""
+        stage.config(profile("a", stage.aws.user("a")))
+        stage.settings(rule("*.eu-west-1.*", profile="a"))
+        stage.login("ambient")
+
+        assert stage.aws.issued[password(stage, "--region", "eu-west-1")].arn.endswith("/ambient")
+        assert stage.who(EU.format(A)).endswith("user/a")
+
+    @pytest.mark.parametrize(
+        ("region", "hint"),
+        [
+            ("us-esat-1", "did you mean us-east-1 or us-west-1?"),
+            ("EU-WEST-1", "did you mean "),
+            ("us-gov-wset-1", "did you mean us-gov-"),
+            ("aws-global", "write one such as us-east-1"),
+            ("x", "write one such as us-east-1"),
+        ],
+    )
+    def test_a_region_that_is_none(self, stage: Stage, region: str, hint: str) -> None:
+        """A near miss is named, and nobody is asked."""
+        stage.login()
+        assert f"'{region}' is no AWS region; {hint}" in failure(stage, "--region", region)
+        assert stage.aws.calls == []
+
+    @pytest.mark.parametrize(
+        ("environ", "region"),
+        [
+            ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-east-1"}, "eu-west-1"),
+            ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-3"),
+            ({"AWS_PROFILE": "work"}, "eu-north-1"),
+            ({}, "eu-central-1"),
+        ],
+        ids=["AWS_REGION", "AWS_DEFAULT_REGION", "profile", "default profile"],
+    )
+    def test_the_region_of_the_shell(
+        self, stage: Stage, environ: dict[str, str], region: str
+    ) -> None:
+        """Where neither a registry nor a region is named."""
+        stage.login()
+        keys = stage.aws.user()
+        stage.config(
+            profile("work", keys, "region = eu-north-1\n") + "[default]\nregion = eu-central-1\n"
+        )
+
+        assert stage.aws.issued[password(stage, **environ)].region == region
+
+    def test_no_region_at_all(self, stage: Stage) -> None:
+        """That is wrong usage, and where one would be looked for is said."""
+        stage.login()
+        said = failure(stage, code=2)
+
+        assert "nor AWS_REGION, AWS_DEFAULT_REGION or the AWS profile says which" in said
+
+    def test_a_profile_that_is_not_there(self, stage: Stage) -> None:
+        """It cannot say."""
+        assert "the AWS settings are wrong: " in failure(stage, AWS_PROFILE="nobody")
+
+    @pytest.mark.tree
+    def test_a_cached_one_does_without_botocore(self, stage: Stage) -> None:
+        """The region's name says all that is needed."""
+        stage.login()
+        password(stage, "--region", "us-gov-east-1")
+        code = (
+            "import os, sys\nfrom docker_credential_ecrpy import cli\n"
+            "code = cli.main(['x', 'password', '--region', 'us-gov-east-1'], os.environ, None)\n"
+            "sys.exit(code or 'botocore' in sys.modules)"
+        )
+        done = stage.run(command=[sys.executable, "-c", code])
+
+        assert (done.code, done.stderr) == (0, b"")
+
+
+@pytest.mark.tree
+class TestDockerConfig:
+    """--docker-config-json."""
+
+    @pytest.mark.parametrize(
+        ("text", "key"),
+        [
+            (HOST, HOST),
+            (f"https://{HOST}/v2/", HOST),
+            (f"{HOST}/team/app:1@sha256:{'0' * 64}", HOST),
+            ("images.example.com:8443/app", "images.example.com:8443"),
+        ],
+    )
+    def test_what_it_holds(self, stage: Stage, text: str, key: str) -> None:
+        """A user name and a password for the registry as it was named, and nothing else."""
+        stage.login()
+        stage.settings(rule("images.example.com", registry=HOST))
+        done = stage.run("password", "--docker-config-json", text)
+        (secret,) = stage.aws.issued
+
+        auth = base64.b64encode(f"AWS:{secret}".encode()).decode()
+        assert json.loads(done.stdout) == {"auths": {key: {"auth": auth}}}
+        assert (done.code, done.stderr) == (0, b"")
+
+
+@pytest.mark.tree
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((HOST, "--region", "us-east-1"), "exclude each other"),
+        (("--docker-config-json",), "--docker-config-json needs REGISTRY|IMAGE"),
+        (("--docker-config-json", "--region", "us-east-1"), "needs REGISTRY|IMAGE"),
+        (("a b.c/d",), "'a b.c/d' names no registry and no image"),
+        (("",), "'' names no registry"),
+        ((HOST, HOST), "unexpected extra argument"),
+        (("--regoin", "x"), "no such option"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_wrong_arguments(stage: Stage, arguments: tuple[str, ...], says: str) -> None:
+    """Usage and what is wrong, on standard error, and exit code 2."""
+    said = failure(stage, *arguments, code=2, AWS_REGION="us-east-1")
+
+    assert said.startswith("Usage: docker-credential-")
+    assert says in said
+
+
+# --- regions ----------------------------------------------------------------------------------
+
+
+def test_every_region_has_its_partitions_suffix() -> None:
+    """Of botocore's own table: a new partition is noticed here."""
+    session = botocore.session.Session()
+    partitions = session.get_component("data_loader").load_data("partitions")["partitions"]
+    found = {
+        region: partition["outputs"]["dnsSuffix"]
+        for partition in partitions
+        for region in partition["regions"]
+        if not region.endswith("-global")
+    }
+
+    assert {region: regions.suffix_of(region) for region in found} == found
+    assert set(regions.known_regions("ecr")) <= set(found)
+    assert set(found) == set(regions._listed())
+
+
+def test_a_region_that_is_newer_than_botocore() -> None:
+    """Its name says whose it is."""
+    assert regions.suffix_of("us-east-17") == "amazonaws.com"
+    assert regions.suffix_of("cn-southwest-2") == "amazonaws.com.cn"
+
+
+@hypothesis_settings(max_examples=30)
+@given(st.text(max_size=20))
+def test_any_text_is_a_region_or_an_error(text: str) -> None:
+    """Whatever it is, what is said of it is one line."""
+    try:
+        said = regions.suffix_of(text)
+    except HelperError as exc:
+        said = str(exc)
+
+    assert len(said.splitlines()) == 1
+
+
+HOSTS = st.from_regex(r"[a-z0-9]+(\.[a-z0-9]+){1,4}(:[1-9][0-9]{1,4})?", fullmatch=True)
+
+
+@given(HOSTS, st.sampled_from(("", "https://", "http://")), st.sampled_from(("", "/v2/", "/a:b@c")))
+def test_the_key_of_a_login_is_host_and_port(host: str, scheme: str, path: str) -> None:
+    """Whatever stands around them."""
+    assert _authority(f"{scheme}{host}{path}") == host
