@@ -41,6 +41,8 @@ APIS = (
     "api.ecr-public.us-east-1.amazonaws.com",
     "sts.us-east-1.amazonaws.com",
     "sts.eu-west-1.amazonaws.com",
+    "portal.sso.eu-west-1.amazonaws.com",
+    "oidc.eu-west-1.amazonaws.com",
 )
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 APP = "team/app:1"
