@@ -1,12 +1,25 @@
 """Facts about what is installed."""
 
 import os
+import re
+import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
+import click
+import pytest
+
 from docker_credential_ecrpy import __version__
+from docker_credential_ecrpy.commands.program import program as commands
+from tests.conftest import REPOSITORY
+from tools import share
+
+PROGRAMS = ("docker-credential-ecr-login", "docker-credential-ecrpy")
 
 DIST_INFO = f"docker_credential_ecrpy-{__version__}.dist-info"
+SHARE = f"docker_credential_ecrpy-{__version__}.data/data/share"
 FILES = {
     "docker_credential_ecrpy/__init__.py",
     "docker_credential_ecrpy/__main__.py",
@@ -15,6 +28,7 @@ FILES = {
     "docker_credential_ecrpy/authorization.py",
     "docker_credential_ecrpy/aws.py",
     "docker_credential_ecrpy/aws_caches.py",
+    "docker_credential_ecrpy/aws_calls.py",
     "docker_credential_ecrpy/aws_connection.py",
     "docker_credential_ecrpy/aws_errors.py",
     "docker_credential_ecrpy/aws_outlook.py",
@@ -23,26 +37,64 @@ FILES = {
     "docker_credential_ecrpy/cache.py",
     "docker_credential_ecrpy/cli.py",
     "docker_credential_ecrpy/commands/__init__.py",
+    "docker_credential_ecrpy/commands/cache.py",
+    "docker_credential_ecrpy/commands/completion.py",
+    "docker_credential_ecrpy/commands/configure.py",
+    "docker_credential_ecrpy/commands/diffs.py",
+    "docker_credential_ecrpy/commands/doctor.py",
     "docker_credential_ecrpy/commands/explain.py",
+    "docker_credential_ecrpy/commands/finding.py",
+    "docker_credential_ecrpy/commands/given.py",
+    "docker_credential_ecrpy/commands/hosts.py",
+    "docker_credential_ecrpy/commands/password.py",
+    "docker_credential_ecrpy/commands/program.py",
+    "docker_credential_ecrpy/commands/teaching.py",
+    "docker_credential_ecrpy/configuring.py",
+    "docker_credential_ecrpy/console.py",
     "docker_credential_ecrpy/deadline.py",
+    "docker_credential_ecrpy/dockerconfig.py",
+    "docker_credential_ecrpy/doctor/__init__.py",
+    "docker_credential_ecrpy/doctor/checks.py",
+    "docker_credential_ecrpy/doctor/facts.py",
+    "docker_credential_ecrpy/doctor/machine.py",
+    "docker_credential_ecrpy/doctor/mechanism.py",
+    "docker_credential_ecrpy/doctor/network_checks.py",
+    "docker_credential_ecrpy/doctor/program_checks.py",
     "docker_credential_ecrpy/errors.py",
     "docker_credential_ecrpy/fallback.py",
     "docker_credential_ecrpy/helper.py",
     "docker_credential_ecrpy/identity.py",
+    "docker_credential_ecrpy/image.py",
     "docker_credential_ecrpy/inputs.py",
+    "docker_credential_ecrpy/json_source.py",
+    "docker_credential_ecrpy/kept.py",
     "docker_credential_ecrpy/known.py",
     "docker_credential_ecrpy/lock.py",
     "docker_credential_ecrpy/log.py",
     "docker_credential_ecrpy/paths.py",
     "docker_credential_ecrpy/patterns.py",
     "docker_credential_ecrpy/profiles.py",
+    "docker_credential_ecrpy/programs.py",
     "docker_credential_ecrpy/protocol.py",
+    "docker_credential_ecrpy/regions.py",
     "docker_credential_ecrpy/registry.py",
+    "docker_credential_ecrpy/registry_api.py",
+    "docker_credential_ecrpy/registry_replies.py",
+    "docker_credential_ecrpy/rewriting.py",
     "docker_credential_ecrpy/rule_reader.py",
+    "docker_credential_ecrpy/rule_writer.py",
     "docker_credential_ecrpy/rules.py",
     "docker_credential_ecrpy/settings.py",
     "docker_credential_ecrpy/settling.py",
     "docker_credential_ecrpy/toml_source.py",
+    "docker_credential_ecrpy/words.py",
+    f"{SHARE}/bash-completion/completions/docker-credential-ecr-login",
+    f"{SHARE}/bash-completion/completions/docker-credential-ecrpy",
+    f"{SHARE}/fish/vendor_completions.d/docker-credential-ecr-login.fish",
+    f"{SHARE}/fish/vendor_completions.d/docker-credential-ecrpy.fish",
+    f"{SHARE}/man/man1/docker-credential-ecr-login.1",
+    f"{SHARE}/man/man1/docker-credential-ecrpy.1",
+    f"{SHARE}/zsh/site-functions/_docker-credential-ecrpy",
     f"{DIST_INFO}/METADATA",
     f"{DIST_INFO}/RECORD",
     f"{DIST_INFO}/WHEEL",
@@ -52,14 +104,14 @@ FILES = {
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
-    """No tests, no benchmarks, no stray file."""
+    """No tests, no benchmarks, no stray file; beside it, manual pages and completions."""
     with zipfile.ZipFile(wheel) as archive:
         assert set(archive.namelist()) == FILES
 
 
 def test_both_programs_are_installed(scripts: Path) -> None:
     """The drop-in's name, and the one for people."""
-    for name in ("docker-credential-ecr-login", "docker-credential-ecrpy"):
+    for name in PROGRAMS:
         assert any(path.stem == name for path in scripts.iterdir())
 
 
@@ -73,3 +125,70 @@ def test_a_console_script_imports_nothing_but_sys(scripts: Path) -> None:
         "import sys",
         "from docker_credential_ecrpy.__main__ import main",
     ]
+
+
+def test_what_is_installed_beside_them_is_made_from_the_program(
+    wheel: Path, tmp_path: Path
+) -> None:
+    """As the tree has it, whatever of it was installed where the wheel was built."""
+    share.write(tmp_path)
+    with zipfile.ZipFile(wheel) as archive:
+        for path in tmp_path.rglob("*"):
+            if path.is_file():
+                name = path.relative_to(tmp_path).as_posix()
+                assert archive.read(f"{SHARE}/{name}") == path.read_bytes()
+
+
+@pytest.mark.tree
+def test_the_build_needs_no_aws_sdk() -> None:
+    """The command line is loaded without it, and the build asks for no more than that needs."""
+    code = "import sys\nfrom tools import share\nsys.exit('botocore' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
+
+
+# --- manual pages -----------------------------------------------------------------------------
+
+
+def _pages(directory: Path) -> dict[str, Path]:
+    share.write(directory)
+    return {program: directory / "man" / "man1" / f"{program}.1" for program in PROGRAMS}
+
+
+def _walk(command: click.Command, context: click.Context) -> list[click.Context]:
+    found = [context]
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            found += _walk(inner, click.Context(inner, parent=context, info_name=name))
+    return found
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_pages_name_every_command_and_option(tmp_path: Path, program: str) -> None:
+    """With usage, by the name of the program that the page is of."""
+    text = _pages(tmp_path)[program].read_text(encoding="ascii").replace("\\-", "-")
+    contexts = _walk(commands, click.Context(commands, info_name=program))[1:]
+
+    assert len(contexts) > len(commands.commands)
+    for context in contexts:
+        assert f"\n.B {context.command_path}\n" in text
+        for option in context.command.params:
+            if isinstance(option, click.Option):
+                assert re.search(rf"\n\.B .*{option.opts[0]}\b", text), option.opts
+    other = PROGRAMS[1 - PROGRAMS.index(program)]
+    assert f".B {other}" not in text
+
+
+@pytest.mark.skipif(not shutil.which("man") or not shutil.which("groff"), reason="no man here")
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_pages_are_sound(tmp_path: Path, program: str) -> None:
+    """man has nothing to warn of."""
+    page = str(_pages(tmp_path)[program])
+    command = ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", page]
+    done = subprocess.run(
+        command, env={**os.environ, "HOME": str(tmp_path)}, capture_output=True, check=True
+    )
+
+    assert done.stderr == b""
+    if shutil.which("mandoc"):
+        subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], check=True)

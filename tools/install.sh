@@ -1,10 +1,10 @@
 #!/bin/sh
 # Put the folder build below a prefix, or take it away: install.sh install|uninstall PREFIX [DESTDIR]
 #
-# The folder and its manual pages lie beside this script, as in the release's tarball, or in the
-# directory that SOURCE names. Programs and pages become links below PREFIX. What is there already
-# and is not ours stays as it is; directories that had to be made are removed again when they are
-# left empty.
+# The folder lies beside this script, as in the release's tarball, or in the directory that SOURCE
+# names, and so does `share`: the manual pages, and what makes shells complete a line. Programs and
+# the files of `share` become links below PREFIX. What is there already and is not ours stays as it
+# is; directories that had to be made are removed again when they are left empty.
 set -eu
 umask 022
 action=${1:-}
@@ -28,6 +28,14 @@ is_ours() {
     ../lib/"$name"/* | ../../../lib/"$name"/* | "$home"/*) return 0 ;;
     esac
     return 1
+}
+
+# Every link below PREFIX, for a directory that has `share`. None of them has a blank.
+links_of() {
+    for program in $programs; do
+        echo "bin/$program"
+    done
+    (cd -- "$1" && find share -type f)
 }
 
 make_directory() {
@@ -59,29 +67,30 @@ remove_directories() {
 }
 
 install() {
-    if [ ! -x "$source/$name/docker-credential-ecr-login" ] || [ ! -d "$source/man" ]; then
-        fail "$source/$name or $source/man is not there, or not whole"
+    if [ ! -x "$source/$name/docker-credential-ecr-login" ] || [ ! -d "$source/share" ]; then
+        fail "$source/$name or $source/share is not there, or not whole"
     fi
+    links=$(links_of "$source")
     if { [ -e "$home" ] || [ -L "$home" ]; } && [ ! -f "$home/.made" ]; then
         fail "$home is there already and was not put there by this script: remove it first"
     fi
-    for program in $programs; do
-        for path in "$root/bin/$program" "$root/share/man/man1/$program.1"; do
-            if { [ -e "$path" ] || [ -L "$path" ]; } && ! is_ours "$path"; then
-                fail "$path is there already and belongs to something else: remove it, or choose another PREFIX"
-            fi
-        done
+    for link in $links; do
+        path=$root/$link
+        if { [ -e "$path" ] || [ -L "$path" ]; } && ! is_ours "$path"; then
+            fail "$path is there already and belongs to something else: remove it, or choose another PREFIX"
+        fi
     done
     made=
     trap undo EXIT
     trap 'exit 130' INT TERM
-    for directory in "$root/bin" "$root/lib" "$root/share/man/man1"; do
-        make_directory "$directory"
+    make_directory "$root/lib"
+    for link in $links; do
+        make_directory "$(dirname -- "$root/$link")"
     done
     # Beside the old folder, then in its place: an error on the way leaves the old one.
     rm -rf -- "$home.new"
     cp -R -- "$source/$name" "$home.new"
-    cp -R -- "$source/man" "$home.new/man"
+    cp -R -- "$source/share" "$home.new/share"
     chmod -R u=rwX,go=rX "$home.new"
     {
         # A packager's DESTDIR is not where it will be removed from.
@@ -91,9 +100,11 @@ install() {
     rm -rf -- "$home"
     mv -- "$home.new" "$home"
     trap - EXIT
-    for program in $programs; do
-        link "$program" ../ "$root/bin/$program"
-        link "man/$program.1" ../../../ "$root/share/man/man1/$program.1"
+    for link in $links; do
+        case $link in
+        bin/*) link "${link#bin/}" ../ "$root/$link" ;;
+        *) link "$link" ../../../ "$root/$link" ;; # all are as deep as share/man/man1/a
+        esac
     done
     say "installed $root/bin/docker-credential-ecr-login and $root/bin/docker-credential-ecrpy"
 }
@@ -101,12 +112,10 @@ install() {
 uninstall() {
     [ -f "$home/.made" ] || fail "$home was not put there by this script: nothing to uninstall"
     made=$(cat "$home/.made")
-    for program in $programs; do
-        for path in "$root/bin/$program" "$root/share/man/man1/$program.1"; do
-            if is_ours "$path"; then
-                rm -- "$path"
-            fi
-        done
+    for link in $(links_of "$home"); do
+        if is_ours "$root/$link"; then
+            rm -- "$root/$link"
+        fi
     done
     rm -rf -- "$home"
     remove_directories "$made"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make docker-credential-ecrpy_VERSION_ARCHITECTURE.deb of the folder build: make-deb.sh DIRECTORY
 #
-# Takes the folder and its manual pages from dist/. Needs dpkg-deb and objdump, and
+# Takes the folder and share from dist/. Needs dpkg-deb and objdump, and
 # SOURCE_DATE_EPOCH, which every date in the package is.
 set -eu
 umask 022
@@ -30,12 +30,16 @@ SOURCE=dist sh tools/install.sh install /usr "$tree" >/dev/null 2>"$tree/DEBIAN/
     exit 1
 }
 rm "$tree/DEBIAN/messages"
-# dpkg knows what to remove, and wants manual pages compressed.
-rm "$tree/usr/lib/$name/.made" "$tree"/usr/share/man/man1/*
-for page in "$tree/usr/lib/$name"/man/*; do
-    gzip -9nc "$page" >"$tree/usr/share/man/man1/${page##*/}.gz"
+# dpkg knows what to remove: files take the place of links. Debian wants manual pages compressed,
+# and its zsh has a directory for packages.
+rm "$tree/usr/lib/$name/.made"
+for directory in "$tree/usr/lib/$name"/share/*; do
+    rm -r "$tree/usr/share/${directory##*/}"
+    mv "$directory" "$tree/usr/share/"
 done
-rm -r "$tree/usr/lib/$name/man"
+rmdir "$tree/usr/lib/$name/share"
+gzip -9n "$tree"/usr/share/man/man1/*
+mv "$tree/usr/share/zsh/site-functions" "$tree/usr/share/zsh/vendor-completions"
 cp binary/copyright "$doc/copyright"
 gzip -9nc CHANGELOG.md >"$doc/changelog.gz"
 gzip -9nc >"$doc/changelog.Debian.gz" <<END

@@ -20,7 +20,7 @@ trap 'exit 130' INT TERM
 
 new=$tree/release
 mkdir "$new" "$tree/$folder"
-cp -R "dist/$name" dist/man README.md CHANGELOG.md LICENSE binary/copyright tools/install.sh \
+cp -R "dist/$name" dist/share README.md CHANGELOG.md LICENSE binary/copyright tools/install.sh \
     "$tree/$folder/"
 chmod -R u=rwX,go=rX "$tree/$folder"
 tar --create --file "$tree/folder.tar" --directory "$tree" --sort=name \

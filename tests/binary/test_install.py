@@ -30,7 +30,7 @@ def _tree(directory: Path) -> set[str]:
 
 
 def test_install_run_and_uninstall(stage: Stage) -> None:
-    """Both names on PATH, found by a client, with their manual pages; then nothing is left."""
+    """Both names on PATH, with their manual pages and completions; then nothing is left."""
     prefix = stage.root / "prefix"
     (prefix / "bin").mkdir(parents=True)
     (prefix / "bin" / "mine").touch()
@@ -42,7 +42,14 @@ def test_install_run_and_uninstall(stage: Stage) -> None:
     for name in (DROP_IN, NAME):
         stage.program = ["env", name]
         assert stage.get().secret in stage.aws.issued
-        assert (prefix / "share" / "man" / "man1" / f"{name}.1").is_file()
+        for file in (
+            f"man/man1/{name}.1",
+            f"bash-completion/completions/{name}",
+            "zsh/site-functions/_docker-credential-ecrpy",
+            f"fish/vendor_completions.d/{name}.fish",
+        ):
+            assert (prefix / "share" / file).is_symlink()
+            assert name in (prefix / "share" / file).read_text().replace("\\-", "-")
     assert stage.aws.count() == {"ecr": 1}
 
     _make("uninstall", prefix)
@@ -62,7 +69,14 @@ def test_installing_again_takes_the_place_of_the_old(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "taken", [f"bin/{DROP_IN}", f"bin/{NAME}", f"share/man/man1/{DROP_IN}.1", f"lib/{NAME}"]
+    "taken",
+    [
+        f"bin/{DROP_IN}",
+        f"bin/{NAME}",
+        f"share/man/man1/{DROP_IN}.1",
+        f"share/bash-completion/completions/{NAME}",
+        f"lib/{NAME}",
+    ],
 )
 @pytest.mark.parametrize("kind", ["file", "link", "broken link", "directory"])
 def test_what_is_not_ours_stays(tmp_path: Path, taken: str, kind: str) -> None:
