@@ -12,11 +12,13 @@
 #
 # Each sets up what it needs: Python packages in .venv, .bench and .binary; what it lacks of the
 # system, with apt-get. TESTS chooses tests: make test TESTS=tests/test_cache.py
+# WORKERS is how many of them run at once: make test WORKERS=0 for one after the other
 # PROGRAM tests another program than the tree's: make test PROGRAM=dist/docker-credential-ecr-login
 
 PYTHON ?= python3
 VENV ?= .venv
 TESTS ?= tests
+WORKERS ?= 3
 E2E ?= tests/e2e
 PROGRAM ?=
 PREFIX ?= /usr/local
@@ -28,8 +30,11 @@ NAME = docker-credential-ecrpy
 FOLDER = dist/$(NAME)
 DROP_IN = docker-credential-ecr-login
 ONE_FILE = dist/$(DROP_IN)
-PAGE = dist/man/$(DROP_IN).1
+SHARE = dist/share/man/man1/$(DROP_IN).1
 SOURCES = $(wildcard docker_credential_ecrpy/*.py docker_credential_ecrpy/*/*.py)
+
+# Tests run side by side, but for those that have a machine to themselves.
+AT_ONCE = -n $(WORKERS) --dist worksteal
 
 # How often bench runs each program.
 RUNS ?= 41
@@ -51,7 +56,7 @@ demo: $(VENV)/.ready-demo
 	@$(BIN)/python -m tests.demo
 
 test: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest $(CHOSEN) $(TESTS)
+	$(BIN)/python -m pytest $(AT_ONCE) $(CHOSEN) $(TESTS)
 
 e2e: $(VENV)/.ready-dev
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m e2e $(CHOSEN) $(E2E)
@@ -59,10 +64,10 @@ e2e: $(VENV)/.ready-dev
 # The products themselves; then what the wheel is tested with, through them.
 test-binary: $(VENV)/.ready-dev binary deb package
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m binary tests
-	$(BIN)/python -m pytest --program $(FOLDER)/$(DROP_IN) tests
-	$(BIN)/python -m pytest --program $(ONE_FILE) tests/test_protocol.py tests/test_aws.py
+	$(BIN)/python -m pytest $(AT_ONCE) --program $(FOLDER)/$(DROP_IN) tests
+	$(BIN)/python -m pytest $(AT_ONCE) --program $(ONE_FILE) tests/test_protocol.py tests/test_aws.py
 
-binary: $(ONE_FILE) $(PAGE)
+binary: $(ONE_FILE) $(SHARE)
 
 # The stamp stands for both products; without one of them it counts for nothing. PyInstaller's own
 # cache stays out of the home directory.
@@ -81,9 +86,9 @@ $(ONE_FILE): dist/.built ;
 	@sh tools/make-binary-venv.sh "$(PYTHON)" .binary
 	@touch $@
 
-$(PAGE): tools/man.py docker_credential_ecrpy/cli.py docker_credential_ecrpy/__init__.py .binary/.ready
-	@mkdir -p dist/man
-	@.binary/bin/python -B tools/man.py dist/man
+# The manual pages, and what makes shells complete a line.
+$(SHARE): tools/share.py tools/man.py $(SOURCES) .binary/.ready
+	@.binary/bin/python -B tools/share.py dist/share
 
 install: binary
 	@SOURCE=dist sh tools/install.sh install "$(PREFIX)" "$(DESTDIR)"
