@@ -1,5 +1,6 @@
 """`make demo`: the helper at work, against the loopback AWS in this folder. No account needed."""
 
+import base64
 import json
 import os
 import re
@@ -9,12 +10,14 @@ import sys
 import tempfile
 import time
 
+from docker_credential_ecrpy.cli import COMMANDS
 from tests.world.aws import ACCOUNT, Aws
 from tests.world.web import WebServer
 
 HOST = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
 OTHER = "210987654321.dkr.ecr.us-east-1.amazonaws.com"
 PROGRAM = "docker-credential-ecr-login"
+FOR_PEOPLE = "docker-credential-ecrpy"
 _SECRET = re.compile(r'("Secret":")([^"]+)')
 
 
@@ -29,13 +32,21 @@ class Demo:
         self.aws = aws
         self.environ = environ
 
+    def write(self, name: str, text: str) -> None:
+        """Write a file in the demo's home."""
+        path = os.path.join(self.environ["HOME"], name)
+        os.makedirs(os.path.dirname(path))
+        with open(path, "w") as file:
+            file.write(text)
+
     def run(self, action: str, stdin: str = "", expect: int = 0) -> None:
         """Run one action as Docker would, and show it: input, output, time, calls of AWS."""
-        _say(f"$ {f'echo {stdin} | ' if stdin else ''}{PROGRAM} {action}")
+        program = FOR_PEOPLE if action.split(maxsplit=1)[0] in COMMANDS else PROGRAM
+        _say(f"$ {f'echo {stdin} | ' if stdin else ''}{program} {action}")
         calls = sum(self.aws.count().values())
         began = time.perf_counter()
         done = subprocess.run(
-            [PROGRAM, *action.split()],
+            [program, *action.split()],
             input=stdin.encode(),
             capture_output=True,
             env=self.environ,
@@ -75,8 +86,11 @@ def main() -> None:
 
 
 def _play(demo: Demo, keys: dict[str, str]) -> None:
-    _say("A loopback AWS runs in this process. In Docker's config.json there would be:\n")
-    _say(json.dumps({"credHelpers": {HOST: "ecr-login"}}, indent=2) + "\n")
+    _say("A loopback AWS runs in this process. In Docker's config.json is yesterday's login:\n")
+    password = demo.aws.password(f"arn:aws:iam::{ACCOUNT}:user/dev", "us-east-1", life=-3600)
+    auth = base64.b64encode(f"AWS:{password}".encode()).decode()
+    demo.write(".docker/config.json", json.dumps({"auths": {HOST: {"auth": auth}}}, indent=2))
+    demo.run(f"configure {ACCOUNT}@us-east-1")
     _say("Without AWS credentials, the error says what is wrong and what to do:\n")
     demo.run("get", HOST, expect=1)
     _say("With credentials (AWS_ACCESS_KEY_ID is set from here on), the first get asks ECR:\n")
@@ -93,10 +107,8 @@ def _play(demo: Demo, keys: dict[str, str]) -> None:
     demo.run("erase", HOST)
     demo.run("get", HOST)
     role = demo.aws.role("puller", "210987654321")
-    rule = f'[[registry]]\nmatch = "210987654321"\nrole_arn = "{role.arn}"\n'
-    _say(f"Another account by a role of its own, in ~/.ecr/config.toml:\n\n{rule}")
-    with open(os.path.join(demo.environ["HOME"], ".ecr", "config.toml"), "w") as file:
-        file.write(rule)
+    _say("Another account by a role of its own:\n")
+    demo.run(f"configure {OTHER} --role-arn {role.arn}")
     demo.run("get", OTHER)
     demo.run(f"explain {OTHER}")
     _say("A refusal by AWS names who may not do what, and the cure:\n")
