@@ -2,7 +2,11 @@
 
 import os
 import struct
+import subprocess
 import sys
+from collections.abc import Mapping
+
+import pytest
 
 from tests.stage import Stage
 
@@ -14,28 +18,51 @@ def on_terminal(
 
     Unless `raw`, line ends are as in a file, and what was written over is left out.
     """
+    _, shown = run_on_terminal(stage, *arguments, columns=columns, environ=environ)
+    if raw:
+        return shown
+    lines = shown.replace("\r\n", "\n").split("\n")
+    return "\n".join(line.rpartition("\r")[2] for line in lines)
+
+
+def run_on_terminal(
+    stage: Stage,
+    *arguments: str,
+    columns: int = 80,
+    typed: bytes = b"",
+    environ: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
+    """Run the helper on a terminal of so many columns; return its exit code and all it shows.
+
+    typed: what is answered when it asks.
+    """
     if sys.platform == "win32":
-        raise NotImplementedError
+        pytest.skip("there are no such terminals")
     import fcntl
     import pty
     import termios
 
-    child, terminal = pty.fork()
-    size = struct.pack("HHHH", 40, columns, 0, 0)
-    if child == 0:
-        fcntl.ioctl(1, termios.TIOCSWINSZ, size)
-        os.chdir(stage.root)
-        environ = {"TERM": "xterm", **stage.environ, **environ}
-        os.execvpe(stage.program[0], [*stage.program, *arguments], environ)  # noqa: S606
-    shown = b""
-    try:
-        while more := os.read(terminal, 65536):
-            shown += more
-    except OSError:
-        pass  # the other end is closed, as Linux says it
-    os.waitpid(child, 0)
-    os.close(terminal)
-    if raw:
-        return shown.decode()
-    lines = shown.decode().replace("\r\n", "\n").split("\n")
-    return "\n".join(line.rpartition("\r")[2] for line in lines)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environ = {"TERM": "xterm", **stage.environ, **(environ or {})}
+    with subprocess.Popen(
+        [*stage.program, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environ,
+        cwd=stage.root,
+        start_new_session=True,
+    ) as child:
+        os.close(theirs)
+        shown = b""
+        try:
+            while more := os.read(ours, 65536):
+                shown += more
+                if typed and shown.rstrip().endswith(b"]:"):
+                    os.write(ours, typed)
+                    typed = b""
+        except OSError:
+            pass  # Linux says so that nobody is at the other end
+    os.close(ours)
+    return child.returncode, shown.decode()

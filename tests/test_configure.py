@@ -5,15 +5,14 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.stage import HOST, Result, Stage
+from tests.terminal import run_on_terminal
 
 WHERE = "123456789012@us-east-1"
 OTHER = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
@@ -647,45 +646,10 @@ def test_a_file_of_five_megabytes(stage: Stage, docker: Path, indent: int | None
 # --- on a terminal ----------------------------------------------------------------------------
 
 
-def on_terminal(
-    stage: Stage,
-    *arguments: str,
-    columns: int = 80,
-    typed: bytes = b"",
-    environ: Mapping[str, str] | None = None,
-) -> tuple[int, str]:
-    """Run a command on a terminal of so many columns; return its exit code and all it shows."""
-    if sys.platform == "win32":
-        pytest.skip("there are no such terminals")
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environ = {**stage.environ, "TERM": "xterm", **(environ or {})}
-    with subprocess.Popen(
-        [*stage.program, *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=environ,
-        cwd=stage.root,
-        start_new_session=True,
-    ) as child:
-        os.close(theirs)
-        shown = b""
-        try:
-            while more := os.read(ours, 65536):
-                shown += more
-                if typed and shown.rstrip().endswith(b"]:"):
-                    os.write(ours, typed)
-                    typed = b""
-        except OSError:
-            pass  # Linux says so that nobody is at the other end
-    os.close(ours)
-    return child.returncode, shown.decode().replace("\r\n", "\n")
+def on_terminal(stage: Stage, *arguments: str, **options: Any) -> tuple[int, str]:
+    """Run a command on a terminal; return exit code and what it shows, with a file's line ends."""
+    code, shown = run_on_terminal(stage, *arguments, **options)
+    return code, shown.replace("\r\n", "\n")
 
 
 @tree
