@@ -52,6 +52,12 @@ def reply_tail(token: Token) -> bytes:
     return fields[1:].encode() + b"\n"
 
 
+def login_of(tail: bytes) -> tuple[str, str]:
+    """Return the user name and password in such an end of a reply."""
+    fields = json.loads(b"{" + tail)
+    return fields["Username"], fields["Secret"]
+
+
 def from_authorization(encoded: str, expires: int, credentials_expire: int | None) -> Token:
     """Return the token that AWS sent as `authorizationToken`: base64 of `AWS:<password>`.
 

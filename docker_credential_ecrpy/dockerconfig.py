@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from docker_credential_ecrpy import authorization, registry, rewriting
+from docker_credential_ecrpy import authorization, registry, rewriting, settings
 from docker_credential_ecrpy.errors import one_line
 from docker_credential_ecrpy.json_source import JsonSource
 
 NAMES = ("ecr-login", "ecrpy")
-"""What our programs are called in it: after `docker-credential-`, the drop-in's name first."""
-PROGRAM = "docker-credential-"
+"""What our programs are called in it: after `PROGRAM`, the drop-in's name first."""
+PROGRAM = settings.PROGRAM
 AUTHS = "auths"
 HELPERS = "credHelpers"
 STORE = "credsStore"

@@ -13,7 +13,8 @@ _OF_HUB = re.compile(
     r"[a-z0-9]+([._/-]+[a-z0-9]+)*(:\w[\w.-]*)?(@[\w+.-]+:[0-9a-fA-F]+)?", re.ASCII
 )
 _REPOSITORY = re.compile(r"[a-z0-9]+([._/-]+[a-z0-9]+)*", re.ASCII)
-_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+"""A tag, as it is written after a repository's colon."""
 _DIGEST = re.compile(r"[a-z][a-z0-9+._-]*:[0-9a-fA-F]{32,}", re.ASCII)
 
 
@@ -58,7 +59,7 @@ def _parts(path: str) -> tuple[str, str, str]:
     repository, colon, tag = path.partition(":")
     if not _REPOSITORY.fullmatch(repository):
         return repository, "", "a repository's name has lower case letters, digits and . _ - /"
-    if colon and not _TAG.fullmatch(tag):
+    if colon and not TAG.fullmatch(tag):
         return repository, "", "a tag has letters, digits and . _ -, and 128 characters at most"
     if at and not _DIGEST.fullmatch(digest):
         return repository, "", "a digest is such as sha256: and 64 hexadecimal digits"

@@ -13,12 +13,12 @@ from typing import Any
 
 from docker_credential_ecrpy.aws_connection import HttpAnswer
 from docker_credential_ecrpy.errors import one_line
+from docker_credential_ecrpy.image import TAG
 
 # What Docker calls the machines that Python names otherwise.
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 _MAX_CODE = 80  # characters of an error code; the specification's have 21 at most
 DIGEST = re.compile(r"[a-z0-9]+([+._-][a-z0-9]+)*:[0-9a-fA-F]{32,128}")
-_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # RFC 6750, section 2.1
 # What JSON leads to that is not as it should be.
 NOT_UNDERSTOOD = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
@@ -47,7 +47,7 @@ def token(document: Any) -> str:
 
 def tags(document: Any) -> set[str]:
     """Return the tags in a list of them."""
-    return {tag for tag in document["tags"] or () if _TAG.fullmatch(tag)}
+    return {tag for tag in document["tags"] or () if TAG.fullmatch(tag)}
 
 
 def leads_to(document: Any) -> tuple[str, str]:

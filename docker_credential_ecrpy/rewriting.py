@@ -9,18 +9,12 @@ import tempfile
 import time
 from dataclasses import dataclass
 
-from docker_credential_ecrpy import cache
+from docker_credential_ecrpy import cache, contents
 from docker_credential_ecrpy.errors import HelperError, one_line
 
 _MAX_SIZE = 64 * 1024 * 1024  # bytes; a config.json of more is something else
 _MOST_BACKUPS = 10  # that are looked at
 _BACKUP = re.compile(r"\.(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:-(\d+))?\.bak", re.ASCII)
-_READ_FLAGS = (
-    os.O_RDONLY
-    | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not hang a reader
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-)
 
 
 @dataclass(frozen=True)
@@ -44,24 +38,11 @@ class Rewrite:
 def read(file: str) -> bytes | None:
     """Return what a file holds; None where there is none. Raises HelperError."""
     try:
-        opened = os.open(file, _READ_FLAGS)
+        return contents.read(file, _MAX_SIZE)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as exc:
         raise _failed(file, "read", exc) from exc
-    try:
-        seen = os.fstat(opened)
-        if not stat.S_ISREG(seen.st_mode):
-            raise _failed(file, "read", OSError(errno.EINVAL, "it is not a file"))
-        if seen.st_size > _MAX_SIZE:
-            limit = f"it is larger than {_MAX_SIZE // 1024 // 1024} MiB"
-            raise _failed(file, "read", OSError(errno.EFBIG, limit))
-        with os.fdopen(opened, "rb", closefd=False) as stream:
-            return stream.read()
-    except OSError as exc:
-        raise _failed(file, "read", exc) from exc
-    finally:
-        os.close(opened)
 
 
 def backups(file: str) -> list[bytes]:

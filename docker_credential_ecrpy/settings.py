@@ -7,11 +7,10 @@ understood may be the one that keeps two accounts apart.
 import errno
 import os
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_ecrpy import identity, paths, patterns, rule_reader, settling
+from docker_credential_ecrpy import contents, identity, paths, patterns, rule_reader, settling
 from docker_credential_ecrpy.errors import HelperError, one_line
 from docker_credential_ecrpy.rules import Place, Rule, Written
 from docker_credential_ecrpy.toml_source import TOP, Source
@@ -25,12 +24,6 @@ MAX_SIZE = 256 * 1024
 
 _TRIES = 20
 _HELPER = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
-_READ_FLAGS = (
-    os.O_RDONLY
-    | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not hang a reader
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-)
 
 
 @dataclass(frozen=True)
@@ -78,25 +71,10 @@ def _read(file: str) -> tuple[bytes, str]:
     for _ in range(_TRIES):
         settling.wait([file])
         stamp = identity.stamp_of(file)
-        data = _contents(file)
+        data = b"" if file == os.devnull else contents.read(file, MAX_SIZE)
         if stamp == identity.stamp_of(file):
             return data, stamp
     raise OSError(errno.EBUSY, "it changes all the time")
-
-
-def _contents(file: str) -> bytes:
-    opened = os.open(file, _READ_FLAGS)
-    try:
-        if not stat.S_ISREG(os.fstat(opened).st_mode) and file != os.devnull:
-            raise OSError(errno.EINVAL, "it is not a file")
-        data = b""
-        while len(data) <= MAX_SIZE and (more := os.read(opened, MAX_SIZE)):
-            data += more
-    finally:
-        os.close(opened)
-    if len(data) > MAX_SIZE:
-        raise OSError(errno.EFBIG, f"it is larger than {MAX_SIZE // 1024} KiB")
-    return data
 
 
 def _settings(source: Source, stamp: str) -> Settings:

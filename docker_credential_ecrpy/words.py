@@ -18,6 +18,16 @@ def expiry(when: int, now: int) -> str:
     return f"{'expired' if when <= now else 'expires'} at {moment(when, now)}"
 
 
+def lifetime(entry: cache.Entry, now: int) -> list[str]:
+    """Return since when an entry is kept, when it is renewed if it is, and when it expires."""
+    renewed = [f"to be renewed from {moment(entry.refresh, now)}"]
+    return [
+        f"kept since {moment(entry.written, now)}",
+        *(renewed if entry.refresh < entry.expires else []),
+        expiry(entry.expires, now),
+    ]
+
+
 def stamp(when: int) -> str:
     """Return a time, in nanoseconds since the epoch, as ISO 8601 has it, in UTC.
 

@@ -51,6 +51,7 @@ FILES = {
     "docker_credential_ecrpy/commands/teaching.py",
     "docker_credential_ecrpy/configuring.py",
     "docker_credential_ecrpy/console.py",
+    "docker_credential_ecrpy/contents.py",
     "docker_credential_ecrpy/deadline.py",
     "docker_credential_ecrpy/dockerconfig.py",
     "docker_credential_ecrpy/doctor/__init__.py",

@@ -10,12 +10,11 @@ import click
 from docker_credential_ecrpy import cache, kept, known, paths
 from docker_credential_ecrpy.commands.completion import registries
 from docker_credential_ecrpy.commands.given import Given
-from docker_credential_ecrpy.commands.hosts import expanded
+from docker_credential_ecrpy.commands.hosts import named
 from docker_credential_ecrpy.commands.teaching import HOST, Command
 from docker_credential_ecrpy.errors import HelperError, one_line
-from docker_credential_ecrpy.image import Image
 from docker_credential_ecrpy.kept import Listed
-from docker_credential_ecrpy.words import moment, stamp
+from docker_credential_ecrpy.words import lifetime, stamp
 
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 # A part of an identity line as `identity.line` and `Choice.identity` write it.
@@ -89,11 +88,7 @@ def _why_none(given: Given) -> str:
     if given.environ.get("AWS_ECR_DISABLE_CACHE"):
         return "AWS_ECR_DISABLE_CACHE is set"
     home = paths.home(given.environ)
-    return (
-        f"the home directory {one_line(home)} is not there"
-        if home
-        else "there is no home directory"
-    )
+    return f"the home directory {one_line(home)} is not there" if home else _NO_HOME
 
 
 def _block(listed: Listed, now: int) -> Iterator[tuple[str, str]]:
@@ -110,13 +105,9 @@ def _block(listed: Listed, now: int) -> Iterator[tuple[str, str]]:
     yield title if listed.kind != "nobody" else "kept", one_line(listed.path)
     if listed.problem:
         yield "", f"not used: {one_line(listed.problem)}"
-    entry = listed.entry
-    if entry is None:
-        return
-    yield "", f"kept since {moment(entry.written, now)}"
-    if entry.refresh < entry.expires:
-        yield "", f"to be renewed from {moment(entry.refresh, now)}"
-    yield "", f"{'expires' if now < entry.expires else 'expired'} at {moment(entry.expires, now)}"
+    if listed.entry is not None:
+        for text in lifetime(listed.entry, now):
+            yield "", text
 
 
 def _is_endpoint(listed: Listed) -> bool:
@@ -204,10 +195,7 @@ def clear_command(given: Given, registry: str | None) -> None:
 
 def _cleared(text: str, given: Given) -> str:
     """Forget what is kept for a registry, and return what to say of that."""
-    host = Image.parse(expanded(text)).host
-    if not host:
-        msg = f"{one_line(text)!r} names no registry"
-        raise click.BadParameter(msg, param_hint="REGISTRY")
+    host = named(text, "REGISTRY").host
     choice = given.helper.choose(host)
     directory = paths.kept_dir(given.environ)
     was_listed = bool(directory) and host in known.hosts(directory)

@@ -18,7 +18,7 @@ from docker_credential_ecrpy import cli, dockerconfig, known, paths, protocol, r
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.teaching import Command
 
-PROGRAMS = ("docker-credential-ecr-login", "docker-credential-ecrpy")
+PROGRAMS = tuple(dockerconfig.PROGRAM + name for name in dockerconfig.NAMES)
 """The two names of the program; one script serves both."""
 
 # How each of the files begins that a shell has of these two programs. Up to bash 3.2, which macOS

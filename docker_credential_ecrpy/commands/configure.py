@@ -1,7 +1,7 @@
 """Cold layer: `configure`: Docker is told to ask this program, and this program whom to be."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import click
@@ -182,13 +182,21 @@ def carry_out(given: Given, plan: Plan, *, dry_run: bool) -> bool:
         if plan.needed:
             console.say("nothing was written (--dry-run)")
         return False
-    for rewrite in plan.needed:
-        rewriting.check(rewrite)
-    for rewrite in reversed(plan.needed):  # our rules first: they do nothing alone
-        backup = rewriting.write(rewrite)
+    for rewrite, backup in written(plan):
         before = f"; what was there before: {backup}" if backup else ""
         console.say(f"written: {rewrite.file}{before}")
     return bool(plan.needed)
+
+
+def written(plan: Plan) -> Iterator[tuple[Rewrite, str]]:
+    """Write the files of a plan; yield each, and the path of its backup or "", when it is done.
+
+    Raises HelperError, before anything is written where that can be.
+    """
+    for rewrite in plan.needed:
+        rewriting.check(rewrite)
+    for rewrite in reversed(plan.needed):  # our rules first: they do nothing alone
+        yield rewrite, rewriting.write(rewrite)
 
 
 def _check_values(role_arn: str, fallback: str | None) -> None:

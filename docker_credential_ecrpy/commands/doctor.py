@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import click
 
-from docker_credential_ecrpy import __version__, dockerconfig, programs, protocol, rewriting
+from docker_credential_ecrpy import __version__, dockerconfig, programs, protocol
 from docker_credential_ecrpy.commands import completion
-from docker_credential_ecrpy.commands.configure import carry_out, plan_of
+from docker_credential_ecrpy.commands.configure import carry_out, plan_of, written
 from docker_credential_ecrpy.commands.given import Given
-from docker_credential_ecrpy.commands.hosts import host_of
+from docker_credential_ecrpy.commands.hosts import host_of, named
 from docker_credential_ecrpy.commands.teaching import HOST, Command
 from docker_credential_ecrpy.configuring import Wanted
 from docker_credential_ecrpy.dockerconfig import DockerConfig
@@ -28,7 +28,7 @@ from docker_credential_ecrpy.doctor.facts import gather, of_machine
 from docker_credential_ecrpy.doctor.machine import Machine, attempt
 from docker_credential_ecrpy.doctor.network_checks import of_network
 from docker_credential_ecrpy.doctor.program_checks import of_other_helpers, of_programs
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper import DEFAULT_TIMEOUT, timeout
 from docker_credential_ecrpy.image import Image
 
@@ -88,10 +88,7 @@ def _named(given: Given, text: str) -> Image:
     """Return the registry or the image that a person named. Raises click.BadParameter."""
     if text.partition("@")[0].isdigit():
         return Image(host_of(text, given))
-    image = Image.parse(text)
-    if not image.host:
-        msg = f"{one_line(text)!r} names no registry and no image"
-        raise click.BadParameter(msg, param_hint="IMAGE|REGISTRY")
+    image = named(text, "IMAGE|REGISTRY")
     host = dockerconfig.bare(text.strip())  # with its port, as docker looks for it
     return replace(image, host=host) if host.startswith(f"{image.host}:") else image
 
@@ -160,10 +157,8 @@ def _configure(given: Given, hosts: list[str], *, quiet: bool) -> None:
     if not quiet:
         carry_out(given, plan, dry_run=False)
         return
-    for rewrite in plan.needed:
-        rewriting.check(rewrite)
-    for rewrite in plan.needed:
-        rewriting.write(rewrite)
+    for _ in written(plan):
+        pass  # with nothing said
 
 
 def _print(given: Given, found: Found, cause: tuple[str, Check] | None) -> None:

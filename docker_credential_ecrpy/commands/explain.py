@@ -8,13 +8,12 @@ import click
 from docker_credential_ecrpy import kept, paths, protocol
 from docker_credential_ecrpy.commands.completion import registries
 from docker_credential_ecrpy.commands.given import Given
-from docker_credential_ecrpy.commands.hosts import expanded
+from docker_credential_ecrpy.commands.hosts import named
 from docker_credential_ecrpy.commands.teaching import HOST, Command
 from docker_credential_ecrpy.errors import HelperError, one_line
 from docker_credential_ecrpy.helper import Helper, timeout
-from docker_credential_ecrpy.image import Image
 from docker_credential_ecrpy.rules import Choice
-from docker_credential_ecrpy.words import moment
+from docker_credential_ecrpy.words import lifetime
 
 
 @click.command(
@@ -35,10 +34,7 @@ def command(given: Given, registry: str, *, check: bool) -> None:
     It reads the settings and the cache, and asks nobody; with --check, AWS is asked who the
     identity is.
     """
-    host = Image.parse(expanded(registry)).host
-    if not host:
-        msg = f"{one_line(registry)!r} names no registry and no image"
-        raise click.BadParameter(msg, param_hint="REGISTRY|IMAGE")
+    host = named(registry, "REGISTRY|IMAGE").host
     for title, text in _explained(host, given, check=check):
         given.console.say(f"{title:<10} {text}")
 
@@ -111,10 +107,6 @@ def _cached(choice: Choice, helper: Helper) -> Iterator[tuple[str, str]]:
     if found is None:
         yield "cache", f"nothing for it in {os.path.join(helper.directory, paths.TOKENS)}"
         return
-    entry = found.entry
     yield "cache", f"{found.what}:"
-    yield "", found.path
-    yield "", f"kept since {moment(entry.written, now)}"
-    if entry.refresh < entry.expires:
-        yield "", f"to be renewed from {moment(entry.refresh, now)}"
-    yield "", f"expires at {moment(entry.expires, now)}"
+    for text in (found.path, *lifetime(found.entry, now)):
+        yield "", text

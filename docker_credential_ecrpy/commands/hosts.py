@@ -15,14 +15,24 @@ def host_of(text: str, given: Given) -> str:
     for others, and HelperError where the rules make no sense.
     """
     text = expanded(text)
-    host = Image.parse(text).host
-    if not host:
-        msg = f"{one_line(text)!r} names no registry"
-        raise click.BadParameter(msg, param_hint="REGISTRY")
+    host = named(text, "REGISTRY").host
     if given.helper.choose(host) is None:
         msg = f"{host} {not_ecr(host)}"
         raise click.BadParameter(msg, param_hint="REGISTRY")
     return dockerconfig.bare(text.strip())
+
+
+def named(text: str, argument: str) -> Image:
+    """Return the registry, or the image, that a text names, also as `<account>@<region>`.
+
+    argument: what its usage calls it. Raises click.BadParameter for a text that names none.
+    """
+    image = Image.parse(expanded(text))
+    if not image.host:
+        or_image = " and no image" if "IMAGE" in argument else ""
+        msg = f"{one_line(text)!r} names no registry{or_image}"
+        raise click.BadParameter(msg, param_hint=argument)
+    return image
 
 
 def expanded(text: str) -> str:

@@ -5,13 +5,12 @@ import json
 
 import click
 
-from docker_credential_ecrpy import regions
+from docker_credential_ecrpy import authorization, regions
 from docker_credential_ecrpy.commands.completion import registries
 from docker_credential_ecrpy.commands.given import Given
-from docker_credential_ecrpy.commands.hosts import expanded
+from docker_credential_ecrpy.commands.hosts import expanded, named
 from docker_credential_ecrpy.commands.teaching import HOST, Command
-from docker_credential_ecrpy.errors import HelperError, one_line
-from docker_credential_ecrpy.image import Image
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.rules import Choice
 
 _ARGUMENT = "REGISTRY|IMAGE"
@@ -61,11 +60,11 @@ def command(
         choice = _choice_of(registry, given)
     with given.console.waiting("asking AWS"):
         entry = given.helper.entry(choice)
-    login = json.loads(b"{" + entry.reply)
+    username, secret = authorization.login_of(entry.reply)
     if registry is None or not docker_config_json:
-        given.console.say_as_is(login["Secret"])
+        given.console.say_as_is(secret)
         return
-    auth = base64.b64encode(f"{login['Username']}:{login['Secret']}".encode()).decode()
+    auth = base64.b64encode(f"{username}:{secret}".encode()).decode()
     given.console.say_as_is(json.dumps({"auths": {_authority(registry): {"auth": auth}}}))
 
 
@@ -81,10 +80,7 @@ def _region_by_default(given: Given) -> str:
 
 
 def _choice_of(text: str, given: Given) -> Choice:
-    host = Image.parse(text).host
-    if not host:
-        msg = f"{one_line(text)!r} names no registry and no image"
-        raise click.BadParameter(msg, param_hint=_ARGUMENT)
+    host = named(text, _ARGUMENT).host
     choice = given.helper.choose(host)
     if choice is None:
         msg = f"{host} is not an ECR registry"

@@ -1,14 +1,13 @@
 """Cold layer: what `doctor` looks at, gathered once, all of it within one deadline."""
 
 import difflib
-import json
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from docker_credential_ecrpy import kept, regions, registry
+from docker_credential_ecrpy import authorization, kept, regions, registry
 from docker_credential_ecrpy.cache import Entry
 from docker_credential_ecrpy.dockerconfig import DockerConfig, Login
 from docker_credential_ecrpy.doctor import mechanism
@@ -41,8 +40,7 @@ class Token:
 
     def login(self) -> tuple[str, str]:
         """Return user name and password."""
-        fields = json.loads(b"{" + self.entry.reply)
-        return fields["Username"], fields["Secret"]
+        return authorization.login_of(self.entry.reply)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 
+from docker_credential_ecrpy import cache
 from docker_credential_ecrpy.doctor.checks import FAIL, PASS, PROGRAM, SKIP, WARN, Check, of_error
 from docker_credential_ecrpy.doctor.facts import Facts, Token
 from docker_credential_ecrpy.errors import HelperError, one_line
@@ -113,7 +114,7 @@ def _token(facts: Facts, choice: Choice) -> Check:
     if found.kept is None:
         seen = f"fetched in {found.milliseconds} ms; {expires}"
         return Check(name, PASS, seen) if found.stays else _not_kept(name, seen, facts)
-    age = duration((facts.now - found.entry.written) // 1_000_000_000)
+    age = duration((facts.now - found.entry.written) // cache.SECOND)
     return Check(name, PASS, f"{found.kept.what}, kept for {age}; {expires}")
 
 

@@ -1,0 +1,33 @@
+"""Cold layer: what a person's file holds, whatever stands in its place."""
+
+import errno
+import os
+import stat
+
+_MIB = 1024 * 1024
+_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not hang a reader
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+def read(file: str, most: int) -> bytes:
+    """Return what a file holds, which is no more than `most` bytes.
+
+    Raises OSError, also for what is no file and for one that is larger, and ValueError for a name
+    that no file can have.
+    """
+    opened = os.open(file, _FLAGS)
+    try:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise OSError(errno.EINVAL, "it is not a file")
+        with os.fdopen(opened, "rb", closefd=False) as stream:
+            data = stream.read(most + 1)
+    finally:
+        os.close(opened)
+    if len(data) > most:
+        limit = f"{most // _MIB} MiB" if most >= _MIB else f"{most // 1024} KiB"
+        raise OSError(errno.EFBIG, f"it is larger than {limit}")
+    return data
