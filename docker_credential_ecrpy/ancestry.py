@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from docker_credential_ecrpy import cache, paths
+from docker_credential_ecrpy import own_files, paths
 from docker_credential_ecrpy.lock import FileLock
 
 _PREFIX = "fallback-"
@@ -55,7 +55,7 @@ def mark(directory: str) -> Iterator[Callable[[str], bool]]:
 
 def _lock(path: str) -> FileLock | None:
     try:
-        cache.own_directory(os.path.dirname(path))
+        own_files.own_directory(os.path.dirname(path))
         lock = FileLock(path)
         lock.acquire(0)  # by whoever thinks that it is left over, for a moment
     except OSError:

@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.utils import JSONFileCache, parse_timestamp
 
-from docker_credential_ecrpy import cache
+from docker_credential_ecrpy import own_files
 
 
 def make_careful() -> None:
@@ -30,10 +30,10 @@ class CliCache(JSONFileCache):
     def __contains__(self, key: object) -> bool:
         try:
             found = self[str(key)]["Credentials"]
-            parse_timestamp(found["Expiration"])
             names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-            return all(isinstance(found[name], str) for name in names)
-        except (LookupError, TypeError, ValueError):
+            texts = all(isinstance(found[name], str) for name in names)
+            return texts and _is_time(found["Expiration"])
+        except (LookupError, TypeError, RecursionError):
             return False  # damaged, as after a full disk: as good as none
 
 
@@ -44,10 +44,17 @@ def _holds(self: JSONFileCache, key: str) -> bool:
     """
     try:
         found = self[key]
-        parse_timestamp(found.get("expiresAt", 0))
-    except (KeyError, AttributeError, ValueError):
+    except (KeyError, RecursionError):
         return False
-    return True
+    return isinstance(found, dict) and ("expiresAt" not in found or _is_time(found["expiresAt"]))
+
+
+def _is_time(value: object) -> bool:
+    """Whether it is a time that botocore can compare with the present one."""
+    try:
+        return isinstance(value, str) and parse_timestamp(value).tzinfo is not None
+    except (ValueError, OverflowError, RuntimeError):
+        return False
 
 
 def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
@@ -61,7 +68,7 @@ def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
         return  # what is to have no home gets none
     try:
         if not os.path.isdir(os.path.dirname(path)):
-            cache.own_directory(os.path.dirname(path))
-        cache.write_whole(path, text.encode(), sync=True)
+            own_files.own_directory(os.path.dirname(path))
+        own_files.write_whole(path, text.encode(), shared=True)
     except OSError:
         pass  # botocore goes on with what it holds

@@ -2,15 +2,16 @@
 
 A file is one header line and then the end of a reply, ready to be sent:
 
-    ecrpy-1 <checksum> <written> <refresh> <expires> <subject>
+    ecrpy-2 <checksum> <written> <refresh> <expires> <booted> <subject>
     "Username":"AWS","Secret":"..."}
 
-Times are nanoseconds since the epoch (UTC). The subject says whose token this is and for what;
-it is compared whole, so the short fingerprint in the file's name may collide without harm. The
-checksum covers all that follows it, so a flipped bit is a miss.
+Times are nanoseconds since the epoch (UTC); `booted` is when the machine started, as the clock
+had it then. The subject says whose token this is and for what; it is compared whole, so the short
+fingerprint in the file's name may collide without harm. The checksum covers all that follows it,
+so a flipped bit is a miss.
 
 Reading never raises anything but `Miss`, and never changes anything. Nothing is shared between
-files, and each is written beside its place and moved there, so no write can lose another's.
+files, and each is written whole (`keeping`), so no write can lose another's.
 """
 
 import os
@@ -22,7 +23,6 @@ from docker_credential_ecrpy import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Final
 
 SECOND: "Final" = 1_000_000_000
@@ -31,9 +31,9 @@ SECOND: "Final" = 1_000_000_000
 # modules): any change within 124 bits that lie together, and so any changed byte, changes it.
 # The first prime from the leading digits of pi on: one without a shape that data could share.
 _PRIME = 31415926535897932384626433832795028841
-_MAGIC = b"ecrpy-1 "
+_MAGIC = b"ecrpy-2 "
 _SUM_DIGITS = 32
-_HEADER_FIELDS = 4  # written, refresh, expires, subject
+_HEADER_FIELDS = 5  # written, refresh, expires, booted, subject
 _MAX_ENTRY = 256 * 1024  # an ECR token is 2 to 5 KB; AWS names no limit
 
 _READ_FLAGS = (
@@ -43,19 +43,9 @@ _READ_FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-_WRITE_FLAGS = (
-    os.O_WRONLY
-    | os.O_CREAT
-    | os.O_EXCL
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-)
 NOT_OURS: "Final" = b""
 """The reply kept for a host that our settings leave to nobody: neither ECR nor a fallback."""
-_TEMPORARY = ".new-"
-_DEAD_AFTER = 24 * 3600  # seconds until a file that is no entry is rubbish, not work in progress
-_SWEEP_LIMIT = 500  # files examined by one write, so that old ones never make it slow
+_STEP = SECOND  # that a clock may be set back by, as time servers do, and nothing is thought of it
 
 
 class Miss(Exception):
@@ -68,15 +58,19 @@ class Entry:
     written, refresh, expires: nanoseconds since the epoch (UTC); from `refresh` on a new token
     should be fetched, from `expires` on this one is dead.
     reply: the reply's bytes after `{"ServerURL":"...",`.
+    booted: when this machine started, in the same measure; of a new entry, as the clock says now.
     """
 
-    __slots__ = ("expires", "refresh", "reply", "written")
+    __slots__ = ("booted", "expires", "refresh", "reply", "written")
 
-    def __init__(self, written: int, refresh: int, expires: int, reply: bytes) -> None:
+    def __init__(
+        self, written: int, refresh: int, expires: int, reply: bytes, booted: "int | None" = None
+    ) -> None:
         self.written = written
         self.refresh = refresh
         self.expires = expires
         self.reply = reply
+        self.booted = written - _uptime() if booted is None else booted
 
     def __repr__(self) -> str:
         return f"Entry(written={self.written}, refresh={self.refresh}, expires={self.expires})"
@@ -84,6 +78,39 @@ class Entry:
     def fresh(self, now: int) -> bool:
         """Whether nothing newer need be fetched at `now` (nanoseconds)."""
         return now < self.refresh
+
+    def dead(self, now: int) -> str:
+        """Return why it is of no use at `now` (nanoseconds), whoever asks; "" where it lives."""
+        if now < self.written:
+            return "it was written in the future: the clock was set back"
+        if now >= self.expires:
+            return "it has expired"
+        return ""
+
+    def set_back(self, now: int) -> "Entry":
+        """Return it with its times as the present clock has them, which says that it is `now`.
+
+        Where that was set back since, by whoever or a time server, the entry is older than it
+        seems. That shows by when the machine started, which moves with the clock; where it
+        started anew, `dead` tells what it can. To a machine that shares these files, and runs
+        for longer, entries seem older than they are.
+        """
+        back = self.booted + _uptime() - now
+        if back <= _STEP:
+            return self
+        times = self.written - back, self.refresh - back, self.expires - back
+        return Entry(*times, self.reply, self.booted - back)
+
+
+def _uptime() -> int:
+    """Return the nanoseconds since this machine started, on a clock that nobody sets.
+
+    On Linux also those that it slept: https://man7.org/linux/man-pages/man2/clock_gettime.2.html
+    Elsewhere it may stop in sleep, and less is seen of a clock that is set back.
+    """
+    if sys.platform == "linux":
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return time.monotonic_ns()
 
 
 def token_place(directory: str, name: str, identity: str) -> "tuple[str, str]":
@@ -135,104 +162,33 @@ def read(path: str, subject: str, now: int) -> Entry:
     """Return the live entry for `subject` at `path`.
 
     Raises Miss: no file; one that is not ours, that others may read, or that does not hold
-    together; another subject's; expired; or written after `now`, since then the clock has
-    jumped back and its times mean nothing.
+    together; another subject's; or a dead one (`Entry.dead`).
     """
-    entry, found = read_any(path)
+    entry, found = read_any(path, now)
     if found != subject:
         msg = "it is kept for another identity or registry"
         raise Miss(msg)
-    if now < entry.written:
-        msg = "it was written in the future: the clock was set back"
-        raise Miss(msg)
-    if now >= entry.expires:
-        msg = "it has expired"
-        raise Miss(msg)
+    why = entry.dead(now)
+    if why:
+        raise Miss(why)
     return entry
 
 
-def read_any(path: str) -> "tuple[Entry, str]":
-    """Return the entry at `path`, dead or alive, and its subject. Raises Miss as `read` does."""
-    return _parse(_contents(path))
+def read_any(path: str, now: "int | None" = None) -> "tuple[Entry, str]":
+    """Return the entry at `path`, dead or alive, and its subject. Raises Miss as `read` does.
 
-
-def write(path: str, subject: str, entry: Entry) -> None:
-    """Keep `entry` for `subject` at `path`, whole or not at all.
-
-    Raises OSError, also when the directory is not ours; then nothing is left behind.
+    now: what its times are told by (`Entry.set_back`); without it they are as they were written.
     """
-    own_directory(os.path.dirname(path))
-    header = f" {entry.written} {entry.refresh} {entry.expires} {subject}\n"
+    entry, subject = _parse(_contents(path))
+    return entry if now is None else entry.set_back(now), subject
+
+
+def packed(subject: str, entry: Entry) -> bytes:
+    """Return the file that keeps `entry` for `subject`."""
+    times = f"{entry.written} {entry.refresh} {entry.expires} {entry.booted}"
+    header = f" {times} {subject}\n"
     body = header.encode() + entry.reply
-    write_whole(path, _MAGIC + _checksum(body) + body)
-
-
-def own_directory(directory: str) -> None:
-    """Make `directory` where it is missing, for this user's eyes alone.
-
-    Raises OSError where that fails, where it belongs to somebody else, or where root, by
-    `sudo`, would make it in the home of the very user who asked: they could not use it then.
-    """
-    # Not makedirs: it would give the parents the default mode. Others may be at the same.
-    parent = os.path.dirname(directory)
-    if parent and not os.path.isdir(parent):
-        own_directory(parent)
-    try:
-        _refuse_for_sudo(directory, parent or ".")
-        os.mkdir(directory, 0o700)
-    except FileExistsError:
-        seen = os.lstat(directory)
-        if not stat.S_ISDIR(seen.st_mode):
-            raise
-        if sys.platform != "win32":
-            if seen.st_uid != os.geteuid():
-                msg = "the directory belongs to another user"
-                raise PermissionError(msg) from None
-            if seen.st_mode & 0o077:
-                os.chmod(directory, 0o700)
-
-
-def _refuse_for_sudo(directory: str, parent: str) -> None:
-    caller = os.environ.get("SUDO_UID")
-    if sys.platform == "win32" or caller in (None, str(os.geteuid())):
-        return
-    if not os.path.isdir(directory) and str(os.stat(parent).st_uid) == caller:
-        msg = "it would be root's, in a directory of the user that sudo was called by"
-        raise PermissionError(msg)
-
-
-def sweep(directory: str, now: int) -> int:
-    """Remove what is of no more use from `directory`, within bounds; return how many went.
-
-    Gone are entries past their expiry, and files that are no entries and too old to become
-    any. At most `_SWEEP_LIMIT` files are looked at, from a place that differs from call to
-    call, so that in the end each has its turn. Never raises.
-    """
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return 0
-    start = now // SECOND * 7919 % len(names) if len(names) > _SWEEP_LIMIT else 0
-    turn = (names[start:] + names[:start])[:_SWEEP_LIMIT]
-    return sum(_remove_if_dead(os.path.join(directory, name), now) for name in turn)
-
-
-def forget(directory: str, name: str) -> int:
-    """Remove every entry whose file name begins with `name`; return how many there were.
-
-    Raises OSError where one cannot be removed.
-    """
-    return sum(_remove(path) for path in _entries(directory, name))
-
-
-def _entries(directory: str, name: str) -> "Iterator[str]":
-    try:
-        names = os.listdir(directory)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for found in names:
-        if found.startswith(name + "~"):
-            yield os.path.join(directory, found)
+    return _MAGIC + _checksum(body) + body
 
 
 def _contents(path: str) -> bytes:
@@ -268,8 +224,10 @@ def _parse(data: bytes) -> "tuple[Entry, str]":
         raise Miss(msg)
     header, _, reply = body.partition(b"\n")
     try:
-        written, refresh, expires, subject = header[1:].decode().split(" ", _HEADER_FIELDS - 1)
-        entry = Entry(int(written), int(refresh), int(expires), reply)
+        written, refresh, expires, booted, subject = (
+            header[1:].decode().split(" ", _HEADER_FIELDS - 1)
+        )
+        entry = Entry(int(written), int(refresh), int(expires), reply, int(booted))
     except ValueError as exc:
         msg = "its header is not understood"
         raise Miss(msg) from exc
@@ -278,57 +236,3 @@ def _parse(data: bytes) -> "tuple[Entry, str]":
 
 def _checksum(data: bytes) -> bytes:
     return b"%032x" % (int.from_bytes(data, "big") % _PRIME)
-
-
-def write_whole(path: str, data: bytes, *, sync: bool = False) -> None:
-    """Write a private file whole: beside its place, and then moved there.
-
-    `sync` has it on the disk before that, for what has no checksum. What root writes into
-    another user's directory is that user's. Raises OSError, and then leaves what was there
-    before and nothing else.
-    """
-    directory = os.path.dirname(path)
-    beside = os.path.join(directory, f"{_TEMPORARY}{os.getpid()}-{time.monotonic_ns()}")
-    try:
-        opened = os.open(beside, _WRITE_FLAGS, 0o600)
-        try:
-            left = data
-            while left:
-                left = left[os.write(opened, left) :]
-            if sync:
-                os.fsync(opened)
-        finally:
-            os.close(opened)
-        if sys.platform != "win32":
-            owner = os.stat(directory)
-            if owner.st_uid != os.geteuid() == 0:
-                os.chown(beside, owner.st_uid, owner.st_gid)
-        os.replace(beside, path)
-    except BaseException:
-        try:
-            _remove(beside)
-        except OSError:
-            pass  # the error that led here says more
-        raise
-
-
-def _remove(path: str) -> bool:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _remove_if_dead(path: str, now: int) -> bool:
-    try:
-        seen = os.lstat(path)
-        if not stat.S_ISREG(seen.st_mode):
-            return False
-        try:
-            dead = now >= read_any(path)[0].expires
-        except Miss:
-            dead = seen.st_mtime_ns < now - _DEAD_AFTER * SECOND
-        return dead and _remove(path)
-    except OSError:
-        return False

@@ -12,7 +12,9 @@ from docker_credential_ecrpy import (
     cache,
     identity,
     inputs,
+    keeping,
     known,
+    logins,
     paths,
     protocol,
     registry,
@@ -36,6 +38,8 @@ DEFAULT_TIMEOUT = 25.0
 
 MAX_TIMEOUT = 3600.0
 """Seconds that it may be made to take; nobody waits longer for a pull to begin."""
+
+_NO_MATTER = ("AWS_ECR_LOG", "AWS_ECR_DEBUG")  # to whether a token is to be had
 
 Answer = tuple[int, bytes]
 """An exit code and what goes to standard output."""
@@ -138,7 +142,7 @@ class Helper:
         entry = authorization.from_login(username, secret, now).login_entry(now)
         directory = self._directory_for_logins(found.host)
         try:
-            cache.write(*self.login_place(directory, choice), entry)
+            logins.keep(directory, self.login_place(directory, choice), entry)
         except OSError as exc:
             msg = f"the login for {found.host} cannot be kept in {directory}: {exc.strerror or exc}"
             raise HelperError(
@@ -148,7 +152,7 @@ class Helper:
             known.remember(directory, found.host)
         except OSError as exc:
             self.log(f"list: {found.host} cannot be noted: {exc}")
-        cache.sweep(os.path.join(directory, paths.LOGINS), now)
+        logins.sweep(directory, now)
         self.log(f"store: kept for {found.host} for {(entry.expires - now) // cache.SECOND} s")
         return protocol.OK, b""
 
@@ -178,10 +182,10 @@ class Helper:
             return 0
         tokens = os.path.join(directory, paths.TOKENS)
         try:
-            gone = cache.forget(os.path.join(directory, paths.LOGINS), host)
-            gone += cache.forget(tokens, host)
+            gone = keeping.forget(os.path.join(directory, paths.LOGINS), host)
+            gone += keeping.forget(tokens, host)
             if endpoint:  # or the next get would take that very token from there
-                gone += cache.forget(tokens, endpoint)
+                gone += keeping.forget(tokens, endpoint)
             known.forget(directory, host)
         except OSError as exc:
             msg = f"a token kept for {host} cannot be erased: {exc.strerror or exc}"
@@ -217,7 +221,7 @@ class Helper:
                 now, now + authorization.LIFE, now + authorization.LIFE, cache.NOT_OURS
             )
             try:
-                cache.write(*cache.token_place(directory, host, self.ambient), entry)
+                keeping.write(*cache.token_place(directory, host, self.ambient), entry)
             except OSError as exc:
                 self.log(f"cache: not written for {host}: {exc}")
         raise WireText(protocol.NOT_FOUND)
@@ -306,8 +310,11 @@ def circumstances(identity: str, environ: Mapping[str, str]) -> str:
     parts = [identity] + [
         f"{name}={environ[name]!a}"
         for name in sorted(environ)
-        if name.upper().startswith(("AWS_", "BOTO", "SSL_"))
-        or name.upper().endswith(("_PROXY", "_CA_BUNDLE"))
+        if name.upper() not in _NO_MATTER
+        and (
+            name.upper().startswith(("AWS_", "BOTO", "SSL_"))
+            or name.upper().endswith(("_PROXY", "_CA_BUNDLE"))
+        )
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

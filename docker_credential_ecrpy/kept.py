@@ -80,19 +80,15 @@ def everything(directory: str, now: int) -> Iterator[Listed]:
 
 def _listed(kind: str, path: str, name: str, now: int) -> Listed:
     try:
-        entry, subject = cache.read_any(path)
+        entry, subject = cache.read_any(path, now)
     except cache.Miss as exc:
         return Listed(kind, name, "", path, None, str(exc))
+    problem = entry.dead(now)
     if kind == "token" and entry.reply == cache.NOT_OURS:
         kind = "nobody"
     entry = Entry(entry.written, entry.refresh, entry.expires, cache.NOT_OURS)
-    identity = subject.partition(" ")[2]
-    problem = ""
-    if now < entry.written:
-        problem = "it was written in the future: the clock was set back"
-    elif now >= entry.expires:
-        problem = "it has expired"
-    return Listed(kind, name, "" if kind == "login" else identity, path, entry, problem)
+    identity = "" if kind == "login" else subject.partition(" ")[2]
+    return Listed(kind, name, identity, path, entry, problem)
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,24 @@ host, so that nothing is shared and no write can lose another's.
 import os
 import time
 
-from docker_credential_ecrpy import cache, paths, registry
+from docker_credential_ecrpy import own_files, paths, registry
 
 FORGET_AFTER = 30 * 24 * 3600
 """Seconds without a new token after which a host is no longer listed: the classic `docker build`
 asks for every host that is."""
-_FLAGS = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_FLAGS = (
+    os.O_WRONLY
+    | os.O_CREAT
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not hang a get
+    | getattr(os, "O_CLOEXEC", 0)
+)
 
 
 def remember(directory: str, host: str) -> None:
     """Note that `host` is in use. Raises OSError where that cannot be written."""
     folder = os.path.join(directory, paths.REGISTRIES)
-    cache.own_directory(folder)
+    own_files.own_directory(folder)
     path = os.path.join(folder, host)
     os.close(os.open(path, _FLAGS, 0o600))
     os.utime(path)
@@ -27,33 +33,43 @@ def remember(directory: str, host: str) -> None:
 def sweep(directory: str) -> None:
     """Remove the hosts that are no longer listed. Never raises."""
     try:
-        with os.scandir(os.path.join(directory, paths.REGISTRIES)) as files:
-            for file in files:
-                if file.is_file(follow_symlinks=False) and not _in_use(file):
-                    os.unlink(file.path)
+        for file in _files(directory):
+            if file.is_file(follow_symlinks=False) and not _in_use(file):
+                forget(directory, file.name)
     except OSError:
         pass  # whatever stays is not listed all the same
 
 
 def _in_use(file: "os.DirEntry[str]") -> bool:
-    return time.time() - file.stat(follow_symlinks=False).st_mtime < FORGET_AFTER
+    try:
+        changed = file.stat(follow_symlinks=False).st_mtime
+    except FileNotFoundError:
+        return False  # erased a moment ago
+    return time.time() - changed < FORGET_AFTER
 
 
 def hosts(directory: str) -> list[str]:
     """Return the hosts in use, sorted; none where nothing can be read."""
-    found: list[str] = []
     try:
-        with os.scandir(os.path.join(directory, paths.REGISTRIES)) as files:
-            hosts_alone = (file for file in files if registry.host_of(file.name) == file.name)
-            found.extend(file.name for file in hosts_alone if _in_use(file))
+        return sorted(file.name for file in _files(directory) if _in_use(file))
     except OSError:
-        pass  # what is not there, or not ours to read, is not known
-    return sorted(found)
+        return []  # what is not there, or not ours to read, is not known
+
+
+def _files(directory: str) -> "list[os.DirEntry[str]]":
+    """Return the files that have a host's name, in a directory that is ours. Raises OSError."""
+    folder = os.path.join(directory, paths.REGISTRIES)
+    if not own_files.is_own(folder):
+        return []
+    with os.scandir(folder) as files:
+        return [file for file in files if registry.host_of(file.name) == file.name]
 
 
 def forget(directory: str, host: str) -> None:
     """Take `host` off the list. Raises OSError where it is there and cannot be removed."""
     try:
-        os.unlink(os.path.join(directory, paths.REGISTRIES, host))
+        folder = os.path.join(directory, paths.REGISTRIES)
+        if not own_files.is_behind_link(folder):
+            os.unlink(os.path.join(folder, host))
     except (FileNotFoundError, NotADirectoryError):
         pass  # it was not on it

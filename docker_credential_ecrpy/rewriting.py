@@ -9,7 +9,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 
-from docker_credential_ecrpy import cache, contents
+from docker_credential_ecrpy import contents, own_files
 from docker_credential_ecrpy.errors import HelperError, one_line
 
 _MAX_SIZE = 64 * 1024 * 1024  # bytes; a config.json of more is something else
@@ -87,7 +87,7 @@ def write(rewrite: Rewrite) -> str:
     beside = backup = ""
     try:
         if not os.path.isdir(directory):
-            cache.own_directory(directory)
+            own_files.own_directory(directory)
         _check_unchanged(target, rewrite.before)
         if rewrite.before is not None:
             backup = _backup(target, rewrite.before)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import cache, identity, kept
+from docker_credential_ecrpy import cache, identity, keeping, kept
 from docker_credential_ecrpy.commands.cache import _readable
 from docker_credential_ecrpy.rules import Choice, Role
 from tests.stage import HOST, Result, Stage
@@ -151,8 +151,9 @@ class TestList:
     ) -> None:
         """That it is not used, and its times."""
         now, hour = time.time_ns(), 3600 * cache.SECOND
-        entry = cache.Entry(now + written * hour, now + expires * hour, now + expires * hour, b"x")
-        cache.write(*cache.token_place(str(stage.cache), HOST, "me"), entry)
+        end = now + expires * hour
+        entry = cache.Entry(now + written * hour, end, end, b"x", booted=0)  # it started anew since
+        keeping.write(*cache.token_place(str(stage.cache), HOST, "me"), entry)
         text = said(stage, "list")
 
         assert f"not used: {problem}" in text

@@ -35,6 +35,30 @@ def test_a_host_out_of_use_is_no_longer_listed(tmp_path: Path) -> None:
     assert known.hosts(str(tmp_path)) == [HOST]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has none")
+def test_a_fifo_in_a_hosts_place_hangs_nobody(tmp_path: Path) -> None:
+    """It is an error at once, and not a wait for somebody who reads it."""
+    known.remember(str(tmp_path), OTHER)
+    os.mkfifo(tmp_path / "registries" / HOST)
+
+    with pytest.raises(OSError, match="No such device"):
+        known.remember(str(tmp_path), HOST)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="links are a matter of rights there")
+def test_nothing_behind_a_link_is_known_or_forgotten(tmp_path: Path) -> None:
+    """Others' files with hosts' names are no hosts in use, however old they are."""
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / HOST).write_text("notes")
+    os.utime(tmp_path / "others" / HOST, (1, 1))
+    (tmp_path / "registries").symlink_to("others")
+
+    known.sweep(str(tmp_path))
+
+    assert known.hosts(str(tmp_path)) == []
+    assert (tmp_path / "others" / HOST).read_text() == "notes"
+
+
 def test_only_hosts_are_listed(tmp_path: Path) -> None:
     """A stray file is nobody's registry."""
     known.remember(str(tmp_path), HOST)

@@ -1,0 +1,91 @@
+"""Cold layer: tokens and logins are kept, forgotten, and cleared away when they are of no use."""
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+
+from docker_credential_ecrpy import own_files
+from docker_credential_ecrpy.cache import SECOND, Entry, Miss, packed, read_any
+
+_DEAD_AFTER = 24 * 3600  # seconds until what is no entry is rubbish, not work in progress
+_WRITTEN_IN = 2  # seconds; a file that is still being written then, by nobody, is rubbish too
+_SWEEP_LIMIT = 500  # files examined by one write, so that old ones never make it slow
+
+
+def write(path: str, subject: str, entry: Entry) -> None:
+    """Keep `entry` for `subject` at `path`, whole or not at all.
+
+    Raises OSError, also when the directory is not ours; then nothing is left behind.
+    """
+    own_files.own_directory(os.path.dirname(path))
+    own_files.write_whole(path, packed(subject, entry))
+
+
+def sweep(directory: str, now: int) -> int:
+    """Remove what is of no more use from `directory`, within bounds; return how many went.
+
+    Gone are entries past their expiry, damaged ones of a day ago, and what a process that is gone
+    left half written. At most `_SWEEP_LIMIT` files are looked at, from a place that differs from
+    call to call, so that in the end each has its turn. Never raises.
+    """
+    try:
+        names = os.listdir(directory) if own_files.is_own(directory) else []
+    except OSError:
+        return 0
+    start = now // SECOND * 7919 % len(names) if len(names) > _SWEEP_LIMIT else 0
+    turn = (names[start:] + names[:start])[:_SWEEP_LIMIT]
+    return sum(_remove_if_dead(directory, name, now) for name in turn)
+
+
+def forget(directory: str, name: str) -> int:
+    """Remove every entry whose file name begins with `name`; return how many there were.
+
+    Raises OSError where one cannot be removed.
+    """
+    return sum(own_files.remove(path) for path in _entries(directory, name))
+
+
+def _entries(directory: str, name: str) -> Iterator[str]:
+    try:
+        names = [] if own_files.is_behind_link(directory) else os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for found in names:
+        if found.startswith(name + "~"):
+            yield os.path.join(directory, found)
+
+
+def _remove_if_dead(directory: str, name: str, now: int) -> bool:
+    path = os.path.join(directory, name)
+    try:
+        seen = os.lstat(path)
+        if not stat.S_ISREG(seen.st_mode):
+            return False
+        age = (now - seen.st_mtime_ns) / SECOND
+        if name.startswith(own_files.TEMPORARY):
+            dead = age > _WRITTEN_IN and _is_gone(name, age)
+        elif "~" in name:
+            try:
+                # As it was written: to another machine that shares it, it may seem older.
+                dead = now >= read_any(path)[0].expires
+            except Miss:
+                dead = age > _DEAD_AFTER
+        else:
+            dead = False  # none of ours
+        return dead and own_files.remove(path)
+    except OSError:
+        return False
+
+
+def _is_gone(name: str, age: float) -> bool:
+    """Whether the process is gone that began to write a file of this name, `age` seconds ago."""
+    if sys.platform == "win32":
+        return age > _DEAD_AFTER  # to ask a process there would be to end it
+    try:
+        os.kill(int(name.removeprefix(own_files.TEMPORARY).partition("-")[0]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError, OverflowError):
+        pass
+    return False

@@ -1,0 +1,72 @@
+"""Facts about the logins that are kept while others clean up."""
+
+import os
+import threading
+from pathlib import Path
+
+from docker_credential_ecrpy import cache, keeping, logins, paths
+from docker_credential_ecrpy.lock import FileLock
+
+NOW = 1_800_000_000 * cache.SECOND
+LIFE = 10 * cache.SECOND
+HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+REPLY = b'"Username":"AWS","Secret":"s"}\n'
+
+
+def _entry(written: int) -> cache.Entry:
+    return cache.Entry(written, written + LIFE, written + LIFE, REPLY)
+
+
+def test_dead_logins_go(tmp_path: Path) -> None:
+    """And live ones stay."""
+    for number, written in enumerate((NOW, NOW - 2 * LIFE)):
+        place = cache.login_place(str(tmp_path), HOST, str(number))
+        logins.keep(str(tmp_path), place, _entry(written))
+
+    assert logins.sweep(str(tmp_path), NOW) == 1
+    assert cache.read(*cache.login_place(str(tmp_path), HOST, "0"), NOW).written == NOW
+
+
+def test_a_login_that_takes_a_dead_ones_place_is_not_swept(tmp_path: Path) -> None:
+    """However the two meet: kept again and again, beside a sweep that finds only dead ones."""
+    place = cache.login_place(str(tmp_path), HOST)
+    over = threading.Event()
+
+    def clean() -> None:
+        while not over.is_set():
+            logins.sweep(str(tmp_path), NOW)
+
+    cleaner = threading.Thread(target=clean)
+    cleaner.start()
+    try:
+        for _ in range(300):
+            keeping.write(*place, _entry(NOW - 2 * LIFE))
+            logins.keep(str(tmp_path), place, _entry(NOW))
+            assert cache.read(*place, NOW).written == NOW
+    finally:
+        over.set()
+        cleaner.join()
+
+
+def test_nobody_cleans_up_while_a_login_is_kept(tmp_path: Path) -> None:
+    """Nor waits for it: the next one will do it."""
+    place = cache.login_place(str(tmp_path), HOST)
+    logins.keep(str(tmp_path), place, _entry(NOW - 2 * LIFE))
+
+    with FileLock(str(tmp_path / paths.LOCKS / "logins")) as lock:
+        assert lock.acquire(0)
+        assert logins.sweep(str(tmp_path), NOW) == 0
+
+    assert logins.sweep(str(tmp_path), NOW) == 1
+
+
+def test_a_login_is_kept_where_there_are_no_locks(tmp_path: Path) -> None:
+    """It is what the user asked for; cleaning up can wait."""
+    (tmp_path / paths.LOCKS).write_text("in the way")
+    place = cache.login_place(str(tmp_path), HOST)
+
+    logins.keep(str(tmp_path), place, _entry(NOW))
+
+    assert cache.read(*place, NOW).reply == REPLY
+    assert logins.sweep(str(tmp_path), NOW + LIFE) == 0
+    assert os.path.exists(place[0])
