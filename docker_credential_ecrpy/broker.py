@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from docker_credential_ecrpy import cache, known, paths
+from docker_credential_ecrpy import cache, keeping, known, logins, own_files, paths
 from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.lock import FileLock
@@ -26,7 +27,9 @@ Fetch = Callable[[Registry, float], Token]
 RETRY_AFTER = 60 * cache.SECOND
 """How long a refresh that failed is not tried again while the token in hand works."""
 _A_WHILE = 60 * cache.SECOND  # a token that lives for less is as good as none to wait with
-_WAIT_SHARE = 2 / 3  # of the time, spent on waiting for the lock at most
+_WAIT_SHARE = 2 / 3  # of the time, spent on waiting for one that does not seem to be at it any more
+_GRACE = 1.0  # seconds past its time that who holds the lock may take to end
+_LONGEST = 3600 + _GRACE  # seconds that who holds it may have; another machine's clock says more
 _LOCK_FILES = 4096  # per endpoint: lock files are never removed, so their number has to end
 
 
@@ -65,25 +68,28 @@ class Broker:
         if fresh is not None:
             return fresh
         # With a token that works for a while yet, nobody waits for whoever renews it, nor for
-        # all of the time. Without one, most of the time goes to waiting for whoever fetches it,
-        # and the rest is left to do it alone.
+        # all of the time.
         hurry = in_hand is not None and in_hand.expires - started > _A_WHILE
-        with self._lock(registry, 0 if hurry else seconds * _WAIT_SHARE) as (lock, busy):
-            if in_hand is not None and hurry and busy:
-                self.log("another process is renewing it: the token in hand will do")
-                return in_hand
+        with self._lock(registry, 0 if hurry else seconds) as (lock, busy):
+            if busy is not None:
+                return self._go_on(registry, in_hand, busy, None)
             fresh, in_hand = self._look(registry)
             if fresh is not None:
                 return fresh
-            failure = self._shared_failure(lock, started)
+            left = end - time.monotonic()
+            if left <= 0:  # it was had at the very end
+                return self._go_on(registry, in_hand, _in_vain(seconds), None)
+            failure = self._shared_failure(lock, started, left)
             if failure is not None:
                 return self._go_on(registry, in_hand, failure, lock)
-            left = end - time.monotonic()
+            left = left / 2 if hurry else left
+            self._leave(lock, {"until": time.monotonic() + left + _GRACE})
             try:
-                fetched = self._fetch_and_keep(registry, left / 2 if hurry else left)
+                fetched = self._fetch_and_keep(registry, left)
             except HelperError as exc:
-                self._leave_failure(lock, exc)
+                self._leave_failure(lock, exc, left)
                 return self._go_on(registry, in_hand, exc, lock)
+            self._leave(lock, {})
         self._sweep()
         return fetched
 
@@ -174,12 +180,12 @@ class Broker:
 
     def _write_or_make_room(self, place: tuple[str, str], entry: cache.Entry) -> None:
         try:
-            cache.write(*place, entry)
+            keeping.write(*place, entry)
         except OSError as exc:
             # A disk may be full of what this cache itself has no more use for.
             if exc.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._sweep():
                 raise
-            cache.write(*place, entry)
+            keeping.write(*place, entry)
 
     def _remember(self, host: str) -> None:
         try:
@@ -188,9 +194,9 @@ class Broker:
             self.log(f"list: {host} cannot be noted: {exc}")
 
     def _sweep(self) -> int:
-        folders = (paths.TOKENS, paths.LOGINS)
         now = self.clock()
-        gone = sum(cache.sweep(os.path.join(self.directory, name), now) for name in folders)
+        gone = keeping.sweep(os.path.join(self.directory, paths.TOKENS), now)
+        gone += logins.sweep(self.directory, now)
         known.sweep(self.directory)
         if gone:
             self.log(f"cache: {gone} dead files removed")
@@ -207,56 +213,90 @@ class Broker:
         }
 
     @contextmanager
-    def _lock(self, registry: Registry, seconds: float) -> Iterator[tuple[FileLock | None, bool]]:
+    def _lock(
+        self, registry: Registry, seconds: float
+    ) -> Iterator[tuple[FileLock | None, HelperError | None]]:
         """Hold the lock of this identity and endpoint, or None where none is to be had.
 
-        Beside it: whether that is so because another process held it for all of `seconds`.
+        Beside it: the error of who waited in vain for a process that was at it all the time.
         """
         slot = int(cache.fingerprint(self.identity), 16) % _LOCK_FILES
         directory = os.path.join(self.directory, paths.LOCKS)
         try:
-            cache.own_directory(directory)
+            own_files.own_directory(directory)
             lock = FileLock(os.path.join(directory, f"{registry.endpoint}~{slot:03x}"))
         except OSError as exc:
             self.log(f"no lock: {exc}")
-            yield None, False
+            yield None, None
             return
         with lock:
-            held = busy = False
+            held, busy = False, None
             try:
-                held = lock.acquire(seconds)
-                busy = not held
-                self.log("lock: held" if held else f"lock: not had within {seconds:.1f} s")
+                held, busy = self._wait(lock, seconds)
+                self.log("lock: held" if held else "lock: not had in time")
             except OSError as exc:
                 self.log(f"no lock: {exc}")
             yield (lock if held else None), busy
 
-    def _shared_failure(self, lock: FileLock | None, started: int) -> HelperError | None:
-        """Return what failed for this very identity and its like while we waited for it."""
-        if lock is None:
-            return None
+    def _wait(self, lock: FileLock, seconds: float) -> tuple[bool, HelperError | None]:
+        """Wait for the lock; return whether it was had, and else the error if others are at it.
+
+        As long as its holder has time left, it fetches what we want, and one fetch is enough;
+        one that was stopped, or is not like us, leaves us time to do it alone. Raises OSError.
+        """
+        if lock.acquire(seconds * _WAIT_SHARE):
+            return True, None
+        until = self._note(lock).get("until")
+        at_it = isinstance(until, float) and 0 < until - time.monotonic() < _LONGEST
+        if seconds and not at_it:
+            return False, None
+        if lock.acquire(seconds * (1 - _WAIT_SHARE)):
+            return True, None
+        return False, _in_vain(seconds)
+
+    def _note(self, lock: FileLock) -> dict[str, Any]:
+        """Return what the lock's holder, or the last one, left for our like; {} for nothing."""
         try:
             note = json.loads(lock.note)
-            same = note["who"] == self.circumstances
-            if not (same and started < note["at"] <= self.clock()):
+            return note if note["who"] == self.circumstances else {}
+        except (OSError, ValueError, TypeError, LookupError, RecursionError):
+            return {}  # no note, or none of ours
+
+    def _leave(self, lock: FileLock | None, note: dict[str, Any]) -> None:
+        try:
+            if lock is not None:
+                lock.leave(json.dumps({"who": self.circumstances, **note}).encode())
+        except OSError as exc:
+            self.log(f"lock: no note left: {exc}")
+
+    def _shared_failure(
+        self, lock: FileLock | None, started: int, left: float
+    ) -> HelperError | None:
+        """Return what failed for this very identity and its like while we waited for it.
+
+        What failed for want of time is ours where we have less of it.
+        """
+        note = self._note(lock) if lock is not None else {}
+        try:
+            if not (started < note["at"] <= self.clock() and left <= note.get("had", left)):
                 return None
             error = HelperError(str(note["message"]), hint=note["hint"] and str(note["hint"]))
-        except (OSError, ValueError, TypeError, LookupError):
-            return None  # no note, or none of ours: nothing failed that we know of
+        except (TypeError, LookupError):
+            return None
         self.log("the process that held the lock failed: so does this one")
         return error
 
-    def _leave_failure(self, lock: FileLock | None, error: HelperError) -> None:
-        # Others may have more time.
-        if lock is None or isinstance(error, DeadlineExceeded):
-            return
-        note = {
-            "who": self.circumstances,
-            "at": self.clock(),
-            "message": error.message,
-            "hint": error.hint,
-        }
-        try:
-            lock.leave(json.dumps(note).encode())
-        except OSError as exc:
-            self.log(f"lock: no note left: {exc}")
+    def _leave_failure(self, lock: FileLock | None, error: HelperError, seconds: float) -> None:
+        note = {"at": self.clock(), "message": error.message, "hint": error.hint}
+        if isinstance(error, DeadlineExceeded):
+            note["had"] = seconds
+        self._leave(lock, note)
+
+
+def _in_vain(seconds: float) -> HelperError:
+    """Return the error of who waited for so many seconds for another process, if any."""
+    msg = "another process is asking AWS for this token"
+    return DeadlineExceeded(
+        f"{msg}, without an answer for {seconds:g} s" if seconds else msg,
+        hint="check the network, VPN or proxy; AWS_ECR_TIMEOUT sets the limit in seconds",
+    )

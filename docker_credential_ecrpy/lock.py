@@ -6,6 +6,7 @@ those who wait on a removed one and those who make it anew would hold two locks.
 
 import errno
 import os
+import stat
 import sys
 import time
 from types import TracebackType
@@ -49,6 +50,11 @@ class FileLock:
 
     def __init__(self, path: str) -> None:
         self._opened = os.open(path, _FLAGS, 0o600)
+        seen = os.fstat(self._opened)
+        theirs = sys.platform != "win32" and seen.st_uid != os.geteuid()
+        if theirs or not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1:
+            os.close(self._opened)
+            raise OSError(errno.EINVAL, "it is no file of its own")
 
     def __enter__(self) -> "FileLock":
         return self
@@ -59,6 +65,10 @@ class FileLock:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it."""
         os.close(self._opened)
 
     def acquire(self, seconds: float) -> bool:
@@ -84,12 +94,12 @@ class FileLock:
 
     @property
     def note(self) -> bytes:
-        """What the last holder left for the next; only for whoever holds the lock."""
+        """What the holder, or the last one, left. Raises OSError."""
         os.lseek(self._opened, 0, os.SEEK_SET)
         return os.read(self._opened, _MAX_NOTE)
 
     def leave(self, note: bytes) -> None:
-        """Leave `note` for the next holder. Raises OSError, on a full disk for one."""
-        os.ftruncate(self._opened, 0)
+        """Leave `note` for the others. Raises OSError, on a full disk for one."""
         os.lseek(self._opened, 0, os.SEEK_SET)
-        os.write(self._opened, note[:_MAX_NOTE])
+        written = os.write(self._opened, note[:_MAX_NOTE])
+        os.ftruncate(self._opened, written)
