@@ -48,6 +48,13 @@ def at_once() -> "tuple[int | None, bytes | None]":
 def in_full(request: "bytes | None") -> int:
     """Do what `at_once` left, with what it read; return the exit code."""
     try:
+        if request is not None:
+            from docker_credential_ecrpy import sharing
+
+            reply = sharing.answer(request, os.environ, time.time_ns())
+            if reply:
+                protocol.send(reply)
+                return protocol.OK
         from docker_credential_ecrpy import cli
 
         return cli.main(sys.argv, os.environ, request)
@@ -55,6 +62,12 @@ def in_full(request: "bytes | None") -> int:
         return protocol.INTERRUPTED
     except OSError:
         return protocol.FAILED  # the client left, or its disk is full: there is nobody to tell
+    except MemoryError:
+        try:
+            protocol.send(b"there is not enough memory; give this process more\n")
+        except OSError:
+            pass  # as above
+        return protocol.FAILED
 
 
 def quick_answer(

@@ -85,8 +85,7 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
     ]
     if _CONTAINER_TOKEN in environ:
         parts.append(f"{_CONTAINER_TOKEN}~{digest(environ[_CONTAINER_TOKEN])}")
-    chosen = sorted(name for name in environ if name.startswith((PROFILE_OF, ROLE_OF)))
-    parts += [f"{name!a}={environ[name]!a}" for name in chosen]
+    parts += [f"{name!a}={environ[name]!a}" for name in chosen(environ)]
     files = deciding_files(environ)
     parts += [f"{path!a}:{stamp_of(path)}" for path in files]
     ours = of_settings(environ, settings)
@@ -94,11 +93,16 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
     # Settings of ours may choose a profile, and a profile the machine's role, over the environment.
     by_environment = any(environ.get(name) for name in _NAMED_BY_ENVIRONMENT)
     by_profile = not ours.endswith(f":{MISSING}") or any(
-        name.startswith(PROFILE_OF) for name in chosen
+        name.startswith(PROFILE_OF) for name in chosen(environ)
     )
     if by_profile or not by_environment:
         parts.append("machine=" + ascii(_machine(environ)))
     return " ".join(parts)
+
+
+def chosen(environ: "Mapping[str, str]") -> "list[str]":
+    """Return the names of the variables that choose an identity for an account."""
+    return sorted(name for name in environ if name.startswith((PROFILE_OF, ROLE_OF)))
 
 
 def of_settings(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:

@@ -1,0 +1,78 @@
+"""Facts about a registry whose region has a token already."""
+
+import json
+import time
+
+import pytest
+
+from docker_credential_ecrpy import cache, identity, keeping, registry, sharing
+from tests.stage import HOST, Stage
+
+OTHER = HOST.replace("123456789012", "210987654321")
+ELSEWHERE = HOST.replace("us-east-1", "eu-west-1")
+
+
+def test_it_is_the_same_token_and_kept_and_listed(stage: Stage) -> None:
+    """As if it had been asked for itself."""
+    stage.login()
+    first = stage.get().secret
+
+    assert stage.get(OTHER).secret == first
+    assert len(stage.entries()) == 3
+    assert set(json.loads(stage.run("list").stdout)) == {f"https://{HOST}", f"https://{OTHER}"}
+    assert stage.aws.count() == {"ecr": 1}
+
+
+@pytest.mark.parametrize(
+    "case",
+    ["settings", "a profile for the account", "a role for it", "no cache", "another region",
+     "another identity", "no host of ECR's", "expired", "due for renewal"],
+)  # fmt: skip
+def test_when_it_is_not_for_it_to_say(stage: Stage, case: str) -> None:
+    """Then the settings, the broker or the protocol has the word."""
+    stage.login()
+    stage.get()
+    environ, now, host = dict(stage.environ), time.time_ns(), OTHER
+    if case == "settings":
+        stage.settings("")
+    elif case == "a profile for the account":
+        environ["AWS_ECR_PROFILE_210987654321"] = "other"
+    elif case == "a role for it":
+        environ["AWS_ECR_ROLE_ARN_210987654321"] = "arn:aws:iam::210987654321:role/puller"
+    elif case == "no cache":
+        environ["AWS_ECR_DISABLE_CACHE"] = "1"
+    elif case == "another identity":
+        environ["AWS_ACCESS_KEY_ID"] = "AKIAOTHER"
+    else:
+        hosts = {"another region": ELSEWHERE, "no host of ECR's": "ghcr.io"}
+        hours = {"expired": 13, "due for renewal": 7}
+        host = hosts.get(case, OTHER)
+        now += hours.get(case, 0) * 3600 * cache.SECOND
+
+    assert sharing.answer(host.encode(), environ, now) is None
+    assert len(stage.entries()) == 2
+
+
+def test_a_stored_login_comes_first(stage: Stage) -> None:
+    """It may belong to another role."""
+    stage.login()
+    stage.get()
+    login = f'{{"ServerURL": "{OTHER}", "Username": "AWS", "Secret": "mine"}}'
+    stage.run("store", stdin=login.encode())
+
+    assert stage.get(OTHER).secret == "mine"
+
+
+def test_a_cache_that_cannot_be_written_is_not_in_the_way(stage: Stage) -> None:
+    """The token is handed out all the same."""
+    line, now = identity.line(stage.environ), time.time_ns()
+    entry = cache.Entry(now, now + cache.SECOND, now + cache.SECOND, b'"Secret":"x"}')
+    found = registry.parse(HOST)
+    assert found is not None
+    place = cache.token_place(str(stage.cache), found.endpoint, line)
+    keeping.write(*place, entry)
+    (stage.cache / "registries").write_text("in the way")
+
+    reply = sharing.answer(OTHER.encode(), stage.environ, now)
+
+    assert reply == f'{{"ServerURL":"{OTHER}","Secret":"x"}}'.encode()
