@@ -1,4 +1,4 @@
-"""Cold layer: what boto3 raises, told as cause and cure.
+"""Cold layer: what botocore raises, told as cause and cure.
 
 Each function returns (does not raise) the error, so that the caller's `raise ... from exc`
 keeps the chain for whoever debugs it. What AWS itself answers is told by `aws_refusals`, and
@@ -38,7 +38,14 @@ _SETTINGS = (
     boto.MissingDependencyException,
 )
 # What botocore's parsers raise over an answer that no service of AWS would give.
-_NOT_UNDERSTOOD = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+_NOT_UNDERSTOOD = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    OverflowError,
+    RuntimeError,
+)
 
 
 PROCESS = "credential_process"

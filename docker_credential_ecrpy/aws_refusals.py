@@ -130,7 +130,7 @@ def _clock_skew(exc: ClientError) -> HelperError | None:
     headers = exc.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     try:
         theirs = email.utils.parsedate_to_datetime(str(headers["date"])).timestamp()
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     off = time.time() - theirs
     if abs(off) < SKEW_SECONDS:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from docker_credential_ecrpy import __version__, aws_calls, log, protocol
 from docker_credential_ecrpy.aws_calls import AwsCalls
-from docker_credential_ecrpy.errors import HelperError, WireText, one_line
+from docker_credential_ecrpy.errors import HelperError, WireText, one_line, printable
 from docker_credential_ecrpy.helper import Answer, Helper, timeout
 from docker_credential_ecrpy.rules import Written
 
@@ -169,13 +169,13 @@ def _help(name: str, usage: str, environ: Mapping[str, str]) -> bytes:
 def program_name(argv: Sequence[str]) -> str:
     """Return the name that the program was called by."""
     name = os.path.basename(argv[0]) if argv else ""
-    name = name.removesuffix(".exe")
+    name = printable(name.removesuffix(".exe"))
     return PACKAGE if name in ("", "__main__.py", "-c", "-m") else name
 
 
 def one_error_line(error: HelperError) -> str:
     """Return an error as one line of text, whatever its parts hold."""
-    return " ".join(str(error).split())
+    return printable(str(error))
 
 
 def _helper(environ: Mapping[str, str], write_log: log.Log) -> Helper:
@@ -231,4 +231,5 @@ def _open_standard_streams() -> None:
             os.fstat(descriptor)
         except OSError as exc:
             if exc.errno == errno.EBADF:
-                os.open(os.devnull, os.O_RDWR)
+                # To read alone: what is said to it is not heard, which is a failure.
+                os.open(os.devnull, os.O_RDONLY)

@@ -13,6 +13,26 @@ _FLAGS = (
 )
 
 
+def check_depth(value: object, most: int) -> None:
+    """Raise RecursionError where lists and dictionaries lie in each other deeper than `most`.
+
+    Near the depth where Python gives up, one parser reads what another one will not.
+    """
+    level: list[object] = [value]
+    for _ in range(most):
+        below: list[object] = []
+        for each in level:
+            if isinstance(each, dict):
+                below += each.values()
+            elif isinstance(each, list):
+                below += each
+        if not below:
+            return
+        level = below
+    msg = "nested too deeply"
+    raise RecursionError(msg)
+
+
 def read(file: str, most: int) -> bytes:
     """Return what a file holds, which is no more than `most` bytes.
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
 
+from docker_credential_ecrpy import contents
 from docker_credential_ecrpy.errors import HelperError, one_line
 
 REMOVED = object()
@@ -23,6 +24,7 @@ REMOVED = object()
 Path = tuple[str, ...]
 """The keys that lead to a member: one, or two for a member of an object at the top."""
 
+_DEEPEST = 700  # Docker itself reads ten thousand; nobody writes ten
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _COMMENT = re.compile(r"[\s,]*(//|/\*|#)")
 _BOM = b"\xef\xbb\xbf"
@@ -93,6 +95,7 @@ class JsonSource:
         try:
             at = _after_blanks(self.text, 0)
             value, end = _DECODER.raw_decode(self.text, at)
+            contents.check_depth(value, _DEEPEST)
         except json.JSONDecodeError as exc:
             where = f"line {exc.lineno}, column {exc.colno}"
             hint = "mend it by hand"

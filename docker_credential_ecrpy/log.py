@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from docker_credential_ecrpy import protocol
+from docker_credential_ecrpy.errors import printable
 
 _MAX_BYTES = 1024 * 1024
 _FLAGS = (
@@ -48,7 +49,7 @@ def from_environ(environ: Mapping[str, str], started: float) -> Log:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
         took = (time.monotonic() - started) * 1000
         head = f"{stamp}.{int(now * 1000) % 1000:03d}Z [{os.getpid()}] {took:7.1f} ms  "
-        line = (head + " ".join(text.split()) + "\n").encode(errors="backslashreplace")
+        line = (head + printable(text) + "\n").encode(errors="backslashreplace")
         for sink in sinks:
             sink(line)
 
@@ -78,6 +79,9 @@ def _to_file(path: str) -> Callable[[bytes], None]:
             try:
                 seen = os.fstat(opened)
                 ours = stat.S_ISREG(seen.st_mode)  # not a device or a pipe, which stays as it is
+                theirs = sys.platform != "win32" and seen.st_uid != os.geteuid()
+                if ours and (theirs or seen.st_nlink > 1):
+                    return  # it stands for a file that was never meant
                 if sys.platform != "win32" and ours and seen.st_mode & 0o077:
                     os.fchmod(opened, 0o600)
                 os.write(opened, line)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from docker_credential_ecrpy import contents
 from docker_credential_ecrpy.errors import HelperError, one_line
 
 if sys.version_info >= (3, 11):
@@ -21,6 +22,7 @@ else:
 TOP = -1
 """The number of the table that stands for the file's top."""
 
+_DEEPEST = 100
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 # Comments, and every form of string, are passed over as one piece.
 _PIECES = re.compile(
@@ -54,6 +56,7 @@ class Source:
             raise self._at(line, "it is not UTF-8", "save it as UTF-8") from exc
         try:
             self.parsed: dict[str, Any] = _loads(self.text)
+            contents.check_depth(self.parsed, _DEEPEST)
         except (ValueError, RecursionError) as exc:  # int() has a limit of digits, too
             deep = isinstance(exc, RecursionError)
             raise self._not_toml("it is nested too deeply" if deep else str(exc)) from exc
