@@ -11,8 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from docker_credential_ecrpy import identity, registry
 from docker_credential_ecrpy.errors import HelperError, one_line
-from docker_credential_ecrpy.patterns import Pattern
 from docker_credential_ecrpy.registry import Registry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.patterns import Pattern
 
 AUTO = "auto"
 """In a profile's place: the one profile of the registry's account."""
@@ -67,7 +70,7 @@ class Rule:
     registry: what the host stands for, or None where it is an ECR registry's own.
     """
 
-    pattern: Pattern
+    pattern: "Pattern"
     places: Mapping[str, Place] = field(compare=False)
     profile: str = ""
     role: Role | None = None

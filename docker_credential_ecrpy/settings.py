@@ -10,10 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_ecrpy import contents, identity, paths, patterns, rule_reader, settling
+from docker_credential_ecrpy import contents, identity, paths, settling
 from docker_credential_ecrpy.errors import HelperError, one_line
 from docker_credential_ecrpy.rules import Place, Rule, Written
-from docker_credential_ecrpy.toml_source import TOP, Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.toml_source import Source
 
 TABLE = "registry"
 KEYS = ("fallback", TABLE)
@@ -58,10 +61,12 @@ def load(environ: Mapping[str, str]) -> Settings:
         if environ.get("AWS_ECR_CONFIG"):
             hint = "point AWS_ECR_CONFIG at a TOML file, or unset it"
         raise HelperError(msg, hint=hint) from exc
+    from docker_credential_ecrpy.toml_source import Source  # with tomllib: only to read a file
+
     return _settings(Source(file, data, TABLE), stamp)
 
 
-def parse(source: Source) -> Settings:
+def parse(source: "Source") -> Settings:
     """Return the settings that a text is. Raises HelperError for one that does not make sense."""
     return _settings(source, identity.MISSING)
 
@@ -77,7 +82,10 @@ def _read(file: str) -> tuple[bytes, str]:
     raise OSError(errno.EBUSY, "it changes all the time")
 
 
-def _settings(source: Source, stamp: str) -> Settings:
+def _settings(source: "Source", stamp: str) -> Settings:
+    from docker_credential_ecrpy import patterns, rule_reader  # only for a file
+    from docker_credential_ecrpy.toml_source import TOP
+
     parsed = source.parsed
     for key in parsed:
         if key not in KEYS:
@@ -100,9 +108,12 @@ def _settings(source: Source, stamp: str) -> Settings:
     return Settings(source.file, stamp, rules, Written(fallback, place))
 
 
-def _check_fallback(source: Source, value: object) -> None:
+def _check_fallback(source: "Source", value: object) -> None:
     if isinstance(value, str) and _HELPER.fullmatch(value) and not value.startswith(PROGRAM):
         return
+    from docker_credential_ecrpy import rule_reader
+    from docker_credential_ecrpy.toml_source import TOP
+
     msg = f"fallback = {rule_reader.shown(value)} is not a credential helper"
     hint = f'write what the name of its program has after {PROGRAM}, such as fallback = "pass"'
     raise source.wrong(TOP, "fallback", msg, hint)

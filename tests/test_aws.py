@@ -1,6 +1,7 @@
 """Facts about asking AWS: every source of credentials, endpoints, caches and limits."""
 
 import json
+import re
 import socket
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+from botocore import exceptions
 
 from docker_credential_ecrpy import aws, identity, registry
 from docker_credential_ecrpy.asking import Asking
@@ -408,6 +410,57 @@ def test_an_edit_in_place_is_another_identity(stage: Stage) -> None:
         assert stage.aws.issued[stage.get().secret].arn == keys.arn
 
 
+class TestData:
+    """What botocore knows of the services, read in a shorter way than it reads it itself."""
+
+    def _loaders(self, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+        """Return botocore's own loader, and ours in its place."""
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        found = registry.parse(HOST)
+        assert found is not None
+        asking = Asking(Choice(found), botocore.session.Session(), Watch())
+        aws.session_of(asking, lambda _: None)
+        own: Any = botocore.session.Session().get_component("data_loader")
+        return own, asking.core.get_component("data_loader")
+
+    def test_it_is_the_same(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Every file that a client is made from, and where it was found."""
+        own, ours = self._loaders(monkeypatch)
+
+        assert type(own) is not type(ours)
+        for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+            assert ours.load_data_with_path(name) == own.load_data_with_path(name)
+        for service in aws.SERVICES:
+            for model in ("service-2", "endpoint-rule-set-1"):
+                loaded = ours.load_service_model(service, model)
+                assert loaded == own.load_service_model(service, model)
+
+    def test_what_is_not_there_is_told_as_botocore_tells_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of a service that it should have, or of any other."""
+        own, ours = self._loaders(monkeypatch)
+
+        for loader in (own, ours):
+            with pytest.raises(exceptions.DataNotFoundError):
+                loader.load_data("nothing")
+            with pytest.raises(exceptions.UnknownServiceError):
+                loader.load_service_model("nothing", "service-2")
+
+    def test_a_users_own_models_count(self, stage: Stage) -> None:
+        """Those in ~/.aws/models stand before botocore's, and so do those of AWS_DATA_PATH."""
+        stage.login()
+        hosts = ["mine.amazonaws.com", "theirs.amazonaws.com"]
+        for host, folder in zip(hosts, ("home/.aws/models", "data"), strict=True):
+            rule = {"conditions": [], "endpoint": {"url": f"https://{host}"}, "type": "endpoint"}
+            text = json.dumps({"version": "1.0", "parameters": {}, "rules": [rule]})
+            stage.file(f"{folder}/ecr/2015-09-21/endpoint-rule-set-1.json", text)
+        stage.get()
+        stage.get(AWS_DATA_PATH=str(stage.root / "data"), AWS_ECR_DISABLE_CACHE="1")
+
+        assert [call.host for call in stage.aws.calls] == hosts
+
+
 class TestTrust:
     """Whose certificates count."""
 
@@ -461,7 +514,7 @@ class TestLimits:
 
         assert time.monotonic() - began < 10
         assert error.startswith(f"no answer from {who}")
-        assert "within 2 s" in error
+        assert re.search(r" within (2|1\.\d+) s;", error)  # less what came before the call
         assert "AWS_ECR_TIMEOUT" in error
 
     def test_a_credential_process_that_hangs_is_ended(self, stage: Stage) -> None:
@@ -470,10 +523,9 @@ class TestLimits:
         code = f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)"
         sources.process(stage, code)
 
-        assert (
-            "no answer from credential_process of AWS profile 'default' within 2 s"
-            in stage.get(AWS_ECR_TIMEOUT="2").error
-        )
+        error = stage.get(AWS_ECR_TIMEOUT="2").error
+        assert error.startswith("no answer from credential_process of AWS profile 'default'")
+        assert re.search(r" within (2|1\.\d+) s;", error)
         process = stage.root / "/proc" / mark.read_text() / "stat"
         deadline = time.monotonic() + 5
         while _runs(process) and time.monotonic() < deadline:

@@ -108,6 +108,18 @@ def test_a_get_for_another_registry_loads_the_hot_modules_alone(
     assert _loaded(stage, scripts, host, 1) <= HOT
 
 
+def test_another_registry_of_a_region_loads_no_settings_and_no_sdk(
+    stage: Stage, scripts: Path
+) -> None:
+    """The first build asks for each that Docker knows, one after the other."""
+    stage.login()
+    stage.get()
+    loaded = _loaded(stage, scripts, HOST.replace("123456789012", "210987654321"), 0)
+
+    assert "docker_credential_ecrpy.sharing" in loaded
+    assert not loaded & COLD
+
+
 def test_the_measurement_sees_what_is_loaded(stage: Stage, scripts: Path) -> None:
     """A cold get shows the cold modules, so that an empty difference means something."""
     stage.login()
@@ -115,8 +127,24 @@ def test_the_measurement_sees_what_is_loaded(stage: Stage, scripts: Path) -> Non
     assert _loaded(stage, scripts, HOST, 0) >= COLD
 
 
+def test_a_cold_get_loads_no_more_of_the_sdk_than_it_uses(stage: Stage, scripts: Path) -> None:
+    """boto3's sessions and clients, and what it loads for them; no TOML without settings."""
+    stage.login()
+    loaded = _loaded(stage, scripts, HOST, 0)
+
+    assert {"boto3.session", "botocore.session"} <= loaded
+    assert not loaded & {
+        "boto3.s3.inject",
+        "docker_credential_ecrpy.patterns",
+        "docker_credential_ecrpy.rule_reader",
+        "docker_credential_ecrpy.toml_source",
+        "tomli",
+        "tomllib",
+    }
+
+
 def test_waiting_and_listing_do_without_boto3(stage: Stage) -> None:
-    """It takes a third of a second, so only a fetch loads it; and no fallback, no subprocess."""
+    """It takes a tenth of a second, so only a fetch loads it; and no fallback, no subprocess."""
     code = (
         "import sys\nfrom docker_credential_ecrpy import cli\nimport os\n"
         "cli.main(['x', 'list'], os.environ, None)\n"

@@ -1,5 +1,6 @@
 """Facts about what `make binary` makes."""
 
+import gzip
 import json
 import os
 import pwd
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,9 +59,86 @@ def test_of_botocore_it_has_what_it_reads() -> None:
         "sts",
     ]
     assert {path.name for path in data.glob("*/*/*")} == {
-        "endpoint-rule-set-1.json.gz",
-        "service-2.json.gz",
+        "endpoint-rule-set-1.json",
+        "service-2.json",
     }
+
+
+def _without_prose(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_without_prose(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: _without_prose(value)
+        for key, value in part.items()
+        if key != "documentation" or not isinstance(value, str)
+    }
+
+
+def test_its_models_are_the_sdks_with_less_in_them() -> None:
+    """Fewer calls and shapes, each with all that it has, but for the prose; and all the rules."""
+    data = FOLDER / "_internal" / "botocore" / "data"
+    (theirs,) = (REPOSITORY / ".binary" / "lib").glob("python*/site-packages/botocore/data")
+    calls = set()
+    for path in data.glob("*/*/*.json"):
+        model = json.loads(path.read_text())
+        with gzip.open(theirs / f"{path.relative_to(data)}.gz") as file:
+            whole = _without_prose(json.load(file))
+        if path.stem == "service-2":
+            for part in ("operations", "shapes"):
+                for name, value in model[part].items():
+                    assert value == whole[part].pop(name), (path, name)
+            calls |= {*model["operations"]}
+            named = set(re.findall(r'"shape":"(\w+)"', path.read_text()))
+            assert named == set(model["shapes"])
+            assert whole["operations"] or len(model["operations"]) > 1  # something was left out
+            whole |= {"operations": model["operations"], "shapes": model["shapes"]}
+        assert model == whole
+
+    assert len(calls) == 7
+
+
+EXPRESSIONS = """\
+import _sre, marshal, re, sys
+from PyInstaller.archive.readers import CArchiveReader
+code = marshal.loads(CArchiveReader(sys.argv[1]).extract("prepared"))
+modules, expressions = (c for c in code.co_consts if isinstance(c, tuple) and len(c) > 50)
+for (pattern, flags), made in expressions:
+    assert _sre.compile(pattern, *made) == re.compile(pattern, flags), pattern
+print(*(name for name, _ in modules))
+"""
+
+
+def test_what_is_prepared_is_what_the_interpreter_would_make() -> None:
+    """Each regular expression; and the modules are those that a first `get` loads."""
+    python = REPOSITORY / ".binary" / "bin" / "python"
+    for program in (FOLDER / DROP_IN, ONE_FILE):
+        done = subprocess.run(
+            [python, "-c", EXPRESSIONS, program], capture_output=True, check=True, text=True
+        )
+        names = set(done.stdout.split())
+
+        assert {"docker_credential_ecrpy.aws", "boto3.session", "urllib3", "re"} <= names
+        assert not names & {"html.parser", "importlib.metadata", "click", "tomllib"}
+
+
+def test_nothing_is_there_for_transfers() -> None:
+    """Neither S3's nor the processes that work for them; nor boto3's models of resources."""
+    viewer = REPOSITORY / ".binary" / "bin" / "pyi-archive_viewer"
+    for program in (FOLDER / DROP_IN, ONE_FILE):
+        listed = subprocess.run(
+            [viewer, "--list", "--brief", "--recursive", program],
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        tops = {".".join(line.split(".")[:2]).strip() for line in listed.splitlines()}
+
+        assert "botocore.docs" in tops
+        assert not tops & {"boto3.dynamodb", "boto3.ec2", "boto3.s3", "s3transfer"}
+        assert not {top for top in tops if top.startswith("multiprocessing")}
+    assert not (FOLDER / "_internal" / "boto3").exists()
 
 
 def test_nothing_of_the_building_machine_is_in_it() -> None:
