@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import botocore
@@ -64,6 +65,47 @@ NO_VARIABLES = re.compile(
 )
 
 
+# Where credentials come from, and where they are taken to: each changes who is asking, or whom.
+MATTERS = [
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_ACCOUNT_ID",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_EC2_METADATA_V1_DISABLED",
+    "AWS_IMDS_USE_IPV6",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CREDENTIAL_FILE",
+    "AWS_LOGIN_CACHE_DIRECTORY",
+    "BOTO_CONFIG",
+    "AWS_DATA_PATH",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_ECR",
+    "AWS_ENDPOINT_URL_ECR_PUBLIC",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_ENDPOINT_URL_SSO",
+    "AWS_ENDPOINT_URL_SSO_OIDC",
+    "AWS_ENDPOINT_URL_SIGNIN",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_ECR_CONFIG",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_ECR_PROFILE_123456789012",
+    "AWS_ECR_ROLE_ARN_123456789012",
+]
+
+
 def _variables_of_botocore() -> set[str]:
     tables = (
         configprovider.BOTOCORE_DEFAUT_SESSION_VARIABLES,
@@ -94,12 +136,112 @@ def test_the_classes_do_not_overlap() -> None:
     assert not SECRET & {*deciding, *CANNOT_MATTER}
 
 
-@pytest.mark.parametrize("name", identity.DECIDING_VARIABLES)
+@pytest.mark.parametrize("name", MATTERS)
 def test_each_deciding_variable_makes_another_identity(name: str) -> None:
     """Setting it, changing it and setting it to nothing are three identities besides none."""
     lines = {identity.line(environ) for environ in ({}, {name: ""}, {name: "a"}, {name: "b"})}
 
     assert len(lines) == 4
+
+
+def test_nothing_else_makes_another_identity() -> None:
+    """A variable that cannot matter leaves the cache as good as it was."""
+    noise = dict.fromkeys((*CANNOT_MATTER, "PATH", "AWS_ECR_TIMEOUT", "AWS_ECR_LOG"), "x")
+
+    assert identity.line(noise) == identity.line({})
+    assert set(identity.DECIDING_VARIABLES) <= set(MATTERS)
+
+
+def test_the_order_of_variables_makes_no_other_identity() -> None:
+    """A shell may export them in any."""
+    environ = dict.fromkeys(MATTERS, "x") | {"AWS_ECR_PROFILE_000000000001": "y"}
+
+    assert identity.line(environ) == identity.line(dict(reversed(environ.items())))
+
+
+def test_the_line_is_written_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the version before kept is found, which holds for as long as this text is the same."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(identity, "_machine", lambda _: "host-\xe9")
+    token = tmp_path / "token"
+    token.touch()
+    environ = {
+        "AWS_ECR_ROLE_ARN_123456789012": "arn:\xe9",
+        "AWS_ECR_PROFILE_123456789012": "a@b",
+        "AWS_ECR_PROFILE_\xe9": "of no account",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "abc",
+        "AWS_ENDPOINT_URL": "https://user:pass@localhost",
+        "AWS_ENDPOINT_URL_ECR": "https://localhost",
+        "AWS_PROFILE": "me@work \xe9",
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "nothing"),
+        "BOTO_CONFIG": "",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token),
+        "AWS_ECR_CONFIG": "/etc/ecr.toml",
+    }
+
+    parts = [
+        "AWS_PROFILE='me@work \\xe9'",
+        f"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE={str(token)!r}",
+        f"AWS_CONFIG_FILE={environ['AWS_CONFIG_FILE']!r}",
+        f"AWS_SHARED_CREDENTIALS_FILE={environ['AWS_SHARED_CREDENTIALS_FILE']!r}",
+        "BOTO_CONFIG=''",
+        "AWS_ENDPOINT_URL='~99829bbe372d9735'",
+        "AWS_ENDPOINT_URL_ECR='https://localhost'",
+        "AWS_ECR_CONFIG='/etc/ecr.toml'",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN~ba7816bf8f01cfea",
+        "'AWS_ECR_PROFILE_123456789012'='a@b'",
+        "'AWS_ECR_PROFILE_\\xe9'='of no account'",
+        "'AWS_ECR_ROLE_ARN_123456789012'='arn:\\xe9'",
+        f"{environ['AWS_CONFIG_FILE']!r}:-",
+        f"{environ['AWS_SHARED_CREDENTIALS_FILE']!r}:-",
+        f"{str(token)!r}:{identity.stamp(token.stat())}",
+        "'/etc/ecr.toml':1.2",
+        "machine='host-\\xe9'",
+    ]
+    assert identity.line(environ, "1.2") == " ".join(parts)
+
+
+def test_a_setting_as_it_was_read_is_not_looked_at_again(tmp_path: Path) -> None:
+    """A caller that has read a file says what it read; else its stamp of now counts."""
+    file = tmp_path / "config.toml"
+    file.touch()
+    environ = {"AWS_ECR_CONFIG": str(file)}
+
+    now = f"{str(file)!a}:{identity.stamp_of(str(file))}"
+    assert identity.of_settings(environ) == now
+    assert identity.of_settings(environ, "") == f"{str(file)!a}:"
+    assert f" {now} " in identity.line(environ)
+
+
+def test_variables_for_accounts_choose() -> None:
+    """A profile or a role for each; no other variable says whose a registry's token is."""
+    names = ["AWS_ECR_PROFILE_123456789012", "AWS_ECR_ROLE_ARN_123456789012"]
+    others = ["AWS_ECR_CONFIG", "AWS_PROFILE", "AWS_ROLE_ARN"]
+
+    assert identity.chosen(dict.fromkeys([*reversed(names), *others], "x")) == names
+
+
+def test_files_that_are_named_decide_and_no_others() -> None:
+    """An empty variable names none."""
+    environ = {"AWS_CONFIG_FILE": "/a", "AWS_SHARED_CREDENTIALS_FILE": "/b", "BOTO_CONFIG": ""}
+    token = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+
+    assert identity.deciding_files(environ) == ["/a", "/b"]
+    assert identity.deciding_files({**environ, token: "/c"}) == ["/a", "/b", "/c"]
+    assert identity.deciding_files({**environ, token: ""}) == ["/a", "/b"]
+
+
+@pytest.mark.parametrize("missing", [(), ("_sha2",), ("_sha256",), ("_sha2", "_sha256")])
+def test_a_digest_is_the_same_in_every_interpreter(
+    missing: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The beginning of SHA-256, of bytes that are no text too, whichever module it comes from."""
+    for name in missing:
+        monkeypatch.setitem(sys.modules, name, None)
+
+    assert identity.digest("abc") == "ba7816bf8f01cfea"  # FIPS 180-2, appendix B.1
+    assert identity.digest("\udcff") == "a8100ae6aa1940d0"  # of the byte 0xFF
 
 
 @pytest.mark.parametrize("name", sorted(SECRET))
@@ -207,9 +349,12 @@ def test_different_variables_never_give_one_line(one: dict[str, str], two: dict[
         ({"AWS_ACCESS_KEY_ID": ""}, True),
         ({"AWS_ACCESS_KEY_ID": "x"}, False),
         ({"AWS_WEB_IDENTITY_TOKEN_FILE": "x"}, False),
+        ({"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/x"}, False),
         ({"AWS_ACCESS_KEY_ID": "x", "AWS_ECR_CONFIG": __file__}, True),
+        ({"AWS_ACCESS_KEY_ID": "x", "AWS_ECR_PROFILE_123456789012": "y"}, True),
+        ({"AWS_ACCESS_KEY_ID": "x", "AWS_ECR_ROLE_ARN_123456789012": "y"}, False),
     ],
-    ids=range(7),
+    ids=range(10),
 )
 def test_the_machine_counts_where_its_role_may(
     environ: dict[str, str], matters: bool, monkeypatch: pytest.MonkeyPatch
@@ -224,3 +369,97 @@ def test_the_machine_counts_where_its_role_may(
         lines.add(identity.line(environ))
 
     assert len(lines) == (2 if matters else 1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_settings_behind_a_link_to_nothing_count(tmp_path: Path) -> None:
+    """They may be on a disk that is not there yet, and choose the machine's role."""
+    link = tmp_path / "config.toml"
+    environ = {"AWS_ACCESS_KEY_ID": "x", "AWS_ECR_CONFIG": str(link)}
+    assert " machine=" not in identity.line(environ)
+
+    link.symlink_to("nowhere")
+    assert " machine=" in identity.line(environ)
+
+
+@pytest.mark.skipif(not hasattr(os, "uname"), reason="Windows has its name in the environment")
+def test_the_machine_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's own, and not what the environment says, which a shell may have set."""
+    name = os.uname().nodename
+
+    assert identity.line({"COMPUTERNAME": "other"}).endswith(f" machine={name!a}")
+
+
+def test_a_windows_machine_is_known_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no `uname`; without the variable, it has no name."""
+    monkeypatch.delattr(os, "uname", raising=False)
+
+    assert identity.line({"COMPUTERNAME": "BUILD-7"}).endswith(" machine='BUILD-7'")
+    assert identity.line({}).endswith(" machine=''")
+
+
+class TestStamps:
+    """What changes when a file does."""
+
+    def test_each_of_its_four_parts_shows(self) -> None:
+        """Modification and change time in nanoseconds, size, and which file it is."""
+        names = ("st_mtime_ns", "st_ctime_ns", "st_size", "st_ino")
+
+        class Seen:
+            def __init__(self, **fields: int) -> None:
+                self.__dict__.update(dict.fromkeys(names, 7), **fields)
+
+        stamps = {identity.stamp(Seen(**fields)) for fields in [{}, *({one: 8} for one in names)]}  # type: ignore[arg-type]  # what it reads of one
+
+        assert len(stamps) == 5
+        given = Seen(st_mtime_ns=1, st_ctime_ns=2, st_size=3, st_ino=4)
+        assert identity.stamp(given) == "1.2.3.4"  # type: ignore[arg-type]  # same
+
+    @pytest.mark.parametrize("path", ["", "no/such/file", "a\0b"])
+    def test_what_is_not_there_has_none(self, path: str) -> None:
+        """No name, no file, or a name that no file can have."""
+        assert identity.stamp_of(path) == "-"
+
+    def test_a_file_has_its_own(self, tmp_path: Path) -> None:
+        """That of the file itself, where nothing on the way is a link."""
+        path = tmp_path / "file"
+        path.touch()
+
+        assert identity.stamp_of(str(path)) == identity.stamp(path.stat())
+
+    @pytest.mark.parametrize("call", ["stat", "lstat"])
+    def test_what_the_system_did_not_say_is_not_hidden(
+        self, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A fault of ours does not make a file look as if it were not there."""
+
+        def fail(_: str) -> os.stat_result:
+            raise MemoryError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, fail)
+            with pytest.raises(MemoryError):
+                identity.stamp_of(str(tmp_path))
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+    @pytest.mark.parametrize("of", ["the file", "its directory"])
+    def test_a_link_that_is_turned_away_and_back_shows(self, of: str, tmp_path: Path) -> None:
+        """The file is the same, but in between another was read."""
+        (tmp_path / "real").mkdir()
+        file = tmp_path / "real" / "file"
+        file.touch()
+        link = tmp_path / "link"
+        link.symlink_to(file if of == "the file" else file.parent)
+        path = str(link if of == "the file" else link / "file")
+
+        before = identity.stamp_of(path)
+        assert before == f"{identity.stamp(link.lstat())}>{identity.stamp(file.stat())}"
+        link.rename(tmp_path / "first")  # a number in use is not given again
+        link.symlink_to("elsewhere")
+        away = identity.stamp_of(path)
+        link.rename(tmp_path / "second")
+        link.symlink_to(file if of == "the file" else file.parent)
+        after = identity.stamp_of(path)
+
+        assert len({before, away, after}) == 3
+        assert away.endswith(">-")

@@ -1,5 +1,7 @@
 """Facts about `registry.parse`."""
 
+import string
+
 import botocore.session
 import pytest
 from hypothesis import given
@@ -87,6 +89,7 @@ NOT_ECR = {
     "label of 64": f"{A}.dkr.ecr.{LABEL_63}a.amazonaws.com",
     "not dkr": f"{A}.dks.ecr.us-east-1.amazonaws.com",
     "not ecr": f"{A}.dkr.ecs.us-east-1.amazonaws.com",
+    "not dkr-ecr": f"{A}.dkr-ecs.us-west-2.on.aws",
     "API host": "api.ecr.us-east-1.amazonaws.com",
     "VPC endpoint": "vpce-1-2.dkr.ecr.us-east-1.vpce.amazonaws.com",
     "dual-stack form on the other suffix": f"{A}.dkr-ecr.us-east-1.amazonaws.com",
@@ -151,6 +154,7 @@ def test_every_host_form_is_understood(host: str) -> None:
         "https://{}/://evil.org",
         "{}#part",
         "https://AWS:pa:ss@{}/v2/",
+        "https://me@example.com:pass@{}",
         "{}.",
         "https://{}.:443/v2/",
     ],
@@ -169,6 +173,98 @@ def test_whatever_surrounds_the_host_is_dropped(host: str, shape: str) -> None:
 def test_anything_else_is_not_ecr(server_url: str) -> None:
     """No other registry, and no address that only looks like ECR's, is taken for it."""
     assert registry.parse(server_url) is None
+
+
+# RFC 3986: unreserved, reserved, and what begins an escape.
+OF_A_URL = string.ascii_letters + string.digits + "-._~" + ":/?#[]@" + "!$&'()*+,;=" + "%"
+
+
+def test_an_address_holds_what_a_url_may() -> None:
+    """Any of its characters, and no other: what is no URL is nobody's address."""
+    characters = [chr(code) for code in range(160)]
+    taken = [one for one in characters if registry.parse(f"https://{HOST}/team/a{one}b")]
+
+    assert set(taken) == set(OF_A_URL)
+
+
+def test_a_region_holds_what_a_host_name_may() -> None:
+    """Letters, digits and dashes; with any other character in it, it is no region."""
+    found = {one: registry.parse(f"{A}.dkr.ecr.r{one}1.amazonaws.com") for one in OF_A_URL}
+    regions = {one: taken.region for one, taken in found.items() if taken}
+
+    letters = string.ascii_letters + string.digits + "-"
+    assert regions == {one: f"r{one}1".lower() for one in letters}
+
+
+def test_a_scheme_holds_what_it_may() -> None:
+    """Letters, digits, and three signs (RFC 3986, section 3.1); else it is none."""
+    taken = [one for one in OF_A_URL if registry.parse(f"s{one}3://{HOST}")]
+
+    assert set(taken) == {*string.ascii_letters, *string.digits, *"+-."}
+
+
+@pytest.mark.parametrize("region", ["a", "1", "a" * 63])
+def test_a_label_of_the_host_has_1_to_63_characters(region: str) -> None:
+    """Up to the length that DNS allows, a region is what it says; `NOT_ECR` has one beyond."""
+    found = registry.parse(f"{A}.dkr.ecr.{region}.amazonaws.com")
+
+    assert found is not None
+    assert found.region == region
+
+
+@pytest.mark.parametrize(("length", "understood"), [(64 * 1024, True), (64 * 1024 + 1, False)])
+def test_an_address_has_64_kib_at_most(length: int, understood: bool) -> None:
+    """As many characters as the protocol reads bytes; one more, and something was cut off."""
+    written = f"{HOST}/".ljust(length, "a")
+
+    assert (registry.parse(written) is not None) == understood
+    assert registry.host_of(written) == (HOST if understood else "")
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [
+        ("ghcr.io", "ghcr.io"),
+        ("https://index.docker.io/v1/", "index.docker.io"),
+        ("LocalHost:5000", "localhost"),
+        ("", ""),
+        (".", ""),
+        ("https://", ""),
+        ("a..b", ""),
+        ("-a.b", ""),
+        ("a-.b", ""),
+        ("a.b-", ""),
+        ("a_b", ""),
+        ("a.b:x", ""),
+        ("a.b:1:2", ""),
+        ("a b", ""),
+        ("[::1]", ""),
+        ("a" * 63 + ".b", "a" * 63 + ".b"),
+        ("a" * 64 + ".b", ""),
+    ],
+)
+def test_the_host_of_any_address_is_found(written: str, host: str) -> None:
+    """Whoever's it is; where the name is not sound, there is none."""
+    assert registry.host_of(written) == host
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        (A, True),
+        ("000000000000", True),
+        (A[1:], False),
+        (A + "3", False),
+        (A[1:] + "a", False),
+        (A[1:] + " ", False),
+        (A[1:] + "\xb2", False),
+        ("\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669\u0660\u0661\u0662", False),
+        ("", False),
+    ],
+)
+def test_the_id_of_an_account_is_told(text: str, is_one: bool) -> None:
+    """Twelve ASCII digits."""
+    assert registry.is_account(text) == is_one
 
 
 @given(st.text())
@@ -200,6 +296,50 @@ def test_registries_of_one_region_share_an_endpoint() -> None:
     assert other_account.endpoint == endpoints[HOST]
     assert len(set(endpoints.values())) == len(HOSTS)
     assert not any(registry.parse(endpoint) for endpoint in endpoints.values())
+
+
+@pytest.mark.parametrize(
+    ("host", "endpoint"),
+    [
+        (HOST, "ecr@us-east-1.amazonaws.com"),
+        (f"{A}.dkr.ecr.cn-north-1.amazonaws.com.cn", "ecr@cn-north-1.amazonaws.com.cn"),
+        (f"{A}.dkr.ecr-fips.us-east-2.amazonaws.com", "ecr-fips@us-east-2.amazonaws.com"),
+        (f"{A}.dkr-ecr.us-west-2.on.aws", "ecr-dual@us-west-2.on.aws"),
+        (f"{A}.dkr-ecr-fips.us-west-2.on.aws", "ecr-fips-dual@us-west-2.on.aws"),
+        ("public.ecr.aws", "ecr-public@us-east-1.aws"),
+        ("ecr-public.aws.com", "ecr-public-dual@us-east-1.aws"),
+    ],
+)
+def test_an_endpoint_keeps_its_name(host: str, endpoint: str) -> None:
+    """Under it tokens are kept and locks held, also those of the version before."""
+    found = registry.parse(host)
+
+    assert found is not None
+    assert found.endpoint == endpoint
+
+
+@pytest.mark.parametrize("host", HOSTS, ids=HOSTS)
+@pytest.mark.parametrize(
+    "changes", [{}, {"host": "h"}, {"region": "r"}, {"host": "h", "region": "r"}]
+)
+def test_a_registry_stands_in_with_all_else_the_same(host: str, changes: dict[str, str]) -> None:
+    """Under another name, in another region, or both."""
+    found = registry.parse(host)
+    assert found is not None
+
+    made = found.standing_in(**changes)
+
+    as_it_was = {name: getattr(found, name) for name in registry.Registry.__slots__}
+    assert {
+        name: getattr(made, name) for name in registry.Registry.__slots__
+    } == as_it_was | changes
+
+
+def test_a_registry_is_plain_unless_told_otherwise() -> None:
+    """Neither FIPS nor dual-stack."""
+    made = registry.Registry("h", account="", region="us-east-1", service="ecr", suffix="aws")
+
+    assert made.endpoint == "ecr@us-east-1.aws"
 
 
 def test_every_partition_that_botocore_knows_has_its_suffix_here() -> None:

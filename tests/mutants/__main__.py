@@ -1,0 +1,229 @@
+"""`make mutants`: whether the tests notice when a module is changed.
+
+Each mutant (see `making`) is put in its module's place in a copy of the tree, so that programs
+which the tests start are mutants too, and the module's own tests run until one fails. A mutant
+that survives is to be killed by a better test, or argued in `argued.toml`. Where one is not, the
+exit code is 1.
+"""
+
+import argparse
+import json
+import os
+import queue
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.mutants import argued
+from tests.mutants.making import Mutant, mutants_of
+
+TREE = Path(__file__).parents[2]
+PACKAGE = "docker_credential_ecrpy"
+COPIED = (PACKAGE, "tests", "pyproject.toml")
+# Each module's own tests; of the protocol's, which run through every door, those through one.
+TESTS: dict[str, tuple[str, ...]] = {
+    "registry": ("tests/test_registry.py",),
+    "identity": ("tests/test_identity.py",),
+    "protocol": ("tests/test_protocol.py", "-k", "not (ecr-login or ecrpy or module)"),
+    "cache": ("tests/test_cache.py",),
+    "keeping": ("tests/test_cache.py",),
+    "own_files": ("tests/test_cache.py",),
+    "broker": ("tests/test_broker.py",),
+}
+# A mutant may wait or go round for ever: no test may take this long, nor all of them the other.
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--timeout=30")
+LEAST_SECONDS = 30.0
+KILLED, TIMED_OUT, SURVIVED = "killed", "timed out", "survived"
+
+
+class Worker:
+    """A copy of the tree, and a process that runs tests in it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._tree = directory
+        for name in COPIED:
+            source, target = TREE / name, directory / name
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, target)
+        # CI: property tests try the same examples each time.
+        environ = {**os.environ, "PYTHONPATH": str(directory), "CI": "true"}
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        self._process = subprocess.Popen(
+            [sys.executable, str(directory / "tests" / "mutants" / "worker.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environ,
+            cwd=directory,
+        )
+        self._changes = 0
+
+    def close(self) -> None:
+        """End the process, once what it is at is over."""
+        self._process.communicate()
+
+    def test(self, module: str, seconds: float) -> tuple[int | None, float]:
+        """Return the exit code of a module's tests, None when time ran out, and the seconds."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        job = {
+            "module": f"{PACKAGE}.{module}",
+            "arguments": [*OPTIONS, *TESTS[module]],
+            "seconds": seconds,
+        }
+        self._process.stdin.write(json.dumps(job).encode() + b"\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        return answer["code"], answer["seconds"]
+
+    @contextmanager
+    def holding(self, module: str, source: str) -> Iterator[None]:
+        """Have another text in a module's place."""
+        path = self._tree / PACKAGE / f"{module}.py"
+        kept = path.read_bytes()
+        self._write(path, source.encode())
+        try:
+            yield
+        finally:
+            self._write(path, kept)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        path.write_bytes(data)
+        # Python knows a module's bytecode by size and whole seconds: no two texts share them.
+        self._changes += 1
+        when = 1_600_000_000 + self._changes
+        os.utime(path, (when, when))
+
+
+def _test_all(
+    module: str,
+    mutants: Sequence[Mutant],
+    workers: Sequence[Worker],
+    reasons: Sequence[argued.Argued],
+) -> list[tuple[Mutant, str]]:
+    """Return what became of each mutant, once those that nobody argued for have been told of."""
+    usual = max(_seconds_without(module, worker) for worker in workers)
+    limit = max(LEAST_SECONDS, 5 * usual * len(workers))
+    free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+    for worker in workers:
+        free.put(worker)
+    done = Counter[str]()
+    lock = threading.Lock()
+
+    def judge(mutant: Mutant) -> tuple[Mutant, str]:
+        worker = free.get()
+        try:
+            with worker.holding(module, mutant.source):
+                code, _ = worker.test(module, limit)
+        finally:
+            free.put(worker)
+        end = {None: TIMED_OUT, 0: SURVIVED}.get(code, KILLED)
+        with lock:
+            done[end] += 1
+            if end == SURVIVED and not any(one.covers(module, mutant) for one in reasons):
+                _tell(module, mutant)
+            _progress(
+                f"{module}: {sum(done.values())} of {len(mutants)}, {done[SURVIVED]} survived"
+            )
+        return mutant, end
+
+    with ThreadPoolExecutor(len(workers)) as pool:
+        outcomes = list(pool.map(judge, mutants))
+    for worker in workers:  # or a mutant left something behind that killed those after it
+        _seconds_without(module, worker)
+    return outcomes
+
+
+def _seconds_without(module: str, worker: Worker) -> float:
+    code, seconds = worker.test(module, 600)
+    if code != 0:
+        sys.exit(f"the tests of {module} fail without a mutant: exit code {code}")
+    return seconds
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
+
+
+def _say(text: str = "") -> None:
+    _progress("")
+    print(text, flush=True)  # noqa: T201 - a report is shown
+
+
+def _tell(module: str, mutant: Mutant) -> None:
+    _say(f"{PACKAGE}/{module}.py:{mutant.line}: {mutant.where or 'module'}")
+    for sign, text in (("-", mutant.was), ("+", mutant.now)):
+        for line in text.splitlines():
+            _say(f"    {sign} {line}")
+
+
+def _report(
+    module: str,
+    outcomes: Sequence[tuple[Mutant, str]],
+    reasons: Sequence[argued.Argued],
+    *,
+    whole: bool,
+) -> bool:
+    """Say what became of a module's mutants; return whether there is nothing left to do."""
+    ends = Counter(end for _, end in outcomes)
+    survivors = [mutant for mutant, end in outcomes if end == SURVIVED]
+    used = [
+        (one, mutant.now) for mutant in survivors for one in reasons if one.covers(module, mutant)
+    ]
+    unused = [
+        (one, now)
+        for one in reasons
+        for now in one.now
+        if whole and one.module == module and (one, now) not in used
+    ]
+    for one, now in unused:
+        _say(f"argued, but killed or no longer there: {module}: {one.where or 'module'}: {now}")
+    score = 100 * (1 - len(survivors) / len(outcomes)) if outcomes else 100
+    _say(
+        f"{module}: {len(outcomes)} mutants, {ends[KILLED]} killed, {ends[TIMED_OUT]} timed out, "
+        f"{len(survivors)} survived, {len(used)} of them argued; score {score:.1f} %"
+    )
+    return len(used) == len(survivors) and not unused
+
+
+def main() -> int:
+    """Test the mutants that the command line asks for; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description="Test mutants.")
+    parser.add_argument("--module", action="append", choices=TESTS, help="this one; all by default")
+    parser.add_argument("--sample", type=int, help="so many mutants of each module, by chance")
+    parser.add_argument("--seed", type=int, default=0, help="of that chance")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once")
+    parser.add_argument("--only", default="", help="those whose line, as it was, holds this text")
+    options = parser.parse_args()
+    reasons = argued.read()
+    good = True
+    with ExitStack() as stack:
+        top = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))
+        workers = [Worker(top / str(number)) for number in range(options.jobs)]
+        for worker in workers:
+            stack.callback(worker.close)
+        for module in options.module or TESTS:
+            _progress(f"{module}: making mutants")
+            found = mutants_of((TREE / PACKAGE / f"{module}.py").read_text())
+            mutants = [mutant for mutant in found if options.only in mutant.was]
+            if options.sample is not None:
+                chosen = random.Random(options.seed)
+                mutants = chosen.sample(mutants, min(options.sample, len(mutants)))
+            outcomes = _test_all(module, mutants, workers, reasons)
+            good &= _report(module, outcomes, reasons, whole=len(mutants) == len(found))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
