@@ -1,0 +1,215 @@
+"""Fuzzes what reads hostile input: `python -m tests.fuzz [--seconds N] [--target NAME]`.
+
+Each target has a process of its own and its share of the time. It starts from the kept inputs
+in `corpus/<target>/`; what is found beside them is kept with `--keep`. An input that breaks a
+promise is saved below `build/fuzz/`, and `--input` runs it again.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from tests.fuzz.child import HANG_SECONDS
+from tests.fuzz.room import IN_MEMORY
+from tests.fuzz.targets import TARGETS, Target
+
+SAVED = Path("build", "fuzz")
+_GRACE = 120  # seconds, over its share, after which a target's process is ended
+_MOST_KEPT = 60  # inputs of a target
+_MEMORY = 1024  # MiB
+_PROGRESS = re.compile(rb"^#\d+\t.*\bcov: (\d+)", re.MULTILINE)
+_RUNS = re.compile(rb"^stat::number_of_executed_units: (\d+)|^#(\d+)\t", re.MULTILINE)
+_BREACH = re.compile(
+    rb" === Uncaught Python exception: ===\n(.*?)(?:^==\d|\Z)", re.DOTALL | re.MULTILINE
+)
+
+
+@dataclass
+class Outcome:
+    """What became of one target. edges: of code that were reached, where the engine tells."""
+
+    runs: int
+    seconds: float
+    edges: int = 0
+    new: int = 0
+    breach: str = ""
+    saved: Path | None = None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fuzz, print a line for each target, and return 1 where a promise was broken."""
+    chosen = _arguments().parse_args(arguments)
+    names = chosen.target or list(TARGETS)
+    if chosen.input:
+        TARGETS[names[0]].run(chosen.input.read_bytes())
+        _say(f"{names[0]}: {chosen.input} breaks nothing")
+        return 0
+    engine = chosen.engine or ("atheris" if _version() else "random")
+    share = max(chosen.seconds / len(names), 1)
+    _say(_headline(engine, share, len(names)))
+    _say(f"{'target':20}{'runs':>9}{'runs/s':>8}{'edges':>7}{'new':>5}  broken")
+    broken = False
+    for name in names:
+        with tempfile.TemporaryDirectory(
+            dir=IN_MEMORY if os.path.isdir(IN_MEMORY) else None
+        ) as folder:
+            if engine == "atheris":
+                found = _with_atheris(TARGETS[name], share, Path(folder), keep=chosen.keep)
+            else:
+                found = _with_hypothesis(TARGETS[name], share, Path(folder))
+        broken |= found.saved is not None
+        _tell(name, found)
+    return int(broken)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Hostile input.")
+    parser.add_argument("--seconds", type=float, default=60, help="for all targets together")
+    parser.add_argument("--target", action="append", choices=TARGETS, help="by default all")
+    parser.add_argument("--engine", choices=("atheris", "random"), help="by default what is there")
+    parser.add_argument(
+        "--keep", action="store_true", help="add to the kept inputs what atheris finds"
+    )
+    parser.add_argument("--input", type=Path, help="run this file through the target, once")
+    return parser
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("atheris")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _headline(engine: str, share: float, count: int) -> str:
+    if engine == "atheris":
+        what = f"atheris {_version()}, guided by what the code does"
+    else:
+        what = "Hypothesis, which does not see what the code does"
+        what += "" if _version() else " (atheris is not installed)"
+    return f"engine: {what}; {count} of {len(TARGETS)} targets, {share:.0f} s each"
+
+
+def _tell(name: str, found: Outcome) -> None:
+    speed = found.runs / found.seconds
+    edges = found.edges or "-"
+    broken = "BROKEN" if found.saved else "-"
+    _say(f"{name:20}{found.runs:>9}{speed:>8.0f}{edges:>7}{found.new:>5}  {broken}")
+    if found.saved:
+        _say(found.breach.rstrip())
+        _say(f"again: python -m tests.fuzz --target {name} --input {found.saved}")
+
+
+def _save(target: Target, data: bytes) -> Path:
+    SAVED.mkdir(parents=True, exist_ok=True)
+    path = SAVED / f"{target.name}-{sha256(data).hexdigest()[:12]}"
+    path.write_bytes(data)
+    return path
+
+
+def _start(
+    folder: Path, arguments: Sequence[str], seconds: float
+) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [sys.executable, "-m", "tests.fuzz.child", *arguments],
+        capture_output=True,
+        env=_environ(folder),
+        timeout=seconds + _GRACE,
+        check=False,
+    )
+
+
+def _environ(folder: Path) -> dict[str, str]:
+    """Return few variables: each is put away and back for every input.
+
+    Homes are made in `folder`: libFuzzer ends the process without a chance to remove them.
+    """
+    names = ("PATH", "HOME", "USERPROFILE", "PYTHONPATH", "SYSTEMROOT")
+    return {name: os.environ[name] for name in names if name in os.environ} | {
+        name: str(folder) for name in ("TMPDIR", "TEMP")
+    }
+
+
+def _with_atheris(target: Target, seconds: float, folder: Path, *, keep: bool) -> Outcome:
+    found, broken, tokens = folder / "found", folder / "broken", folder / "tokens"
+    found.mkdir()
+    broken.mkdir()
+    tokens.write_text(target.dictionary())
+    began = time.monotonic()
+    done = _start(
+        folder,
+        [
+            *("atheris", target.name, str(found), str(target.corpus)),
+            f"-max_total_time={seconds:.0f}",
+            f"-dict={tokens}",
+            f"-artifact_prefix={broken}/",
+            f"-timeout={HANG_SECONDS}",
+            f"-report_slow_units={HANG_SECONDS}",
+            f"-rss_limit_mb={_MEMORY}",
+            f"-max_len={target.most}",
+            "-print_final_stats=1",
+        ],
+        seconds,
+    )
+    said = done.stderr
+    runs = max((int(n or m) for n, m in _RUNS.findall(said)), default=0)
+    edges = max(map(int, _PROGRESS.findall(said)), default=0)
+    new = len(list(found.iterdir()))
+    outcome = Outcome(runs, time.monotonic() - began, edges, new)
+    saved = sorted(broken.iterdir())
+    if saved or done.returncode:
+        why = _BREACH.search(said) or _BREACH.search(done.stdout)
+        outcome.breach = (why[1] if why else said[-2000:]).decode(errors="replace")
+        kind = saved[0].name.partition("-")[0] if saved else f"exit code {done.returncode}"
+        outcome.breach = f"{kind}:\n{outcome.breach}"
+        outcome.saved = _save(target, saved[0].read_bytes() if saved else b"")
+    if keep:
+        _keep(target, found, folder)
+    return outcome
+
+
+def _keep(target: Target, found: Path, folder: Path) -> None:
+    """Add to the kept inputs the fewest that reach what none of them does."""
+    merged = folder / "merged"
+    merged.mkdir()
+    for seed in target.corpus.iterdir():
+        (merged / seed.name).write_bytes(seed.read_bytes())
+    before = {file.name for file in merged.iterdir()}
+    _start(folder, ["atheris", target.name, "-set_cover_merge=1", str(merged), str(found)], _GRACE)
+    new = [file for file in merged.iterdir() if file.name not in before]
+    for file in sorted(new, key=lambda file: file.stat().st_size)[
+        : max(_MOST_KEPT - len(before), 0)
+    ]:
+        data = file.read_bytes()
+        (target.corpus / sha256(data).hexdigest()[:12]).write_bytes(data)
+
+
+def _with_hypothesis(target: Target, seconds: float, folder: Path) -> Outcome:
+    failing = folder / "failing"
+    began = time.monotonic()
+    done = _start(folder, ["random", target.name, str(seconds), str(failing)], seconds)
+    runs = json.loads(done.stdout)["runs"] if done.stdout else 0
+    outcome = Outcome(runs, time.monotonic() - began)
+    if done.returncode:
+        outcome.breach = done.stderr.decode(errors="replace")[-2000:]
+        outcome.saved = _save(target, failing.read_bytes() if failing.exists() else b"")
+    return outcome
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,300 @@
+"""Hostile answers: from ECR, ECR Public and STS, and from a profile's `credential_process`.
+
+The real SDK parses them. All but `wire`, which has a socket, hand it the answer in its own way:
+by a handler of the event before a request is sent.
+"""
+
+import base64
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any, cast
+
+import botocore.session
+import urllib3
+from botocore.awsrequest import AWSResponse
+from botocore.credentials import CachedCredentialFetcher, RefreshableCredentials
+from botocore.utils import JSONFileCache
+
+from docker_credential_ecrpy import aws, aws_caches, profiles, protocol, registry
+from docker_credential_ecrpy.asking import Asking
+from docker_credential_ecrpy.authorization import Token
+from docker_credential_ecrpy.deadline import Watch
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.rules import Choice, Role
+from tests.fuzz.room import Room, check_error, check_form
+from tests.stage import HOST, Result
+
+GOOD = (
+    b"200\nContent-Type: application/x-amz-json-1.1\n\n"
+    b'{"authorizationData":[{"authorizationToken":"QVdTOnNlY3JldA==","expiresAt":1.9e9}]}'
+)
+ROLE = "arn:aws:iam::123456789012:role/puller"
+_KEYS = "aws_access_key_id = AKIA0123456789012345\naws_secret_access_key = made-up\n"
+_CONFIG = f"[default]\n{_KEYS}[profile printed]\ncredential_process = printer\n"
+_KEPT_SESSION = ".aws/cli/cache/x.json"
+_MOST = 64 * 1024
+
+
+class Printed:
+    """A program that has ended."""
+
+    def __init__(self, stdout: bytes, stderr: bytes, returncode: int) -> None:
+        self.printed = stdout, stderr
+        self.returncode = returncode
+
+    def communicate(self) -> tuple[bytes, bytes]:
+        return self.printed
+
+
+class Printer(Watch):
+    """Starts no program: what one prints is there at once."""
+
+    program = Printed(b"", b"", 0)
+
+    def start(self, _command: list[str], _stdout: int, _stderr: int) -> Any:
+        return self.program
+
+
+class Caller:
+    """The SDK, made ready once to ask about a registry; each call has another answer."""
+
+    def __init__(self, host: str, profile: str = "", endpoint_url: str = "") -> None:
+        found = registry.parse(host)
+        assert found
+        self.choice = Choice(found, profile=profile, endpoint_url=endpoint_url)
+        self.watch = Printer()
+        self.answer = b""
+        self.room = Room({".aws/config": _CONFIG.encode()})
+        self._clients: dict[str, Any] = {}
+        self._hooks: list[tuple[Any, str, Any]] = []
+        self.core: Any
+        with self.room.entered():
+            self.core = profiles.session(profile)
+            attempts, aws.ATTEMPTS = aws.ATTEMPTS, 1  # whoever is asked again, answers the same
+            try:
+                asking = Asking(self.choice, self.core, self.watch)
+                self.session = aws.session_of(asking, lambda _: None)
+            finally:
+                aws.ATTEMPTS = attempts
+            self._make = self.core.create_client
+            self.core.create_client = self._client
+            if not endpoint_url:
+                emitter = self.core.get_component("event_emitter")
+                emitter.register_last("before-send", self._respond)
+
+    def _client(self, name: str, **options: Any) -> Any:
+        if name not in self._clients:
+            made: Any = self._make(name, **options)
+            self._clients[name] = made
+            register = made.meta.events.register
+
+            def remember(event: str, handler: Any) -> None:
+                register(event, handler)
+                self._hooks.append((made, event, handler))
+
+            made.meta.events.register = remember
+        return self._clients[name]
+
+    def _respond(self, request: Any, **_others: Any) -> Any:
+        head, _blank, body = self.answer.partition(b"\n\n")
+        first, *lines = str(head, "latin-1").split("\n")
+        status = int(first) if first.isdecimal() and first.isascii() and len(first) == 3 else 200
+        headers = urllib3.HTTPHeaderDict()
+        for line in lines:
+            name, _separator, value = line.partition(": ")
+            headers.add(name, value)
+        response: Any = AWSResponse(request.url, status, cast("Any", headers), None)
+        response._content = body  # as if it had been read
+        return response
+
+    def ask(self, ask: Callable[[Asking], Token | int | None]) -> Token | int | None:
+        """Return what a call gives; None for the error that is told."""
+        make = profiles.session
+
+        def session(profile: str = "") -> botocore.session.Session:
+            core: botocore.session.Session = self.core
+            return core
+
+        profiles.session = session
+        try:
+            return aws.explained(self.choice, self.watch, lambda _: None, ask)
+        except HelperError as exc:
+            check_error(exc)
+            return None
+        finally:
+            profiles.session = make
+            for client, event, handler in self._hooks:
+                client.meta.events.unregister(event, handler)
+            self._hooks.clear()
+
+    def authorize(self, asking: Asking) -> Token:
+        return aws._authorize(self.session, asking, None)
+
+
+@cache
+def _caller(host: str, profile: str = "") -> Caller:
+    return Caller(host, profile)
+
+
+def _check_token(token: object) -> None:
+    assert isinstance(token, Token)
+    now = time.time_ns()
+    reply = protocol.reply(HOST, token.entry(now).reply)
+    check_form("get", Result(0, reply, b""))
+    found = json.loads(reply)
+    assert (found["Username"], found["Secret"]) == (token.username, token.password)
+
+
+def _authorization(data: bytes, host: str) -> None:
+    caller = _caller(host)
+    caller.answer = data
+    with caller.room.entered():
+        token = caller.ask(caller.authorize)
+    if token is None:
+        return
+    _check_token(token)
+    assert isinstance(token, Token)
+    sent = json.loads(data.partition(b"\n\n")[2])["authorizationData"]
+    sent = sent[0] if isinstance(sent, list) else sent
+    login = base64.b64decode(sent["authorizationToken"]).decode()
+    assert login == f"{token.username}:{token.password}"
+
+
+def ecr(data: bytes) -> None:
+    """ECR's token as it was sent, or an error that a person can read."""
+    _authorization(data, HOST)
+
+
+def ecr_public(data: bytes) -> None:
+    """The same of ECR Public."""
+    _authorization(data, "public.ecr.aws")
+
+
+def sts(data: bytes) -> None:
+    """A role's credentials with their end, or an error that a person can read."""
+    caller = _caller(HOST)
+    caller.answer = data
+    with caller.room.entered():
+        end = caller.ask(lambda asking: aws._assume(Role(ROLE), caller.session, asking, _quiet))
+    assert end is None or isinstance(end, int)
+
+
+def _quiet(_: str) -> None:
+    pass
+
+
+def credential_process(data: bytes) -> None:
+    """Credentials that a request can be signed with, or an error; also where the program fails."""
+    caller = _caller(HOST, "printed")
+    caller.answer = GOOD
+
+    def ask(asking: Asking) -> Token:
+        caller.core._credentials = None
+        end = aws.resolve_credentials(caller.session, asking, _quiet)
+        client, _ = aws.client_of(caller.session, asking)
+        client._request_signer._credentials = caller.session.get_credentials()
+        return aws._authorize(caller.session, asking, end)
+
+    with caller.room.entered():
+        for failed in (False, True):
+            printed = (b"", data) if failed else (data, b"")
+            caller.watch.program = Printed(*printed, int(failed))
+            token = caller.ask(ask)
+            if token is not None:
+                assert not failed
+                _check_token(token)
+
+
+class _Fetcher(CachedCredentialFetcher):
+    """Looks for a session in the cache, and has another where there is none."""
+
+    def _create_cache_key(self) -> str:
+        return "x"
+
+    def _get_credentials(self) -> dict[str, Any]:
+        names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+        return {"Credentials": dict.fromkeys(names, "new") | {"Expiration": "2100-01-01T00:00:00Z"}}
+
+
+def aws_cache(data: bytes) -> None:
+    """A file of the AWS CLI's caches holds what can be used, or counts as none."""
+    room = _caller(HOST).room
+    with room.entered():
+        aws_caches.make_careful()
+        folder = os.path.dirname(room.path(_KEPT_SESSION))
+        os.makedirs(folder, 0o700, exist_ok=True)
+        with open(room.path(_KEPT_SESSION), "wb") as stream:
+            stream.write(data)
+        if "x" in JSONFileCache(folder):  # as botocore looks for a session of IAM Identity Center
+            assert isinstance(json.loads(data), dict)
+        found = RefreshableCredentials.create_from_metadata(
+            _Fetcher(cache=aws_caches.CliCache()).fetch_credentials(),
+            refresh_using=dict,
+            method="assume-role",
+        )
+        assert all(isinstance(key, str) for key in found.get_frozen_credentials()[:3])
+
+
+# --- a real socket ------------------------------------------------------------------------------
+
+
+class Echo:
+    """A server that answers each request with the same bytes, whatever they are, and hangs up."""
+
+    def __init__(self) -> None:
+        self.answer = b""
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            client, _ = self._socket.accept()
+            with client:
+                try:
+                    _read_request(client)
+                    client.sendall(self.answer)
+                    client.shutdown(socket.SHUT_WR)
+                    client.settimeout(5)
+                    while client.recv(_MOST):
+                        pass
+                except OSError:
+                    pass  # the client left first
+
+
+def _read_request(client: socket.socket) -> None:
+    client.settimeout(5)
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = client.recv(_MOST)
+        if not more:
+            return
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next(
+        (int(line[15:]) for line in head.split(b"\r\n") if line[:15].lower() == b"content-length:"),
+        0,
+    )
+    while len(body) < length:
+        body += client.recv(_MOST)
+
+
+@cache
+def _on_the_wire() -> tuple[Echo, Caller]:
+    echo = Echo()
+    return echo, Caller(HOST, endpoint_url=echo.url)
+
+
+def wire(data: bytes) -> None:
+    """Whatever comes back over a connection: a token, or an error that a person can read."""
+    echo, caller = _on_the_wire()
+    echo.answer = data
+    with caller.room.entered():
+        token = caller.ask(caller.authorize)
+    if token is not None:
+        _check_token(token)

@@ -1,0 +1,134 @@
+"""Hostile files in the cache: entries, and the note in a lock."""
+
+import itertools
+import json
+import os
+import re
+from functools import cache as once
+
+from docker_credential_ecrpy import cache, identity, keeping, kept, registry
+from docker_credential_ecrpy.authorization import Token
+from docker_credential_ecrpy.broker import Broker
+from docker_credential_ecrpy.cache import Entry, Miss
+from docker_credential_ecrpy.cli import one_error_line
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.registry import Registry
+from tests.fuzz.room import MADE_UP, Room
+from tests.stage import HOST
+
+NOW = 1_800_000_000 * cache.SECOND
+SUBJECT = f"{HOST} AWS_PROFILE='dev'"
+_PRIME = 31415926535897932384626433832795028841  # the format's: an attacker may know it, too
+_BODY = re.compile(rb" ([^ \n]*) ([^ \n]*) ([^ \n]*) ([^\n]*)\n(.*)", re.DOTALL)
+
+
+@once
+def _room() -> Room:
+    return Room({})
+
+
+def entry(data: bytes) -> None:
+    """A file is a miss, or the very entry that was asked for, alive; and so behind a checksum."""
+    room = _room()
+    with room.entered():
+        _in_the_way(room, data)
+    with room.entered():
+        path = room.path(".ecr/tokens/x~1")
+        _put(path, b"ecrpy-1 " + _checksum(data) + data)
+        found = _read(path)
+        told = _BODY.fullmatch(data)
+        if found:
+            assert told is not None
+            assert told[4].decode() == SUBJECT
+            times = found.written, found.refresh, found.expires
+            assert times == tuple(map(int, told.groups()[:3]))
+            assert found.reply == told[5]
+            assert found.written <= NOW < found.expires
+            copy = room.path(".ecr/tokens/y~1")
+            keeping.write(copy, SUBJECT, found)
+            again = _read(copy)
+            assert again is not None
+            assert (again.reply, again.expires) == (found.reply, found.expires)
+        listed = list(kept.everything(room.path(".ecr"), NOW))
+        assert [one.entry is not None and not one.problem for one in listed if found] == [
+            bool(found) for _ in listed if found
+        ]
+        keeping.sweep(os.path.dirname(path), NOW)
+        assert os.path.exists(path) or not found
+
+
+def _in_the_way(room: Room, data: bytes) -> None:
+    """Whatever lies in the entries' places, a token is had."""
+    directory = room.path(".ecr")
+    places = (
+        cache.login_place(directory, HOST),
+        cache.token_place(directory, HOST, identity.line(os.environ)),
+    )
+    for path, subject in places:
+        _put(path, data)
+        try:
+            cache.read(path, subject, NOW)
+        except Miss:
+            continue
+        return  # it is one of ours
+    result = room.run("get", HOST.encode())
+    assert f'"{MADE_UP}{room.fetched}"'.encode() in result.stdout, result
+    with open(places[0][0], "rb") as stream:
+        assert stream.read() == data
+
+
+def _checksum(data: bytes) -> bytes:
+    return f"{int.from_bytes(data, 'big') % _PRIME:032x}".encode()
+
+
+def _read(path: str) -> Entry | None:
+    try:
+        return cache.read(path, SUBJECT, NOW)
+    except Miss:
+        return None
+
+
+def _put(path: str, data: bytes) -> None:
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(opened, data)
+    finally:
+        os.close(opened)
+
+
+def _check_one_line(error: HelperError) -> None:
+    # What the line holds came from this program, which is the only one to write such files.
+    assert "\n" not in one_error_line(error)
+
+
+def note(data: bytes) -> None:
+    """Whatever a lock's file holds: a token, or the failure that another process left there."""
+    room = _room()
+    with room.entered():
+        clock = itertools.count(1)
+
+        def fetch(_registry: Registry, _seconds: float) -> Token:
+            return Token("AWS", "secret", NOW)
+
+        broker = Broker(
+            room.path(".ecr"),
+            "ambient",
+            "who",
+            lambda: True,
+            "circumstances",
+            fetch,
+            lambda: next(clock),
+            lambda _: None,
+        )
+        found = registry.parse(HOST)
+        assert found
+        slot = int(cache.fingerprint("who"), 16) % 4096
+        _put(room.path(f".ecr/locks/{found.endpoint}~{slot:03x}"), data)
+        try:
+            answer = broker.obtain(found, 5)
+        except HelperError as exc:
+            assert json.loads(data)["who"] == "circumstances", "a note for others was heeded"
+            _check_one_line(exc)
+        else:
+            assert b'"secret"' in answer.reply

@@ -1,0 +1,240 @@
+"""A hostile config.json of Docker's: what is read out of it, and what an edit leaves alone."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from docker_credential_ecrpy import rewriting
+from docker_credential_ecrpy.configuring import Plan, Planner, Wanted
+from docker_credential_ecrpy.dockerconfig import DockerConfig
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.json_source import JsonSource
+from docker_credential_ecrpy.rewriting import Rewrite
+from tests.fuzz import oracles
+from tests.fuzz.room import Room, check_error, check_line
+from tests.fuzz.stdin_targets import PRIVATE
+from tests.stage import HOST
+
+FILE = ".docker/config.json"
+HELPER = "ecr-login"
+_SECTIONS = ("credhelpers", "auths", "credsstore")
+_TELLING = 12  # characters; a shorter password may be part of any text
+_NOW = 1_800_000_000 * 10**9
+_BOTH = Wanted(dict.fromkeys((HOST, PRIVATE), ("", "")))
+_ALL = Wanted(store=True, fallback="pass")
+_GONE = Wanted(dict.fromkeys((HOST, PRIVATE), ("", "")), store=True, remove=True)
+
+
+class Pairs(list[tuple[str, Any]]):
+    """An object of JSON, whose keys keep their order and may be there twice."""
+
+
+class Raw(str):
+    """A number, as it is written."""
+
+    __slots__ = ()
+
+
+@cache
+def _room() -> Room:
+    return Room({})
+
+
+def config_json(data: bytes) -> None:
+    """Read as JSON is, edited where that was asked for, and given back by the opposite."""
+    room = _room()
+    room.put(FILE, data)
+    room.put_back()
+    file = room.path(FILE)
+    wanted = _told(data)
+    try:
+        config = DockerConfig.load(file)
+    except HelperError as exc:
+        check_error(exc)
+        _check_refused(exc, wanted)
+        assert _edit(file, data, _BOTH) is None
+        return
+    assert wanted is not None, "what is no JSON was read"
+    _check_read(config, wanted)
+    after = _edit(file, data, _BOTH)
+    assert after is not None
+    _check_added(data, after, wanted)
+    _edit(file, data, _ALL)
+    back = _edit(file, after, _GONE, earlier=(data,))
+    told = None if back is None else _told(back)
+    assert told is not None
+    if not _ours(wanted):
+        assert _same(told, wanted), back
+    if not (_ours(wanted) or _named(wanted)):
+        assert back == data
+    _write(room, data, after)
+
+
+def _check_refused(error: HelperError, wanted: "Pairs | None") -> None:
+    assert wanted is None or "nested too deeply" in error.message, error.message
+
+
+def _write(room: Room, before: bytes, after: bytes) -> None:
+    """The file is replaced whole, and what it held is kept beside it."""
+    file = room.path(FILE)
+    backup = rewriting.write(Rewrite(file, before, after))
+    with open(file, "rb") as stream:
+        assert stream.read() == after
+    with open(backup, "rb") as stream:
+        assert stream.read() == before
+    assert len(os.listdir(os.path.dirname(file))) == len((file, backup))
+
+
+def _edit(file: str, data: bytes, wanted: Wanted, earlier: tuple[bytes, ...] = ()) -> bytes | None:
+    """Return what the file becomes, and check that the same again changes nothing."""
+    try:
+        plan = _plan(file, data, wanted, earlier)
+    except HelperError as exc:
+        check_error(exc)
+        return None
+    for text in (*plan.notes, *plan.warnings):
+        check_line(text)
+    after = plan.rewrites[0].after
+    assert not _plan(file, after, wanted, earlier).needed, after
+    return after
+
+
+def _plan(file: str, data: bytes, wanted: Wanted, earlier: tuple[bytes, ...]) -> Plan:
+    config = DockerConfig(file, data, JsonSource(file, data))
+    settings = Rewrite("", None, b"")
+    planner = Planner(config, [], settings, "", HELPER, (HELPER,), _NOW, earlier)
+    if wanted.store and not wanted.remove:
+        planner.settings = Rewrite("config.toml", b'fallback = "pass"\n', b"")
+    return planner.work_out(wanted)
+
+
+# --- the oracle: json, with order, repetitions and numbers as they are written -----------------
+
+
+def _told(data: bytes) -> Pairs | None:
+    """Return what the file says; None where Docker cannot read it, or two programs could differ."""
+    text = data.decode("utf-8", "surrogateescape")
+    if not text.strip(" \t\r\n"):
+        return Pairs()
+    try:
+        with _deep():
+            found = json.loads(
+                text,
+                object_pairs_hook=Pairs,
+                parse_int=Raw,
+                parse_float=Raw,
+                parse_constant=_refuse,
+            )
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, Pairs):
+        return None
+    keys = [key.casefold() for key, _ in found]
+    if any(keys.count(section) > 1 for section in _SECTIONS):
+        return None
+    sections = [value for key, value in found if key.casefold() in _SECTIONS[:2]]
+    return found if all(value is None or isinstance(value, Pairs) for value in sections) else None
+
+
+@contextmanager
+def _deep() -> Iterator[None]:
+    """Let the oracle go deeper than the product, which runs into the limit first."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(3 * limit)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def _same(one: Pairs, other: Pairs) -> bool:
+    """Whether two files agree in all that no edit for our hosts has anything to do with."""
+    with _deep():
+        return _untouched(one) == _untouched(other)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _section(wanted: Pairs, name: str) -> Pairs:
+    return next((value for key, value in wanted if key.casefold() == name), None) or Pairs()
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not isinstance(value, Raw)
+
+
+def _check_read(config: DockerConfig, wanted: Pairs) -> None:
+    helpers = {key: value for key, value in _section(wanted, "credhelpers") if _is_text(value)}
+    assert set(config.helpers) >= set(helpers)
+    last = dict(_section(wanted, "credhelpers"))
+    assert {k: config.helpers[k] for k in helpers if _is_text(last[k])} == {
+        k: last[k] for k in helpers if _is_text(last[k])
+    }
+    store = next((value for key, value in wanted if key.casefold() == "credsstore"), "")
+    assert config.store == (store if _is_text(store) else "")
+    keys = [key for key, _ in _section(wanted, "auths")]
+    assert {login.key for login in config.logins} <= set(keys)
+    for text in config.problems:
+        check_line(text)
+    for login in config.logins:
+        shown = repr(login).replace(repr(login.key), "").replace(repr(login.username), "")
+        assert len(login.password) < _TELLING or login.password not in shown
+
+
+def _check_added(before: bytes, after: bytes, wanted: Pairs) -> None:
+    told = _told(after)
+    assert told is not None, after
+    helpers = _section(told, "credhelpers")
+    for host in (HOST, PRIVATE):
+        assert {value for key, value in helpers if key == host} == {HELPER}
+        assert not [key for key, value in helpers if _is_text(value) and _bare(key) == host != key]
+        assert not [
+            key
+            for key, login in _section(told, "auths")
+            if _bare(key) == host and isinstance(login, Pairs) and dict(login).get("auth")
+        ]
+    assert _same(told, wanted), after
+    if wanted and not _named(wanted):
+        assert oracles.same_but_for_one_piece(before, after), after
+
+
+def _means(key: str) -> bool:
+    return oracles.host_of(key) in (HOST, PRIVATE)
+
+
+def _bare(key: str) -> str:
+    """Return the host that a key means, or "" where it has a port that makes it another."""
+    host = oracles.host_of(key)
+    port = key.partition("://")[2] or key
+    return "" if host == PRIVATE and ":" in port.rpartition("@")[2].partition("/")[0] else host
+
+
+def _named(wanted: Pairs) -> bool:
+    """Whether the file names the hosts already, or has null or { } where their helpers go."""
+    if any(key.casefold() == _SECTIONS[0] and not value for key, value in wanted):
+        return True
+    named = [key for name in _SECTIONS[:2] for key, _ in _section(wanted, name)]
+    return any(map(_means, named))
+
+
+def _ours(wanted: Pairs) -> bool:
+    """Whether the file has a helper of ours already."""
+    values = [value for _, value in _section(wanted, "credhelpers")]
+    values += [value for key, value in wanted if key.casefold() == "credsstore"]
+    return any("ecr" in value for value in values if isinstance(value, str))
+
+
+def _untouched(wanted: Pairs) -> Mapping[str, object]:
+    """Return the members, in their order, that no edit for our hosts has anything to do with."""
+    top = [(key, value) for key, value in wanted if key.casefold() not in _SECTIONS[:2]]
+    inner = {
+        name: [pair for pair in _section(wanted, name) if not _means(pair[0])]
+        for name in _SECTIONS[:2]
+    }
+    return {"top": top, **inner}

@@ -1,0 +1,126 @@
+"""Hostile standard input: one target an action."""
+
+import json
+import os
+import time
+from functools import cache
+
+from docker_credential_ecrpy import authorization, registry
+from tests.fuzz import oracles
+from tests.fuzz.room import MADE_UP, Room
+from tests.stage import HOST, NOT_FOUND
+
+PRIVATE = "images.example.com"
+NEIGHBOUR = "210987654321.dkr.ecr.us-east-1.amazonaws.com"
+_BLANKS = b" \t\r\n"
+_SETTINGS = f'[[registry]]\nmatch = "{PRIVATE}"\nregistry = "{HOST}"\n'.encode()
+_NO_URL = b"no credentials server URL\n"
+
+
+@cache
+def _rooms() -> tuple[Room, Room]:
+    """Return a home without settings, and one with a private name in front of a registry."""
+    return Room({}), Room({".ecr/config.toml": _SETTINGS})
+
+
+@cache
+def _full_room() -> Room:
+    """Return a home where three registries have a login, a token and a place in the list."""
+    room = Room({".ecr/config.toml": _SETTINGS})
+    with room.entered():
+        for host in (HOST, NEIGHBOUR, PRIVATE):
+            assert room.run("get", host.encode()).code == 0
+            login = {"ServerURL": host, "Username": "AWS", "Secret": f"login to {host}"}
+            assert room.run("store", json.dumps(login).encode()).code == 0
+        for name, data in room.found().items():
+            if "/locks/" not in name:
+                room.files[name] = data
+    return room
+
+
+def get(data: bytes) -> None:
+    """A token for the hosts that are ours, Docker's exact words for all else, and so again."""
+    sent = data.strip(_BLANKS)
+    address = sent.decode("latin-1")
+    host = oracles.host_of(address)
+    for room, others in zip(_rooms(), ((), (PRIVATE,)), strict=True):
+        with room.entered():
+            before = room.fetched
+            result = room.run("get", data)
+            assert room.run("get", data) == result
+            if oracles.is_ecr(host) or host in others:
+                secret = f"{MADE_UP}{room.fetched}"
+                reply = {"ServerURL": address, "Username": "AWS", "Secret": secret}
+                assert (result.code, json.loads(result.stdout)) == (0, reply)
+                assert room.fetched == before + 1, "the second is answered from the cache"
+            else:
+                assert (result.code, result.stderr) == (1, b""), result
+                assert result.stdout == (NOT_FOUND if sent else _NO_URL)
+                assert room.fetched == before
+
+
+def store(data: bytes) -> None:
+    """What is stored is given back until it expires, and is nowhere once it is erased."""
+    room = _rooms()[1]
+    with room.entered():
+        result = room.run("store", data)
+        kept = [name for name in room.found() if "/logins/" in name]
+        if result.code:
+            assert kept == []
+            return
+        login = json.loads(data.strip(_BLANKS))
+        address, secret = login["ServerURL"].strip(), login["Secret"]
+        host = oracles.host_of(address)
+        assert oracles.is_ecr(host) or host == PRIVATE, host
+        assert json.loads(room.run("list").stdout) == {f"https://{host}": "AWS"}
+        reply = json.loads(room.run("get", address.encode()).stdout)
+        end = authorization.expiration(secret)
+        if end is not None and end <= time.time_ns():
+            login = {"Username": "AWS", "Secret": f"{MADE_UP}{room.fetched}"}
+        wanted = {name: login[name] for name in ("Username", "Secret")}
+        assert reply == wanted | {"ServerURL": address}
+        assert room.run("erase", address.encode()).code == 0
+        left = {name for name in room.found() if "/locks/" not in name}
+        assert left == set(room.files)
+        assert room.run("list").stdout == b"{}\n"
+
+
+def erase(data: bytes) -> None:
+    """What is kept for the host that is named goes, and nothing else does."""
+    room = _full_room()
+    host = oracles.host_of(data.strip(_BLANKS).decode("latin-1"))
+    names = {host}
+    found = registry.parse(HOST if host == PRIVATE else host)
+    if found:
+        names.add(found.endpoint)
+    with room.entered():
+        result = room.run("erase", data)
+        assert (result.code == 0) == bool(data.strip(_BLANKS)), result
+        left = {name: held for name, held in room.found().items() if "/locks/" not in name}
+    gone = {
+        name
+        for name in room.files
+        if name.count("/") > 1 and name.rpartition("/")[2].partition("~")[0] in names
+    }
+    assert left == {name: held for name, held in room.files.items() if name not in gone}
+
+
+def list_(data: bytes) -> None:
+    """Only hosts that are ours are listed, whatever lies among the names of hosts."""
+    room = _rooms()[1]
+    with room.entered():
+        folder = room.path(".ecr/registries")
+        os.makedirs(folder, 0o700, exist_ok=True)
+        ours = set()
+        for line in data.split(b"\n"):
+            name = os.fsdecode(line)
+            if not name or os.path.basename(name) != name:
+                continue
+            try:
+                os.close(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT, 0o600))
+            except (OSError, ValueError):
+                continue  # no name of a file
+            if oracles.host_of(name) == name:
+                ours |= {name} if oracles.is_ecr(name) or name == PRIVATE else set()
+        result = room.run("list", data)
+        assert json.loads(result.stdout) == {f"https://{name}": "AWS" for name in ours}

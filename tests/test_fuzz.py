@@ -1,0 +1,279 @@
+"""Facts about hostile input: whatever is read, what is promised holds.
+
+The targets of `tests.fuzz` say what that is for each place where such input comes in. Here they
+meet the kept inputs, and nearly valid ones; `python -m tests.fuzz` looks for more.
+"""
+
+import faulthandler
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from docker_credential_ecrpy import (
+    authorization,
+    aws_errors,
+    cache,
+    dockerconfig,
+    helper,
+    keeping,
+    protocol,
+    registry,
+    rule_reader,
+    rule_writer,
+    rules,
+)
+from docker_credential_ecrpy.broker import Broker
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.json_source import JsonSource
+from docker_credential_ecrpy.rules import Choice, Rule
+from docker_credential_ecrpy.toml_source import Source
+from tests.fuzz.near import near
+from tests.fuzz.targets import TARGETS, Target
+from tests.stage import HOST
+
+LONG = 64 * 1024
+REPOSITORY = Path(__file__).parent.parent
+
+each_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+
+
+@each_target
+def test_the_kept_inputs_break_nothing(target: Target) -> None:
+    """What was thought of by hand, and what the fuzzer found to reach other code."""
+    assert len(target.seeds) > 2
+    _run_kept(target)
+
+
+def _run_kept(target: Target) -> None:
+    for seed in target.seeds:
+        target.run(seed)
+
+
+@each_target
+def test_nearly_valid_inputs_break_nothing(target: Target) -> None:
+    """A valid one of which a part is replaced gets past the first checks."""
+
+    @settings(max_examples=50, suppress_health_check=list(HealthCheck))
+    @given(data=near(target))
+    def explore(data: bytes) -> None:
+        target.run(data)
+
+    explore()
+
+
+@contextmanager
+def _soon() -> Iterator[None]:
+    """End the process when this takes a minute: a search that hangs lets no other code run."""
+    faulthandler.dump_traceback_later(60, exit=True, file=protocol.STDERR)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.mark.parametrize("piece", [b"[", b'{"a":', b"\\", b'"', b"'", b"a", b"*", b"\xff", b"\n"])
+@each_target
+def test_long_inputs_hang_nobody(target: Target, piece: bytes) -> None:
+    """The same piece again and again, as much of it as standard input may hold."""
+    with _soon():
+        target.run((piece * LONG)[:LONG])
+
+
+REPEATED = {
+    "rules": ("settings", b'[[registry]]\nmatch = "1*"\n'),
+    "headings": ("settings", b"[[registry]]\n"),
+    "stars": ("settings", b'[[registry]]\nmatch = "' + b"*1" * 200 + b'"\n'),
+    "comments": ("settings", b"#\n"),
+    "quotes": ("settings", b'""" """\n'),
+    "lines": ("settings", b"a = '''\n'''\n"),
+    "dots": ("get", b"a."),
+    "at signs": ("get", b"@"),
+    "schemes": ("get", b"a://"),
+    "ports": ("erase", b":1"),
+    "members": ("docker-config", b'"a":1,'),
+    "strings": ("docker-config", b'"\\u0000'),
+    "elements": ("sts", b"<a>"),
+    "attributes": ("sts", b"<a a='"),
+    "headers": ("wire", b"a: b\r\n"),
+    "interim answers": ("wire", b"HTTP/1.1 100 x\r\n\r\n"),
+    "chunks": ("wire", b"1\r\na\r\n"),
+    "secrets in an error": ("credential-process", b"A" * 39 + b"+ "),
+    "ends of user info": ("credential-process", b"a@"),
+    "line breaks": ("credential-process", b"\n"),
+}
+_CHUNKED = b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_what_is_repeated_hangs_nobody(name: str) -> None:
+    """The pieces of each language, as many as there may be: no search through them is quadratic.
+
+    What comes from AWS, or is printed by a program, has no limit.
+    """
+    target, piece = REPEATED[name]
+    most = LONG * 16 if target in ("sts", "wire", "credential-process") else LONG
+    data = (piece * most)[:most]
+    with _soon():
+        TARGETS[target].run(data)
+        if name == "members":
+            TARGETS[target].run(b"{" + data.rpartition(b",")[0] + b"}")
+        elif name == "chunks":
+            TARGETS[target].run(_CHUNKED + data)
+
+
+_DENIED = b'400\nDate: Thu, 01 Jan %s GMT\n\n{"__type":"AccessDeniedException"}'
+KEPT = (TARGETS["aws-cache"].corpus / "session").read_bytes()
+MENDED = {
+    "a year that is no number of C's": ("ecr", _DENIED % b"9999999999 00:00:00"),
+    "an hour that is none": ("ecr", _DENIED % (b"1970 " + b"9" * 20 + b":00:00")),
+    "a kept session, too deep": ("aws-cache", b"[" * 200_000),
+    "a kept session, without end": ("aws-cache", KEPT.replace(b"2035", b"9" * 20)),
+    "a kept session, in no time zone": ("aws-cache", KEPT.replace(b"T00:00:00Z", b"")),
+    "a kept session, till a number": ("aws-cache", KEPT.replace(b'"2035-01-01T00:00:00Z"', b"4e9")),
+    "beginnings of user info": ("credential-process", b"://" * LONG * 5),
+}
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_what_broke_a_promise_breaks_none(name: str) -> None:
+    """What was found so."""
+    target, data = MENDED[name]
+    with _soon():
+        TARGETS[target].run(data)
+
+
+NESTED: dict[str, tuple[str, Callable[[int], bytes]]] = {
+    "arrays": ("settings", lambda n: b"x = " + b"[" * n + b"]" * n),
+    "tables": ("settings", lambda n: b"x = " + b"{a=" * n + b"1" + b"}" * n),
+    "objects": ("docker-config", lambda n: b'{"a":' * n + b"1" + b"}" * n),
+    "a helper": ("docker-config", lambda n: b'{"credHelpers":{"a":' + b"[" * n + b"]" * n + b"}}"),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_no_depth_is_read_by_halves(name: str) -> None:
+    """What one step reads is not too deep for the next: near the depth where reading ends."""
+    target, nested = NESTED[name]
+    shallow, deep = 1, 4000
+    while deep - shallow > 1:
+        middle = (shallow + deep) // 2
+        if _is_too_deep(target, nested(middle)):
+            deep = middle
+        else:
+            shallow = middle
+    for depth in range(max(deep - 30, 1), deep + 5):
+        TARGETS[target].run(nested(depth))
+
+
+def _is_too_deep(target: str, data: bytes) -> bool:
+    try:
+        if target == "settings":
+            Source("config.toml", data, "registry")
+        else:
+            JsonSource("config.json", data)
+    except HelperError as exc:
+        return "nested too deeply" in exc.message
+    return False
+
+
+_WITH_LINES, _CHANGED, _CHOOSE = rule_writer._Page.with_lines, JsonSource.changed, rules.choose
+
+
+def _to_any_host(_server_url: str) -> str:
+    return HOST
+
+
+def _nothing(*_: object, **__: object) -> None:
+    pass
+
+
+def _raises(*_: object, **__: object) -> Any:
+    raise KeyError
+
+
+def _with_more(page: rule_writer._Page, at: int | None, lines: Sequence[str]) -> str:
+    return _WITH_LINES(page, at, lines) + "\n# more\n"
+
+
+def _crossed(source: JsonSource, changes: dict[tuple[str, ...], Any]) -> bytes:
+    return _CHANGED(source, changes).replace(b"gcr.io", b"gcs.io")
+
+
+def _believes(data: bytes) -> tuple[cache.Entry, str]:
+    return cache.Entry(0, 2**62, 2**62, data), f"{HOST} AWS_PROFILE='dev'"
+
+
+def _from_below(url: str, written: Sequence[Rule], environ: Mapping[str, str]) -> Choice | None:
+    return _CHOOSE(url, written[::-1], environ)
+
+
+BROKEN: dict[str, tuple[str, Any, str, Any]] = {
+    "every address is ECR's": ("get", registry, "host_of", _to_any_host),
+    "a token for nobody's host": ("get", protocol, "NOT_FOUND", "none"),
+    "nothing is cached": ("get", keeping, "write", _nothing),
+    "a login is not kept": ("store", keeping, "write", _nothing),
+    "another login is kept": ("store", authorization, "reply_tail", lambda _: b'"a":"b"}\n'),
+    "a login is not erased": ("store", keeping, "forget", lambda *_: 0),
+    "all is erased": ("erase", keeping, "_entries", lambda at, _: _paths_in(at)),
+    "nothing is erased": ("erase", keeping, "forget", lambda *_: 0),
+    "names of files are listed": ("list", helper.Helper, "choose", lambda *_: True),
+    "a reader breaks": ("settings", rule_reader, "read", _raises),
+    "the last rule wins": ("settings", rules, "choose", _from_below),
+    "no line": ("settings", Source, "line", lambda *_: 0),
+    "a byte more changes": ("settings-edit", rule_writer._Page, "with_lines", _with_more),
+    "a name is not found": ("docker-config", dockerconfig, "bare", lambda _: ""),
+    "another member changes": ("docker-config", JsonSource, "changed", _crossed),
+    "no helper is read": ("docker-config", JsonSource, "members", lambda *_: []),
+    "a checksum is not looked at": ("cache-entry", cache, "_parse", _believes),
+    "a miss is an error": ("cache-entry", cache, "_checksum", _raises),
+    "a note is heeded": ("lock-note", Broker, "_shared_failure", lambda *_: HelperError("x")),
+    "an error without a word": ("ecr", aws_errors, "explain", lambda *_: HelperError("")),
+    "an error with a traceback": ("sts", aws_errors, "explain", lambda *_: HelperError("<class")),
+}
+
+
+def _paths_in(directory: str) -> list[str]:
+    return [str(path) for path in Path(directory).glob("*")]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_target_notices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one function broken, one of the kept inputs fails: the tests above mean something."""
+    target, owner, attribute, broken = BROKEN[name]
+    TARGETS[target].run(TARGETS[target].seeds[0])  # its home is made
+    monkeypatch.setattr(owner, attribute, broken)
+    with pytest.raises((AssertionError, LookupError, ValueError, RecursionError)):
+        _run_kept(TARGETS[target])
+
+
+def test_an_unexpected_error_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else is raised inside would reach a person as such, and fails with its place."""
+    monkeypatch.setattr(helper.Helper, "store", _raises)
+    with pytest.raises(AssertionError, match="unexpected KeyError at"):
+        TARGETS["store"].run(b"{}")
+
+
+def test_the_fuzzer_runs() -> None:
+    """Without atheris too, for as long as it is told, and says what it did."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "tests.fuzz"),
+            *("--engine", "random", "--seconds", "1", "--target", "lock-note"),
+        ],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, *_, last = done.stdout.splitlines()
+
+    assert first.startswith("engine: Hypothesis")
+    name, runs, *_, broken = last.split()
+    assert (name, broken) == ("lock-note", "-")
+    assert int(runs) > len(TARGETS["lock-note"].seeds)
