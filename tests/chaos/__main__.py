@@ -1,0 +1,100 @@
+"""The fault campaign's command: episodes until the time is up, or until an invariant breaks."""
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.chaos.broken import BROKEN, BROKEN_PROGRAM
+from tests.chaos.campaign import Campaign, Case, smallest
+from tests.chaos.dice import generate
+from tests.chaos.disk import small_disk
+from tests.chaos.plan import Plan, from_json
+from tests.chaos.play import Ground
+from tests.stage import MODULE
+from tests.world.web import Authority
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the campaign; return 1 where an invariant broke."""
+    options = _parsed(arguments)
+    program = tuple(MODULE)
+    if options.program:
+        program = (str(Path(options.program).absolute()),)
+    elif options.broken:
+        program = (*BROKEN_PROGRAM, options.broken)
+    own = program == tuple(MODULE)
+    with small_disk() as small:
+        full = "a small tmpfs" if small else "directories that nobody may write to"
+        _say(f"a full disk is {full}; clock and disk are {'disturbed' if own else 'let alone'}")
+        campaign = Campaign(Ground(Authority(), small, program))
+        failed = False
+        for plan in _plans(options, campaign, disturbed=own):
+            _show(f"episode {len(campaign.seeds) + 1}, seed {plan.seed} ")
+            case = campaign.play(plan)
+            if case is not None:
+                failed = True
+                _tell(case, campaign.ground, options)
+                if not options.keep_going:
+                    break
+        _say(str(campaign))
+    return int(failed)
+
+
+def _plans(options: argparse.Namespace, campaign: Campaign, *, disturbed: bool) -> Iterator[Plan]:
+    for number in range(options.episodes):
+        if number and campaign.seconds > options.seconds:
+            break
+        if options.replay:
+            yield from_json(Path(options.replay).read_text())
+        else:
+            yield generate(options.seed + number, disturbed=disturbed)
+
+
+def _tell(case: Case, ground: Ground, options: argparse.Namespace) -> None:
+    """Say what broke, and how few steps it takes to see it again."""
+    seed = case.plan.seed
+    _say("\n".join(f"seed {seed}: {each.invariant}: {each.text}" for each in case.broken))
+    if not options.keep_going:
+        case = smallest(case, ground, options.shrink)
+        _say(str(case))
+    path = Path(tempfile.gettempdir(), f"chaos-{seed}.json")
+    path.write_text(case.plan.to_json())
+    _say(f"again: {sys.executable} -m tests.chaos --replay {path}")
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=300, help="how long to begin episodes for")
+    parser.add_argument("--seed", type=int, help="the first episode's; the others follow it")
+    parser.add_argument("--episodes", type=int, default=10**6, help="how many at most")
+    parser.add_argument("--program", help="test this program, and not the tree's")
+    parser.add_argument("--broken", choices=sorted(BROKEN), help="test one broken on purpose")
+    parser.add_argument("--replay", help="play the episode in this file, time and again")
+    parser.add_argument("--keep-going", action="store_true", help="go on after a failure")
+    parser.add_argument("--shrink", type=float, default=150, help="seconds to make a failure small")
+    options = parser.parse_args(arguments)
+    if options.seed is None:
+        options.seed = random.randrange(10**6)
+    return options
+
+
+def _show(text: str) -> None:
+    if sys.stdout.isatty():
+        sys.stdout.write(f"\r{text}")
+        sys.stdout.flush()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    # A real identity of whoever runs this is nobody's here.
+    for variable in [name for name in os.environ if name.startswith(("AWS_", "BOTO"))]:
+        del os.environ[variable]
+    sys.exit(main(sys.argv[1:]))

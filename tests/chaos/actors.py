@@ -1,0 +1,280 @@
+"""Who asks in an episode: identities of every kind, and what each is entitled to at what time."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.plan import ELSEWHERE, EU, OTHER, OTHER_ACCOUNT, PRIVATE, PUBLIC, US
+from tests.chaos.timeline import Timeline
+from tests.stage import Stage
+from tests.world.aws import ACCOUNT, Keys
+
+_GAP = 0.05
+"""Seconds between two rewrites of a file: more than a step of its times (`settling.STEP`)."""
+_PAUSE = 0.2
+"""Seconds that a slow editor leaves a file empty."""
+_AT = {US: ("us-east-1", "ecr"), EU: ("eu-west-1", "ecr"), OTHER: ("us-east-1", "ecr")}
+_AT |= {PUBLIC: ("us-east-1", "ecr-public"), PRIVATE: ("us-east-1", "ecr")}
+NEWCOMERS = f"{ACCOUNT}.dkr.ecr.ap-southeast-2.amazonaws.com"
+"""A host that nobody else asks for."""
+_AT[NEWCOMERS] = ("ap-southeast-2", "ecr")
+
+Arns = Mapping[str, str]
+"""Host -> the ARN that its token is issued to; under "", every other ECR host's."""
+
+
+@dataclass(frozen=True)
+class Who:
+    """What a token has to have been issued for."""
+
+    arn: str
+    region: str
+    service: str
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What the deciding file says at a time: for each actor of its home, who that is.
+
+    number: below 0 for the empty file between two.
+    """
+
+    number: int
+    arns: Mapping[str, Arns]
+
+
+@dataclass
+class Home:
+    """A home, and the one file that decides who its actors are.
+
+    make: given the number of an edition, returns the file's text and what it means.
+    empty: what an empty file means.
+    """
+
+    path: Path
+    file: Path
+    make: Callable[[int], tuple[str, Mapping[str, Arns]]]
+    empty: Mapping[str, Arns] = field(default_factory=dict)
+    past: Timeline[Edition] = field(init=False)
+    arns: set[str] = field(default_factory=set)
+    _count: int = 0
+    _changed: float = 0
+
+    def __post_init__(self) -> None:
+        self.path.mkdir(parents=True, mode=0o700)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        text, edition = self._next()
+        self._write(self.file, text)
+        self.past = Timeline(edition)
+
+    def rewrite(self, how: str) -> None:
+        """Give the file its next edition."""
+        time.sleep(max(0, self._changed + _GAP - time.time()))
+        text, edition = self._next()
+        if how == "replace":
+            beside = self.file.with_name("beside")
+            self._write(beside, text)
+            begun = time.time()
+            beside.replace(self.file)
+            self.past.change(edition, begun, time.time())
+        else:
+            begun = time.time()
+            self._write(self.file, "")
+            self.past.change(Edition(-self._count, self.empty), begun, time.time())
+            time.sleep(_PAUSE if how == "slowly" else 0)
+            begun = time.time()
+            self._write(self.file, text)
+            self.past.change(edition, begun, time.time())
+        self._changed = time.time()
+
+    def _next(self) -> tuple[str, Edition]:
+        text, arns = self.make(self._count)
+        self._count += 1
+        for of_actor in (*arns.values(), *self.empty.values()):
+            self.arns.update(of_actor.values())
+        return text, Edition(self._count, arns)
+
+    @staticmethod
+    def _write(path: Path, text: str) -> None:
+        path.write_text(text)
+        path.chmod(0o600)
+
+
+@dataclass
+class Actor:
+    """One identity. environ: what the helper gets. cache: its cache's directory."""
+
+    name: str
+    home: Home
+    environ: dict[str, str]
+    cache: Path
+
+    def who(self, host: str, began: float, ended: float) -> set[Who | None]:
+        """Return all that a get may be answered for; None for not at all."""
+        return {self._who(host, edition) for edition in self.home.past.during(began, ended)}
+
+    def editions(self, host: str, began: float, ended: float) -> frozenset[int]:
+        """Return the editions of the settings that a login to a host may be kept under."""
+        if host != PRIVATE:
+            return frozenset((0,))  # under none: whoever asks, and whatever is configured
+        return frozenset(edition.number for edition in self.home.past.during(began, ended))
+
+    def _who(self, host: str, edition: Edition) -> Who | None:
+        arns = edition.arns.get(self.name, {})
+        arn = arns.get(host, "" if host in (PRIVATE, ELSEWHERE) else arns.get("", ""))
+        return Who(arn, *_AT[host]) if arn else None
+
+
+def cast(stage: Stage, disk: Path, names: Sequence[str], timeout: int) -> dict[str, Actor]:
+    """Make the actors of these names, with homes on `disk`."""
+    homes: dict[str, Home] = {}
+    made = {}
+    for name in names:
+        maker, home_name = _MAKERS[name]
+        environ, making, empty = maker(stage, name)
+        if home_name not in homes:
+            file = stage.root / "etc" / home_name / "settings"
+            homes[home_name] = Home(disk / home_name, file, making, empty)
+        home = homes[home_name]
+        environ = {key: value.format(file=home.file) for key, value in environ.items()}
+        common = {"HOME": str(home.path), "AWS_ECR_TIMEOUT": str(timeout)}
+        cache = home.path / ".ecr"
+        if name.startswith("tenant"):
+            cache = disk / "shared"
+            common["AWS_ECR_CACHE_DIR"] = str(cache)
+        made[name] = Actor(name, home, {**stage.environ, **common, **environ}, cache)
+    return made
+
+
+Made = tuple[dict[str, str], Callable[[int], tuple[str, Mapping[str, Arns]]], Mapping[str, Arns]]
+
+
+def _keys(stage: Stage, name: str) -> Made:
+    """Keys in the environment. The file is there, and says nothing of them."""
+    keys = stage.aws.user(name)
+    arns = {name: {"": keys.arn}}
+    environ = {**keys.environ, "AWS_CONFIG_FILE": "{file}"}
+    return environ, lambda number: (f"# {number}\n", arns), arns
+
+
+def _profiles(stage: Stage, name: str) -> Made:
+    """Two profiles of one home, whose keys are others' after each rewrite."""
+
+    def make(number: int) -> tuple[str, Mapping[str, Arns]]:
+        users = {each: stage.aws.user(f"{each}-{number}") for each in ("work", "play")}
+        text = "".join(_section(each, keys) for each, keys in users.items())
+        return text, {each: {"": keys.arn} for each, keys in users.items()}
+
+    return {"AWS_PROFILE": name, "AWS_SHARED_CREDENTIALS_FILE": "{file}"}, make, {}
+
+
+def _role(stage: Stage, name: str) -> Made:
+    """A profile with a role, another one after each rewrite."""
+    keys = stage.aws.user("base")
+
+    def make(number: int) -> tuple[str, Mapping[str, Arns]]:
+        role = stage.aws.role(f"deploy-{number}")
+        text = _section("profile base", keys)
+        text += f"[profile deploy]\nrole_arn = {role.arn}\nsource_profile = base\n"
+        return text, {name: {"": _session(role.arn)}}
+
+    return {"AWS_PROFILE": "deploy", "AWS_CONFIG_FILE": "{file}"}, make, {}
+
+
+def _pod(stage: Stage, name: str) -> Made:
+    """A web identity, whose token is another after each rewrite, for the same role."""
+    role = stage.aws.role("pod")
+
+    def make(number: int) -> tuple[str, Mapping[str, Arns]]:
+        token = f"oidc-token-of-the-pod-number-{number}"
+        stage.aws.web_identity_tokens.add(token)
+        return token, {name: {"": _session(role.arn)}}
+
+    environ = {"AWS_ROLE_ARN": role.arn, "AWS_WEB_IDENTITY_TOKEN_FILE": "{file}"}
+    return environ, make, {name: {"": _session(role.arn)}}
+
+
+def _process(stage: Stage, name: str) -> Made:
+    """A credential_process that writes down what it was given, and may hang."""
+
+    def make(number: int) -> tuple[str, Mapping[str, Arns]]:
+        keys = stage.aws.user(f"made-{number}")
+        answer = {"Version": 1, "AccessKeyId": keys.access_key}
+        answer["SecretAccessKey"] = keys.secret_key
+        seen, hang = stage.root / "children", stage.root / "hang"
+        seen.mkdir(exist_ok=True)
+        script = stage.file(
+            f"etc/process-{number}",
+            f'(echo "$0 $*"; env) > {seen}/$$\n[ -e {hang} ] && exec sleep 20\n'
+            f"echo '{json.dumps(answer)}'\n",
+        )
+        text = f"[profile made]\ncredential_process = /bin/sh {script}\n"
+        return text, {name: {"": keys.arn}}
+
+    return {"AWS_PROFILE": "made", "AWS_CONFIG_FILE": "{file}"}, make, {}
+
+
+def _rules(stage: Stage, name: str) -> Made:
+    """Rules that give each host another identity after each rewrite, over keys in the environment.
+
+    Without them there is no private name.
+    """
+    ambient = stage.aws.user("ambient")
+    users = [stage.aws.user(f"x-{number}") for number in range(3)]
+    role = stage.aws.role("puller", OTHER_ACCOUNT)
+    profiles = "".join(_section(f"profile x{at}", keys) for at, keys in enumerate(users))
+    config = stage.file("etc/profiles", profiles)
+
+    def make(number: int) -> tuple[str, Mapping[str, Arns]]:
+        one, two = number % 3, (number + 1) % 3
+        private = f'match = "{PRIVATE}"\nregistry = "{US}"\nprofile = "x{two}"\n'
+        rules = [
+            f'match = "{EU}"\nprofile = "x{two}"\n',
+            private,
+            f'match = "{ACCOUNT}"\nprofile = "x{one}"\n',
+        ]
+        arns = {"": ambient.arn, EU: users[two].arn, US: users[one].arn, PRIVATE: users[two].arn}
+        if number % 2 == 0:
+            rules.append(f'match = "{OTHER_ACCOUNT}"\nrole_arn = "{role.arn}"\n')
+            arns[OTHER] = _session(role.arn)
+        return "".join(f"[[registry]]\n{rule}" for rule in rules), {name: arns}
+
+    environ = {"AWS_CONFIG_FILE": str(config), "AWS_ECR_CONFIG": "{file}", **ambient.environ}
+    return environ, make, {name: {"": ambient.arn}}
+
+
+# Each has a home to itself, but for those that share one.
+_MAKERS: dict[str, tuple[Callable[[Stage, str], Made], str]] = {
+    "keys": (_keys, "home-keys"),
+    "work": (_profiles, "home-profiles"),
+    "play": (_profiles, "home-profiles"),
+    "role": (_role, "home-role"),
+    "pod": (_pod, "home-pod"),
+    "process": (_process, "home-process"),
+    "rules": (_rules, "home-rules"),
+    "tenant-a": (_keys, "home-a"),
+    "tenant-b": (_keys, "home-b"),
+}
+
+
+def _section(title: str, keys: Keys) -> str:
+    lines = "\n".join(f"{key.lower()} = {value}" for key, value in keys.environ.items())
+    return f"[{title}]\n{lines}\n"
+
+
+def _session(role_arn: str) -> str:
+    """Return the ARN that the loopback AWS gives to whoever assumed a role."""
+    account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
+    return f"arn:aws:sts::{account}:assumed-role/{name}/session"
+
+
+def newcomer(stage: Stage, cache: Path, home: Path) -> Actor:
+    """Make one more actor, whom nobody knows yet, for a cache."""
+    environ, making, empty = _keys(stage, f"newcomer-{os.urandom(4).hex()}")
+    there = Home(home, stage.root / "etc" / home.name, making, empty)
+    name = next(iter(empty))
+    here = {"HOME": str(home), "AWS_ECR_CACHE_DIR": str(cache), "AWS_CONFIG_FILE": str(there.file)}
+    return Actor(name, there, {**stage.environ, **environ, **here}, cache)

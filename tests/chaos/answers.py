@@ -1,0 +1,230 @@
+"""Each answer by itself: its form, its time, and whether it is the right one at that time."""
+
+import json
+
+from tests.chaos.actors import Who
+from tests.chaos.history import History, Run
+from tests.chaos.plan import ELSEWHERE, EU, OTHER, PRIVATE, PUBLIC, US
+from tests.chaos.verdict import Verdict
+from tests.stage import NOT_FOUND
+from tests.world.aws import LIFE
+
+SLACK = 2.5
+"""Seconds from the moment that a process looks at its clock until its end is seen from outside,
+at most, on a machine that is busy."""
+_UNSEEN = 10
+"""Seconds, more than a fetch takes, by which a clock may be set back without its being noticed: a
+time server's step is less than one, and those here are far more."""
+_OUT_OF_TIME = (b"no answer from ", b"without an answer for ")
+_ECRS = (US, EU, OTHER)
+
+
+def look(history: History, verdict: Verdict) -> None:
+    """Look at every answer."""
+    for run in history.runs:
+        took = run.ended - run.began
+        late = "did not end" if run.code is None else f"took {took:.1f} s"
+        verdict.hold("deadline", run.code is not None and took <= run.limit, f"{run} {late}")
+        if run.code is None:
+            continue
+        if run.whole or run.stdout:
+            wrong = _misformed(run)
+            verdict.hold("form", not wrong, f"{run}: {wrong}: {run.stdout!r} {run.stderr!r}")
+            if wrong:
+                continue
+        if run.call.action == "get" and run.stdout.startswith(b"{"):
+            _look_at_token(history, run, json.loads(run.stdout)["Secret"], verdict)
+        elif run.whole:
+            _look_at_failure(history, run, verdict)
+
+
+def _misformed(run: Run) -> str:
+    """Return what is wrong with the form of an answer; "" for nothing."""
+    if not run.whole and not run.stdout.startswith(b"{"):
+        return ""  # it was killed between one stream and the other
+    if run.whole and not run.done:
+        return _misformed_error(run)
+    if run.stderr:
+        return "a success that says something on standard error"
+    action = run.call.action
+    if action in ("store", "erase"):
+        return "output where there is none" if run.stdout else ""
+    if run.stdout.count(b"\n") != 1 or not run.stdout.endswith(b"\n"):
+        return "not one line"
+    try:
+        fields = json.loads(run.stdout)
+    except ValueError:
+        return "not JSON"
+    if not isinstance(fields, dict) or not all(isinstance(v, str) for v in fields.values()):
+        return "not an object of strings"
+    if action == "get":
+        names = {"ServerURL", "Username", "Secret"}
+        right = (run.call.host, "AWS")
+        same = (fields.get("ServerURL"), fields.get("Username")) == right
+        return "" if set(fields) == names and same and fields["Secret"] else "not these fields"
+    return "" if set(fields.values()) <= {"AWS"} else "not AWS's users"
+
+
+def _misformed_error(run: Run) -> str:
+    if run.code != 1:
+        return f"exit code {run.code}"
+    if run.stdout.count(b"\n") != 1 or not run.stdout.endswith(b"\n") or len(run.stdout) < 2:
+        return "not one line"
+    if run.stdout == NOT_FOUND:
+        if run.call.action != "get" or run.call.host in _ECRS:
+            return "not mine, it says of what is"
+        return "and on standard error" if run.stderr else ""
+    name, _, said = run.stderr.partition(b": ")
+    if said != run.stdout or not name.startswith(b"docker-credential-"):
+        return "the two streams differ"
+    return "an error that nobody thought of" if b"unexpected error" in said else ""
+
+
+def _look_at_token(history: History, run: Run, secret: str, verdict: Verdict) -> None:
+    low, _ = history.clocks(run)
+    stored = next((other for other in history.runs if other.login == secret), None)
+    if stored is not None:
+        verdict.hold("stores", may_answer(history, stored, run), f"{run} answers with {stored}")
+        expires = expiry(history, stored)[1]
+        written = history.clocks(stored)[0]
+    else:
+        issued = history.issued.get(secret)
+        verdict.hold("identity", issued, f"{run} answers with a token that AWS never issued")
+        if issued is None:
+            return
+        found = Who(issued.arn, issued.region, issued.service)
+        right = run.actor.who(run.call.host, run.began, run.ended)
+        verdict.hold("identity", found in right, f"{run} is answered as {found}, not {right}")
+        missing = must_answer(history, run)
+        verdict.hold("stores", not missing, f"{run} answers with a token, and not with {missing}")
+        expires = issued.expires
+        at = history.issued.times[secret]
+        written = min(history.ahead.during(at - run.limit, at + run.limit))
+        verdict.hold("erased", not _erased(history, run, at), f"{run} answers with what was erased")
+        if at >= run.began:
+            written = low  # its own, of now
+    # What is kept does not live longer for a clock that is set back.
+    ahead = written if written > low + _UNSEEN else low
+    alive = expires > run.began + ahead and expires + SLACK > run.ended + ahead
+    verdict.hold("expiry", alive, f"{run}: dead for {run.ended + ahead - expires:.1f} s")
+
+
+def expiry(history: History, store: Run) -> tuple[float, float]:
+    """Return when a stored login expires by the programs' clock, at the earliest and the latest."""
+    low, high = history.clocks(store)
+    said = float("inf") if store.expires is None else store.expires
+    return min(said, store.began + low + LIFE), min(said, store.ended + high + LIFE)
+
+
+def _of_same_place(history: History, run: Run) -> list[Run]:
+    """Return the stores and erases of the same host and cache, but for those that failed."""
+    return [
+        other
+        for other in history.runs
+        if other.call.host == run.call.host
+        and other.actor.cache == run.actor.cache
+        and other.call.action in ("store", "erase")
+        and other.code != 1
+    ]
+
+
+def _editions(run: Run) -> frozenset[int]:
+    return run.actor.editions(run.call.host, run.began, run.ended)
+
+
+def may_answer(history: History, store: Run, run: Run) -> bool:
+    """Whether a login may be what answers a get."""
+    others = _of_same_place(history, run)
+    if store not in others or store.began > run.ended or not _editions(store) & _editions(run):
+        return False
+    if any(
+        damage.name in ("swap", "folder") and damage.hits(run.actor.cache, "logins")
+        for damage in history.damages
+    ):
+        return True  # what was erased may have been elsewhere at that time, and be back
+    return not any(
+        other.done
+        and store.ended < other.began
+        and other.ended < run.began
+        and (other.call.action == "erase" or _editions(other) == _editions(store))
+        for other in others
+    )
+
+
+def must_answer(history: History, run: Run) -> Run | None:
+    """Return a login that has to be what answers a get, if there is one."""
+    others = _of_same_place(history, run)
+    return next((store for store in others if _must_answer(history, store, others, run)), None)
+
+
+def _must_answer(history: History, store: Run, others: list[Run], run: Run) -> bool:
+    if store.call.action != "store" or not store.done or store.ended >= run.began:
+        return False
+    editions = _editions(store)
+    if len(editions) != 1 or editions != _editions(run):
+        return False
+    # Dead at one time and cleared away, it does not come back with the clock.
+    latest = run.ended + max(history.ahead.during(store.began, run.ended))
+    for other in others:
+        after = other.ended >= store.began and other.began <= run.ended
+        if after and (other.call.action == "erase" or expiry(history, other)[0] <= latest):
+            return False  # it may have taken the login away, or have put one that is dead there
+    return not any(
+        damage.hits(run.actor.cache, "logins", run.call.host)
+        and store.began <= damage.at <= run.ended
+        for damage in history.damages
+    )
+
+
+def _erased(history: History, run: Run, issued: float) -> bool:
+    """Whether a token of that time was there when somebody erased all that the host had."""
+    if run.call.host == PRIVATE or any(
+        damage.name in ("swap", "folder") and damage.hits(run.actor.cache, "tokens")
+        for damage in history.damages
+    ):
+        return False
+    return any(
+        other.call.action == "erase"
+        and other.done
+        and issued < other.began
+        and other.ended < run.began
+        and all(met is other for met in history.among(other))
+        for other in _of_same_place(history, run)
+    )
+
+
+def _look_at_failure(history: History, run: Run, verdict: Verdict) -> None:
+    """See that nothing failed which could be had."""
+    action, host = run.call.action, run.call.host
+    if action == "get":
+        if host == ELSEWHERE:
+            verdict.hold("form", run.stdout == NOT_FOUND, f"{run}: {run.stdout!r}")
+            return
+        missing = must_answer(history, run)
+        verdict.hold("stores", not missing, f"{run} fails, and does not answer with {missing}")
+    if not _smooth(history, run) or any(text in run.stdout for text in _OUT_OF_TIME):
+        return
+    if action == "store" and any(
+        damage.hits(run.actor.cache, "logins") for damage in history.damages
+    ):
+        return
+    if action == "erase" and any(damage.cache == run.actor.cache for damage in history.damages):
+        return  # a directory in a file's place is not ours to remove
+    verdict.hold("needless failure", run.done, f"{run}: {run.stdout!r}")
+
+
+def _smooth(history: History, run: Run) -> bool:
+    """Whether a process had no reason to fail: not its own, nor that of one it waited for.
+
+    The cache is no reason for a get, whatever is wrong with it.
+    """
+    began = min(other.began for other in history.among(run))
+    if any(history.wrong.during(began, run.ended)) or any(history.ahead.during(began, run.ended)):
+        return False
+    if run.call.action != "get" and any(history.full.during(began, run.ended)):
+        return False
+    editions = run.actor.home.past.during(began, run.ended)
+    if len(editions) != 1 or editions[0].number < 0:
+        return False
+    asked = run.call.host or PUBLIC
+    return None not in run.actor.who(asked, run.began, run.ended)

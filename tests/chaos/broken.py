@@ -1,0 +1,116 @@
+"""The program under test, broken on purpose: a campaign that finds nothing in it is worth nothing.
+
+A program of its own: broken.py <how> <action>.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from docker_credential_ecrpy import (
+    broker,
+    cache,
+    deadline,
+    identity,
+    keeping,
+    known,
+    lock,
+    logins,
+    own_files,
+    protocol,
+    registry,
+)
+from docker_credential_ecrpy.errors import HelperError
+
+
+@dataclass(frozen=True)
+class Break:
+    """What is broken: attributes of something, made from what they were; and the invariant."""
+
+    of: object
+    attributes: dict[str, Callable[[Any], object]]
+    invariant: str
+
+    def apply(self) -> None:
+        """Break it."""
+        for name, make in self.attributes.items():
+            setattr(self.of, name, make(getattr(self.of, name)))
+
+
+def _always(answer: object) -> Callable[[Any], object]:
+    return lambda _: lambda *_, **__: answer
+
+
+def _with_another_line(send: Any) -> object:
+    return lambda data, to=protocol.STDOUT: send(data + b"done\n", to)
+
+
+def _telling(reply: Any) -> object:
+    def told(server_url: str, tail: bytes) -> object:
+        with open(os.environ.get("AWS_ECR_LOG", os.devnull), "ab") as log:
+            log.write(tail)
+        return reply(server_url, tail)
+
+    return told
+
+
+def _and_then(act: Callable[[str], None]) -> Callable[[Any], object]:
+    def make(write: Any) -> object:
+        def written(path: str, *rest: object, **options: object) -> None:
+            write(path, *rest, **options)
+            act(path)
+
+        return written
+
+    return make
+
+
+def _insisting(write: Any) -> object:
+    def written(*arguments: object) -> None:
+        try:
+            write(*arguments)
+        except OSError as exc:
+            msg = "the token cannot be kept"
+            raise HelperError(msg) from exc
+
+    return written
+
+
+def _without_limit(_: Any) -> object:
+    return lambda _seconds, call: call(deadline.Watch())
+
+
+BROKEN = {
+    "expired": Break(cache.Entry, {"dead": _always(""), "fresh": _always(True)}, "expiry"),
+    "identities": Break(identity, {"line": _always("somebody")}, "identity"),
+    "regions": Break(registry.Registry, {"endpoint": lambda _: "ecr@here"}, "identity"),
+    "lines": Break(protocol, {"send": _with_another_line}, "form"),
+    "stores": Break(logins, {"keep": _always(None)}, "stores"),
+    "erases": Break(keeping, {"forget": _always(0)}, "erased"),
+    "locks": Break(lock.FileLock, {"acquire": _always(True)}, "one fetch"),
+    "deadline": Break(deadline, {"within": _without_limit}, "deadline"),
+    "fifos": Break(cache, {"_READ_FLAGS": lambda flags: flags & ~os.O_NONBLOCK}, "deadline"),
+    "logs": Break(protocol, {"reply": _telling}, "secrets"),
+    "modes": Break(own_files, {"write_whole": _and_then(lambda at: os.chmod(at, 0o644))}, "modes"),
+    "copies": Break(
+        own_files,
+        {"write_whole": _and_then(lambda at: os.link(at, f"{at}.{os.getpid()}"))},
+        "strays",
+    ),
+    "disks": Break(broker.Broker, {"_write_or_make_room": _insisting}, "needless failure"),
+    "lists": Break(
+        known, {"hosts": _always(["999999999999.dkr.ecr.us-east-1.amazonaws.com"])}, "list"
+    ),
+}
+BROKEN_PROGRAM = (sys.executable, os.path.abspath(__file__))
+"""The command, but for how, and the action."""
+
+
+if __name__ == "__main__":
+    BROKEN[sys.argv[1]].apply()
+    sys.argv = ["docker-credential-ecrpy", *sys.argv[2:]]
+    from docker_credential_ecrpy.__main__ import main
+
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""The episode that a seed gives."""
+
+import random
+from collections.abc import Callable
+
+from tests.chaos.plan import (
+    ACTORS,
+    ELSEWHERE,
+    EU,
+    FAULTS,
+    FOLDERS,
+    HARMS,
+    OTHER,
+    PRIVATE,
+    PUBLIC,
+    REWRITES,
+    SERVICES,
+    US,
+    Call,
+    Calm,
+    Clock,
+    Disk,
+    Fault,
+    Harm,
+    Join,
+    Life,
+    Plan,
+    Rewrite,
+    Step,
+    Wait,
+)
+
+
+def generate(seed: int, *, disturbed: bool) -> Plan:
+    """Return the episode of a seed; without `disturbed`, one with its clock and disk let alone."""
+    rng = random.Random(seed)
+    clock = rng.random() < 0.4 and disturbed
+    drag = rng.choice((0, 0, 10, 40)) if disturbed else 0
+    units = rng.sample(_UNITS, 2)
+    dice = _Dice(rng, [name for unit in units for name in unit], clock)
+    steps: list[Step] = []
+    while len(steps) < _STEPS:
+        steps += dice.throw()
+    logged = tuple(name for name in ACTORS if rng.random() < 0.2)
+    latency = rng.choice((20, 100, 300))
+    return Plan(seed, rng.randint(4, 6), latency, clock, drag, logged, tuple(steps))
+
+
+_STEPS = 60
+# Who shares a home, or a cache, comes together: they are the ones who may be taken for each other.
+_UNITS = (
+    *(("keys",), ("role",), ("pod",), ("process",), ("rules",)),
+    *(("work", "play"), ("tenant-a", "tenant-b")),
+)
+_HOUR = 3600
+_CLOCKS = (0, 1, -1, 30, -30, _HOUR, -_HOUR, 13 * _HOUR, -13 * _HOUR)
+
+
+class _Dice:
+    """Random steps, singly and in sequences that are worth something."""
+
+    def __init__(self, rng: random.Random, actors: list[str], clock: bool) -> None:
+        self._rng = rng
+        self._actors = actors
+        self._hosts = [US, US, US, EU, EU, OTHER, OTHER, PUBLIC]
+        self._sides: list[tuple[int, Callable[[], list[Step]]]] = [
+            (24, self._gets),
+            (6, self._store),
+            (4, self._erase),
+            (4, lambda: [Call("list", self._actor(), "", self._kill())]),
+            (12, self._fault),
+            (6, lambda: [Calm()]),
+            (3, lambda: [Life(rng.choice((2, 4, 20, 43200)))]),
+            (3, self._harm),
+            (3, self._rewrite),
+            (4, self._disk),
+            (6, lambda: [Wait(rng.choice((20, 100, 400, 1500)))]),
+            (4, lambda: [Join()]),
+            (6, self._stampede),
+            (5, self._aging),
+            (5, self._login),
+            (6, self._damaged),
+            (5, self._edited),
+            (4, self._crammed),
+            (9 if clock else 0, lambda: [Clock(rng.choice(_CLOCKS))]),
+            (9 if clock else 0, self._due),
+        ]
+
+    def throw(self) -> list[Step]:
+        weights = [weight for weight, _ in self._sides]
+        ((_, make),) = self._rng.choices(self._sides, weights)
+        return make()
+
+    def _actor(self) -> str:
+        return self._rng.choice(self._actors)
+
+    def _whose(self) -> tuple[str, str]:
+        actor = self._actor()
+        hosts = [*self._hosts, PRIVATE, PRIVATE] if actor == "rules" else self._hosts
+        return actor, self._rng.choice(hosts)
+
+    def _kill(self, share: float = 0.15) -> int:
+        # A cached answer takes tens of milliseconds, one from AWS half a second and more.
+        return self._rng.choice((8, 25, 60, 200, 450, 900)) if self._rng.random() < share else 0
+
+    def _gets(self) -> list[Step]:
+        actor, host = self._whose()
+        if self._rng.random() < 0.04:
+            host = ELSEWHERE
+        return self._some(actor, host, self._rng.choice((1, 1, 1, 2, 3)))
+
+    def _some(self, actor: str, host: str, count: int, kills: float = 0.15) -> list[Step]:
+        return [Call("get", actor, host, self._kill(kills)) for _ in range(count)]
+
+    def _store(self) -> list[Step]:
+        life = self._rng.choice((-5, 2, 5, 600, 43200, 0))
+        return [Call("store", *self._whose(), self._kill(), life)]
+
+    def _erase(self) -> list[Step]:
+        return [Call("erase", *self._whose(), self._kill())]
+
+    def _fault(self) -> list[Step]:
+        if "process" in self._actors and self._rng.random() < 0.15:
+            return [Fault("process", "hang")]
+        service = self._rng.choices(SERVICES, (12, 2, 3, 3))[0]
+        return [Fault(service, self._rng.choice(FAULTS), self._rng.choice((1, 2, 4, 1000)))]
+
+    def _harm(self, actor: str = "", folder: str = "", host: str = "") -> list[Step]:
+        folder = folder or self._rng.choices(FOLDERS, (12, 6, 1, 2))[0]
+        name = self._rng.choices(HARMS, (2, 2, 2, 2, 2, 1, 2, 1, 2, 3, 1, 1))[0]
+        pick, at = self._rng.randrange(1000), self._rng.randrange(4000)
+        return [Harm(actor or self._actor(), folder, name, pick, at, host)]
+
+    def _rewrite(self, actor: str = "") -> list[Step]:
+        return [Rewrite(actor or self._actor(), self._rng.choice(REWRITES))]
+
+    def _disk(self) -> list[Step]:
+        return [Disk(self._rng.random() < 0.6, self._rng.choice((0, 0, 4, 12)))]
+
+    def _stampede(self) -> list[Step]:
+        """Many at once after what nobody has, and AWS is slow, or worse."""
+        actor, host = self._whose()
+        steps: list[Step] = [Call("erase", actor, host), Join()]
+        if self._rng.random() < 0.6:
+            name = self._rng.choice(("hang", "crawl", "slow", "throttle", "reset", "denied"))
+            service = "ecr-public" if host == PUBLIC else "ecr"
+            steps.append(Fault(service, name, self._rng.choice((1, 2, 1000))))
+        return [*steps, *self._some(actor, host, 6, 0.3)]
+
+    def _aging(self) -> list[Step]:
+        """A token of seconds, asked for in each of its ages."""
+        actor, host = self._whose()
+        life = self._rng.choice((2, 3, 4))
+        steps: list[Step] = [Call("erase", actor, host), Join(), Calm(), Life(life)]
+        for pause in (500, 1000, 1500, life * 500):
+            steps += [*self._some(actor, host, 1), Wait(pause)]
+        return [*steps, *self._some(actor, host, 2), Life(43200)]
+
+    def _login(self) -> list[Step]:
+        """A login that is stored, asked for, and perhaps erased, with no pause in between."""
+        actor, host = self._whose()
+        life = self._rng.choice((2, 600, 43200, 0))
+        kept = Call("store", actor, host, self._kill(), life)
+        steps = [kept, Join(), *self._some(actor, host, 2), *self._harm(actor, "logins", host)]
+        steps = [step for step in steps if not isinstance(step, Harm) or self._rng.random() < 0.3]
+        if self._rng.random() < 0.5:
+            steps += [Call("erase", actor, host, self._kill()), Join()]
+        return [*steps, *self._some(actor, host, 1)]
+
+    def _damaged(self) -> list[Step]:
+        """What is there for certain, and comes to harm before it is needed again."""
+        actor, host = self._whose()
+        folder = self._rng.choices(("tokens", "registries", "locks"), (8, 2, 1))[0]
+        steps: list[Step] = [*self._some(actor, host, 1), Join()]
+        if folder == "tokens":
+            steps += self._harm(actor, folder, host)
+        else:
+            # Only a fetch has to do with the others.
+            steps += self._harm(actor, folder)
+            steps += [Harm(actor, "tokens", "truncate", number, 0) for number in range(2)]
+        return [*steps, *self._some(actor, host, 2)]
+
+    def _due(self) -> list[Step]:
+        """A token past half its life, for which AWS may give no other."""
+        actor, host = self._whose()
+        steps: list[Step] = [Calm(), *self._some(actor, host, 1), Join(), Clock(7 * _HOUR)]
+        if self._rng.random() < 0.7:
+            steps += self._fault()
+        return [*steps, *self._some(actor, host, 3), Join()]
+
+    def _crammed(self) -> list[Step]:
+        """A disk that is full, and nothing else that goes wrong."""
+        actor, host = self._whose()
+        steps: list[Step] = [Calm(), Call("erase", actor, host), Join()]
+        steps += [Disk(full=True, spare=self._rng.choice((0, 4))), *self._some(actor, host, 2)]
+        return [*steps, *self._some(*self._whose(), 1), Join(), Disk(full=False)]
+
+    def _edited(self) -> list[Step]:
+        """Settings that change while they are read."""
+        actor, host = self._whose()
+        steps = [*self._some(actor, host, 2), Wait(self._rng.choice((0, 50, 200, 400)))]
+        return [*steps, *self._rewrite(actor), *self._some(actor, host, 2)]

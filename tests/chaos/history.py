@@ -1,0 +1,151 @@
+"""What happened in an episode, as far as it was seen from outside."""
+
+import base64
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.actors import Actor
+from tests.chaos.fetches import IssuedAt, Overlap
+from tests.chaos.plan import Call, Plan
+from tests.chaos.timeline import Timeline
+from tests.world.aws import Aws
+
+
+@dataclass
+class Run:
+    """One process. Times are seconds since the epoch.
+
+    code: as `subprocess` has it; None for one that had to be ended, since it did not end itself.
+    login, expires: what a store was given, and when that expires, or None for 12 hours later.
+    ours: whether it is the campaign's own, after the steps, when nothing goes wrong any more.
+    """
+
+    number: int
+    call: Call
+    actor: Actor
+    limit: float
+    began: float
+    ended: float = 0.0
+    code: int | None = None
+    stdout: bytes = b""
+    stderr: bytes = b""
+    login: str = ""
+    expires: float | None = None
+    ours: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether it came to its own end."""
+        return self.code is not None and self.code >= 0
+
+    @property
+    def done(self) -> bool:
+        """Whether it says that it did what it was asked."""
+        return self.code == 0
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, in a word."""
+        if self.code is None:
+            return "endless"
+        return "killed" if self.code < 0 else "done" if self.code == 0 else "failed"
+
+    def overlaps(self, other: "Run") -> bool:
+        """Whether there was a moment when both ran."""
+        return self.began <= other.ended and other.began <= self.ended
+
+    def __str__(self) -> str:
+        call = self.call
+        kill = f", to be killed after {call.kill} ms" if call.kill else ""
+        return f"#{self.number} {call.action} {call.host} by {call.actor}{kill}"
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What came to harm: names of files in a cache's folder, or "*" for all of them."""
+
+    at: float
+    cache: Path
+    folder: str
+    name: str
+    names: tuple[str, ...]
+
+    def hits(self, cache: Path, folder: str, host: str = "") -> bool:
+        """Whether it is in this folder, and may be of this host's files."""
+        if (self.cache, self.folder) != (cache, folder):
+            return False
+        return not host or any(name == "*" or name.startswith(host) for name in self.names)
+
+
+@dataclass
+class History:
+    """All of it.
+
+    wrong: whether AWS, or an actor's own program, was made to fail.
+    full: whether the disk was. ahead: by how many seconds the programs' clock was.
+    """
+
+    plan: Plan
+    root: Path
+    disk: Path
+    aws: Aws
+    issued: IssuedAt
+    actors: dict[str, Actor] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
+    damages: list[Damage] = field(default_factory=list)
+    overlaps: list[Overlap] = field(default_factory=list)
+    fetches: int = 0
+    wrong: Timeline[bool] = field(default_factory=lambda: Timeline(False))
+    full: Timeline[bool] = field(default_factory=lambda: Timeline(False))
+    ahead: Timeline[int] = field(default_factory=lambda: Timeline(0))
+    touched: set[int] = field(default_factory=set)
+    steps: Counter[str] = field(default_factory=Counter)
+    notes: list[tuple[float, str]] = field(default_factory=list)
+    """When each step was taken, and what it was."""
+
+    def clocks(self, run: Run) -> tuple[int, int]:
+        """Return the least and the most that the program's clock was ahead in a process's life."""
+        seen = self.ahead.during(run.began, run.ended)
+        return min(seen), max(seen)
+
+    def among(self, run: Run) -> Iterator[Run]:
+        """Return the processes of the same cache that it may have met, itself too."""
+        return (r for r in self.runs if r.actor.cache == run.actor.cache and r.overlaps(run))
+
+    def secrets(self) -> set[str]:
+        """Return all that must not be seen, and pieces of what is long."""
+        keys = list(self.aws.keys.values())
+        found = {each.secret_key for each in keys}
+        found |= {each.session_token for each in keys if each.session_token}
+        found |= set(self.issued) | {run.login for run in self.runs if run.login}
+        found |= self.aws.web_identity_tokens
+        found |= {base64.b64encode(f"AWS:{password}".encode()).decode() for password in self.issued}
+        return found | {piece for secret in found.copy() for piece in _pieces(secret)}
+
+    def transcript(self) -> str:
+        """Return what happened, a line each, with the milliseconds since the first."""
+        lines = [*self.notes]
+        for run in self.runs:
+            lines.append((run.began, f"{run} begins"))
+            lines.append((run.ended, f"{run} ends: {self._outcome(run)}"))
+        lines.sort()
+        start = lines[0][0] if lines else 0.0
+        return "\n".join(f"{(at - start) * 1000:8.0f}  {text}" for at, text in lines)
+
+    def _outcome(self, run: Run) -> str:
+        if run.code is None:
+            return "it had to be ended"
+        text = run.stdout.decode(errors="replace").strip()
+        for place, (password, issued) in enumerate(list(self.issued.items())):
+            if password in text:
+                text = f"token {place} of {issued.arn} in {issued.region}"
+        for other in self.runs:
+            if other.login and other.login in text:
+                text = f"the login of #{other.number}"
+        return f"exit code {run.code}, {text[:200] or 'no output'}"
+
+
+def _pieces(secret: str) -> Iterable[str]:
+    return (secret[at : at + 40] for at in range(0, len(secret) - 40, 40))

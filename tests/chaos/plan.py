@@ -1,0 +1,170 @@
+"""An episode as plain data: its steps, and their way to JSON and back."""
+
+import json
+from dataclasses import asdict, dataclass
+
+from tests.world.aws import ACCOUNT
+
+OTHER_ACCOUNT = "210987654321"
+US = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
+EU = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com"
+OTHER = f"{OTHER_ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
+PUBLIC = "public.ecr.aws"
+PRIVATE = "images.example.com"
+"""A name in front of ECR, which the rules alone know."""
+ELSEWHERE = "ghcr.io"
+
+ACTORS = ("keys", "work", "play", "role", "pod", "process", "rules", "tenant-a", "tenant-b")
+SERVICES = ("ecr", "ecr-public", "sts:AssumeRole", "sts:AssumeRoleWithWebIdentity")
+FAULTS = (
+    "throttle",
+    "unavailable",
+    "denied",
+    "hang",
+    "slow",
+    "crawl",
+    "reset",
+    "page",
+    "garbage",
+    "lie",
+)
+FOLDERS = ("tokens", "logins", "locks", "registries")
+HARMS = (
+    *("truncate", "flip", "swap", "future", "open", "closed"),
+    *("link", "dangling", "directory", "fifo", "socket", "folder"),
+)
+REWRITES = ("replace", "in place", "slowly")
+
+
+@dataclass(frozen=True)
+class Call:
+    """Start one action. kill: ms until it is killed, 0 for never. life: seconds of a login."""
+
+    action: str
+    actor: str
+    host: str = ""
+    kill: int = 0
+    life: int = 0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """From here on AWS, or the actors' credential_process, fails so, `times` times."""
+
+    service: str
+    name: str
+    times: int = 1000
+
+
+@dataclass(frozen=True)
+class Calm:
+    """From here on nobody but the disk and the clock fails."""
+
+
+@dataclass(frozen=True)
+class Life:
+    """From here on AWS's tokens live so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Harm:
+    """Damage a file of an actor's cache; `pick` and `at` say which, of `host`, and where."""
+
+    actor: str
+    folder: str
+    name: str
+    pick: int
+    at: int
+    host: str = ""
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """Rewrite the file that decides who an actor is, in one of the ways that editors do."""
+
+    actor: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Fill the disk but for so many KB, or empty it."""
+
+    full: bool
+    spare: int = 0
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Have the programs' clock be so many seconds ahead of AWS's, the running ones' too."""
+
+    ahead: int
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Let so many milliseconds pass."""
+
+    ms: int
+
+
+@dataclass(frozen=True)
+class Join:
+    """Wait for all that runs."""
+
+
+Step = Call | Fault | Calm | Life | Harm | Rewrite | Disk | Clock | Wait | Join
+_KINDS: dict[str, type[Step]] = {
+    kind.__name__: kind
+    for kind in (Call, Fault, Calm, Life, Harm, Rewrite, Disk, Clock, Wait, Join)
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One episode.
+
+    timeout: AWS_ECR_TIMEOUT of all its processes.
+    latency: milliseconds that AWS takes to answer.
+    clock: whether their clock can be set.
+    drag: milliseconds that a call of the system may take at most.
+    logged: the actors that write a log, and so leave the hot path.
+    """
+
+    seed: int
+    timeout: int
+    latency: int
+    clock: bool
+    drag: int
+    logged: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """Who takes part, in the order of `ACTORS`."""
+        named = {getattr(step, "actor", "") for step in self.steps}
+        return tuple(name for name in ACTORS if name in named)
+
+    def to_json(self) -> str:
+        """Return it as JSON, a step a line."""
+        steps = ",\n    ".join(json.dumps(_as_dict(step)) for step in self.steps)
+        head = asdict(self)
+        del head["steps"]
+        text = json.dumps(head)[:-1]
+        return f'{text},\n  "steps": [\n    {steps}\n  ]}}\n'
+
+
+def from_json(text: str) -> Plan:
+    """Return the plan that `Plan.to_json` gave."""
+    fields = json.loads(text)
+    steps = []
+    for step in fields.pop("steps"):
+        kind = _KINDS[step.pop("do")]
+        steps.append(kind(**step))
+    return Plan(**{**fields, "logged": tuple(fields["logged"])}, steps=tuple(steps))
+
+
+def _as_dict(step: Step) -> dict[str, object]:
+    return {"do": type(step).__name__, **asdict(step)}
