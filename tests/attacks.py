@@ -1,0 +1,148 @@
+"""What an attack needs: another user, a process set up badly, a text that nobody should print."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import boto3
+import pytest
+
+import docker_credential_ecrpy
+from docker_credential_ecrpy import authorization, cache, identity, keeping, registry
+from tests.stage import HOST, Result, Stage
+
+VICTIMS = {"a user": 12345, "root": 0}
+"""Who runs the helper: a name -> a uid."""
+ATTACKER = 12346
+"""The uid of whoever else is on the machine."""
+PLANTED = "the attacker's token"
+LOGIN = json.dumps({"ServerURL": HOST, "Username": "AWS", "Secret": "a password"}).encode()
+
+ACTIONS = {"get": HOST.encode(), "store": LOGIN, "erase": HOST.encode(), "list": b"unused"}
+"""What Docker does: an action -> its standard input."""
+
+HOSTILE = "x\n\r\x1b]0;title\x07\x1b[31m\t\u2028\x9b\udcff\x7f' \"y"
+"""Line breaks, terminal commands, quotes, and a byte that is not UTF-8 (0xff)."""
+HUGE = HOSTILE + "A" * 100_000
+"""A kernel takes 128 KiB: https://man7.org/linux/man-pages/man2/execve.2.html"""
+
+_READS_ALL = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+_LAUNCH = """
+import ctypes, json, os, resource, signal, sys
+how, program = json.loads(sys.argv[1]), sys.argv[2:]
+os.umask(how.get("umask", 0o022))
+for name in how.get("ignored", ()):
+    signal.signal(getattr(signal, name), signal.SIG_IGN)
+for name, most in how.get("limits", {}).items():
+    resource.setrlimit(getattr(resource, "RLIMIT_" + name), (most, most))
+for descriptor in how.get("closed", ()):
+    os.close(descriptor)
+if how.get("nameless"):
+    libc = ctypes.CDLL(None)
+    environ = [f"{n}={v}".encode() for n, v in os.environ.items()]
+    environ = (ctypes.c_char_p * (len(environ) + 1))(*environ, None)
+    libc.execve(program[0].encode(), (ctypes.c_char_p * 1)(None), environ)
+os.execv(program[0], program)
+"""
+
+
+def check_form(result: Result) -> None:
+    """Assert that what a run printed is of the protocol: one line at most, for any terminal."""
+    for stream in (result.stdout, result.stderr):
+        text = stream.decode()
+        assert len(text) < 10_000
+        assert text.count("\n") <= 1
+        assert text.rstrip("\n").isprintable(), result
+    assert (result.code == 0) == (not result.stderr and b"Secret" in result.stdout)
+
+
+def launched(program: Sequence[str], **how: object) -> list[str]:
+    """Return a command that runs a program in a process which is set up badly.
+
+    how: umask; ignored, names of signals; limits, name of one of `resource` -> its value;
+    closed, descriptors; nameless, without any argument, not even its name.
+    """
+    return [sys.executable, "-I", "-S", "-c", _LAUNCH, json.dumps(how), *program]
+
+
+def why_alone() -> str:
+    """Return why no process can be another user's here; "" where one can."""
+    if sys.platform != "linux" or not shutil.which("setpriv"):
+        return "there is no setpriv, which util-linux has"
+    return "only root can be others" if os.geteuid() else ""
+
+
+def as_user(uid: int, program: Sequence[str]) -> list[str]:
+    """Return a command that runs a program as a user.
+
+    A checkout may be in a home that is closed to others. Then the user may read anything, and
+    change no more than otherwise.
+    """
+    if uid == os.geteuid():
+        return list(program)
+    prefix = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
+    needed = [docker_credential_ecrpy.__file__, boto3.__file__, os.path.realpath(program[0])]
+    probe = 'for f in "$@"; do test -r "$f" || exit 1; done'
+    reached = subprocess.run([*prefix, "/bin/sh", "-c", probe, "sh", *needed], check=False)
+    return [*prefix, *(_READS_ALL if reached.returncode else ()), *program]
+
+
+def attack(folder: Path, script: str, **names: str) -> bytes:
+    """Run a shell script in a directory as the attacker, and return what it printed."""
+    done = subprocess.run(
+        as_user(ATTACKER, ["/bin/sh", "-euc", script]),
+        env={"PATH": os.environ["PATH"], **names},
+        cwd=folder,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def forge(stage: Stage) -> Path:
+    """Return a cache whose entries answer for this stage with `PLANTED`, with all other files.
+
+    What makes them is known to others, or guessed: an access key id is no secret.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(stage.home))
+        line = identity.line(stage.environ)
+    found = registry.parse(HOST)
+    assert found is not None
+    now = time.time_ns()
+    life = authorization.LIFE
+    token = authorization.Token("AWS", PLANTED, now + life)
+    folder = stage.root / "forged"
+    for place in (
+        cache.token_place(str(folder), HOST, line),
+        cache.token_place(str(folder), found.endpoint, line),
+        cache.login_place(str(folder), HOST),
+    ):
+        keeping.write(*place, token.entry(now))
+    slot = int(cache.fingerprint(line), 16) % 4096
+    for name in (f"locks/{found.endpoint}~{slot:03x}", "locks/logins", f"registries/{HOST}"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755)
+    return folder
+
+
+def state(paths: Sequence[Path]) -> Mapping[str, tuple[int, int, bytes]]:
+    """Return mode, owner and content of files and directories; what is gone is left out."""
+    return {
+        str(path): (path.stat().st_mode, path.stat().st_uid, _content(path))
+        for path in paths
+        if path.exists()
+    }
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""

@@ -1,0 +1,228 @@
+"""Attacks by another user of the machine, with two real uids: what they plant is never used.
+
+Nor does it make us change what is the victim's. Where nobody is root these tests cannot run, and
+are skipped; in CI, where they have to, they fail then.
+"""
+
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import attacks
+from tests.attacks import ATTACKER, LOGIN, PLANTED, VICTIMS, attack
+from tests.stage import HOST, NOT_FOUND, Stage, make_stage
+
+FOLDERS = "tokens logins locks registries"
+OTHER_HOST = "210987654321.dkr.ecr.us-east-1.amazonaws.com"
+
+
+@pytest.fixture(name="victim", params=VICTIMS)
+def _victim(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Stage]:
+    """The stage of somebody whose AWS_ECR_CACHE_DIR is where others can write.
+
+    `root/open` is a directory as /tmp is one; `root/documents` has files of the victim's, old
+    ones, some with names as ours have.
+    """
+    why = attacks.why_alone()
+    if why and os.environ.get("CI") and "root" in why:
+        pytest.fail(f"CI has to be able to test with two users: {why}")
+    if why:
+        pytest.skip(why)
+    uid: int = VICTIMS[request.param]
+    root = Path(tempfile.mkdtemp(prefix="attacks-"))
+    victim = make_stage(stage.aws, stage.server, stage.authority, root)
+    program = list(stage.program)
+    if len(program) == 1:  # a link, in a directory that is closed to others
+        program = [os.path.realpath(program[0])]
+    victim.program = attacks.as_user(uid, program)
+    (root / "open").mkdir()
+    for folder in (Path(), *map(Path, FOLDERS.split())):
+        (root / "documents" / folder).mkdir(mode=0o755)
+        for name in ("a.txt", "a.txt~", HOST, f"{HOST}~a", ".new-1", "fallback-1-1"):
+            path = root / "documents" / folder / name
+            path.write_text("of the victim")
+            path.chmod(0o644)
+            os.utime(path, (1e9, 1e9))
+    for path in (victim.home, root / "documents", *(root / "documents").rglob("*")):
+        os.chown(path, uid, uid)
+    for path, mode in ((root / "open", 0o1777), (root, 0o711)):
+        path.chmod(mode)
+    victim.login()
+    victim.environ["AWS_ECR_CACHE_DIR"] = str(root / "open" / "cache")
+    yield victim
+    shutil.rmtree(root)
+
+
+USER_ALONE = pytest.mark.parametrize("victim", ["a user"], indirect=True)
+
+
+def _documents(victim: Stage) -> list[Path]:
+    return sorted((victim.root / "documents").rglob("*"))
+
+
+def _all_actions(victim: Stage) -> None:
+    """Do all that Docker does; the answers are the victim's, or say what cannot be done."""
+    assert OTHER_HOST.encode() not in victim.run("list").stdout
+    assert victim.get().secret in victim.aws.issued
+    stored = victim.run("store", stdin=LOGIN)
+    if stored.code:
+        assert "cannot be kept in" in stored.error
+    else:
+        assert victim.get().secret == "a password"
+    erased = victim.run("erase", stdin=HOST.encode())
+    if erased.code:
+        assert "cannot be erased" in erased.error
+    assert OTHER_HOST.encode() not in victim.run("list").stdout
+
+
+def _seen_by_attacker(victim: Stage) -> bytes:
+    """Return the names and contents of all files that the attacker can read."""
+    script = "find -L . -type f -size -9 -print -exec cat {} + 2>/dev/null || true"
+    return attack(victim.root / "open", script)
+
+
+PLANTS = {
+    "entries in folders of the attacker's": f"""
+        mkdir -m 777 cache; cd cache; mkdir -m 777 {FOLDERS}
+        cp "$FORGED"/tokens/* tokens; cp "$FORGED"/logins/* logins
+        chmod 644 tokens/*; chmod 600 logins/*; touch registries/{OTHER_HOST}""",
+    "folders that are links to documents": f"""
+        mkdir -m 777 cache; cd cache; for f in {FOLDERS}; do ln -s "$DOCUMENTS" $f; done""",
+    "a cache that is a link to documents": 'ln -s "$DOCUMENTS" cache',
+}
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=PLANTS)
+def test_what_another_user_planted(victim: Stage, plant: str) -> None:
+    """It answers nothing, and leads to no change of a file of the victim's, nor shows one."""
+    forged = attacks.forge(victim)
+    names = {"FORGED": str(forged), "DOCUMENTS": str(victim.root / "documents")}
+    before = attacks.state(_documents(victim))
+    attack(victim.root / "open", PLANTS[plant], **names)
+    _all_actions(victim)
+    seen = _seen_by_attacker(victim)
+
+    assert attacks.state([Path(path) for path in before]) == before
+    assert not any(secret.encode() in seen for secret in [*victim.aws.issued, "a password"])
+
+
+def test_a_forged_entry_of_ones_own_answers(victim: Stage) -> None:
+    """So what makes the others harmless is whose they are."""
+    forged = attacks.forge(victim)
+    for path in (forged, *forged.rglob("*")):
+        os.chown(path, victim.home.stat().st_uid, -1)
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    victim.environ["AWS_ECR_CACHE_DIR"] = str(forged)
+
+    assert victim.get().secret == PLANTED
+    assert victim.aws.count() == {}
+
+
+KINDS = {
+    "a forged entry": 'cp "$FORGED/$f" "$f"; chmod 644 "$f"',
+    "a FIFO": 'mkfifo -m 666 "$f"',
+    "a directory": 'mkdir "$f"; touch "$f/x"',
+    "a file of a terabyte": 'truncate -s 1T "$f"; chmod 666 "$f"',
+    "a hard link to a document": "",
+    "a socket": "",
+}
+
+
+@USER_ALONE
+@pytest.mark.parametrize("kind", KINDS, ids=KINDS)
+def test_what_is_planted_in_folders_that_were_left_open(victim: Stage, kind: str) -> None:
+    """In place of each file of ours: the token comes, and the folders are closed from then on."""
+    forged = attacks.forge(victim)
+    folder = victim.root / "open" / "cache"
+    before = attacks.state(_documents(victim))
+    names = [str(path.relative_to(forged)) for path in forged.glob("*/*")]
+    for path in (folder, *(folder / name for name in FOLDERS.split())):
+        path.mkdir()
+        os.chown(path, victim.home.stat().st_uid, -1)
+        path.chmod(0o777)
+    for name in names:
+        if kind == "a hard link to a document":  # for everybody, without fs.protected_hardlinks
+            (folder / name).hardlink_to(victim.root / "documents" / "a.txt")
+        elif kind == "a socket":
+            os.mknod(folder / name, stat.S_IFSOCK | 0o666)
+            os.chown(folder / name, ATTACKER, ATTACKER)
+        else:
+            attack(folder, KINDS[kind], FORGED=str(forged), f=name)
+    _all_actions(victim)
+
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o700}
+    assert attacks.state([Path(path) for path in before]) == before
+    # All that there may be was planted: nothing has a name that was not foreseen.
+    assert {str(path.relative_to(folder)) for path in folder.glob("*/*")} <= set(names)
+
+
+@USER_ALONE
+def test_locks_that_another_user_holds_for_ever(victim: Stage) -> None:
+    """They cost time, never the answer: a token within the limit, and a login that is kept."""
+    folder = victim.root / "open" / "cache"
+    victim.get()
+    victim.run("store", stdin=LOGIN)
+    victim.run("erase", stdin=HOST.encode())
+    for path in (folder, folder / "locks"):
+        path.chmod(0o777)
+    for path in (folder / "locks").iterdir():
+        path.chmod(0o666)
+    script = 'for f in locks/*; do exec 9>>"$f"; flock -x 9; sleep 60 >&2 & done; echo held; wait'
+    with subprocess.Popen(
+        attacks.as_user(ATTACKER, ["/bin/sh", "-euc", script]),
+        stdout=subprocess.PIPE,
+        cwd=folder,
+        start_new_session=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        victim.environ["AWS_ECR_TIMEOUT"] = "12"
+        child = victim.start_get()
+        stored = victim.run("store", stdin=LOGIN)
+        stdout, stderr = child.communicate(timeout=60)
+        os.killpg(holder.pid, 9)
+
+    assert stored.code == 0
+    assert (child.returncode, stderr) == (0, b"")
+    assert b"Secret" in stdout
+    assert victim.get().secret == "a password"
+
+
+LOGS = {
+    "a file": "umask 0; : >log",
+    "a hard link": "",
+    "a link": 'ln -s "$DOCUMENT" log',
+    "a FIFO": "mkfifo -m 666 log",
+    "a directory": "mkdir -m 777 log",
+}
+
+
+@pytest.mark.parametrize("what", LOGS, ids=LOGS)
+def test_a_log_where_others_can_write(victim: Stage, what: str) -> None:
+    """What they put in its place is not written into, and costs no answer."""
+    log, document = victim.root / "open" / "log", victim.root / "documents" / "a.txt"
+    before = attacks.state(_documents(victim))
+    if what == "a hard link":  # as above
+        log.hardlink_to(document)
+    else:
+        attack(log.parent, LOGS[what], DOCUMENT=str(document))
+
+    assert victim.get("ghcr.io", AWS_ECR_LOG=str(log)).stdout == NOT_FOUND
+    assert attacks.state([Path(path) for path in before]) == before
+    if what == "a file":
+        assert attack(log.parent, "cat log") == b""
+
+
+def test_settings_in_a_cache_that_others_share(victim: Stage) -> None:
+    """A config.toml there is not ours to heed: settings come from the home, or AWS_ECR_CONFIG."""
+    attack(
+        victim.root / "open", """mkdir -m 777 cache; echo 'fallback = "evil"' >cache/config.toml"""
+    )
+
+    assert victim.get("ghcr.io").stdout == NOT_FOUND
