@@ -1,1 +1,1 @@
-"""What `make bench` runs."""
+"""What `make bench` runs: `python -m benchmarks`."""

@@ -1,0 +1,110 @@
+"""`make bench`: how long each program takes, side by side, in one run.
+
+    python -m benchmarks [RUNS] [--quick] [--only TEXT] [--write]
+
+Each program has a home and a cache of its own, and asks the loopback AWS of the tests. What came
+of it is printed, and with RUNS of 15 or more, or with --write, kept beside this file.
+"""
+
+import argparse
+import datetime as dt
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import builds, chart, machine, programs, report
+from benchmarks.results import Cell, Row
+from benchmarks.scenarios import BUILD, SCENARIOS, Scenario
+from benchmarks.scene import Scene
+from benchmarks.turns import take_turns
+from benchmarks.world import BenchAws, World
+from tests.world.web import Authority, WebServer
+
+_HERE = Path(__file__).parent
+_RUNS, _ENOUGH, _FEW = 21, 15, 3
+_AGAIN = """\
+Made by `make bench`, which writes it anew, whole. What is needed besides: root, Docker's engine and
+`docker-registry` for the builds, and `amazon-ecr-credential-helper` to compare with.
+"""
+_SLOW = "slow, and --quick was asked for"
+_BUILDS = 7  # runs for one round of builds
+
+
+def main() -> None:
+    """Run all that was asked for; print it, and keep it where it is worth that."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended by a signal"))
+    options = _options()
+    runs = _FEW if options.quick else options.runs
+    began = dt.datetime.now(dt.timezone.utc)
+    not_run: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        facts = machine.describe(Path(folder))
+        rows = _scenarios(Path(folder), runs, options, not_run)
+        rows += _builds(Path(folder), runs, options, not_run)
+    took = (dt.datetime.now(dt.timezone.utc) - began).total_seconds()
+    facts.insert(
+        0, ("date", f"{began:%Y-%m-%d}, `make bench RUNS={runs}`, {took / 60:.1f} minutes")
+    )
+    text = report.render(rows, facts, not_run)
+    print(text)
+    if (options.write or runs >= _ENOUGH) and not options.only:
+        title = f"# Measured\n\n{_AGAIN}\n![the medians as bars](chart.svg)\n\n"
+        (_HERE / "RESULTS.md").write_text(title + text)
+        (_HERE / "chart.svg").write_text(chart.draw(rows))
+        print("kept in benchmarks/RESULTS.md and benchmarks/chart.svg", file=sys.stderr)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Time the helpers.")
+    parser.add_argument("runs", nargs="?", type=int, default=_RUNS, help="of the quickest rows")
+    parser.add_argument("--quick", action="store_true", help="few runs, and no slow rows")
+    parser.add_argument("--only", default="", help="rows whose section or title holds this text")
+    parser.add_argument("--write", action="store_true", help="keep the results of few runs, too")
+    return parser.parse_args()
+
+
+def _scenarios(
+    folder: Path, runs: int, options: argparse.Namespace, not_run: list[str]
+) -> list[Row]:
+    rows = []
+    aws, authority = BenchAws(), Authority()
+    with WebServer(aws.handle, authority=authority) as server:
+        world = World(folder, aws, server, authority)
+        for scenario in SCENARIOS:
+            if options.only.lower() not in f"{scenario.section}: {scenario.title}".lower():
+                continue
+            if options.quick and scenario.slow:
+                not_run.append(f"{scenario.title}: {_SLOW}")
+            else:
+                rows.append(_play(scenario, world, scenario.runs(runs)))
+    return rows
+
+
+def _builds(folder: Path, runs: int, options: argparse.Namespace, not_run: list[str]) -> list[Row]:
+    if options.only.lower() not in BUILD.lower():
+        return []
+    most = max(known for _, known in builds.PLAN)
+    if options.quick:
+        not_run.append(f"{BUILD}, {most} registries: {_SLOW}")
+        most -= 1
+    here = folder / "builds"
+    here.mkdir()
+    rows, missing = builds.rows(here, max(1, runs // _BUILDS), most)
+    not_run += [f"{BUILD}: {missing}"] if missing else []
+    return rows
+
+
+def _play(scenario: Scenario, world: World, runs: int) -> Row:
+    world.aws.latency = scenario.latency / 1000
+    found = programs.everything()
+    row = Row(scenario.section, scenario.title, runs)
+    row.cells = {name: Cell(note=found[name].missing) for name in scenario.programs}
+    here = [name for name in scenario.programs if not found[name].missing]
+    scenes = {name: Scene(scenario, found[name], world) for name in here}
+    take_turns(row, scenes, warm_up=not (scenario.cold and scenario.at_once > 1))
+    return row
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""The classic `docker build`, which asks the helper for every registry that it knows.
+
+Run as a process of its own, in a mount namespace of its own, with an engine of its own: there
+ECR's real host names lead to a loopback AWS and registry, on port 443. `rows` starts it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from benchmarks import identities, programs, results, timing
+from benchmarks.identities import ROLE, STATIC
+from benchmarks.programs import GO, OURS, WITHOUT, Program
+from benchmarks.results import Cell, Row
+from benchmarks.scenarios import BUILD
+from benchmarks.timing import Sample
+from benchmarks.turns import take_turns
+from benchmarks.world import BUNDLE, BenchAws
+from tests.stage import Stage, make_stage
+from tests.world.registry import RegistryFront
+from tests.world.web import Authority, Request, Response, WebServer
+
+LATENCY = 80
+"""Milliseconds that each call of AWS takes."""
+PLAN = ((STATIC, 1), (STATIC, 10), (STATIC, 50), (ROLE, 10))
+"""Whose build, and how many registries it knows: of so many accounts, in one region."""
+_ADDRESS = "127.83.0.2"  # of loopback, and nobody else's
+_ELSEWHERE = "registry.example.com"  # open to all, and not ECR
+_HOSTS = [f"{300_000_000_000 + n}.dkr.ecr.us-east-1.amazonaws.com" for n in range(50)]
+_APIS = ("api.ecr.us-east-1.amazonaws.com", "sts.us-east-1.amazonaws.com")
+_APP = "team/app:1"
+_FOUND = "found.json"
+_HELPER = "timed"  # a name that nothing else on PATH has
+
+
+def rows(folder: Path, runs: int, most: int) -> tuple[list[Row], str]:
+    """Build so many times with each program; return the rows, and why there are none or "".
+
+    most: registries. folder: where everything is kept. Ends the benchmark where a build with one of
+    ours fails, and in CI where none can be made.
+    """
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return [], "it needs Linux and root"
+    # The engine ends with the first process of its namespace, and that with this one.
+    own = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc"]
+    inner = [sys.executable, "-m", "benchmarks.builds", str(folder), str(runs), str(most)]
+    environ = {**os.environ, "OUTER_NAMESPACE": os.readlink("/proc/self/ns/mnt")}
+    if subprocess.run([*own, "--kill-child", *inner], env=environ, check=False).returncode:
+        sys.exit(f"bench: {BUILD}: failed, as is said above")
+    read = json.loads((folder / _FOUND).read_text())
+    return results.load(read["rows"]), read["missing"]
+
+
+def title(what: str, known: int, identity: str) -> str:
+    """Return a row's name: "first" or "next", how many registries are known, and to whom."""
+    registries = "1 registry" if known == 1 else f"{known} registries"
+    return f"{what} build, {registries}, {identity}, {LATENCY} ms"
+
+
+class Universe:
+    """The engine, and the loopback AWS and registry, which the real host names lead to."""
+
+    def __init__(self, root: Path, backend: tuple[str, int], docker_host: str) -> None:
+        self.root = root
+        self.docker = ""
+        self.docker_host = docker_host
+        self.aws = BenchAws(latency=LATENCY / 1000)
+        self._front = RegistryFront(self.aws, backend)
+
+    def handle(self, request: Request) -> Response:
+        """Answer as whoever is asked."""
+        if request.host == _ELSEWHERE:
+            return self._front._pass_on(request)  # noqa: SLF001 - as the end-to-end tests do
+        if request.host in _HOSTS:
+            return self._front.handle(request)
+        return self.aws.handle(request)
+
+    def push_app(self) -> None:
+        """Put an image there that every registry has."""
+        data = BytesIO()
+        with tarfile.open(fileobj=data, mode="w") as archive:
+            archive.addfile(tarfile.TarInfo("hello"))
+        name = f"{_ELSEWHERE}/{_APP}"
+        for step in (["import", "-", name], ["push", name]):
+            command = [self.docker, "--host", self.docker_host, *step]
+            subprocess.run(command, input=data.getvalue(), capture_output=True, check=True)
+
+
+class Build:
+    """A build by somebody whose Docker knows so many registries, and asks this program for all."""
+
+    def __init__(self, universe: Universe, stage: Stage, program: Program, known: int) -> None:
+        self.cold = True
+        self._aws = universe.aws
+        self._stage = stage
+        hosts = _HOSTS[:known] if program.command else []
+        helpers = {"credHelpers": dict.fromkeys(hosts, _HELPER)} if hosts else {}
+        stage.file("home/.docker/config.json", json.dumps(helpers))
+        image = f"{hosts[0] if hosts else _ELSEWHERE}/{_APP}"
+        dockerfile = stage.file("context/Dockerfile", f"FROM {image}\nLABEL a=b\n")
+        self._line = [universe.docker, "build", "--no-cache", "--pull", str(dockerfile.parent)]
+        self._stdin = stage.file("nothing", "")
+        if program.command:
+            (stage.root / f"docker-credential-{_HELPER}").symlink_to(program.command[0])
+        for name in ("AWS_CA_BUNDLE", "HTTPS_PROXY", "NO_PROXY", "PYTHONPATH"):
+            del stage.environ[name]
+        stage.environ |= {
+            "PATH": f"{stage.root}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "DOCKER_HOST": universe.docker_host,
+            "DOCKER_BUILDKIT": "0",
+            "AWS_REGION": "us-east-1",
+        }
+
+    def once(self) -> tuple[Sample, str]:
+        """Build once; return how long it took, and what was wrong or ""."""
+        if self.cold:
+            shutil.rmtree(self._stage.cache, ignore_errors=True)
+            shutil.rmtree(self._stage.home / ".aws" / "cli", ignore_errors=True)
+        before = self._aws.count()
+        environ = self._stage.environ
+        sample, (ended,) = timing.run(self._line, environ, self._stdin, self._stage.root)
+        calls = dict(self._aws.count() - before)
+        problem = ended.stderr.decode(errors="replace").strip()[-200:] if ended.code else ""
+        return Sample(sample.wall, sample.cpu, calls), problem
+
+
+def _play(
+    universe: Universe, server: WebServer, authority: Authority, runs: int, most: int
+) -> Iterator[Row]:
+    found = programs.everything()
+    here = [found[name] for name in (*OURS, GO) if not found[name].missing]
+    builders = [*here, Program(WITHOUT, ())]
+    plan = [(identity, known) for identity, known in PLAN if known <= most]
+    for number, (identity, known) in enumerate(plan):
+        builds = {}
+        for program in builders:
+            root = universe.root / f"{number}-{program.name}"
+            root.mkdir()
+            stage = make_stage(universe.aws, server, authority, root)
+            identities.set_up(stage, identity, 0)
+            builds[program.name] = Build(universe, stage, program, known)
+        for what in ("first", "next"):
+            row = Row(BUILD, title(what, known, identity), runs)
+            row.cells = {n: Cell(note=found[n].missing) for n in (*OURS, GO)}
+            for build in builds.values():
+                build.cold = what == "first"
+            # The next builds find what the last of the first ones has kept.
+            take_turns(row, builds, warm_up=False)
+            yield row
+
+
+@contextmanager
+def _universe(root: Path) -> Iterator[tuple[Universe, WebServer, Authority]]:
+    from tests.e2e import engines  # noqa: PLC0415 - pytest is needed for this alone
+
+    engines.need_own_mounts("bench")
+    authority = Authority()
+    names = "".join(f"{_ADDRESS} {name}\n" for name in (*_HOSTS, *_APIS, _ELSEWHERE))
+    (root / "hosts").write_text(f"127.0.0.1 localhost\n{names}")
+    (root / "bundle.pem").write_bytes(BUNDLE.read_bytes() + authority.pem())
+    for source, target in (("hosts", "/etc/hosts"), ("bundle.pem", str(BUNDLE))):
+        subprocess.run(["mount", "--bind", str(root / source), target], check=True)
+    with engines.registry(root) as backend, engines.dockerd(root) as docker_host:
+        universe = Universe(root, backend, docker_host)
+        universe.docker = engines.find("docker")
+        handle, port = universe.handle, 443
+        with WebServer(
+            handle, address=_ADDRESS, port=port, authority=authority, tls=True
+        ) as server:
+            universe.push_app()
+            yield universe, server, authority
+
+
+def main() -> None:
+    """Write into a folder the rows of so many runs, or why there are none."""
+    import pytest  # noqa: PLC0415 - for this alone
+
+    root, runs, most = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    done: dict[str, Any] = {"rows": [], "missing": ""}
+    try:
+        with _universe(root) as (universe, server, authority):
+            done["rows"] = results.dump([*_play(universe, server, authority, runs, most)])
+    except pytest.skip.Exception as exc:
+        done["missing"] = str(exc)
+    (root / _FOUND).write_text(json.dumps(done))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""A cache that holds the tokens of many other registries, as a long life leaves it."""
+
+import json
+import shutil
+import time
+
+from benchmarks.programs import GO
+from docker_credential_ecrpy import cache, keeping, known
+from tests.stage import HOST, Stage
+from tests.world.aws import ACCOUNT, LIFE
+
+_OF_ACCOUNT = HOST.removeprefix(ACCOUNT)
+
+
+def fill(stage: Stage, program: str, entries: int) -> None:
+    """Keep so many live tokens in the stage's cache, each of another account's registry."""
+    accounts = [f"{300_000_000_000 + number}" for number in range(entries)]
+    password = stage.aws.password("arn", "us-east-1")
+    if program == GO:
+        _fill_as_go_does(stage, accounts)
+        return
+    now = time.time_ns()
+    reply = json.dumps({"Username": "AWS", "Secret": password}, separators=(",", ":"))[1:] + "\n"
+    half, whole = (now + part * cache.SECOND for part in (LIFE // 2, LIFE))
+    for account in accounts:
+        host = account + _OF_ACCOUNT
+        place = cache.token_place(str(stage.cache), host, "AWS_PROFILE='other'")
+        keeping.write(*place, cache.Entry(now, half, whole, reply.encode()))
+        known.remember(str(stage.cache), host)
+
+
+def forget(stage: Stage, program: str) -> None:
+    """Take away what was not there when the cache had been filled."""
+    if program == GO:
+        shutil.copy(stage.root / "filled.json", stage.cache / "cache.json")
+        return
+    for folder in ("tokens", "logins"):
+        for file in stage.entries(folder):
+            if not file.name.startswith("3"):
+                file.unlink()
+
+
+def _fill_as_go_does(stage: Stage, accounts: list[str]) -> None:
+    """Multiply the one entry that it has written itself; its key ends with the account."""
+    data = json.loads((stage.cache / "cache.json").read_text())
+    ((key, entry),) = data["Registries"].items()
+    data["Registries"] = {
+        key.replace(ACCOUNT, account): {**entry, "ProxyEndpoint": f"https://{account}{_OF_ACCOUNT}"}
+        for account in accounts
+    }
+    (stage.root / "filled.json").write_text(json.dumps(data))

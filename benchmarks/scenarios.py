@@ -1,0 +1,130 @@
+"""What is timed, as a table: each scenario is a row, each program that takes part a cell."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks.identities import PROCESS, ROLE, SSO, SSO_SESSION, STATIC, WEB
+from benchmarks.programs import BARE, GO, ISOLATED, OURS, SCRIPT, TRUE
+from tests.stage import HOST
+
+HELPERS = (*OURS, GO)
+STARTS = (BARE, ISOLATED, TRUE)
+ENTRIES = 10_000
+MANY = 64
+SLOWEST = 300
+"""Milliseconds; a service on the other side of the world, or a busy one."""
+CACHED, FIRST, NO_AWS = "A cached get", "A first get", "What needs no AWS"
+FULL = f"{ENTRIES:,} tokens kept for other registries"
+AT_ONCE = f"{MANY} gets at once"
+BUILD = "One classic docker build"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One row of a table.
+
+    what: what is done, in words. host: the registry that is asked for.
+    code: the exit code that is right.
+    latency: milliseconds that each call of AWS takes, and a credential_process.
+    share: of the runs asked for, that this is run.
+    cold: forget before each run what the one before it kept.
+    after: an action that comes before each run, for the first account's registry, untimed.
+    plain: ask AWS at one HTTP address, not by its names over TLS through a proxy.
+    rules: how many rules our settings have. entries: how many tokens of others are kept.
+    """
+
+    section: str
+    what: str
+    identity: str = STATIC
+    latency: int = 0
+    programs: tuple[str, ...] = HELPERS
+    share: float = 1
+    action: str = "get"
+    host: str = HOST
+    code: int = 0
+    cold: bool = False
+    after: str = ""
+    plain: bool = False
+    rules: int = 0
+    entries: int = 0
+    at_once: int = 1
+
+    @property
+    def title(self) -> str:
+        """The row's name: what is done, as whom, and how slow AWS is."""
+        return f"{self.what}, {self.identity}, {self.latency} ms"
+
+    def runs(self, asked: int) -> int:
+        """Return how often each program runs, where `asked` is how often the quickest do."""
+        return max(1, round(asked * self.share))
+
+    @property
+    def slow(self) -> bool:
+        """Whether `--quick` does without it."""
+        return self.latency == SLOWEST or (self.at_once > 1 and self.programs == (SCRIPT,))
+
+
+def _cached() -> Iterator[Scenario]:
+    get = "cached get"
+    yield Scenario(CACHED, get, programs=(*HELPERS, SCRIPT, *STARTS))
+    yield Scenario(CACHED, f"{get}, 200 rules", programs=(*OURS, BARE), rules=200)
+    for latency, share in ((0, 0.5), (80, 0.35), (SLOWEST, 0.15)):
+        for identity in (STATIC, ROLE, WEB, SSO, PROCESS):
+            if (latency, identity) != (0, STATIC):
+                programs = (*HELPERS, SCRIPT)
+                yield Scenario(CACHED, get, identity, latency, programs, share)
+    yield Scenario(CACHED, get, SSO_SESSION, 80, (*HELPERS, SCRIPT), 0.35)
+
+
+def _first() -> Iterator[Scenario]:
+    get, programs = "first get", (*HELPERS, SCRIPT, BARE)
+    yield Scenario(FIRST, get, programs=programs, share=0.5, cold=True)
+    yield Scenario(FIRST, f"{get}, over HTTP", programs=programs, share=0.5, cold=True, plain=True)
+    for identity in (STATIC, ROLE):
+        yield Scenario(FIRST, get, identity, 80, (*HELPERS, SCRIPT), 0.35, cold=True)
+    second = f"210987654321{HOST[12:]}"
+    what, with_bare = "get, a second account's registry", (*HELPERS, BARE)
+    yield Scenario(FIRST, what, programs=with_bare, share=0.5, host=second, cold=True, after="get")
+
+
+def _without_aws() -> Iterator[Scenario]:
+    foreign = (*HELPERS, BARE, ISOLATED)
+    yield Scenario(NO_AWS, "get, not ECR", programs=foreign, host="ghcr.io", code=1)
+    for latency in (0, 80):
+        yield Scenario(NO_AWS, "list", STATIC, latency, HELPERS, 0.5, "list")
+
+
+def _full() -> Iterator[Scenario]:
+    beside = f"beside {ENTRIES:,} others"
+    yield Scenario(FULL, f"cached get {beside}", share=0.35, entries=ENTRIES)
+    yield Scenario(FULL, f"first get {beside}", share=0.25, entries=ENTRIES, cold=True)
+    for action, after in (("list", ""), ("store", ""), ("erase", "store")):
+        what = f"{action} {beside}"
+        yield Scenario(
+            FULL,
+            what,
+            share=0.25,
+            action=action,
+            entries=ENTRIES,
+            cold=action != "list",
+            after=after,
+        )
+
+
+def _at_once() -> Iterator[Scenario]:
+    for identity, latency in ((STATIC, 80), (ROLE, 80)):
+        for what, cold in (("first", True), ("cached", False)):
+            yield Scenario(
+                AT_ONCE,
+                f"{MANY} {what} gets",
+                identity,
+                latency,
+                share=0.15,
+                cold=cold,
+                at_once=MANY,
+            )
+    script = (SCRIPT,)
+    yield Scenario(AT_ONCE, f"{MANY} gets", STATIC, 80, script, share=0.05, cold=True, at_once=MANY)
+
+
+SCENARIOS = (*_cached(), *_without_aws(), *_first(), *_full(), *_at_once())

@@ -1,0 +1,102 @@
+"""One program in one scenario, on a machine of its own: prepared, run, and its answers checked."""
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+from benchmarks import filled, identities, timing
+from benchmarks.programs import FLOORS, SCRIPT, Program
+from benchmarks.scenarios import Scenario
+from benchmarks.timing import Ended, Sample
+from benchmarks.turns import progress
+from benchmarks.world import World
+from tests.stage import HOST, Stage
+from tests.world.aws import ACCOUNT
+
+
+class Scene:
+    """A program that plays a scenario on a stage."""
+
+    def __init__(self, scenario: Scenario, program: Program, world: World) -> None:
+        self.scenario = scenario
+        self.program = program
+        filled_before = world.filled.get(program.name) if scenario.entries else None
+        self.stage = filled_before or world.stage()
+        self._output = self.stage.root / "output"
+        self._output.mkdir(exist_ok=True)
+        self._stdin = _stdin(self.stage, scenario.action, scenario.host)
+        if filled_before:
+            self.forget()
+        else:
+            self._set_up(world)
+
+    def _set_up(self, world: World) -> None:
+        stage, scenario = self.stage, self.scenario
+        identities.set_up(stage, scenario.identity, scenario.latency / 1000)
+        if scenario.plain:
+            stage.environ["AWS_ENDPOINT_URL"] = stage.server.url
+        if scenario.rules:
+            stage.environ["AWS_ECR_CONFIG"] = _rules(stage, scenario.rules)
+        if scenario.entries:
+            progress(f"{scenario.section}: filling the cache of {self.program.name}")
+            self._run("get", _stdin(stage, "get", HOST))
+            filled.fill(stage, self.program.name, scenario.entries)
+            self.forget()
+            world.filled[self.program.name] = stage
+
+    def once(self) -> tuple[Sample, str]:
+        """Run the program once; return how long it took, and what was wrong or ""."""
+        if self.scenario.cold:
+            self.forget()
+        if self.scenario.after:
+            self._run(self.scenario.after, _stdin(self.stage, self.scenario.after, HOST))
+        return self._run(self.scenario.action, self._stdin, self.scenario.at_once)
+
+    def forget(self) -> None:
+        """Take away what the program has kept since the beginning."""
+        shutil.rmtree(self.stage.home / ".aws" / "cli", ignore_errors=True)
+        if self.scenario.entries:
+            filled.forget(self.stage, self.program.name)
+        else:
+            shutil.rmtree(self.stage.cache, ignore_errors=True)
+
+    def _run(self, action: str, stdin: Path, at_once: int = 1) -> tuple[Sample, str]:
+        aws, stage = self.stage.aws, self.stage
+        before = aws.count()
+        line = self.program.line(action)
+        sample, ended = timing.run(line, stage.environ, stdin, self._output, at_once)
+        calls = dict(aws.count() - before)
+        problems = Counter(filter(None, (self._problem(action, one) for one in ended)))
+        said = ", ".join(
+            f"{number} of {at_once}: {what}" if at_once > 1 else what
+            for what, number in problems.items()
+        )
+        return Sample(sample.wall, sample.cpu, calls), said
+
+    def _problem(self, action: str, ended: Ended) -> str:
+        code = 0 if self.program.name in FLOORS else self.scenario.code
+        if ended.code != code:
+            said = (ended.stdout + ended.stderr).decode(errors="replace").strip()
+            return f"exit code {ended.code}: {said.partition(chr(10))[0][:150]}"
+        if action == "get" and code == 0 and self.program.name not in FLOORS:
+            said = ended.stdout.decode().strip()
+            secret = said if self.program.name == SCRIPT else json.loads(said)["Secret"]
+            return "" if secret in self.stage.aws.issued else "not a token that was issued"
+        return ""
+
+
+def _rules(stage: Stage, number: int) -> str:
+    """Write so many rules, the last of which is for the host; return their file."""
+    accounts = [*(f"{account:012}" for account in range(number - 1)), ACCOUNT]
+    text = "".join(f'[[registry]]\nmatch = "{account}"\n' for account in accounts)
+    return str(stage.file("rules.toml", text))
+
+
+def _stdin(stage: Stage, action: str, host: str) -> Path:
+    """Write what the action reads about the host."""
+    if action != "store":
+        return stage.file(f"stdin of {action} {host}", "" if action == "list" else host)
+    secret = stage.aws.password("arn", "us-east-1")
+    login = {"ServerURL": host, "Username": "AWS", "Secret": secret}
+    return stage.file("login", json.dumps(login))
