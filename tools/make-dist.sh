@@ -1,8 +1,8 @@
 #!/bin/sh
 # Gather what a release has, with its checksums: make-dist.sh DIRECTORY
 #
-# The folder as a tarball, the one file, the wheel, and the Debian package where there is one, all
-# from dist/. Needs GNU tar, and SOURCE_DATE_EPOCH, which every date in the tarball is.
+# The folder as a tarball, the one file, their bill of materials, the wheel, and the Debian package
+# where there is one, all from dist/. Needs GNU tar, and SOURCE_DATE_EPOCH, which every date in the tarball is.
 set -eu
 umask 022
 LC_ALL=C
@@ -27,6 +27,7 @@ tar --create --file "$tree/folder.tar" --directory "$tree" --sort=name \
     --mtime "@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner "$folder"
 gzip -9nc "$tree/folder.tar" >"$new/$folder.tar.gz"
 cp dist/docker-credential-ecr-login "$new/docker-credential-ecr-login-$version-$platform"
+cp "dist/$name.cdx.json" "$new/$folder.cdx.json"
 cp "dist/docker_credential_ecrpy-$version-py3-none-any.whl" "$new/"
 if command -v dpkg >/dev/null; then
     cp "dist/${name}_$version-1_$(dpkg --print-architecture).deb" "$new/"

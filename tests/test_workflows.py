@@ -1,0 +1,85 @@
+"""Facts about the workflow files and the lock: what each says twice agrees, and all has a hash."""
+
+import re
+import sys
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.conftest import REPOSITORY
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+WORKFLOWS = REPOSITORY / ".github" / "workflows"
+LOCK = REPOSITORY / "binary" / "requirements.txt"
+PINNED = re.compile(r"uses: ([\w/.-]+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)$")
+
+pytestmark = pytest.mark.skipif(not WORKFLOWS.is_dir(), reason="not in the source package")
+
+
+def _lines(name: str = "*.yml") -> list[str]:
+    texts = [path.read_text(encoding="utf-8") for path in sorted(WORKFLOWS.glob(name))]
+    assert texts
+    return "".join(texts).splitlines()
+
+
+def _project() -> dict[str, Any]:
+    return tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_every_action_is_pinned_and_the_same_everywhere() -> None:
+    """By the hash of a commit, with its version; only our own files have neither."""
+    uses = [line.strip() for line in _lines() if "uses: " in line]
+    pins = [PINNED.search(line) for line in uses if "uses: ./" not in line]
+    found = {pin.groups() for pin in pins if pin}
+
+    assert None not in pins
+    assert len({action for action, _, _ in found}) == len(found) >= 5
+
+
+def test_the_matrix_has_the_pythons_that_the_package_names() -> None:
+    """No more and no fewer than the classifiers."""
+    (row,) = [line for line in _lines("ci.yml") if re.match(r" +python: \[", line)]
+    classifiers = "\n".join(_project()["project"]["classifiers"])
+
+    assert re.findall(r'"(3\.\d+)"', row) == re.findall(r"Python :: (3\.\d+)", classifiers)
+
+
+def test_what_is_built_is_what_is_attested() -> None:
+    """The same platforms, in both files."""
+    built = [line.rpartition(" ")[2] for line in _lines("build.yml") if "- platform: " in line]
+    (row,) = [line for line in _lines("release.yml") if re.match(r" +platform: \[", line)]
+
+    assert built == re.findall(r"\w+-\w+", row)
+
+
+@pytest.mark.parametrize("name", ["build.yml", "release.yml"])
+def test_nothing_is_installed_for_a_release_that_has_no_hash(name: str) -> None:
+    """Neither by pip nor by another installer."""
+    text = "\n".join(_lines(name)).replace("\\\n", "")
+    commands = re.findall(r"\b(?:pip|pipx|uv|npm|npx|apt-get|brew|choco)\b .*", text)
+
+    for command in commands:
+        assert re.match(r"pip install --require-hashes --only-binary :all: +--req", command)
+
+
+def test_the_lock_has_all_that_the_build_needs() -> None:
+    """What is frozen, what freezes it, and what builds the wheel, each with hashes."""
+    project = _project()
+    lines = [*project["project"]["dependencies"], *project["dependency-groups"]["binary"]]
+    lines += project["build-system"]["requires"]
+    entries = re.split(r"\n(?=\w)", LOCK.read_text(encoding="utf-8"))[1:]
+    locked = {}
+    for entry in entries:
+        requirement, _, hashes = entry.partition(" \\\n")
+        name, _, version = requirement.partition(" ")[0].partition("==")
+        locked[name] = version
+        assert re.fullmatch(r"(\s+--hash=sha256:[0-9a-f]{64}( \\)?)+\s*", hashes), requirement
+
+    for line in lines:
+        needed = Requirement(line)
+        assert locked[needed.name] in needed.specifier
