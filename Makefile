@@ -7,7 +7,12 @@
 # make deb      a Debian package
 # make dist     what a release has: tarball, one file, Debian package, wheel, SHA256SUMS
 # make lint     formatting, lint and types
-# make bench    how long a get takes, side by side with the bare interpreter and with boto3
+# make bench    how long each program takes, side by side: benchmarks/RESULTS.md; BENCH=--quick
+# make chaos    a campaign of faults, five minutes of them: SEED=7 has others, SECONDS=60 fewer
+# make fuzz     hostile input, a minute of it: SECONDS=600 for more
+# make mutants  whether the tests notice when a module is changed; SAMPLE=20 for some of them
+# make matrix   the tests on every Python found, with the oldest and the newest of what it needs;
+#               MATRIX="--only 3.13 --with newest" on one
 # make reformat, make package, make lock, make clean
 #
 # Each sets up what it needs: Python packages in .venv, .bench and .binary; what it lacks of the
@@ -31,13 +36,19 @@ FOLDER = dist/$(NAME)
 DROP_IN = docker-credential-ecr-login
 ONE_FILE = dist/$(DROP_IN)
 SHARE = dist/share/man/man1/$(DROP_IN).1
+BILL = dist/$(NAME).cdx.json
 SOURCES = $(wildcard docker_credential_ecrpy/*.py docker_credential_ecrpy/*/*.py)
 
 # Tests run side by side, but for those that have a machine to themselves.
 AT_ONCE = -n $(WORKERS) --dist worksteal
 
-# How often bench runs each program.
-RUNS ?= 41
+# How often bench runs each program, and how long a campaign takes.
+RUNS ?= 21
+BENCH ?=
+SECONDS ?=
+SEED ?=
+SAMPLE ?=
+MATRIX ?=
 
 # The same commit gives the same bytes.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1767225600)
@@ -49,8 +60,8 @@ export SOURCE_DATE_EPOCH
 # A mount namespace of its own, which the tests that need one insist on.
 IN_NAMESPACE = OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private
 
-.PHONY: demo test e2e test-binary binary install uninstall deb dist lint bench reformat package \
-  lock clean missing
+.PHONY: demo test e2e test-binary binary install uninstall deb dist lint bench chaos fuzz mutants \
+  matrix reformat package lock clean missing
 
 demo: $(VENV)/.ready-demo
 	@$(BIN)/python -m tests.demo
@@ -67,11 +78,11 @@ test-binary: $(VENV)/.ready-dev binary deb package
 	$(BIN)/python -m pytest $(AT_ONCE) --program $(FOLDER)/$(DROP_IN) tests
 	$(BIN)/python -m pytest $(AT_ONCE) --program $(ONE_FILE) tests/test_protocol.py tests/test_aws.py
 
-binary: $(ONE_FILE) $(SHARE)
+binary: $(ONE_FILE) $(SHARE) $(BILL)
 
 # The stamp stands for both products; without one of them it counts for nothing. PyInstaller's own
 # cache stays out of the home directory.
-dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/*) .binary/.ready Makefile \
+dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/*) $(wildcard binary/*/*) .binary/.ready Makefile \
   $(if $(and $(wildcard $(ONE_FILE)),$(wildcard $(FOLDER)/$(DROP_IN))),,missing)
 	rm -rf $@ $(FOLDER) $(ONE_FILE)
 	PATH="$(CURDIR)/.binary/bin:$$PATH" PYTHONHASHSEED=1 PYINSTALLER_ZLIB_COMPRESSION_LEVEL=0 \
@@ -90,6 +101,10 @@ $(ONE_FILE): dist/.built ;
 $(SHARE): tools/share.py tools/man.py $(SOURCES) .binary/.ready
 	@.binary/bin/python -B tools/share.py dist/share
 
+# What the programs hold, in CycloneDX's format.
+$(BILL): dist/.built tools/sbom.py
+	@.binary/bin/python -B tools/sbom.py $@
+
 install: binary
 	@SOURCE=dist sh tools/install.sh install "$(PREFIX)" "$(DESTDIR)"
 
@@ -106,9 +121,23 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@sh tools/lint-workflows.sh $(BIN)/zizmor
 
 bench: .bench/.ready $(ONE_FILE)
-	@.bench/bin/python -m benchmarks.bench $(RUNS)
+	@.bench/bin/python -m benchmarks $(RUNS) $(BENCH)
+
+chaos: $(VENV)/.ready-dev
+	@$(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
+	  $(CHOSEN)
+
+fuzz: $(VENV)/.ready-fuzz
+	@$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
+
+mutants: $(VENV)/.ready-mutants
+	@$(BIN)/python -m tests.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
+
+matrix: $(VENV)/.ready-demo
+	@$(BIN)/python tools/matrix.py --workers $(WORKERS) $(MATRIX) $(TESTS)
 
 reformat: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .
@@ -124,7 +153,7 @@ lock: $(VENV)/.ready-dev
 	  --output-file binary/requirements.txt
 
 clean:
-	rm -rf $(VENV) .bench .binary build dist
+	rm -rf $(VENV) .bench .binary .matrix build dist
 
 $(VENV)/bin/python:
 	@sh tools/make-venv.sh "$(PYTHON)" "$(VENV)"
@@ -136,6 +165,10 @@ $(VENV)/.ready-demo: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.ready-dev: $(VENV)/.ready-demo
 	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+$(VENV)/.ready-fuzz $(VENV)/.ready-mutants: $(VENV)/.ready-%: $(VENV)/.ready-dev
+	@$(BIN)/python -m pip install --quiet --group $*
 	@touch $@
 
 # What is timed is installed as a user has it, not from the tree.

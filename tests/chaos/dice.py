@@ -142,7 +142,7 @@ class _Dice:
         actor, host = self._whose()
         steps: list[Step] = [Call("erase", actor, host), Join()]
         if self._rng.random() < 0.6:
-            name = self._rng.choice(("hang", "crawl", "slow", "throttle", "reset", "denied"))
+            name = self._rng.choice(("hang", "hang", "crawl", "slow", "throttle", "reset"))
             service = "ecr-public" if host == PUBLIC else "ecr"
             steps.append(Fault(service, name, self._rng.choice((1, 2, 1000))))
         return [*steps, *self._some(actor, host, 6, 0.3)]

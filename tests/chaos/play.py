@@ -65,10 +65,19 @@ def play(plan: Plan, ground: Ground, *, visits: bool = True) -> History:
 
     visits: whether to clear each cache in the end as the program does, of what it lets lie.
     """
+    root = Path(tempfile.mkdtemp(prefix="chaos-"))
+    try:
+        return _play(plan, ground, root, visits=visits)
+    except BaseException:
+        shutil.rmtree(root, ignore_errors=True)
+        raise
+
+
+def _play(plan: Plan, ground: Ground, root: Path, *, visits: bool) -> History:
     aws = Aws(latency=plan.latency / 1000)
     door = fetches.Fetches(aws)
     with fetches.server(door, ground.authority) as server:
-        stage = make_stage(aws, server, ground.authority, Path(tempfile.mkdtemp(prefix="chaos-")))
+        stage = make_stage(aws, server, ground.authority, root)
         disk = Disk(ground.small or stage.root / "disk", small=ground.small is not None)
         history = _begin(plan, stage, disk, door)
         player = _Player(history, ground, disk, Faults(aws))
