@@ -6,10 +6,11 @@ those who wait on a removed one and those who make it anew would hold two locks.
 
 import errno
 import os
-import stat
 import sys
 import time
 from types import TracebackType
+
+from docker_credential_ecrpy import own_files
 
 _FLAGS = (
     os.O_RDWR
@@ -50,9 +51,7 @@ class FileLock:
 
     def __init__(self, path: str) -> None:
         self._opened = os.open(path, _FLAGS, 0o600)
-        seen = os.fstat(self._opened)
-        theirs = sys.platform != "win32" and seen.st_uid != os.geteuid()
-        if theirs or not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1:
+        if not own_files.stands_alone(os.fstat(self._opened)):
             os.close(self._opened)
             raise OSError(errno.EINVAL, "it is no file of its own")
 

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from docker_credential_ecrpy import protocol
+from docker_credential_ecrpy import own_files, protocol
 from docker_credential_ecrpy.errors import printable
 
 _MAX_BYTES = 1024 * 1024
@@ -79,9 +79,8 @@ def _to_file(path: str) -> Callable[[bytes], None]:
             try:
                 seen = os.fstat(opened)
                 ours = stat.S_ISREG(seen.st_mode)  # not a device or a pipe, which stays as it is
-                theirs = sys.platform != "win32" and seen.st_uid != os.geteuid()
-                if ours and (theirs or seen.st_nlink > 1):
-                    return  # it stands for a file that was never meant
+                if ours and not own_files.stands_alone(seen):
+                    return
                 if sys.platform != "win32" and ours and seen.st_mode & 0o077:
                     os.fchmod(opened, 0o600)
                 os.write(opened, line)

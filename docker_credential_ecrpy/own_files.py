@@ -93,6 +93,15 @@ def is_behind_link(directory: str) -> bool:
     return os.path.islink(directory) or _is_anothers_link(os.path.dirname(directory))
 
 
+def stands_alone(seen: os.stat_result) -> bool:
+    """Whether what was opened is a regular file of this user's, under one name.
+
+    A second name may be that of a file that was never meant.
+    """
+    own = sys.platform == "win32" or seen.st_uid == os.geteuid()
+    return stat.S_ISREG(seen.st_mode) and own and seen.st_nlink <= 1
+
+
 def write_whole(path: str, data: bytes, *, shared: bool = False) -> None:
     """Write a private file whole: beside its place, and then moved there.
 

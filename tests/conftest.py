@@ -80,6 +80,17 @@ def _closed_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
         raise YouForgotToChooseAHome(sorted(nowhere.rglob("*")))
 
 
+@pytest.fixture(name="same_descriptors")
+def _same_descriptors() -> Iterator[None]:
+    """Fail a test that leaves a descriptor open, which may hold a lock on, or closes one."""
+    before = os.dup(0)
+    os.close(before)
+    yield
+    after = os.dup(0)
+    os.close(after)
+    assert after == before
+
+
 @pytest.fixture(scope="session")
 def authority() -> Authority:
     return Authority()

@@ -19,6 +19,7 @@ from docker_credential_ecrpy.broker import RETRY_AFTER, Broker, Fetch
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.lock import FileLock
 
+pytestmark = pytest.mark.usefixtures("same_descriptors")
 HOUR = 3600 * cache.SECOND
 START = 1_800_000_000 * cache.SECOND
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -98,17 +99,6 @@ def _broker(tmp_path: Path, clock: Clock, fake: FakeAws) -> MakeBroker:
 
 def _secret(entry: cache.Entry) -> str:
     return entry.reply.decode().split('"')[7]
-
-
-@pytest.fixture(autouse=True)
-def _same_descriptors() -> Iterator[None]:
-    """Fail a test that leaves a descriptor open: a lock would be held on."""
-    before = os.dup(0)
-    os.close(before)
-    yield
-    after = os.dup(0)
-    os.close(after)
-    assert after == before
 
 
 ENDPOINT = "ecr@us-east-1.amazonaws.com"

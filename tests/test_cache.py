@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from docker_credential_ecrpy import cache, keeping, own_files
 
+pytestmark = pytest.mark.usefixtures("same_descriptors")
 NOW = 1_800_000_000 * cache.SECOND
 HOUR = 3600 * cache.SECOND
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -35,17 +36,6 @@ def _place(tmp_path: Path) -> tuple[str, str]:
 def _kept(place: tuple[str, str]) -> Path:
     keeping.write(*place, _entry())
     return Path(place[0])
-
-
-@pytest.fixture(autouse=True)
-def _same_descriptors() -> Iterator[None]:
-    """Fail a test that leaves a descriptor open: a program may read many entries."""
-    before = os.dup(0)
-    os.close(before)
-    yield
-    after = os.dup(0)
-    os.close(after)
-    assert after == before
 
 
 def test_what_is_written_is_read(place: tuple[str, str], kept: Path) -> None:
@@ -602,6 +592,39 @@ class TestOwnDirectory:
 
         with pytest.raises(PermissionError, match=r"^the directory belongs to another user$"):
             own_files.own_directory(str(tmp_path / "ecr"))
+
+
+class TestStandingAlone:
+    """Whether a file that was opened is the one that was meant."""
+
+    def test_of_a_new_file(self, tmp_path: Path) -> None:
+        """It has this user, and one name; with a second one it may be another file's."""
+        (tmp_path / "a").touch()
+        assert own_files.stands_alone(os.stat(tmp_path / "a"))
+
+        os.link(tmp_path / "a", tmp_path / "b")
+        assert not own_files.stands_alone(os.stat(tmp_path / "a"))
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there, what is open stays")
+    def test_of_one_that_is_gone(self, tmp_path: Path) -> None:
+        """A mark is removed while others look at it: that is nobody else's file."""
+        with (tmp_path / "a").open("wb") as file:
+            (tmp_path / "a").unlink()
+            assert own_files.stands_alone(os.fstat(file.fileno()))
+
+    def test_of_what_is_no_file(self, tmp_path: Path) -> None:
+        """Such as a directory, or a device that every program has."""
+        assert not own_files.stands_alone(os.stat(tmp_path))
+        assert not own_files.stands_alone(os.stat(os.devnull))
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="files have no owner of that kind there")
+    def test_of_another_users(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of a lower number or of a higher one."""
+        (tmp_path / "a").touch()
+        owner = os.stat(tmp_path / "a").st_uid
+        for other in (owner + 1, owner - 1):
+            monkeypatch.setattr(os, "geteuid", lambda other=other: other)
+            assert not own_files.stands_alone(os.stat(tmp_path / "a"))
 
 
 class TestWritingWhole:

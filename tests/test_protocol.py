@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from tests.stage import HOST, MODULE, NOT_FOUND, Result, Stage
 from tests.test_registry import HOSTS, NOT_ECR
 
 Run = Callable[..., Result]
+pytestmark = pytest.mark.usefixtures("same_descriptors")
 PUBLIC = "public.ecr.aws"
 
 
@@ -667,17 +668,6 @@ def test_no_bytes_make_store_or_erase_fail_badly(
         assert result.code in (0, 1)
         assert b"Traceback" not in result.stdout + result.stderr
         assert (result.stdout == b"") == (result.code == 0)
-
-
-@pytest.fixture(autouse=True)
-def _same_descriptors() -> Iterator[None]:
-    """Fail a test that leaves a descriptor open or closes one."""
-    before = os.dup(0)
-    os.close(before)
-    yield
-    after = os.dup(0)
-    os.close(after)
-    assert after == before
 
 
 def test_the_exact_texts() -> None:
