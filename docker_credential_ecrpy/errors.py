@@ -56,5 +56,5 @@ def printable(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Return somebody else's text fit for an error: one line, bounded, nothing secret-shaped."""
-    line = printable(_LOOKS_SECRET.sub(_REDACTED, without_user_info(" ".join(text.split()))))
+    line = printable(_LOOKS_SECRET.sub(_REDACTED, without_user_info(text)))
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 3] + "..."

@@ -85,7 +85,8 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
     ]
     if _CONTAINER_TOKEN in environ:
         parts.append(f"{_CONTAINER_TOKEN}~{digest(environ[_CONTAINER_TOKEN])}")
-    parts += [f"{name!a}={environ[name]!a}" for name in chosen(environ)]
+    choosing = chosen(environ)
+    parts += [f"{name!a}={environ[name]!a}" for name in choosing]
     files = deciding_files(environ)
     parts += [f"{path!a}:{stamp_of(path)}" for path in files]
     ours = of_settings(environ, settings)
@@ -93,7 +94,7 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
     # Settings of ours may choose a profile, and a profile the machine's role, over the environment.
     by_environment = any(environ.get(name) for name in _NAMED_BY_ENVIRONMENT)
     by_profile = not ours.endswith(f":{MISSING}") or any(
-        name.startswith(PROFILE_OF) for name in chosen(environ)
+        name.startswith(PROFILE_OF) for name in choosing
     )
     if by_profile or not by_environment:
         parts.append("machine=" + ascii(_machine(environ)))
