@@ -82,7 +82,7 @@ binary: $(ONE_FILE) $(SHARE) $(BILL)
 
 # The stamp stands for both products; without one of them it counts for nothing. PyInstaller's own
 # cache stays out of the home directory.
-dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/*) $(wildcard binary/*/*) .binary/.ready Makefile \
+dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/* binary/*/*) .binary/.ready Makefile \
   $(if $(and $(wildcard $(ONE_FILE)),$(wildcard $(FOLDER)/$(DROP_IN))),,missing)
 	rm -rf $@ $(FOLDER) $(ONE_FILE)
 	PATH="$(CURDIR)/.binary/bin:$$PATH" PYTHONHASHSEED=1 PYINSTALLER_ZLIB_COMPRESSION_LEVEL=0 \

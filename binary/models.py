@@ -10,10 +10,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-# The services that get a token and the credentials for it, as botocore names their data; beside
-# them it reads the files at the top of its data.
-SERVICES = {"ecr", "ecr-public", "sts", "sso", "sso-oidc", "signin"}
-# Of those, what describes calls and endpoints. The rest is for pages, waiters and examples.
+from docker_credential_ecrpy.aws import SERVICES
+
+# Of the services' data, what describes calls and endpoints. The rest is for pages, waiters and
+# examples; beside it botocore reads the files at the top of its data.
 MODELS = ("service-2.", "endpoint-rule-set-1.")
 # The calls that the helper makes, and botocore for credentials.
 CALLS = {

@@ -119,16 +119,21 @@ def sso_legacy(stage: Stage) -> None:
     sso_login(stage, START_URL, time.time() + 3600)
 
 
-def credential_process(stage: Stage) -> None:
+def process_answer(stage: Stage, expires: str = FAR) -> str:
+    """Return what a credential_process prints: new keys, and when they are to expire."""
     keys = stage.aws.session(f"arn:aws:iam::{ACCOUNT}:role/process")
     answer = {
         "Version": 1,
         "AccessKeyId": keys.access_key,
         "SecretAccessKey": keys.secret_key,
         "SessionToken": keys.session_token,
-        "Expiration": FAR,
+        "Expiration": expires,
     }
-    process(stage, f"print({json.dumps(answer)!r})")
+    return json.dumps(answer)
+
+
+def credential_process(stage: Stage) -> None:
+    process(stage, f"print({process_answer(stage)!r})")
 
 
 def container(stage: Stage) -> None:
