@@ -57,7 +57,7 @@ class Prepared:
 
 sys.meta_path.insert(0, Prepared)
 
-import re  # noqa: E402, TID253 - from the table, by the importer
+import re  # noqa: E402 - from the table, by the importer
 
 COMPILER: "Any" = vars(re).get("_compiler") or vars(re)["sre_compile"]  # as it was up to 3.10
 from_text = COMPILER.compile

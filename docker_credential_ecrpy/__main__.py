@@ -1,4 +1,4 @@
-"""Hot layer, the door: a cached `get` is answered here; anything else goes to `cli`.
+"""A cached `get` is answered here; anything else goes to `cli`.
 
 Every `docker` command waits for this module, so nothing is imported here that a cached answer
 does not need. A test compares what is loaded with a literal list. The frozen binary runs the two

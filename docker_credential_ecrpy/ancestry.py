@@ -1,4 +1,4 @@
-"""Cold layer: whether this process was started, over however many others, by one of its kind.
+"""Whether this process was started, over however many others, by one of its kind.
 
 A fallback helper may be a script that runs this very program. The variable that tells it so may be
 taken away on the way, so whoever runs a fallback also holds a lock on a file with its name: its

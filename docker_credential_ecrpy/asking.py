@@ -1,4 +1,4 @@
-"""Cold layer: how far a call to AWS has come, in the words that its errors need."""
+"""How far a call to AWS has come, in the words that its errors need."""
 
 import shlex
 

@@ -1,4 +1,4 @@
-"""Cold layer: an ECR authorization token: what it holds, and how long it lives."""
+"""An ECR authorization token: what it holds, and how long it lives."""
 
 import base64
 import binascii

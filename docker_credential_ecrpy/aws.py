@@ -1,4 +1,4 @@
-"""Cold layer: asking AWS for an authorization token, by boto3.
+"""Asking AWS for an authorization token, by boto3.
 
 boto3 finds the credentials and makes the call; what is decided here is what a credential
 helper needs otherwise than a script does: never a prompt, an end to everything that may hang,

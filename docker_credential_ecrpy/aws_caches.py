@@ -1,4 +1,4 @@
-"""Cold layer: the AWS CLI's caches of credentials and SSO sessions, used with care."""
+"""The AWS CLI's caches of credentials and SSO sessions, used with care."""
 
 import os
 from typing import Any

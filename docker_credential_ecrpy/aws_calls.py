@@ -1,4 +1,4 @@
-"""Cold layer: what is asked of AWS, each call within the time that it has.
+"""What is asked of AWS, each call within the time that it has.
 
 The modules that it leads to load boto3, a tenth of a second, and so only once they are asked.
 """

@@ -1,4 +1,4 @@
-"""Cold layer: connections as botocore makes them, and those that fail, told as cause and cure."""
+"""Connections as botocore makes them, and those that fail, told as cause and cure."""
 
 import os
 import re

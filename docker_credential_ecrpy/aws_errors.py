@@ -1,4 +1,4 @@
-"""Cold layer: what botocore raises, told as cause and cure.
+"""What botocore raises, told as cause and cure.
 
 Each function returns (does not raise) the error, so that the caller's `raise ... from exc`
 keeps the chain for whoever debugs it. What AWS itself answers is told by `aws_refusals`, and

@@ -1,4 +1,4 @@
-"""Cold layer: what asking AWS would be like: whose credentials, which endpoint, who that is.
+"""What asking AWS would be like: whose credentials, which endpoint, who that is.
 
 `outlook` asks nobody, `reach` asks without credentials, `caller` with them.
 """

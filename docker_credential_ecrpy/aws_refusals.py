@@ -1,4 +1,4 @@
-"""Cold layer: what AWS says when it refuses, told as cause and cure."""
+"""What AWS says when it refuses, told as cause and cure."""
 
 import email.utils
 import re

@@ -1,4 +1,4 @@
-"""Cold layer: one authorization token per identity and endpoint, fetched by one process.
+"""One authorization token per identity and endpoint, fetched by one process.
 
 Look, lock, look again, fetch, write. Ten registries of ten accounts in one region cost one
 call, and so do sixty-four processes that start at once; when that call fails, those who waited

@@ -1,4 +1,4 @@
-"""Hot layer: authorization tokens on disk, one small file each.
+"""Authorization tokens on disk, one small file each.
 
 A file is one header line and then the end of a reply, ready to be sent:
 

@@ -1,4 +1,4 @@
-"""Cold layer: arguments, streams and exit codes; the one place that tells a person of an error.
+"""Arguments, streams and exit codes; the one place that tells a person of an error.
 
 The voice of the program: the answer goes to standard output and nothing else does. An error is
 one line, what is wrong and then what to do; it goes to both streams, since clients differ in

@@ -1,4 +1,4 @@
-"""Cold layer: what `configure` changes, worked out over values; nothing is written here."""
+"""What `configure` changes, worked out over values; nothing is written here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

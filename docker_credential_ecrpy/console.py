@@ -1,4 +1,4 @@
-"""Cold layer: text for a person: its width, its colours, and a sign of life while one waits.
+"""Text for a person: its width, its colours, and a sign of life while one waits.
 
 The voice of the commands: what was asked for goes to standard output; questions, progress and
 errors go to standard error. On a terminal, lines end where it ends and colours say what is good

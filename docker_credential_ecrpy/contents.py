@@ -1,4 +1,4 @@
-"""Cold layer: what a person's file holds, whatever stands in its place."""
+"""What a person's file holds, whatever stands in its place."""
 
 import errno
 import os

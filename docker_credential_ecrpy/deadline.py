@@ -1,4 +1,4 @@
-"""Cold layer: a bound on a call, whatever hangs in it: a name server, a pipe, a child process."""
+"""A bound on a call, whatever hangs in it: a name server, a pipe, a child process."""
 
 import os
 import signal

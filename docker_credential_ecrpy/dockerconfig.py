@@ -1,4 +1,4 @@
-"""Cold layer: Docker's config.json: where it is, what it says of registries, and what it ought to.
+"""Docker's config.json: where it is, what it says of registries, and what it ought to.
 
 The order in which Docker asks is that of docker/cli, cli/config/configfile/file.go.
 """

@@ -1,4 +1,4 @@
-"""Cold layer: what can go wrong, as one tree.
+"""What can go wrong, as one tree.
 
 HelperError           what is wrong, and what to do about it
 ├── DeadlineExceeded  the time for this call was up

@@ -1,4 +1,4 @@
-"""Cold layer: another credential helper, for the registries that are not ECR's.
+"""Another credential helper, for the registries that are not ECR's.
 
 It is run as Docker would run it: the same action, the same input; what it prints and its exit
 code go back as they are, and its standard error is the client's already. Only what Docker would

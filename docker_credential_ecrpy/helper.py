@@ -1,4 +1,4 @@
-"""Cold layer: the four actions, get, store, erase and list, over values; no streams here."""
+"""The four actions, get, store, erase and list, over values; no streams here."""
 
 import hashlib
 import json

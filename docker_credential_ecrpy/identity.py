@@ -1,4 +1,4 @@
-"""Hot layer: who would be asking AWS, as one line of text, found without asking.
+"""Who would be asking AWS, as one line of text, found without asking.
 
 AWS credentials are never resolved here, because that is what costs an STS, SSO or metadata call.
 The line holds what *decides* them: the environment variables that choose an identity or an

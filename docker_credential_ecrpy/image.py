@@ -1,4 +1,4 @@
-"""Cold layer: an image's name, taken apart as Docker does.
+"""An image's name, taken apart as Docker does.
 
 https://pkg.go.dev/github.com/distribution/reference
 """

@@ -1,4 +1,4 @@
-"""Cold layer: what a client writes to standard input, taken apart."""
+"""What a client writes to standard input, taken apart."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Cold layer: a JSON file that is edited as text, so that what nobody asked to change stays.
+"""A JSON file that is edited as text, so that what nobody asked to change stays.
 
 Every byte outside of the members that are set or removed is kept: order, indentation, line
 endings, escapes, and keys that mean nothing to us. What is added looks like what stands beside it.

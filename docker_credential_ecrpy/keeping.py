@@ -1,4 +1,4 @@
-"""Cold layer: tokens and logins are kept, forgotten, and cleared away when they are of no use."""
+"""Tokens and logins are kept, forgotten, and cleared away when they are of no use."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Cold layer: what the cache holds, for a person who asks."""
+"""What the cache holds, for a person who asks."""
 
 import os
 from collections.abc import Iterator

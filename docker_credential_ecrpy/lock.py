@@ -1,4 +1,4 @@
-"""Cold layer: a file lock between processes, with a time limit.
+"""A file lock between processes, with a time limit.
 
 The system drops it when its holder dies, however that happens. The file is never removed:
 those who wait on a removed one and those who make it anew would hold two locks.

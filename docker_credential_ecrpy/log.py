@@ -1,4 +1,4 @@
-"""Cold layer: what the helper did and why, for whoever asked to know. Off by default.
+"""What the helper did and why, for whoever asked to know. Off by default.
 
 AWS_ECR_LOG=<file> appends to a file that only its owner may read; at a megabyte it moves to
 <file>.1. AWS_ECR_DEBUG=1 writes to standard error. No line ever holds a token or a key:

@@ -1,4 +1,4 @@
-"""Cold layer: the logins that `docker login` stored, which no cleaning up may lose.
+"""The logins that `docker login` stored, which no cleaning up may lose.
 
 Between the look at a dead login and its removal, another process may put a live one in its place.
 So whoever keeps one and whoever removes dead ones hold the same lock.

@@ -1,4 +1,4 @@
-"""Cold layer: files and directories that are this user's alone.
+"""Files and directories that are this user's alone.
 
 What stands in their place may be anybody's, and was put there to be followed or filled.
 """

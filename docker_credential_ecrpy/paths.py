@@ -1,4 +1,4 @@
-"""Hot layer: where things are. Only names are made here; nothing is opened."""
+"""Where things are. Only names are made here; nothing is opened."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Cold layer: the hosts that a rule's `match` stands for: one, an account's, or a glob's.
+"""The hosts that a rule's `match` stands for: one, an account's, or a glob's.
 
 A pattern is a sequence of steps, each a set of characters that is met once or any number of
 times. So are the forms of ECR's host names. That answers, exactly and for any glob: is a host

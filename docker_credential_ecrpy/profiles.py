@@ -1,4 +1,4 @@
-"""Cold layer: the AWS profiles, and the account of each, for rules that leave it open.
+"""The AWS profiles, and the account of each, for rules that leave it open.
 
 With `aws`, all that reads the profiles; none of it asks AWS.
 """

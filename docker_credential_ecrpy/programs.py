@@ -1,4 +1,4 @@
-"""Cold layer: which programs Docker finds under the names of ours, and whose they are."""
+"""Which programs Docker finds under the names of ours, and whose they are."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""Hot layer: Docker's wire contract: its exact strings, exit codes, and bytes in and out.
+"""Docker's wire contract: its exact strings, exit codes, and bytes in and out.
 
 The texts are compared whole by Docker's client, which treats each in its own way.
 https://github.com/docker/docker-credential-helpers/blob/master/credentials/error.go

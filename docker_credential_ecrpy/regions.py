@@ -1,4 +1,4 @@
-"""Cold layer: an AWS region without a registry: its partition, and the one that one's shell is in.
+"""An AWS region without a registry: its partition, and the one that one's shell is in.
 
 A region's name says its partition, and so no list has to be loaded, nor to be new, for it: only
 for one that looks like none.

@@ -1,4 +1,4 @@
-"""Hot layer: a registry's address, parsed without asking anybody.
+"""A registry's address, parsed without asking anybody.
 
 The host forms are those of the Amazon ECR user guide ("Private registry
 authentication", "Making requests to Amazon ECR registries") and of botocore's

@@ -1,4 +1,4 @@
-"""Cold layer: a pull's requests, sent to an ECR registry itself, and what it says to each.
+"""A pull's requests, sent to an ECR registry itself, and what it says to each.
 
 They are those of a client that pulls one image, in its order, but for the layer's bytes.
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md and, for tokens,

@@ -1,4 +1,4 @@
-"""Cold layer: what the documents say that a registry answers with; they may say anything.
+"""What the documents say that a registry answers with; they may say anything.
 
 Each reader raises one of `NOT_UNDERSTOOD` for a document that is not as it should be.
 https://github.com/opencontainers/image-spec and

@@ -1,4 +1,4 @@
-"""Cold layer: a person's file is replaced: whole or not at all, with what it was kept beside it."""
+"""A person's file is replaced: whole or not at all, with what it was kept beside it."""
 
 import errno
 import os

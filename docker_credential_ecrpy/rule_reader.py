@@ -1,4 +1,4 @@
-"""Cold layer: one `[[registry]]` of the settings, checked and made into a rule."""
+"""One `[[registry]]` of the settings, checked and made into a rule."""
 
 import difflib
 import re

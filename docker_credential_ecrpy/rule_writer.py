@@ -1,4 +1,4 @@
-"""Cold layer: edits of our own settings, `~/.ecr/config.toml`, from bytes to bytes.
+"""Edits of our own settings, `~/.ecr/config.toml`, from bytes to bytes.
 
 What an edit is not about stays as it is, byte for byte, and what an edit puts in, the opposite one
 takes out again. Each result is read as `settings` reads it, and compared with what was meant,

@@ -1,4 +1,4 @@
-"""Cold layer: which AWS identity asks for which registry's token, and where it asks.
+"""Which AWS identity asks for which registry's token, and where it asks.
 
 The first rule of `~/.ecr/config.toml` (see `settings`) whose `match` means the host decides. For
 the identity alone, two variables with an account's digits at their end stand above it:

@@ -1,4 +1,4 @@
-"""Cold layer: our own settings, `~/.ecr/config.toml`, read and checked whole.
+"""Our own settings, `~/.ecr/config.toml`, read and checked whole.
 
 What is wrong is told with file, line and key before any of it is used: a rule that is not
 understood may be the one that keeps two accounts apart.

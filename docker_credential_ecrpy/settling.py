@@ -1,4 +1,4 @@
-"""Cold layer: files that changed a moment ago, of which a second change might not show.
+"""Files that changed a moment ago, of which a second change might not show.
 
 A file system's clock moves in steps: of a few milliseconds mostly, of one or two seconds on some.
 Two changes within one step leave the same times behind, and so the same stamp. What is kept under

@@ -1,4 +1,4 @@
-"""Cold layer: the token of a region serves a registry that was not asked for before.
+"""The token of a region serves a registry that was not asked for before.
 
 What `Broker` would find for it, too; but the first `docker build` asks for each registry that
 Docker knows, and without settings there is nothing to load all that for.

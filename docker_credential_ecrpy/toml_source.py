@@ -1,4 +1,4 @@
-"""Cold layer: a TOML file with the lines that its keys are on, which no TOML parser tells.
+"""A TOML file with the lines that its keys are on, which no TOML parser tells.
 
 The file is split into statements once, when a line is asked for; what a statement is about is
 then what the parser says of it alone.

@@ -1,4 +1,4 @@
-"""Cold layer: times in a person's words."""
+"""Times in a person's words."""
 
 import time
 

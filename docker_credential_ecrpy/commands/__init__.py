@@ -1,1 +1,1 @@
-"""Cold layer: what a person types, one module a command; `program` has them all."""
+"""What a person types, one module a command; `program` has them all."""

@@ -1,4 +1,4 @@
-"""Cold layer: `cache`: what is kept on this machine, and how it is forgotten."""
+"""`cache`: what is kept on this machine, and how it is forgotten."""
 
 import ast
 import json

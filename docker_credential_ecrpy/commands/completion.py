@@ -1,4 +1,4 @@
-r"""Cold layer: `completion`: the scripts of three shells, and what they are answered with.
+r"""`completion`: the scripts of three shells, and what they are answered with.
 
 A script may be older than the program that answers it, and than its click: so what goes between
 them is ours. The shell sets cli.COMPLETE to its name, COMP_WORDS to the words before the cursor,

@@ -1,4 +1,4 @@
-"""Cold layer: `configure`: Docker is told to ask this program, and this program whom to be."""
+"""`configure`: Docker is told to ask this program, and this program whom to be."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Cold layer: a change of a file as a diff, without the secrets that the file holds."""
+"""A change of a file as a diff, without the secrets that the file holds."""
 
 import bisect
 import json

@@ -1,4 +1,4 @@
-"""Cold layer: `doctor`: what is wrong between Docker, this program, AWS and a registry."""
+"""`doctor`: what is wrong between Docker, this program, AWS and a registry."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Cold layer: `explain`: which rule, identity, endpoint and cache entry a registry leads to."""
+"""`explain`: which rule, identity, endpoint and cache entry a registry leads to."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Cold layer: the registries that are named elsewhere: by AWS profiles, and by Docker's file."""
+"""The registries that are named elsewhere: by AWS profiles, and by Docker's file."""
 
 from docker_credential_ecrpy import dockerconfig, regions, registry
 from docker_credential_ecrpy.commands.given import Given

@@ -1,4 +1,4 @@
-"""Cold layer: what a command has to work with."""
+"""What a command has to work with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

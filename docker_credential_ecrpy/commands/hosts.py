@@ -1,4 +1,4 @@
-"""Cold layer: what a person names a registry by."""
+"""What a person names a registry by."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""Cold layer: `password`: a registry's token alone, for programs that ask no credential helper."""
+"""`password`: a registry's token alone, for programs that ask no credential helper."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Cold layer: the command line for a person, made of its commands.
+"""The command line for a person, made of its commands.
 
 click reads it: that is usage, help, and the completion of three shells.
 https://click.palletsprojects.com

@@ -1,4 +1,4 @@
-"""Cold layer: a command whose help begins with examples."""
+"""A command whose help begins with examples."""
 
 from collections.abc import Sequence
 from inspect import cleandoc

@@ -1,1 +1,1 @@
-"""Cold layer: why a pull fails: `facts` are gathered once, `checks` judge them and ask nobody."""
+"""Why a pull fails: `facts` are gathered once, `checks` judge them and ask nobody."""

@@ -1,4 +1,4 @@
-"""Cold layer: the checks of `doctor`: what Docker's files say. They judge facts, and ask nobody."""
+"""The checks of `doctor`: what Docker's files say. They judge facts, and ask nobody."""
 
 import fnmatch
 import shlex

@@ -1,4 +1,4 @@
-"""Cold layer: what `doctor` looks at, gathered once, all of it within one deadline."""
+"""What `doctor` looks at, gathered once, all of it within one deadline."""
 
 import difflib
 import time

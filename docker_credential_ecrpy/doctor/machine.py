@@ -1,4 +1,4 @@
-"""Cold layer: what `doctor` looks at on this machine, whichever registry it is about."""
+"""What `doctor` looks at on this machine, whichever registry it is about."""
 
 import os
 import shutil

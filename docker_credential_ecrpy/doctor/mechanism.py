@@ -1,4 +1,4 @@
-"""Cold layer: where Docker gets a registry's credentials from, and why.
+"""Where Docker gets a registry's credentials from, and why.
 
 The order is that of docker/cli: cli/config/configfile/file.go, and from 28.3 on
 cli/config/memorystore for the variable.

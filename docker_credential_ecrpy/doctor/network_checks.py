@@ -1,4 +1,4 @@
-"""Cold layer: the checks of `doctor`: what AWS and the registry said. They ask nobody."""
+"""The checks of `doctor`: what AWS and the registry said. They ask nobody."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""Cold layer: the checks of `doctor`: our own program and settings. They ask nobody."""
+"""The checks of `doctor`: our own program and settings. They ask nobody."""
 
 import os
 import shlex
