@@ -16,7 +16,7 @@
 # make reformat, make package, make lock, make clean
 #
 # Each sets up what it needs: Python packages in .venv, .bench and .binary; what it lacks of the
-# system, with apt-get. TESTS chooses tests: make test TESTS=tests/test_cache.py
+# system, with apt-get. TESTS chooses tests: make test TESTS=tests/unit/hot/test_cache.py
 # WORKERS is how many of them run at once: make test WORKERS=0 for one after the other
 # PROGRAM tests another program than the tree's: make test PROGRAM=dist/docker-credential-ecr-login
 
@@ -37,7 +37,7 @@ DROP_IN = docker-credential-ecr-login
 ONE_FILE = dist/$(DROP_IN)
 SHARE = dist/share/man/man1/$(DROP_IN).1
 BILL = dist/$(NAME).cdx.json
-SOURCES = $(wildcard docker_credential_ecrpy/*.py docker_credential_ecrpy/*/*.py)
+SOURCES = $(wildcard docker_credential_ecrpy/*.py docker_credential_ecrpy/*/*.py docker_credential_ecrpy/*/*/*.py)
 
 # Tests run side by side, but for those that have a machine to themselves.
 AT_ONCE = -n $(WORKERS) --dist worksteal
@@ -76,7 +76,7 @@ e2e: $(VENV)/.ready-dev
 test-binary: $(VENV)/.ready-dev binary deb package
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m binary tests
 	$(BIN)/python -m pytest $(AT_ONCE) --program $(FOLDER)/$(DROP_IN) tests
-	$(BIN)/python -m pytest $(AT_ONCE) --program $(ONE_FILE) tests/test_protocol.py tests/test_aws.py
+	$(BIN)/python -m pytest $(AT_ONCE) --program $(ONE_FILE) tests/promises/test_protocol.py tests/test_aws.py
 
 binary: $(ONE_FILE) $(SHARE) $(BILL)
 

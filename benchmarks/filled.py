@@ -5,7 +5,8 @@ import shutil
 import time
 
 from benchmarks.programs import GO
-from docker_credential_ecrpy import cache, keeping, known
+from docker_credential_ecrpy import keeping, known
+from docker_credential_ecrpy.hot import cache
 from tests.stage import HOST, Stage
 from tests.world.aws import ACCOUNT, LIFE
 

@@ -8,14 +8,16 @@ import sys
 import before_bootstrap  # ran already
 
 import docker_credential_ecrpy
+from docker_credential_ecrpy import hot
 from docker_credential_ecrpy.__main__ import in_full
 
 HOME: str = sys._MEIPASS  # type: ignore[attr-defined]  # where PyInstaller says that we are
 
 # The packages whose first modules did not come through PyInstaller's importer: where it finds
 # the others.
-for package in (docker_credential_ecrpy, encodings):
-    package.__path__ = [*getattr(package, "__path__", ()), os.path.join(HOME, package.__name__)]
+for package in (docker_credential_ecrpy, hot, encodings):
+    parts = package.__name__.split(".")
+    package.__path__ = [*getattr(package, "__path__", ()), os.path.join(HOME, *parts)]
 
 # The environment as the user had it, for the programs that are started from here. The
 # bootloader's variables would have a child of the same program believe that it is a part of this

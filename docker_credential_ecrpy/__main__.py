@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from docker_credential_ecrpy import cache, identity, paths, protocol, registry
+from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from docker_credential_ecrpy import own_files, paths
+from docker_credential_ecrpy import own_files
+from docker_credential_ecrpy.hot import paths
 from docker_credential_ecrpy.lock import FileLock
 
 _PREFIX = "fallback-"

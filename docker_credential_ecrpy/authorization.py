@@ -5,7 +5,7 @@ import binascii
 import json
 from dataclasses import dataclass, field
 
-from docker_credential_ecrpy import cache
+from docker_credential_ecrpy.hot import cache
 
 USERNAME = "AWS"
 # Both an ECR token's life and its longest one.

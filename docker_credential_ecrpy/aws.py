@@ -20,10 +20,11 @@ from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import Credentials, create_credential_resolver
 from botocore.loaders import JSONFileLoader, Loader
 
-from docker_credential_ecrpy import authorization, aws_caches, aws_errors, cache, profiles
+from docker_credential_ecrpy import authorization, aws_caches, aws_errors, profiles
 from docker_credential_ecrpy.asking import Asking, shown_url
 from docker_credential_ecrpy.deadline import Watch
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.log import Log
 from docker_credential_ecrpy.rules import Choice, Role
 

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from docker_credential_ecrpy import cache, keeping, known, logins, own_files, paths
+from docker_credential_ecrpy import keeping, known, logins, own_files
 from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+from docker_credential_ecrpy.hot import cache, paths
+from docker_credential_ecrpy.hot.registry import Registry
 from docker_credential_ecrpy.lock import FileLock
 from docker_credential_ecrpy.log import Log
-from docker_credential_ecrpy.registry import Registry
 
 Fetch = Callable[[Registry, float], Token]
 """Asks AWS for a registry's token, for so many seconds at most. Raises HelperError."""

@@ -12,10 +12,11 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-from docker_credential_ecrpy import __version__, aws_calls, log, protocol
+from docker_credential_ecrpy import __version__, aws_calls, log
 from docker_credential_ecrpy.aws_calls import AwsCalls
 from docker_credential_ecrpy.errors import HelperError, WireText, one_line, printable
 from docker_credential_ecrpy.helper import Answer, Helper, timeout
+from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.rules import Written
 
 TYPE_CHECKING = False

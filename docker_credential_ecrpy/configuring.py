@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from docker_credential_ecrpy import registry, rule_writer, words
+from docker_credential_ecrpy import rule_writer, words
 from docker_credential_ecrpy.dockerconfig import (
     AUTHS,
     HELPERS,
@@ -16,6 +16,7 @@ from docker_credential_ecrpy.dockerconfig import (
     shown,
 )
 from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.json_source import REMOVED, JsonSource, Path
 from docker_credential_ecrpy.rewriting import Rewrite
 

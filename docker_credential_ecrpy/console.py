@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from docker_credential_ecrpy import protocol
+from docker_credential_ecrpy.hot import protocol
 
 _COLOURS = {"good": "32", "warning": "33", "bad": "1;31", "strong": "1"}  # ECMA-48, SGR
 _FIRST_SIGN = 0.4  # seconds; what is quicker needs none

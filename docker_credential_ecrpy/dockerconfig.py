@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from docker_credential_ecrpy import authorization, registry, rewriting, settings
+from docker_credential_ecrpy import authorization, rewriting, settings
 from docker_credential_ecrpy.errors import one_line
+from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.json_source import JsonSource
 
 NAMES = ("ecr-login", "ecrpy")

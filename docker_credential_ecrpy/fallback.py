@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, NoReturn
 
-from docker_credential_ecrpy import ancestry, protocol
+from docker_credential_ecrpy import ancestry
 from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.log import Log
 from docker_credential_ecrpy.rules import Place
 from docker_credential_ecrpy.settings import PROGRAM

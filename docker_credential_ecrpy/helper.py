@@ -9,15 +9,10 @@ from functools import cached_property
 
 from docker_credential_ecrpy import (
     authorization,
-    cache,
-    identity,
     inputs,
     keeping,
     known,
     logins,
-    paths,
-    protocol,
-    registry,
     rules,
     settings,
     settling,
@@ -25,6 +20,7 @@ from docker_credential_ecrpy import (
 from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.broker import Broker
 from docker_credential_ecrpy.errors import HelperError, WireText, one_line
+from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
 from docker_credential_ecrpy.log import Log, is_set
 from docker_credential_ecrpy.rules import Choice, Written
 from docker_credential_ecrpy.settings import Settings

@@ -6,7 +6,7 @@ https://pkg.go.dev/github.com/distribution/reference
 import re
 from dataclasses import dataclass
 
-from docker_credential_ecrpy import registry
+from docker_credential_ecrpy.hot import registry
 
 DOCKER_HUB = "index.docker.io"
 _OF_HUB = re.compile(

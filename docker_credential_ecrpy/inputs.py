@@ -2,8 +2,8 @@
 
 import json
 
-from docker_credential_ecrpy import protocol, registry
 from docker_credential_ecrpy.errors import HelperError, WireText, one_line
+from docker_credential_ecrpy.hot import protocol, registry
 
 LOGIN = 'it takes {"ServerURL": "...", "Username": "...", "Secret": "..."}'
 """What to do about a login that is none."""

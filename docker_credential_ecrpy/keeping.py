@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from docker_credential_ecrpy import own_files
-from docker_credential_ecrpy.cache import SECOND, Entry, Miss, packed, read_any
+from docker_credential_ecrpy.hot.cache import SECOND, Entry, Miss, packed, read_any
 
 _DEAD_AFTER = 24 * 3600  # seconds until what is no entry is rubbish, not work in progress
 _WRITTEN_IN = 2  # seconds; a file that is still being written then, by nobody, is rubbish too

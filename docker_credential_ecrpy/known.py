@@ -7,7 +7,8 @@ host, so that nothing is shared and no write can lose another's.
 import os
 import time
 
-from docker_credential_ecrpy import own_files, paths, registry
+from docker_credential_ecrpy import own_files
+from docker_credential_ecrpy.hot import paths, registry
 
 FORGET_AFTER = 30 * 24 * 3600
 """Seconds without a new token after which a host is no longer listed: the classic `docker build`

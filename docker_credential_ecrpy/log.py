@@ -11,8 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from docker_credential_ecrpy import own_files, protocol
+from docker_credential_ecrpy import own_files
 from docker_credential_ecrpy.errors import printable
+from docker_credential_ecrpy.hot import protocol
 
 _MAX_BYTES = 1024 * 1024
 _FLAGS = (

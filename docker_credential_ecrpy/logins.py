@@ -6,7 +6,8 @@ So whoever keeps one and whoever removes dead ones hold the same lock.
 
 import os
 
-from docker_credential_ecrpy import cache, keeping, own_files, paths
+from docker_credential_ecrpy import keeping, own_files
+from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.lock import FileLock
 
 _SECONDS = 5.0

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from docker_credential_ecrpy import registry
+from docker_credential_ecrpy.hot import registry
 
 Step = tuple[frozenset[str], bool]
 """The characters that may stand there, and whether any number of them may."""

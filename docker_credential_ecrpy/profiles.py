@@ -12,7 +12,7 @@ import botocore.session
 from botocore.exceptions import BotoCoreError
 
 from docker_credential_ecrpy.errors import HelperError, one_line
-from docker_credential_ecrpy.registry import is_account
+from docker_credential_ecrpy.hot.registry import is_account
 from docker_credential_ecrpy.rules import AUTO, Choice
 
 _KEYS = ("role_arn", "sso_account_id", "aws_account_id")

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from docker_credential_ecrpy import registry, rule_reader, rules, settings
+from docker_credential_ecrpy import rule_reader, rules, settings
 from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.toml_source import TOP, Source, Statement
 
 _BOM = b"\xef\xbb\xbf"

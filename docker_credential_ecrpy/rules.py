@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from docker_credential_ecrpy import identity, registry
 from docker_credential_ecrpy.errors import HelperError, one_line
-from docker_credential_ecrpy.registry import Registry
+from docker_credential_ecrpy.hot import identity, registry
+from docker_credential_ecrpy.hot.registry import Registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

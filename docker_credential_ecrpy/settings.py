@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_ecrpy import contents, identity, paths, settling
+from docker_credential_ecrpy import contents, settling
 from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.hot import identity, paths
 from docker_credential_ecrpy.rules import Place, Rule, Written
 
 TYPE_CHECKING = False

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Collection, Iterator
 
-from docker_credential_ecrpy.cache import SECOND
+from docker_credential_ecrpy.hot.cache import SECOND
 
 STEP = 20_000_000
 """Nanoseconds; Linux stamps files by a tick of 10 ms at most."""

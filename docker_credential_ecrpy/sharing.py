@@ -6,7 +6,8 @@ Docker knows, and without settings there is nothing to load all that for.
 
 from collections.abc import Mapping
 
-from docker_credential_ecrpy import cache, identity, keeping, known, paths, protocol, registry
+from docker_credential_ecrpy import keeping, known
+from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
 
 
 def answer(request: bytes, environ: Mapping[str, str], now: int) -> bytes | None:

@@ -2,7 +2,7 @@
 
 import time
 
-from docker_credential_ecrpy import cache
+from docker_credential_ecrpy.hot import cache
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 

@@ -13,7 +13,8 @@ import boto3
 import pytest
 
 import docker_credential_ecrpy
-from docker_credential_ecrpy import authorization, cache, identity, keeping, registry
+from docker_credential_ecrpy import authorization, keeping
+from docker_credential_ecrpy.hot import cache, identity, registry
 from tests.stage import HOST, Result, Stage
 
 VICTIMS = {"a user": 12345, "root": 0}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy import identity
+from docker_credential_ecrpy.hot import identity
 from tests import sources
 from tests.attacks import ACTIONS, HOSTILE, HUGE, check_form, launched
 from tests.stage import HOST, Stage

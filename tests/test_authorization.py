@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import authorization, cache
+from docker_credential_ecrpy import authorization
+from docker_credential_ecrpy.hot import cache
 
 NOW = 1_800_000_000 * cache.SECOND
 HOUR = 3600 * cache.SECOND

@@ -15,13 +15,14 @@ import botocore.session
 import pytest
 from botocore import exceptions
 
-from docker_credential_ecrpy import aws, identity, registry
+from docker_credential_ecrpy import aws
 from docker_credential_ecrpy.asking import Asking
 from docker_credential_ecrpy.deadline import Watch
+from docker_credential_ecrpy.hot import identity, registry
 from docker_credential_ecrpy.rules import Choice
 from tests import sources
 from tests.stage import HOST, NOT_FOUND, Result, Stage
-from tests.test_registry import HOSTS
+from tests.unit.hot.test_registry import HOSTS
 from tests.world import aws as world
 
 MFA = "arn:aws:iam::123456789012:mfa/dev"

@@ -7,9 +7,10 @@ import botocore.session
 import pytest
 from botocore import exceptions as boto
 
-from docker_credential_ecrpy import aws_errors, registry
+from docker_credential_ecrpy import aws_errors
 from docker_credential_ecrpy.asking import Asking
 from docker_credential_ecrpy.deadline import Watch
+from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.rules import Choice
 from tests.causes import CAUSES
 from tests.stage import HOST, NOT_FOUND, Result, Stage

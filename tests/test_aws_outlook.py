@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from docker_credential_ecrpy import aws, aws_outlook, registry
+from docker_credential_ecrpy import aws, aws_outlook
 from docker_credential_ecrpy.aws_outlook import Reach
 from docker_credential_ecrpy.deadline import Watch, within
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.rules import Choice
 from tests.stage import HOST, Stage
 from tests.world.aws import ACCOUNT, delay, reset

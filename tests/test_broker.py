@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from docker_credential_ecrpy import cache, keeping, known, own_files, registry
+from docker_credential_ecrpy import keeping, known, own_files
 from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.broker import RETRY_AFTER, Broker, Fetch
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+from docker_credential_ecrpy.hot import cache, registry
 from docker_credential_ecrpy.lock import FileLock
 
 pytestmark = pytest.mark.usefixtures("same_descriptors")

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import cache, identity, keeping, kept
+from docker_credential_ecrpy import keeping, kept
 from docker_credential_ecrpy.commands.cache import _readable
+from docker_credential_ecrpy.hot import cache, identity
 from docker_credential_ecrpy.rules import Choice, Role
 from tests.stage import HOST, Result, Stage
 from tests.test_accounts import EU, US, A, B, profile, rule
@@ -392,7 +393,7 @@ TEXT = st.text(max_size=20)
 )
 def test_any_identity_can_be_read(environ: dict[str, str], profile: str, role: str) -> None:
     """Each variable that is set is shown once, on one line, and no file's stamp is."""
-    from docker_credential_ecrpy.registry import parse
+    from docker_credential_ecrpy.hot.registry import parse
 
     found = parse(HOST)
     assert found is not None

@@ -23,11 +23,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from docker_credential_ecrpy import identity
 from docker_credential_ecrpy.__main__ import quick_answer
 from docker_credential_ecrpy.authorization import LIFE, Token
 from docker_credential_ecrpy.errors import WireText
 from docker_credential_ecrpy.helper import Helper
+from docker_credential_ecrpy.hot import identity
 from docker_credential_ecrpy.rules import Choice
 from tests.stage import no_fallback
 

@@ -18,18 +18,16 @@ from hypothesis import HealthCheck, given, settings
 from docker_credential_ecrpy import (
     authorization,
     aws_errors,
-    cache,
     dockerconfig,
     helper,
     keeping,
-    protocol,
-    registry,
     rule_reader,
     rule_writer,
     rules,
 )
 from docker_credential_ecrpy.broker import Broker
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot import cache, protocol, registry
 from docker_credential_ecrpy.json_source import JsonSource
 from docker_credential_ecrpy.rules import Choice, Rule
 from docker_credential_ecrpy.toml_source import Source

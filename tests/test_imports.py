@@ -12,11 +12,11 @@ pytestmark = pytest.mark.tree
 HOT = {
     "docker_credential_ecrpy",
     "docker_credential_ecrpy.__main__",
-    "docker_credential_ecrpy.cache",
-    "docker_credential_ecrpy.identity",
-    "docker_credential_ecrpy.paths",
-    "docker_credential_ecrpy.protocol",
-    "docker_credential_ecrpy.registry",
+    "docker_credential_ecrpy.hot.cache",
+    "docker_credential_ecrpy.hot.identity",
+    "docker_credential_ecrpy.hot.paths",
+    "docker_credential_ecrpy.hot.protocol",
+    "docker_credential_ecrpy.hot.registry",
     # Loaded by the interpreter's own start, on all or some of the supported ones:
     "errno",
     "os",

@@ -4,7 +4,8 @@ import os
 import threading
 from pathlib import Path
 
-from docker_credential_ecrpy import cache, keeping, logins, paths
+from docker_credential_ecrpy import keeping, logins
+from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.lock import FileLock
 
 NOW = 1_800_000_000 * cache.SECOND

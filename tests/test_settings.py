@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import identity, settings
+from docker_credential_ecrpy import settings
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot import identity
 from docker_credential_ecrpy.toml_source import TOP, Source
 
 ACCOUNT = "123456789012"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy import identity, settling
+from docker_credential_ecrpy import settling
+from docker_credential_ecrpy.hot import identity
 
 
 @pytest.fixture(name="slept")

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from docker_credential_ecrpy import cache, identity, keeping, registry, sharing
+from docker_credential_ecrpy import keeping, sharing
+from docker_credential_ecrpy.hot import cache, identity, registry
 from tests.stage import HOST, Stage
 
 OTHER = HOST.replace("123456789012", "210987654321")

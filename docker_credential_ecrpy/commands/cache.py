@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import click
 
-from docker_credential_ecrpy import cache, kept, known, paths
+from docker_credential_ecrpy import kept, known
 from docker_credential_ecrpy.commands.completion import registries
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import named
 from docker_credential_ecrpy.commands.teaching import HOST, Command
 from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.kept import Listed
 from docker_credential_ecrpy.words import lifetime, stamp
 

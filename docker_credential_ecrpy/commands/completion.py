@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 import click
 from click.shell_completion import CompletionItem, ShellComplete
 
-from docker_credential_ecrpy import cli, dockerconfig, known, paths, protocol, registry
+from docker_credential_ecrpy import cli, dockerconfig, known
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.teaching import Command
+from docker_credential_ecrpy.hot import paths, protocol, registry
 
 PROGRAMS = tuple(dockerconfig.PROGRAM + name for name in dockerconfig.NAMES)
 """The two names of the program; one script serves both."""

@@ -6,14 +6,7 @@ from dataclasses import replace
 
 import click
 
-from docker_credential_ecrpy import (
-    dockerconfig,
-    paths,
-    programs,
-    protocol,
-    rewriting,
-    rules,
-)
+from docker_credential_ecrpy import dockerconfig, programs, rewriting, rules
 from docker_credential_ecrpy.commands import completion, diffs, finding
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import host_of
@@ -21,6 +14,7 @@ from docker_credential_ecrpy.commands.teaching import Command
 from docker_credential_ecrpy.configuring import Plan, Planner, Wanted
 from docker_credential_ecrpy.dockerconfig import DockerConfig
 from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.hot import paths, protocol
 from docker_credential_ecrpy.json_source import JsonSource
 from docker_credential_ecrpy.rewriting import Rewrite
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from docker_credential_ecrpy import __version__, dockerconfig, programs, protocol
+from docker_credential_ecrpy import __version__, dockerconfig, programs
 from docker_credential_ecrpy.commands import completion
 from docker_credential_ecrpy.commands.configure import carry_out, plan_of, written
 from docker_credential_ecrpy.commands.given import Given
@@ -30,6 +30,7 @@ from docker_credential_ecrpy.doctor.network_checks import of_network
 from docker_credential_ecrpy.doctor.program_checks import of_other_helpers, of_programs
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper import DEFAULT_TIMEOUT, timeout
+from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.image import Image
 
 _STYLES = {PASS: "good", WARN: "warning", FAIL: "bad", SKIP: "strong"}

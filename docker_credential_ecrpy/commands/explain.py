@@ -5,13 +5,14 @@ from collections.abc import Iterator
 
 import click
 
-from docker_credential_ecrpy import kept, paths, protocol
+from docker_credential_ecrpy import kept
 from docker_credential_ecrpy.commands.completion import registries
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import named
 from docker_credential_ecrpy.commands.teaching import HOST, Command
 from docker_credential_ecrpy.errors import HelperError, one_line
 from docker_credential_ecrpy.helper import Helper, timeout
+from docker_credential_ecrpy.hot import paths, protocol
 from docker_credential_ecrpy.rules import Choice
 from docker_credential_ecrpy.words import lifetime
 

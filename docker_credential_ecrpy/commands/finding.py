@@ -1,9 +1,10 @@
 """The registries that are named elsewhere: by AWS profiles, and by Docker's file."""
 
-from docker_credential_ecrpy import dockerconfig, regions, registry
+from docker_credential_ecrpy import dockerconfig, regions
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.dockerconfig import AUTHS, DockerConfig
 from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.hot import registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,9 +2,10 @@
 
 import click
 
-from docker_credential_ecrpy import dockerconfig, regions, registry
+from docker_credential_ecrpy import dockerconfig, regions
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.image import Image
 
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import click
 
-from docker_credential_ecrpy import protocol
 from docker_credential_ecrpy.commands import cache, completion, configure, doctor, explain, password
 from docker_credential_ecrpy.commands.given import Given
+from docker_credential_ecrpy.hot import protocol
 
 WRONG_USAGE = 2
 """The exit code for arguments that make no sense, as of every Unix program."""

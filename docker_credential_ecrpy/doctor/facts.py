@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from docker_credential_ecrpy import authorization, kept, regions, registry
-from docker_credential_ecrpy.cache import Entry
+from docker_credential_ecrpy import authorization, kept, regions
 from docker_credential_ecrpy.dockerconfig import DockerConfig, Login
 from docker_credential_ecrpy.doctor import mechanism
 from docker_credential_ecrpy.doctor.machine import Machine, attempt
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.hot.cache import Entry
 from docker_credential_ecrpy.image import Image
 from docker_credential_ecrpy.kept import Kept
 from docker_credential_ecrpy.rules import Choice

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
-from docker_credential_ecrpy import dockerconfig, known, programs, registry
+from docker_credential_ecrpy import dockerconfig, known, programs
 from docker_credential_ecrpy.aws_calls import AwsCalls
 from docker_credential_ecrpy.dockerconfig import DockerConfig
 from docker_credential_ecrpy.doctor import mechanism
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.helper import Helper
+from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.programs import Program
 from docker_credential_ecrpy.rules import Written
 from docker_credential_ecrpy.settings import Settings

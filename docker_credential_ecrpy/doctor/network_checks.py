@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 
-from docker_credential_ecrpy import cache
 from docker_credential_ecrpy.doctor.checks import FAIL, PASS, PROGRAM, SKIP, WARN, Check, of_error
 from docker_credential_ecrpy.doctor.facts import Facts, Token
 from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.rules import Choice
 from docker_credential_ecrpy.words import duration, moment
 

@@ -9,20 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from docker_credential_ecrpy import (
-    broker,
-    cache,
-    deadline,
-    identity,
-    keeping,
-    known,
-    lock,
-    logins,
-    own_files,
-    protocol,
-    registry,
-)
+from docker_credential_ecrpy import broker, deadline, keeping, known, lock, logins, own_files
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot import cache, identity, protocol, registry
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,12 @@ from botocore.awsrequest import AWSResponse
 from botocore.credentials import CachedCredentialFetcher, RefreshableCredentials
 from botocore.utils import JSONFileCache
 
-from docker_credential_ecrpy import aws, aws_caches, profiles, protocol, registry
+from docker_credential_ecrpy import aws, aws_caches, profiles
 from docker_credential_ecrpy.asking import Asking
 from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.deadline import Watch
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot import protocol, registry
 from docker_credential_ecrpy.rules import Choice, Role
 from tests.fuzz.room import Room, check_error, check_form
 from tests.stage import HOST, Result

@@ -6,13 +6,14 @@ import os
 import re
 from functools import cache as once
 
-from docker_credential_ecrpy import cache, identity, keeping, kept, registry
+from docker_credential_ecrpy import keeping, kept
 from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.broker import Broker
-from docker_credential_ecrpy.cache import Entry, Miss
 from docker_credential_ecrpy.cli import one_error_line
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.registry import Registry
+from docker_credential_ecrpy.hot import cache, identity, registry
+from docker_credential_ecrpy.hot.cache import Entry, Miss
+from docker_credential_ecrpy.hot.registry import Registry
 from tests.fuzz.room import MADE_UP, Room
 from tests.stage import HOST
 

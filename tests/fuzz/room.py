@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from docker_credential_ecrpy import __main__ as door
-from docker_credential_ecrpy import protocol, settling
+from docker_credential_ecrpy import settling
 from docker_credential_ecrpy.authorization import LIFE, Token
 from docker_credential_ecrpy.aws_calls import AwsCalls
 from docker_credential_ecrpy.cli import one_error_line
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.rules import Choice
 from tests.stage import Result
 

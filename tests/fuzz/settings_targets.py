@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
 
-from docker_credential_ecrpy import identity, patterns, registry, rule_writer, rules, settings
+from docker_credential_ecrpy import patterns, rule_writer, rules, settings
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot import identity, registry
 from docker_credential_ecrpy.rules import Choice, Rule
 from docker_credential_ecrpy.toml_source import Source
 from tests.fuzz import oracles

@@ -5,7 +5,8 @@ import os
 import time
 from functools import cache
 
-from docker_credential_ecrpy import authorization, registry
+from docker_credential_ecrpy import authorization
+from docker_credential_ecrpy.hot import registry
 from tests.fuzz import oracles
 from tests.fuzz.room import MADE_UP, Room
 from tests.stage import HOST, NOT_FOUND

@@ -30,12 +30,12 @@ PACKAGE = "docker_credential_ecrpy"
 COPIED = (PACKAGE, "tests", "pyproject.toml")
 # Each module's own tests; of the protocol's, which run through every door, those through one.
 TESTS: dict[str, tuple[str, ...]] = {
-    "registry": ("tests/test_registry.py",),
-    "identity": ("tests/test_identity.py",),
-    "protocol": ("tests/test_protocol.py", "-k", "not (ecr-login or ecrpy or module)"),
-    "cache": ("tests/test_cache.py",),
-    "keeping": ("tests/test_cache.py",),
-    "own_files": ("tests/test_cache.py",),
+    "hot.registry": ("tests/unit/hot/test_registry.py",),
+    "hot.identity": ("tests/unit/hot/test_identity.py",),
+    "hot.protocol": ("tests/promises/test_protocol.py", "-k", "not (ecr-login or ecrpy or module)"),
+    "hot.cache": ("tests/unit/hot/test_cache.py",),
+    "keeping": ("tests/unit/hot/test_cache.py",),
+    "own_files": ("tests/unit/hot/test_cache.py",),
     "broker": ("tests/test_broker.py",),
 }
 # A mutant may wait or go round for ever: no test may take this long, nor all of them the other.

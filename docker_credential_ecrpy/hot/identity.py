@@ -10,7 +10,7 @@ never somebody else's token.
 import os
 import stat
 
-from docker_credential_ecrpy import paths
+from docker_credential_ecrpy.hot import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import cache, keeping, own_files
+from docker_credential_ecrpy import keeping, own_files
+from docker_credential_ecrpy.hot import cache
 
 pytestmark = pytest.mark.usefixtures("same_descriptors")
 NOW = 1_800_000_000 * cache.SECOND

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 import docker_credential_ecrpy
 from docker_credential_ecrpy import __main__ as door
-from docker_credential_ecrpy import protocol
+from docker_credential_ecrpy.hot import protocol
 from tests.stage import HOST, MODULE, NOT_FOUND, Result, Stage
-from tests.test_registry import HOSTS, NOT_ECR
+from tests.unit.hot.test_registry import HOSTS, NOT_ECR
 
 Run = Callable[..., Result]
 pytestmark = pytest.mark.usefixtures("same_descriptors")

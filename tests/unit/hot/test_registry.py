@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import registry
+from docker_credential_ecrpy.hot import registry
 
 A = "123456789012"
 

@@ -11,7 +11,7 @@ from botocore import configprovider
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import identity
+from docker_credential_ecrpy.hot import identity
 
 # Variables that botocore reads and that cannot change who is asking, each with its reason.
 CANNOT_MATTER = {

@@ -19,7 +19,7 @@ import stat
 import sys
 import time
 
-from docker_credential_ecrpy import paths
+from docker_credential_ecrpy.hot import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
