@@ -6,8 +6,8 @@ import botocore.session
 from botocore.exceptions import BotoCoreError
 
 from docker_credential_ecrpy.deadline import Watch
-from docker_credential_ecrpy.errors import one_line
 from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.text.sanitize import one_line
 
 _SERVICES = {
     "ecr": "ECR",

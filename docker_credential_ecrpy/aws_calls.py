@@ -7,8 +7,8 @@ import gc
 
 from docker_credential_ecrpy import rules
 from docker_credential_ecrpy.authorization import Token
-from docker_credential_ecrpy.log import Log
 from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.text.log import Log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from botocore.utils import get_environ_proxies
 
 from docker_credential_ecrpy import __version__
 from docker_credential_ecrpy.asking import Asking, shown_url
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.text.sanitize import one_line
 
 CONNECT_SECONDS = 3
 _USER_AGENT = f"docker-credential-ecrpy/{__version__}"

@@ -16,10 +16,8 @@ from botocore.parsers import ResponseParserError
 from docker_credential_ecrpy.asking import Asking
 from docker_credential_ecrpy.aws_connection import causes, explain_connection
 from docker_credential_ecrpy.aws_refusals import expired, refused
-from docker_credential_ecrpy.errors import (
-    HelperError,
-    one_line,
-)
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.text.sanitize import one_line
 
 # Docker's, podman's, and Kubernetes's, whose containers have no file that says so.
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")

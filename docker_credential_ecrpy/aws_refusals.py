@@ -8,7 +8,8 @@ from http import HTTPStatus
 from botocore.exceptions import ClientError
 
 from docker_credential_ecrpy.asking import Asking
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.text.sanitize import one_line
 
 SKEW_SECONDS = 4 * 60
 """From how far off a clock is named as the cause: AWS bears with about five minutes."""

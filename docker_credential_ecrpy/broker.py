@@ -20,7 +20,7 @@ from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.hot.registry import Registry
 from docker_credential_ecrpy.lock import FileLock
-from docker_credential_ecrpy.log import Log
+from docker_credential_ecrpy.text.log import Log
 
 Fetch = Callable[[Registry, float], Token]
 """Asks AWS for a registry's token, for so many seconds at most. Raises HelperError."""

@@ -12,12 +12,15 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-from docker_credential_ecrpy import __version__, aws_calls, log
+from docker_credential_ecrpy import __version__, aws_calls
 from docker_credential_ecrpy.aws_calls import AwsCalls
-from docker_credential_ecrpy.errors import HelperError, WireText, one_line, printable
+from docker_credential_ecrpy.errors import HelperError, WireText
+from docker_credential_ecrpy.files.log_file import from_environ
 from docker_credential_ecrpy.helper import Answer, Helper, timeout
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.rules import Written
+from docker_credential_ecrpy.text import log
+from docker_credential_ecrpy.text.sanitize import one_line, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +91,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str], request: bytes | None)
     environ = dict(environ)  # what is done for botocore's sake does not change who is asking
     _open_standard_streams()
     name = program_name(argv)
-    write_log = log.from_environ(environ, started)
+    write_log = from_environ(environ, started)
     try:
         code, answer = _answer(argv[1:], name, environ, request, write_log)
     except _UsageError as exc:
@@ -153,7 +156,10 @@ def _answer(
 
 
 def _help(name: str, usage: str, environ: Mapping[str, str]) -> bytes:
-    from docker_credential_ecrpy.console import Console, continued  # with re: only for a person
+    from docker_credential_ecrpy.text.console import (  # with re: only for a person
+        Console,
+        continued,
+    )
 
     console = Console(environ)
     width = console.width or 80
@@ -211,7 +217,7 @@ def _report(name: str, line: str, *, for_person: bool) -> None:
     """Tell of an error: a person sees both streams, and a client may show either."""
     text = f"{name}: {line}"
     if for_person:
-        from docker_credential_ecrpy.console import Console  # with re: only for a person
+        from docker_credential_ecrpy.text.console import Console  # with re: only for a person
 
         Console(os.environ).note(text)
         return

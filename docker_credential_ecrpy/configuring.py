@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from docker_credential_ecrpy import rule_writer, words
+from docker_credential_ecrpy import rule_writer
 from docker_credential_ecrpy.dockerconfig import (
     AUTHS,
     HELPERS,
@@ -15,10 +15,12 @@ from docker_credential_ecrpy.dockerconfig import (
     means_us,
     shown,
 )
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.json_source import REMOVED, JsonSource, Path
 from docker_credential_ecrpy.rewriting import Rewrite
+from docker_credential_ecrpy.text import times
+from docker_credential_ecrpy.text.sanitize import one_line
 
 BESIDES = 1
 """Registries under credHelpers that the classic builder may ask for without a word of ours."""
@@ -162,7 +164,7 @@ class Planner:
                 login = logins.get(key)
                 when = ""
                 if login and login.expires is not None:
-                    when = f", whose token {words.expiry(login.expires, self.now)}"
+                    when = f", whose token {times.expiry(login.expires, self.now)}"
                 self.plan.notes.append(
                     f"the login under {AUTHS} for {shown(key)} goes{when}: with it clients"
                     " send an old token, and get 403 Forbidden"

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from docker_credential_ecrpy import authorization, rewriting, settings
-from docker_credential_ecrpy.errors import one_line
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.json_source import JsonSource
+from docker_credential_ecrpy.text.sanitize import one_line
 
 NAMES = ("ecr-login", "ecrpy")
 """What our programs are called in it: after `PROGRAM`, the drop-in's name first."""

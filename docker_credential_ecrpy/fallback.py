@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from typing import IO, NoReturn
 
 from docker_credential_ecrpy import ancestry
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol
-from docker_credential_ecrpy.log import Log
 from docker_credential_ecrpy.rules import Place
 from docker_credential_ecrpy.settings import PROGRAM
+from docker_credential_ecrpy.text.log import Log
+from docker_credential_ecrpy.text.sanitize import one_line
 
 MARK = "AWS_ECR_FALLBACK_OF"
 """Set for the fallback helper, to the process that runs it."""

@@ -19,11 +19,12 @@ from docker_credential_ecrpy import (
 )
 from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.broker import Broker
-from docker_credential_ecrpy.errors import HelperError, WireText, one_line
+from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
-from docker_credential_ecrpy.log import Log, is_set
 from docker_credential_ecrpy.rules import Choice, Written
 from docker_credential_ecrpy.settings import Settings
+from docker_credential_ecrpy.text.log import Log, is_set
+from docker_credential_ecrpy.text.sanitize import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

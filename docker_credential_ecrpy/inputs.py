@@ -2,8 +2,9 @@
 
 import json
 
-from docker_credential_ecrpy.errors import HelperError, WireText, one_line
+from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.hot import protocol, registry
+from docker_credential_ecrpy.text.sanitize import one_line
 
 LOGIN = 'it takes {"ServerURL": "...", "Username": "...", "Secret": "..."}'
 """What to do about a login that is none."""

@@ -16,7 +16,8 @@ from functools import cached_property
 from typing import Any, NoReturn
 
 from docker_credential_ecrpy import contents
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.text.sanitize import one_line
 
 REMOVED = object()
 """In a value's place: the member goes."""

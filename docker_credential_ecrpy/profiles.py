@@ -11,9 +11,10 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import BotoCoreError
 
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.registry import is_account
 from docker_credential_ecrpy.rules import AUTO, Choice
+from docker_credential_ecrpy.text.sanitize import one_line
 
 _KEYS = ("role_arn", "sso_account_id", "aws_account_id")
 _ROLE_ACCOUNT = 4  # the field of an ARN that has the account

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from docker_credential_ecrpy import dockerconfig
-from docker_credential_ecrpy.errors import one_line
+from docker_credential_ecrpy.text.sanitize import one_line
 
 _SECONDS = 5  # that a program may take to say its version
 _MARK = "(docker-credential-ecrpy)"  # in what ours says

@@ -7,8 +7,9 @@ for one that looks like none.
 import difflib
 from collections.abc import Mapping
 
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.registry import Registry
+from docker_credential_ecrpy.text.sanitize import one_line
 
 # How the regions of each partition begin, and its DNS suffix; a test holds them against botocore.
 # https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html

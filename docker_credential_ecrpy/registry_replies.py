@@ -12,8 +12,8 @@ from http import HTTPStatus
 from typing import Any
 
 from docker_credential_ecrpy.aws_connection import HttpAnswer
-from docker_credential_ecrpy.errors import one_line
 from docker_credential_ecrpy.image import TAG
+from docker_credential_ecrpy.text.sanitize import one_line
 
 # What Docker calls the machines that Python names otherwise.
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}

@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass
 
 from docker_credential_ecrpy import contents, own_files
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.text.sanitize import one_line
 
 _MAX_SIZE = 64 * 1024 * 1024  # bytes; a config.json of more is something else
 _MOST_BACKUPS = 10  # that are looked at

@@ -7,10 +7,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from docker_credential_ecrpy import patterns
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.registry import Registry
 from docker_credential_ecrpy.rules import ROLE_ARN, Place, Role, Rule
+from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.toml_source import Source
 
 ROLE_KEYS = ("external_id", "role_session_name", "duration")

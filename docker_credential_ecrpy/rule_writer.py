@@ -12,8 +12,9 @@ from functools import cached_property
 from typing import Any
 
 from docker_credential_ecrpy import rule_reader, rules, settings
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.toml_source import TOP, Source, Statement
 
 _BOM = b"\xef\xbb\xbf"

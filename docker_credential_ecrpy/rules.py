@@ -9,9 +9,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import identity, registry
 from docker_credential_ecrpy.hot.registry import Registry
+from docker_credential_ecrpy.text.sanitize import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

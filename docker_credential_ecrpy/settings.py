@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from docker_credential_ecrpy import contents, settling
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import identity, paths
 from docker_credential_ecrpy.rules import Place, Rule, Written
+from docker_credential_ecrpy.text.sanitize import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Any
 
 from docker_credential_ecrpy import contents
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.text.sanitize import one_line
 
 if sys.version_info >= (3, 11):
     import tomllib

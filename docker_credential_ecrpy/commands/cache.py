@@ -12,10 +12,11 @@ from docker_credential_ecrpy.commands.completion import registries
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import named
 from docker_credential_ecrpy.commands.teaching import HOST, Command
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.kept import Listed
-from docker_credential_ecrpy.words import lifetime, stamp
+from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.times import lifetime, stamp
 
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 # A part of an identity line as `identity.line` and `Choice.identity` write it.

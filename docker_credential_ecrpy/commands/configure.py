@@ -13,10 +13,11 @@ from docker_credential_ecrpy.commands.hosts import host_of
 from docker_credential_ecrpy.commands.teaching import Command
 from docker_credential_ecrpy.configuring import Plan, Planner, Wanted
 from docker_credential_ecrpy.dockerconfig import DockerConfig
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import paths, protocol
 from docker_credential_ecrpy.json_source import JsonSource
 from docker_credential_ecrpy.rewriting import Rewrite
+from docker_credential_ecrpy.text.sanitize import one_line
 
 PUBLIC = "public.ecr.aws"
 

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from docker_credential_ecrpy.dockerconfig import HELPERS, STORE, shown
-from docker_credential_ecrpy.errors import without_user_info
 from docker_credential_ecrpy.json_source import JsonSource
 from docker_credential_ecrpy.rewriting import Rewrite
+from docker_credential_ecrpy.text.sanitize import without_user_info
 
 _CONTEXT = 2  # lines around each change
 _LONGEST = 200  # characters of a line that a person reads

@@ -10,11 +10,12 @@ from docker_credential_ecrpy.commands.completion import registries
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import named
 from docker_credential_ecrpy.commands.teaching import HOST, Command
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper import Helper, timeout
 from docker_credential_ecrpy.hot import paths, protocol
 from docker_credential_ecrpy.rules import Choice
-from docker_credential_ecrpy.words import lifetime
+from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.times import lifetime
 
 
 @click.command(

@@ -3,8 +3,9 @@
 from docker_credential_ecrpy import dockerconfig, regions
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.dockerconfig import AUTHS, DockerConfig
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.text.sanitize import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

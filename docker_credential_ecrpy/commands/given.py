@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from docker_credential_ecrpy.aws_calls import AwsCalls
-from docker_credential_ecrpy.console import Console
 from docker_credential_ecrpy.helper import Helper
+from docker_credential_ecrpy.text.console import Console
 
 
 @dataclass(frozen=True)

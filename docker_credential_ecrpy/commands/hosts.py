@@ -4,9 +4,10 @@ import click
 
 from docker_credential_ecrpy import dockerconfig, regions
 from docker_credential_ecrpy.commands.given import Given
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.image import Image
+from docker_credential_ecrpy.text.sanitize import one_line
 
 
 def host_of(text: str, given: Given) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from docker_credential_ecrpy.console import continued
+from docker_credential_ecrpy.text.console import continued
 
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 """The registry of examples."""

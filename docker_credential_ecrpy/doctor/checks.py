@@ -11,9 +11,10 @@ from docker_credential_ecrpy.dockerconfig import AUTHS, HELPERS, DockerConfig, L
 from docker_credential_ecrpy.doctor import mechanism
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.doctor.machine import NotLookedAt
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.rules import Choice
-from docker_credential_ecrpy.words import expiry
+from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.times import expiry
 
 PASS, WARN, FAIL, SKIP = "pass", "warn", "fail", "skip"
 PROGRAM = "docker-credential-ecrpy"

@@ -15,8 +15,9 @@ from docker_credential_ecrpy.dockerconfig import (
     DockerConfig,
     Login,
 )
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.json_source import JsonSource
+from docker_credential_ecrpy.text.sanitize import one_line
 
 FROM_ENVIRONMENT = (28, 3)
 """The first version of docker that heeds the variable."""

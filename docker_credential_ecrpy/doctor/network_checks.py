@@ -8,10 +8,11 @@ from http import HTTPStatus
 
 from docker_credential_ecrpy.doctor.checks import FAIL, PASS, PROGRAM, SKIP, WARN, Check, of_error
 from docker_credential_ecrpy.doctor.facts import Facts, Token
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.rules import Choice
-from docker_credential_ecrpy.words import duration, moment
+from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.times import duration, moment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ from docker_credential_ecrpy.doctor.checks import (
     quoted,
 )
 from docker_credential_ecrpy.doctor.facts import Facts
-from docker_credential_ecrpy.errors import HelperError, one_line
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.programs import Program
+from docker_credential_ecrpy.text.sanitize import one_line
 
 _MOST_SAID = 120  # characters of what another program says of itself
 

@@ -1,8 +1,6 @@
-"""What the helper did and why, for whoever asked to know. Off by default.
+"""The log, which is off by default: AWS_ECR_LOG=<file>, AWS_ECR_DEBUG=1 for standard error.
 
-AWS_ECR_LOG=<file> appends to a file that only its owner may read; at a megabyte it moves to
-<file>.1. AWS_ECR_DEBUG=1 writes to standard error. No line ever holds a token or a key:
-callers pass names, places and times only.
+The file is private to its owner; at a megabyte it moves to <file>.1.
 """
 
 import os
@@ -12,8 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 
 from docker_credential_ecrpy import own_files
-from docker_credential_ecrpy.errors import printable
-from docker_credential_ecrpy.hot import protocol
+from docker_credential_ecrpy.text.log import Log, is_set, nowhere, to_stderr
+from docker_credential_ecrpy.text.sanitize import printable
 
 _MAX_BYTES = 1024 * 1024
 _FLAGS = (
@@ -24,10 +22,6 @@ _FLAGS = (
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_CLOEXEC", 0)
 )
-_NO = frozenset(("", "0", "false", "no", "off"))
-
-Log = Callable[[str], None]
-"""Takes one line without its line break; a text with several is folded into one."""
 
 
 def from_environ(environ: Mapping[str, str], started: float) -> Log:
@@ -38,12 +32,12 @@ def from_environ(environ: Mapping[str, str], started: float) -> Log:
     """
     sinks: list[Callable[[bytes], None]] = []
     if is_set(environ, "AWS_ECR_DEBUG"):
-        sinks.append(_to_stderr)
+        sinks.append(to_stderr)
     path = environ.get("AWS_ECR_LOG")
     if path:
         sinks.append(_to_file(os.path.expanduser(path)))
     if not sinks:
-        return _nowhere
+        return nowhere
 
     def log(text: str) -> None:
         now = time.time()
@@ -55,22 +49,6 @@ def from_environ(environ: Mapping[str, str], started: float) -> Log:
             sink(line)
 
     return log
-
-
-def is_set(environ: Mapping[str, str], name: str) -> bool:
-    """Whether a variable says yes: set, and not one of the usual words for no."""
-    return environ.get(name, "").strip().lower() not in _NO
-
-
-def _nowhere(_text: str) -> None:
-    pass
-
-
-def _to_stderr(line: bytes) -> None:
-    try:
-        protocol.send(line, protocol.STDERR)
-    except OSError:
-        pass  # nobody reads it; the answer still counts
 
 
 def _to_file(path: str) -> Callable[[bytes], None]:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError, WireText, one_line
+from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError, WireText
+from docker_credential_ecrpy.text.sanitize import one_line
 
 
 def test_an_error_says_what_is_wrong_and_then_what_to_do() -> None:

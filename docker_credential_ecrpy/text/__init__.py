@@ -1,0 +1,1 @@
+"""Text that users read: sanitized, timed, logged, or printed on a terminal."""
