@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from docker_credential_ecrpy import own_files
+from docker_credential_ecrpy.files import private
+from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import paths
-from docker_credential_ecrpy.lock import FileLock
 
 _PREFIX = "fallback-"
 _FARTHEST = 64  # ancestors; a tree of processes is never that high
@@ -56,7 +56,7 @@ def mark(directory: str) -> Iterator[Callable[[str], bool]]:
 
 def _lock(path: str) -> FileLock | None:
     try:
-        own_files.own_directory(os.path.dirname(path))
+        private.own_directory(os.path.dirname(path))
         lock = FileLock(path)
         lock.acquire(0)  # by whoever thinks that it is left over, for a moment
     except OSError:

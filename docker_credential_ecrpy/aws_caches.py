@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.utils import JSONFileCache, parse_timestamp
 
-from docker_credential_ecrpy import own_files
+from docker_credential_ecrpy.files import private
 
 
 def make_careful() -> None:
@@ -68,7 +68,7 @@ def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
         return  # what is to have no home gets none
     try:
         if not os.path.isdir(os.path.dirname(path)):
-            own_files.own_directory(os.path.dirname(path))
-        own_files.write_whole(path, text.encode(), shared=True)
+            private.own_directory(os.path.dirname(path))
+        private.write_whole(path, text.encode(), shared=True)
     except OSError:
         pass  # botocore goes on with what it holds

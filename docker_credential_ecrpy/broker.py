@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from docker_credential_ecrpy import keeping, known, logins, own_files
+from docker_credential_ecrpy import keeping, known, logins
 from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+from docker_credential_ecrpy.files import private
+from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.hot.registry import Registry
-from docker_credential_ecrpy.lock import FileLock
 from docker_credential_ecrpy.text.log import Log
 
 Fetch = Callable[[Registry, float], Token]
@@ -224,7 +225,7 @@ class Broker:
         slot = int(cache.fingerprint(self.identity), 16) % _LOCK_FILES
         directory = os.path.join(self.directory, paths.LOCKS)
         try:
-            own_files.own_directory(directory)
+            private.own_directory(directory)
             lock = FileLock(os.path.join(directory, f"{registry.endpoint}~{slot:03x}"))
         except OSError as exc:
             self.log(f"no lock: {exc}")

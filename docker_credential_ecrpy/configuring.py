@@ -16,9 +16,9 @@ from docker_credential_ecrpy.dockerconfig import (
     shown,
 )
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files.replace import Rewrite
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.json_source import REMOVED, JsonSource, Path
-from docker_credential_ecrpy.rewriting import Rewrite
 from docker_credential_ecrpy.text import times
 from docker_credential_ecrpy.text.sanitize import one_line
 

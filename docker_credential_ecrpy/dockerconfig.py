@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from docker_credential_ecrpy import authorization, rewriting, settings
+from docker_credential_ecrpy import authorization, settings
+from docker_credential_ecrpy.files.replace import read_user_file
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.json_source import JsonSource
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -151,7 +152,7 @@ class DockerConfig:
     @classmethod
     def load(cls, file: str) -> "DockerConfig":
         """Return what the file says. Raises HelperError where that cannot be made out."""
-        data = rewriting.read(file)
+        data = read_user_file(file)
         config = cls(file, data, JsonSource(file, data or b""))
         for section in (HELPERS, AUTHS):
             config.source.members(section)

@@ -7,19 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from docker_credential_ecrpy import (
-    authorization,
-    inputs,
-    keeping,
-    known,
-    logins,
-    rules,
-    settings,
-    settling,
-)
+from docker_credential_ecrpy import authorization, inputs, keeping, known, logins, rules, settings
 from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.broker import Broker
 from docker_credential_ecrpy.errors import HelperError, WireText
+from docker_credential_ecrpy.files import racy
 from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
 from docker_credential_ecrpy.rules import Choice, Written
 from docker_credential_ecrpy.settings import Settings
@@ -70,7 +62,7 @@ class Helper:
     def ambient(self) -> str:
         """The identity line, with the settings as they were read, of files that have settled."""
         stamp = self.settings.stamp
-        settling.wait(identity.deciding_files(self.environ))
+        racy.wait(identity.deciding_files(self.environ))
         return identity.line(self.environ, stamp)
 
     @cached_property

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
 
-from docker_credential_ecrpy import contents
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.text.sanitize import one_line
 
 REMOVED = object()
@@ -96,7 +96,7 @@ class JsonSource:
         try:
             at = _after_blanks(self.text, 0)
             value, end = _DECODER.raw_decode(self.text, at)
-            contents.check_depth(value, _DEEPEST)
+            bounded.check_depth(value, _DEEPEST)
         except json.JSONDecodeError as exc:
             where = f"line {exc.lineno}, column {exc.colno}"
             hint = "mend it by hand"

@@ -5,7 +5,7 @@ import stat
 import sys
 from collections.abc import Iterator
 
-from docker_credential_ecrpy import own_files
+from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.hot.cache import SECOND, Entry, Miss, packed, read_any
 
 _DEAD_AFTER = 24 * 3600  # seconds until what is no entry is rubbish, not work in progress
@@ -18,8 +18,8 @@ def write(path: str, subject: str, entry: Entry) -> None:
 
     Raises OSError, also when the directory is not ours; then nothing is left behind.
     """
-    own_files.own_directory(os.path.dirname(path))
-    own_files.write_whole(path, packed(subject, entry))
+    private.own_directory(os.path.dirname(path))
+    private.write_whole(path, packed(subject, entry))
 
 
 def sweep(directory: str, now: int) -> int:
@@ -30,7 +30,7 @@ def sweep(directory: str, now: int) -> int:
     call to call, so that in the end each has its turn. Never raises.
     """
     try:
-        names = os.listdir(directory) if own_files.is_own(directory) else []
+        names = os.listdir(directory) if private.is_own(directory) else []
     except OSError:
         return 0
     start = now // SECOND * 7919 % len(names) if len(names) > _SWEEP_LIMIT else 0
@@ -43,12 +43,12 @@ def forget(directory: str, name: str) -> int:
 
     Raises OSError where one cannot be removed.
     """
-    return sum(own_files.remove(path) for path in _entries(directory, name))
+    return sum(private.remove(path) for path in _entries(directory, name))
 
 
 def _entries(directory: str, name: str) -> Iterator[str]:
     try:
-        names = [] if own_files.is_behind_link(directory) else os.listdir(directory)
+        names = [] if private.is_behind_link(directory) else os.listdir(directory)
     except (FileNotFoundError, NotADirectoryError):
         return
     for found in names:
@@ -63,7 +63,7 @@ def _remove_if_dead(directory: str, name: str, now: int) -> bool:
         if not stat.S_ISREG(seen.st_mode):
             return False
         age = (now - seen.st_mtime_ns) / SECOND
-        if name.startswith(own_files.TEMPORARY):
+        if name.startswith(private.TEMPORARY):
             dead = age > _WRITTEN_IN and _is_gone(name, age)
         elif "~" in name:
             try:
@@ -73,7 +73,7 @@ def _remove_if_dead(directory: str, name: str, now: int) -> bool:
                 dead = age > _DEAD_AFTER
         else:
             dead = False  # none of ours
-        return dead and own_files.remove(path)
+        return dead and private.remove(path)
     except OSError:
         return False
 
@@ -83,7 +83,7 @@ def _is_gone(name: str, age: float) -> bool:
     if sys.platform == "win32":
         return age > _DEAD_AFTER  # to ask a process there would be to end it
     try:
-        os.kill(int(name.removeprefix(own_files.TEMPORARY).partition("-")[0]), 0)
+        os.kill(int(name.removeprefix(private.TEMPORARY).partition("-")[0]), 0)
     except ProcessLookupError:
         return True
     except (OSError, ValueError, OverflowError):

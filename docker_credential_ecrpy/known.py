@@ -7,7 +7,7 @@ host, so that nothing is shared and no write can lose another's.
 import os
 import time
 
-from docker_credential_ecrpy import own_files
+from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.hot import paths, registry
 
 FORGET_AFTER = 30 * 24 * 3600
@@ -25,7 +25,7 @@ _FLAGS = (
 def remember(directory: str, host: str) -> None:
     """Note that `host` is in use. Raises OSError where that cannot be written."""
     folder = os.path.join(directory, paths.REGISTRIES)
-    own_files.own_directory(folder)
+    private.own_directory(folder)
     path = os.path.join(folder, host)
     os.close(os.open(path, _FLAGS, 0o600))
     os.utime(path)
@@ -60,7 +60,7 @@ def hosts(directory: str) -> list[str]:
 def _files(directory: str) -> "list[os.DirEntry[str]]":
     """Return the files that have a host's name, in a directory that is ours. Raises OSError."""
     folder = os.path.join(directory, paths.REGISTRIES)
-    if not own_files.is_own(folder):
+    if not private.is_own(folder):
         return []
     with os.scandir(folder) as files:
         return [file for file in files if registry.host_of(file.name) == file.name]
@@ -70,7 +70,7 @@ def forget(directory: str, host: str) -> None:
     """Take `host` off the list. Raises OSError where it is there and cannot be removed."""
     try:
         folder = os.path.join(directory, paths.REGISTRIES)
-        if not own_files.is_behind_link(folder):
+        if not private.is_behind_link(folder):
             os.unlink(os.path.join(folder, host))
     except (FileNotFoundError, NotADirectoryError):
         pass  # it was not on it

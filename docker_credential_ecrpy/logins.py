@@ -6,9 +6,10 @@ So whoever keeps one and whoever removes dead ones hold the same lock.
 
 import os
 
-from docker_credential_ecrpy import keeping, own_files
+from docker_credential_ecrpy import keeping
+from docker_credential_ecrpy.files import private
+from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, paths
-from docker_credential_ecrpy.lock import FileLock
 
 _SECONDS = 5.0
 """How long a login waits for those who remove dead ones, which takes milliseconds."""
@@ -37,7 +38,7 @@ class _Alone:
 
     def __enter__(self) -> bool:
         try:
-            own_files.own_directory(self._folder)
+            private.own_directory(self._folder)
             self._lock = FileLock(os.path.join(self._folder, _NAME))
             return self._lock.acquire(self._seconds)
         except OSError:

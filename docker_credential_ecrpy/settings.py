@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_ecrpy import contents, settling
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files import bounded, racy
 from docker_credential_ecrpy.hot import identity, paths
 from docker_credential_ecrpy.rules import Place, Rule, Written
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -76,9 +76,9 @@ def parse(source: "Source") -> Settings:
 def _read(file: str) -> tuple[bytes, str]:
     """Return what a file holds, and its stamp of that moment. Raises OSError and ValueError."""
     for _ in range(_TRIES):
-        settling.wait([file])
+        racy.wait([file])
         stamp = identity.stamp_of(file)
-        data = b"" if file == os.devnull else contents.read(file, MAX_SIZE)
+        data = b"" if file == os.devnull else bounded.read(file, MAX_SIZE)
         if stamp == identity.stamp_of(file):
             return data, stamp
     raise OSError(errno.EBUSY, "it changes all the time")

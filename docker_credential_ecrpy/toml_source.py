@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from docker_credential_ecrpy import contents
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.text.sanitize import one_line
 
 if sys.version_info >= (3, 11):
@@ -57,7 +57,7 @@ class Source:
             raise self._at(line, "it is not UTF-8", "save it as UTF-8") from exc
         try:
             self.parsed: dict[str, Any] = _loads(self.text)
-            contents.check_depth(self.parsed, _DEEPEST)
+            bounded.check_depth(self.parsed, _DEEPEST)
         except (ValueError, RecursionError) as exc:  # int() has a limit of digits, too
             deep = isinstance(exc, RecursionError)
             raise self._not_toml("it is nested too deeply" if deep else str(exc)) from exc

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from docker_credential_ecrpy import keeping, known, own_files
+from docker_credential_ecrpy import keeping, known
 from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.broker import RETRY_AFTER, Broker, Fetch
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+from docker_credential_ecrpy.files import private
+from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, registry
-from docker_credential_ecrpy.lock import FileLock
 
 pytestmark = pytest.mark.usefixtures("same_descriptors")
 HOUR = 3600 * cache.SECOND
@@ -552,7 +553,7 @@ class TestTheNote:
 
         def finds(note: bytes | dict[str, Any]) -> str:
             path = tmp_path / "ecr" / "locks" / f"{ENDPOINT}~d65"
-            own_files.own_directory(str(path.parent))
+            private.own_directory(str(path.parent))
             if isinstance(note, dict):
                 note = json.dumps({"who": "me", "message": "denied", "hint": None} | note).encode()
             path.write_bytes(note)
@@ -730,7 +731,7 @@ def test_one_who_gets_the_lock_late_is_not_too_late(
     [
         (cache, "read"),
         (keeping, "write"),
-        (own_files, "own_directory"),
+        (private, "own_directory"),
         (known, "remember"),
         (FileLock, "__init__"),
         (FileLock, "acquire"),
@@ -1048,7 +1049,7 @@ def test_without_locks_all_else_works(
     def refuse(_: int) -> None:
         raise error
 
-    monkeypatch.setattr("docker_credential_ecrpy.lock._try_lock", refuse)
+    monkeypatch.setattr("docker_credential_ecrpy.files.lock._try_lock", refuse)
 
     assert _secret(broker().obtain(_registry(), 25)) == "token-1"
     assert _secret(broker().obtain(_registry(), 25)) == "token-1"
@@ -1066,7 +1067,7 @@ def test_a_lock_that_nobody_lets_go_of_is_not_waited_for_for_ever(
         waited.append(seconds)
         return False
 
-    monkeypatch.setattr("docker_credential_ecrpy.lock.FileLock.acquire", never)
+    monkeypatch.setattr("docker_credential_ecrpy.files.lock.FileLock.acquire", never)
 
     assert _secret(broker().obtain(_registry(), 24)) == "token-1"
     assert waited == [16, 0]  # the other one is to clean up
@@ -1170,7 +1171,7 @@ def test_what_another_fetched_meanwhile_serves_after_a_failure(
     """
     broker().obtain(_registry(), 25)
     clock.now = START + 12 * HOUR - 30 * cache.SECOND
-    monkeypatch.setattr("docker_credential_ecrpy.lock.FileLock.acquire", lambda *_: False)
+    monkeypatch.setattr("docker_credential_ecrpy.files.lock.FileLock.acquire", lambda *_: False)
 
     def fetch(asked: registry.Registry, seconds: float) -> Token:
         broker().obtain(_registry(), 25)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from docker_credential_ecrpy.configuring import Plan, Planner, Wanted
 from docker_credential_ecrpy.dockerconfig import DockerConfig
+from docker_credential_ecrpy.files.replace import Rewrite
 from docker_credential_ecrpy.json_source import JsonSource
-from docker_credential_ecrpy.rewriting import Rewrite
 from tests.stage import HOST
 
 OTHER = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docker_credential_ecrpy.commands import diffs
+from docker_credential_ecrpy.files.replace import Rewrite
 from docker_credential_ecrpy.json_source import REMOVED, JsonSource
-from docker_credential_ecrpy.rewriting import Rewrite
 from tests.stage import HOST
 
 SECRET = "hunter2/s3cret+"

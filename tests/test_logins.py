@@ -5,8 +5,8 @@ import threading
 from pathlib import Path
 
 from docker_credential_ecrpy import keeping, logins
+from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, paths
-from docker_credential_ecrpy.lock import FileLock
 
 NOW = 1_800_000_000 * cache.SECOND
 LIFE = 10 * cache.SECOND

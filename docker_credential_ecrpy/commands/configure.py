@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from docker_credential_ecrpy import dockerconfig, programs, rewriting, rules
+from docker_credential_ecrpy import dockerconfig, programs, rules
 from docker_credential_ecrpy.commands import completion, diffs, finding
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import host_of
@@ -14,9 +14,15 @@ from docker_credential_ecrpy.commands.teaching import Command
 from docker_credential_ecrpy.configuring import Plan, Planner, Wanted
 from docker_credential_ecrpy.dockerconfig import DockerConfig
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files.replace import (
+    Rewrite,
+    check_replaceable,
+    read_backups,
+    read_user_file,
+    replace_file,
+)
 from docker_credential_ecrpy.hot import paths, protocol
 from docker_credential_ecrpy.json_source import JsonSource
-from docker_credential_ecrpy.rewriting import Rewrite
 from docker_credential_ecrpy.text.sanitize import one_line
 
 PUBLIC = "public.ecr.aws"
@@ -144,7 +150,7 @@ def plan_of(
     file = paths.config_file(given.environ)
     if file == os.devnull:  # it says that there are no settings
         file = ""
-    settings = Rewrite(file, rewriting.read(file) if file else None, b"")
+    settings = Rewrite(file, read_user_file(file) if file else None, b"")
     fallback = given.helper.settings.fallback
     planner = Planner(
         config,
@@ -154,7 +160,7 @@ def plan_of(
         helper,
         programs.answering(given.environ),
         given.helper.clock(),
-        rewriting.backups(config.file) if wanted.remove else [],
+        read_backups(config.file) if wanted.remove else [],
         _elsewhere(given.environ, config) if wanted.remove else [],
         dockerconfig.default_store(given.environ) if config.is_dockers else "",
     )
@@ -189,9 +195,9 @@ def written(plan: Plan) -> Iterator[tuple[Rewrite, str]]:
     Raises HelperError, before anything is written where that can be.
     """
     for rewrite in plan.needed:
-        rewriting.check(rewrite)
+        check_replaceable(rewrite)
     for rewrite in reversed(plan.needed):  # our rules first: they do nothing alone
-        yield rewrite, rewriting.write(rewrite)
+        yield rewrite, replace_file(rewrite)
 
 
 def _check_values(role_arn: str, fallback: str | None) -> None:

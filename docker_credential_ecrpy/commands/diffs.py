@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from docker_credential_ecrpy.dockerconfig import HELPERS, STORE, shown
+from docker_credential_ecrpy.files.replace import Rewrite
 from docker_credential_ecrpy.json_source import JsonSource
-from docker_credential_ecrpy.rewriting import Rewrite
 from docker_credential_ecrpy.text.sanitize import without_user_info
 
 _CONTEXT = 2  # lines around each change

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from docker_credential_ecrpy import own_files
+from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.text.log import Log, is_set, nowhere, to_stderr
 from docker_credential_ecrpy.text.sanitize import printable
 
@@ -58,7 +58,7 @@ def _to_file(path: str) -> Callable[[bytes], None]:
             try:
                 seen = os.fstat(opened)
                 ours = stat.S_ISREG(seen.st_mode)  # not a device or a pipe, which stays as it is
-                if ours and not own_files.stands_alone(seen):
+                if ours and not private.stands_alone(seen):
                     return
                 if sys.platform != "win32" and ours and seen.st_mode & 0o077:
                     os.fchmod(opened, 0o600)

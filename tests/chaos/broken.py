@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from docker_credential_ecrpy import broker, deadline, keeping, known, lock, logins, own_files
+from docker_credential_ecrpy import broker, deadline, keeping, known, logins
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files import lock, private
 from docker_credential_ecrpy.hot import cache, identity, protocol, registry
 
 
@@ -82,9 +83,9 @@ BROKEN = {
     "deadline": Break(deadline, {"within": _without_limit}, "deadline"),
     "fifos": Break(cache, {"_READ_FLAGS": lambda flags: flags & ~os.O_NONBLOCK}, "deadline"),
     "logs": Break(protocol, {"reply": _telling}, "secrets"),
-    "modes": Break(own_files, {"write_whole": _and_then(lambda at: os.chmod(at, 0o644))}, "modes"),
+    "modes": Break(private, {"write_whole": _and_then(lambda at: os.chmod(at, 0o644))}, "modes"),
     "copies": Break(
-        own_files,
+        private,
         {"write_whole": _and_then(lambda at: os.link(at, f"{at}.{os.getpid()}"))},
         "strays",
     ),

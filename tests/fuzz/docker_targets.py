@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from docker_credential_ecrpy import rewriting
 from docker_credential_ecrpy.configuring import Plan, Planner, Wanted
 from docker_credential_ecrpy.dockerconfig import DockerConfig
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files.replace import Rewrite, replace_file
 from docker_credential_ecrpy.json_source import JsonSource
-from docker_credential_ecrpy.rewriting import Rewrite
 from tests.fuzz import oracles
 from tests.fuzz.room import Room, check_error, check_line
 from tests.fuzz.stdin_targets import PRIVATE
@@ -81,7 +80,7 @@ def _check_refused(error: HelperError, wanted: "Pairs | None") -> None:
 def _write(room: Room, before: bytes, after: bytes) -> None:
     """The file is replaced whole, and what it held is kept beside it."""
     file = room.path(FILE)
-    backup = rewriting.write(Rewrite(file, before, after))
+    backup = replace_file(Rewrite(file, before, after))
     with open(file, "rb") as stream:
         assert stream.read() == after
     with open(backup, "rb") as stream:

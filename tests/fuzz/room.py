@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from docker_credential_ecrpy import __main__ as door
-from docker_credential_ecrpy import settling
 from docker_credential_ecrpy.authorization import LIFE, Token
 from docker_credential_ecrpy.aws_calls import AwsCalls
 from docker_credential_ecrpy.cli import one_error_line
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files import racy
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.rules import Choice
 from tests.stage import Result
@@ -92,18 +92,18 @@ class Room:
     def entered(self) -> Iterator[None]:
         """Have this home, and nothing else of the machine, be the process's; put it back first."""
         self.put_back()
-        fetch, steps = AwsCalls.fetch, (settling.STEP, settling.COARSE_STEP)
+        fetch, steps = AwsCalls.fetch, (racy.STEP, racy.COARSE_STEP)
         before = {name: value for name, value in os.environ.items() if name not in self.environ}
         replaced = {name: os.environ.get(name) for name in self.environ}
         for name in before:
             del os.environ[name]
         os.environ.update(self.environ)
         setattr(AwsCalls, "fetch", self._fetch)  # noqa: B010 - stands in for AWS, which mypy minds
-        settling.STEP = settling.COARSE_STEP = 0  # nobody else edits these files
+        racy.STEP = racy.COARSE_STEP = 0  # nobody else edits these files
         try:
             yield
         finally:
-            settling.STEP, settling.COARSE_STEP = steps
+            racy.STEP, racy.COARSE_STEP = steps
             setattr(AwsCalls, "fetch", fetch)  # noqa: B010 - as it was
             os.environ.update(before)
             for name, value in replaced.items():

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import keeping, own_files
+from docker_credential_ecrpy import keeping
+from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.hot import cache
 
 pytestmark = pytest.mark.usefixtures("same_descriptors")
@@ -273,7 +274,7 @@ def test_directories_may_be_made_by_many_at_once(tmp_path: Path) -> None:
         def make(start: threading.Barrier = start, directory: str = directory) -> None:
             start.wait()
             try:
-                own_files.own_directory(directory)
+                private.own_directory(directory)
             except OSError as exc:
                 errors.append(exc)
 
@@ -386,7 +387,7 @@ def test_files_are_opened_with_what_the_system_has(monkeypatch: pytest.MonkeyPat
     for there in ({}, bits):
         module = _on_a_system_with(there, cache, monkeypatch)
         assert reading | sum(there.values()) == module._READ_FLAGS
-        module = _on_a_system_with(there, own_files, monkeypatch)
+        module = _on_a_system_with(there, private, monkeypatch)
         assert writing | sum(there.values()) & ~bits["O_NONBLOCK"] == module._WRITE_FLAGS
 
 
@@ -406,10 +407,10 @@ class TestAsOnWindows:
 
         assert cache.read(*place, NOW).reply == REPLY
         keeping.write(*place, _entry())
-        own_files.own_directory(str(kept.parent / "more"))
-        assert own_files.is_own(str(kept.parent))
+        private.own_directory(str(kept.parent / "more"))
+        assert private.is_own(str(kept.parent))
         assert kept.parent.stat().st_mode & 0o777 == 0o755
-        own_files.write_whole(str(kept), b"x", shared=True)
+        private.write_whole(str(kept), b"x", shared=True)
         assert kept.read_bytes() == b"x"
 
     def test_half_a_file_is_left_for_a_day(
@@ -437,7 +438,7 @@ class TestOwnDirectory:
         """Each of them counts."""
         tmp_path.chmod(mode)
 
-        own_files.own_directory(str(tmp_path))
+        private.own_directory(str(tmp_path))
 
         assert tmp_path.stat().st_mode & 0o777 == 0o700
 
@@ -445,7 +446,7 @@ class TestOwnDirectory:
         """Its owner may have closed it to themselves."""
         tmp_path.chmod(0o500)
 
-        own_files.own_directory(str(tmp_path))
+        private.own_directory(str(tmp_path))
 
         assert tmp_path.stat().st_mode & 0o777 == 0o500
 
@@ -456,8 +457,8 @@ class TestOwnDirectory:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("SUDO_UID", "99999")
 
-        own_files.own_directory("made")
-        own_files.own_directory(os.path.join("also", "made"))
+        private.own_directory("made")
+        private.own_directory(os.path.join("also", "made"))
 
         assert (tmp_path / "made").is_dir()
         assert (tmp_path / "also" / "made").is_dir()
@@ -472,14 +473,14 @@ class TestOwnDirectory:
             way.touch()
 
         with pytest.raises(FileExistsError) as raised:
-            own_files.own_directory(str(way))
+            private.own_directory(str(way))
         assert raised.value.filename == str(way)
         assert way.is_symlink() == bool(leads)
 
     def test_one_that_cannot_be_has_no_beginning_made(self, tmp_path: Path) -> None:
         """A path that is too long for the system."""
         with pytest.raises(OSError, match="too long"):
-            own_files.own_directory(str(tmp_path) + ("/" + "a" * 250) * 17)
+            private.own_directory(str(tmp_path) + ("/" + "a" * 250) * 17)
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.skipif(not hasattr(os, "lchown"), reason="links have no owner there")
@@ -498,22 +499,22 @@ class TestOwnDirectory:
         os.chown(tmp_path / "real", 1, 1)
 
         if taken:
-            own_files.own_directory(str(link / "ecr"))
+            private.own_directory(str(link / "ecr"))
             os.chown(tmp_path / "real" / "ecr", 1, 1)
         else:
             with pytest.raises(
                 PermissionError, match=r"^the directory is behind another user's link$"
             ):
-                own_files.own_directory(str(link / "ecr"))
+                private.own_directory(str(link / "ecr"))
             (tmp_path / "real" / "ecr").mkdir(mode=0o700)
             os.chown(tmp_path / "real" / "ecr", 1, 1)
-        assert own_files.is_own(str(link / "ecr")) == taken
-        assert own_files.is_behind_link(str(link / "ecr")) != taken
-        assert own_files.is_own(str(tmp_path / "real"))
-        assert not own_files.is_own(str(link))
-        assert own_files.is_behind_link(str(link))
+        assert private.is_own(str(link / "ecr")) == taken
+        assert private.is_behind_link(str(link / "ecr")) != taken
+        assert private.is_own(str(tmp_path / "real"))
+        assert not private.is_own(str(link))
+        assert private.is_behind_link(str(link))
         monkeypatch.setattr(sys, "platform", "win32")
-        assert not own_files.is_behind_link(str(link / "ecr"))
+        assert not private.is_behind_link(str(link / "ecr"))
 
     @pytest.mark.parametrize("beside", [1, -1])
     def test_another_users_is_refused(
@@ -524,9 +525,9 @@ class TestOwnDirectory:
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + beside)
 
         with pytest.raises(PermissionError, match=r"^the directory belongs to another user$"):
-            own_files.own_directory(str(tmp_path))
+            private.own_directory(str(tmp_path))
         assert tmp_path.stat().st_mode & 0o777 == 0o755
-        assert not own_files.is_own(str(tmp_path))
+        assert not private.is_own(str(tmp_path))
         (tmp_path / "dead~").touch()
         os.utime(tmp_path / "dead~", (1, 1))
         assert keeping.sweep(str(tmp_path), NOW) == 0
@@ -553,20 +554,20 @@ class TestOwnDirectory:
         made_there = tmp_path / "ecr"
 
         if made:
-            own_files.own_directory(str(made_there))
+            private.own_directory(str(made_there))
         else:
             with pytest.raises(
                 PermissionError,
                 match=r"^it would be root's, in a directory of the user that sudo was called by$",
             ):
-                own_files.own_directory(str(made_there))
+                private.own_directory(str(made_there))
         assert made_there.is_dir() == made
 
     def test_sudo_to_oneself_is_none(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Root may call it, too, in a home of its own."""
         monkeypatch.setenv("SUDO_UID", str(os.geteuid()))
 
-        own_files.own_directory(str(tmp_path / "ecr"))
+        private.own_directory(str(tmp_path / "ecr"))
 
         assert (tmp_path / "ecr").is_dir()
 
@@ -582,7 +583,7 @@ class TestOwnDirectory:
         monkeypatch.setenv("SUDO_UID", "12345")
 
         with pytest.raises(PermissionError, match="sudo"):
-            own_files.own_directory(str(tmp_path / "link" / "ecr"))
+            private.own_directory(str(tmp_path / "link" / "ecr"))
 
     def test_sudo_uses_what_is_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What root made itself, before, in the home of who calls it now."""
@@ -592,7 +593,7 @@ class TestOwnDirectory:
         monkeypatch.setattr(os, "geteuid", lambda: us)
 
         with pytest.raises(PermissionError, match=r"^the directory belongs to another user$"):
-            own_files.own_directory(str(tmp_path / "ecr"))
+            private.own_directory(str(tmp_path / "ecr"))
 
 
 class TestStandingAlone:
@@ -601,22 +602,22 @@ class TestStandingAlone:
     def test_of_a_new_file(self, tmp_path: Path) -> None:
         """It has this user, and one name; with a second one it may be another file's."""
         (tmp_path / "a").touch()
-        assert own_files.stands_alone(os.stat(tmp_path / "a"))
+        assert private.stands_alone(os.stat(tmp_path / "a"))
 
         os.link(tmp_path / "a", tmp_path / "b")
-        assert not own_files.stands_alone(os.stat(tmp_path / "a"))
+        assert not private.stands_alone(os.stat(tmp_path / "a"))
 
     @pytest.mark.skipif(sys.platform == "win32", reason="there, what is open stays")
     def test_of_one_that_is_gone(self, tmp_path: Path) -> None:
         """A mark is removed while others look at it: that is nobody else's file."""
         with (tmp_path / "a").open("wb") as file:
             (tmp_path / "a").unlink()
-            assert own_files.stands_alone(os.fstat(file.fileno()))
+            assert private.stands_alone(os.fstat(file.fileno()))
 
     def test_of_what_is_no_file(self, tmp_path: Path) -> None:
         """Such as a directory, or a device that every program has."""
-        assert not own_files.stands_alone(os.stat(tmp_path))
-        assert not own_files.stands_alone(os.stat(os.devnull))
+        assert not private.stands_alone(os.stat(tmp_path))
+        assert not private.stands_alone(os.stat(os.devnull))
 
     @pytest.mark.skipif(sys.platform == "win32", reason="files have no owner of that kind there")
     def test_of_another_users(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -625,7 +626,7 @@ class TestStandingAlone:
         owner = os.stat(tmp_path / "a").st_uid
         for other in (owner + 1, owner - 1):
             monkeypatch.setattr(os, "geteuid", lambda other=other: other)
-            assert not own_files.stands_alone(os.stat(tmp_path / "a"))
+            assert not private.stands_alone(os.stat(tmp_path / "a"))
 
 
 class TestWritingWhole:
@@ -638,7 +639,7 @@ class TestWritingWhole:
         real = os.write
         monkeypatch.setattr(os, "write", lambda to, data: real(to, data[:7]))
 
-        own_files.write_whole(str(tmp_path / "file"), bytes(range(100)))
+        private.write_whole(str(tmp_path / "file"), bytes(range(100)))
 
         assert (tmp_path / "file").read_bytes() == bytes(range(100))
 
@@ -655,9 +656,9 @@ class TestWritingWhole:
 
         monkeypatch.setattr(os, "fsync", sync)
         if shared:
-            own_files.write_whole(str(path), b"abc", shared=True)
+            private.write_whole(str(path), b"abc", shared=True)
         else:
-            own_files.write_whole(str(path), b"abc")
+            private.write_whole(str(path), b"abc")
 
         assert done == (["3 bytes, named: False"] if shared else [])
 
@@ -678,7 +679,7 @@ class TestWritingWhole:
             os, "fchown", lambda opened, *ids: done.append((os.fstat(opened).st_size, *ids))
         )
 
-        own_files.write_whole(str(tmp_path / "file"), b"abc", shared=shared)
+        private.write_whole(str(tmp_path / "file"), b"abc", shared=shared)
 
         assert done == ([(3, owner.st_uid, owner.st_gid)] if given else [])
 
@@ -689,7 +690,7 @@ class TestWritingWhole:
         """It is of the right user and group already."""
         if os.getuid() == 0:
             monkeypatch.setattr(os, "fchown", None)
-            own_files.write_whole(str(tmp_path / "file"), b"abc", shared=True)
+            private.write_whole(str(tmp_path / "file"), b"abc", shared=True)
 
             assert (tmp_path / "file").read_bytes() == b"abc"
 
@@ -704,7 +705,7 @@ class TestWritingWhole:
         os.chown(tmp_path / "real", 12345, 54321)
         (tmp_path / "link").symlink_to("real")
 
-        own_files.write_whole(str(tmp_path / "link" / "file"), b"abc", shared=True)
+        private.write_whole(str(tmp_path / "link" / "file"), b"abc", shared=True)
 
         seen = (tmp_path / "real" / "file").stat()
         assert (seen.st_uid, seen.st_gid, seen.st_mode & 0o777) == (12345, 54321, 0o600)
@@ -720,7 +721,7 @@ class TestWritingWhole:
         if os.getuid() == 0:
             os.chown(tmp_path, 12345, -1)
 
-        own_files.write_whole(str(tmp_path / "file"), b"abc", shared=True)
+        private.write_whole(str(tmp_path / "file"), b"abc", shared=True)
 
         assert (tmp_path / "file").read_bytes() == b"abc"
 
@@ -738,7 +739,7 @@ class TestWritingWhole:
         monkeypatch.setattr(os, "replace", refuse)
         monkeypatch.setattr(os, "unlink", fail)
         with pytest.raises(MemoryError):
-            own_files.write_whole(str(tmp_path / "file"), b"abc")
+            private.write_whole(str(tmp_path / "file"), b"abc")
 
     @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
     def test_it_is_not_written_through_what_lies_beside(
@@ -751,7 +752,7 @@ class TestWritingWhole:
         (tmp_path / f".new-{os.getpid()}-5").symlink_to(elsewhere)
 
         with pytest.raises(FileExistsError):
-            own_files.write_whole(str(tmp_path / "file"), b"abc")
+            private.write_whole(str(tmp_path / "file"), b"abc")
         assert elsewhere.read_text() == "as it was"
         assert not (tmp_path / "file").exists()
 
@@ -774,11 +775,11 @@ class TestWritingWhole:
 
         monkeypatch.setattr(os, fails, fail)
         with pytest.raises(kind, match=fails):
-            own_files.write_whole(str(tmp_path / "file"), b"abc")
+            private.write_whole(str(tmp_path / "file"), b"abc")
         assert list(tmp_path.iterdir()) == []
         monkeypatch.setattr(os, "unlink", refuse)
         with pytest.raises(kind, match=fails):
-            own_files.write_whole(str(tmp_path / "file"), b"abc")
+            private.write_whole(str(tmp_path / "file"), b"abc")
         (left,) = tmp_path.iterdir()
         assert left.name.startswith(f".new-{os.getpid()}-")
 

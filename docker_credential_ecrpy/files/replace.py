@@ -9,8 +9,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 
-from docker_credential_ecrpy import contents, own_files
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files import bounded, private
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _MAX_SIZE = 64 * 1024 * 1024  # bytes; a config.json of more is something else
@@ -36,17 +36,17 @@ class Rewrite:
         return (self.before or b"") != self.after
 
 
-def read(file: str) -> bytes | None:
+def read_user_file(file: str) -> bytes | None:
     """Return what a file holds; None where there is none. Raises HelperError."""
     try:
-        return contents.read(file, _MAX_SIZE)
+        return bounded.read(file, _MAX_SIZE)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as exc:
         raise _failed(file, "read", exc) from exc
 
 
-def backups(file: str) -> list[bytes]:
+def read_backups(file: str) -> list[bytes]:
     """Return what the latest backups of a file hold, the last one first; [] where none is read."""
     directory, name = os.path.split(os.path.realpath(file))
     found: list[tuple[str, int, str]] = []
@@ -56,12 +56,12 @@ def backups(file: str) -> list[bytes]:
             if match and entry.startswith(name):
                 found.append((match[1], int(match[2] or 1), os.path.join(directory, entry)))
         found = sorted(found, reverse=True)[:_MOST_BACKUPS]
-        return [data for *_, path in found if (data := read(path)) is not None]
+        return [data for *_, path in found if (data := read_user_file(path)) is not None]
     except (OSError, HelperError):
         return []
 
 
-def check(rewrite: Rewrite) -> None:
+def check_replaceable(rewrite: Rewrite) -> None:
     """Raise HelperError where it is plain beforehand that the file cannot be replaced."""
     target = os.path.realpath(rewrite.file)
     if rewrite.before is not None and not os.access(target, os.W_OK):
@@ -77,7 +77,7 @@ def check(rewrite: Rewrite) -> None:
         raise _failed(rewrite.file, "written", OSError(errno.EACCES, reason))
 
 
-def write(rewrite: Rewrite) -> str:
+def replace_file(rewrite: Rewrite) -> str:
     """Replace the file; return the path of the backup, or "" where there was nothing to keep.
 
     A link stays one, and what it leads to keeps its mode and owner; new files are for their
@@ -88,7 +88,7 @@ def write(rewrite: Rewrite) -> str:
     beside = backup = ""
     try:
         if not os.path.isdir(directory):
-            own_files.own_directory(directory)
+            private.own_directory(directory)
         _check_unchanged(target, rewrite.before)
         if rewrite.before is not None:
             backup = _backup(target, rewrite.before)
@@ -110,7 +110,7 @@ def write(rewrite: Rewrite) -> str:
 
 
 def _check_unchanged(target: str, before: bytes | None) -> None:
-    if read(target) != before:
+    if read_user_file(target) != before:
         raise OSError(errno.EAGAIN, "it was changed meanwhile")
 
 

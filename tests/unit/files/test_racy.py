@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy import settling
+from docker_credential_ecrpy.files import racy
 from docker_credential_ecrpy.hot import identity
 
 
@@ -31,13 +31,13 @@ def _slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 )
 def test_how_long_a_step_goes_on(changed: int, age_ms: int, left_ms: int) -> None:
     """Twenty milliseconds, or two seconds where times are whole ones; never for a clock ahead."""
-    assert settling.left(changed, changed + age_ms * 10**6) == left_ms * 10**6
+    assert racy.left(changed, changed + age_ms * 10**6) == left_ms * 10**6
 
 
 def test_files_that_are_not_there_are_not_waited_for(tmp_path: Path, slept: list[float]) -> None:
     """Nor is none."""
-    settling.wait([str(tmp_path / "missing"), "\0"])
-    settling.wait([])
+    racy.wait([str(tmp_path / "missing"), "\0"])
+    racy.wait([])
 
     assert slept == []
 
@@ -48,13 +48,13 @@ def test_a_link_that_was_just_turned_is_waited_for(
     """What it leads to may be old. A file that changes all the time is not waited for."""
     old, link = tmp_path / "old", tmp_path / "link"
     old.write_text("x")
-    until = time.time_ns() + settling.STEP
+    until = time.time_ns() + racy.STEP
     while time.time_ns() < until:
         pass
     link.symlink_to(old)
     changed = link.lstat().st_ctime_ns
     monkeypatch.setattr(time, "time_ns", lambda: changed + 1_000_000)
-    settling.wait([str(link)])
+    racy.wait([str(link)])
 
     assert slept == [pytest.approx(0.019)] * 3
 

@@ -10,7 +10,7 @@ import sys
 import time
 from types import TracebackType
 
-from docker_credential_ecrpy import own_files
+from docker_credential_ecrpy.files import private
 
 _FLAGS = (
     os.O_RDWR
@@ -51,7 +51,7 @@ class FileLock:
 
     def __init__(self, path: str) -> None:
         self._opened = os.open(path, _FLAGS, 0o600)
-        if not own_files.stands_alone(os.fstat(self._opened)):
+        if not private.stands_alone(os.fstat(self._opened)):
             os.close(self._opened)
             raise OSError(errno.EINVAL, "it is no file of its own")
 

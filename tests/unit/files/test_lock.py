@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.lock import FileLock
+from docker_credential_ecrpy.files.lock import FileLock
 
 HOLD = """
 import sys, time
-from docker_credential_ecrpy.lock import FileLock
+from docker_credential_ecrpy.files.lock import FileLock
 with FileLock(sys.argv[1]) as lock:
     assert lock.acquire(5)
     print("held", flush=True)

@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy import rewriting
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.rewriting import Rewrite
+from docker_credential_ecrpy.files.replace import (
+    Rewrite,
+    read_backups,
+    read_user_file,
+    replace_file,
+)
 from tests.e2e import engines
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes, links and FIFOs of POSIX")
@@ -24,7 +28,7 @@ as_root = pytest.mark.skipif(
 
 
 def rewrite(path: Path, after: bytes = b"new") -> str:
-    return rewriting.write(Rewrite(str(path), rewriting.read(str(path)), after))
+    return replace_file(Rewrite(str(path), read_user_file(str(path)), after))
 
 
 def names(directory: Path) -> list[str]:
@@ -50,12 +54,12 @@ def without_power(code: str, *arguments: Path) -> "subprocess.CompletedProcess[s
 
 WRITE = """
 import sys
-from docker_credential_ecrpy import rewriting
+from docker_credential_ecrpy.files import replace
 from docker_credential_ecrpy.errors import HelperError
 try:
-    rewrite = rewriting.Rewrite(sys.argv[1], rewriting.read(sys.argv[1]), b"new")
-    rewriting.check(rewrite)
-    rewriting.write(rewrite)
+    rewrite = replace.Rewrite(sys.argv[1], replace.read_user_file(sys.argv[1]), b"new")
+    replace.check_replaceable(rewrite)
+    replace.replace_file(rewrite)
 except HelperError as exc:
     print(exc)
 """
@@ -153,7 +157,7 @@ def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
         path.symlink_to("/dev/zero")
 
     with pytest.raises(HelperError, match="cannot be read: "):
-        rewriting.read(str(path))
+        read_user_file(str(path))
 
 
 def test_a_file_that_is_far_too_large(tmp_path: Path) -> None:
@@ -163,7 +167,7 @@ def test_a_file_that_is_far_too_large(tmp_path: Path) -> None:
         file.truncate(65 * 1024 * 1024)
 
     with pytest.raises(HelperError, match="it is larger than 64 MiB"):
-        rewriting.read(str(path))
+        read_user_file(str(path))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +184,7 @@ def test_what_another_wrote_meanwhile_stays(
         path.write_bytes(meanwhile)
 
     with pytest.raises(HelperError, match="it was changed meanwhile; it was left so: run this"):
-        rewriting.write(Rewrite(str(path), before, b"ours"))
+        replace_file(Rewrite(str(path), before, b"ours"))
     assert names(tmp_path) == ([] if meanwhile is None else ["config.json"])
     if meanwhile is not None:
         assert path.read_bytes() == meanwhile
@@ -194,7 +198,7 @@ def test_many_backups_of_one_second(tmp_path: Path) -> None:
         rewrite(path, b"%d" % number)
 
     assert len(names(tmp_path)) == 13
-    assert rewriting.backups(str(path)) == [b"%d" % number for number in range(11, 1, -1)]
+    assert read_backups(str(path)) == [b"%d" % number for number in range(11, 1, -1)]
 
 
 def test_other_files_are_no_backups(tmp_path: Path) -> None:
@@ -202,8 +206,8 @@ def test_other_files_are_no_backups(tmp_path: Path) -> None:
     for name in ("config.json.bak", "other.json.2026-01-01T00-00-00Z.bak", "config.json~"):
         (tmp_path / name).touch()
 
-    assert rewriting.backups(str(tmp_path / "config.json")) == []
-    assert rewriting.backups(str(tmp_path / "none" / "config.json")) == []
+    assert read_backups(str(tmp_path / "config.json")) == []
+    assert read_backups(str(tmp_path / "none" / "config.json")) == []
 
 
 @posix
@@ -297,9 +301,10 @@ def test_one_that_is_killed_in_the_middle(tmp_path: Path) -> None:
     """Whenever that is, the file is the old one or the new one, whole."""
     path = tmp_path / "config.json"
     old, new = b"o" * 300_000, b"n" * 300_000
-    code = "import sys\nfrom docker_credential_ecrpy import rewriting\npath = sys.argv[1]\n"
+    code = "import sys\nfrom docker_credential_ecrpy.files import replace\npath = sys.argv[1]\n"
     code += "print(flush=True)\nfor text in (b'n', b'o') * 999:\n"
-    code += "    rewriting.write(rewriting.Rewrite(path, rewriting.read(path), text * 300_000))\n"
+    code += "    rewrite = replace.Rewrite(path, replace.read_user_file(path), text * 300_000)\n"
+    code += "    replace.replace_file(rewrite)\n"
     path.write_bytes(old)
     for turn in range(8):
         with subprocess.Popen(
