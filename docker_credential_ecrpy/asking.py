@@ -6,7 +6,7 @@ import botocore.session
 from botocore.exceptions import BotoCoreError
 
 from docker_credential_ecrpy.deadline import Watch
-from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _SERVICES = {

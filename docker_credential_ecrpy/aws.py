@@ -25,7 +25,7 @@ from docker_credential_ecrpy.asking import Asking, shown_url
 from docker_credential_ecrpy.deadline import Watch
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.rules import Choice, Role
+from docker_credential_ecrpy.settings.rules import Choice, Role
 from docker_credential_ecrpy.text.log import Log
 
 Result = TypeVar("Result")

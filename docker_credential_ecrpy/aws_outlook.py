@@ -17,7 +17,7 @@ from docker_credential_ecrpy import aws, aws_errors
 from docker_credential_ecrpy.asking import Asking, shown_url
 from docker_credential_ecrpy.aws_connection import Connection
 from docker_credential_ecrpy.deadline import Watch
-from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 
 READ_SECONDS = 5

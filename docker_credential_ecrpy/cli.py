@@ -18,7 +18,7 @@ from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files.log_file import from_environ
 from docker_credential_ecrpy.helper import Answer, Helper, timeout
 from docker_credential_ecrpy.hot import protocol
-from docker_credential_ecrpy.rules import Written
+from docker_credential_ecrpy.settings.rules import Written
 from docker_credential_ecrpy.text import log
 from docker_credential_ecrpy.text.sanitize import one_line, printable
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from docker_credential_ecrpy import rule_writer
 from docker_credential_ecrpy.dockerconfig import (
     AUTHS,
     HELPERS,
@@ -19,6 +18,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import Rewrite
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.json_source import REMOVED, JsonSource, Path
+from docker_credential_ecrpy.settings import editor
 from docker_credential_ecrpy.text import times
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -243,15 +243,15 @@ class Planner:
                 # The rule of a private name is what makes it one, and was written by hand.
                 if data and registry.parse(host) and host not in self.elsewhere:
                     last = self._is_last(host, wanted)
-                    data = rule_writer.forget(data, file, host, account_too=last)
+                    data = editor.forget(data, file, host, account_too=last)
             elif profile or role_arn:
-                data = rule_writer.choose(data, file, host, profile=profile, role_arn=role_arn)
+                data = editor.choose(data, file, host, profile=profile, role_arn=role_arn)
         if wanted.remove:
             was_store = wanted.store and means_us(self.config.store)
             if file and (was_store or wanted.fallback is not None):
-                data = rule_writer.with_fallback(data, file, "")
+                data = editor.with_fallback(data, file, "")
         elif wanted.fallback is not None:
-            data = rule_writer.with_fallback(data, file, wanted.fallback)
+            data = editor.with_fallback(data, file, wanted.fallback)
         return data
 
     def _is_last(self, host: str, wanted: Wanted) -> bool:

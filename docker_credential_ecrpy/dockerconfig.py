@@ -13,15 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from docker_credential_ecrpy import authorization, settings
+from docker_credential_ecrpy import authorization
 from docker_credential_ecrpy.files.replace import read_user_file
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.json_source import JsonSource
+from docker_credential_ecrpy.settings import loader
 from docker_credential_ecrpy.text.sanitize import one_line
 
 NAMES = ("ecr-login", "ecrpy")
 """What our programs are called in it: after `PROGRAM`, the drop-in's name first."""
-PROGRAM = settings.PROGRAM
+PROGRAM = loader.HELPER_PREFIX
 AUTHS = "auths"
 HELPERS = "credHelpers"
 STORE = "credsStore"

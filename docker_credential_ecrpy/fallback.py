@@ -19,8 +19,8 @@ from typing import IO, NoReturn
 from docker_credential_ecrpy import ancestry
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol
-from docker_credential_ecrpy.rules import Place
-from docker_credential_ecrpy.settings import PROGRAM
+from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
+from docker_credential_ecrpy.settings.rules import Place
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -49,7 +49,7 @@ class Fallback:
     @property
     def program(self) -> str:
         """The name of its program."""
-        return PROGRAM + self.suffix
+        return HELPER_PREFIX + self.suffix
 
     def run(self, action: str, request: bytes) -> tuple[int, bytes]:
         """Return its exit code and standard output.

@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from docker_credential_ecrpy import authorization, inputs, keeping, known, logins, rules, settings
+from docker_credential_ecrpy import authorization, inputs, keeping, known, logins
 from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.broker import Broker
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files import racy
 from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
-from docker_credential_ecrpy.rules import Choice, Written
-from docker_credential_ecrpy.settings import Settings
+from docker_credential_ecrpy.settings import loader, rules
+from docker_credential_ecrpy.settings.loader import Settings
+from docker_credential_ecrpy.settings.rules import Choice, Written
 from docker_credential_ecrpy.text.log import Log, is_set
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -56,7 +57,7 @@ class Helper:
     @cached_property
     def settings(self) -> Settings:
         """Our own settings. Raises HelperError where they make no sense."""
-        return settings.load(self.environ)
+        return loader.load(self.environ)
 
     @cached_property
     def ambient(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from docker_credential_ecrpy.helper import Helper
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.hot.cache import Entry
-from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.settings.rules import Choice
 
 
 @dataclass(frozen=True)

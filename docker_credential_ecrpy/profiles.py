@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.registry import is_account
-from docker_credential_ecrpy.rules import AUTO, Choice
+from docker_credential_ecrpy.settings.rules import AUTO, Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _KEYS = ("role_arn", "sso_account_id", "aws_account_id")

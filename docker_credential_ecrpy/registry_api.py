@@ -23,7 +23,7 @@ from docker_credential_ecrpy.asking import Asking, shown_url
 from docker_credential_ecrpy.aws_connection import Connection, HttpAnswer
 from docker_credential_ecrpy.deadline import Watch
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import one_line
 

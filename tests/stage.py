@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker_credential_ecrpy.fallback import Fallback
-from docker_credential_ecrpy.rules import Written
+from docker_credential_ecrpy.settings.rules import Written
 from tests.world.aws import ACCOUNT, Aws
 from tests.world.web import Authority, WebServer
 

@@ -19,7 +19,7 @@ from docker_credential_ecrpy import aws
 from docker_credential_ecrpy.asking import Asking
 from docker_credential_ecrpy.deadline import Watch
 from docker_credential_ecrpy.hot import identity, registry
-from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.settings.rules import Choice
 from tests import sources
 from tests.stage import HOST, NOT_FOUND, Result, Stage
 from tests.unit.hot.test_registry import HOSTS

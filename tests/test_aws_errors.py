@@ -11,7 +11,7 @@ from docker_credential_ecrpy import aws_errors
 from docker_credential_ecrpy.asking import Asking
 from docker_credential_ecrpy.deadline import Watch
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.settings.rules import Choice
 from tests.causes import CAUSES
 from tests.stage import HOST, NOT_FOUND, Result, Stage
 from tests.world import aws as world

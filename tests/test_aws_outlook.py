@@ -11,7 +11,7 @@ from docker_credential_ecrpy.aws_outlook import Reach
 from docker_credential_ecrpy.deadline import Watch, within
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.settings.rules import Choice
 from tests.stage import HOST, Stage
 from tests.world.aws import ACCOUNT, delay, reset
 from tests.world.web import Authority, Request, Response

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from docker_credential_ecrpy import keeping, kept
 from docker_credential_ecrpy.commands.cache import _readable
 from docker_credential_ecrpy.hot import cache, identity
-from docker_credential_ecrpy.rules import Choice, Role
+from docker_credential_ecrpy.settings.rules import Choice, Role
 from tests.stage import HOST, Result, Stage
 from tests.test_accounts import EU, US, A, B, profile, rule
 

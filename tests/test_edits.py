@@ -28,7 +28,7 @@ from docker_credential_ecrpy.authorization import LIFE, Token
 from docker_credential_ecrpy.errors import WireText
 from docker_credential_ecrpy.helper import Helper
 from docker_credential_ecrpy.hot import identity
-from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.settings.rules import Choice
 from tests.stage import no_fallback
 
 ACCOUNTS = ("111111111111", "222222222222")

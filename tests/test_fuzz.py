@@ -15,22 +15,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from docker_credential_ecrpy import (
-    authorization,
-    aws_errors,
-    dockerconfig,
-    helper,
-    keeping,
-    rule_reader,
-    rule_writer,
-    rules,
-)
+from docker_credential_ecrpy import authorization, aws_errors, dockerconfig, helper, keeping
 from docker_credential_ecrpy.broker import Broker
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, protocol, registry
 from docker_credential_ecrpy.json_source import JsonSource
-from docker_credential_ecrpy.rules import Choice, Rule
-from docker_credential_ecrpy.toml_source import Source
+from docker_credential_ecrpy.settings import editor, rule_parser, rules
+from docker_credential_ecrpy.settings.rules import Choice, Rule
+from docker_credential_ecrpy.settings.toml_document import Source
 from tests.fuzz.near import near
 from tests.fuzz.targets import TARGETS, Target
 from tests.stage import HOST
@@ -180,7 +172,7 @@ def _is_too_deep(target: str, data: bytes) -> bool:
     return False
 
 
-_WITH_LINES, _CHANGED, _CHOOSE = rule_writer._Page.with_lines, JsonSource.changed, rules.choose
+_WITH_LINES, _CHANGED, _CHOOSE = editor._Page.with_lines, JsonSource.changed, rules.choose
 
 
 def _to_any_host(_server_url: str) -> str:
@@ -195,7 +187,7 @@ def _raises(*_: object, **__: object) -> Any:
     raise KeyError
 
 
-def _with_more(page: rule_writer._Page, at: int | None, lines: Sequence[str]) -> str:
+def _with_more(page: editor._Page, at: int | None, lines: Sequence[str]) -> str:
     return _WITH_LINES(page, at, lines) + "\n# more\n"
 
 
@@ -221,10 +213,10 @@ BROKEN: dict[str, tuple[str, Any, str, Any]] = {
     "all is erased": ("erase", keeping, "_entries", lambda at, _: _paths_in(at)),
     "nothing is erased": ("erase", keeping, "forget", lambda *_: 0),
     "names of files are listed": ("list", helper.Helper, "choose", lambda *_: True),
-    "a reader breaks": ("settings", rule_reader, "read", _raises),
+    "a reader breaks": ("settings", rule_parser, "read", _raises),
     "the last rule wins": ("settings", rules, "choose", _from_below),
     "no line": ("settings", Source, "line", lambda *_: 0),
-    "a byte more changes": ("settings-edit", rule_writer._Page, "with_lines", _with_more),
+    "a byte more changes": ("settings-edit", editor._Page, "with_lines", _with_more),
     "a name is not found": ("docker-config", dockerconfig, "bare", lambda _: ""),
     "another member changes": ("docker-config", JsonSource, "changed", _crossed),
     "no helper is read": ("docker-config", JsonSource, "members", lambda *_: []),

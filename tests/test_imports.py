@@ -28,8 +28,8 @@ COLD = {
     "docker_credential_ecrpy.cli",
     "docker_credential_ecrpy.helper",
     "docker_credential_ecrpy.broker",
-    "docker_credential_ecrpy.rules",
-    "docker_credential_ecrpy.settings",
+    "docker_credential_ecrpy.settings.rules",
+    "docker_credential_ecrpy.settings.loader",
     "json",
 }
 RUN = """
@@ -135,9 +135,9 @@ def test_a_cold_get_loads_no_more_of_the_sdk_than_it_uses(stage: Stage, scripts:
     assert {"boto3.session", "botocore.session"} <= loaded
     assert not loaded & {
         "boto3.s3.inject",
-        "docker_credential_ecrpy.patterns",
-        "docker_credential_ecrpy.rule_reader",
-        "docker_credential_ecrpy.toml_source",
+        "docker_credential_ecrpy.settings.patterns",
+        "docker_credential_ecrpy.settings.rule_parser",
+        "docker_credential_ecrpy.settings.toml_document",
         "tomli",
         "tomllib",
     }

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import patterns, registry_api, registry_replies
+from docker_credential_ecrpy import registry_api, registry_replies
 from docker_credential_ecrpy.aws_connection import HttpAnswer
 from docker_credential_ecrpy.deadline import Watch, within
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.registry_api import Reply, Visit
-from docker_credential_ecrpy.rules import Choice, Place, Rule
+from docker_credential_ecrpy.settings import patterns
+from docker_credential_ecrpy.settings.rules import Choice, Place, Rule
 from tests.stage import HOST, Stage
 from tests.world.aws import ACCOUNT, EXPIRED_TEXT
 from tests.world.registry import LAYERS, PUBLIC, RegistryFront, SmallRegistry

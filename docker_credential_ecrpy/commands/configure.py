@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from docker_credential_ecrpy import dockerconfig, programs, rules
+from docker_credential_ecrpy import dockerconfig, programs
 from docker_credential_ecrpy.commands import completion, diffs, finding
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import host_of
@@ -23,6 +23,7 @@ from docker_credential_ecrpy.files.replace import (
 )
 from docker_credential_ecrpy.hot import paths, protocol
 from docker_credential_ecrpy.json_source import JsonSource
+from docker_credential_ecrpy.settings import rules
 from docker_credential_ecrpy.text.sanitize import one_line
 
 PUBLIC = "public.ecr.aws"

@@ -11,7 +11,7 @@ from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import expanded, named
 from docker_credential_ecrpy.commands.teaching import HOST, Command
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.settings.rules import Choice
 
 _ARGUMENT = "REGISTRY|IMAGE"
 

@@ -12,7 +12,7 @@ from docker_credential_ecrpy.doctor import mechanism
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.doctor.machine import NotLookedAt
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import expiry
 

@@ -16,7 +16,7 @@ from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.cache import Entry
 from docker_credential_ecrpy.image import Image
 from docker_credential_ecrpy.kept import Kept
-from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.settings.rules import Choice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

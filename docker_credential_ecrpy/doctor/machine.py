@@ -18,8 +18,8 @@ from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.helper import Helper
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.programs import Program
-from docker_credential_ecrpy.rules import Written
-from docker_credential_ecrpy.settings import Settings
+from docker_credential_ecrpy.settings.loader import Settings
+from docker_credential_ecrpy.settings.rules import Written
 
 Fact = TypeVar("Fact")
 _DOCKER_SECONDS = 5

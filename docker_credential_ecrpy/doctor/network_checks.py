@@ -10,7 +10,7 @@ from docker_credential_ecrpy.doctor.checks import FAIL, PASS, PROGRAM, SKIP, WAR
 from docker_credential_ecrpy.doctor.facts import Facts, Token
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import duration, moment
 

@@ -26,7 +26,7 @@ from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.deadline import Watch
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol, registry
-from docker_credential_ecrpy.rules import Choice, Role
+from docker_credential_ecrpy.settings.rules import Choice, Role
 from tests.fuzz.room import Room, check_error, check_form
 from tests.stage import HOST, Result
 

@@ -17,7 +17,7 @@ from docker_credential_ecrpy.cli import one_error_line
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import racy
 from docker_credential_ecrpy.hot import protocol
-from docker_credential_ecrpy.rules import Choice
+from docker_credential_ecrpy.settings.rules import Choice
 from tests.stage import Result
 
 PROGRAM = "docker-credential-ecr-login"

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
 
-from docker_credential_ecrpy import patterns, rule_writer, rules, settings
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import identity, registry
-from docker_credential_ecrpy.rules import Choice, Rule
-from docker_credential_ecrpy.toml_source import Source
+from docker_credential_ecrpy.settings import editor, loader, patterns, rules
+from docker_credential_ecrpy.settings.rules import Choice, Rule
+from docker_credential_ecrpy.settings.toml_document import Source
 from tests.fuzz import oracles
 from tests.fuzz.room import Room, check_error
 from tests.fuzz.stdin_targets import NEIGHBOUR, PRIVATE
@@ -65,7 +65,7 @@ def loaded(data: bytes) -> None:
     room.put(FILE, data)
     with room.entered(), _hasty():
         try:
-            found = settings.load(os.environ)
+            found = loader.load(os.environ)
         except HelperError as exc:
             _check_error(exc, room.path(FILE), data)
             assert room.run("list").code == 1
@@ -80,14 +80,14 @@ def loaded(data: bytes) -> None:
 def _check_error(exc: HelperError, file: str, data: bytes) -> None:
     check_error(exc)
     if exc.message.startswith(f"{file} cannot be read: "):
-        assert len(data) > settings.MAX_SIZE
+        assert len(data) > loader.MAX_SIZE
         return
     line = exc.message.removeprefix(f"{file}:").partition(":")[0]
     assert 1 <= int(line) <= data.count(b"\n") + 1, exc.message
     assert exc.hint
 
 
-def _check_rules(found: settings.Settings, data: bytes) -> None:
+def _check_rules(found: loader.Settings, data: bytes) -> None:
     parsed = tomllib.load(io.BytesIO(data.removeprefix(b"\xef\xbb\xbf")))
     assert set(parsed) <= {"fallback", "registry"}
     assert (found.fallback.text if found.fallback else None) == parsed.get("fallback")
@@ -172,7 +172,7 @@ def _choices(data: bytes) -> dict[str, Choice | None]:
 
 
 def _rules(data: bytes) -> Sequence[Rule]:
-    return settings.parse(Source(FILE, data, settings.TABLE)).rules
+    return loader.parse(Source(FILE, data, loader.TABLE)).rules
 
 
 def _who(choice: Choice | None) -> tuple[str, str] | None:
@@ -194,23 +194,23 @@ def _tables(data: bytes) -> int:
 def _undone(before: bytes, after: bytes, host: str) -> bytes:
     """Return the settings without what an edit put in: a fallback, or a rule."""
     if not host:
-        return rule_writer.with_fallback(after, FILE, "")
+        return editor.with_fallback(after, FILE, "")
     account = registry.parse(host)
     texts = {rule.pattern.text for rule in _rules(after)} - {r.pattern.text for r in _rules(before)}
     whole = account is not None and account.account in texts
-    return rule_writer.forget(after, FILE, host, account_too=whole)
+    return editor.forget(after, FILE, host, account_too=whole)
 
 
 def _chosen(host: str, profile: str, role_arn: str) -> Edit:
-    return lambda data: rule_writer.choose(data, FILE, host, profile=profile, role_arn=role_arn)
+    return lambda data: editor.choose(data, FILE, host, profile=profile, role_arn=role_arn)
 
 
 def _forgotten(host: str) -> Edit:
-    return lambda data: rule_writer.forget(data, FILE, host, account_too=True)
+    return lambda data: editor.forget(data, FILE, host, account_too=True)
 
 
 def _fallback(name: str) -> Edit:
-    return lambda data: rule_writer.with_fallback(data, FILE, name)
+    return lambda data: editor.with_fallback(data, FILE, name)
 
 
 _EDITS: tuple[tuple[Edit, str, tuple[str, str] | None], ...] = (

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded, racy
 from docker_credential_ecrpy.hot import identity, paths
-from docker_credential_ecrpy.rules import Place, Rule, Written
+from docker_credential_ecrpy.settings.rules import Place, Rule, Written
 from docker_credential_ecrpy.text.sanitize import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_ecrpy.toml_source import Source
+    from docker_credential_ecrpy.settings.toml_document import Source
 
 TABLE = "registry"
 KEYS = ("fallback", TABLE)
-PROGRAM = "docker-credential-"
+HELPER_PREFIX = "docker-credential-"
 """How the name of every credential helper's program begins."""
 MAX_SIZE = 256 * 1024
 """Bytes that the file may have; two thousand rules."""
@@ -63,7 +63,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         if environ.get("AWS_ECR_CONFIG"):
             hint = "point AWS_ECR_CONFIG at a TOML file, or unset it"
         raise HelperError(msg, hint=hint) from exc
-    from docker_credential_ecrpy.toml_source import Source  # with tomllib: only to read a file
+    from docker_credential_ecrpy.settings.toml_document import (
+        Source,  # with tomllib: only to read a file
+    )
 
     return _settings(Source(file, data, TABLE), stamp)
 
@@ -85,15 +87,18 @@ def _read(file: str) -> tuple[bytes, str]:
 
 
 def _settings(source: "Source", stamp: str) -> Settings:
-    from docker_credential_ecrpy import patterns, rule_reader  # only for a file
-    from docker_credential_ecrpy.toml_source import TOP
+    from docker_credential_ecrpy.settings import (
+        patterns,  # only for a file
+        rule_parser,
+    )
+    from docker_credential_ecrpy.settings.toml_document import TOP
 
     parsed = source.parsed
     for key in parsed:
         if key not in KEYS:
-            of_rule = key in rule_reader.KEYS
-            hint = f"put it below a line [[{TABLE}]]" if of_rule else rule_reader.unknown(key, KEYS)
-            raise source.wrong(TOP, key, f"unknown key {rule_reader.shown(key)}", hint)
+            of_rule = key in rule_parser.KEYS
+            hint = f"put it below a line [[{TABLE}]]" if of_rule else rule_parser.unknown(key, KEYS)
+            raise source.wrong(TOP, key, f"unknown key {rule_parser.shown(key)}", hint)
     fallback = parsed.get("fallback")
     if fallback is not None:
         _check_fallback(source, fallback)
@@ -102,8 +107,8 @@ def _settings(source: "Source", stamp: str) -> Settings:
         msg = f"{TABLE} is not a list of tables"
         raise source.wrong(TOP, TABLE, msg, f"write [[{TABLE}]], in two pairs of brackets")
     budget = patterns.Budget()
-    rules = tuple(rule_reader.read(source, n, table, budget) for n, table in enumerate(tables))
-    rule_reader.check_reach(source, rules, budget)
+    rules = tuple(rule_parser.read(source, n, table, budget) for n, table in enumerate(tables))
+    rule_parser.check_reach(source, rules, budget)
     if fallback is None:
         return Settings(source.file, stamp, rules)
     place = Place(source.file, lambda: source.line(TOP, "fallback"))
@@ -111,11 +116,13 @@ def _settings(source: "Source", stamp: str) -> Settings:
 
 
 def _check_fallback(source: "Source", value: object) -> None:
-    if isinstance(value, str) and _HELPER.fullmatch(value) and not value.startswith(PROGRAM):
+    if isinstance(value, str) and _HELPER.fullmatch(value) and not value.startswith(HELPER_PREFIX):
         return
-    from docker_credential_ecrpy import rule_reader
-    from docker_credential_ecrpy.toml_source import TOP
+    from docker_credential_ecrpy.settings import rule_parser
+    from docker_credential_ecrpy.settings.toml_document import TOP
 
-    msg = f"fallback = {rule_reader.shown(value)} is not a credential helper"
-    hint = f'write what the name of its program has after {PROGRAM}, such as fallback = "pass"'
+    msg = f"fallback = {rule_parser.shown(value)} is not a credential helper"
+    hint = (
+        f'write what the name of its program has after {HELPER_PREFIX}, such as fallback = "pass"'
+    )
     raise source.wrong(TOP, "fallback", msg, hint)

@@ -16,7 +16,7 @@ from docker_credential_ecrpy.text.sanitize import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_ecrpy.patterns import Pattern
+    from docker_credential_ecrpy.settings.patterns import Pattern
 
 AUTO = "auto"
 """In a profile's place: the one profile of the registry's account."""

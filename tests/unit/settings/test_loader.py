@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import settings
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import identity
-from docker_credential_ecrpy.toml_source import TOP, Source
+from docker_credential_ecrpy.settings import loader
+from docker_credential_ecrpy.settings.toml_document import TOP, Source
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/puller"
@@ -40,10 +40,10 @@ endpoint_url = "https://vpce-1.api.ecr.us-west-2.vpce.amazonaws.com"
 """
 
 
-def _load(tmp_path: Path, text: str | bytes) -> settings.Settings:
+def _load(tmp_path: Path, text: str | bytes) -> loader.Settings:
     path = tmp_path / "config.toml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return settings.load({"AWS_ECR_CONFIG": str(path)})
+    return loader.load({"AWS_ECR_CONFIG": str(path)})
 
 
 def test_everything_that_a_file_may_hold(tmp_path: Path) -> None:
@@ -330,7 +330,7 @@ def test_whatever_the_file_holds_ends_in_settings_or_in_one_line(lines: list[str
     """Never in any other error, and never in a line that the file does not have."""
     text = "\n".join(lines).encode(errors="replace")
     try:
-        settings._settings(Source("f", text, settings.TABLE), "-")
+        loader._settings(Source("f", text, loader.TABLE), "-")
     except HelperError as exc:
         message = str(exc)
     else:
@@ -361,8 +361,8 @@ def test_the_readme_has_recipes() -> None:
 
 def test_no_file_is_no_settings(tmp_path: Path) -> None:
     """Nor is no home."""
-    assert settings.load({"HOME": str(tmp_path)}).rules == ()
-    assert settings.load({}).stamp == identity.MISSING
+    assert loader.load({"HOME": str(tmp_path)}).rules == ()
+    assert loader.load({}).stamp == identity.MISSING
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "fifo", "dangling link", "too large"])
@@ -385,7 +385,7 @@ def test_a_file_that_cannot_be_read(kind: str, tmp_path: Path) -> None:
         path.write_bytes(b"#" * 2**18 + b"#")
 
     with pytest.raises(HelperError) as caught:
-        settings.load(environ)
+        loader.load(environ)
     assert f"{path} cannot be read: " in str(caught.value)
     assert ("AWS_ECR_CONFIG" in str(caught.value)) == (kind == "missing")
 
@@ -401,7 +401,7 @@ def test_the_largest_file_is_read_in_time(tmp_path: Path) -> None:
 
 def test_the_null_device_is_no_settings() -> None:
     """A way to do without the ones in the home."""
-    assert settings.load({"AWS_ECR_CONFIG": os.devnull}).rules == ()
+    assert loader.load({"AWS_ECR_CONFIG": os.devnull}).rules == ()
 
 
 def test_the_stamp_is_of_what_was_read(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from docker_credential_ecrpy import patterns
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.registry import Registry
-from docker_credential_ecrpy.rules import ROLE_ARN, Place, Role, Rule
+from docker_credential_ecrpy.settings import patterns
+from docker_credential_ecrpy.settings.rules import ROLE_ARN, Place, Role, Rule
+from docker_credential_ecrpy.settings.toml_document import Source
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.toml_source import Source
 
 ROLE_KEYS = ("external_id", "role_session_name", "duration")
 KEYS = ("match", "profile", "role_arn", *ROLE_KEYS, "registry", "endpoint_url", "region")

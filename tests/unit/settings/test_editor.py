@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import rules, settings
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.rule_writer import choose, forget, with_fallback
-from docker_credential_ecrpy.toml_source import Source
+from docker_credential_ecrpy.settings import loader, rules
+from docker_credential_ecrpy.settings.editor import choose, forget, with_fallback
+from docker_credential_ecrpy.settings.toml_document import Source
 
 ACCOUNT = "123456789012"
 OTHER = "210987654321"
@@ -23,7 +23,7 @@ FILE = "/home/me/.ecr/config.toml"
 
 
 def _chosen(data: bytes, host: str) -> rules.Choice:
-    found = settings.parse(Source(FILE, data, settings.TABLE))
+    found = loader.parse(Source(FILE, data, loader.TABLE))
     choice = rules.choose(host, found.rules, {})
     assert choice
     return choice
@@ -308,7 +308,7 @@ REFUSALS: dict[str, tuple[str, Callable[[str], str], str, str]] = {
         f'write this by hand, above all rules that match it: [[registry]], match = "{HOST}", {DEV}',
     ),
     "too large": (
-        "#" * (settings.MAX_SIZE - 9),
+        "#" * (loader.MAX_SIZE - 9),
         _to,
         f"{FILE} cannot be edited safely: it would be larger than 256 KiB",
         "by hand",
@@ -403,7 +403,7 @@ def test_a_choice_changes_nobody_elses(data: bytes, host: str, profile: str, rol
         assert host == PRIVATE or not (profile or role_arn)
         return
     chosen = _chosen(after, host)
-    old = rules.choose(host, settings.parse(Source(FILE, data, "registry")).rules, {})
+    old = rules.choose(host, loader.parse(Source(FILE, data, "registry")).rules, {})
     before, now = _rules(data), _rules(after)
     changed = [rule for rule in now if rule not in before]
 
@@ -443,7 +443,7 @@ def test_a_fallback_comes_and_goes_without_a_trace(data: bytes, name: str) -> No
     """The rules stay as they are, and so does the file once the fallback is taken out again."""
     none = with_fallback(data, FILE, "")
     after = with_fallback(none, FILE, name)
-    found = settings.parse(Source(FILE, after, "registry"))
+    found = loader.parse(Source(FILE, after, "registry"))
 
     assert found.fallback is not None
     assert found.fallback.text == name

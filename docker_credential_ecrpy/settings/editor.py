@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from docker_credential_ecrpy import rule_reader, rules, settings
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.settings import loader, rule_parser, rules
+from docker_credential_ecrpy.settings.toml_document import TOP, Source, Statement
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.toml_source import TOP, Source, Statement
 
 _BOM = b"\xef\xbb\xbf"
 _WHERE_ASKED = ("registry", "endpoint_url", "region")
@@ -115,10 +115,10 @@ def _check_identity(profile: str, role_arn: str) -> None:
         msg = "neither a profile nor a role is given"
         raise HelperError(msg, hint="name one of them, or both")
     if profile != profile.strip() or not profile.isprintable():
-        msg = f"{rule_reader.shown(profile)} is not the name of a profile"
+        msg = f"{rule_parser.shown(profile)} is not the name of a profile"
         raise HelperError(msg, hint="write it without blanks around it")
     if role_arn and not rules.ROLE_ARN.fullmatch(role_arn):
-        msg = f"{rule_reader.shown(role_arn)} is not the ARN of a role"
+        msg = f"{rule_parser.shown(role_arn)} is not the ARN of a role"
         raise HelperError(msg, hint='write it such as "arn:aws:iam::123456789012:role/puller"')
 
 
@@ -129,14 +129,14 @@ def _identity(choice: rules.Choice) -> tuple[str, str]:
 def _table(match: str, profile: str, role_arn: str, old: Mapping[str, Any]) -> _Table:
     """Return the rule that takes the place of `old` for what `match` means."""
     same_role = role_arn and role_arn == old.get("role_arn")
-    kept = (*_WHERE_ASKED, *(rule_reader.ROLE_KEYS if same_role else ()))
+    kept = (*_WHERE_ASKED, *(rule_parser.ROLE_KEYS if same_role else ()))
     new = {key: old[key] for key in kept if key in old}
     new |= {"match": match, "profile": profile, "role_arn": role_arn}
-    return {key: new[key] for key in rule_reader.KEYS if new.get(key)}
+    return {key: new[key] for key in rule_parser.KEYS if new.get(key)}
 
 
 def _lines(table: Mapping[str, Any]) -> list[str]:
-    return [f"[[{settings.TABLE}]]", *(f"{key} = {_quoted(table[key])}" for key in table)]
+    return [f"[[{loader.TABLE}]]", *(f"{key} = {_quoted(table[key])}" for key in table)]
 
 
 def _inline(table: Mapping[str, Any]) -> str:
@@ -156,9 +156,9 @@ class _Page:
 
     def __init__(self, file: str, data: bytes) -> None:
         self.data = data
-        self.source = Source(file, data, settings.TABLE)
-        self.rules = settings.parse(self.source).rules
-        self.tables: list[_Table] = self.source.parsed.get(settings.TABLE, [])
+        self.source = Source(file, data, loader.TABLE)
+        self.rules = loader.parse(self.source).rules
+        self.tables: list[_Table] = self.source.parsed.get(loader.TABLE, [])
         self.fallback: str = self.source.parsed.get("fallback", "")
         self._text = text = self.source.text
         self._starts = [0, *(end.end() for end in re.finditer("\n", text))]
@@ -167,8 +167,8 @@ class _Page:
     def verified(self, text: str, tables: Sequence[_Table], fallback: str, by_hand: str) -> "_Page":
         """Return the page that `text` makes. Raises HelperError where that is not what is meant."""
         data = _BOM * self.data.startswith(_BOM) + text.encode()
-        reason = f"it would be larger than {settings.MAX_SIZE // 1024} KiB"
-        if len(data) > settings.MAX_SIZE:
+        reason = f"it would be larger than {loader.MAX_SIZE // 1024} KiB"
+        if len(data) > loader.MAX_SIZE:
             raise self.unsafe(reason, by_hand)
         try:
             after = _Page(self.source.file, data)
@@ -197,7 +197,7 @@ class _Page:
         self._check_not_inline(f"write this rule there by hand: {_inline(table)}")
         statements, old = self.source.statements, self.tables[number]
         anchor, splices = statements[number, "match"], []
-        for key in rule_reader.KEYS:
+        for key in rule_parser.KEYS:
             here = statements.get((number, key))
             if here and key in table:
                 anchor = here
@@ -298,6 +298,6 @@ class _Page:
         return start + len(self._text[start:end].rstrip("\r"))
 
     def _check_not_inline(self, by_hand: str) -> None:
-        if (TOP, settings.TABLE) in self.source.statements:
-            msg = f"{settings.TABLE} is a list in brackets, to which no table can be added"
-            raise self.source.wrong(TOP, settings.TABLE, msg, by_hand)
+        if (TOP, loader.TABLE) in self.source.statements:
+            msg = f"{loader.TABLE} is a list in brackets, to which no table can be added"
+            raise self.source.wrong(TOP, loader.TABLE, msg, by_hand)

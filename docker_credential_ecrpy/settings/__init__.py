@@ -1,0 +1,1 @@
+"""Our own settings, `~/.ecr/config.toml`: read, checked, matched and edited."""
