@@ -5,8 +5,8 @@ import shutil
 import time
 
 from benchmarks.programs import GO
-from docker_credential_ecrpy import keeping, known
 from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.tokens import recent, store
 from tests.stage import HOST, Stage
 from tests.world.aws import ACCOUNT, LIFE
 
@@ -26,8 +26,8 @@ def fill(stage: Stage, program: str, entries: int) -> None:
     for account in accounts:
         host = account + _OF_ACCOUNT
         place = cache.token_place(str(stage.cache), host, "AWS_PROFILE='other'")
-        keeping.write(*place, cache.Entry(now, half, whole, reply.encode()))
-        known.remember(str(stage.cache), host)
+        store.write(*place, cache.Entry(now, half, whole, reply.encode()))
+        recent.remember(str(stage.cache), host)
 
 
 def forget(stage: Stage, program: str) -> None:

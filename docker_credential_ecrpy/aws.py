@@ -20,13 +20,14 @@ from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import Credentials, create_credential_resolver
 from botocore.loaders import JSONFileLoader, Loader
 
-from docker_credential_ecrpy import authorization, aws_caches, aws_errors, profiles
+from docker_credential_ecrpy import aws_caches, aws_errors, profiles
 from docker_credential_ecrpy.asking import Asking, shown_url
 from docker_credential_ecrpy.deadline import Watch
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Choice, Role
 from docker_credential_ecrpy.text.log import Log
+from docker_credential_ecrpy.tokens.token import Token, parse_authorization
 
 Result = TypeVar("Result")
 
@@ -49,13 +50,13 @@ SYSTEM_BUNDLES = (
 )
 
 
-def fetch(choice: Choice, watch: Watch, log: Log) -> authorization.Token:
+def fetch(choice: Choice, watch: Watch, log: Log) -> Token:
     """Return a new token for the registry of `choice` from AWS, telling `watch` who is waited for.
 
     Raises HelperError, with the cause and the cure.
     """
 
-    def ask(asking: Asking) -> authorization.Token:
+    def ask(asking: Asking) -> Token:
         session = session_of(asking, log)
         credentials_expire = resolve_credentials(session, asking, log)
         return _authorize(session, asking, credentials_expire)
@@ -232,7 +233,7 @@ def _assume(role: Role, session: boto3.session.Session, asking: Asking, log: Log
 
 def _authorize(
     session: boto3.session.Session, asking: Asking, credentials_expire: int | None
-) -> authorization.Token:
+) -> Token:
     registry = asking.registry
     client, has_own_endpoint = client_of(session, asking)
 
@@ -292,12 +293,12 @@ def check_partition(url: str, asking: Asking) -> None:
         raise aws_errors.wrong_partition(asking)
 
 
-def _token(answer: Any, credentials_expire: int | None, asking: Asking) -> authorization.Token:
+def _token(answer: Any, credentials_expire: int | None, asking: Asking) -> Token:
     try:
         data = answer["authorizationData"]
         if isinstance(data, list):  # ECR's is a list of one, ECR Public's the one alone
             data = data[0]
-        return authorization.from_authorization(
+        return parse_authorization(
             data["authorizationToken"],
             int(data["expiresAt"].timestamp() * cache.SECOND),
             credentials_expire,

@@ -5,10 +5,10 @@ The modules that it leads to load boto3, a tenth of a second, and so only once t
 
 import gc
 
-from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.settings import rules
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
+from docker_credential_ecrpy.tokens.token import Token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from docker_credential_ecrpy import authorization
 from docker_credential_ecrpy.files.replace import read_user_file
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.json_source import JsonSource
 from docker_credential_ecrpy.settings import loader
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.tokens.token import password_expiry
 
 NAMES = ("ecr-login", "ecrpy")
 """What our programs are called in it: after `PROGRAM`, the drop-in's name first."""
@@ -116,7 +116,7 @@ class Login:
             if fields.get("auth"):
                 username, password = _decoded(fields["auth"])
             if isinstance(username, str) and isinstance(password, str):
-                return cls(key, username, password, authorization.expiration(password))
+                return cls(key, username, password, password_expiry(password))
             problem = "its user name and password are not strings"
         raise ValueError(problem)
 

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from docker_credential_ecrpy import authorization, inputs, keeping, known, logins
-from docker_credential_ecrpy.authorization import Token
-from docker_credential_ecrpy.broker import Broker
+from docker_credential_ecrpy import inputs
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files import racy
 from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
@@ -18,6 +16,9 @@ from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Choice, Written
 from docker_credential_ecrpy.text.log import Log, is_set
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.tokens import logins, recent, store
+from docker_credential_ecrpy.tokens.broker import Broker
+from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, USERNAME, Token, token_from_login
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Helper:
             raise HelperError(msg, hint=inputs.LOGIN)
         found = choice.registry
         now = self.clock()
-        entry = authorization.from_login(username, secret, now).login_entry(now)
+        entry = token_from_login(username, secret, now).login_entry(now)
         directory = self._directory_for_logins(found.host)
         try:
             logins.keep(directory, self.login_place(directory, choice), entry)
@@ -139,7 +140,7 @@ class Helper:
                 msg, hint="make that directory yours to write, or set AWS_ECR_CACHE_DIR"
             ) from exc
         try:
-            known.remember(directory, found.host)
+            recent.remember(directory, found.host)
         except OSError as exc:
             self.log(f"list: {found.host} cannot be noted: {exc}")
         logins.sweep(directory, now)
@@ -172,11 +173,11 @@ class Helper:
             return 0
         tokens = os.path.join(directory, paths.TOKENS)
         try:
-            gone = keeping.forget(os.path.join(directory, paths.LOGINS), host)
-            gone += keeping.forget(tokens, host)
+            gone = store.forget(os.path.join(directory, paths.LOGINS), host)
+            gone += store.forget(tokens, host)
             if endpoint:  # or the next get would take that very token from there
-                gone += keeping.forget(tokens, endpoint)
-            known.forget(directory, host)
+                gone += store.forget(tokens, endpoint)
+            recent.forget(directory, host)
         except OSError as exc:
             msg = f"a token kept for {host} cannot be erased: {exc.strerror or exc}"
             raise HelperError(msg, hint=f"remove it from {directory} by hand") from exc
@@ -189,8 +190,8 @@ class Helper:
         Raises HelperError where the settings or the fallback cannot be used.
         """
         directory = paths.cache_dir(self.environ)
-        hosts = known.hosts(directory) if directory else []
-        urls = {f"https://{host}": authorization.USERNAME for host in hosts if self.choose(host)}
+        hosts = recent.hosts(directory) if directory else []
+        urls = {f"https://{host}": USERNAME for host in hosts if self.choose(host)}
         if self.other:
             code, output = self.other.run("list", b"unused")  # what Docker's client writes
             if code:
@@ -207,11 +208,9 @@ class Helper:
         if host and directory and self.settings.stamp != identity.MISSING:
             # The next time the hot path knows it, without a look at the settings.
             now = self.clock()
-            entry = cache.Entry(
-                now, now + authorization.LIFE, now + authorization.LIFE, cache.NOT_OURS
-            )
+            entry = cache.Entry(now, now + TOKEN_LIFE, now + TOKEN_LIFE, cache.NOT_OURS)
             try:
-                keeping.write(*cache.token_place(directory, host, self.ambient), entry)
+                store.write(*cache.token_place(directory, host, self.ambient), entry)
             except OSError as exc:
                 self.log(f"cache: not written for {host}: {exc}")
         raise WireText(protocol.NOT_FOUND)

@@ -6,8 +6,8 @@ Docker knows, and without settings there is nothing to load all that for.
 
 from collections.abc import Mapping
 
-from docker_credential_ecrpy import keeping, known
 from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
+from docker_credential_ecrpy.tokens import recent, store
 
 
 def answer(request: bytes, environ: Mapping[str, str], now: int) -> bytes | None:
@@ -31,8 +31,8 @@ def answer(request: bytes, environ: Mapping[str, str], now: int) -> bytes | None
     if not entry.fresh(now):
         return None
     try:
-        keeping.write(*cache.token_place(directory, found.host, line), entry)
-        known.remember(directory, found.host)
+        store.write(*cache.token_place(directory, found.host, line), entry)
+        recent.remember(directory, found.host)
     except OSError:
         pass  # the next one finds it where this one did
     return protocol.reply(server_url, entry.reply)

@@ -13,8 +13,9 @@ import boto3
 import pytest
 
 import docker_credential_ecrpy
-from docker_credential_ecrpy import authorization, keeping
 from docker_credential_ecrpy.hot import cache, identity, registry
+from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token
 from tests.stage import HOST, Result, Stage
 
 VICTIMS = {"a user": 12345, "root": 0}
@@ -118,15 +119,15 @@ def forge(stage: Stage) -> Path:
     found = registry.parse(HOST)
     assert found is not None
     now = time.time_ns()
-    life = authorization.LIFE
-    token = authorization.Token("AWS", PLANTED, now + life)
+    life = TOKEN_LIFE
+    token = Token("AWS", PLANTED, now + life)
     folder = stage.root / "forged"
     for place in (
         cache.token_place(str(folder), HOST, line),
         cache.token_place(str(folder), found.endpoint, line),
         cache.login_place(str(folder), HOST),
     ):
-        keeping.write(*place, token.entry(now))
+        store.write(*place, token.entry(now))
     slot = int(cache.fingerprint(line), 16) % 4096
     for name in (f"locks/{found.endpoint}~{slot:03x}", "locks/logins", f"registries/{HOST}"):
         (folder / name).parent.mkdir(exist_ok=True)

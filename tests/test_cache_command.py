@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import keeping, kept
 from docker_credential_ecrpy.commands.cache import _readable
 from docker_credential_ecrpy.hot import cache, identity
 from docker_credential_ecrpy.settings.rules import Choice, Role
+from docker_credential_ecrpy.tokens import inventory, store
 from tests.stage import HOST, Result, Stage
 from tests.test_accounts import EU, US, A, B, profile, rule
 
@@ -154,7 +154,7 @@ class TestList:
         now, hour = time.time_ns(), 3600 * cache.SECOND
         end = now + expires * hour
         entry = cache.Entry(now + written * hour, end, end, b"x", booted=0)  # it started anew since
-        keeping.write(*cache.token_place(str(stage.cache), HOST, "me"), entry)
+        store.write(*cache.token_place(str(stage.cache), HOST, "me"), entry)
         text = said(stage, "list")
 
         assert f"not used: {problem}" in text
@@ -309,7 +309,7 @@ class TestClear:
         for number in range(5000):
             (tmp_path / "tokens" / f"{number:012}~0").touch()
 
-        assert kept.clear(str(tmp_path)) == kept.Cleared(5000, 0, 0, ())
+        assert inventory.clear_cache(str(tmp_path)) == inventory.Cleared(5000, 0, 0, ())
 
     @pytest.mark.parametrize("text", [OTHER, "ghcr.io", "alpine", "images.example.com"])
     def test_a_registry_that_has_nothing_kept(self, stage: Stage, text: str) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.helper import Helper
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.tokens.token import Token
 from tests import sources
 from tests.stage import HOST, Stage, no_fallback
 

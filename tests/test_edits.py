@@ -24,11 +24,11 @@ from hypothesis.stateful import (
 )
 
 from docker_credential_ecrpy.__main__ import quick_answer
-from docker_credential_ecrpy.authorization import LIFE, Token
 from docker_credential_ecrpy.errors import WireText
 from docker_credential_ecrpy.helper import Helper
 from docker_credential_ecrpy.hot import identity
 from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token
 from tests.stage import no_fallback
 
 ACCOUNTS = ("111111111111", "222222222222")
@@ -236,7 +236,7 @@ class Edits(RuleBasedStateMachine):
             "region": choice.registry.region,
             "endpoint": choice.endpoint_url,
         }
-        return Token("AWS", json.dumps(who), time.time_ns() + LIFE)
+        return Token("AWS", json.dumps(who), time.time_ns() + TOKEN_LIFE)
 
     # --- what is expected ---------------------------------------------------------------------
 

@@ -15,14 +15,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from docker_credential_ecrpy import authorization, aws_errors, dockerconfig, helper, keeping
-from docker_credential_ecrpy.broker import Broker
+from docker_credential_ecrpy import aws_errors, dockerconfig, helper
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, protocol, registry
 from docker_credential_ecrpy.json_source import JsonSource
 from docker_credential_ecrpy.settings import editor, rule_parser, rules
 from docker_credential_ecrpy.settings.rules import Choice, Rule
 from docker_credential_ecrpy.settings.toml_document import Source
+from docker_credential_ecrpy.tokens import store, token
+from docker_credential_ecrpy.tokens.broker import Broker
 from tests.fuzz.near import near
 from tests.fuzz.targets import TARGETS, Target
 from tests.stage import HOST
@@ -206,12 +207,12 @@ def _from_below(url: str, written: Sequence[Rule], environ: Mapping[str, str]) -
 BROKEN: dict[str, tuple[str, Any, str, Any]] = {
     "every address is ECR's": ("get", registry, "host_of", _to_any_host),
     "a token for nobody's host": ("get", protocol, "NOT_FOUND", "none"),
-    "nothing is cached": ("get", keeping, "write", _nothing),
-    "a login is not kept": ("store", keeping, "write", _nothing),
-    "another login is kept": ("store", authorization, "reply_tail", lambda _: b'"a":"b"}\n'),
-    "a login is not erased": ("store", keeping, "forget", lambda *_: 0),
-    "all is erased": ("erase", keeping, "_entries", lambda at, _: _paths_in(at)),
-    "nothing is erased": ("erase", keeping, "forget", lambda *_: 0),
+    "nothing is cached": ("get", store, "write", _nothing),
+    "a login is not kept": ("store", store, "write", _nothing),
+    "another login is kept": ("store", token, "reply_tail", lambda _: b'"a":"b"}\n'),
+    "a login is not erased": ("store", store, "forget", lambda *_: 0),
+    "all is erased": ("erase", store, "_entries", lambda at, _: _paths_in(at)),
+    "nothing is erased": ("erase", store, "forget", lambda *_: 0),
     "names of files are listed": ("list", helper.Helper, "choose", lambda *_: True),
     "a reader breaks": ("settings", rule_parser, "read", _raises),
     "the last rule wins": ("settings", rules, "choose", _from_below),

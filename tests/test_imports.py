@@ -27,7 +27,7 @@ HOT = {
 COLD = {
     "docker_credential_ecrpy.cli",
     "docker_credential_ecrpy.helper",
-    "docker_credential_ecrpy.broker",
+    "docker_credential_ecrpy.tokens.broker",
     "docker_credential_ecrpy.settings.rules",
     "docker_credential_ecrpy.settings.loader",
     "json",

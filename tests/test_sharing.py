@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from docker_credential_ecrpy import keeping, sharing
+from docker_credential_ecrpy import sharing
 from docker_credential_ecrpy.hot import cache, identity, registry
+from docker_credential_ecrpy.tokens import store
 from tests.stage import HOST, Stage
 
 OTHER = HOST.replace("123456789012", "210987654321")
@@ -71,7 +72,7 @@ def test_a_cache_that_cannot_be_written_is_not_in_the_way(stage: Stage) -> None:
     found = registry.parse(HOST)
     assert found is not None
     place = cache.token_place(str(stage.cache), found.endpoint, line)
-    keeping.write(*place, entry)
+    store.write(*place, entry)
     (stage.cache / "registries").write_text("in the way")
 
     reply = sharing.answer(OTHER.encode(), stage.environ, now)

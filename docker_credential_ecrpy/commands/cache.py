@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 import click
 
-from docker_credential_ecrpy import kept, known
 from docker_credential_ecrpy.commands.completion import registries
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import named
 from docker_credential_ecrpy.commands.teaching import HOST, Command
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, paths
-from docker_credential_ecrpy.kept import Listed
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import lifetime, stamp
+from docker_credential_ecrpy.tokens import inventory, recent
+from docker_credential_ecrpy.tokens.inventory import CacheRecord
 
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 # A part of an identity line as `identity.line` and `Choice.identity` write it.
@@ -75,9 +75,9 @@ def list_command(given: Given, *, as_json: bool) -> None:
             console.say(f"{title:<10} {text}")
 
 
-def _everything(directory: str, now: int) -> list[Listed]:
+def _everything(directory: str, now: int) -> list[CacheRecord]:
     try:
-        return list(kept.everything(directory, now)) if directory else []
+        return list(inventory.list_records(directory, now)) if directory else []
     except OSError as exc:
         msg = f"{directory} cannot be read: {exc.strerror or exc}"
         raise HelperError(msg, hint="make it yours to read, or set AWS_ECR_CACHE_DIR") from exc
@@ -93,7 +93,7 @@ def _why_none(given: Given) -> str:
     return f"the home directory {one_line(home)} is not there" if home else _NO_HOME
 
 
-def _block(listed: Listed, now: int) -> Iterator[tuple[str, str]]:
+def _block(listed: CacheRecord, now: int) -> Iterator[tuple[str, str]]:
     name = one_line(listed.name)
     if listed.kind == "nobody":
         yield "registry", f"{name}: nobody's, neither ECR's nor the fallback's"
@@ -112,7 +112,7 @@ def _block(listed: Listed, now: int) -> Iterator[tuple[str, str]]:
             yield "", text
 
 
-def _is_endpoint(listed: Listed) -> bool:
+def _is_endpoint(listed: CacheRecord) -> bool:
     return "@" in listed.name
 
 
@@ -131,7 +131,7 @@ def _readable(identity: str) -> str:
     return ", ".join(shown) or "no variable of AWS's is set"
 
 
-def _fields(listed: Listed) -> dict[str, object]:
+def _fields(listed: CacheRecord) -> dict[str, object]:
     """Return what --json says of an entry; times are ISO 8601 in UTC, and seconds of the epoch."""
     entry, on_endpoint = listed.entry, _is_endpoint(listed)
     times = {"written": None, "refresh": None, "expires": None}
@@ -179,7 +179,7 @@ def clear_command(given: Given, registry: str | None) -> None:
     if not directory:
         given.console.say(f"nothing is kept: {_NO_HOME}")
         return
-    done = kept.clear(directory)
+    done = inventory.clear_cache(directory)
     counts = (
         _counted(done.tokens, "token"),
         _counted(done.logins, "login"),
@@ -200,7 +200,7 @@ def _cleared(text: str, given: Given) -> str:
     host = named(text, "REGISTRY").host
     choice = given.helper.choose(host)
     directory = paths.kept_dir(given.environ)
-    was_listed = bool(directory) and host in known.hosts(directory)
+    was_listed = bool(directory) and host in recent.hosts(directory)
     gone = given.helper.forget(host, choice.registry.endpoint if choice else "")
     if gone:
         return f"forgotten for {host}: {_counted(gone, 'entry', 'entries')}"

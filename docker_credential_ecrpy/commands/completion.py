@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping
 import click
 from click.shell_completion import CompletionItem, ShellComplete
 
-from docker_credential_ecrpy import cli, dockerconfig, known
+from docker_credential_ecrpy import cli, dockerconfig
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.teaching import Command
 from docker_credential_ecrpy.hot import paths, protocol, registry
+from docker_credential_ecrpy.tokens import recent
 
 PROGRAMS = tuple(dockerconfig.PROGRAM + name for name in dockerconfig.NAMES)
 """The two names of the program; one script serves both."""
@@ -185,7 +186,7 @@ def registries(
     """
     environ = ctx.ensure_object(Given).environ if ctx.obj else {}
     directory = paths.cache_dir(environ)
-    hosts = set(known.hosts(directory) if directory else ()) | set(_configured(environ))
+    hosts = set(recent.hosts(directory) if directory else ()) | set(_configured(environ))
     return _items(sorted(hosts), incomplete)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import click
 
-from docker_credential_ecrpy import kept
 from docker_credential_ecrpy.commands.completion import registries
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import named
@@ -16,6 +15,7 @@ from docker_credential_ecrpy.hot import paths, protocol
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import lifetime
+from docker_credential_ecrpy.tokens import inventory
 
 
 @click.command(
@@ -103,7 +103,7 @@ def _cached(choice: Choice, helper: Helper) -> Iterator[tuple[str, str]]:
         yield "cache", "none is kept"
         return
     now = helper.clock()
-    found, unused = kept.of_choice(helper, choice)
+    found, unused = inventory.find_cached(helper, choice)
     for path, reason in unused:
         yield "cache", f"{path}: not used: {reason}"
     if found is None:

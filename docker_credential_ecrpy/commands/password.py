@@ -5,13 +5,14 @@ import json
 
 import click
 
-from docker_credential_ecrpy import authorization, regions
+from docker_credential_ecrpy import regions
 from docker_credential_ecrpy.commands.completion import registries
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import expanded, named
 from docker_credential_ecrpy.commands.teaching import HOST, Command
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.tokens.token import login_in_reply
 
 _ARGUMENT = "REGISTRY|IMAGE"
 
@@ -60,7 +61,7 @@ def command(
         choice = _choice_of(registry, given)
     with given.console.waiting("asking AWS"):
         entry = given.helper.entry(choice)
-    username, secret = authorization.login_of(entry.reply)
+    username, secret = login_in_reply(entry.reply)
     if registry is None or not docker_config_json:
         given.console.say_as_is(secret)
         return

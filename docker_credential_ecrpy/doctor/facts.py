@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from docker_credential_ecrpy import authorization, kept, regions
+from docker_credential_ecrpy import regions
 from docker_credential_ecrpy.dockerconfig import DockerConfig, Login
 from docker_credential_ecrpy.doctor import mechanism
 from docker_credential_ecrpy.doctor.machine import Machine, attempt
@@ -15,8 +15,10 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.cache import Entry
 from docker_credential_ecrpy.image import Image
-from docker_credential_ecrpy.kept import Kept
 from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.tokens import inventory
+from docker_credential_ecrpy.tokens.inventory import CacheHit
+from docker_credential_ecrpy.tokens.token import login_in_reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,13 +37,13 @@ class Token:
     """
 
     entry: Entry
-    kept: Kept | None
+    kept: CacheHit | None
     milliseconds: int
     stays: bool
 
     def login(self) -> tuple[str, str]:
         """Return user name and password."""
-        return authorization.login_of(self.entry.reply)
+        return login_in_reply(self.entry.reply)
 
 
 @dataclass(frozen=True)
@@ -185,12 +187,12 @@ def _near_regions(choice: Choice) -> list[str] | None:
 def _token(machine: Machine, choice: Choice) -> Token:
     """Return the token that Docker would get. Raises HelperError."""
     helper = machine.helper
-    found, _ = kept.of_choice(helper, choice)
+    found, _ = inventory.find_cached(helper, choice)
     before = time.monotonic()
     entry = helper.entry(choice, machine.left())
     took = round((time.monotonic() - before) * 1000)
     as_it_was = found is not None and found.entry.written == entry.written
-    stays = as_it_was or kept.of_choice(helper, choice)[0] is not None
+    stays = as_it_was or inventory.find_cached(helper, choice)[0] is not None
     return Token(entry, found if as_it_was else None, took, stays)
 
 

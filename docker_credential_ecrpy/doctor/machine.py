@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
-from docker_credential_ecrpy import dockerconfig, known, programs
+from docker_credential_ecrpy import dockerconfig, programs
 from docker_credential_ecrpy.aws_calls import AwsCalls
 from docker_credential_ecrpy.dockerconfig import DockerConfig
 from docker_credential_ecrpy.doctor import mechanism
@@ -20,6 +20,7 @@ from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.programs import Program
 from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Written
+from docker_credential_ecrpy.tokens import recent
 
 Fact = TypeVar("Fact")
 _DOCKER_SECONDS = 5
@@ -154,7 +155,7 @@ class Machine:
             keys += [login.key for login in self.heeded.logins]
         hosts = [dockerconfig.bare(key) for key in keys]
         if not hosts and self.helper.directory:
-            hosts = known.hosts(self.helper.directory)
+            hosts = recent.hosts(self.helper.directory)
         return [host for host in dict.fromkeys(hosts) if host and self._is_ours(host)]
 
     def _is_ours(self, host: str) -> bool:

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from docker_credential_ecrpy import broker, deadline, keeping, known, logins
+from docker_credential_ecrpy import deadline
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import lock, private
 from docker_credential_ecrpy.hot import cache, identity, protocol, registry
+from docker_credential_ecrpy.tokens import broker, logins, recent, store
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ BROKEN = {
     "regions": Break(registry.Registry, {"endpoint": lambda _: "ecr@here"}, "identity"),
     "lines": Break(protocol, {"send": _with_another_line}, "form"),
     "stores": Break(logins, {"keep": _always(None)}, "stores"),
-    "erases": Break(keeping, {"forget": _always(0)}, "erased"),
+    "erases": Break(store, {"forget": _always(0)}, "erased"),
     "locks": Break(lock.FileLock, {"acquire": _always(True)}, "one fetch"),
     "deadline": Break(deadline, {"within": _without_limit}, "deadline"),
     "fifos": Break(cache, {"_READ_FLAGS": lambda flags: flags & ~os.O_NONBLOCK}, "deadline"),
@@ -91,7 +92,7 @@ BROKEN = {
     ),
     "disks": Break(broker.Broker, {"_write_or_make_room": _insisting}, "needless failure"),
     "lists": Break(
-        known, {"hosts": _always(["999999999999.dkr.ecr.us-east-1.amazonaws.com"])}, "list"
+        recent, {"hosts": _always(["999999999999.dkr.ecr.us-east-1.amazonaws.com"])}, "list"
     ),
 }
 BROKEN_PROGRAM = (sys.executable, os.path.abspath(__file__))

@@ -22,11 +22,11 @@ from botocore.utils import JSONFileCache
 
 from docker_credential_ecrpy import aws, aws_caches, profiles
 from docker_credential_ecrpy.asking import Asking
-from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.deadline import Watch
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol, registry
 from docker_credential_ecrpy.settings.rules import Choice, Role
+from docker_credential_ecrpy.tokens.token import Token
 from tests.fuzz.room import Room, check_error, check_form
 from tests.stage import HOST, Result
 

@@ -6,14 +6,14 @@ import os
 import re
 from functools import cache as once
 
-from docker_credential_ecrpy import keeping, kept
-from docker_credential_ecrpy.authorization import Token
-from docker_credential_ecrpy.broker import Broker
 from docker_credential_ecrpy.cli import one_error_line
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, identity, registry
 from docker_credential_ecrpy.hot.cache import Entry, Miss
 from docker_credential_ecrpy.hot.registry import Registry
+from docker_credential_ecrpy.tokens import inventory, store
+from docker_credential_ecrpy.tokens.broker import Broker
+from docker_credential_ecrpy.tokens.token import Token
 from tests.fuzz.room import MADE_UP, Room
 from tests.stage import HOST
 
@@ -46,15 +46,15 @@ def entry(data: bytes) -> None:
             assert found.reply == told[5]
             assert found.written <= NOW < found.expires
             copy = room.path(".ecr/tokens/y~1")
-            keeping.write(copy, SUBJECT, found)
+            store.write(copy, SUBJECT, found)
             again = _read(copy)
             assert again is not None
             assert (again.reply, again.expires) == (found.reply, found.expires)
-        listed = list(kept.everything(room.path(".ecr"), NOW))
+        listed = list(inventory.list_records(room.path(".ecr"), NOW))
         assert [one.entry is not None and not one.problem for one in listed if found] == [
             bool(found) for _ in listed if found
         ]
-        keeping.sweep(os.path.dirname(path), NOW)
+        store.sweep(os.path.dirname(path), NOW)
         assert os.path.exists(path) or not found
 
 

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from docker_credential_ecrpy import __main__ as door
-from docker_credential_ecrpy.authorization import LIFE, Token
 from docker_credential_ecrpy.aws_calls import AwsCalls
 from docker_credential_ecrpy.cli import one_error_line
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import racy
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token
 from tests.stage import Result
 
 PROGRAM = "docker-credential-ecr-login"
@@ -113,7 +113,7 @@ class Room:
 
     def _fetch(self, _choice: Choice, _seconds: float) -> Token:
         self.fetched += 1
-        return Token("AWS", f"{MADE_UP}{self.fetched}", time.time_ns() + LIFE)
+        return Token("AWS", f"{MADE_UP}{self.fetched}", time.time_ns() + TOKEN_LIFE)
 
     def run(self, action: str, stdin: bytes = b"") -> Result:
         """Run one action through the program's door, and check that its answer has a right form."""

@@ -5,8 +5,8 @@ import os
 import time
 from functools import cache
 
-from docker_credential_ecrpy import authorization
 from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.tokens.token import password_expiry
 from tests.fuzz import oracles
 from tests.fuzz.room import MADE_UP, Room
 from tests.stage import HOST, NOT_FOUND
@@ -75,7 +75,7 @@ def store(data: bytes) -> None:
         assert oracles.is_ecr(host) or host == PRIVATE, host
         assert json.loads(room.run("list").stdout) == {f"https://{host}": "AWS"}
         reply = json.loads(room.run("get", address.encode()).stdout)
-        end = authorization.expiration(secret)
+        end = password_expiry(secret)
         if end is not None and end <= time.time_ns():
             login = {"Username": "AWS", "Secret": f"{MADE_UP}{room.fetched}"}
         wanted = {name: login[name] for name in ("Username", "Secret")}

@@ -34,9 +34,9 @@ TESTS: dict[str, tuple[str, ...]] = {
     "hot.identity": ("tests/unit/hot/test_identity.py",),
     "hot.protocol": ("tests/promises/test_protocol.py", "-k", "not (ecr-login or ecrpy or module)"),
     "hot.cache": ("tests/unit/hot/test_cache.py",),
-    "keeping": ("tests/unit/hot/test_cache.py",),
+    "tokens.store": ("tests/unit/hot/test_cache.py",),
     "files.private": ("tests/unit/hot/test_cache.py",),
-    "broker": ("tests/test_broker.py",),
+    "tokens.broker": ("tests/unit/tokens/test_broker.py",),
 }
 # A mutant may wait or go round for ever: no test may take this long, nor all of them the other.
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--timeout=30")

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import keeping
 from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.tokens import store
 
 pytestmark = pytest.mark.usefixtures("same_descriptors")
 NOW = 1_800_000_000 * cache.SECOND
@@ -36,7 +36,7 @@ def _place(tmp_path: Path) -> tuple[str, str]:
 
 @pytest.fixture(name="kept")
 def _kept(place: tuple[str, str]) -> Path:
-    keeping.write(*place, _entry())
+    store.write(*place, _entry())
     return Path(place[0])
 
 
@@ -66,7 +66,7 @@ def test_an_entry_is_kept_as_before(tmp_path: Path) -> None:
     identity = "AWS_PROFILE='dev' machine='m'"
     path, subject = cache.token_place(str(tmp_path), HOST, identity)
     entry = cache.Entry(10**18, 2 * 10**18, 3 * 10**18, REPLY, 4)
-    keeping.write(path, subject, entry)
+    store.write(path, subject, entry)
 
     assert subject == f"{HOST} {identity}"
     assert path == str(tmp_path / "tokens" / f"{HOST}~137ef412073590bef2cad8d6e21dbbda")
@@ -89,13 +89,13 @@ def test_an_entry_is_kept_as_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("size", "found"), [(256 * 1024, True), (256 * 1024 + 1, False)])
 def test_an_entry_has_256_kib_at_most(place: tuple[str, str], size: int, found: bool) -> None:
     """Up to that it is read whole; of what is longer nothing is taken."""
-    keeping.write(*place, _entry())
+    store.write(*place, _entry())
     more = size - Path(place[0]).stat().st_size
     reply = REPLY + b"x" * more
-    keeping.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply, 0))
+    store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply, 0))
     more = size - Path(place[0]).stat().st_size
     reply = reply + b"x" * more if more > 0 else reply[: len(reply) + more]
-    keeping.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply, 0))
+    store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply, 0))
     assert Path(place[0]).stat().st_size == size
 
     if found:
@@ -120,7 +120,7 @@ class TestReasons:
     def test_of_its_times(self, place: tuple[str, str], now: int, why: str) -> None:
         """To the nanosecond, at either end."""
         entry = cache.Entry(NOW, NOW, NOW + HOUR, REPLY, 0)
-        keeping.write(*place, entry)
+        store.write(*place, entry)
 
         assert entry.dead(now) == why
         if why:
@@ -186,10 +186,10 @@ class TestReasons:
         calls: list[tuple[str, Callable[[], object]]] = [
             ("read", lambda: cache.read(*place, NOW)),
             ("open", lambda: cache.read(*place, NOW)),
-            ("listdir", lambda: keeping.forget(folder, HOST)),
-            ("read", lambda: keeping.sweep(folder, NOW + 99 * HOUR)),
-            ("lstat", lambda: keeping.sweep(folder, NOW + 99 * HOUR)),
-            ("unlink", lambda: keeping.sweep(folder, NOW + 99 * HOUR)),
+            ("listdir", lambda: store.forget(folder, HOST)),
+            ("read", lambda: store.sweep(folder, NOW + 99 * HOUR)),
+            ("lstat", lambda: store.sweep(folder, NOW + 99 * HOUR)),
+            ("unlink", lambda: store.sweep(folder, NOW + 99 * HOUR)),
         ]
         for name, call in calls:
             with monkeypatch.context() as patch:
@@ -203,8 +203,8 @@ def test_a_fault_with_a_login_is_not_hidden_by_a_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One is looked for after the other, where there is none."""
-    keeping.write(*cache.token_place(str(tmp_path), HOST, "me"), _entry())
-    keeping.write(*cache.login_place(str(tmp_path), HOST), _entry())
+    store.write(*cache.token_place(str(tmp_path), HOST, "me"), _entry())
+    store.write(*cache.login_place(str(tmp_path), HOST), _entry())
     real, failing = os.read, iter([True])
 
     def fail_once(opened: int, size: int) -> bytes:
@@ -254,7 +254,7 @@ def test_files_are_born_private(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         path, subject = cache.token_place(str(tmp_path / "deep" / "ecr"), HOST, "me")
-        keeping.write(path, subject, _entry())
+        store.write(path, subject, _entry())
     finally:
         os.umask(before)
 
@@ -406,7 +406,7 @@ class TestAsOnWindows:
         monkeypatch.setattr(sys, "platform", "win32")
 
         assert cache.read(*place, NOW).reply == REPLY
-        keeping.write(*place, _entry())
+        store.write(*place, _entry())
         private.own_directory(str(kept.parent / "more"))
         assert private.is_own(str(kept.parent))
         assert kept.parent.stat().st_mode & 0o777 == 0o755
@@ -425,7 +425,7 @@ class TestAsOnWindows:
             (tmp_path / name).touch()
             os.utime(tmp_path / name, ns=(0, NOW - age))
 
-        assert keeping.sweep(str(tmp_path), NOW) == 1
+        assert store.sweep(str(tmp_path), NOW) == 1
         assert {path.name for path in tmp_path.iterdir()} == {".new-2-1", ".new-3-1"}
 
 
@@ -530,7 +530,7 @@ class TestOwnDirectory:
         assert not private.is_own(str(tmp_path))
         (tmp_path / "dead~").touch()
         os.utime(tmp_path / "dead~", (1, 1))
-        assert keeping.sweep(str(tmp_path), NOW) == 0
+        assert store.sweep(str(tmp_path), NOW) == 0
 
     @pytest.mark.parametrize(
         ("caller", "made"),
@@ -836,7 +836,7 @@ class TestForeignFiles:
         with pytest.raises(cache.Miss):
             cache.read(*place, NOW)
         with pytest.raises(OSError):
-            keeping.write(*place, _entry())
+            store.write(*place, _entry())
         assert [path.name for path in kept.parent.iterdir()] == [kept.name]
 
     @pytest.mark.timeout(10)
@@ -847,7 +847,7 @@ class TestForeignFiles:
 
         with pytest.raises(cache.Miss):
             cache.read(*place, NOW)
-        keeping.write(*place, _entry())
+        store.write(*place, _entry())
         assert cache.read(*place, NOW).reply == REPLY
 
     @pytest.mark.skipif(
@@ -860,7 +860,7 @@ class TestForeignFiles:
         os.chown(kept.parent, 12345, -1)
 
         with pytest.raises(PermissionError):
-            keeping.write(*place, _entry())
+            store.write(*place, _entry())
 
     def test_a_directory_that_others_may_use_is_closed(
         self, place: tuple[str, str], kept: Path
@@ -868,7 +868,7 @@ class TestForeignFiles:
         """Our own directory loses the rights that others had."""
         kept.parent.chmod(0o777)
 
-        keeping.write(*place, _entry())
+        store.write(*place, _entry())
 
         assert kept.parent.stat().st_mode & 0o777 == 0o700
 
@@ -883,7 +883,7 @@ def test_a_failed_write_leaves_what_was_there(
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="space"):
-        keeping.write(*place, _entry(NOW + HOUR))
+        store.write(*place, _entry(NOW + HOUR))
     monkeypatch.undo()
 
     assert cache.read(*place, NOW).written == NOW
@@ -894,16 +894,16 @@ def test_sweeping_removes_the_dead_alone(tmp_path: Path) -> None:
     """Expired entries and old rubbish go; live ones, work in progress and strange files stay."""
     directory = tmp_path / "tokens"
     live, _ = cache.token_place(str(tmp_path), HOST, "live")
-    keeping.write(live, f"{HOST} live", _entry())
+    store.write(live, f"{HOST} live", _entry())
     for number in range(20):
         path, subject = cache.token_place(str(tmp_path), HOST, f"dead {number}")
-        keeping.write(path, subject, _entry(NOW - 13 * HOUR))
+        store.write(path, subject, _entry(NOW - 13 * HOUR))
     seconds = NOW // cache.SECOND
     for name, age in (("old~rubbish", 25 * 3600), ("new~rubbish", 60), ("not ours", 25 * 3600)):
         (directory / name).write_text("?")
         os.utime(directory / name, (seconds - age, seconds - age))
 
-    assert keeping.sweep(str(directory), NOW) == 21
+    assert store.sweep(str(directory), NOW) == 21
     assert {path.name for path in directory.iterdir()} == {
         Path(live).name,
         "new~rubbish",
@@ -919,9 +919,9 @@ def test_sweeping_is_bounded_and_gets_everywhere_in_time(tmp_path: Path) -> None
         (directory / f"{number}~").write_text("?")
         os.utime(directory / f"{number}~", (1, 1))
 
-    assert keeping.sweep(str(directory), NOW) == 500
-    assert keeping.sweep(str(directory), NOW + 7 * cache.SECOND) == 500
-    assert keeping.sweep(str(directory), NOW + 9 * cache.SECOND) == 200
+    assert store.sweep(str(directory), NOW) == 500
+    assert store.sweep(str(directory), NOW + 7 * cache.SECOND) == 500
+    assert store.sweep(str(directory), NOW + 9 * cache.SECOND) == 200
     assert list(directory.iterdir()) == []
 
 
@@ -936,7 +936,7 @@ def test_a_sweep_among_many_live_files_reaches_the_dead_ones(tmp_path: Path) -> 
     os.utime(dead, (1, 1))
 
     for minute in range(100):
-        keeping.sweep(str(directory), NOW + minute * 60 * cache.SECOND)
+        store.sweep(str(directory), NOW + minute * 60 * cache.SECOND)
 
     assert not dead.exists()
 
@@ -958,7 +958,7 @@ def test_sweeping_removes_what_the_dead_were_writing(tmp_path: Path) -> None:
         seconds = NOW // cache.SECOND - (1 if name.endswith("-3") else age)
         os.utime(directory / name, (seconds, seconds))
 
-    assert keeping.sweep(str(directory), NOW) == 1
+    assert store.sweep(str(directory), NOW) == 1
     assert {path.name for path in directory.iterdir()} == left
 
 
@@ -972,7 +972,7 @@ def test_nothing_behind_a_link_is_swept(tmp_path: Path) -> None:
         os.utime(documents / name, (1, 1))
     (tmp_path / "tokens").symlink_to(documents)
 
-    assert keeping.sweep(str(tmp_path / "tokens"), NOW) == 0
+    assert store.sweep(str(tmp_path / "tokens"), NOW) == 0
     assert len(list(documents.iterdir())) == 2
 
 
@@ -988,7 +988,7 @@ def test_a_token_grows_old_whatever_the_clock_says(
 ) -> None:
     """The clock is set back an hour after it was written, by less or by more than that."""
     uptime(5 * HOUR)
-    keeping.write(*place, _entry())
+    store.write(*place, _entry())
 
     for passed in (HOUR, 6 * HOUR, 12 * HOUR - 1):
         uptime(5 * HOUR + passed)
@@ -1006,9 +1006,9 @@ def test_what_is_kept_again_is_not_younger(
 ) -> None:
     """The token in hand, written anew after the clock was set back, and then put right."""
     uptime(0)
-    keeping.write(*place, _entry())
+    store.write(*place, _entry())
     uptime(3 * HOUR)
-    keeping.write(*place, cache.read(*place, NOW + HOUR))
+    store.write(*place, cache.read(*place, NOW + HOUR))
 
     assert cache.read(*place, NOW + HOUR).expires == NOW + 10 * HOUR
     assert cache.read(*place, NOW + 3 * HOUR).expires == NOW + 10 * HOUR
@@ -1019,7 +1019,7 @@ def test_a_machine_that_started_anew_goes_by_its_clock(
 ) -> None:
     """For how long it has been running says nothing about an entry of before."""
     uptime(5 * HOUR)
-    keeping.write(*place, _entry())
+    store.write(*place, _entry())
     uptime(HOUR)
 
     assert cache.read(*place, NOW + 2 * HOUR).expires == NOW + 12 * HOUR
@@ -1043,7 +1043,7 @@ def test_a_sweep_that_begins_anywhere_looks_at_as_many(tmp_path: Path, second: i
         (directory / f"{number}~").touch()
         os.utime(directory / f"{number}~", (1, 1))
 
-    assert keeping.sweep(str(directory), NOW + second * cache.SECOND) == 500
+    assert store.sweep(str(directory), NOW + second * cache.SECOND) == 500
 
 
 def test_what_is_swept_is_dead_to_the_nanosecond(tmp_path: Path) -> None:
@@ -1051,7 +1051,7 @@ def test_what_is_swept_is_dead_to_the_nanosecond(tmp_path: Path) -> None:
     directory = tmp_path / "tokens"
     for name, expires in (("gone", NOW), ("lives", NOW + 1)):
         path = str(directory / f"{name}~")
-        keeping.write(path, name, cache.Entry(NOW - HOUR, NOW - HOUR, expires, REPLY, 0))
+        store.write(path, name, cache.Entry(NOW - HOUR, NOW - HOUR, expires, REPLY, 0))
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     windows = sys.platform == "win32"
@@ -1065,7 +1065,7 @@ def test_what_is_swept_is_dead_to_the_nanosecond(tmp_path: Path) -> None:
         (directory / name).touch()
         os.utime(directory / name, ns=(0, NOW - age))
 
-    assert keeping.sweep(str(directory), NOW) == 3
+    assert store.sweep(str(directory), NOW) == 3
     left = {path.name for path in directory.iterdir()}
     assert left == {"lives~", "a day~", f".new-{gone.pid}-2"}
 
@@ -1088,10 +1088,10 @@ def test_what_cannot_be_swept_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
             raise kind
 
         monkeypatch.setattr(os, "unlink", refuse)
-        assert keeping.sweep(str(directory), NOW) == 0
+        assert store.sweep(str(directory), NOW) == 0
     monkeypatch.undo()
 
-    assert keeping.sweep(str(directory), NOW) == 1
+    assert store.sweep(str(directory), NOW) == 1
     assert {path.name for path in directory.iterdir()} - {"link~"} == {"kept"}
     assert sys.platform == "win32" or (directory / "link~").is_symlink()
 
@@ -1111,15 +1111,15 @@ def test_a_process_that_may_not_be_asked_lives(
     (tmp_path / ".new-1234-5").touch()
     os.utime(tmp_path / ".new-1234-5", (1, 1))
 
-    assert keeping.sweep(str(tmp_path), NOW) == 0
+    assert store.sweep(str(tmp_path), NOW) == 0
 
 
 def test_sweeping_nothing_is_fine(tmp_path: Path) -> None:
     """No directory, and a directory among the files, are no errors."""
     (tmp_path / "tokens" / "directory").mkdir(parents=True)
 
-    assert keeping.sweep(str(tmp_path / "missing"), NOW) == 0
-    assert keeping.sweep(str(tmp_path / "tokens"), NOW) == 0
+    assert store.sweep(str(tmp_path / "missing"), NOW) == 0
+    assert store.sweep(str(tmp_path / "tokens"), NOW) == 0
 
 
 def test_forgetting_takes_one_host_alone(tmp_path: Path) -> None:
@@ -1128,11 +1128,11 @@ def test_forgetting_takes_one_host_alone(tmp_path: Path) -> None:
     for host in (HOST, longer):
         for identity in ("me", "you"):
             path, subject = cache.token_place(str(tmp_path), host, identity)
-            keeping.write(path, subject, _entry())
+            store.write(path, subject, _entry())
 
-    assert keeping.forget(str(tmp_path / "tokens"), HOST) == 2
-    assert keeping.forget(str(tmp_path / "tokens"), HOST) == 0
-    assert keeping.forget(str(tmp_path / "missing"), HOST) == 0
+    assert store.forget(str(tmp_path / "tokens"), HOST) == 2
+    assert store.forget(str(tmp_path / "tokens"), HOST) == 0
+    assert store.forget(str(tmp_path / "missing"), HOST) == 0
     assert all(path.name.startswith(longer) for path in (tmp_path / "tokens").iterdir())
 
 
@@ -1143,7 +1143,7 @@ def test_nothing_behind_a_link_is_forgotten(tmp_path: Path) -> None:
     (tmp_path / "documents" / f"{HOST}~thesis").touch()
     (tmp_path / "tokens").symlink_to("documents")
 
-    assert keeping.forget(str(tmp_path / "tokens"), HOST) == 0
+    assert store.forget(str(tmp_path / "tokens"), HOST) == 0
     assert (tmp_path / "documents" / f"{HOST}~thesis").exists()
 
 
@@ -1151,7 +1151,7 @@ def test_nothing_behind_a_link_is_forgotten(tmp_path: Path) -> None:
 def test_a_subject_is_kept_with_its_blanks(tmp_path: Path, subject: str) -> None:
     """It is compared whole."""
     path = str(tmp_path / "own" / "x~")
-    keeping.write(path, subject, _entry())
+    store.write(path, subject, _entry())
 
     assert cache.read(path, subject, NOW).reply == REPLY
     assert cache.read_any(path, NOW)[1] == subject
@@ -1160,17 +1160,17 @@ def test_a_subject_is_kept_with_its_blanks(tmp_path: Path, subject: str) -> None
 def test_forgetting_says_what_it_could_not_forget(tmp_path: Path) -> None:
     """Where there is no directory, there is nothing; what cannot be removed is an error."""
     (tmp_path / "tokens").touch()
-    assert keeping.forget(str(tmp_path / "tokens"), HOST) == 0
+    assert store.forget(str(tmp_path / "tokens"), HOST) == 0
 
     (tmp_path / "logins" / f"{HOST}~x").mkdir(parents=True)
     with pytest.raises(OSError):
-        keeping.forget(str(tmp_path / "logins"), HOST)
+        store.forget(str(tmp_path / "logins"), HOST)
 
 
 def test_what_is_nobodys_is_so_by_settings_alone(tmp_path: Path) -> None:
     """Of a host of ECR, an older version may have kept that: this one knows it."""
     entry = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, cache.NOT_OURS)
-    keeping.write(*cache.token_place(str(tmp_path), HOST, "me"), entry)
+    store.write(*cache.token_place(str(tmp_path), HOST, "me"), entry)
 
     with pytest.raises(cache.Miss, match=r"^it is of a version that did not know this host$"):
         cache.answer(str(tmp_path), HOST, "me", NOW)
@@ -1181,7 +1181,7 @@ def test_what_is_nobodys_is_so_by_settings_alone(tmp_path: Path) -> None:
 def test_a_login_of_a_private_name_is_of_what_the_settings_said(tmp_path: Path) -> None:
     """When they say something else, it may be another registry's."""
     login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, b"login")
-    keeping.write(*cache.login_place(str(tmp_path), "images.test", "'f':1"), login)
+    store.write(*cache.login_place(str(tmp_path), "images.test", "'f':1"), login)
 
     answers = cache.answer(str(tmp_path), "images.test", "me", NOW, settings="'f':1")
     assert answers.reply == b"login"
@@ -1192,9 +1192,9 @@ def test_a_login_of_a_private_name_is_of_what_the_settings_said(tmp_path: Path) 
 
 def test_a_login_answers_before_a_token(tmp_path: Path) -> None:
     """What a person logged in with wins until it expires; then the token, while it is fresh."""
-    keeping.write(*cache.token_place(str(tmp_path), HOST, "me"), _entry())
+    store.write(*cache.token_place(str(tmp_path), HOST, "me"), _entry())
     login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, b"login")
-    keeping.write(*cache.login_place(str(tmp_path), HOST), login)
+    store.write(*cache.login_place(str(tmp_path), HOST), login)
 
     assert cache.answer(str(tmp_path), HOST, "me", NOW).reply == b"login"
     assert cache.answer(str(tmp_path), HOST, "you", NOW).reply == b"login"

@@ -6,10 +6,10 @@ So whoever keeps one and whoever removes dead ones hold the same lock.
 
 import os
 
-from docker_credential_ecrpy import keeping
 from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, paths
+from docker_credential_ecrpy.tokens import store
 
 _SECONDS = 5.0
 """How long a login waits for those who remove dead ones, which takes milliseconds."""
@@ -19,13 +19,13 @@ _NAME = "logins"
 def keep(directory: str, place: tuple[str, str], entry: cache.Entry) -> None:
     """Keep a login at a place in the cache's `directory`. Raises OSError."""
     with _Alone(directory, _SECONDS):  # or without, where there are no locks: it has to be kept
-        keeping.write(*place, entry)
+        store.write(*place, entry)
 
 
 def sweep(directory: str, now: int) -> int:
     """Remove dead logins, unless one is being kept just now; return how many went. Never raises."""
     with _Alone(directory, 0) as alone:
-        return keeping.sweep(os.path.join(directory, paths.LOGINS), now) if alone else 0
+        return store.sweep(os.path.join(directory, paths.LOGINS), now) if alone else 0
 
 
 class _Alone:

@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from docker_credential_ecrpy import keeping, known, logins
-from docker_credential_ecrpy.authorization import Token
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.hot.registry import Registry
 from docker_credential_ecrpy.text.log import Log
+from docker_credential_ecrpy.tokens import logins, recent, store
+from docker_credential_ecrpy.tokens.token import Token
 
 Fetch = Callable[[Registry, float], Token]
 """Asks AWS for a registry's token, for so many seconds at most. Raises HelperError."""
@@ -182,24 +182,24 @@ class Broker:
 
     def _write_or_make_room(self, place: tuple[str, str], entry: cache.Entry) -> None:
         try:
-            keeping.write(*place, entry)
+            store.write(*place, entry)
         except OSError as exc:
             # A disk may be full of what this cache itself has no more use for.
             if exc.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._sweep():
                 raise
-            keeping.write(*place, entry)
+            store.write(*place, entry)
 
     def _remember(self, host: str) -> None:
         try:
-            known.remember(self.directory, host)
+            recent.remember(self.directory, host)
         except OSError as exc:
             self.log(f"list: {host} cannot be noted: {exc}")
 
     def _sweep(self) -> int:
         now = self.clock()
-        gone = keeping.sweep(os.path.join(self.directory, paths.TOKENS), now)
+        gone = store.sweep(os.path.join(self.directory, paths.TOKENS), now)
         gone += logins.sweep(self.directory, now)
-        known.sweep(self.directory)
+        recent.sweep(self.directory)
         if gone:
             self.log(f"cache: {gone} dead files removed")
         return gone

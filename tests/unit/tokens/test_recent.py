@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy import known
+from docker_credential_ecrpy.tokens import recent
 
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 OTHER = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
@@ -16,33 +16,33 @@ OTHER = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
 def test_hosts_are_remembered_in_order_and_forgotten(tmp_path: Path) -> None:
     """Each once, sorted; one that is forgotten is gone, and twice is no error."""
     for host in (OTHER, HOST, OTHER):
-        known.remember(str(tmp_path), host)
-    assert known.hosts(str(tmp_path)) == [HOST, OTHER]
+        recent.remember(str(tmp_path), host)
+    assert recent.hosts(str(tmp_path)) == [HOST, OTHER]
 
     for _ in range(2):
-        known.forget(str(tmp_path), HOST)
-    assert known.hosts(str(tmp_path)) == [OTHER]
+        recent.forget(str(tmp_path), HOST)
+    assert recent.hosts(str(tmp_path)) == [OTHER]
 
 
 def test_a_host_out_of_use_is_no_longer_listed(tmp_path: Path) -> None:
     """After a month without a new token; asking again brings it back."""
-    known.remember(str(tmp_path), HOST)
-    month_ago = time.time() - known.FORGET_AFTER - 60
+    recent.remember(str(tmp_path), HOST)
+    month_ago = time.time() - recent.FORGET_AFTER - 60
     os.utime(tmp_path / "registries" / HOST, (month_ago, month_ago))
-    assert known.hosts(str(tmp_path)) == []
+    assert recent.hosts(str(tmp_path)) == []
 
-    known.remember(str(tmp_path), HOST)
-    assert known.hosts(str(tmp_path)) == [HOST]
+    recent.remember(str(tmp_path), HOST)
+    assert recent.hosts(str(tmp_path)) == [HOST]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has none")
 def test_a_fifo_in_a_hosts_place_hangs_nobody(tmp_path: Path) -> None:
     """It is an error at once, and not a wait for somebody who reads it."""
-    known.remember(str(tmp_path), OTHER)
+    recent.remember(str(tmp_path), OTHER)
     os.mkfifo(tmp_path / "registries" / HOST)
 
     with pytest.raises(OSError, match="No such device"):
-        known.remember(str(tmp_path), HOST)
+        recent.remember(str(tmp_path), HOST)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="links are a matter of rights there")
@@ -53,34 +53,34 @@ def test_nothing_behind_a_link_is_known_or_forgotten(tmp_path: Path) -> None:
     os.utime(tmp_path / "others" / HOST, (1, 1))
     (tmp_path / "registries").symlink_to("others")
 
-    known.sweep(str(tmp_path))
+    recent.sweep(str(tmp_path))
 
-    assert known.hosts(str(tmp_path)) == []
+    assert recent.hosts(str(tmp_path)) == []
     assert (tmp_path / "others" / HOST).read_text() == "notes"
 
 
 def test_only_hosts_are_listed(tmp_path: Path) -> None:
     """A stray file is nobody's registry."""
-    known.remember(str(tmp_path), HOST)
+    recent.remember(str(tmp_path), HOST)
     for name in (".DS_Store", ".new-1", HOST.upper(), HOST + "."):
         (tmp_path / "registries" / name).touch()
 
-    assert known.hosts(str(tmp_path)) == [HOST]
+    assert recent.hosts(str(tmp_path)) == [HOST]
 
 
 def test_without_a_directory_nothing_is_known(tmp_path: Path) -> None:
     """No directory, or a file in its place, is an empty list."""
-    assert known.hosts(str(tmp_path / "missing")) == []
+    assert recent.hosts(str(tmp_path / "missing")) == []
     (tmp_path / "registries").touch()
-    assert known.hosts(str(tmp_path)) == []
+    assert recent.hosts(str(tmp_path)) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links of Unix")
 def test_a_link_is_not_written_through(tmp_path: Path) -> None:
     """A planted link does not make us touch what it points to."""
-    known.remember(str(tmp_path), OTHER)
+    recent.remember(str(tmp_path), OTHER)
     (tmp_path / "registries" / HOST).symlink_to(tmp_path / "target")
 
     with pytest.raises(OSError):
-        known.remember(str(tmp_path), HOST)
+        recent.remember(str(tmp_path), HOST)
     assert not (tmp_path / "target").exists()

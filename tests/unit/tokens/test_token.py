@@ -7,8 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import authorization
 from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.tokens.token import (
+    Token,
+    parse_authorization,
+    reply_tail,
+    token_from_login,
+)
 
 NOW = 1_800_000_000 * cache.SECOND
 HOUR = 3600 * cache.SECOND
@@ -20,7 +25,7 @@ def _password(fields: object) -> str:
 
 def test_a_token_does_not_show_its_password() -> None:
     """Neither repr nor str has it."""
-    token = authorization.Token("AWS", "hunter2", NOW)
+    token = Token("AWS", "hunter2", NOW)
 
     assert "hunter2" not in f"{token!r} {token}"
 
@@ -42,7 +47,7 @@ def test_when_a_token_is_due(
 ) -> None:
     """At half its life or its session's end, and it never counts for over twelve hours."""
     session = None if credentials_life is None else NOW + credentials_life
-    entry = authorization.Token("AWS", "x", NOW + life, session).entry(NOW)
+    entry = Token("AWS", "x", NOW + life, session).entry(NOW)
 
     assert (entry.written, entry.refresh, entry.expires) == (NOW, NOW + refresh, NOW + expires)
 
@@ -50,7 +55,7 @@ def test_when_a_token_is_due(
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_the_reply_is_json_for_any_login(username: str, password: str) -> None:
     """Whatever a login holds, the reply's end completes one line of JSON with it."""
-    tail = authorization.reply_tail(authorization.Token(username, password, NOW))
+    tail = reply_tail(Token(username, password, NOW))
     reply = b'{"ServerURL":"host",' + tail
 
     assert json.loads(reply) == {"ServerURL": "host", "Username": username, "Secret": password}
@@ -60,7 +65,7 @@ def test_the_reply_is_json_for_any_login(username: str, password: str) -> None:
 def test_what_aws_sends_is_understood() -> None:
     """The token is base64 of user name, colon and password; a password may hold colons."""
     encoded = base64.b64encode(b"AWS:pass:word").decode()
-    token = authorization.from_authorization(encoded, NOW, None)
+    token = parse_authorization(encoded, NOW, None)
 
     assert (token.username, token.password, token.expires) == ("AWS", "pass:word", NOW)
 
@@ -69,7 +74,7 @@ def test_what_aws_sends_is_understood() -> None:
 def test_what_is_no_token_is_refused(text: str) -> None:
     """Not base64, no colon, no password, no user name, not text: ValueError."""
     with pytest.raises(ValueError):
-        authorization.from_authorization(text, NOW, None)
+        parse_authorization(text, NOW, None)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +98,6 @@ def test_what_is_no_token_is_refused(text: str) -> None:
 )
 def test_how_long_a_login_is_kept(password: str, expires: int) -> None:
     """Until the expiration that the password names, and twelve hours at most."""
-    entry = authorization.from_login("AWS", password, NOW).login_entry(NOW)
+    entry = token_from_login("AWS", password, NOW).login_entry(NOW)
 
     assert (entry.refresh, entry.expires) == (expires, expires)

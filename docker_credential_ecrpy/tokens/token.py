@@ -10,7 +10,7 @@ from docker_credential_ecrpy.hot import cache
 USERNAME = "AWS"
 # Both an ECR token's life and its longest one.
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_AuthorizationData.html
-LIFE = 12 * 3600 * cache.SECOND
+TOKEN_LIFE = 12 * 3600 * cache.SECOND
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Token:
 
         A new one is due at half its life, or when the credentials that fetched it expire.
         """
-        expires = min(self.expires, now + LIFE)
+        expires = min(self.expires, now + TOKEN_LIFE)
         refresh = now + (expires - now) // 2
         if self.credentials_expire is not None:
             refresh = min(refresh, self.credentials_expire)
@@ -40,7 +40,7 @@ class Token:
 
     def login_entry(self, now: int) -> cache.Entry:
         """Return it as a stored login is kept: it answers until it expires."""
-        expires = min(self.expires, now + LIFE)
+        expires = min(self.expires, now + TOKEN_LIFE)
         return cache.Entry(now, expires, expires, reply_tail(self))
 
 
@@ -52,13 +52,13 @@ def reply_tail(token: Token) -> bytes:
     return fields[1:].encode() + b"\n"
 
 
-def login_of(tail: bytes) -> tuple[str, str]:
+def login_in_reply(tail: bytes) -> tuple[str, str]:
     """Return the user name and password in such an end of a reply."""
     fields = json.loads(b"{" + tail)
     return fields["Username"], fields["Secret"]
 
 
-def from_authorization(encoded: str, expires: int, credentials_expire: int | None) -> Token:
+def parse_authorization(encoded: str, expires: int, credentials_expire: int | None) -> Token:
     """Return the token that AWS sent as `authorizationToken`: base64 of `AWS:<password>`.
 
     Raises ValueError where it is anything else.
@@ -70,17 +70,17 @@ def from_authorization(encoded: str, expires: int, credentials_expire: int | Non
     return Token(username, password, expires, credentials_expire)
 
 
-def from_login(username: str, password: str, now: int) -> Token:
+def token_from_login(username: str, password: str, now: int) -> Token:
     """Return the token that a person logged in with.
 
-    An ECR password is base64 of a JSON object with an `expiration`, in seconds since the
+    An ECR password is base64 of a JSON object with an `password_expiry`, in seconds since the
     epoch; one that does not say is taken to have the whole life of a token before it.
     """
-    expires = expiration(password)
-    return Token(username, password, now + LIFE if expires is None else expires)
+    expires = password_expiry(password)
+    return Token(username, password, now + TOKEN_LIFE if expires is None else expires)
 
 
-def expiration(password: str) -> int | None:
+def password_expiry(password: str) -> int | None:
     """Return when an ECR password says that it expires, in ns since the epoch (UTC), or None."""
     try:
         fields = json.loads(base64.b64decode(password, validate=True))

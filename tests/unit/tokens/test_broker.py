@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from docker_credential_ecrpy import keeping, known
-from docker_credential_ecrpy.authorization import Token
-from docker_credential_ecrpy.broker import RETRY_AFTER, Broker, Fetch
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, registry
+from docker_credential_ecrpy.tokens import recent, store
+from docker_credential_ecrpy.tokens.broker import RETRY_AFTER, Broker, Fetch
+from docker_credential_ecrpy.tokens.token import Token
 
 pytestmark = pytest.mark.usefixtures("same_descriptors")
 HOUR = 3600 * cache.SECOND
@@ -116,7 +116,7 @@ def _stale(broker: MakeBroker, name: str, secret: str, expires: int = START + HO
     """Keep a token that is due for renewal since the clock began, and lives until `expires`."""
     tail = b'"Username":"AWS","Secret":"%b"}\n' % secret.encode()
     place = cache.token_place(broker().directory, name, "me")
-    keeping.write(*place, cache.Entry(START - HOUR, START, expires, tail))
+    store.write(*place, cache.Entry(START - HOUR, START, expires, tail))
 
 
 def test_one_token_serves_every_account_of_a_region(broker: MakeBroker, fake: FakeAws) -> None:
@@ -322,7 +322,7 @@ def test_things_are_where_they_were(
     assert {str(path) for path in (tmp_path / "ecr" / "tokens").iterdir()} == set(tokens)
     locks = {path.name for path in (tmp_path / "ecr" / "locks").iterdir()}
     assert locks - {"logins"} == {f"{ENDPOINT}~{slot}"}
-    assert known.hosts(directory) == [HOST]
+    assert recent.hosts(directory) == [HOST]
 
 
 def test_a_region_itself_is_not_listed(broker: MakeBroker, fake: FakeAws, tmp_path: Path) -> None:
@@ -345,7 +345,7 @@ def test_each_host_that_is_served_is_listed(
         place = cache.token_place(str(tmp_path / "ecr"), host, "me")
         assert _secret(cache.read(*place, START)) == "token-1"
 
-    assert known.hosts(str(tmp_path / "ecr")) == [HOST, PRIVATE]
+    assert recent.hosts(str(tmp_path / "ecr")) == [HOST, PRIVATE]
 
 
 @pytest.mark.parametrize("host", [HOST, PRIVATE])
@@ -498,7 +498,7 @@ class TestTheLog:
     ) -> None:
         """How many files, if any."""
         login = cache.Entry(START, START + HOUR, START + HOUR, b"login", 0)
-        keeping.write(*cache.login_place(str(tmp_path / "ecr"), HOST), login)
+        store.write(*cache.login_place(str(tmp_path / "ecr"), HOST), login)
         told()
         clock.now += 13 * HOUR
 
@@ -730,9 +730,9 @@ def test_one_who_gets_the_lock_late_is_not_too_late(
     "where",
     [
         (cache, "read"),
-        (keeping, "write"),
+        (store, "write"),
         (private, "own_directory"),
-        (known, "remember"),
+        (recent, "remember"),
         (FileLock, "__init__"),
         (FileLock, "acquire"),
         (FileLock, "leave"),
@@ -757,7 +757,7 @@ def test_what_is_no_failure_of_aws_is_not_hidden(
         monkeypatch.setattr(*where, fail)
     with pytest.raises(kind):
         broker(fetch=fake.fetch if where else fail).obtain(_registry(), 25)
-    assert bool(fake.calls) == (where in ((keeping, "write"), (known, "remember")))
+    assert bool(fake.calls) == (where in ((store, "write"), (recent, "remember")))
 
 
 def test_while_another_holds_the_lock_nobody_waits_with_a_token_in_hand(
@@ -828,7 +828,7 @@ def test_room_is_made_where_there_may_be_some(
     for count in range(dead):
         broker(f"session {count}").obtain(_registry(), 25)
     clock.now += 13 * HOUR
-    monkeypatch.setattr(keeping, "write", write)
+    monkeypatch.setattr(store, "write", write)
 
     assert _secret(broker().obtain(_registry(), 25)) == f"token-{dead + 1}"
     assert tried == [*[ENDPOINT] * tries, HOST]
@@ -986,7 +986,7 @@ class TestTheLocksHolder:
         directory = broker().directory
         place = cache.token_place(directory, HOST, "me")
         reply = b'"Username":"AWS","Secret":"in hand"}'
-        keeping.write(*place, cache.Entry(START, START, START + 30 * cache.SECOND, reply))
+        store.write(*place, cache.Entry(START, START, START + 30 * cache.SECOND, reply))
         held(60)
 
         assert _secret(broker().obtain(_registry(), 0.3)) == "in hand"
@@ -997,7 +997,7 @@ def test_another_identitys_failure_is_not_ours(
     broker: MakeBroker, fake: FakeAws, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two identities that share a lock file do not share errors."""
-    monkeypatch.setattr("docker_credential_ecrpy.broker._LOCK_FILES", 1)
+    monkeypatch.setattr("docker_credential_ecrpy.tokens.broker._LOCK_FILES", 1)
     fake.error = HelperError("denied")
     with pytest.raises(HelperError):
         broker("me").obtain(_registry(), 25)
@@ -1114,7 +1114,7 @@ def test_only_what_has_changed_is_written(
     """Those who wait for the lock write nothing that is there already."""
     broker().obtain(_registry(), 25)
     written: list[str] = []
-    monkeypatch.setattr(keeping, "write", lambda path, *_: written.append(path))
+    monkeypatch.setattr(store, "write", lambda path, *_: written.append(path))
 
     broker().obtain(_registry(), 25)
     assert written == []
@@ -1130,14 +1130,14 @@ def test_a_disk_full_of_dead_tokens_makes_room(
         broker(f"session {number}").obtain(_registry(), 25)
     clock.now = START + 13 * HOUR
     tokens = tmp_path / "ecr" / "tokens"
-    real = keeping.write
+    real = store.write
 
     def write(path: str, subject: str, entry: cache.Entry) -> None:
         if len(list(tokens.iterdir())) > 5:
             raise OSError(28, "No space left on device")
         real(path, subject, entry)
 
-    monkeypatch.setattr(keeping, "write", write)
+    monkeypatch.setattr(store, "write", write)
     broker().obtain(_registry(), 25)
     monkeypatch.undo()
 
@@ -1150,8 +1150,8 @@ def test_expired_logins_and_forgotten_hosts_go_too(
     """A write clears what is of no more use from every folder."""
     directory = str(tmp_path / "ecr")
     login = cache.Entry(START, START + HOUR, START + HOUR, b"login")
-    keeping.write(*cache.login_place(directory, HOST), login)
-    known.remember(directory, HOST)
+    store.write(*cache.login_place(directory, HOST), login)
+    recent.remember(directory, HOST)
     stale = tmp_path / "ecr" / "registries" / HOST
     os.utime(stale, (1, 1))
     clock.now = START + 2 * HOUR

@@ -11,7 +11,7 @@ from docker_credential_ecrpy.settings.rules import Choice
 
 
 @dataclass(frozen=True)
-class Kept:
+class CacheHit:
     """One file of the cache. what: its kind, in a person's words."""
 
     what: str
@@ -19,7 +19,7 @@ class Kept:
     entry: Entry
 
 
-def of_choice(helper: Helper, choice: Choice) -> tuple[Kept | None, list[tuple[str, str]]]:
+def find_cached(helper: Helper, choice: Choice) -> tuple[CacheHit | None, list[tuple[str, str]]]:
     """Return what would answer for a registry, and beside it the files that would not, with why.
 
     It may be due for renewal. Raises HelperError where the settings make no sense.
@@ -37,7 +37,7 @@ def of_choice(helper: Helper, choice: Choice) -> tuple[Kept | None, list[tuple[s
     }
     for what, (path, subject) in places.items():
         try:
-            return Kept(what, path, cache.read(path, subject, now)), unused
+            return CacheHit(what, path, cache.read(path, subject, now)), unused
         except cache.Miss as exc:
             if os.path.lexists(path):
                 unused.append((path, str(exc)))
@@ -45,7 +45,7 @@ def of_choice(helper: Helper, choice: Choice) -> tuple[Kept | None, list[tuple[s
 
 
 @dataclass(frozen=True)
-class Listed:
+class CacheRecord:
     """One file of the cache, whoever it is for. Its entry's reply is left out.
 
     kind: "token", "login", or "nobody" for a host that is neither ECR's nor the fallback's.
@@ -62,7 +62,7 @@ class Listed:
     problem: str = ""
 
 
-def everything(directory: str, now: int) -> Iterator[Listed]:
+def list_records(directory: str, now: int) -> Iterator[CacheRecord]:
     """Yield every token and login that is kept, by name; times are nanoseconds since the epoch.
 
     Raises OSError where a directory cannot be read.
@@ -78,17 +78,17 @@ def everything(directory: str, now: int) -> Iterator[Listed]:
                 yield _listed(kind, os.path.join(at, name), name.rpartition("~")[0], now)
 
 
-def _listed(kind: str, path: str, name: str, now: int) -> Listed:
+def _listed(kind: str, path: str, name: str, now: int) -> CacheRecord:
     try:
         entry, subject = cache.read_any(path, now)
     except cache.Miss as exc:
-        return Listed(kind, name, "", path, None, str(exc))
+        return CacheRecord(kind, name, "", path, None, str(exc))
     problem = entry.dead(now)
     if kind == "token" and entry.reply == cache.NOT_OURS:
         kind = "nobody"
     entry = Entry(entry.written, entry.refresh, entry.expires, cache.NOT_OURS)
     identity = "" if kind == "login" else subject.partition(" ")[2]
-    return Listed(kind, name, identity, path, entry, problem)
+    return CacheRecord(kind, name, identity, path, entry, problem)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Cleared:
     left: tuple[str, ...]
 
 
-def clear(directory: str) -> Cleared:
+def clear_cache(directory: str) -> Cleared:
     """Forget every token, login and known host, damaged ones too; what cannot go, stays.
 
     Lock files stay: who waits on one that is gone, and who makes it anew, would hold two locks.

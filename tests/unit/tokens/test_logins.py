@@ -4,9 +4,9 @@ import os
 import threading
 from pathlib import Path
 
-from docker_credential_ecrpy import keeping, logins
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, paths
+from docker_credential_ecrpy.tokens import logins, store
 
 NOW = 1_800_000_000 * cache.SECOND
 LIFE = 10 * cache.SECOND
@@ -41,7 +41,7 @@ def test_a_login_that_takes_a_dead_ones_place_is_not_swept(tmp_path: Path) -> No
     cleaner.start()
     try:
         for _ in range(300):
-            keeping.write(*place, _entry(NOW - 2 * LIFE))
+            store.write(*place, _entry(NOW - 2 * LIFE))
             logins.keep(str(tmp_path), place, _entry(NOW))
             assert cache.read(*place, NOW).written == NOW
     finally:

@@ -1,0 +1,1 @@
+"""Authorization tokens: fetched once, stored, looked up, listed and forgotten."""
