@@ -12,8 +12,9 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-from docker_credential_ecrpy import __version__, aws_calls
-from docker_credential_ecrpy.aws_calls import AwsCalls
+from docker_credential_ecrpy import __version__
+from docker_credential_ecrpy.aws import gateway
+from docker_credential_ecrpy.aws.gateway import AwsCalls
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files.log_file import from_environ
 from docker_credential_ecrpy.helper import Answer, Helper, timeout
@@ -194,7 +195,7 @@ def _helper(environ: Mapping[str, str], write_log: log.Log) -> Helper:
         )
 
     fetch = AwsCalls(write_log).fetch
-    return Helper(environ, fetch, aws_calls.resolve, fallback, time.time_ns, write_log)
+    return Helper(environ, fetch, gateway.resolve, fallback, time.time_ns, write_log)
 
 
 def _is_for_person(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:

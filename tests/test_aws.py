@@ -15,9 +15,10 @@ import botocore.session
 import pytest
 from botocore import exceptions
 
-from docker_credential_ecrpy import aws
-from docker_credential_ecrpy.asking import Asking
-from docker_credential_ecrpy.deadline import Watch
+from docker_credential_ecrpy.aws.context import CallContext
+from docker_credential_ecrpy.aws.deadline import Watch
+from docker_credential_ecrpy.aws.sdk_patches import SERVICES
+from docker_credential_ecrpy.aws.session import make_session
 from docker_credential_ecrpy.hot import identity, registry
 from docker_credential_ecrpy.settings.rules import Choice
 from tests import sources
@@ -419,8 +420,8 @@ class TestData:
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         found = registry.parse(HOST)
         assert found is not None
-        asking = Asking(Choice(found), botocore.session.Session(), Watch())
-        aws.session_of(asking, lambda _: None)
+        asking = CallContext(Choice(found), botocore.session.Session(), Watch())
+        make_session(asking, lambda _: None)
         own: Any = botocore.session.Session().get_component("data_loader")
         return own, asking.core.get_component("data_loader")
 
@@ -431,7 +432,7 @@ class TestData:
         assert type(own) is not type(ours)
         for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
             assert ours.load_data_with_path(name) == own.load_data_with_path(name)
-        for service in aws.SERVICES:
+        for service in SERVICES:
             for model in ("service-2", "endpoint-rule-set-1"):
                 loaded = ours.load_service_model(service, model)
                 assert loaded == own.load_service_model(service, model)
@@ -559,8 +560,8 @@ class TestLimits:
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         found = registry.parse(HOST)
         assert found is not None
-        asking = Asking(Choice(found), botocore.session.Session(), Watch())
-        aws.session_of(asking, lambda _: None)
+        asking = CallContext(Choice(found), botocore.session.Session(), Watch())
+        make_session(asking, lambda _: None)
 
         for service in ("ecr", "sts", "sso", "sso-oidc"):
             config: Any = asking.core.create_client(service, region_name="us-east-1").meta.config

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from docker_credential_ecrpy import aws_errors, dockerconfig, helper
+from docker_credential_ecrpy import dockerconfig, helper
+from docker_credential_ecrpy.aws.errors import explain
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, protocol, registry
 from docker_credential_ecrpy.json_source import JsonSource
@@ -224,8 +225,8 @@ BROKEN: dict[str, tuple[str, Any, str, Any]] = {
     "a checksum is not looked at": ("cache-entry", cache, "_parse", _believes),
     "a miss is an error": ("cache-entry", cache, "_checksum", _raises),
     "a note is heeded": ("lock-note", Broker, "_shared_failure", lambda *_: HelperError("x")),
-    "an error without a word": ("ecr", aws_errors, "explain", lambda *_: HelperError("")),
-    "an error with a traceback": ("sts", aws_errors, "explain", lambda *_: HelperError("<class")),
+    "an error without a word": ("ecr", explain, "explain", lambda *_: HelperError("")),
+    "an error with a traceback": ("sts", explain, "explain", lambda *_: HelperError("<class")),
 }
 
 

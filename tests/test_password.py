@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import regions
+from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.commands.password import _authority
 from docker_credential_ecrpy.errors import HelperError
 from tests.stage import HOST, Result, Stage
@@ -291,15 +291,15 @@ def test_every_region_has_its_partitions_suffix() -> None:
         if not region.endswith("-global")
     }
 
-    assert {region: regions.suffix_of(region) for region in found} == found
+    assert {region: regions.dns_suffix(region) for region in found} == found
     assert set(regions.known_regions("ecr")) <= set(found)
     assert set(found) == set(regions._listed())
 
 
 def test_a_region_that_is_newer_than_botocore() -> None:
     """Its name says whose it is."""
-    assert regions.suffix_of("us-east-17") == "amazonaws.com"
-    assert regions.suffix_of("cn-southwest-2") == "amazonaws.com.cn"
+    assert regions.dns_suffix("us-east-17") == "amazonaws.com"
+    assert regions.dns_suffix("cn-southwest-2") == "amazonaws.com.cn"
 
 
 @hypothesis_settings(max_examples=30)
@@ -307,7 +307,7 @@ def test_a_region_that_is_newer_than_botocore() -> None:
 def test_any_text_is_a_region_or_an_error(text: str) -> None:
     """Whatever it is, what is said of it is one line."""
     try:
-        said = regions.suffix_of(text)
+        said = regions.dns_suffix(text)
     except HelperError as exc:
         said = str(exc)
 

@@ -1,6 +1,7 @@
 """The registries that are named elsewhere: by AWS profiles, and by Docker's file."""
 
-from docker_credential_ecrpy import dockerconfig, regions
+from docker_credential_ecrpy import dockerconfig
+from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.dockerconfig import AUTHS, DockerConfig
 from docker_credential_ecrpy.errors import HelperError
@@ -9,7 +10,7 @@ from docker_credential_ecrpy.text.sanitize import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_ecrpy.profiles import Described
+    from docker_credential_ecrpy.aws.profiles import ProfileSummary
 
 Hosts = dict[str, tuple[str, str]]
 """Registries, each with the profile and the role that it is to have, as in `Wanted`."""
@@ -49,13 +50,13 @@ def of_profiles(given: Given, *, remove: bool) -> tuple[Hosts, list[str]]:
     return hosts, warnings
 
 
-def _host(profile: "Described") -> str:
+def _host(profile: "ProfileSummary") -> str:
     """Return the registry of an AWS profile. Raises ValueError where it does not name one."""
     if not (profile.account and profile.region):
         msg = f"it names no {'region' if profile.account else 'account'}"
         raise ValueError(msg)
     try:
-        suffix = regions.suffix_of(profile.region)
+        suffix = regions.dns_suffix(profile.region)
     except HelperError as exc:
         raise ValueError(str(exc)) from exc
     return f"{profile.account}.dkr.ecr.{profile.region}.{suffix}"

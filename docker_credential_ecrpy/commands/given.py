@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from docker_credential_ecrpy.aws_calls import AwsCalls
+from docker_credential_ecrpy.aws.gateway import AwsCalls
 from docker_credential_ecrpy.helper import Helper
 from docker_credential_ecrpy.text.console import Console
 

@@ -2,7 +2,8 @@
 
 import click
 
-from docker_credential_ecrpy import dockerconfig, regions
+from docker_credential_ecrpy import dockerconfig
+from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
@@ -78,7 +79,7 @@ def _of_account(account: str, region: str) -> str:
         )
         raise click.BadParameter(msg, param_hint="ACCOUNT@REGION")
     try:
-        host = f"{account}.dkr.ecr.{region}.{regions.suffix_of(region)}"
+        host = f"{account}.dkr.ecr.{region}.{regions.dns_suffix(region)}"
     except HelperError as exc:
         raise click.BadParameter(str(exc), param_hint="ACCOUNT@REGION") from exc
     if registry.parse(host) is None:

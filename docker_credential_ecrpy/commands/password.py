@@ -5,7 +5,7 @@ import json
 
 import click
 
-from docker_credential_ecrpy import regions
+from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.commands.completion import registries
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import expanded, named
@@ -56,7 +56,7 @@ def command(
     if registry is not None:
         registry = expanded(registry)
     if registry is None:
-        choice = Choice(regions.of_region(region or _region_by_default(given)))
+        choice = Choice(regions.registry_for_region(region or _region_by_default(given)))
     else:
         choice = _choice_of(registry, given)
     with given.console.waiting("asking AWS"):
@@ -70,7 +70,7 @@ def command(
 
 
 def _region_by_default(given: Given) -> str:
-    found = regions.by_default(given.environ)
+    found = regions.default_region(given.environ)
     if not found:
         msg = (
             f"name a registry, or a region by --region or AWS_REGION: neither {_ARGUMENT}, nor"

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from docker_credential_ecrpy import regions
+from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.dockerconfig import DockerConfig, Login
 from docker_credential_ecrpy.doctor import mechanism
 from docker_credential_ecrpy.doctor.machine import Machine, attempt
@@ -22,8 +22,8 @@ from docker_credential_ecrpy.tokens.token import login_in_reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_ecrpy.aws_outlook import Caller, Outlook, Reach
-    from docker_credential_ecrpy.registry_api import Visit
+    from docker_credential_ecrpy.doctor.probes.aws import CallerIdentity, EndpointProbe, Preview
+    from docker_credential_ecrpy.doctor.probes.pull import PullTrace
 
 _ELSEWHERE = 3  # other regions that an image is looked for in
 
@@ -50,11 +50,11 @@ class Token:
 class OfNetwork:
     """What is found out by asking. None: not asked, since what it needs is not there."""
 
-    outlook: "Outlook | HelperError | None" = None
-    reach: "Reach | HelperError | None" = None
-    caller: "Caller | HelperError | None" = None
+    outlook: "Preview | HelperError | None" = None
+    reach: "EndpointProbe | HelperError | None" = None
+    caller: "CallerIdentity | HelperError | None" = None
     token: "Token | HelperError | None" = None
-    visit: "Visit | HelperError | None" = None
+    visit: "PullTrace | HelperError | None" = None
     elsewhere: str = ""
     """Another region's host that has the image which the registry does not know."""
     near_regions: list[str] | None = None
@@ -74,7 +74,7 @@ class Facts:
     now: int
     choice: Choice | HelperError | None
     network: OfNetwork
-    sent: "Visit | HelperError | None" = None
+    sent: "PullTrace | HelperError | None" = None
 
     @property
     def host(self) -> str:
@@ -144,7 +144,7 @@ def gather(machine: Machine, image: Image) -> Facts:
     return replace(facts, sent=_sent(facts))
 
 
-def _sent(facts: Facts) -> "Visit | HelperError | None":
+def _sent(facts: Facts) -> "PullTrace | HelperError | None":
     """Return what the registry says to the login that Docker sends in place of asking us."""
     login = facts.mechanism.login if facts.mechanism else None
     choice = facts.choice
@@ -198,12 +198,12 @@ def _token(machine: Machine, choice: Choice) -> Token:
 
 def _visit(
     machine: Machine, choice: Choice, image: Image, login: tuple[str, str] | None
-) -> "Visit":
+) -> "PullTrace":
     parts = image.repository, image.reference
     return machine.aws.visit(choice, image.host, parts, login, machine.left())
 
 
-def _is_unknown(visit: "Visit") -> bool:
+def _is_unknown(visit: "PullTrace") -> bool:
     """Whether the registry has no such repository."""
     last = visit.replies[-1]
     return last.status == HTTPStatus.NOT_FOUND and last.code == "NAME_UNKNOWN"

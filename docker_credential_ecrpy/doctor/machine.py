@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from docker_credential_ecrpy import dockerconfig, programs
-from docker_credential_ecrpy.aws_calls import AwsCalls
+from docker_credential_ecrpy.aws.gateway import AwsCalls
 from docker_credential_ecrpy.dockerconfig import DockerConfig
 from docker_credential_ecrpy.doctor import mechanism
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError

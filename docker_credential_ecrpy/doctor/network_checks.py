@@ -16,7 +16,7 @@ from docker_credential_ecrpy.text.times import duration, moment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_ecrpy.registry_api import Reply, Visit
+    from docker_credential_ecrpy.doctor.probes.pull import PullTrace, Reply
 
 # AWS refuses a signature that is 5 minutes old; well before that, something is wrong.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html
@@ -197,7 +197,7 @@ def _image(facts: Facts, choice: Choice) -> Check:
     return _refused(name, f"{last.what} of {shown}: {_said(last)}", last, facts, choice)
 
 
-def _not_there(name: str, last: "Reply", facts: Facts, visit: "Visit", choice: Choice) -> Check:
+def _not_there(name: str, last: "Reply", facts: Facts, visit: "PullTrace", choice: Choice) -> Check:
     image, found = facts.image, choice.registry
     if last.code == "NAME_UNKNOWN":
         whose = f"account {found.account} in {found.region}" if found.account else facts.host

@@ -119,7 +119,7 @@ def test_what_is_prepared_is_what_the_interpreter_would_make() -> None:
         )
         names = set(done.stdout.split())
 
-        assert {"docker_credential_ecrpy.aws", "boto3.session", "urllib3", "re"} <= names
+        assert {"docker_credential_ecrpy.aws.ecr", "boto3.session", "urllib3", "re"} <= names
         assert not names & {"html.parser", "importlib.metadata", "click", "tomllib"}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from docker_credential_ecrpy import deadline
+from docker_credential_ecrpy.aws import deadline
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import lock, private
 from docker_credential_ecrpy.hot import cache, identity, protocol, registry

@@ -20,9 +20,11 @@ from botocore.awsrequest import AWSResponse
 from botocore.credentials import CachedCredentialFetcher, RefreshableCredentials
 from botocore.utils import JSONFileCache
 
-from docker_credential_ecrpy import aws, aws_caches, profiles
-from docker_credential_ecrpy.asking import Asking
-from docker_credential_ecrpy.deadline import Watch
+from docker_credential_ecrpy.aws import ecr, profiles, sdk_patches, session
+from docker_credential_ecrpy.aws.context import CallContext
+from docker_credential_ecrpy.aws.credentials import assume_role, resolve_credentials
+from docker_credential_ecrpy.aws.deadline import Watch
+from docker_credential_ecrpy.aws.session import explained, make_session
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol, registry
 from docker_credential_ecrpy.settings.rules import Choice, Role
@@ -75,13 +77,16 @@ class Caller:
         self._hooks: list[tuple[Any, str, Any]] = []
         self.core: Any
         with self.room.entered():
-            self.core = profiles.session(profile)
-            attempts, aws.ATTEMPTS = aws.ATTEMPTS, 1  # whoever is asked again, answers the same
+            self.core = profiles.botocore_session(profile)
+            attempts, session.ATTEMPTS = (
+                session.ATTEMPTS,
+                1,
+            )  # whoever is asked again, answers the same
             try:
-                asking = Asking(self.choice, self.core, self.watch)
-                self.session = aws.session_of(asking, lambda _: None)
+                asking = CallContext(self.choice, self.core, self.watch)
+                self.session = make_session(asking, lambda _: None)
             finally:
-                aws.ATTEMPTS = attempts
+                session.ATTEMPTS = attempts
             self._make = self.core.create_client
             self.core.create_client = self._client
             if not endpoint_url:
@@ -113,28 +118,28 @@ class Caller:
         response._content = body  # as if it had been read
         return response
 
-    def ask(self, ask: Callable[[Asking], Token | int | None]) -> Token | int | None:
+    def ask(self, ask: Callable[[CallContext], Token | int | None]) -> Token | int | None:
         """Return what a call gives; None for the error that is told."""
-        make = profiles.session
+        make = profiles.botocore_session
 
         def session(profile: str = "") -> botocore.session.Session:
             core: botocore.session.Session = self.core
             return core
 
-        profiles.session = session
+        profiles.botocore_session = session
         try:
-            return aws.explained(self.choice, self.watch, lambda _: None, ask)
+            return explained(self.choice, self.watch, lambda _: None, ask)
         except HelperError as exc:
             check_error(exc)
             return None
         finally:
-            profiles.session = make
+            profiles.botocore_session = make
             for client, event, handler in self._hooks:
                 client.meta.events.unregister(event, handler)
             self._hooks.clear()
 
-    def authorize(self, asking: Asking) -> Token:
-        return aws._authorize(self.session, asking, None)
+    def authorize(self, asking: CallContext) -> Token:
+        return ecr._authorize(self.session, asking, None)
 
 
 @cache
@@ -166,7 +171,7 @@ def _authorization(data: bytes, host: str) -> None:
     assert login == f"{token.username}:{token.password}"
 
 
-def ecr(data: bytes) -> None:
+def ecr_private(data: bytes) -> None:
     """ECR's token as it was sent, or an error that a person can read."""
     _authorization(data, HOST)
 
@@ -181,7 +186,7 @@ def sts(data: bytes) -> None:
     caller = _caller(HOST)
     caller.answer = data
     with caller.room.entered():
-        end = caller.ask(lambda asking: aws._assume(Role(ROLE), caller.session, asking, _quiet))
+        end = caller.ask(lambda asking: assume_role(Role(ROLE), caller.session, asking, _quiet))
     assert end is None or isinstance(end, int)
 
 
@@ -194,12 +199,12 @@ def credential_process(data: bytes) -> None:
     caller = _caller(HOST, "printed")
     caller.answer = GOOD
 
-    def ask(asking: Asking) -> Token:
+    def ask(asking: CallContext) -> Token:
         caller.core._credentials = None
-        end = aws.resolve_credentials(caller.session, asking, _quiet)
-        client, _ = aws.client_of(caller.session, asking)
+        end = resolve_credentials(caller.session, asking, _quiet)
+        client, _ = ecr.make_ecr_client(caller.session, asking)
         client._request_signer._credentials = caller.session.get_credentials()
-        return aws._authorize(caller.session, asking, end)
+        return ecr._authorize(caller.session, asking, end)
 
     with caller.room.entered():
         for failed in (False, True):
@@ -226,7 +231,7 @@ def aws_cache(data: bytes) -> None:
     """A file of the AWS CLI's caches holds what can be used, or counts as none."""
     room = _caller(HOST).room
     with room.entered():
-        aws_caches.make_careful()
+        sdk_patches.make_careful()
         folder = os.path.dirname(room.path(_KEPT_SESSION))
         os.makedirs(folder, 0o700, exist_ok=True)
         with open(room.path(_KEPT_SESSION), "wb") as stream:
@@ -234,7 +239,7 @@ def aws_cache(data: bytes) -> None:
         if "x" in JSONFileCache(folder):  # as botocore looks for a session of IAM Identity Center
             assert isinstance(json.loads(data), dict)
         found = RefreshableCredentials.create_from_metadata(
-            _Fetcher(cache=aws_caches.CliCache()).fetch_credentials(),
+            _Fetcher(cache=sdk_patches.CliCache()).fetch_credentials(),
             refresh_using=dict,
             method="assume-role",
         )

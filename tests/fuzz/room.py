@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from docker_credential_ecrpy import __main__ as door
-from docker_credential_ecrpy.aws_calls import AwsCalls
+from docker_credential_ecrpy.aws.gateway import AwsCalls
 from docker_credential_ecrpy.cli import one_error_line
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import racy

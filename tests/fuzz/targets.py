@@ -146,7 +146,7 @@ TARGETS = {
         Target("docker-config", docker_targets.config_json, (*_DOCKER, *_JSON)),
         Target("cache-entry", cache_targets.entry, (*_ENTRY, MADE_UP)),
         Target("lock-note", cache_targets.note, (*_NOTE, *_JSON)),
-        Target("ecr", aws_targets.ecr, (*_ANSWER, *_JSON)),
+        Target("ecr", aws_targets.ecr_private, (*_ANSWER, *_JSON)),
         Target("ecr-public", aws_targets.ecr_public, (*_ANSWER, *_JSON)),
         Target("sts", aws_targets.sts, _STS),
         Target("credential-process", aws_targets.credential_process, (*_PROCESS, *_JSON)),

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from docker_credential_ecrpy import deadline
+from docker_credential_ecrpy.aws import deadline
 from docker_credential_ecrpy.errors import DeadlineExceeded
 
 

@@ -13,9 +13,9 @@ from typing import NoReturn
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
-from docker_credential_ecrpy.asking import Asking
-from docker_credential_ecrpy.aws_connection import causes, explain_connection
-from docker_credential_ecrpy.aws_refusals import expired, refused
+from docker_credential_ecrpy.aws.context import CallContext
+from docker_credential_ecrpy.aws.errors.connection import causes, explain_connection
+from docker_credential_ecrpy.aws.errors.service import expired, refused
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -59,7 +59,7 @@ def refuse_mfa_prompt(_prompt: str) -> NoReturn:
     raise MfaNeeded
 
 
-def explain(exc: Exception, asking: Asking) -> HelperError:
+def explain(exc: Exception, asking: CallContext) -> HelperError:
     """Return what `exc`, raised while `asking`, means to a person."""
     if isinstance(exc, boto.ClientError):
         return refused(exc, asking) or not_ecr(asking)
@@ -78,7 +78,7 @@ def explain(exc: Exception, asking: Asking) -> HelperError:
     )
 
 
-def no_credentials(asking: Asking) -> HelperError:
+def no_credentials(asking: CallContext) -> HelperError:
     """Return the error for no credentials anywhere."""
     hint = (
         "run 'aws configure sso' or 'aws configure', or set AWS_PROFILE to a profile that has some"
@@ -103,7 +103,7 @@ def no_credentials(asking: Asking) -> HelperError:
     )
 
 
-def unknown_profile(name: str, asking: Asking) -> HelperError:
+def unknown_profile(name: str, asking: CallContext) -> HelperError:
     """Return the error for a profile that no file has."""
     others = sorted(asking.core.available_profiles)
     near = difflib.get_close_matches(name, others, n=1)
@@ -122,7 +122,7 @@ def unknown_profile(name: str, asking: Asking) -> HelperError:
     )
 
 
-def not_ecr(asking: Asking) -> HelperError:
+def not_ecr(asking: CallContext) -> HelperError:
     """Return the error for an answer that no ECR would give."""
     return HelperError(
         f"the answer from {asking.stage} is not {asking.service}'s",
@@ -130,7 +130,7 @@ def not_ecr(asking: Asking) -> HelperError:
     )
 
 
-def wrong_partition(asking: Asking) -> HelperError:
+def wrong_partition(asking: CallContext) -> HelperError:
     """Return the error for a region and a domain that do not belong together."""
     registry = asking.registry
     rule = asking.choice.rule
@@ -143,7 +143,7 @@ def wrong_partition(asking: Asking) -> HelperError:
     )
 
 
-def _of_sources(exc: Exception, asking: Asking) -> HelperError | None:
+def _of_sources(exc: Exception, asking: CallContext) -> HelperError | None:
     if any(isinstance(cause, MfaNeeded) for cause in causes(exc)):
         profile = asking.profile
         return HelperError(
@@ -182,7 +182,7 @@ def _of_sources(exc: Exception, asking: Asking) -> HelperError | None:
     return _of_credential_process(exc, asking)
 
 
-def _failed_source(text: str, asking: Asking) -> HelperError:
+def _failed_source(text: str, asking: CallContext) -> HelperError:
     reason = one_line(text.partition(": ")[2]) or "it gave no reason"
     if "custom-process" in text:
         return HelperError(
@@ -201,7 +201,7 @@ def _failed_source(text: str, asking: Asking) -> HelperError:
     )
 
 
-def _of_credential_process(exc: Exception, asking: Asking) -> HelperError | None:
+def _of_credential_process(exc: Exception, asking: CallContext) -> HelperError | None:
     """Explain what a credential_process leads to outside of botocore's own exceptions."""
     what = asking.stage
     if not what.startswith(PROCESS) or isinstance(exc, boto.BotoCoreError):
@@ -220,7 +220,7 @@ def _of_credential_process(exc: Exception, asking: Asking) -> HelperError | None
     return None
 
 
-def _of_settings(exc: Exception, asking: Asking) -> HelperError | None:
+def _of_settings(exc: Exception, asking: CallContext) -> HelperError | None:
     if isinstance(exc, boto.ProfileNotFound):
         return unknown_profile(str(exc.kwargs.get("profile", "")), asking)
     of_a_value = isinstance(exc, ValueError) and not isinstance(exc, boto.BotoCoreError)

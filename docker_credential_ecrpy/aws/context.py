@@ -5,7 +5,7 @@ import shlex
 import botocore.session
 from botocore.exceptions import BotoCoreError
 
-from docker_credential_ecrpy.deadline import Watch
+from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -31,7 +31,7 @@ _SOURCES = {
 """botocore's name of a source of credentials -> a person's, around the profile's name."""
 
 
-class Asking:
+class CallContext:
     """How far a call to AWS has come; what an error needs to name its cause.
 
     choice: who is asking, and for which registry.

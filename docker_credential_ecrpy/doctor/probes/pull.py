@@ -18,10 +18,11 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from botocore.exceptions import BotoCoreError
 
-from docker_credential_ecrpy import aws, registry_replies
-from docker_credential_ecrpy.asking import Asking, shown_url
-from docker_credential_ecrpy.aws_connection import Connection, HttpAnswer
-from docker_credential_ecrpy.deadline import Watch
+from docker_credential_ecrpy.aws.context import CallContext, shown_url
+from docker_credential_ecrpy.aws.deadline import Watch
+from docker_credential_ecrpy.aws.session import explained, make_session
+from docker_credential_ecrpy.doctor.probes import replies
+from docker_credential_ecrpy.doctor.probes.http import Connection, HttpAnswer
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
@@ -76,7 +77,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Visit:
+class PullTrace:
     """The replies in the order asked, up to the first that no pull gets past.
 
     An image index and the manifest that it leads to are two. tags: where the registry has no
@@ -88,7 +89,7 @@ class Visit:
     digest: str
 
 
-def visit(  # noqa: PLR0913, PLR0917 - who asks whom for what, and how
+def trace_pull(  # noqa: PLR0913, PLR0917 - who asks whom for what, and how
     choice: Choice,
     host: str,
     repository: str,
@@ -96,7 +97,7 @@ def visit(  # noqa: PLR0913, PLR0917 - who asks whom for what, and how
     login: tuple[str, str] | None,
     watch: Watch,
     log: Log,
-) -> Visit:
+) -> PullTrace:
     """Return what the registry at `host`, which is that of `choice`, says to one who pulls.
 
     reference: a tag or a digest; with none, or no repository, only the base is asked. login: user
@@ -104,15 +105,15 @@ def visit(  # noqa: PLR0913, PLR0917 - who asks whom for what, and how
     HelperError where it cannot be reached, or does not answer as a registry does.
     """
 
-    def ask(asking: Asking) -> Visit:
-        aws.session_of(asking, log)  # which settles what certificates are trusted
+    def ask(asking: CallContext) -> PullTrace:
+        make_session(asking, log)  # which settles what certificates are trusted
         visitor = _Visitor(asking, host, repository, login, log)
         try:
             return visitor.visit(reference)
         finally:
             visitor.close()
 
-    return aws.explained(choice, watch, log, ask)
+    return explained(choice, watch, log, ask)
 
 
 class _Visitor:
@@ -120,7 +121,7 @@ class _Visitor:
 
     def __init__(
         self,
-        asking: Asking,
+        asking: CallContext,
         host: str,
         repository: str,
         login: tuple[str, str] | None,
@@ -141,21 +142,19 @@ class _Visitor:
     def close(self) -> None:
         self._connection.close()
 
-    def visit(self, reference: str) -> Visit:
+    def visit(self, reference: str) -> PullTrace:
         tags: tuple[str, ...] = ()
         digest = ""
         if self._enter() and self._repository and reference:
             answer = self._manifest(reference)
             reply = self._replies[-1]
             if answer is not None:
-                found = registry_replies.DIGEST.fullmatch(
-                    answer.headers.get("Docker-Content-Digest", "")
-                )
+                found = replies.DIGEST.fullmatch(answer.headers.get("Docker-Content-Digest", ""))
                 digest = found[0] if found else ""
                 self._pull(answer)
             elif reply.status == HTTPStatus.NOT_FOUND and reply.code == "MANIFEST_UNKNOWN":
                 tags = () if ":" in reference else self._near(reference)
-        return Visit(tuple(self._replies), tags, digest)
+        return PullTrace(tuple(self._replies), tags, digest)
 
     # --- the base, and who is asking ----------------------------------------------------------
 
@@ -184,9 +183,7 @@ class _Visitor:
         answer = self._send("GET", path + ("&" if "?" in path else "?") + query)
         if answer.status != HTTPStatus.OK:
             return answer
-        self._authorization["Authorization"] = (
-            f"Bearer {self._read(answer, registry_replies.token)}"
-        )
+        self._authorization["Authorization"] = f"Bearer {self._read(answer, replies.token)}"
         return self._send("GET", "/v2/")
 
     # --- manifest and layer -------------------------------------------------------------------
@@ -198,12 +195,12 @@ class _Visitor:
 
     def _pull(self, answer: HttpAnswer) -> None:
         """Ask for a layer of the image whose manifest or index was answered."""
-        kind, digest = self._read(answer, registry_replies.leads_to)
+        kind, digest = self._read(answer, replies.leads_to)
         if kind == "manifests":
             found = self._manifest(digest)
             if found is None:
                 return
-            kind, digest = self._read(found, registry_replies.leads_to)
+            kind, digest = self._read(found, replies.leads_to)
         if kind != "blobs":
             return  # an index in an index: enough is known
         path = f"{self._place}/blobs/{digest}"
@@ -233,7 +230,7 @@ class _Visitor:
             answer = self._send("GET", path)
             if answer.status != HTTPStatus.OK:
                 return
-            found |= self._read(answer, registry_replies.tags)
+            found |= self._read(answer, replies.tags)
             link = _NEXT.search(answer.headers.get("Link", ""))
             path = self._own_path(urljoin(self._base + path, link[1])) if link else ""
             if not path or time.monotonic() > until:
@@ -269,7 +266,7 @@ class _Visitor:
 
     def _note(self, what: str, answer: HttpAnswer, message: str = "") -> bool:
         """Keep a reply; return whether a pull goes on after it."""
-        code, said = registry_replies.error(answer)
+        code, said = replies.error(answer)
         message = message or said
         action = self._missing(what, answer.status, message)
         self._replies.append(Reply(what, answer.status, code, message, action, answer.milliseconds))
@@ -291,7 +288,7 @@ class _Visitor:
         try:
             if answer.whole:
                 return part(json.loads(answer.body))
-        except registry_replies.NOT_UNDERSTOOD as exc:
+        except replies.NOT_UNDERSTOOD as exc:
             raise self._unlike() from exc
         raise self._unlike()
 

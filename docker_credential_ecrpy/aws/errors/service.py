@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from botocore.exceptions import ClientError
 
-from docker_credential_ecrpy.asking import Asking
+from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -59,7 +59,7 @@ _DENY = re.compile(r"with an explicit deny[\w\s-]*(?:: [\w:/+=,.@-]+)?")
 _ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
 
 
-def refused(exc: ClientError, asking: Asking) -> HelperError | None:
+def refused(exc: ClientError, asking: CallContext) -> HelperError | None:
     """Return what an error answer of AWS's means to a person; None where it is not AWS's own."""
     code = one_line(str(exc.response.get("Error", {}).get("Code", "")))[:_MAX_CODE]
     text = one_line(str(exc.response.get("Error", {}).get("Message", "")))
@@ -154,7 +154,7 @@ def _service(operation: str) -> str:
     return "ECR" if operation == "GetAuthorizationToken" else "IAM Identity Center"
 
 
-def expired(asking: Asking, operation: str = "") -> HelperError:
+def expired(asking: CallContext, operation: str = "") -> HelperError:
     """Return the error for credentials that are over, as `operation` showed."""
     source = asking.source_name(operation)
     if asking.source == "env" or source.endswith("Environment"):

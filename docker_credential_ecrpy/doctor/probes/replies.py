@@ -11,7 +11,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-from docker_credential_ecrpy.aws_connection import HttpAnswer
+from docker_credential_ecrpy.doctor.probes.http import HttpAnswer
 from docker_credential_ecrpy.image import TAG
 from docker_credential_ecrpy.text.sanitize import one_line
 

@@ -1,6 +1,6 @@
 """What asking AWS would be like: whose credentials, which endpoint, who that is.
 
-`outlook` asks nobody, `reach` asks without credentials, `caller` with them.
+`preview` asks nobody, `probe_endpoint` asks without credentials, `identify_caller` with them.
 """
 
 import email.utils
@@ -13,10 +13,13 @@ from typing import Any
 import boto3.session
 from botocore import UNSIGNED
 
-from docker_credential_ecrpy import aws, aws_errors
-from docker_credential_ecrpy.asking import Asking, shown_url
-from docker_credential_ecrpy.aws_connection import Connection
-from docker_credential_ecrpy.deadline import Watch
+from docker_credential_ecrpy.aws import ecr
+from docker_credential_ecrpy.aws.context import CallContext, shown_url
+from docker_credential_ecrpy.aws.credentials import check_profile, resolve_credentials
+from docker_credential_ecrpy.aws.deadline import Watch
+from docker_credential_ecrpy.aws.errors.explain import no_credentials, not_ecr
+from docker_credential_ecrpy.aws.session import explained, make_session
+from docker_credential_ecrpy.doctor.probes.http import Connection
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 
@@ -27,7 +30,7 @@ _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIA
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Preview:
     """Whose credentials would ask, in a person's words, and which endpoint, as a URL."""
 
     source: str
@@ -35,7 +38,7 @@ class Outlook:
 
 
 @dataclass(frozen=True)
-class Reach:
+class EndpointProbe:
     """How the API endpoint is reached.
 
     endpoint, proxy: URLs without user info and path; no proxy is "". milliseconds: from
@@ -52,7 +55,7 @@ class Reach:
 
 
 @dataclass(frozen=True)
-class Caller:
+class CallerIdentity:
     """Who AWS knows the identity as. expires: its credentials' end in ns since the epoch, if any.
 
     https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
@@ -62,28 +65,28 @@ class Caller:
     expires: int | None
 
 
-def outlook(choice: Choice, watch: Watch, log: Log) -> Outlook:
+def preview(choice: Choice, watch: Watch, log: Log) -> Preview:
     """Return what asking AWS would be like, without asking.
 
     Raises HelperError where it is plain already that it would fail.
     """
 
-    def look(asking: Asking) -> Outlook:
-        url = _endpoint(aws.session_of(asking, log), asking)
-        return Outlook(_source(asking), shown_url(url))
+    def look(asking: CallContext) -> Preview:
+        url = _endpoint(make_session(asking, log), asking)
+        return Preview(_source(asking), shown_url(url))
 
-    return aws.explained(choice, watch, log, look)
+    return explained(choice, watch, log, look)
 
 
-def reach(choice: Choice, watch: Watch, log: Log) -> Reach:
+def probe_endpoint(choice: Choice, watch: Watch, log: Log) -> EndpointProbe:
     """Return how the endpoint is reached that a token would be asked of.
 
     One request without a signature, tried once: whatever the answer's status, it was reached.
     Raises HelperError where it is not.
     """
 
-    def ask(asking: Asking) -> Reach:
-        url = _endpoint(aws.session_of(asking, log), asking)
+    def ask(asking: CallContext) -> EndpointProbe:
+        url = _endpoint(make_session(asking, log), asking)
         asking.sends(asking.registry.service, url)
         log(f"aws: asking {asking.stage}, unsigned")
         connection = Connection(asking, url, READ_SECONDS)
@@ -94,7 +97,7 @@ def reach(choice: Choice, watch: Watch, log: Log) -> Reach:
         finally:
             connection.close()
         theirs = _when(answer.headers.get("Date", ""))
-        return Reach(
+        return EndpointProbe(
             shown_url(url),
             answer.milliseconds,
             None if theirs is None else theirs - midway,
@@ -102,32 +105,32 @@ def reach(choice: Choice, watch: Watch, log: Log) -> Reach:
             connection.bundle or BOTOCORES_OWN,
         )
 
-    return aws.explained(choice, watch, log, ask)
+    return explained(choice, watch, log, ask)
 
 
-def caller(choice: Choice, watch: Watch, log: Log) -> Caller:
+def identify_caller(choice: Choice, watch: Watch, log: Log) -> CallerIdentity:
     """Return who AWS knows the identity as. Raises HelperError."""
 
-    def ask(asking: Asking) -> Caller:
-        session = aws.session_of(asking, log)
-        expires = aws.resolve_credentials(session, asking, log)
+    def ask(asking: CallContext) -> CallerIdentity:
+        session = make_session(asking, log)
+        expires = resolve_credentials(session, asking, log)
         client: Any = session.client("sts", region_name=choice.registry.region)
         try:
-            return Caller(str(client.get_caller_identity()["Arn"]), expires)
+            return CallerIdentity(str(client.get_caller_identity()["Arn"]), expires)
         except LookupError as exc:
-            raise aws_errors.not_ecr(asking) from exc
+            raise not_ecr(asking) from exc
 
-    return aws.explained(choice, watch, log, ask)
+    return explained(choice, watch, log, ask)
 
 
-def _endpoint(session: boto3.session.Session, asking: Asking) -> str:
+def _endpoint(session: boto3.session.Session, asking: CallContext) -> str:
     """Return the URL that a token would be asked of. Raises HelperError where it is wrong."""
-    aws.check_profile(asking)
-    client, own = aws.client_of(session, asking, signature_version=UNSIGNED)
+    check_profile(asking)
+    client, own = ecr.make_ecr_client(session, asking, signature_version=UNSIGNED)
     # The URL comes from the same rules as a call's, and nothing is sent.
     url = str(client.generate_presigned_url("get_authorization_token"))
     if not own:
-        aws.check_partition(url, asking)
+        ecr.check_partition(url, asking)
     return url
 
 
@@ -140,16 +143,16 @@ def _when(date: str) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
-def _source(asking: Asking) -> str:
+def _source(asking: CallContext) -> str:
     resolver: Any = asking.core.get_component("credential_provider")
     for provider in resolver.providers:
         if _provides(provider, asking):
             asking.source = provider.METHOD
             return _described(asking)
-    raise aws_errors.no_credentials(asking)
+    raise no_credentials(asking)
 
 
-def _provides(provider: Any, asking: Asking) -> bool:
+def _provides(provider: Any, asking: CallContext) -> bool:
     """Whether a source of credentials has any. Those that would ask or run something are not."""
     profile = asking.profiles().get(asking.profile, {})
     method = provider.METHOD
@@ -166,7 +169,7 @@ def _provides(provider: Any, asking: Asking) -> bool:
     return provider.load() is not None
 
 
-def _described(asking: Asking) -> str:
+def _described(asking: CallContext) -> str:
     text = asking.source_name()
     profile = asking.profiles().get(asking.profile, {})
     if asking.source == "assume-role":

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from docker_credential_ecrpy import aws, aws_outlook
-from docker_credential_ecrpy.aws_outlook import Reach
-from docker_credential_ecrpy.deadline import Watch, within
+from docker_credential_ecrpy.aws import session
+from docker_credential_ecrpy.aws.deadline import Watch, within
+from docker_credential_ecrpy.doctor.probes import aws
+from docker_credential_ecrpy.doctor.probes.aws import EndpointProbe, identify_caller, probe_endpoint
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
@@ -31,8 +32,8 @@ def _in_this_process(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, text)
 
 
-def reach(chosen: Choice | None = None) -> Reach:
-    return aws_outlook.reach(chosen or choice(), Watch(), lambda _: None)
+def reach(chosen: Choice | None = None) -> EndpointProbe:
+    return probe_endpoint(chosen or choice(), Watch(), lambda _: None)
 
 
 def fails() -> str:
@@ -48,7 +49,7 @@ class TestReach:
         """The endpoint, how long it took, the proxy and the certificates; AWS said 404."""
         found = reach()
 
-        assert found == Reach(
+        assert found == EndpointProbe(
             ENDPOINT,
             found.milliseconds,
             found.clock_ahead,
@@ -162,7 +163,7 @@ class TestReach:
         bundle = stage.environ["AWS_CA_BUNDLE"]
         for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
             monkeypatch.delenv(name, raising=False)
-        monkeypatch.setattr(aws, "SYSTEM_BUNDLES", (bundle,) if where == "the system's" else ())
+        monkeypatch.setattr(session, "SYSTEM_BUNDLES", (bundle,) if where == "the system's" else ())
         if where == "config":
             stage.config(f"[default]\nca_bundle = {bundle}\n")
         elif where.isupper():
@@ -179,7 +180,7 @@ class TestReach:
         """Of trusted certificates."""
         monkeypatch.setenv("AWS_CA_BUNDLE", "")
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", "")
-        monkeypatch.setattr(aws, "SYSTEM_BUNDLES", ())
+        monkeypatch.setattr(session, "SYSTEM_BUNDLES", ())
 
         assert "is not trusted" in fails()
 
@@ -229,7 +230,7 @@ class TestReach:
 
     def test_no_answer(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         """Within the time for reading."""
-        monkeypatch.setattr(aws_outlook, "READ_SECONDS", 0.3)
+        monkeypatch.setattr(aws, "READ_SECONDS", 0.3)
         stage.aws.faults["unknown"] = delay(2)
 
         assert fails().startswith(f"{ENDPOINT} took the request and did not answer it; ")
@@ -239,7 +240,7 @@ class TestReach:
         stage.aws.faults["unknown"] = delay(6)
 
         with pytest.raises(DeadlineExceeded, match=f"no answer from ECR at {ENDPOINT} within"):
-            within(3, lambda watch: aws_outlook.reach(choice(), watch, lambda _: None))
+            within(3, lambda watch: probe_endpoint(choice(), watch, lambda _: None))
 
 
 class TestCaller:
@@ -250,7 +251,7 @@ class TestCaller:
         keys = stage.aws.user()
         for name, text in keys.environ.items():
             monkeypatch.setenv(name, text)
-        found = aws_outlook.caller(choice(), Watch(), lambda _: None)
+        found = identify_caller(choice(), Watch(), lambda _: None)
 
         assert (found.arn, found.expires) == (keys.arn, None)
 
@@ -261,7 +262,7 @@ class TestCaller:
             f"[default]\nrole_arn = {role.arn}\nsource_profile = base\n[profile base]\n"
             f"aws_access_key_id = {keys.access_key}\naws_secret_access_key = {keys.secret_key}\n"
         )
-        found = aws_outlook.caller(choice(), Watch(), lambda _: None)
+        found = identify_caller(choice(), Watch(), lambda _: None)
 
         assert found.arn.startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/puller/")
         assert found.expires is not None

@@ -28,7 +28,7 @@ _SIDES = ("central", "north", "east", "south", "west")
 _CORNERS = ("northeast", "northwest", "southeast", "southwest")
 
 
-def suffix_of(region: str) -> str:
+def dns_suffix(region: str) -> str:
     """Return the DNS suffix of a region's partition, such as "amazonaws.com".
 
     Raises HelperError, with a near miss, for a name that no partition has.
@@ -58,17 +58,17 @@ def known_regions(service: str) -> list[str]:
     return sorted(names)
 
 
-def of_region(region: str) -> Registry:
+def registry_for_region(region: str) -> Registry:
     """Return what stands for all private registries of a region: its endpoint, as a registry.
 
     A token for it is that of the endpoint, which all of them share. It is of no account, and its
-    name is no host's. Raises HelperError as `suffix_of` does.
+    name is no host's. Raises HelperError as `dns_suffix` does.
     """
-    found = Registry("", account="", region=region, service="ecr", suffix=suffix_of(region))
+    found = Registry("", account="", region=region, service="ecr", suffix=dns_suffix(region))
     return found.standing_in(host=found.endpoint)
 
 
-def by_default(environ: Mapping[str, str]) -> str:
+def default_region(environ: Mapping[str, str]) -> str:
     """Return the region of AWS_REGION, AWS_DEFAULT_REGION or the profile, as the AWS CLI has it.
 
     That is "" where none of them says. Raises HelperError where the AWS settings are wrong.
@@ -79,10 +79,10 @@ def by_default(environ: Mapping[str, str]) -> str:
         return named
     from botocore.exceptions import BotoCoreError  # a tenth of a second: only where it has to be
 
-    from docker_credential_ecrpy import profiles
+    from docker_credential_ecrpy.aws import profiles
 
     try:
-        return str(profiles.session().get_scoped_config().get("region", ""))
+        return str(profiles.botocore_session().get_scoped_config().get("region", ""))
     except BotoCoreError as exc:
         msg = f"the AWS settings are wrong: {one_line(str(exc))}"
         raise HelperError(msg, hint="mend them, or name a region by --region") from exc

@@ -7,9 +7,9 @@ import botocore.session
 import pytest
 from botocore import exceptions as boto
 
-from docker_credential_ecrpy import aws_errors
-from docker_credential_ecrpy.asking import Asking
-from docker_credential_ecrpy.deadline import Watch
+from docker_credential_ecrpy.aws.context import CallContext
+from docker_credential_ecrpy.aws.deadline import Watch
+from docker_credential_ecrpy.aws.errors.explain import explain, no_credentials
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
 from tests.causes import CAUSES
@@ -74,28 +74,31 @@ def test_passwords_in_urls_are_not_repeated(stage: Stage, variable: str) -> None
 
 
 @pytest.fixture(name="asking")
-def _asking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Asking:
+def _asking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CallContext:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path) + "/config")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path) + "/credentials")
     found = registry.parse(HOST)
     assert found is not None
-    return Asking(Choice(found), botocore.session.Session(), Watch())
+    return CallContext(Choice(found), botocore.session.Session(), Watch())
 
 
 @pytest.mark.parametrize("disabled", ["true", "false"])
 @pytest.mark.parametrize("inside", [True, False])
 def test_a_container_without_credentials_hears_of_the_hop_limit(
-    asking: Asking,
+    asking: CallContext,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     disabled: str,
     inside: bool,
 ) -> None:
     """Only inside of one, and only where instance metadata is asked at all."""
-    monkeypatch.setattr(aws_errors, "_CONTAINER_MARKS", (str(tmp_path if inside else "/nowhere"),))
+    monkeypatch.setattr(
+        "docker_credential_ecrpy.aws.errors.explain._CONTAINER_MARKS",
+        (str(tmp_path if inside else "/nowhere"),),
+    )
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", disabled)
 
-    said = str(aws_errors.no_credentials(asking))
+    said = str(no_credentials(asking))
 
     assert ("hop limit" in said) == (inside and disabled == "false")
 
@@ -125,9 +128,9 @@ def test_a_container_without_credentials_hears_of_the_hop_limit(
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_what_the_loopback_cannot_cause(asking: Asking, exc: Exception, part: str) -> None:
+def test_what_the_loopback_cannot_cause(asking: CallContext, exc: Exception, part: str) -> None:
     """The rest of boto3's exceptions, and unknown ones: one line, no class names."""
-    error = str(aws_errors.explain(exc, asking))
+    error = str(explain(exc, asking))
 
     assert part in error
     assert "\n" not in error
@@ -135,10 +138,10 @@ def test_what_the_loopback_cannot_cause(asking: Asking, exc: Exception, part: st
 
 
 @pytest.mark.parametrize("operation", ["GetRoleCredentials", "GetAuthorizationToken"])
-def test_a_denial_without_names_still_names_the_action(asking: Asking, operation: str) -> None:
+def test_a_denial_without_names_still_names_the_action(asking: CallContext, operation: str) -> None:
     """Where AWS's text says neither who nor what."""
     response: Any = {"Error": {"Code": "AccessDenied", "Message": "No access"}}
-    error = str(aws_errors.explain(boto.ClientError(response, operation), asking))
+    error = str(explain(boto.ClientError(response, operation), asking))
 
     assert error.startswith("this AWS identity may not call ")
     assert f":{operation};" in error

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import registry_api, registry_replies
-from docker_credential_ecrpy.aws_connection import HttpAnswer
-from docker_credential_ecrpy.deadline import Watch, within
+from docker_credential_ecrpy.aws.deadline import Watch, within
+from docker_credential_ecrpy.doctor.probes import pull, replies
+from docker_credential_ecrpy.doctor.probes.http import HttpAnswer
+from docker_credential_ecrpy.doctor.probes.pull import PullTrace, Reply
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.registry_api import Reply, Visit
 from docker_credential_ecrpy.settings import patterns
 from docker_credential_ecrpy.settings.rules import Choice, Place, Rule
 from tests.stage import HOST, Stage
@@ -56,13 +56,11 @@ class Shop:
         login: tuple[str, str] | None = None,
         host: str = HOST,
         watch: Watch | None = None,
-    ) -> Visit:
+    ) -> PullTrace:
         found = registry.parse(host)
         watch = watch or Watch()
         choice = Choice(found) if found else _private(host)
-        return registry_api.visit(
-            choice, host, repository, reference, login, watch, self.log.append
-        )
+        return pull.trace_pull(choice, host, repository, reference, login, watch, self.log.append)
 
     def fails(self, host: str = HOST) -> str:
         """Return the error of a visit with a good token."""
@@ -95,7 +93,7 @@ def _shop(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     assert {request.host for request in shop.requests} <= own
 
 
-def whats(found: Visit) -> list[str]:
+def whats(found: PullTrace) -> list[str]:
     return [reply.what for reply in found.replies]
 
 
@@ -400,7 +398,7 @@ class TestNotThere:
         shop.small.page = 2
         shop.visit(reference="t", login=shop.token())
 
-        assert len(shop.requests) == 2 + registry_api.TAG_PAGES
+        assert len(shop.requests) == 2 + pull.TAG_PAGES
 
     def test_without_permission_to_list(self, shop: Shop) -> None:
         """There are none, and the finding is the image's."""
@@ -543,7 +541,7 @@ class TestConnection:
 
     def test_it_does_not_answer(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
         """Not before the time for reading is up."""
-        monkeypatch.setattr(registry_api, "READ_SECONDS", 0.3)
+        monkeypatch.setattr(pull, "READ_SECONDS", 0.3)
         shop.instead = lambda _: time.sleep(2)
         error = shop.fails()
 
@@ -551,7 +549,7 @@ class TestConnection:
 
     def test_it_stops_in_the_middle(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of a body that it said would be longer."""
-        monkeypatch.setattr(registry_api, "READ_SECONDS", 0.3)
+        monkeypatch.setattr(pull, "READ_SECONDS", 0.3)
         shop.instead = lambda _: Response(200, b"{", {"Content-Length": "2"})
 
         assert f"https://{HOST} took the request and did not answer it; " in shop.fails()
@@ -600,7 +598,7 @@ def test_any_error_has_a_code_and_a_message(document: object) -> None:
     """Each a line, whatever JSON it is."""
     answer = HttpAnswer(400, {}, json.dumps(document).encode(), whole=True, milliseconds=1)
 
-    for text in registry_replies.error(answer):
+    for text in replies.error(answer):
         assert text.isprintable()
         assert len(text) <= 400
 
@@ -609,8 +607,8 @@ def test_any_error_has_a_code_and_a_message(document: object) -> None:
 def test_any_manifest_leads_to_a_digest_or_is_none(document: object) -> None:
     """It raises nothing but what is taken for a wrong answer."""
     try:
-        kind, digest = registry_replies.leads_to(document)
-    except registry_replies.NOT_UNDERSTOOD:
+        kind, digest = replies.leads_to(document)
+    except replies.NOT_UNDERSTOOD:
         return
     assert kind in {"manifests", "blobs"}
     assert digest.startswith("sha256:")

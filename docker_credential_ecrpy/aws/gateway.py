@@ -14,10 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from docker_credential_ecrpy.aws_outlook import Caller, Outlook, Reach
-    from docker_credential_ecrpy.deadline import Result, Watch
-    from docker_credential_ecrpy.profiles import Described
-    from docker_credential_ecrpy.registry_api import Visit
+    from docker_credential_ecrpy.aws.deadline import Result, Watch
+    from docker_credential_ecrpy.aws.profiles import ProfileSummary
+    from docker_credential_ecrpy.doctor.probes.aws import CallerIdentity, EndpointProbe, Preview
+    from docker_credential_ecrpy.doctor.probes.pull import PullTrace
 
 
 class AwsCalls:
@@ -35,43 +35,49 @@ class AwsCalls:
             collecting = gc.isenabled()
             gc.disable()
             try:
-                from docker_credential_ecrpy import aws
+                from docker_credential_ecrpy.aws import ecr
             finally:
                 gc.freeze()
                 if collecting:
                     gc.enable()
 
-            return aws.fetch(choice, watch, self.log)
+            return ecr.fetch(choice, watch, self.log)
 
         return _within(seconds, ask)
 
-    def outlook(self, choice: Choice, seconds: float) -> "Outlook":
+    def outlook(self, choice: Choice, seconds: float) -> "Preview":
         """Return what asking AWS would be like; nobody is asked."""
 
-        def look(watch: "Watch") -> "Outlook":
-            from docker_credential_ecrpy import aws_outlook
+        def look(watch: "Watch") -> "Preview":
+            from docker_credential_ecrpy.doctor.probes.aws import (
+                preview,
+            )
 
-            return aws_outlook.outlook(choice, watch, self.log)
+            return preview(choice, watch, self.log)
 
         return _within(seconds, look)
 
-    def caller(self, choice: Choice, seconds: float) -> "Caller":
+    def caller(self, choice: Choice, seconds: float) -> "CallerIdentity":
         """Return who AWS knows the identity as."""
 
-        def ask(watch: "Watch") -> "Caller":
-            from docker_credential_ecrpy import aws_outlook
+        def ask(watch: "Watch") -> "CallerIdentity":
+            from docker_credential_ecrpy.doctor.probes.aws import (
+                identify_caller,
+            )
 
-            return aws_outlook.caller(choice, watch, self.log)
+            return identify_caller(choice, watch, self.log)
 
         return _within(seconds, ask)
 
-    def reach(self, choice: Choice, seconds: float) -> "Reach":
+    def reach(self, choice: Choice, seconds: float) -> "EndpointProbe":
         """Return how the API endpoint is reached."""
 
-        def ask(watch: "Watch") -> "Reach":
-            from docker_credential_ecrpy import aws_outlook
+        def ask(watch: "Watch") -> "EndpointProbe":
+            from docker_credential_ecrpy.doctor.probes.aws import (
+                probe_endpoint,
+            )
 
-            return aws_outlook.reach(choice, watch, self.log)
+            return probe_endpoint(choice, watch, self.log)
 
         return _within(seconds, ask)
 
@@ -82,34 +88,34 @@ class AwsCalls:
         image: tuple[str, str],
         login: tuple[str, str] | None,
         seconds: float,
-    ) -> "Visit":
+    ) -> "PullTrace":
         """Return what the registry itself answers; `image` is a repository and its reference."""
 
-        def ask(watch: "Watch") -> "Visit":
-            from docker_credential_ecrpy import registry_api
+        def ask(watch: "Watch") -> "PullTrace":
+            from docker_credential_ecrpy.doctor.probes import pull
 
-            return registry_api.visit(choice, host, *image, login, watch, self.log)
+            return pull.trace_pull(choice, host, *image, login, watch, self.log)
 
         return _within(seconds, ask)
 
     @staticmethod
-    def profiles(environ: "Mapping[str, str]") -> "list[Described]":
+    def profiles(environ: "Mapping[str, str]") -> "list[ProfileSummary]":
         """Return every AWS profile; nobody is asked."""
-        from docker_credential_ecrpy import profiles
+        from docker_credential_ecrpy.aws import profiles
 
-        return profiles.described(environ)
+        return profiles.list_profiles(environ)
 
 
 def resolve(choice: Choice) -> Choice:
     """Return the choice with the profile that it leaves open. Raises HelperError."""
     if choice.profile != rules.AUTO:
         return choice
-    from docker_credential_ecrpy import profiles
+    from docker_credential_ecrpy.aws import profiles
 
-    return choice.with_profile(profiles.of_account(choice))
+    return choice.with_profile(profiles.profile_for_account(choice))
 
 
 def _within(seconds: float, call: "Callable[[Watch], Result]") -> "Result":
-    from docker_credential_ecrpy import deadline  # with subprocess: only to ask AWS
+    from docker_credential_ecrpy.aws import deadline  # with subprocess: only to ask AWS
 
     return deadline.within(seconds, call)

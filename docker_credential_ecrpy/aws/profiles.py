@@ -20,7 +20,7 @@ _KEYS = ("role_arn", "sso_account_id", "aws_account_id")
 _ROLE_ACCOUNT = 4  # the field of an ARN that has the account
 
 
-def of_account(choice: Choice) -> str:
+def profile_for_account(choice: Choice) -> str:
     """Return the name of the one profile that is of the registry's account.
 
     That is "", the ambient identity, for ECR Public, which is of no account. Raises HelperError
@@ -30,7 +30,7 @@ def of_account(choice: Choice) -> str:
     account = choice.registry.account
     if not account:
         return ""
-    profiles = _profiles(session())
+    profiles = _profiles(botocore_session())
     accounts = {name: _account(profile) for name, profile in sorted(profiles.items())}
     # What a profile says of the identity that it leads to goes before what it says of itself.
     for keys in (("sso_account_id", "role_arn"), ("aws_account_id",)):
@@ -51,7 +51,7 @@ def of_account(choice: Choice) -> str:
 
 
 @dataclass(frozen=True)
-class Described:
+class ProfileSummary:
     """An AWS profile, with what it says of its account and its region; "" where it does not."""
 
     name: str
@@ -59,12 +59,12 @@ class Described:
     region: str
 
 
-def described(environ: Mapping[str, str]) -> list[Described]:
+def list_profiles(environ: Mapping[str, str]) -> list[ProfileSummary]:
     """Return every profile; one without a region has the environment's or the default one's.
 
     Raises HelperError where the files cannot be read.
     """
-    profiles = _profiles(session())
+    profiles = _profiles(botocore_session())
     otherwise = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     otherwise = otherwise or str(profiles.get("default", {}).get("region", ""))
     found = []
@@ -72,7 +72,7 @@ def described(environ: Mapping[str, str]) -> list[Described]:
         source = profiles.get(str(profile.get("source_profile", "")), {})
         region = profile.get("region") or source.get("region") or otherwise
         account = _account(profile)[1]
-        found.append(Described(name, account if is_account(account) else "", str(region)))
+        found.append(ProfileSummary(name, account if is_account(account) else "", str(region)))
     return found
 
 
@@ -85,7 +85,7 @@ def _profiles(core: botocore.session.Session) -> Mapping[str, Mapping[str, Any]]
     return found
 
 
-def session(profile: str = "") -> botocore.session.Session:
+def botocore_session(profile: str = "") -> botocore.session.Session:
     """Return botocore's session: of a profile, or of the ambient identity.
 
     A profile that is named so is used whatever keys the environment has; by AWS_PROFILE it is not.

@@ -1,0 +1,1 @@
+"""What boto3 raises, explained: cause and cure."""

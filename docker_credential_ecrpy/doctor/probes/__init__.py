@@ -1,0 +1,1 @@
+"""Requests that only `explain` and `doctor` make: to AWS and to the registry."""
