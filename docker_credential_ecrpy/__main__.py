@@ -49,9 +49,9 @@ def in_full(request: "bytes | None") -> int:
     """Do what `at_once` left, with what it read; return the exit code."""
     try:
         if request is not None:
-            from docker_credential_ecrpy import sharing
+            from docker_credential_ecrpy.helper import warm
 
-            reply = sharing.answer(request, os.environ, time.time_ns())
+            reply = warm.answer(request, os.environ, time.time_ns())
             if reply:
                 protocol.send(reply)
                 return protocol.OK

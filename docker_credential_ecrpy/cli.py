@@ -17,7 +17,7 @@ from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.aws.gateway import AwsCalls
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files.log_file import from_environ
-from docker_credential_ecrpy.helper import Answer, Helper, timeout
+from docker_credential_ecrpy.helper.actions import Answer, Helper, timeout
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings.rules import Written
 from docker_credential_ecrpy.text import log
@@ -25,7 +25,7 @@ from docker_credential_ecrpy.text.sanitize import one_line, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_ecrpy.fallback import Fallback
+    from docker_credential_ecrpy.helper.fallback import Fallback
 
 PACKAGE = "docker-credential-ecrpy"
 COMMANDS = ("configure", "doctor", "explain", "password", "cache", "completion")
@@ -188,7 +188,7 @@ def one_error_line(error: HelperError) -> str:
 
 def _helper(environ: Mapping[str, str], write_log: log.Log) -> Helper:
     def fallback(name: Written, directory: str) -> "Fallback":
-        from docker_credential_ecrpy import fallback  # with subprocess: only to run it
+        from docker_credential_ecrpy.helper import fallback  # with subprocess: only to run it
 
         return fallback.Fallback(
             name.text, name.place, timeout(environ), directory, environ, write_log

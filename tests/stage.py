@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from docker_credential_ecrpy.fallback import Fallback
+from docker_credential_ecrpy.helper.fallback import Fallback
 from docker_credential_ecrpy.settings.rules import Written
 from tests.world.aws import ACCOUNT, Aws
 from tests.world.web import Authority, WebServer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.helper import Helper
+from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens.token import Token

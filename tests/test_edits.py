@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from docker_credential_ecrpy.__main__ import quick_answer
 from docker_credential_ecrpy.errors import WireText
-from docker_credential_ecrpy.helper import Helper
+from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import identity
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token

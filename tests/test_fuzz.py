@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from docker_credential_ecrpy import dockerconfig, helper
+from docker_credential_ecrpy import dockerconfig
 from docker_credential_ecrpy.aws.errors import explain
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.helper import actions
 from docker_credential_ecrpy.hot import cache, protocol, registry
 from docker_credential_ecrpy.json_source import JsonSource
 from docker_credential_ecrpy.settings import editor, rule_parser, rules
@@ -214,7 +215,7 @@ BROKEN: dict[str, tuple[str, Any, str, Any]] = {
     "a login is not erased": ("store", store, "forget", lambda *_: 0),
     "all is erased": ("erase", store, "_entries", lambda at, _: _paths_in(at)),
     "nothing is erased": ("erase", store, "forget", lambda *_: 0),
-    "names of files are listed": ("list", helper.Helper, "choose", lambda *_: True),
+    "names of files are listed": ("list", actions.Helper, "choose", lambda *_: True),
     "a reader breaks": ("settings", rule_parser, "read", _raises),
     "the last rule wins": ("settings", rules, "choose", _from_below),
     "no line": ("settings", Source, "line", lambda *_: 0),
@@ -246,7 +247,7 @@ def test_a_target_notices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unexpected_error_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever else is raised inside would reach a person as such, and fails with its place."""
-    monkeypatch.setattr(helper.Helper, "store", _raises)
+    monkeypatch.setattr(actions.Helper, "store", _raises)
     with pytest.raises(AssertionError, match="unexpected KeyError at"):
         TARGETS["store"].run(b"{}")
 

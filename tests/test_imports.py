@@ -26,7 +26,7 @@ HOT = {
 }
 COLD = {
     "docker_credential_ecrpy.cli",
-    "docker_credential_ecrpy.helper",
+    "docker_credential_ecrpy.helper.actions",
     "docker_credential_ecrpy.tokens.broker",
     "docker_credential_ecrpy.settings.rules",
     "docker_credential_ecrpy.settings.loader",
@@ -116,7 +116,7 @@ def test_another_registry_of_a_region_loads_no_settings_and_no_sdk(
     stage.get()
     loaded = _loaded(stage, scripts, HOST.replace("123456789012", "210987654321"), 0)
 
-    assert "docker_credential_ecrpy.sharing" in loaded
+    assert "docker_credential_ecrpy.helper.warm" in loaded
     assert not loaded & COLD
 
 

@@ -29,7 +29,7 @@ from docker_credential_ecrpy.doctor.machine import Machine, attempt
 from docker_credential_ecrpy.doctor.network_checks import of_network
 from docker_credential_ecrpy.doctor.program_checks import of_other_helpers, of_programs
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.helper import DEFAULT_TIMEOUT, timeout
+from docker_credential_ecrpy.helper.actions import DEFAULT_TIMEOUT, timeout
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.image import Image
 

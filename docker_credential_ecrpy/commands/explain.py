@@ -10,7 +10,7 @@ from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import named
 from docker_credential_ecrpy.commands.teaching import HOST, Command
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.helper import Helper, timeout
+from docker_credential_ecrpy.helper.actions import Helper, timeout
 from docker_credential_ecrpy.hot import paths, protocol
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line

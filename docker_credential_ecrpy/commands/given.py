@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from docker_credential_ecrpy.aws.gateway import AwsCalls
-from docker_credential_ecrpy.helper import Helper
+from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.text.console import Console
 
 

@@ -15,7 +15,7 @@ from docker_credential_ecrpy.aws.gateway import AwsCalls
 from docker_credential_ecrpy.dockerconfig import DockerConfig
 from docker_credential_ecrpy.doctor import mechanism
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
-from docker_credential_ecrpy.helper import Helper
+from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.programs import Program
 from docker_credential_ecrpy.settings.loader import Settings

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from docker_credential_ecrpy.helper import Helper
+from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.hot.cache import Entry
 from docker_credential_ecrpy.settings.rules import Choice

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from docker_credential_ecrpy import sharing
+from docker_credential_ecrpy.helper import warm
 from docker_credential_ecrpy.hot import cache, identity, registry
 from docker_credential_ecrpy.tokens import store
 from tests.stage import HOST, Stage
@@ -51,7 +51,7 @@ def test_when_it_is_not_for_it_to_say(stage: Stage, case: str) -> None:
         host = hosts.get(case, OTHER)
         now += hours.get(case, 0) * 3600 * cache.SECOND
 
-    assert sharing.answer(host.encode(), environ, now) is None
+    assert warm.answer(host.encode(), environ, now) is None
     assert len(stage.entries()) == 2
 
 
@@ -75,6 +75,6 @@ def test_a_cache_that_cannot_be_written_is_not_in_the_way(stage: Stage) -> None:
     store.write(*place, entry)
     (stage.cache / "registries").write_text("in the way")
 
-    reply = sharing.answer(OTHER.encode(), stage.environ, now)
+    reply = warm.answer(OTHER.encode(), stage.environ, now)
 
     assert reply == f'{{"ServerURL":"{OTHER}","Secret":"x"}}'.encode()

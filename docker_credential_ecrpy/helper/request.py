@@ -6,36 +6,36 @@ from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.hot import protocol, registry
 from docker_credential_ecrpy.text.sanitize import one_line
 
-LOGIN = 'it takes {"ServerURL": "...", "Username": "...", "Secret": "..."}'
+LOGIN_FORM = 'it takes {"ServerURL": "...", "Username": "...", "Secret": "..."}'
 """What to do about a login that is none."""
 
 
-def server_url(request: bytes) -> str:
+def parse_server_url(request: bytes) -> str:
     """Return the address that `get` and `erase` get. Raises WireText for none."""
     if not request:
         raise WireText(protocol.NO_SERVER_URL)
     return request.decode("latin-1")
 
 
-def login(request: bytes) -> tuple[str, str, str]:
+def parse_login(request: bytes) -> tuple[str, str, str]:
     """Return server URL, user name and secret from the JSON that `store` gets.
 
     Raises WireText for an empty one of the first two, and HelperError for what is no login.
     """
     if len(request) > protocol.MAX_INPUT:
         msg = f"the login is longer than {protocol.MAX_INPUT // 1024} KiB"
-        raise HelperError(msg, hint=LOGIN)
+        raise HelperError(msg, hint=LOGIN_FORM)
     try:
         fields = json.loads(request)
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         msg = "the login to store is not a JSON object"
-        raise HelperError(msg, hint=LOGIN)
+        raise HelperError(msg, hint=LOGIN_FORM)
     values = [fields.get(name, "") for name in ("ServerURL", "Username", "Secret")]
     if not all(isinstance(value, str) for value in values):
         msg = "ServerURL, Username and Secret of the login to store have to be strings"
-        raise HelperError(msg, hint=LOGIN)
+        raise HelperError(msg, hint=LOGIN_FORM)
     url, username, secret = values
     if not url.strip():
         raise WireText(protocol.NO_SERVER_URL)

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, NoReturn
 
-from docker_credential_ecrpy import ancestry
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.helper import recursion
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.settings.rules import Place
@@ -61,7 +61,7 @@ class Fallback:
             msg = f"the input is longer than {protocol.MAX_INPUT // 1024} KiB"
             raise HelperError(msg, hint="a registry's address and a login are shorter")
         path = self.path()
-        with ancestry.mark(self.directory) as leads_back:
+        with recursion.mark(self.directory) as leads_back:
             if leads_back(self.environ.get(MARK, "")) or _same_program(path):
                 raise self._ourselves()
             self.log(f"fallback: {path} {action}")
@@ -83,7 +83,7 @@ class Fallback:
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={**self.environ, MARK: ancestry.name_of_this()},
+                env={**self.environ, MARK: recursion.name_of_this()},
                 start_new_session=alone,
             )
         except OSError as exc:

@@ -7,9 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from docker_credential_ecrpy import inputs
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files import racy
+from docker_credential_ecrpy.helper.request import (
+    LOGIN_FORM,
+    parse_login,
+    parse_server_url,
+    shown_host,
+)
 from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.loader import Settings
@@ -22,7 +27,7 @@ from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, USERNAME, Token, to
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_ecrpy.fallback import Fallback
+    from docker_credential_ecrpy.helper.fallback import Fallback
 
 DEFAULT_TIMEOUT = 25.0
 """Seconds that one `get` may take; testcontainers gives up at 30."""
@@ -90,7 +95,7 @@ class Helper:
         private registry's token cannot be had. ECR Public is never an error: pulls work
         there without credentials, and would not with bad ones.
         """
-        server_url = inputs.server_url(request)
+        server_url = parse_server_url(request)
         found = registry.parse(server_url)
         public = found is not None and found.public
         try:
@@ -110,14 +115,14 @@ class Helper:
 
     def store(self, request: bytes) -> Answer:
         """Keep the login in `request`, until its token expires. Raises HelperError."""
-        server_url, username, secret = inputs.login(request)
+        server_url, username, secret = parse_login(request)
         choice = self.choose(server_url)
         if choice is None and self.other:
             return self.other.run("store", request)
         if is_set(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
             self.log("store: ignored, as AWS_ECR_IGNORE_CREDS_STORAGE says")
             return protocol.OK, b""
-        shown = inputs.shown_host(server_url)
+        shown = shown_host(server_url)
         if choice is None:
             msg = f"{shown} is not an ECR registry, and only ECR logins are kept here"
             raise HelperError(
@@ -127,7 +132,7 @@ class Helper:
             )
         if not secret:
             msg = f"the login for {shown} has no Secret"
-            raise HelperError(msg, hint=inputs.LOGIN)
+            raise HelperError(msg, hint=LOGIN_FORM)
         found = choice.registry
         now = self.clock()
         entry = token_from_login(username, secret, now).login_entry(now)
@@ -149,7 +154,7 @@ class Helper:
 
     def erase(self, request: bytes) -> Answer:
         """Forget every token kept for the server URL in `request`. Raises HelperError."""
-        server_url = inputs.server_url(request)
+        server_url = parse_server_url(request)
         choice = self.choose(server_url)
         if is_set(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
             self.log("erase: ignored, as AWS_ECR_IGNORE_CREDS_STORAGE says")

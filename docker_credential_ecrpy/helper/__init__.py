@@ -1,0 +1,1 @@
+"""The actions of the protocol: what Docker calls when the hot path cannot answer."""
