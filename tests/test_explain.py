@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from docker_credential_ecrpy.image import Image
+from docker_credential_ecrpy.docker.image_reference import Image
 from tests.sources import SOURCES
 from tests.stage import HOST, Result, Stage
 from tests.terminal import on_terminal

@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from docker_credential_ecrpy import dockerconfig
 from docker_credential_ecrpy.aws.errors import explain
+from docker_credential_ecrpy.docker import config
+from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper import actions
 from docker_credential_ecrpy.hot import cache, protocol, registry
-from docker_credential_ecrpy.json_source import JsonSource
 from docker_credential_ecrpy.settings import editor, rule_parser, rules
 from docker_credential_ecrpy.settings.rules import Choice, Rule
-from docker_credential_ecrpy.settings.toml_document import Source
+from docker_credential_ecrpy.settings.toml_document import TomlDocument
 from docker_credential_ecrpy.tokens import store, token
 from docker_credential_ecrpy.tokens.broker import Broker
 from tests.fuzz.near import near
@@ -167,15 +167,15 @@ def test_no_depth_is_read_by_halves(name: str) -> None:
 def _is_too_deep(target: str, data: bytes) -> bool:
     try:
         if target == "settings":
-            Source("config.toml", data, "registry")
+            TomlDocument("config.toml", data, "registry")
         else:
-            JsonSource("config.json", data)
+            JsonDocument("config.json", data)
     except HelperError as exc:
         return "nested too deeply" in exc.message
     return False
 
 
-_WITH_LINES, _CHANGED, _CHOOSE = editor._Page.with_lines, JsonSource.changed, rules.choose
+_WITH_LINES, _CHANGED, _CHOOSE = editor._Page.with_lines, JsonDocument.changed, rules.choose
 
 
 def _to_any_host(_server_url: str) -> str:
@@ -194,7 +194,7 @@ def _with_more(page: editor._Page, at: int | None, lines: Sequence[str]) -> str:
     return _WITH_LINES(page, at, lines) + "\n# more\n"
 
 
-def _crossed(source: JsonSource, changes: dict[tuple[str, ...], Any]) -> bytes:
+def _crossed(source: JsonDocument, changes: dict[tuple[str, ...], Any]) -> bytes:
     return _CHANGED(source, changes).replace(b"gcr.io", b"gcs.io")
 
 
@@ -218,11 +218,11 @@ BROKEN: dict[str, tuple[str, Any, str, Any]] = {
     "names of files are listed": ("list", actions.Helper, "choose", lambda *_: True),
     "a reader breaks": ("settings", rule_parser, "read", _raises),
     "the last rule wins": ("settings", rules, "choose", _from_below),
-    "no line": ("settings", Source, "line", lambda *_: 0),
+    "no line": ("settings", TomlDocument, "line", lambda *_: 0),
     "a byte more changes": ("settings-edit", editor._Page, "with_lines", _with_more),
-    "a name is not found": ("docker-config", dockerconfig, "bare", lambda _: ""),
-    "another member changes": ("docker-config", JsonSource, "changed", _crossed),
-    "no helper is read": ("docker-config", JsonSource, "members", lambda *_: []),
+    "a name is not found": ("docker-config", config, "bare", lambda _: ""),
+    "another member changes": ("docker-config", JsonDocument, "changed", _crossed),
+    "no helper is read": ("docker-config", JsonDocument, "members", lambda *_: []),
     "a checksum is not looked at": ("cache-entry", cache, "_parse", _believes),
     "a miss is an error": ("cache-entry", cache, "_checksum", _raises),
     "a note is heeded": ("lock-note", Broker, "_shared_failure", lambda *_: HelperError("x")),

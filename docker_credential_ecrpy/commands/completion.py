@@ -14,13 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping
 import click
 from click.shell_completion import CompletionItem, ShellComplete
 
-from docker_credential_ecrpy import cli, dockerconfig
+from docker_credential_ecrpy import cli
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.teaching import Command
+from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPER_PREFIX, HELPERS, config_path
 from docker_credential_ecrpy.hot import paths, protocol, registry
 from docker_credential_ecrpy.tokens import recent
 
-PROGRAMS = tuple(dockerconfig.PROGRAM + name for name in dockerconfig.NAMES)
+PROGRAMS = tuple(HELPER_PREFIX + name for name in HELPER_NAMES)
 """The two names of the program; one script serves both."""
 
 # How each of the files begins that a shell has of these two programs. Up to bash 3.2, which macOS
@@ -210,9 +211,9 @@ def _items(values: Iterable[str], incomplete: str) -> "list[CompletionItem[str]]
 
 def _configured(environ: Mapping[str, str]) -> list[str]:
     try:
-        with open(dockerconfig.path(environ), "rb") as file:
-            helpers = json.load(file)[dockerconfig.HELPERS]
-        keys = [key for key, name in helpers.items() if name in dockerconfig.NAMES]
+        with open(config_path(environ), "rb") as file:
+            helpers = json.load(file)[HELPERS]
+        keys = [key for key, name in helpers.items() if name in HELPER_NAMES]
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
     return [key for key in keys if registry.host_of(key) == key]

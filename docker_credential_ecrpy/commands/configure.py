@@ -6,13 +6,21 @@ from dataclasses import replace
 
 import click
 
-from docker_credential_ecrpy import dockerconfig, programs
-from docker_credential_ecrpy.commands import completion, diffs, finding
+from docker_credential_ecrpy.commands import completion
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import host_of
 from docker_credential_ecrpy.commands.teaching import Command
-from docker_credential_ecrpy.configuring import Plan, Planner, Wanted
-from docker_credential_ecrpy.dockerconfig import DockerConfig
+from docker_credential_ecrpy.docker import diff, discover, installed_helpers
+from docker_credential_ecrpy.docker.config import (
+    HELPER_PREFIX,
+    DockerConfig,
+    auth_file_paths,
+    config_path,
+    default_store,
+    is_our_helper,
+)
+from docker_credential_ecrpy.docker.json_document import JsonDocument
+from docker_credential_ecrpy.docker.plan import ConfigureRequest, Plan, Planner
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import (
     Rewrite,
@@ -22,7 +30,6 @@ from docker_credential_ecrpy.files.replace import (
     replace_file,
 )
 from docker_credential_ecrpy.hot import paths, protocol
-from docker_credential_ecrpy.json_source import JsonSource
 from docker_credential_ecrpy.settings import rules
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -110,17 +117,17 @@ def command(
         hosts[PUBLIC] = who
     warnings: list[str] = []
     if all_profiles:
-        found, warnings = finding.of_profiles(given, remove=remove)
+        found, warnings = discover.registries_of_profiles(given, remove=remove)
         hosts |= found
     elif not (hosts or creds_store or fallback is not None):
         hosts = _of_config(given, config, who, remove=remove)
-        creds_store = remove and dockerconfig.means_us(config.store)
-    wanted = _offer_fallback(given, config, Wanted(hosts, creds_store, fallback, remove))
-    program = programs.chosen(given.environ)
+        creds_store = remove and is_our_helper(config.store)
+    wanted = _offer_fallback(given, config, ConfigureRequest(hosts, creds_store, fallback, remove))
+    program = installed_helpers.preferred_helper(given.environ)
     plan = plan_of(given, config, others, wanted, program.name)
     plan.warnings += _unread(config, plan)
     if not remove:
-        plan.warnings += programs.problems(program, given.environ)
+        plan.warnings += installed_helpers.installation_problems(program, given.environ)
         plan.warnings += _missing(given, wanted, profile)
     written = carry_out(given, plan, dry_run=dry_run)
     if not written and not plan.needed:
@@ -133,7 +140,7 @@ def _of_config(
     given: Given, config: DockerConfig, who: tuple[str, str], *, remove: bool
 ) -> dict[str, tuple[str, str]]:
     """Return the registries that the file itself names. Raises click.UsageError for none."""
-    hosts = dict.fromkeys(finding.of_config(given, config, remove=remove), who)
+    hosts = dict.fromkeys(discover.registries_in_config(given, config, remove=remove), who)
     if not (hosts or remove):
         msg = f"name a registry: {one_line(config.file)} has none of ECR to begin with"
         raise click.UsageError(msg)
@@ -144,7 +151,7 @@ def plan_of(
     given: Given,
     config: DockerConfig,
     others: list[DockerConfig],
-    wanted: Wanted,
+    wanted: ConfigureRequest,
     helper: str,
 ) -> Plan:
     """Return what has to change. Raises HelperError where that cannot be done."""
@@ -159,11 +166,11 @@ def plan_of(
         settings,
         fallback.text if fallback else "",
         helper,
-        programs.answering(given.environ),
+        installed_helpers.answering_names(given.environ),
         given.helper.clock(),
         read_backups(config.file) if wanted.remove else [],
         _elsewhere(given.environ, config) if wanted.remove else [],
-        dockerconfig.default_store(given.environ) if config.is_dockers else "",
+        default_store(given.environ) if config.is_dockers else "",
     )
     return planner.work_out(wanted)
 
@@ -175,7 +182,7 @@ def carry_out(given: Given, plan: Plan, *, dry_run: bool) -> bool:
     """
     console = given.console
     for rewrite in plan.needed:
-        for line in diffs.lines(rewrite, console.width):
+        for line in diff.lines(rewrite, console.width):
             style = {"+": "good", "-": "bad"}.get(line[:1], "")
             console.say_line(line, style if line[:3] not in ("+++", "---") else "strong")
     for note in plan.notes:
@@ -206,7 +213,7 @@ def _check_values(role_arn: str, fallback: str | None) -> None:
     if role_arn and not rules.ROLE_ARN.fullmatch(role_arn):
         msg = f"{one_line(role_arn)!r} is not such as arn:aws:iam::123456789012:role/puller"
         raise click.BadParameter(msg, param_hint="--role-arn")
-    if fallback and dockerconfig.means_us(fallback):
+    if fallback and is_our_helper(fallback):
         msg = f"{one_line(fallback)!r} is this program: name the one for other registries"
         raise click.BadParameter(msg, param_hint="--fallback")
 
@@ -214,30 +221,32 @@ def _check_values(role_arn: str, fallback: str | None) -> None:
 def _files(environ: Mapping[str, str], *, podman: bool) -> tuple[DockerConfig, list[DockerConfig]]:
     """Return the file to change, and others that clients read before it."""
     if not podman:
-        return DockerConfig.load(dockerconfig.path(environ)), []
-    *before, last = dockerconfig.podman_paths(environ)
+        return DockerConfig.load(config_path(environ)), []
+    *before, last = auth_file_paths(environ)
     return DockerConfig.load(last), [DockerConfig.load(path) for path in before]
 
 
 def _elsewhere(environ: Mapping[str, str], config: DockerConfig) -> list[str]:
     """Return the registries that this program answers for by the files of other clients."""
-    files = [dockerconfig.path(environ)]
+    files = [config_path(environ)]
     if config.is_dockers:
-        files = dockerconfig.podman_paths(environ)
+        files = auth_file_paths(environ)
     found: list[str] = []
     for file in files:
         try:
             helpers = DockerConfig.load(file).helpers
         except HelperError:
             continue  # its client cannot read it, either
-        found += [key for key, helper in helpers.items() if dockerconfig.means_us(helper)]
+        found += [key for key, helper in helpers.items() if is_our_helper(helper)]
     return found
 
 
-def _offer_fallback(given: Given, config: DockerConfig, wanted: Wanted) -> Wanted:
+def _offer_fallback(
+    given: Given, config: DockerConfig, wanted: ConfigureRequest
+) -> ConfigureRequest:
     """Return what is wanted once it is plain what becomes of the store that there is."""
     store = config.store
-    if wanted.remove or not wanted.store or not store or dockerconfig.means_us(store):
+    if wanted.remove or not wanted.store or not store or is_our_helper(store):
         return wanted
     if wanted.fallback is not None or given.helper.settings.fallback:
         return wanted
@@ -256,16 +265,16 @@ def _offer_fallback(given: Given, config: DockerConfig, wanted: Wanted) -> Wante
 def _unread(config: DockerConfig, plan: Plan) -> list[str]:
     """Return what keeps Docker from reading the file even after the plan."""
     after = plan.rewrites[0].after
-    problems = DockerConfig(config.file, after, JsonSource(config.file, after)).problems
+    problems = DockerConfig(config.file, after, JsonDocument(config.file, after)).problems
     file = one_line(config.file)
     return [f"{file}: {it}: docker reads nothing of the file; mend that by hand" for it in problems]
 
 
-def _missing(given: Given, wanted: Wanted, profile: str) -> list[str]:
+def _missing(given: Given, wanted: ConfigureRequest, profile: str) -> list[str]:
     """Return what is named and is not there."""
     found: list[str] = []
-    if wanted.fallback and not programs.find(wanted.fallback, given.environ).paths:
-        name = dockerconfig.PROGRAM + wanted.fallback
+    if wanted.fallback and not installed_helpers.find_helper(wanted.fallback, given.environ).paths:
+        name = HELPER_PREFIX + wanted.fallback
         found.append(f"{name} is not on PATH, so nothing answers for registries that are not ECR")
     if profile and profile != rules.AUTO:
         try:

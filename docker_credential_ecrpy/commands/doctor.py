@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import click
 
-from docker_credential_ecrpy import __version__, dockerconfig, programs
+from docker_credential_ecrpy import __version__
 from docker_credential_ecrpy.commands import completion
 from docker_credential_ecrpy.commands.configure import carry_out, plan_of, written
 from docker_credential_ecrpy.commands.given import Given
 from docker_credential_ecrpy.commands.hosts import host_of, named
 from docker_credential_ecrpy.commands.teaching import HOST, Command
-from docker_credential_ecrpy.configuring import Wanted
-from docker_credential_ecrpy.dockerconfig import DockerConfig
+from docker_credential_ecrpy.docker import installed_helpers
+from docker_credential_ecrpy.docker.config import DockerConfig, bare_host, config_path
+from docker_credential_ecrpy.docker.image_reference import Image
+from docker_credential_ecrpy.docker.plan import ConfigureRequest
 from docker_credential_ecrpy.doctor.checks import (
     FAIL,
     PASS,
@@ -31,7 +33,6 @@ from docker_credential_ecrpy.doctor.program_checks import of_other_helpers, of_p
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import DEFAULT_TIMEOUT, timeout
 from docker_credential_ecrpy.hot import protocol
-from docker_credential_ecrpy.image import Image
 
 _STYLES = {PASS: "good", WARN: "warning", FAIL: "bad", SKIP: "strong"}
 _MOST = 5  # registries that are looked at when none is named
@@ -90,7 +91,7 @@ def _named(given: Given, text: str) -> Image:
     if text.partition("@")[0].isdigit():
         return Image(host_of(text, given))
     image = named(text, "IMAGE|REGISTRY")
-    host = dockerconfig.bare(text.strip())  # with its port, as docker looks for it
+    host = bare_host(text.strip())  # with its port, as docker looks for it
     return replace(image, host=host) if host.startswith(f"{image.host}:") else image
 
 
@@ -152,9 +153,11 @@ def _configure(given: Given, hosts: list[str], *, quiet: bool) -> None:
     """Do what `configure` would do for registries. Raises HelperError."""
     if not hosts:
         return
-    config = DockerConfig.load(dockerconfig.path(given.environ))
-    wanted = Wanted(dict.fromkeys(hosts, ("", "")))
-    plan = plan_of(given, config, [], wanted, programs.chosen(given.environ).name)
+    config = DockerConfig.load(config_path(given.environ))
+    wanted = ConfigureRequest(dict.fromkeys(hosts, ("", "")))
+    plan = plan_of(
+        given, config, [], wanted, installed_helpers.preferred_helper(given.environ).name
+    )
     if not quiet:
         carry_out(given, plan, dry_run=False)
         return

@@ -2,12 +2,12 @@
 
 import click
 
-from docker_credential_ecrpy import dockerconfig
 from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.commands.given import Given
+from docker_credential_ecrpy.docker.config import bare_host
+from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.image import Image
 from docker_credential_ecrpy.text.sanitize import one_line
 
 
@@ -22,7 +22,7 @@ def host_of(text: str, given: Given) -> str:
     if given.helper.choose(host) is None:
         msg = f"{host} {not_ecr(host)}"
         raise click.BadParameter(msg, param_hint="REGISTRY")
-    return dockerconfig.bare(text.strip())
+    return bare_host(text.strip())
 
 
 def named(text: str, argument: str) -> Image:

@@ -6,9 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from docker_credential_ecrpy import dockerconfig
-from docker_credential_ecrpy.dockerconfig import AUTHS, HELPERS, DockerConfig, Login, shown
-from docker_credential_ecrpy.doctor import mechanism
+from docker_credential_ecrpy.docker import credential_lookup
+from docker_credential_ecrpy.docker.config import (
+    AUTH_VARIABLE,
+    AUTHS,
+    HELPER_NAMES,
+    HELPER_PREFIX,
+    HELPERS,
+    DockerConfig,
+    Login,
+    shown_key,
+)
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.doctor.machine import NotLookedAt
 from docker_credential_ecrpy.errors import HelperError
@@ -86,7 +94,7 @@ def _config(facts: Facts) -> Check:
 
 def _all_go(config: DockerConfig, host: str) -> bool:
     """Whether all that Docker cannot read are logins for a host, which `configure` takes away."""
-    ours = tuple(f"{AUTHS}, {shown(key)!r}: " for key in config.login_keys(host))
+    ours = tuple(f"{AUTHS}, {shown_key(key)!r}: " for key in config.login_keys(host))
     return bool(ours) and all(problem.startswith(ours) for problem in config.problems)
 
 
@@ -98,14 +106,14 @@ def _old_login(facts: Facts) -> Check:
     config, found = facts.machine.config, facts.mechanism
     if not isinstance(config, DockerConfig) or found is None:
         return Check(name, SKIP, "docker's config.json cannot be read")
-    if found.kind == mechanism.ENVIRONMENT and found.login:
+    if found.kind == credential_lookup.ENVIRONMENT and found.login:
         return _of_variable(name, found.login, facts)
     keys = config.login_keys(facts.host)
     if not keys:
         return Check(name, PASS, f"none under {AUTHS}")
-    sent = found.login if found.kind == mechanism.FILE else None
+    sent = found.login if found.kind == credential_lookup.FILE else None
     login = sent or next((login for login in config.logins if login.key in keys), None)
-    key = shown(login.key if login else keys[0])
+    key = shown_key(login.key if login else keys[0])
     seen = f"{config.file} has a login for {key} under {AUTHS}, {_age(login, facts)}"
     if sent is None:
         seen += "; docker does not use it, others may"
@@ -115,9 +123,9 @@ def _old_login(facts: Facts) -> Check:
 
 
 def _of_variable(name: str, login: Login, facts: Facts) -> Check:
-    variable = dockerconfig.IN_ENVIRONMENT
+    variable = AUTH_VARIABLE
     status, said = _outcome(login, facts)
-    seen = f"{variable} has a login for {shown(login.key)}, {_age(login, facts)}"
+    seen = f"{variable} has a login for {shown_key(login.key)}, {_age(login, facts)}"
     seen += f", and docker sends that before it looks into config.json{said}"
     return Check(name, status, seen, f"unset {variable}, wherever it is set", f"unset {variable}")
 
@@ -141,53 +149,58 @@ def _mechanism(facts: Facts) -> Check:
         return Check(name, SKIP, "docker's config.json cannot be read")
     public = isinstance(facts.choice, Choice) and facts.choice.registry.public
     if found.is_ours:
-        where = HELPERS if found.kind == mechanism.HELPER else "credsStore"
+        where = HELPERS if found.kind == credential_lookup.HELPER else "credsStore"
         return Check(name, PASS, f"{where} says {found.name!r} for {host}{_unheeded(facts)}")
-    if found.kind == mechanism.ENVIRONMENT:
-        return Check(name, WARN, f"not at all: {dockerconfig.IN_ENVIRONMENT} goes before")
+    if found.kind == credential_lookup.ENVIRONMENT:
+        return Check(name, WARN, f"not at all: {AUTH_VARIABLE} goes before")
     seen = _other_mechanism(found, facts, config)
     if not isinstance(facts.choice, Choice):
         return Check(name, SKIP, seen)
-    if found.kind == mechanism.FILE and not facts.refusal(found.login):
+    if found.kind == credential_lookup.FILE and not facts.refusal(found.login):
         return Check(name, WARN, seen, *by_configure(facts))
     return Check(name, WARN if public else FAIL, seen, *by_configure(facts))
 
 
-def _other_mechanism(found: mechanism.Mechanism, facts: Facts, config: DockerConfig) -> str:
+def _other_mechanism(
+    found: credential_lookup.CredentialSource, facts: Facts, config: DockerConfig
+) -> str:
     """Return what Docker does in place of asking this program."""
     host, helper = facts.host, quoted(found.name)
     mistaken = config.mistaken_keys(host)
     wild = [key for key in config.helpers if "*" in key and fnmatch.fnmatchcase(host, key)]
     if mistaken:
         return (
-            f"{HELPERS} has the key {shown(mistaken[0])!r}, where docker looks for"
+            f"{HELPERS} has the key {shown_key(mistaken[0])!r}, where docker looks for"
             f" {host!r}: without a scheme, a port or a path, in lower case"
         )
     if wild:
-        return f"{HELPERS} has the key {shown(wild[0])!r}, and docker knows no wildcards there"
-    if found.name.startswith(dockerconfig.PROGRAM):
+        return f"{HELPERS} has the key {shown_key(wild[0])!r}, and docker knows no wildcards there"
+    if found.name.startswith(HELPER_PREFIX):
         return (
             f"config.json says {helper} for {host}, so docker looks for the program"
-            f" {dockerconfig.PROGRAM}{one_line(found.name)}: it puts {dockerconfig.PROGRAM!r}"
+            f" {HELPER_PREFIX}{one_line(found.name)}: it puts {HELPER_PREFIX!r}"
             " before it itself"
         )
     return {
-        mechanism.HELPER: f"{HELPERS} says {helper} for {host}, which is another helper",
-        mechanism.STORE: f"docker asks its credsStore {helper} for {host}, not this program",
-        mechanism.BY_DEFAULT: f"docker asks {helper}, the store that it finds by itself",
-        mechanism.FILE: f"docker sends the login under {AUTHS}, and does not ask this program",
-        mechanism.NOTHING: f"{config.file} says nothing of {host}: docker goes on anonymously",
+        credential_lookup.HELPER: f"{HELPERS} says {helper} for {host}, which is another helper",
+        credential_lookup.STORE: f"docker asks its credsStore {helper} for {host}, "
+        "not this program",
+        credential_lookup.BY_DEFAULT: f"docker asks {helper}, the store that it finds by itself",
+        credential_lookup.FILE: f"docker sends the login under {AUTHS}, "
+        "and does not ask this program",
+        credential_lookup.NOTHING: f"{config.file} says nothing of {host}: "
+        "docker goes on anonymously",
     }[found.kind]
 
 
 def _unheeded(facts: Facts) -> str:
     """Return what has to be said of a variable that is set and does not count here."""
-    machine, variable = facts.machine, dockerconfig.IN_ENVIRONMENT
+    machine, variable = facts.machine, AUTH_VARIABLE
     if machine.variable is None:
         return ""
     if isinstance(machine.variable, HelperError):
         return f"; {variable} is set and cannot be read: docker says so, and goes on without"
-    if not mechanism.heeds_variable(mechanism.version_of(machine.docker)):
+    if not credential_lookup.reads_variable(credential_lookup.parse_version(machine.docker)):
         return f"; {variable} is set, and heeded from docker 28.3 on"
     return f"; {variable} has nothing for it"
 
@@ -201,9 +214,9 @@ def _podman(facts: Facts) -> Iterator[Check]:
             continue
         keys = config.login_keys(facts.host)
         login = next((login for login in config.logins if login.key in keys), None)
-        if keys and config.helpers.get(facts.host) not in dockerconfig.NAMES:
-            seen = f"{config.file} has a login for {shown(keys[0])}, {_age(login, facts)}"
-            command = f"podman logout {shlex.quote(shown(keys[0]))}"
+        if keys and config.helpers.get(facts.host) not in HELPER_NAMES:
+            seen = f"{config.file} has a login for {shown_key(keys[0])}, {_age(login, facts)}"
+            command = f"podman logout {shlex.quote(shown_key(keys[0]))}"
             fix = "podman, buildah and skopeo send that: take it out"
             yield Check(name, WARN, seen, fix, command)
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from docker_credential_ecrpy.aws import regions
-from docker_credential_ecrpy.dockerconfig import DockerConfig, Login
-from docker_credential_ecrpy.doctor import mechanism
+from docker_credential_ecrpy.docker import credential_lookup
+from docker_credential_ecrpy.docker.config import DockerConfig, Login
+from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.machine import Machine, attempt
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.cache import Entry
-from docker_credential_ecrpy.image import Image
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens import inventory
 from docker_credential_ecrpy.tokens.inventory import CacheHit
@@ -87,12 +87,14 @@ class Facts:
         return self.choice is not None or registry.parse(self.host) is not None
 
     @property
-    def mechanism(self) -> mechanism.Mechanism | None:
+    def mechanism(self) -> credential_lookup.CredentialSource | None:
         """Where Docker gets the credentials; None where its file cannot be read."""
         config = self.machine.config
         if not isinstance(config, DockerConfig):
             return None
-        return mechanism.of(self.host, config, self.machine.heeded, self.machine.default_store)
+        return credential_lookup.lookup_credentials(
+            self.host, config, self.machine.heeded, self.machine.default_store
+        )
 
     @property
     def works(self) -> bool:

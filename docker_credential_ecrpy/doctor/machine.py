@@ -10,14 +10,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
-from docker_credential_ecrpy import dockerconfig, programs
 from docker_credential_ecrpy.aws.gateway import AwsCalls
-from docker_credential_ecrpy.dockerconfig import DockerConfig
-from docker_credential_ecrpy.doctor import mechanism
+from docker_credential_ecrpy.docker import credential_lookup, installed_helpers
+from docker_credential_ecrpy.docker.config import (
+    HELPER_NAMES,
+    DockerConfig,
+    auth_file_paths,
+    bare_host,
+    config_path,
+    default_store,
+    is_our_helper,
+)
+from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.programs import Program
 from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Written
 from docker_credential_ecrpy.tokens import recent
@@ -77,12 +84,12 @@ class Machine:
     @cached_property
     def config(self) -> DockerConfig | HelperError:
         """Docker's config.json."""
-        return attempt(lambda: DockerConfig.load(dockerconfig.path(self.environ)))
+        return attempt(lambda: DockerConfig.load(config_path(self.environ)))
 
     @cached_property
     def variable(self) -> DockerConfig | HelperError | None:
         """What DOCKER_AUTH_CONFIG holds; None where it is not set."""
-        return attempt(lambda: mechanism.of_variable(self.environ))
+        return attempt(lambda: credential_lookup.read_variable(self.environ))
 
     @cached_property
     def docker(self) -> str:
@@ -105,18 +112,18 @@ class Machine:
     @property
     def heeded(self) -> DockerConfig | None:
         """What DOCKER_AUTH_CONFIG holds, where docker reads it."""
-        heeds = mechanism.heeds_variable(mechanism.version_of(self.docker))
+        heeds = credential_lookup.reads_variable(credential_lookup.parse_version(self.docker))
         return self.variable if heeds and isinstance(self.variable, DockerConfig) else None
 
     @cached_property
     def default_store(self) -> str:
         """The store that Docker takes where its file says nothing; "" for none."""
-        return dockerconfig.default_store(self.environ)
+        return default_store(self.environ)
 
     @cached_property
     def podman(self) -> list[DockerConfig | HelperError]:
         """The files of podman, buildah and skopeo that are there."""
-        files = [file for file in dockerconfig.podman_paths(self.environ) if os.path.exists(file)]
+        files = [file for file in auth_file_paths(self.environ) if os.path.exists(file)]
         return [attempt(lambda file=file: DockerConfig.load(file)) for file in files]  # type: ignore[misc]  # mypy knows no lambda with a default
 
     @cached_property
@@ -125,8 +132,10 @@ class Machine:
         if not isinstance(self.config, DockerConfig):
             return []
         names = dict.fromkeys([self.config.store, *self.config.helpers.values()])
-        others = [name for name in names if name and not dockerconfig.means_us(name)]
-        return [name for name in others if not programs.find(name, self.environ).paths]
+        others = [name for name in names if name and not is_our_helper(name)]
+        return [
+            name for name in others if not installed_helpers.find_helper(name, self.environ).paths
+        ]
 
     @property
     def fallback(self) -> Written | None:
@@ -137,23 +146,23 @@ class Machine:
     def has_fallback(self) -> bool:
         """Whether that is there."""
         name = self.fallback.text if self.fallback else ""
-        return bool(name and programs.find(name, self.environ).paths)
+        return bool(name and installed_helpers.find_helper(name, self.environ).paths)
 
     @cached_property
-    def programs(self) -> dict[str, Program]:
+    def programs(self) -> dict[str, InstalledHelper]:
         """What Docker finds under each of our names."""
-        return {name: programs.find(name, self.environ) for name in dockerconfig.NAMES}
+        return {name: installed_helpers.find_helper(name, self.environ) for name in HELPER_NAMES}
 
     def registries(self) -> list[str]:
         """Return the hosts that are ours and that there is a word of: Docker's, or lately asked."""
         keys: list[str] = []
         if isinstance(self.config, DockerConfig):
             helpers = self.config.helpers.items()
-            keys = [key for key, helper in helpers if dockerconfig.means_us(helper)]
+            keys = [key for key, helper in helpers if is_our_helper(helper)]
             keys += [login.key for login in self.config.logins]
         if self.heeded:
             keys += [login.key for login in self.heeded.logins]
-        hosts = [dockerconfig.bare(key) for key in keys]
+        hosts = [bare_host(key) for key in keys]
         if not hosts and self.helper.directory:
             hosts = recent.hosts(self.helper.directory)
         return [host for host in dict.fromkeys(hosts) if host and self._is_ours(host)]

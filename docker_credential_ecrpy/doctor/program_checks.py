@@ -5,9 +5,11 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping
 
-from docker_credential_ecrpy import __version__, dockerconfig, programs
+from docker_credential_ecrpy import __version__
 from docker_credential_ecrpy.commands.hosts import looks_like_ecr, not_ecr
-from docker_credential_ecrpy.dockerconfig import HELPERS, DockerConfig
+from docker_credential_ecrpy.docker import installed_helpers
+from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPER_PREFIX, HELPERS, DockerConfig
+from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper
 from docker_credential_ecrpy.doctor.checks import (
     FAIL,
     PASS,
@@ -19,7 +21,6 @@ from docker_credential_ecrpy.doctor.checks import (
 )
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.programs import Program
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _MOST_SAID = 120  # characters of what another program says of itself
@@ -35,12 +36,12 @@ def _program(facts: Facts) -> Check:
     found = facts.mechanism
     known = facts.machine.programs
     ours = next((program for program in known.values() if program.is_ours), None)
-    program = known[found.name] if found and found.is_ours else ours or known[dockerconfig.NAMES[0]]
+    program = known[found.name] if found and found.is_ours else ours or known[HELPER_NAMES[0]]
     title = "program"
     if program.is_ours:
         return _installed(title, program)
     if not program.paths:
-        missing = _missing(title, dockerconfig.PROGRAM + program.name, facts.machine.environ)
+        missing = _missing(title, HELPER_PREFIX + program.name, facts.machine.environ)
     else:
         said = program.version[:_MOST_SAID]
         seen = f"{program.paths[0]} is another program ({said}){_behind(program)}"
@@ -52,7 +53,7 @@ def _program(facts: Facts) -> Check:
     return Check(title, FAIL, missing.seen, fix, *by_configure(facts)[1:])
 
 
-def _installed(title: str, program: Program) -> Check:
+def _installed(title: str, program: InstalledHelper) -> Check:
     said = program.version.rpartition(" ")[2]
     if said != __version__:
         seen = f"{program.paths[0]} is version {said}, and this one {__version__}"
@@ -60,7 +61,7 @@ def _installed(title: str, program: Program) -> Check:
     return Check(title, PASS, f"{program.paths[0]}, version {said}{_behind(program)}")
 
 
-def _behind(program: Program) -> str:
+def _behind(program: InstalledHelper) -> str:
     others = ", ".join(program.paths[1:])
     return f"; behind it on PATH: {others}" if others else ""
 
@@ -81,7 +82,7 @@ def _missing(title: str, full: str, environ: Mapping[str, str]) -> Check:
         what = "a link to what is not there" if os.path.islink(unfit) else "no file"
         return Check(title, FAIL, f"{unfit} is {what}", "take it away, and install it again")
     seen = f"{full} is not on PATH, where docker looks for it"
-    here = programs.own_path()
+    here = installed_helpers.own_path()
     if not here or sys.platform == "win32" or "/usr/local/bin" not in directories:
         directory = os.path.dirname(here)
         return Check(title, FAIL, seen, f"put {directory or 'its directory'} on PATH")
@@ -96,14 +97,14 @@ def of_other_helpers(facts: Facts) -> Iterator[Check]:
     for name in facts.machine.absent_helpers:
         assert isinstance(config, DockerConfig)  # noqa: S101 - who is absent is written there
         where = "credsStore" if name == config.store else HELPERS
-        full = dockerconfig.PROGRAM + one_line(name)
+        full = HELPER_PREFIX + one_line(name)
         seen = f"{where} says {quoted(name)}, and {full} is not on PATH"
         seen += ": docker fails for the registries that it is for"
         yield Check(title, WARN, seen, f"install it, or take it out of {config.file}")
     if fallback and not facts.machine.has_fallback:
         status = FAIL if facts.host and facts.choice is None else WARN
         seen = f"{fallback.place}: fallback = {fallback.text!r}, and "
-        seen += f"{dockerconfig.PROGRAM}{fallback.text} is not on PATH: registries that are not"
+        seen += f"{HELPER_PREFIX}{fallback.text} is not on PATH: registries that are not"
         seen += " ECR have no login"
         yield Check(title, status, seen, "install it, or name another fallback there")
 

@@ -14,7 +14,7 @@ from typing import Any
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings import loader, rule_parser, rules
-from docker_credential_ecrpy.settings.toml_document import TOP, Source, Statement
+from docker_credential_ecrpy.settings.toml_document import TOP, Statement, TomlDocument
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _BOM = b"\xef\xbb\xbf"
@@ -156,7 +156,7 @@ class _Page:
 
     def __init__(self, file: str, data: bytes) -> None:
         self.data = data
-        self.source = Source(file, data, loader.TABLE)
+        self.source = TomlDocument(file, data, loader.TABLE)
         self.rules = loader.parse(self.source).rules
         self.tables: list[_Table] = self.source.parsed.get(loader.TABLE, [])
         self.fallback: str = self.source.parsed.get("fallback", "")

@@ -18,7 +18,7 @@ from docker_credential_ecrpy.text.sanitize import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_ecrpy.settings.toml_document import Source
+    from docker_credential_ecrpy.settings.toml_document import TomlDocument
 
 TABLE = "registry"
 KEYS = ("fallback", TABLE)
@@ -63,14 +63,12 @@ def load(environ: Mapping[str, str]) -> Settings:
         if environ.get("AWS_ECR_CONFIG"):
             hint = "point AWS_ECR_CONFIG at a TOML file, or unset it"
         raise HelperError(msg, hint=hint) from exc
-    from docker_credential_ecrpy.settings.toml_document import (
-        Source,  # with tomllib: only to read a file
-    )
+    from docker_credential_ecrpy.settings.toml_document import TomlDocument
 
-    return _settings(Source(file, data, TABLE), stamp)
+    return _settings(TomlDocument(file, data, TABLE), stamp)
 
 
-def parse(source: "Source") -> Settings:
+def parse(source: "TomlDocument") -> Settings:
     """Return the settings that a text is. Raises HelperError for one that does not make sense."""
     return _settings(source, identity.MISSING)
 
@@ -86,7 +84,7 @@ def _read(file: str) -> tuple[bytes, str]:
     raise OSError(errno.EBUSY, "it changes all the time")
 
 
-def _settings(source: "Source", stamp: str) -> Settings:
+def _settings(source: "TomlDocument", stamp: str) -> Settings:
     from docker_credential_ecrpy.settings import (
         patterns,  # only for a file
         rule_parser,
@@ -115,7 +113,7 @@ def _settings(source: "Source", stamp: str) -> Settings:
     return Settings(source.file, stamp, rules, Written(fallback, place))
 
 
-def _check_fallback(source: "Source", value: object) -> None:
+def _check_fallback(source: "TomlDocument", value: object) -> None:
     if isinstance(value, str) and _HELPER.fullmatch(value) and not value.startswith(HELPER_PREFIX):
         return
     from docker_credential_ecrpy.settings import rule_parser

@@ -11,7 +11,7 @@ from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.registry import Registry
 from docker_credential_ecrpy.settings import patterns
 from docker_credential_ecrpy.settings.rules import ROLE_ARN, Place, Role, Rule
-from docker_credential_ecrpy.settings.toml_document import Source
+from docker_credential_ecrpy.settings.toml_document import TomlDocument
 from docker_credential_ecrpy.text.sanitize import one_line
 
 ROLE_KEYS = ("external_id", "role_session_name", "duration")
@@ -45,7 +45,9 @@ _FORMS = {
 }
 
 
-def read(source: Source, number: int, table: Mapping[str, Any], budget: patterns.Budget) -> Rule:
+def read(
+    source: TomlDocument, number: int, table: Mapping[str, Any], budget: patterns.Budget
+) -> Rule:
     """Return the rule that a table is. Raises HelperError, with its file, line and key."""
     for key, value in table.items():
         _check(source, number, key, value)
@@ -96,11 +98,11 @@ def shown(value: Any) -> str:
         return "a number of thousands of digits"
 
 
-def _place(source: Source, number: int, key: str) -> Place:
+def _place(source: TomlDocument, number: int, key: str) -> Place:
     return Place(source.file, lambda: source.line(number, key))
 
 
-def _check(source: Source, number: int, key: str, value: Any) -> None:
+def _check(source: TomlDocument, number: int, key: str, value: Any) -> None:
     """Raise HelperError for a key or value that no rule has."""
     if key not in KEYS:
         hint = unknown(key, KEYS)
@@ -139,7 +141,7 @@ def _has_port(url: str) -> bool:
         return False
 
 
-def _stands_for(source: Source, number: int, table: Mapping[str, Any]) -> Registry | None:
+def _stands_for(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Registry | None:
     text = table.get("registry")
     if text is None:
         return None
@@ -152,7 +154,11 @@ def _stands_for(source: Source, number: int, table: Mapping[str, Any]) -> Regist
 
 
 def _pattern(
-    source: Source, number: int, text: str, stands_for: Registry | None, budget: patterns.Budget
+    source: TomlDocument,
+    number: int,
+    text: str,
+    stands_for: Registry | None,
+    budget: patterns.Budget,
 ) -> patterns.Pattern:
     def wrong(msg: str, hint: str) -> HelperError:
         return source.wrong(number, "match", f"match = {shown(text)}: {msg}", hint)
@@ -178,7 +184,7 @@ def _pattern(
     return pattern
 
 
-def check_reach(source: Source, rules: Sequence[Rule], budget: patterns.Budget) -> None:
+def check_reach(source: TomlDocument, rules: Sequence[Rule], budget: patterns.Budget) -> None:
     """Raise HelperError for a rule that those above it leave nothing for."""
     # What one account or host may be hidden by needs no search, and a file may have thousands.
     above: dict[bool, dict[str, Rule]] = {False: {}, True: {}}

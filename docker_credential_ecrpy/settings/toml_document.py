@@ -40,7 +40,7 @@ class Statement:
     end: int
 
 
-class Source:
+class TomlDocument:
     """The text of a TOML file whose tables of interest are all of the array `table`.
 
     file: its path. data: what it holds. Raises HelperError where that is not TOML.

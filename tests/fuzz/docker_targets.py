@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from docker_credential_ecrpy.configuring import Plan, Planner, Wanted
-from docker_credential_ecrpy.dockerconfig import DockerConfig
+from docker_credential_ecrpy.docker.config import DockerConfig
+from docker_credential_ecrpy.docker.json_document import JsonDocument
+from docker_credential_ecrpy.docker.plan import ConfigureRequest, Plan, Planner
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import Rewrite, replace_file
-from docker_credential_ecrpy.json_source import JsonSource
 from tests.fuzz import oracles
 from tests.fuzz.room import Room, check_error, check_line
 from tests.fuzz.stdin_targets import PRIVATE
@@ -23,9 +23,9 @@ HELPER = "ecr-login"
 _SECTIONS = ("credhelpers", "auths", "credsstore")
 _TELLING = 12  # characters; a shorter password may be part of any text
 _NOW = 1_800_000_000 * 10**9
-_BOTH = Wanted(dict.fromkeys((HOST, PRIVATE), ("", "")))
-_ALL = Wanted(store=True, fallback="pass")
-_GONE = Wanted(dict.fromkeys((HOST, PRIVATE), ("", "")), store=True, remove=True)
+_BOTH = ConfigureRequest(dict.fromkeys((HOST, PRIVATE), ("", "")))
+_ALL = ConfigureRequest(store=True, fallback="pass")
+_GONE = ConfigureRequest(dict.fromkeys((HOST, PRIVATE), ("", "")), store=True, remove=True)
 
 
 class Pairs(list[tuple[str, Any]]):
@@ -88,7 +88,9 @@ def _write(room: Room, before: bytes, after: bytes) -> None:
     assert len(os.listdir(os.path.dirname(file))) == len((file, backup))
 
 
-def _edit(file: str, data: bytes, wanted: Wanted, earlier: tuple[bytes, ...] = ()) -> bytes | None:
+def _edit(
+    file: str, data: bytes, wanted: ConfigureRequest, earlier: tuple[bytes, ...] = ()
+) -> bytes | None:
     """Return what the file becomes, and check that the same again changes nothing."""
     try:
         plan = _plan(file, data, wanted, earlier)
@@ -102,8 +104,8 @@ def _edit(file: str, data: bytes, wanted: Wanted, earlier: tuple[bytes, ...] = (
     return after
 
 
-def _plan(file: str, data: bytes, wanted: Wanted, earlier: tuple[bytes, ...]) -> Plan:
-    config = DockerConfig(file, data, JsonSource(file, data))
+def _plan(file: str, data: bytes, wanted: ConfigureRequest, earlier: tuple[bytes, ...]) -> Plan:
+    config = DockerConfig(file, data, JsonDocument(file, data))
     settings = Rewrite("", None, b"")
     planner = Planner(config, [], settings, "", HELPER, (HELPER,), _NOW, earlier)
     if wanted.store and not wanted.remove:

@@ -12,7 +12,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import identity, registry
 from docker_credential_ecrpy.settings import editor, loader, patterns, rules
 from docker_credential_ecrpy.settings.rules import Choice, Rule
-from docker_credential_ecrpy.settings.toml_document import Source
+from docker_credential_ecrpy.settings.toml_document import TomlDocument
 from tests.fuzz import oracles
 from tests.fuzz.room import Room, check_error
 from tests.fuzz.stdin_targets import NEIGHBOUR, PRIVATE
@@ -172,7 +172,7 @@ def _choices(data: bytes) -> dict[str, Choice | None]:
 
 
 def _rules(data: bytes) -> Sequence[Rule]:
-    return loader.parse(Source(FILE, data, loader.TABLE)).rules
+    return loader.parse(TomlDocument(FILE, data, loader.TABLE)).rules
 
 
 def _who(choice: Choice | None) -> tuple[str, str] | None:

@@ -11,8 +11,8 @@ import re
 from http import HTTPStatus
 from typing import Any
 
+from docker_credential_ecrpy.docker.image_reference import TAG
 from docker_credential_ecrpy.doctor.probes.http import HttpAnswer
-from docker_credential_ecrpy.image import TAG
 from docker_credential_ecrpy.text.sanitize import one_line
 
 # What Docker calls the machines that Python names otherwise.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.editor import choose, forget, with_fallback
-from docker_credential_ecrpy.settings.toml_document import Source
+from docker_credential_ecrpy.settings.toml_document import TomlDocument
 
 ACCOUNT = "123456789012"
 OTHER = "210987654321"
@@ -23,7 +23,7 @@ FILE = "/home/me/.ecr/config.toml"
 
 
 def _chosen(data: bytes, host: str) -> rules.Choice:
-    found = loader.parse(Source(FILE, data, loader.TABLE))
+    found = loader.parse(TomlDocument(FILE, data, loader.TABLE))
     choice = rules.choose(host, found.rules, {})
     assert choice
     return choice
@@ -390,7 +390,9 @@ def files(draw: st.DrawFn) -> bytes:
 
 
 def _rules(data: bytes) -> list[dict[str, object]]:
-    tables: list[dict[str, object]] = Source(FILE, data, "registry").parsed.get("registry", [])
+    tables: list[dict[str, object]] = TomlDocument(FILE, data, "registry").parsed.get(
+        "registry", []
+    )
     return tables
 
 
@@ -403,7 +405,7 @@ def test_a_choice_changes_nobody_elses(data: bytes, host: str, profile: str, rol
         assert host == PRIVATE or not (profile or role_arn)
         return
     chosen = _chosen(after, host)
-    old = rules.choose(host, loader.parse(Source(FILE, data, "registry")).rules, {})
+    old = rules.choose(host, loader.parse(TomlDocument(FILE, data, "registry")).rules, {})
     before, now = _rules(data), _rules(after)
     changed = [rule for rule in now if rule not in before]
 
@@ -443,7 +445,7 @@ def test_a_fallback_comes_and_goes_without_a_trace(data: bytes, name: str) -> No
     """The rules stay as they are, and so does the file once the fallback is taken out again."""
     none = with_fallback(data, FILE, "")
     after = with_fallback(none, FILE, name)
-    found = loader.parse(Source(FILE, after, "registry"))
+    found = loader.parse(TomlDocument(FILE, after, "registry"))
 
     assert found.fallback is not None
     assert found.fallback.text == name

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import identity
 from docker_credential_ecrpy.settings import loader
-from docker_credential_ecrpy.settings.toml_document import TOP, Source
+from docker_credential_ecrpy.settings.toml_document import TOP, TomlDocument
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/puller"
@@ -283,7 +283,7 @@ match = ''
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "windows"])
 def test_the_lines_of_keys(end: str) -> None:
     """Strings over several lines, comments and quotes in one another do not lead astray."""
-    source = Source("x", LINES.replace("\n", end).encode(), "registry")
+    source = TomlDocument("x", LINES.replace("\n", end).encode(), "registry")
     expected = {
         (TOP, "fallback"): 2,
         (0, ""): 4,
@@ -330,7 +330,7 @@ def test_whatever_the_file_holds_ends_in_settings_or_in_one_line(lines: list[str
     """Never in any other error, and never in a line that the file does not have."""
     text = "\n".join(lines).encode(errors="replace")
     try:
-        loader._settings(Source("f", text, loader.TABLE), "-")
+        loader._settings(TomlDocument("f", text, loader.TABLE), "-")
     except HelperError as exc:
         message = str(exc)
     else:

@@ -8,7 +8,7 @@ import pytest
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.rules import Choice
-from docker_credential_ecrpy.settings.toml_document import Source
+from docker_credential_ecrpy.settings.toml_document import TomlDocument
 
 A, B, C = "111111111111", "222222222222", "333333333333"
 HOST = "{}.dkr.ecr.us-east-1.amazonaws.com"
@@ -47,7 +47,7 @@ profile = "public"
 
 
 def _choose(host: str, environ: Mapping[str, str] | None = None) -> Choice | None:
-    found = loader._settings(Source("f", TEXT.encode(), loader.TABLE), "-")
+    found = loader._settings(TomlDocument("f", TEXT.encode(), loader.TABLE), "-")
     return rules.choose(host, found.rules, environ or {})
 
 

@@ -9,10 +9,18 @@ from typing import Any
 
 import pytest
 
-from docker_credential_ecrpy import dockerconfig
-from docker_credential_ecrpy.dockerconfig import DockerConfig, Login
+from docker_credential_ecrpy.docker.config import (
+    DockerConfig,
+    Login,
+    auth_file_paths,
+    bare_host,
+    config_path,
+    default_store,
+    is_our_helper,
+    shown_key,
+)
+from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.json_source import JsonSource
 from tests.stage import HOST
 
 PRIVATE = "images.example.com"
@@ -20,7 +28,7 @@ PRIVATE = "images.example.com"
 
 def config(made: Any) -> DockerConfig:
     data = json.dumps(made).encode()
-    return DockerConfig("config.json", data, JsonSource("config.json", data))
+    return DockerConfig("config.json", data, JsonDocument("config.json", data))
 
 
 def auth(text: str) -> str:
@@ -38,7 +46,7 @@ def auth(text: str) -> str:
 )
 def test_where_the_file_is(environ: dict[str, str], path: str) -> None:
     """Where DOCKER_CONFIG says, or in the home."""
-    assert dockerconfig.path(environ) == os.path.normpath(path)
+    assert config_path(environ) == os.path.normpath(path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the paths of Linux")
@@ -55,7 +63,7 @@ def test_where_the_file_is(environ: dict[str, str], path: str) -> None:
 )
 def test_where_podmans_files_are(environ: dict[str, str], paths: list[str]) -> None:
     """In the order in which podman was seen to open them."""
-    assert dockerconfig.podman_paths({"HOME": "/h", **environ}) == paths
+    assert auth_file_paths({"HOME": "/h", **environ}) == paths
 
 
 @pytest.mark.parametrize(
@@ -78,7 +86,7 @@ def test_where_podmans_files_are(environ: dict[str, str], paths: list[str]) -> N
 )
 def test_what_docker_looks_for(key: str, bare: str) -> None:
     """The host, and a port that it has: but none of ECR's has one."""
-    assert dockerconfig.bare(key) == bare
+    assert bare_host(key) == bare
 
 
 @pytest.mark.parametrize(
@@ -92,7 +100,7 @@ def test_what_docker_looks_for(key: str, bare: str) -> None:
 )
 def test_how_a_key_is_shown(key: str, shown: str) -> None:
     """Without a password."""
-    assert dockerconfig.shown(key) == shown
+    assert shown_key(key) == shown
 
 
 @pytest.mark.parametrize(
@@ -183,10 +191,10 @@ def test_whether_it_speaks_of_credentials(made: Any, any_of_them: bool) -> None:
 
 def test_names_that_mean_this_program() -> None:
     """Also where somebody wrote the whole program's."""
-    assert dockerconfig.means_us("ecr-login")
-    assert dockerconfig.means_us("docker-credential-ecrpy")
-    assert not dockerconfig.means_us("")
-    assert not dockerconfig.means_us("desktop")
+    assert is_our_helper("ecr-login")
+    assert is_our_helper("docker-credential-ecrpy")
+    assert not is_our_helper("")
+    assert not is_our_helper("desktop")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -225,4 +233,4 @@ def test_the_store_that_docker_takes_by_default(
     for name in programs:
         (tmp_path / name).touch(0o700)
 
-    assert dockerconfig.default_store({"PATH": str(tmp_path)}) == store
+    assert default_store({"PATH": str(tmp_path)}) == store

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docker_credential_ecrpy.docker.json_document import REMOVED, JsonDocument, Number
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.json_source import REMOVED, JsonSource, Number
 
 FILE = "config.json"
 SECTIONS = ("credHelpers", "auths")
@@ -69,7 +69,7 @@ def expected(made: dict[str, Any], changes: dict[tuple[str, ...], Any]) -> dict[
     return made
 
 
-def kept(source: JsonSource, changes: dict[tuple[str, ...], Any]) -> list[tuple[str, str]]:
+def kept(source: JsonDocument, changes: dict[tuple[str, ...], Any]) -> list[tuple[str, str]]:
     """Return the text of each member that is not one of those that change."""
     touched = {path[0] for path in changes}
     found = [
@@ -92,14 +92,14 @@ def test_a_change_is_what_was_meant_and_nothing_more(
 ) -> None:
     """The document is as expected, its keys in order, every other member's text the same."""
     made, data = file
-    source = JsonSource(FILE, data)
+    source = JsonDocument(FILE, data)
     after = source.changed(changes)
 
     wanted = expected(made, changes)
     assert json.loads(after) == wanted
     assert sorted(json.loads(after)) == sorted(wanted)
-    assert kept(JsonSource(FILE, after), changes) == kept(source, changes)
-    assert JsonSource(FILE, after).changed(changes) == after
+    assert kept(JsonDocument(FILE, after), changes) == kept(source, changes)
+    assert JsonDocument(FILE, after).changed(changes) == after
 
 
 @given(texts(), CHANGES)
@@ -108,9 +108,9 @@ def test_what_is_outside_of_the_object_stays(
 ) -> None:
     """Blanks before and after it, and every byte where nothing changes."""
     _, data = file
-    after = JsonSource(FILE, data).changed(changes)
+    after = JsonDocument(FILE, data).changed(changes)
 
-    assert JsonSource(FILE, data).changed({}) == data
+    assert JsonDocument(FILE, data).changed({}) == data
     assert after[: after.index(b"{")] == data[: data.index(b"{")]
     assert after[after.rindex(b"}") :] == data[data.rindex(b"}") :]
 
@@ -123,12 +123,12 @@ def test_what_is_added_is_removed_again_without_a_trace(
     made, data = file
     if made.get("credHelpers", "") in ({}, None) or not made:
         return  # whether it was null, {} or { } cannot be seen afterwards
-    added = JsonSource(FILE, data).changed({("credHelpers", key): "x" for key in keys})
+    added = JsonDocument(FILE, data).changed({("credHelpers", key): "x" for key in keys})
     gone: dict[tuple[str, ...], Any] = {("credHelpers", key): REMOVED for key in keys}
     if "credHelpers" not in made:
         gone = {("credHelpers",): REMOVED}
 
-    assert JsonSource(FILE, added).changed(gone) == data
+    assert JsonDocument(FILE, added).changed(gone) == data
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,9 @@ def test_what_is_added_is_removed_again_without_a_trace(
 )
 def test_how_a_member_is_added(before: str, after: str) -> None:
     """In the style of what stands around it, and tab-indented where there is nothing."""
-    assert JsonSource(FILE, before.encode()).changed({("credHelpers", "h"): "x"}) == after.encode()
+    assert (
+        JsonDocument(FILE, before.encode()).changed({("credHelpers", "h"): "x"}) == after.encode()
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,14 +170,14 @@ def test_how_a_member_is_added(before: str, after: str) -> None:
 )
 def test_what_python_cannot_hold_comes_through(data: bytes) -> None:
     """Byte for byte, though the file is changed."""
-    after = JsonSource(FILE, data).changed({("credsStore",): "x"})
+    after = JsonDocument(FILE, data).changed({("credsStore",): "x"})
 
     assert after == data[:-1] + b', "credsStore": "x"}'
 
 
 def test_numbers_are_no_strings() -> None:
     """Nobody takes one for a name."""
-    assert isinstance(JsonSource(FILE, b'{"credsStore": 1}').value("credsStore"), Number)
+    assert isinstance(JsonDocument(FILE, b'{"credsStore": 1}').value("credsStore"), Number)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,7 @@ def test_numbers_are_no_strings() -> None:
 def test_what_is_no_such_file(data: bytes, says: str) -> None:
     """An error that names the file and says what is wrong with it, and what to do."""
     with pytest.raises(HelperError) as caught:
-        JsonSource("a\nb.json", data)
+        JsonDocument("a\nb.json", data)
 
     assert says in str(caught.value)
     assert str(caught.value).startswith("a b.json: ")
@@ -218,7 +220,7 @@ def test_what_is_no_such_file(data: bytes, says: str) -> None:
 )
 def test_a_section_that_cannot_be_edited(text: str, says: str) -> None:
     """Neither read nor written: it is not plain what Docker would make of it."""
-    source = JsonSource(FILE, text.encode())
+    source = JsonDocument(FILE, text.encode())
 
     with pytest.raises(HelperError, match=says):
         source.members("auths")

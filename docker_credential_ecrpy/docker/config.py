@@ -13,37 +13,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.files.replace import read_user_file
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.json_source import JsonSource
 from docker_credential_ecrpy.settings import loader
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.tokens.token import password_expiry
 
-NAMES = ("ecr-login", "ecrpy")
-"""What our programs are called in it: after `PROGRAM`, the drop-in's name first."""
-PROGRAM = loader.HELPER_PREFIX
+HELPER_NAMES = ("ecr-login", "ecrpy")
+"""What our programs are called in it: after `HELPER_PREFIX`, the drop-in's name first."""
+HELPER_PREFIX = loader.HELPER_PREFIX
 AUTHS = "auths"
 HELPERS = "credHelpers"
 STORE = "credsStore"
-IN_ENVIRONMENT = "DOCKER_AUTH_CONFIG"
+AUTH_VARIABLE = "DOCKER_AUTH_CONFIG"
 """A variable that from docker 28.3 on goes before the file."""
 
 _SECRETS = ("auth", "username", "password", "identitytoken", "registrytoken")
 
 
-def means_us(helper: str) -> bool:
+def is_our_helper(helper: str) -> bool:
     """Whether a helper's name is one of ours, or by mistake that of the whole program."""
-    return helper.removeprefix(PROGRAM) in NAMES
+    return helper.removeprefix(HELPER_PREFIX) in HELPER_NAMES
 
 
-def shown(key: str) -> str:
+def shown_key(key: str) -> str:
     """Return a key for a person: without the password that it may have before its host."""
     scheme, separator, rest = key.rpartition("://")
     return one_line(scheme + separator + rest.rpartition("@")[2])
 
 
-def bare(key: str) -> str:
+def bare_host(key: str) -> str:
     """Return what Docker looks for where a key means it; "" where it means no registry.
 
     That is the host in lower case, with its port: but none where it is one of ECR's own.
@@ -56,7 +56,7 @@ def bare(key: str) -> str:
     return f"{host}:{port}" if port else host
 
 
-def path(environ: Mapping[str, str]) -> str:
+def config_path(environ: Mapping[str, str]) -> str:
     """Return where Docker's config.json is: in `$DOCKER_CONFIG`, or else in `~/.docker`.
 
     https://docs.docker.com/reference/cli/docker/#environment-variables
@@ -65,7 +65,7 @@ def path(environ: Mapping[str, str]) -> str:
     return os.path.join(directory, "config.json")
 
 
-def podman_paths(environ: Mapping[str, str]) -> list[str]:
+def auth_file_paths(environ: Mapping[str, str]) -> list[str]:
     """Return the files of podman, buildah and skopeo, in the order that they are read in.
 
     The last one is there after a restart, too. `$REGISTRY_AUTH_FILE` goes before all.
@@ -148,13 +148,13 @@ class DockerConfig:
 
     file: str
     data: bytes | None
-    source: JsonSource
+    source: JsonDocument
 
     @classmethod
     def load(cls, file: str) -> "DockerConfig":
         """Return what the file says. Raises HelperError where that cannot be made out."""
         data = read_user_file(file)
-        config = cls(file, data, JsonSource(file, data or b""))
+        config = cls(file, data, JsonDocument(file, data or b""))
         for section in (HELPERS, AUTHS):
             config.source.members(section)
         config.source.value(STORE)
@@ -182,7 +182,7 @@ class DockerConfig:
         """What is in it that Docker cannot read; for one of them it reads nothing of the file."""
         found = [problem for _, problem in self._entries if problem]
         found += [
-            f"{HELPERS}, {shown(member.key)!r}: it is not a string"
+            f"{HELPERS}, {shown_key(member.key)!r}: it is not a string"
             for member in self.source.members(HELPERS)
             if not isinstance(member.value, str | None)
         ]
@@ -206,14 +206,14 @@ class DockerConfig:
 
     def mistaken_keys(self, host: str) -> list[str]:
         """Return the keys under credHelpers that mean a host, and that Docker does not find."""
-        return [key for key in self.helpers if key != host and bare(key) == host]
+        return [key for key in self.helpers if key != host and bare_host(key) == host]
 
     @cached_property
     def _keys_of_logins(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for member in self.source.members(AUTHS):
             if _holds_any(member.value):
-                found.setdefault(bare(member.key), []).append(member.key)
+                found.setdefault(bare_host(member.key), []).append(member.key)
         return found
 
     @cached_property
@@ -223,7 +223,7 @@ class DockerConfig:
             try:
                 found.append((Login.read(member.key, member.value), ""))
             except ValueError as exc:
-                found.append((None, f"{AUTHS}, {shown(member.key)!r}: {exc}"))
+                found.append((None, f"{AUTHS}, {shown_key(member.key)!r}: {exc}"))
         return found
 
 
@@ -238,4 +238,4 @@ def default_store(environ: Mapping[str, str]) -> str:
         name = "osxkeychain"
     else:
         name = "pass" if shutil.which("pass", path=environ.get("PATH", "")) else "secretservice"
-    return name if shutil.which(PROGRAM + name, path=environ.get("PATH", "")) else ""
+    return name if shutil.which(HELPER_PREFIX + name, path=environ.get("PATH", "")) else ""

@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from docker_credential_ecrpy.dockerconfig import HELPERS, STORE, shown
+from docker_credential_ecrpy.docker.config import HELPERS, STORE, shown_key
+from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.files.replace import Rewrite
-from docker_credential_ecrpy.json_source import JsonSource
 from docker_credential_ecrpy.text.sanitize import without_user_info
 
 _CONTEXT = 2  # lines around each change
@@ -50,7 +50,7 @@ def _toml_lines(_file: str, data: bytes) -> list[str]:
 
 
 def _json_lines(file: str, data: bytes) -> list[str]:
-    source = JsonSource(file, data)
+    source = JsonDocument(file, data)
     pieces, at = [], 0
     for member in source.members():
         hidden = _hidden if member.key.casefold() not in _SHOWN else _without_users
@@ -74,7 +74,7 @@ def _key(text: str) -> str:
     if "@" not in text and "\\" not in text:
         return text
     key = json.loads(text)
-    return json.dumps(shown(key), ensure_ascii=False) if "@" in key else text
+    return json.dumps(shown_key(key), ensure_ascii=False) if "@" in key else text
 
 
 def _indented(text: str) -> list[str]:

@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy.configuring import Plan, Planner, Wanted
-from docker_credential_ecrpy.dockerconfig import DockerConfig
+from docker_credential_ecrpy.docker.config import DockerConfig
+from docker_credential_ecrpy.docker.json_document import JsonDocument
+from docker_credential_ecrpy.docker.plan import ConfigureRequest, Plan, Planner
 from docker_credential_ecrpy.files.replace import Rewrite
-from docker_credential_ecrpy.json_source import JsonSource
 from tests.stage import HOST
 
 OTHER = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
@@ -28,8 +28,8 @@ DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 ).flatmap(lambda made: st.permutations(list(made.items())).map(dict))
 
 
-def plan(data: bytes, wanted: Wanted, earlier: Sequence[bytes] = ()) -> Plan:
-    config = DockerConfig("config.json", data, JsonSource("config.json", data))
+def plan(data: bytes, wanted: ConfigureRequest, earlier: Sequence[bytes] = ()) -> Plan:
+    config = DockerConfig("config.json", data, JsonDocument("config.json", data))
     settings = Rewrite("config.toml", None, b"")
     planner = Planner(
         config, [], settings, "desktop", "ecr-login", ["ecr-login"], 0, earlier, default_store=""
@@ -37,7 +37,7 @@ def plan(data: bytes, wanted: Wanted, earlier: Sequence[bytes] = ()) -> Plan:
     return planner.work_out(wanted)
 
 
-def after(data: bytes, wanted: Wanted, earlier: Sequence[bytes] = ()) -> bytes:
+def after(data: bytes, wanted: ConfigureRequest, earlier: Sequence[bytes] = ()) -> bytes:
     return plan(data, wanted, earlier).rewrites[0].after
 
 
@@ -54,14 +54,14 @@ def test_what_is_done_is_undone(
     """Byte for byte, in every style, with what was there before at hand; twice is once."""
     data = (json.dumps(made, indent=indent, separators=separators) + end).encode()
     hosts = {HOST: ("", ""), OTHER: ("", "")}
-    wanted = Wanted(hosts, store)
+    wanted = ConfigureRequest(hosts, store)
     done = after(data, wanted)
     helpers = (made.get("credHelpers") or {}) | dict.fromkeys(hosts, "ecr-login")
     expected = made | {"credHelpers": helpers} | ({"credsStore": "ecr-login"} if store else {})
 
     assert json.loads(done) == expected
     assert not plan(done, wanted).needed
-    assert after(done, Wanted(hosts, store, remove=True), [b"broken", done, data]) == data
+    assert after(done, ConfigureRequest(hosts, store, remove=True), [b"broken", done, data]) == data
 
 
 @given(DOCUMENTS, st.sampled_from([None, 2, "\t"]))
@@ -69,7 +69,7 @@ def test_without_what_was_there_before(made: dict[str, Any], indent: Any) -> Non
     """What was added goes all the same, and nothing else."""
     data = json.dumps(made, indent=indent).encode()
     hosts = {HOST: ("", ""), OTHER: ("", "")}
-    undone = after(after(data, Wanted(hosts)), Wanted(hosts, remove=True))
+    undone = after(after(data, ConfigureRequest(hosts)), ConfigureRequest(hosts, remove=True))
     helpers = {k: v for k, v in (made.get("credHelpers") or {}).items() if k != HOST}
 
     assert json.loads(undone).get("credHelpers", {}) == helpers

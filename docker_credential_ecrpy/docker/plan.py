@@ -4,20 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from docker_credential_ecrpy.dockerconfig import (
+from docker_credential_ecrpy.docker.config import (
     AUTHS,
+    HELPER_NAMES,
     HELPERS,
-    NAMES,
     STORE,
     DockerConfig,
-    bare,
-    means_us,
-    shown,
+    bare_host,
+    is_our_helper,
+    shown_key,
 )
+from docker_credential_ecrpy.docker.json_document import REMOVED, JsonDocument, Path
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import Rewrite
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.json_source import REMOVED, JsonSource, Path
 from docker_credential_ecrpy.settings import editor
 from docker_credential_ecrpy.text import times
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -28,7 +28,7 @@ _MOST_NAMED = 5  # logins in one sentence
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ConfigureRequest:
     """What a person asked for.
 
     hosts: registries, each with the profile and the role that it is to have ("" for neither).
@@ -83,7 +83,7 @@ class Planner:
     default_store: str = ""
     plan: Plan = field(default_factory=Plan)
 
-    def work_out(self, wanted: Wanted) -> Plan:
+    def work_out(self, wanted: ConfigureRequest) -> Plan:
         """Return the plan. Raises HelperError where it cannot be done."""
         changes: dict[Path, Any] = {}
         if wanted.remove:
@@ -110,7 +110,7 @@ class Planner:
 
     # --- Docker's file ------------------------------------------------------------------------
 
-    def _add(self, wanted: Wanted, changes: dict[Path, Any]) -> None:
+    def _add(self, wanted: ConfigureRequest, changes: dict[Path, Any]) -> None:
         for host in wanted.hosts:
             present = self.config.helpers.get(host, "")
             if not self._stays(present):
@@ -119,34 +119,36 @@ class Planner:
                 changes[HELPERS, host] = self.helper
             for key in self.config.mistaken_keys(host):
                 self.plan.notes.append(
-                    f"the key {shown(key)!r} goes: Docker looks for the bare host name"
+                    f"the key {shown_key(key)!r} goes: Docker looks for the bare host name"
                 )
                 changes[HELPERS, key] = REMOVED
         hosts = list(wanted.hosts)
         if wanted.store:
-            hosts += [h for login in self.config.logins if registry.parse(h := bare(login.key))]
+            hosts += [
+                h for login in self.config.logins if registry.parse(h := bare_host(login.key))
+            ]
             self._become_store(wanted, changes)
         self._remove_logins(self.config, hosts, changes)
         self._tell_of_others(wanted, changes)
 
     def _stays(self, present: str) -> bool:
         """Whether a helper that is there leads to this program already."""
-        return present in (self.answering or NAMES)
+        return present in (self.answering or HELPER_NAMES)
 
-    def _become_store(self, wanted: Wanted, changes: dict[Path, Any]) -> None:
+    def _become_store(self, wanted: ConfigureRequest, changes: dict[Path, Any]) -> None:
         store = self.config.store
         if self._stays(store):
             return
         changes[(STORE,)] = self.helper
         fallback = self.fallback if wanted.fallback is None else wanted.fallback
-        if store and store != fallback and not means_us(store):
+        if store and store != fallback and not is_our_helper(store):
             then = f"{one_line(fallback)!r} does" if fallback else "nothing does"
             self.plan.notes.append(
                 f"{one_line(store)!r} no longer answers for registries that are not ECR: {then}"
             )
         others = [login.key for login in self.config.logins if not registry.parse(login.key)]
         if others and not store:  # with a store, they were not used either
-            named = ", ".join(map(shown, others[:_MOST_NAMED]))
+            named = ", ".join(map(shown_key, others[:_MOST_NAMED]))
             more = len(others) - _MOST_NAMED
             self.plan.warnings.append(
                 f"docker no longer uses the logins under {AUTHS} for {named}"
@@ -166,11 +168,11 @@ class Planner:
                 if login and login.expires is not None:
                     when = f", whose token {times.expiry(login.expires, self.now)}"
                 self.plan.notes.append(
-                    f"the login under {AUTHS} for {shown(key)} goes{when}: with it clients"
+                    f"the login under {AUTHS} for {shown_key(key)} goes{when}: with it clients"
                     " send an old token, and get 403 Forbidden"
                 )
 
-    def _tell_of_others(self, wanted: Wanted, changes: dict[Path, Any]) -> None:
+    def _tell_of_others(self, wanted: ConfigureRequest, changes: dict[Path, Any]) -> None:
         asked = {path[1]: value for path, value in changes.items() if path[0] == HELPERS}
         helpers = {
             key for key, value in (self.config.helpers | asked).items() if value is not REMOVED
@@ -180,7 +182,7 @@ class Planner:
                 f"the classic 'docker build' asks for each of the {len(helpers)} registries under"
                 f" {HELPERS} before it begins; BuildKit asks for those that it needs"
             )
-        if wanted.hosts and means_us(self.config.store):
+        if wanted.hosts and is_our_helper(self.config.store):
             self.plan.notes.append(f"{STORE} is {self.config.store!r} already, for all registries")
         answered = wanted.store and (self.fallback or wanted.fallback is not None)
         if changes and self.default_store and not (self.config.has_any or answered):
@@ -192,20 +194,22 @@ class Planner:
                 f" to keep it, add {cure}"
             )
 
-    def _remove(self, config: DockerConfig, wanted: Wanted, changes: dict[Path, Any]) -> None:
+    def _remove(
+        self, config: DockerConfig, wanted: ConfigureRequest, changes: dict[Path, Any]
+    ) -> None:
         for host in wanted.hosts:
             for key in (host, *config.mistaken_keys(host)):
                 present = config.helpers.get(key, "")
-                if means_us(present):
+                if is_our_helper(present):
                     changes[HELPERS, key] = REMOVED
                 elif present:
                     self.plan.notes.append(
-                        f"{shown(key)} stays: its helper is {one_line(present)!r}"
+                        f"{shown_key(key)} stays: its helper is {one_line(present)!r}"
                     )
         members = config.source.members(HELPERS)
         if members and all(changes.get((HELPERS, member.key)) is REMOVED for member in members):
             changes[(HELPERS,)] = REMOVED
-        if wanted.store and means_us(config.store):
+        if wanted.store and is_our_helper(config.store):
             changes[(STORE,)] = self.fallback or REMOVED
 
     def _given_back(self, changes: Mapping[Path, Any], after: bytes) -> bytes:
@@ -221,10 +225,10 @@ class Planner:
             undone[(STORE,)] = config.store
         for data in self.earlier:
             try:
-                old = DockerConfig(config.file, data, JsonSource(config.file, data))
+                old = DockerConfig(config.file, data, JsonDocument(config.file, data))
                 ours = [old.store] if (STORE,) in undone else []
                 ours += [old.helpers.get(path[1], "") for path in undone if len(path) > 1]
-                if not any(map(means_us, ours)) and old.source.changed(undone) == config.data:
+                if not any(map(is_our_helper, ours)) and old.source.changed(undone) == config.data:
                     return data
             except HelperError:
                 continue  # it was broken then
@@ -232,7 +236,7 @@ class Planner:
 
     # --- our own settings ---------------------------------------------------------------------
 
-    def _rules(self, wanted: Wanted) -> bytes:
+    def _rules(self, wanted: ConfigureRequest) -> bytes:
         data, file = self.settings.before or b"", self.settings.file
         given = wanted.fallback or any(any(who) for who in wanted.hosts.values())
         if given and not (file or wanted.remove):
@@ -247,16 +251,16 @@ class Planner:
             elif profile or role_arn:
                 data = editor.choose(data, file, host, profile=profile, role_arn=role_arn)
         if wanted.remove:
-            was_store = wanted.store and means_us(self.config.store)
+            was_store = wanted.store and is_our_helper(self.config.store)
             if file and (was_store or wanted.fallback is not None):
                 data = editor.with_fallback(data, file, "")
         elif wanted.fallback is not None:
             data = editor.with_fallback(data, file, wanted.fallback)
         return data
 
-    def _is_last(self, host: str, wanted: Wanted) -> bool:
+    def _is_last(self, host: str, wanted: ConfigureRequest) -> bool:
         """Whether no other registry of the same account stays."""
-        if means_us(self.config.store) and not wanted.store:
+        if is_our_helper(self.config.store) and not wanted.store:
             return False  # all of them do
         found = registry.parse(host)
         stay = [key for key in self.config.helpers if key not in wanted.hosts]

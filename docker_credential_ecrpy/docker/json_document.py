@@ -71,7 +71,7 @@ class Edit:
     text: str
 
 
-class JsonSource:
+class JsonDocument:
     """The text of a JSON file that has one object.
 
     file: its path, for errors. data: what it holds; nothing but blanks stands for {}. Raises

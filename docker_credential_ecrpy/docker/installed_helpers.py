@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from docker_credential_ecrpy import dockerconfig
+from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _SECONDS = 5  # that a program may take to say its version
@@ -16,7 +16,7 @@ _MARK = "(docker-credential-ecrpy)"  # in what ours says
 
 
 @dataclass(frozen=True)
-class Program:
+class InstalledHelper:
     """What is on PATH under one name.
 
     name: as in Docker's config.json. paths: of which Docker takes the first.
@@ -36,31 +36,31 @@ class Program:
         return _MARK in self.version
 
 
-def find(name: str, environ: Mapping[str, str]) -> Program:
+def find_helper(name: str, environ: Mapping[str, str]) -> InstalledHelper:
     """Return what Docker finds for a name of its config.json, on the PATH of `environ`."""
-    program, seen = dockerconfig.PROGRAM + name, list[str]()
+    program, seen = HELPER_PREFIX + name, list[str]()
     for directory in environ.get("PATH", "").split(os.pathsep):
         # As Go does for Docker: nothing that is found by way of the current directory.
         path = _in(directory, program, environ) if os.path.isabs(directory) else ""
         if path and not any(_same(path, other) for other in seen):
             seen.append(path)
-    return Program(name, tuple(seen))
+    return InstalledHelper(name, tuple(seen))
 
 
-def chosen(environ: Mapping[str, str]) -> Program:
+def preferred_helper(environ: Mapping[str, str]) -> InstalledHelper:
     """Return the program of ours that Docker is to be told of: the drop-in, if that is ours."""
-    found = [find(name, environ) for name in dockerconfig.NAMES]
+    found = [find_helper(name, environ) for name in HELPER_NAMES]
     return next((program for program in found if program.is_ours), found[0])
 
 
-def answering(environ: Mapping[str, str]) -> list[str]:
+def answering_names(environ: Mapping[str, str]) -> list[str]:
     """Return those of our names under which Docker finds this program."""
-    return [name for name in dockerconfig.NAMES if find(name, environ).is_ours]
+    return [name for name in HELPER_NAMES if find_helper(name, environ).is_ours]
 
 
-def problems(program: Program, environ: Mapping[str, str]) -> list[str]:
+def installation_problems(program: InstalledHelper, environ: Mapping[str, str]) -> list[str]:
     """Return what keeps Docker from finding this program, and what else is amiss."""
-    name = dockerconfig.PROGRAM + program.name
+    name = HELPER_PREFIX + program.name
     if not program.paths:
         here = own_path()
         cure = "install it, or add its directory to PATH"
@@ -70,7 +70,7 @@ def problems(program: Program, environ: Mapping[str, str]) -> list[str]:
     first = f"{program.paths[0]} is another program ({program.version})"
     if not program.is_ours:
         return [f"{first}: take it off PATH, or put the directory of this one before it"]
-    other = find(dockerconfig.NAMES[0], environ)
+    other = find_helper(HELPER_NAMES[0], environ)
     if other.paths and not other.is_ours:
         first = f"{other.paths[0]} is another program ({other.version})"
         return [f"{first}, so Docker is told of {program.name!r}"]
@@ -82,7 +82,7 @@ def own_path() -> str:
     if getattr(sys, "frozen", False):
         return sys.executable
     path = os.path.abspath(sys.argv[0]) if sys.argv[0] else ""
-    return path if os.path.basename(path).startswith(dockerconfig.PROGRAM) else ""
+    return path if os.path.basename(path).startswith(HELPER_PREFIX) else ""
 
 
 @cache

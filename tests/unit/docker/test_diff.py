@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy.commands import diffs
+from docker_credential_ecrpy.docker import diff
+from docker_credential_ecrpy.docker.json_document import REMOVED, JsonDocument
 from docker_credential_ecrpy.files.replace import Rewrite
-from docker_credential_ecrpy.json_source import REMOVED, JsonSource
 from tests.stage import HOST
 
 SECRET = "hunter2/s3cret+"
@@ -37,7 +37,7 @@ DOCUMENTS = st.fixed_dictionaries(
 
 
 def shown(before: bytes, after: bytes, *, of_json: bool = True) -> str:
-    return "\n".join(diffs.lines(Rewrite("f", before, after, of_json=of_json)))
+    return "\n".join(diff.lines(Rewrite("f", before, after, of_json=of_json)))
 
 
 @given(
@@ -54,7 +54,7 @@ def test_it_holds_no_secrets(
     text = json.dumps(made, indent=indent, separators=separators, ensure_ascii=ascii_only)
     if slashes:
         text = text.replace("/", "\\/").replace("@", "\\u0040")
-    source = JsonSource("f", text.encode())
+    source = JsonDocument("f", text.encode())
     keys = [member.key for member in source.members("auths")]
     after = source.changed(
         {("credHelpers", HOST): "ecr-login", **{("auths", key): REMOVED for key in keys[::2]}}
@@ -166,7 +166,7 @@ def applied(before: list[str], told: list[str]) -> list[str]:
 def test_it_is_a_diff(before: list[str], after: list[str]) -> None:
     """Of any lines: what is applied to the one file makes the other, with the usual headers."""
     texts = ["\n".join(lines).encode() for lines in (before, after)]
-    told = list(diffs.lines(Rewrite("f", texts[0], texts[1], of_json=False)))
+    told = list(diff.lines(Rewrite("f", texts[0], texts[1], of_json=False)))
     other = list(difflib.unified_diff(before, after, "f", "f", lineterm=""))
 
     assert bool(told) is (before != after)
@@ -181,9 +181,9 @@ def test_large_files_take_no_time(indent: int | None, every: int) -> None:
     """Tens of thousands of logins, of which one goes, or every third."""
     auths = {f"r{n}.example.com": {"auth": "x" * 60} for n in range(40_000)}
     made = {"credHelpers": {"a": "b"}, "auths": auths, "credsStore": "desktop"}
-    source = JsonSource("f", json.dumps(made, indent=indent).encode())
+    source = JsonDocument("f", json.dumps(made, indent=indent).encode())
     changes: dict[tuple[str, ...], Any] = {("credHelpers", HOST): "ecr-login"}
     changes |= {("auths", key): REMOVED for key in list(auths)[::every]}
-    told = list(diffs.lines(Rewrite("f", source.text.encode(), source.changed(changes))))
+    told = list(diff.lines(Rewrite("f", source.text.encode(), source.changed(changes))))
 
     assert sum(line.startswith("-") for line in told) >= 40_000 // every

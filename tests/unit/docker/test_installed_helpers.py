@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy import programs
+from docker_credential_ecrpy.docker import installed_helpers
 
 OURS = "docker-credential-x (docker-credential-ecrpy) 9.9"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="shell scripts stand in for them")
@@ -30,7 +30,9 @@ def test_the_first_on_path_is_it(tmp_path: Path) -> None:
     """Others are behind it; one directory that is named twice, or linked, is one."""
     a, b = put(tmp_path / "a", "ecr-login"), put(tmp_path / "b", "ecr-login", "echo 0.7.1")
     (tmp_path / "c").symlink_to(tmp_path / "a")
-    found = programs.find("ecr-login", environ(a.parent, b.parent, tmp_path / "c", a.parent))
+    found = installed_helpers.find_helper(
+        "ecr-login", environ(a.parent, b.parent, tmp_path / "c", a.parent)
+    )
 
     assert found.paths == (str(a), str(b))
     assert found.is_ours
@@ -45,8 +47,8 @@ def test_what_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path / "here")
     places = environ(tmp_path / "plain", tmp_path / "other", "", ".", "../here", tmp_path / "none")
 
-    assert programs.find("ecr-login", places).paths == ()
-    assert programs.find("ecr-login", {}).paths == ()
+    assert installed_helpers.find_helper("ecr-login", places).paths == ()
+    assert installed_helpers.find_helper("ecr-login", {}).paths == ()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_what_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_another_program_says(tmp_path: Path, script: str, version: str) -> None:
     """In one line that a terminal can show, or that it says nothing."""
     put(tmp_path, "ecr-login", script)
-    found = programs.find("ecr-login", environ(tmp_path))
+    found = installed_helpers.find_helper("ecr-login", environ(tmp_path))
 
     assert found.version == version
     assert not found.is_ours
@@ -69,17 +71,20 @@ def test_what_another_program_says(tmp_path: Path, script: str, version: str) ->
 def test_one_that_does_not_start(tmp_path: Path) -> None:
     """It is there, and that is told."""
     put(tmp_path, "ecr-login").write_bytes(b"\x7fELF")
-    found = programs.find("ecr-login", environ(tmp_path))
+    found = installed_helpers.find_helper("ecr-login", environ(tmp_path))
 
     assert found.version.startswith("it does not start: ")
 
 
 def test_one_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not waited for long, not even for what it has started."""
-    monkeypatch.setattr(programs, "_SECONDS", 0.2)
+    monkeypatch.setattr(installed_helpers, "_SECONDS", 0.2)
     put(tmp_path, "ecr-login", "sleep 30")
 
-    assert programs.find("ecr-login", environ(tmp_path)).version == "no answer within 0.2 s"
+    assert (
+        installed_helpers.find_helper("ecr-login", environ(tmp_path)).version
+        == "no answer within 0.2 s"
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,8 +105,8 @@ def test_the_name_for_dockers_file(
     for name, said in scripts.items():
         put(tmp_path, name, f"echo '{said}'")
 
-    assert programs.chosen(environ(tmp_path)).name == chosen
-    assert programs.answering(environ(tmp_path)) == answering
+    assert installed_helpers.preferred_helper(environ(tmp_path)).name == chosen
+    assert installed_helpers.answering_names(environ(tmp_path)) == answering
 
 
 def test_problems(tmp_path: Path) -> None:
@@ -111,7 +116,9 @@ def test_problems(tmp_path: Path) -> None:
     shadow = put(other, "ecr-login", "echo 0.7.1")
 
     def told(*path: Path) -> list[str]:
-        return programs.problems(programs.chosen(environ(*path)), environ(*path))
+        return installed_helpers.installation_problems(
+            installed_helpers.preferred_helper(environ(*path)), environ(*path)
+        )
 
     assert told(ours) == told(ours, other) == []
     assert told()[0].startswith("docker-credential-ecr-login is not on PATH, where Docker looks")
@@ -125,7 +132,9 @@ def test_the_link_that_would_help(tmp_path: Path) -> None:
     """It can be typed as it is, whatever the directory is called."""
     program = tmp_path / "a b" / "docker-credential-ecr-login"
     code = "import sys\nfrom docker_credential_ecrpy import programs\nsys.argv[0] = sys.argv[1]\n"
-    code += "print(programs.problems(programs.Program('ecr-login', ()), {})[0])"
+    code += (
+        "print(programs.installation_problems(programs.InstalledHelper('ecr-login', ()), {})[0])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, str(program)], capture_output=True, text=True, check=True
     )

@@ -1,9 +1,8 @@
 """The registries that are named elsewhere: by AWS profiles, and by Docker's file."""
 
-from docker_credential_ecrpy import dockerconfig
 from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.commands.given import Given
-from docker_credential_ecrpy.dockerconfig import AUTHS, DockerConfig
+from docker_credential_ecrpy.docker.config import AUTHS, DockerConfig, bare_host, is_our_helper
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -16,7 +15,7 @@ Hosts = dict[str, tuple[str, str]]
 """Registries, each with the profile and the role that it is to have, as in `Wanted`."""
 
 
-def of_profiles(given: Given, *, remove: bool) -> tuple[Hosts, list[str]]:
+def registries_of_profiles(given: Given, *, remove: bool) -> tuple[Hosts, list[str]]:
     """Return the registry of each AWS profile, and why some profiles are left out.
 
     A profile that the rules lead to already is not named again. remove: whether it does not
@@ -71,15 +70,15 @@ def _is_chosen(given: Given, host: str, profile: str) -> bool:
         return False
 
 
-def of_config(given: Given, config: DockerConfig, *, remove: bool) -> list[str]:
+def registries_in_config(given: Given, config: DockerConfig, *, remove: bool) -> list[str]:
     """Return the registries that a file has helpers of ours for, and logins unless for `remove`.
 
     A login that another store keeps has an empty entry. Raises HelperError.
     """
-    keys = [key for key, name in config.helpers.items() if dockerconfig.means_us(name)]
+    keys = [key for key, name in config.helpers.items() if is_our_helper(name)]
     if remove:
-        return [host for key in keys if (host := dockerconfig.bare(key))]
+        return [host for key in keys if (host := bare_host(key))]
     logins = [member.key for member in config.source.members(AUTHS)]
     keys += [key for key in logins if registry.parse(key)]
-    hosts = [host for key in keys if (host := dockerconfig.bare(key))]
+    hosts = [host for key in keys if (host := bare_host(key))]
     return [host for host in hosts if registry.parse(host) or given.helper.choose(host)]

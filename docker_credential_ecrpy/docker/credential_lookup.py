@@ -8,18 +8,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_ecrpy.dockerconfig import (
+from docker_credential_ecrpy.docker.config import (
+    AUTH_VARIABLE,
     AUTHS,
-    IN_ENVIRONMENT,
-    NAMES,
+    HELPER_NAMES,
     DockerConfig,
     Login,
 )
+from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.json_source import JsonSource
 from docker_credential_ecrpy.text.sanitize import one_line
 
-FROM_ENVIRONMENT = (28, 3)
+READS_VARIABLE_FROM = (28, 3)
 """The first version of docker that heeds the variable."""
 _VERSION = re.compile(r"\b(\d+)\.(\d+)\.\d+")
 
@@ -27,7 +27,7 @@ ENVIRONMENT, HELPER, STORE, BY_DEFAULT, FILE, NOTHING = range(6)
 
 
 @dataclass(frozen=True)
-class Mechanism:
+class CredentialSource:
     """Where the credentials come from.
 
     kind: one of the constants above. name: the credential helper's, as config.json has it, or "".
@@ -41,12 +41,12 @@ class Mechanism:
     @property
     def is_ours(self) -> bool:
         """Whether Docker runs this program, or what has its name."""
-        return self.name in NAMES
+        return self.name in HELPER_NAMES
 
 
-def of(
+def lookup_credentials(
     host: str, config: DockerConfig, variable: DockerConfig | None, default_store: str
-) -> Mechanism:
+) -> CredentialSource:
     """Return how Docker gets credentials for a host.
 
     variable: what DOCKER_AUTH_CONFIG holds, where it counts. default_store: what Docker takes
@@ -54,48 +54,48 @@ def of(
     """
     found = _login(host, variable) if variable else None
     if found:
-        return Mechanism(ENVIRONMENT, login=found)
+        return CredentialSource(ENVIRONMENT, login=found)
     helper = config.helpers.get(host)
     if helper:
-        return Mechanism(HELPER, helper)
+        return CredentialSource(HELPER, helper)
     if config.store and helper is None:
-        return Mechanism(STORE, config.store)
+        return CredentialSource(STORE, config.store)
     if not config.has_any and default_store:
-        return Mechanism(BY_DEFAULT, default_store)
+        return CredentialSource(BY_DEFAULT, default_store)
     found = _login(host, config)
-    return Mechanism(FILE, login=found) if found else Mechanism(NOTHING)
+    return CredentialSource(FILE, login=found) if found else CredentialSource(NOTHING)
 
 
-def version_of(text: str) -> tuple[int, int] | None:
+def parse_version(text: str) -> tuple[int, int] | None:
     """Return the version in what `docker --version` prints, or None."""
     found = _VERSION.search(text)
     return (int(found[1]), int(found[2])) if found else None
 
 
-def heeds_variable(version: tuple[int, int] | None) -> bool:
+def reads_variable(version: tuple[int, int] | None) -> bool:
     """Whether a docker of this version heeds the variable; one that is not known may."""
-    return version is None or version >= FROM_ENVIRONMENT
+    return version is None or version >= READS_VARIABLE_FROM
 
 
-def of_variable(environ: Mapping[str, str]) -> DockerConfig | None:
+def read_variable(environ: Mapping[str, str]) -> DockerConfig | None:
     """Return what the variable holds, or None where it is not set.
 
     Raises HelperError where Docker does without it: for it, a field that it does not know is a
     mistake, and so is a login that is not in `auth`.
     """
-    text = environ.get(IN_ENVIRONMENT, "")
+    text = environ.get(AUTH_VARIABLE, "")
     if not text:
         return None
     data = text.encode("utf-8", "surrogateescape")
-    source = JsonSource(IN_ENVIRONMENT, data)
-    found = DockerConfig(IN_ENVIRONMENT, data, source)
+    source = JsonDocument(AUTH_VARIABLE, data)
+    found = DockerConfig(AUTH_VARIABLE, data, source)
     fields = {(member.key.casefold(), AUTHS) for member in source.members()}
     for member in source.members(AUTHS):
         if isinstance(member.value, dict):
             fields |= {(key.casefold(), "auth") for key in member.value}
     unknown = sorted(key for key, known in fields if key != known)
     if unknown or found.problems:
-        msg = f"{IN_ENVIRONMENT} has {one_line(unknown[0])!r}" if unknown else found.problems[0]
+        msg = f"{AUTH_VARIABLE} has {one_line(unknown[0])!r}" if unknown else found.problems[0]
         raise HelperError(msg)
     return found
 
