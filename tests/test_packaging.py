@@ -55,7 +55,7 @@ FILES = {
     "docker_credential_ecrpy/aws/deadline.py",
     "docker_credential_ecrpy/docker/config.py",
     "docker_credential_ecrpy/doctor/__init__.py",
-    "docker_credential_ecrpy/doctor/checks.py",
+    "docker_credential_ecrpy/doctor/docker_checks.py",
     "docker_credential_ecrpy/doctor/facts.py",
     "docker_credential_ecrpy/doctor/machine.py",
     "docker_credential_ecrpy/docker/credential_lookup.py",

@@ -16,20 +16,20 @@ from docker_credential_ecrpy.docker import installed_helpers
 from docker_credential_ecrpy.docker.config import DockerConfig, bare_host, config_path
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.docker.plan import ConfigureRequest
-from docker_credential_ecrpy.doctor.checks import (
+from docker_credential_ecrpy.doctor.check import (
     FAIL,
     PASS,
     PROGRAM,
     SKIP,
     WARN,
     Check,
-    of_docker,
-    of_error,
+    check_from_error,
 )
-from docker_credential_ecrpy.doctor.facts import gather, of_machine
+from docker_credential_ecrpy.doctor.docker_checks import check_docker
+from docker_credential_ecrpy.doctor.facts import gather_facts, local_facts
 from docker_credential_ecrpy.doctor.machine import Machine, attempt
-from docker_credential_ecrpy.doctor.network_checks import of_network
-from docker_credential_ecrpy.doctor.program_checks import of_other_helpers, of_programs
+from docker_credential_ecrpy.doctor.network_checks import check_network
+from docker_credential_ecrpy.doctor.program_checks import check_other_helpers, check_programs
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import DEFAULT_TIMEOUT, timeout
 from docker_credential_ecrpy.hot import protocol
@@ -37,7 +37,7 @@ from docker_credential_ecrpy.hot import protocol
 _STYLES = {PASS: "good", WARN: "warning", FAIL: "bad", SKIP: "strong"}
 _MOST = 5  # registries that are looked at when none is named
 # In the order of causes: the first that fails says why the others do.
-_JUDGES = (of_docker, of_programs, of_network, of_other_helpers)
+_JUDGES = (check_docker, check_programs, check_network, check_other_helpers)
 Found = list[tuple[str, Check]]
 """Checks, each with the host that it is about, or "" for none."""
 
@@ -100,7 +100,7 @@ def _machine(given: Given) -> tuple[Machine, Found]:
     found: Found = []
     seconds = attempt(lambda: timeout(given.environ))
     if isinstance(seconds, HelperError):
-        found.append(("", of_error("time limit", seconds)))
+        found.append(("", check_from_error("time limit", seconds)))
         seconds = DEFAULT_TIMEOUT
     until = time.monotonic() + seconds - min(_MARGIN, seconds / 10)
     return Machine(given.helper, given.aws, until), found
@@ -116,7 +116,7 @@ def _looked_at(given: Given, machine: Machine, named: Image | None) -> Found:
         for done, image in enumerate(images):
             # One that hangs leaves the others their share of the time.
             machine.until = until - (until - time.monotonic()) * (1 - 1 / (len(images) - done))
-            facts = gather(machine, image)
+            facts = gather_facts(machine, image)
             known = [check for _, check in found]
             checks = [check for judge in _JUDGES for check in judge(facts)]
             found += [(image.host, check) for check in checks if check not in known]
@@ -141,12 +141,12 @@ def _mended(given: Given, machine: Machine, named: Image | None, *, quiet: bool)
     machine = Machine(given.helper, given.aws, machine.until)  # of the files as they are now
     hosts = []
     for image in _images(machine, named):
-        facts = of_machine(machine, image)
-        checks = (*of_docker(facts), *of_programs(facts))
+        facts = local_facts(machine, image)
+        checks = (*check_docker(facts), *check_programs(facts))
         if any(check.safe and check.status in (WARN, FAIL) for check in checks):
             hosts.append(image.host)
     done = attempt(lambda: _configure(given, hosts, quiet=quiet))
-    return [("", of_error("fix", done))] if isinstance(done, HelperError) else []
+    return [("", check_from_error("fix", done))] if isinstance(done, HelperError) else []
 
 
 def _configure(given: Given, hosts: list[str], *, quiet: bool) -> None:

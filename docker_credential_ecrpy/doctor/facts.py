@@ -29,7 +29,7 @@ _ELSEWHERE = 3  # other regions that an image is looked for in
 
 
 @dataclass(frozen=True)
-class Token:
+class TokenFact:
     """What answers for a registry.
 
     kept: where it was already; None where AWS was asked now. stays: whether the next one who
@@ -47,13 +47,13 @@ class Token:
 
 
 @dataclass(frozen=True)
-class OfNetwork:
+class NetworkFacts:
     """What is found out by asking. None: not asked, since what it needs is not there."""
 
     outlook: "Preview | HelperError | None" = None
     reach: "EndpointProbe | HelperError | None" = None
     caller: "CallerIdentity | HelperError | None" = None
-    token: "Token | HelperError | None" = None
+    token: "TokenFact | HelperError | None" = None
     visit: "PullTrace | HelperError | None" = None
     elsewhere: str = ""
     """Another region's host that has the image which the registry does not know."""
@@ -73,7 +73,7 @@ class Facts:
     image: Image
     now: int
     choice: Choice | HelperError | None
-    network: OfNetwork
+    network: NetworkFacts
     sent: "PullTrace | HelperError | None" = None
 
     @property
@@ -117,11 +117,11 @@ class Facts:
         return status if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) else 0
 
 
-def of_machine(machine: Machine, image: Image) -> Facts:
+def local_facts(machine: Machine, image: Image) -> Facts:
     """Return those facts of a registry or an image that nobody has to be asked for."""
     machine.look()
     choice = _choice(machine, image)
-    return Facts(machine, image, machine.helper.clock(), choice, OfNetwork())
+    return Facts(machine, image, machine.helper.clock(), choice, NetworkFacts())
 
 
 def _choice(machine: Machine, image: Image) -> Choice | HelperError | None:
@@ -135,12 +135,12 @@ def _choice(machine: Machine, image: Image) -> Choice | HelperError | None:
     return choice
 
 
-def gather(machine: Machine, image: Image) -> Facts:
+def gather_facts(machine: Machine, image: Image) -> Facts:
     """Return the facts of a registry or an image. Never raises HelperError: that is a fact, too."""
     choice = _choice(machine, image)
     with ThreadPoolExecutor(max_workers=1) as pool:  # programs of this machine may hang, too
         looking = pool.submit(machine.look)
-        network = _ask(machine, choice, image) if isinstance(choice, Choice) else OfNetwork()
+        network = _ask(machine, choice, image) if isinstance(choice, Choice) else NetworkFacts()
         looking.result()
     facts = Facts(machine, image, machine.helper.clock(), choice, network)
     return replace(facts, sent=_sent(facts))
@@ -157,7 +157,7 @@ def _sent(facts: Facts) -> "PullTrace | HelperError | None":
     return attempt(lambda: _visit(facts.machine, choice, alone, pair))
 
 
-def _ask(machine: Machine, choice: Choice, image: Image) -> OfNetwork:
+def _ask(machine: Machine, choice: Choice, image: Image) -> NetworkFacts:
     """Ask the endpoint, STS, and ECR and the registry, all three at once."""
     aws = machine.aws
     outlook = attempt(lambda: aws.outlook(choice, machine.left()))  # loads boto3 for all three
@@ -167,7 +167,7 @@ def _ask(machine: Machine, choice: Choice, image: Image) -> OfNetwork:
         if not isinstance(outlook, HelperError):
             caller = pool.submit(attempt, lambda: aws.caller(choice, machine.left()))
         token = attempt(lambda: _token(machine, choice))
-        login = token.login() if isinstance(token, Token) else None
+        login = token.login() if isinstance(token, TokenFact) else None
         visit = None
         if login or choice.registry.public:
             visit = attempt(lambda: _visit(machine, choice, image, login))
@@ -176,7 +176,7 @@ def _ask(machine: Machine, choice: Choice, image: Image) -> OfNetwork:
             elsewhere = _elsewhere(machine, choice, image)
         asked = caller.result() if caller else None
         near = None if isinstance(outlook, HelperError) else _near_regions(choice)
-        return OfNetwork(outlook, reach.result(), asked, token, visit, elsewhere, near)
+        return NetworkFacts(outlook, reach.result(), asked, token, visit, elsewhere, near)
 
 
 def _near_regions(choice: Choice) -> list[str] | None:
@@ -186,7 +186,7 @@ def _near_regions(choice: Choice) -> list[str] | None:
     return difflib.get_close_matches(region, known_ones, n=2)
 
 
-def _token(machine: Machine, choice: Choice) -> Token:
+def _token(machine: Machine, choice: Choice) -> TokenFact:
     """Return the token that Docker would get. Raises HelperError."""
     helper = machine.helper
     found, _ = inventory.find_cached(helper, choice)
@@ -195,7 +195,7 @@ def _token(machine: Machine, choice: Choice) -> Token:
     took = round((time.monotonic() - before) * 1000)
     as_it_was = found is not None and found.entry.written == entry.written
     stays = as_it_was or inventory.find_cached(helper, choice)[0] is not None
-    return Token(entry, found if as_it_was else None, took, stays)
+    return TokenFact(entry, found if as_it_was else None, took, stays)
 
 
 def _visit(

@@ -6,8 +6,16 @@ import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 
-from docker_credential_ecrpy.doctor.checks import FAIL, PASS, PROGRAM, SKIP, WARN, Check, of_error
-from docker_credential_ecrpy.doctor.facts import Facts, Token
+from docker_credential_ecrpy.doctor.check import (
+    FAIL,
+    PASS,
+    PROGRAM,
+    SKIP,
+    WARN,
+    Check,
+    check_from_error,
+)
+from docker_credential_ecrpy.doctor.facts import Facts, TokenFact
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Choice
@@ -29,7 +37,7 @@ _WHY = re.compile(r"\bbecause no [\w-]+ policy\b.*|\bwith an explicit deny\b.*")
 _NO_SUCH = ("NAME_UNKNOWN", "MANIFEST_UNKNOWN")
 
 
-def of_network(facts: Facts) -> Iterator[Check]:
+def check_network(facts: Facts) -> Iterator[Check]:
     """Yield what is to be said of AWS and the registry."""
     choice = facts.choice
     if not isinstance(choice, Choice):
@@ -49,7 +57,7 @@ def of_network(facts: Facts) -> Iterator[Check]:
 def _credentials(facts: Facts, choice: Choice) -> Check:
     name, found = "credentials", facts.network.outlook
     if isinstance(found, HelperError):
-        return of_error(name, found, WARN if choice.registry.public else FAIL)
+        return check_from_error(name, found, WARN if choice.registry.public else FAIL)
     return Check(name, PASS, found.source) if found else Check(name, SKIP, "not looked at")
 
 
@@ -67,8 +75,8 @@ def _endpoint(facts: Facts) -> Check:
     name, found = "endpoint", facts.network.reach
     if isinstance(found, HelperError):
         # A token in hand needs no endpoint, for as long as it lives.
-        status = WARN if isinstance(facts.network.token, Token) else FAIL
-        return of_error(name, found, status)
+        status = WARN if isinstance(facts.network.token, TokenFact) else FAIL
+        return check_from_error(name, found, status)
     if found is None:
         return Check(name, SKIP, "not asked")
     proxy = f"through the proxy {found.proxy}" if found.proxy else "without a proxy"
@@ -96,8 +104,8 @@ def _identity(facts: Facts, choice: Choice) -> Check:
         return Check(name, SKIP, "there are no credentials to ask with")
     if isinstance(found, HelperError):
         # Networks may have a way to ECR and none to STS.
-        works = isinstance(facts.network.token, Token) or choice.registry.public
-        return of_error(name, found, WARN if works else FAIL)
+        works = isinstance(facts.network.token, TokenFact) or choice.registry.public
+        return check_from_error(name, found, WARN if works else FAIL)
     until = f", until {moment(found.expires, facts.now)}" if found.expires else ""
     return Check(name, PASS, f"{found.arn}{until}")
 
@@ -108,7 +116,7 @@ def _token(facts: Facts, choice: Choice) -> Check:
         if choice.registry.public:
             seen = f"none, so pulls are anonymous: {found.message}"
             return Check(name, WARN, seen, found.hint or "")
-        return of_error(name, found)
+        return check_from_error(name, found)
     if found is None:
         return Check(name, SKIP, "not asked for")
     expires = f"expires at {moment(found.entry.expires, facts.now)}"
@@ -138,7 +146,7 @@ def _registry(facts: Facts, choice: Choice) -> Check:
     if visit is None:
         return Check(name, SKIP, "not asked: there is no token to ask with")
     if isinstance(visit, HelperError):
-        return of_error(name, visit)
+        return check_from_error(name, visit)
     base = visit.replies[0]
     if base.status == HTTPStatus.OK:
         return Check(name, PASS, f"{facts.host} takes the token, in {base.milliseconds} ms")
@@ -167,7 +175,7 @@ def _refused(name: str, seen: str, reply: "Reply", facts: Facts, choice: Choice)
         key = "region" if rule.region else "endpoint_url"
         fix = f"{rule.places[key]}: {key} has to be that of {facts.host}"
         return Check(name, FAIL, f"{seen}: its token is of the wrong region", fix)
-    if isinstance(token, Token) and token.kept is not None:
+    if isinstance(token, TokenFact) and token.kept is not None:
         of_login = token.kept.what.startswith("a login")
         forget = "docker logout" if of_login else f"{PROGRAM} cache clear"
         what = "the login that was stored" if of_login else "the token that is kept"

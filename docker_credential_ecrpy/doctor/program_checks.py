@@ -10,13 +10,13 @@ from docker_credential_ecrpy.commands.hosts import looks_like_ecr, not_ecr
 from docker_credential_ecrpy.docker import installed_helpers
 from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPER_PREFIX, HELPERS, DockerConfig
 from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper
-from docker_credential_ecrpy.doctor.checks import (
+from docker_credential_ecrpy.doctor.check import (
     FAIL,
     PASS,
     WARN,
     Check,
-    by_configure,
-    of_error,
+    check_from_error,
+    configure_fix,
     quoted,
 )
 from docker_credential_ecrpy.doctor.facts import Facts
@@ -26,7 +26,7 @@ from docker_credential_ecrpy.text.sanitize import one_line
 _MOST_SAID = 120  # characters of what another program says of itself
 
 
-def of_programs(facts: Facts) -> Iterator[Check]:
+def check_programs(facts: Facts) -> Iterator[Check]:
     """Yield what is to be said of the programs that Docker runs, and of our rules."""
     yield _program(facts)
     yield _settings(facts)
@@ -50,7 +50,7 @@ def _program(facts: Facts) -> Check:
     if not (ours and facts.is_ecrs):
         return missing
     fix = f"have docker run {ours.paths[0]}: it answers as {ours.name!r}"
-    return Check(title, FAIL, missing.seen, fix, *by_configure(facts)[1:])
+    return Check(title, FAIL, missing.seen, fix, *configure_fix(facts)[1:])
 
 
 def _installed(title: str, program: InstalledHelper) -> Check:
@@ -91,7 +91,7 @@ def _missing(title: str, full: str, environ: Mapping[str, str]) -> Check:
     return Check(title, FAIL, seen, "link it to where PATH leads", command)
 
 
-def of_other_helpers(facts: Facts) -> Iterator[Check]:
+def check_other_helpers(facts: Facts) -> Iterator[Check]:
     """Yield the credential helpers that Docker or this program is told of, and are not there."""
     title, config, fallback = "other helpers", facts.machine.config, facts.machine.fallback
     for name in facts.machine.absent_helpers:
@@ -112,9 +112,9 @@ def of_other_helpers(facts: Facts) -> Iterator[Check]:
 def _settings(facts: Facts) -> Check:
     name, settings, choice = "rules", facts.machine.settings, facts.choice
     if isinstance(settings, HelperError):
-        return of_error(name, settings)
+        return check_from_error(name, settings)
     if isinstance(choice, HelperError):
-        return of_error(name, choice)
+        return check_from_error(name, choice)
     if not facts.host:
         count = len(settings.rules)
         return Check(name, PASS, f"{settings.file}: {count} rules" if count else "none")

@@ -3,7 +3,7 @@
 import fnmatch
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 
 from docker_credential_ecrpy.docker import credential_lookup
@@ -17,41 +17,24 @@ from docker_credential_ecrpy.docker.config import (
     Login,
     shown_key,
 )
+from docker_credential_ecrpy.doctor.check import (
+    FAIL,
+    PASS,
+    SKIP,
+    WARN,
+    Check,
+    check_from_error,
+    configure_fix,
+    quoted,
+)
 from docker_credential_ecrpy.doctor.facts import Facts
-from docker_credential_ecrpy.doctor.machine import NotLookedAt
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import expiry
 
-PASS, WARN, FAIL, SKIP = "pass", "warn", "fail", "skip"
-PROGRAM = "docker-credential-ecrpy"
 
-
-@dataclass(frozen=True)
-class Check:
-    """What one check found.
-
-    seen: what is there. fix: what to do about it, in words. command: what to type, or "".
-    safe: whether `configure` mends it, without a question.
-    """
-
-    name: str
-    status: str
-    seen: str
-    fix: str = ""
-    command: str = ""
-    safe: bool = False
-
-
-def of_error(name: str, error: HelperError, status: str = FAIL) -> Check:
-    """Return the check that an error is the outcome of."""
-    if isinstance(error, NotLookedAt):
-        return Check(name, SKIP, error.message, error.hint or "")
-    return Check(name, status, error.message, error.hint or "")
-
-
-def of_docker(facts: Facts) -> Iterator[Check]:
+def check_docker(facts: Facts) -> Iterator[Check]:
     """Yield what is to be said of the files of Docker and podman."""
     yield _config(facts)
     if facts.host:
@@ -61,17 +44,11 @@ def of_docker(facts: Facts) -> Iterator[Check]:
         yield from _podman(facts)
 
 
-def by_configure(facts: Facts) -> tuple[str, str, bool]:
-    """Return fix, command, and that it is safe, for what `configure` mends."""
-    command = f"{PROGRAM} configure {facts.host}"
-    return "have docker ask this program, without the old login", command, True
-
-
 def _config(facts: Facts) -> Check:
     name, config = "docker config", facts.machine.config
     directory = facts.machine.environ.get("DOCKER_CONFIG")
     if isinstance(config, HelperError):
-        check = of_error(name, config)
+        check = check_from_error(name, config)
         if directory and directory.rstrip("/").endswith("config.json"):
             return replace(
                 check, fix="DOCKER_CONFIG has to be the directory that config.json is in"
@@ -80,7 +57,7 @@ def _config(facts: Facts) -> Check:
     if config.problems:
         broken = f"{config.file}: {config.problems[0]}, so docker reads nothing of it"
         if facts.is_ecrs and _all_go(config, facts.host):
-            return Check(name, FAIL, broken, *by_configure(facts))
+            return Check(name, FAIL, broken, *configure_fix(facts))
         return Check(name, FAIL, broken, "mend that entry by hand, or take it out")
     if config.data is None:
         where = ", where DOCKER_CONFIG leads" if directory else ""
@@ -117,9 +94,9 @@ def _old_login(facts: Facts) -> Check:
     seen = f"{config.file} has a login for {key} under {AUTHS}, {_age(login, facts)}"
     if sent is None:
         seen += "; docker does not use it, others may"
-        return Check(name, WARN, seen, *by_configure(facts))
+        return Check(name, WARN, seen, *configure_fix(facts))
     status, said = _outcome(sent, facts)
-    return Check(name, status, f"{seen}, and docker sends that{said}", *by_configure(facts))
+    return Check(name, status, f"{seen}, and docker sends that{said}", *configure_fix(facts))
 
 
 def _of_variable(name: str, login: Login, facts: Facts) -> Check:
@@ -157,8 +134,8 @@ def _mechanism(facts: Facts) -> Check:
     if not isinstance(facts.choice, Choice):
         return Check(name, SKIP, seen)
     if found.kind == credential_lookup.FILE and not facts.refusal(found.login):
-        return Check(name, WARN, seen, *by_configure(facts))
-    return Check(name, WARN if public else FAIL, seen, *by_configure(facts))
+        return Check(name, WARN, seen, *configure_fix(facts))
+    return Check(name, WARN if public else FAIL, seen, *configure_fix(facts))
 
 
 def _other_mechanism(
@@ -210,7 +187,7 @@ def _podman(facts: Facts) -> Iterator[Check]:
     name = "podman"
     for config in facts.machine.podman:
         if isinstance(config, HelperError):
-            yield of_error(name, config, WARN)
+            yield check_from_error(name, config, WARN)
             continue
         keys = config.login_keys(facts.host)
         login = next((login for login in config.logins if login.key in keys), None)
@@ -219,8 +196,3 @@ def _podman(facts: Facts) -> Iterator[Check]:
             command = f"podman logout {shlex.quote(shown_key(keys[0]))}"
             fix = "podman, buildah and skopeo send that: take it out"
             yield Check(name, WARN, seen, fix, command)
-
-
-def quoted(name: str) -> str:
-    """Return a name as it stands, blanks at its ends too, fit to be shown."""
-    return one_line(repr(name))
