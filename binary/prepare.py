@@ -51,7 +51,7 @@ def note_code(pattern: Any, flags: int, code: list[int], *groups: Any) -> Any:
 COMPILER.compile, COMPILER._sre.compile = note_text, note_code
 sys.path += PATH
 sys.meta_path.insert(0, Replaced)
-for module in ("cli", "aws", "deadline"):
+for module in ("cli.main", "aws.ecr", "aws.deadline"):
     importlib.import_module(f"docker_credential_ecrpy.{module}")
 importlib.import_module("encodings.idna")  # of every host's name
 print(ascii([*sys.modules]), ascii(made), sep="\n")  # noqa: T201 - for whoever builds

@@ -55,9 +55,9 @@ def in_full(request: "bytes | None") -> int:
             if reply:
                 protocol.send(reply)
                 return protocol.OK
-        from docker_credential_ecrpy import cli
+        from docker_credential_ecrpy.cli.main import run_cli
 
-        return cli.main(sys.argv, os.environ, request)
+        return run_cli(sys.argv, os.environ, request)
     except KeyboardInterrupt:
         return protocol.INTERRUPTED
     except OSError:

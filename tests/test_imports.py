@@ -25,7 +25,7 @@ HOT = {
     "time",
 }
 COLD = {
-    "docker_credential_ecrpy.cli",
+    "docker_credential_ecrpy.cli.main",
     "docker_credential_ecrpy.helper.actions",
     "docker_credential_ecrpy.tokens.broker",
     "docker_credential_ecrpy.settings.rules",
@@ -146,9 +146,9 @@ def test_a_cold_get_loads_no_more_of_the_sdk_than_it_uses(stage: Stage, scripts:
 def test_waiting_and_listing_do_without_boto3(stage: Stage) -> None:
     """It takes a tenth of a second, so only a fetch loads it; and no fallback, no subprocess."""
     code = (
-        "import sys\nfrom docker_credential_ecrpy import cli\nimport os\n"
-        "cli.main(['x', 'list'], os.environ, None)\n"
-        "cli.main(['x', 'store'], os.environ, b'{}')\n"
+        "import sys\nfrom docker_credential_ecrpy.cli.main import run_cli\nimport os\n"
+        "run_cli(['x', 'list'], os.environ, None)\n"
+        "run_cli(['x', 'store'], os.environ, b'{}')\n"
         "sys.exit(bool({'botocore', 'boto3', 'subprocess', 'click'} & set(sys.modules)))"
     )
 

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from docker_credential_ecrpy import __version__
-from docker_credential_ecrpy.commands.program import program as commands
+from docker_credential_ecrpy.cli.group import program as commands
 from tests.conftest import REPOSITORY
 from tools import share
 
@@ -35,20 +35,19 @@ FILES = {
     "docker_credential_ecrpy/aws/errors/service.py",
     "docker_credential_ecrpy/tokens/broker.py",
     "docker_credential_ecrpy/hot/cache.py",
-    "docker_credential_ecrpy/cli.py",
-    "docker_credential_ecrpy/commands/__init__.py",
-    "docker_credential_ecrpy/commands/cache.py",
-    "docker_credential_ecrpy/commands/completion.py",
-    "docker_credential_ecrpy/commands/configure.py",
+    "docker_credential_ecrpy/cli/main.py",
+    "docker_credential_ecrpy/cli/commands/cache.py",
+    "docker_credential_ecrpy/cli/commands/completion.py",
+    "docker_credential_ecrpy/cli/commands/configure.py",
     "docker_credential_ecrpy/docker/diff.py",
-    "docker_credential_ecrpy/commands/doctor.py",
-    "docker_credential_ecrpy/commands/explain.py",
+    "docker_credential_ecrpy/cli/commands/doctor.py",
+    "docker_credential_ecrpy/cli/commands/explain.py",
     "docker_credential_ecrpy/docker/discover.py",
-    "docker_credential_ecrpy/commands/given.py",
-    "docker_credential_ecrpy/commands/hosts.py",
-    "docker_credential_ecrpy/commands/password.py",
-    "docker_credential_ecrpy/commands/program.py",
-    "docker_credential_ecrpy/commands/teaching.py",
+    "docker_credential_ecrpy/cli/context.py",
+    "docker_credential_ecrpy/cli/arguments.py",
+    "docker_credential_ecrpy/cli/commands/password.py",
+    "docker_credential_ecrpy/cli/group.py",
+    "docker_credential_ecrpy/cli/help.py",
     "docker_credential_ecrpy/docker/plan.py",
     "docker_credential_ecrpy/text/console.py",
     "docker_credential_ecrpy/files/bounded.py",

@@ -10,8 +10,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import click
 
-from docker_credential_ecrpy import __version__, cli
-from docker_credential_ecrpy.commands.program import program as commands
+from docker_credential_ecrpy import __version__
+from docker_credential_ecrpy.cli.group import program as commands
+from docker_credential_ecrpy.cli.main import HELP, USAGE
+from docker_credential_ecrpy.cli.names import PACKAGE
 
 REST = """\
 .SH FILES
@@ -57,11 +59,11 @@ def page(program: str) -> str:
     The help's first lines are the synopsis; a line at the margin that ends in a colon, with
     indented pairs of term and meaning below, is a section; other indented lines are examples.
     """
-    text = cli.HELP.format(name=program, usage=cli.USAGE.format(name=program))
+    text = HELP.format(name=program, usage=USAGE.format(name=program))
     usage, _, body = text.partition("\n\n")
     ways = [line.partition(program)[2].strip() for line in usage.splitlines()]
     lines = [
-        f'.TH {program.upper()} 1 "" "{cli.PACKAGE} {__version__}" "User Commands"',
+        f'.TH {program.upper()} 1 "" "{PACKAGE} {__version__}" "User Commands"',
         ".nh",  # what is to be copied stays whole
         ".ad l",
         ".SH NAME",

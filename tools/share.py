@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from docker_credential_ecrpy.commands.completion import PROGRAMS, SCRIPTS
+from docker_credential_ecrpy.cli.commands.completion import PROGRAMS, SCRIPTS
 from tools import man
 
 

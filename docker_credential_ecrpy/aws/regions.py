@@ -8,6 +8,7 @@ import difflib
 from collections.abc import Mapping
 
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.registry import Registry
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -99,3 +100,26 @@ def _listed() -> dict[str, str]:
         for region in partition["regions"]
         if not region.endswith("-global")
     }
+
+
+def looks_like_ecr(host: str) -> bool:
+    """Whether a host that is none of ECR's was meant to be one."""
+    return not {"dkr", "ecr", "ecr-fips", "dkr-ecr", "dkr-ecr-fips"}.isdisjoint(host.split("."))
+
+
+def explain_not_ecr(host: str) -> str:
+    """Return why a host is none of ECR's, and what to do about it."""
+    labels = host.split(".")
+    if looks_like_ecr(host):
+        if not registry.is_account(labels[0]):
+            return (
+                f"is not an ECR registry: it has to begin with an account's"
+                f" {registry.ACCOUNT_DIGITS} digits, and {one_line(labels[0])!r} has"
+                f" {len(labels[0])} characters"
+            )
+        return (
+            "is not an ECR registry: those are such as 123456789012.dkr.ecr.us-east-1.amazonaws.com"
+        )
+    return (
+        "is not an ECR registry; a private name for one needs a rule with registry = in config.toml"
+    )

@@ -1,7 +1,7 @@
 """The registries that are named elsewhere: by AWS profiles, and by Docker's file."""
 
 from docker_credential_ecrpy.aws import regions
-from docker_credential_ecrpy.commands.given import Given
+from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.docker.config import AUTHS, DockerConfig, bare_host, is_our_helper
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
@@ -15,7 +15,7 @@ Hosts = dict[str, tuple[str, str]]
 """Registries, each with the profile and the role that it is to have, as in `Wanted`."""
 
 
-def registries_of_profiles(given: Given, *, remove: bool) -> tuple[Hosts, list[str]]:
+def registries_of_profiles(given: CommandContext, *, remove: bool) -> tuple[Hosts, list[str]]:
     """Return the registry of each AWS profile, and why some profiles are left out.
 
     A profile that the rules lead to already is not named again. remove: whether it does not
@@ -61,7 +61,7 @@ def _host(profile: "ProfileSummary") -> str:
     return f"{profile.account}.dkr.ecr.{profile.region}.{suffix}"
 
 
-def _is_chosen(given: Given, host: str, profile: str) -> bool:
+def _is_chosen(given: CommandContext, host: str, profile: str) -> bool:
     """Whether the rules lead to that profile already, such as one with "auto"."""
     choice = given.helper.choose(host)
     try:
@@ -70,7 +70,7 @@ def _is_chosen(given: Given, host: str, profile: str) -> bool:
         return False
 
 
-def registries_in_config(given: Given, config: DockerConfig, *, remove: bool) -> list[str]:
+def registries_in_config(given: CommandContext, config: DockerConfig, *, remove: bool) -> list[str]:
     """Return the registries that a file has helpers of ours for, and logins unless for `remove`.
 
     A login that another store keeps has an empty entry. Raises HelperError.

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from docker_credential_ecrpy import __version__
-from docker_credential_ecrpy.commands.hosts import looks_like_ecr, not_ecr
+from docker_credential_ecrpy.aws.regions import explain_not_ecr, looks_like_ecr
 from docker_credential_ecrpy.docker import installed_helpers
 from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPER_PREFIX, HELPERS, DockerConfig
 from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper
@@ -131,8 +131,10 @@ def _elsewhere(name: str, facts: Facts) -> Check:
     """Judge a registry that is none of ECR's."""
     found, fallback = facts.mechanism, facts.machine.fallback
     if looks_like_ecr(facts.host):
-        return Check(name, FAIL, f"{facts.host} {not_ecr(facts.host)}", "write its name anew")
+        return Check(
+            name, FAIL, f"{facts.host} {explain_not_ecr(facts.host)}", "write its name anew"
+        )
     if found and found.is_ours and fallback:
         seen = f"{fallback.place}: fallback = {fallback.text!r} answers for {facts.host}"
         return Check(name, PASS, seen)
-    return Check(name, WARN, f"{facts.host} {not_ecr(facts.host)}")
+    return Check(name, WARN, f"{facts.host} {explain_not_ecr(facts.host)}")

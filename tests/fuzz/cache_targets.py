@@ -6,7 +6,7 @@ import os
 import re
 from functools import cache as once
 
-from docker_credential_ecrpy.cli import one_error_line
+from docker_credential_ecrpy.cli.main import one_error_line
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, identity, registry
 from docker_credential_ecrpy.hot.cache import Entry, Miss

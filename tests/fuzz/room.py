@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from docker_credential_ecrpy import __main__ as door
 from docker_credential_ecrpy.aws.gateway import AwsCalls
-from docker_credential_ecrpy.cli import one_error_line
+from docker_credential_ecrpy.cli.main import one_error_line
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import racy
 from docker_credential_ecrpy.hot import protocol

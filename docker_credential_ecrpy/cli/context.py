@@ -10,7 +10,7 @@ from docker_credential_ecrpy.text.console import Console
 
 
 @dataclass(frozen=True)
-class Given:
+class CommandContext:
     """The process around a command: the name it was called by, its environment, and the helper."""
 
     name: str

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from docker_credential_ecrpy import __version__
 from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.aws.gateway import AwsCalls
+from docker_credential_ecrpy.cli.names import COMPLETE, PACKAGE
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files.log_file import from_environ
 from docker_credential_ecrpy.helper.actions import Answer, Helper, timeout
@@ -27,14 +28,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.helper.fallback import Fallback
 
-PACKAGE = "docker-credential-ecrpy"
 COMMANDS = ("configure", "doctor", "explain", "password", "cache", "completion")
 """What a person types, beside Docker's actions."""
 ACTIONS = ("get", "store", "erase", "list")
 VERSION = ("version", "--version", "-v")
 HELPED = ("help", "--help", "-h")
-COMPLETE = "_DOCKER_CREDENTIAL_ECRPY_COMPLETE"
-"""The variable by which a shell's completion asks; see `completion`."""
 
 USAGE = """\
 Usage: {name} <get|store|erase|list|version>
@@ -81,7 +79,7 @@ Environment:
 """
 
 
-def main(argv: Sequence[str], environ: Mapping[str, str], request: bytes | None) -> int:
+def run_cli(argv: Sequence[str], environ: Mapping[str, str], request: bytes | None) -> int:
     """Run one action and return the exit code.
 
     `request` is standard input when the caller has read it already, or else None. Only this
@@ -208,10 +206,15 @@ def _is_for_person(arguments: Sequence[str], environ: Mapping[str, str]) -> bool
 def _command(
     arguments: Sequence[str], name: str, environ: Mapping[str, str], write_log: log.Log
 ) -> int:
-    from docker_credential_ecrpy.commands import given, program  # with click: only for a person
+    from docker_credential_ecrpy.cli import (
+        context,  # with click: only for a person
+        group,
+    )
 
     aws = AwsCalls(write_log)
-    return program.run(arguments, given.Given(name, environ, _helper(environ, write_log), aws))
+    return group.run_command(
+        arguments, context.CommandContext(name, environ, _helper(environ, write_log), aws)
+    )
 
 
 def _report(name: str, line: str, *, for_person: bool) -> None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 import click
 
 from docker_credential_ecrpy import __version__
-from docker_credential_ecrpy.commands import completion
-from docker_credential_ecrpy.commands.configure import carry_out, plan_of, written
-from docker_credential_ecrpy.commands.given import Given
-from docker_credential_ecrpy.commands.hosts import host_of, named
-from docker_credential_ecrpy.commands.teaching import HOST, Command
+from docker_credential_ecrpy.cli.arguments import parse_image, parse_registry
+from docker_credential_ecrpy.cli.commands import completion
+from docker_credential_ecrpy.cli.commands.configure import carry_out, plan_of, written
+from docker_credential_ecrpy.cli.context import CommandContext
+from docker_credential_ecrpy.cli.help import HOST, Command
 from docker_credential_ecrpy.docker import installed_helpers
 from docker_credential_ecrpy.docker.config import DockerConfig, bare_host, config_path
 from docker_credential_ecrpy.docker.image_reference import Image
@@ -61,7 +61,7 @@ _MARGIN = 1.0  # seconds kept for what is said in the end
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 @click.option("--fix", is_flag=True, help="Do what is safe: what 'configure' would do.")
 @click.pass_obj
-def command(given: Given, image: str, *, as_json: bool, fix: bool) -> int:
+def command(given: CommandContext, image: str, *, as_json: bool, fix: bool) -> int:
     """Say why a pull fails, and what to type.
 
     Looks at Docker's configuration, this program, its rules, the AWS identity, the clock, the
@@ -86,16 +86,16 @@ def _is_warning(item: tuple[str, Check]) -> bool:
     return item[1].status == WARN
 
 
-def _named(given: Given, text: str) -> Image:
+def _named(given: CommandContext, text: str) -> Image:
     """Return the registry or the image that a person named. Raises click.BadParameter."""
     if text.partition("@")[0].isdigit():
-        return Image(host_of(text, given))
-    image = named(text, "IMAGE|REGISTRY")
+        return Image(parse_registry(text, given))
+    image = parse_image(text, "IMAGE|REGISTRY")
     host = bare_host(text.strip())  # with its port, as docker looks for it
     return replace(image, host=host) if host.startswith(f"{image.host}:") else image
 
 
-def _machine(given: Given) -> tuple[Machine, Found]:
+def _machine(given: CommandContext) -> tuple[Machine, Found]:
     """Return this machine with the time that there is, and what is wrong with that time."""
     found: Found = []
     seconds = attempt(lambda: timeout(given.environ))
@@ -106,7 +106,7 @@ def _machine(given: Given) -> tuple[Machine, Found]:
     return Machine(given.helper, given.aws, until), found
 
 
-def _looked_at(given: Given, machine: Machine, named: Image | None) -> Found:
+def _looked_at(given: CommandContext, machine: Machine, named: Image | None) -> Found:
     """Gather the facts, and judge them."""
     found: Found = []
     until = machine.until
@@ -136,7 +136,7 @@ def _images(machine: Machine, named: Image | None) -> list[Image]:
     return [Image(host) for host in machine.registries()[:_MOST] or [""]]
 
 
-def _mended(given: Given, machine: Machine, named: Image | None, *, quiet: bool) -> Found:
+def _mended(given: CommandContext, machine: Machine, named: Image | None, *, quiet: bool) -> Found:
     """Do what is safe; return what went wrong with that."""
     machine = Machine(given.helper, given.aws, machine.until)  # of the files as they are now
     hosts = []
@@ -149,7 +149,7 @@ def _mended(given: Given, machine: Machine, named: Image | None, *, quiet: bool)
     return [("", check_from_error("fix", done))] if isinstance(done, HelperError) else []
 
 
-def _configure(given: Given, hosts: list[str], *, quiet: bool) -> None:
+def _configure(given: CommandContext, hosts: list[str], *, quiet: bool) -> None:
     """Do what `configure` would do for registries. Raises HelperError."""
     if not hosts:
         return
@@ -165,7 +165,7 @@ def _configure(given: Given, hosts: list[str], *, quiet: bool) -> None:
         pass  # with nothing said
 
 
-def _print(given: Given, found: Found, cause: tuple[str, Check] | None) -> None:
+def _print(given: CommandContext, found: Found, cause: tuple[str, Check] | None) -> None:
     console = given.console
     several = len({host for host, _ in found if host}) > 1
     last = ""
@@ -188,7 +188,7 @@ def _print(given: Given, found: Found, cause: tuple[str, Check] | None) -> None:
         console.say_as_is(console.command(check.command, "  "))
 
 
-def _print_json(given: Given, found: Found, cause: tuple[str, Check] | None) -> None:
+def _print_json(given: CommandContext, found: Found, cause: tuple[str, Check] | None) -> None:
     def written(item: tuple[str, Check]) -> dict[str, str]:
         host, check = item
         return {

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 import click
 from click.shell_completion import CompletionItem, ShellComplete
 
-from docker_credential_ecrpy import cli
-from docker_credential_ecrpy.commands.given import Given
-from docker_credential_ecrpy.commands.teaching import Command
+from docker_credential_ecrpy.cli.context import CommandContext
+from docker_credential_ecrpy.cli.help import Command
+from docker_credential_ecrpy.cli.names import COMPLETE
 from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPER_PREFIX, HELPERS, config_path
 from docker_credential_ecrpy.hot import paths, protocol, registry
 from docker_credential_ecrpy.tokens import recent
@@ -91,7 +91,7 @@ for program in @PROGRAMS@
 end
 """
 SCRIPTS = {
-    shell: text.replace("@VARIABLE@", cli.COMPLETE).replace("@PROGRAMS@", " ".join(PROGRAMS))
+    shell: text.replace("@VARIABLE@", COMPLETE).replace("@PROGRAMS@", " ".join(PROGRAMS))
     for shell, text in (("bash", _BASH), ("zsh", _ZSH), ("fish", _FISH))
 }
 """The name of a shell -> its script, for both programs."""
@@ -120,7 +120,7 @@ _OPTION = re.compile(r"--\w")
 )
 @click.argument("shell", type=click.Choice(tuple(SCRIPTS)))
 @click.pass_obj
-def command(given: Given, shell: str) -> None:
+def command(given: CommandContext, shell: str) -> None:
     """Print the script by which a shell completes both program names.
 
     Packages have it installed already. For one shell alone, have it read the script when it
@@ -129,7 +129,7 @@ def command(given: Given, shell: str) -> None:
     given.console.say_as_is(SCRIPTS[shell].rstrip("\n"))
 
 
-def answer(program: click.Group, given: Given) -> int:
+def answer(program: click.Group, given: CommandContext) -> int:
     """Say how the words may go on that the environment has; return the exit code.
 
     Nothing is ever said of a failure: a person is in the middle of a line.
@@ -149,7 +149,7 @@ def answer(program: click.Group, given: Given) -> int:
 
 
 def _ways(
-    program: click.Group, given: Given, before: list[str], word: str
+    program: click.Group, given: CommandContext, before: list[str], word: str
 ) -> "Iterator[CompletionItem[str]]":
     if not before:
         yield from (CompletionItem(name, help=text) for name, text in _begin(_ACTIONS, word))
@@ -163,7 +163,7 @@ def _ways(
         for at, text in enumerate(before)
         if not (text == "=" and at and _OPTION.match(before[at - 1]))
     ]
-    shell = ShellComplete(program, {"obj": given}, given.name, cli.COMPLETE)
+    shell = ShellComplete(program, {"obj": given}, given.name, COMPLETE)
     yield from shell.get_completions(before, word)
 
 
@@ -185,7 +185,7 @@ def registries(
 
     As click's `shell_complete`. Nothing is raised for what cannot be read.
     """
-    environ = ctx.ensure_object(Given).environ if ctx.obj else {}
+    environ = ctx.ensure_object(CommandContext).environ if ctx.obj else {}
     directory = paths.cache_dir(environ)
     hosts = set(recent.hosts(directory) if directory else ()) | set(_configured(environ))
     return _items(sorted(hosts), incomplete)
@@ -198,7 +198,7 @@ def profiles(
 
     As `registries`; botocore, which knows more of them, takes too long.
     """
-    environ = ctx.ensure_object(Given).environ if ctx.obj else {}
+    environ = ctx.ensure_object(CommandContext).environ if ctx.obj else {}
     config, credentials = paths.aws_files(environ)[:2]
     names = {name for of_profile, name in _sections(config) if of_profile or name == "default"}
     names |= {name for _, name in _sections(credentials)}

@@ -8,8 +8,15 @@ from collections.abc import Sequence
 
 import click
 
-from docker_credential_ecrpy.commands import cache, completion, configure, doctor, explain, password
-from docker_credential_ecrpy.commands.given import Given
+from docker_credential_ecrpy.cli.commands import (
+    cache,
+    completion,
+    configure,
+    doctor,
+    explain,
+    password,
+)
+from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.hot import protocol
 
 WRONG_USAGE = 2
@@ -32,7 +39,7 @@ for _command in (
     program.add_command(_command)
 
 
-def run(arguments: Sequence[str], given: Given) -> int:
+def run_command(arguments: Sequence[str], given: CommandContext) -> int:
     """Run the command that the arguments begin with; return the exit code.
 
     Without any, a shell asks how a line may go on.

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy.commands.cache import _readable
+from docker_credential_ecrpy.cli.commands.cache import _readable
 from docker_credential_ecrpy.hot import cache, identity
 from docker_credential_ecrpy.settings.rules import Choice, Role
 from docker_credential_ecrpy.tokens import inventory, store

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import click
 
-from docker_credential_ecrpy.commands import completion
-from docker_credential_ecrpy.commands.given import Given
-from docker_credential_ecrpy.commands.hosts import host_of
-from docker_credential_ecrpy.commands.teaching import Command
+from docker_credential_ecrpy.cli.arguments import parse_registry
+from docker_credential_ecrpy.cli.commands import completion
+from docker_credential_ecrpy.cli.context import CommandContext
+from docker_credential_ecrpy.cli.help import Command
 from docker_credential_ecrpy.docker import diff, discover, installed_helpers
 from docker_credential_ecrpy.docker.config import (
     HELPER_PREFIX,
@@ -82,7 +82,7 @@ PUBLIC = "public.ecr.aws"
 @click.option("--podman", is_flag=True, help="In podman's auth.json, not Docker's config.json.")
 @click.pass_obj
 def command(
-    given: Given,
+    given: CommandContext,
     registries: tuple[str, ...],
     profile: str,
     role_arn: str,
@@ -112,7 +112,7 @@ def command(
     _check_values(role_arn, fallback)
     who = (profile, role_arn)
     config, others = _files(given.environ, podman=podman)
-    hosts = dict.fromkeys((host_of(text, given) for text in registries), who)
+    hosts = dict.fromkeys((parse_registry(text, given) for text in registries), who)
     if public:
         hosts[PUBLIC] = who
     warnings: list[str] = []
@@ -137,7 +137,7 @@ def command(
 
 
 def _of_config(
-    given: Given, config: DockerConfig, who: tuple[str, str], *, remove: bool
+    given: CommandContext, config: DockerConfig, who: tuple[str, str], *, remove: bool
 ) -> dict[str, tuple[str, str]]:
     """Return the registries that the file itself names. Raises click.UsageError for none."""
     hosts = dict.fromkeys(discover.registries_in_config(given, config, remove=remove), who)
@@ -148,7 +148,7 @@ def _of_config(
 
 
 def plan_of(
-    given: Given,
+    given: CommandContext,
     config: DockerConfig,
     others: list[DockerConfig],
     wanted: ConfigureRequest,
@@ -175,7 +175,7 @@ def plan_of(
     return planner.work_out(wanted)
 
 
-def carry_out(given: Given, plan: Plan, *, dry_run: bool) -> bool:
+def carry_out(given: CommandContext, plan: Plan, *, dry_run: bool) -> bool:
     """Show the plan, and make it so unless it is a dry run; return whether anything was written.
 
     Raises HelperError, and then what was not yet written is as it was.
@@ -242,7 +242,7 @@ def _elsewhere(environ: Mapping[str, str], config: DockerConfig) -> list[str]:
 
 
 def _offer_fallback(
-    given: Given, config: DockerConfig, wanted: ConfigureRequest
+    given: CommandContext, config: DockerConfig, wanted: ConfigureRequest
 ) -> ConfigureRequest:
     """Return what is wanted once it is plain what becomes of the store that there is."""
     store = config.store
@@ -270,7 +270,7 @@ def _unread(config: DockerConfig, plan: Plan) -> list[str]:
     return [f"{file}: {it}: docker reads nothing of the file; mend that by hand" for it in problems]
 
 
-def _missing(given: Given, wanted: ConfigureRequest, profile: str) -> list[str]:
+def _missing(given: CommandContext, wanted: ConfigureRequest, profile: str) -> list[str]:
     """Return what is named and is not there."""
     found: list[str] = []
     if wanted.fallback and not installed_helpers.find_helper(wanted.fallback, given.environ).paths:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import click
 
-from docker_credential_ecrpy.commands.completion import registries
-from docker_credential_ecrpy.commands.given import Given
-from docker_credential_ecrpy.commands.hosts import named
-from docker_credential_ecrpy.commands.teaching import HOST, Command
+from docker_credential_ecrpy.cli.arguments import parse_image
+from docker_credential_ecrpy.cli.commands.completion import registries
+from docker_credential_ecrpy.cli.context import CommandContext
+from docker_credential_ecrpy.cli.help import HOST, Command
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -50,7 +50,7 @@ def command() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="As a list of JSON objects.")
 @click.pass_obj
-def list_command(given: Given, *, as_json: bool) -> None:
+def list_command(given: CommandContext, *, as_json: bool) -> None:
     """List the tokens and logins that are kept, with whose and how old they are; never the token.
 
     A token of an endpoint is one that all registries share which it serves. A name that is
@@ -83,7 +83,7 @@ def _everything(directory: str, now: int) -> list[CacheRecord]:
         raise HelperError(msg, hint="make it yours to read, or set AWS_ECR_CACHE_DIR") from exc
 
 
-def _why_none(given: Given) -> str:
+def _why_none(given: CommandContext) -> str:
     """Return why there is no cache, or "" where there is one."""
     if given.helper.directory:
         return ""
@@ -166,7 +166,7 @@ def _fields(listed: CacheRecord) -> dict[str, object]:
 )
 @click.argument("registry", metavar="[REGISTRY]", required=False, shell_complete=registries)
 @click.pass_obj
-def clear_command(given: Given, registry: str | None) -> None:
+def clear_command(given: CommandContext, registry: str | None) -> None:
     """Forget the tokens and logins of a registry, or of all, and that they were asked for.
 
     With a registry's, the token goes that it shares with others of its endpoint: they ask AWS
@@ -195,9 +195,9 @@ def clear_command(given: Given, registry: str | None) -> None:
         raise HelperError(msg, hint=f"remove it from {directory} by hand")
 
 
-def _cleared(text: str, given: Given) -> str:
+def _cleared(text: str, given: CommandContext) -> str:
     """Forget what is kept for a registry, and return what to say of that."""
-    host = named(text, "REGISTRY").host
+    host = parse_image(text, "REGISTRY").host
     choice = given.helper.choose(host)
     directory = paths.kept_dir(given.environ)
     was_listed = bool(directory) and host in recent.hosts(directory)

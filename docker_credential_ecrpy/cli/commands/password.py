@@ -6,10 +6,10 @@ import json
 import click
 
 from docker_credential_ecrpy.aws import regions
-from docker_credential_ecrpy.commands.completion import registries
-from docker_credential_ecrpy.commands.given import Given
-from docker_credential_ecrpy.commands.hosts import expanded, named
-from docker_credential_ecrpy.commands.teaching import HOST, Command
+from docker_credential_ecrpy.cli.arguments import expand_account, parse_image
+from docker_credential_ecrpy.cli.commands.completion import registries
+from docker_credential_ecrpy.cli.context import CommandContext
+from docker_credential_ecrpy.cli.help import HOST, Command
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens.token import login_in_reply
@@ -37,7 +37,7 @@ _ARGUMENT = "REGISTRY|IMAGE"
 )
 @click.pass_obj
 def command(
-    given: Given, registry: str | None, region: str | None, *, docker_config_json: bool
+    given: CommandContext, registry: str | None, region: str | None, *, docker_config_json: bool
 ) -> None:
     """Print the token for a registry, from the cache where it has a fresh one.
 
@@ -54,7 +54,7 @@ def command(
         msg = f"--docker-config-json needs {_ARGUMENT}: a login is kept by the registry's name"
         raise click.UsageError(msg)
     if registry is not None:
-        registry = expanded(registry)
+        registry = expand_account(registry)
     if registry is None:
         choice = Choice(regions.registry_for_region(region or _region_by_default(given)))
     else:
@@ -69,7 +69,7 @@ def command(
     given.console.say_as_is(json.dumps({"auths": {_authority(registry): {"auth": auth}}}))
 
 
-def _region_by_default(given: Given) -> str:
+def _region_by_default(given: CommandContext) -> str:
     found = regions.default_region(given.environ)
     if not found:
         msg = (
@@ -80,8 +80,8 @@ def _region_by_default(given: Given) -> str:
     return found
 
 
-def _choice_of(text: str, given: Given) -> Choice:
-    host = named(text, _ARGUMENT).host
+def _choice_of(text: str, given: CommandContext) -> Choice:
+    host = parse_image(text, _ARGUMENT).host
     choice = given.helper.choose(host)
     if choice is None:
         msg = f"{host} is not an ECR registry"

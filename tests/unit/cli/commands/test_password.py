@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from docker_credential_ecrpy.aws import regions
-from docker_credential_ecrpy.commands.password import _authority
+from docker_credential_ecrpy.cli.commands.password import _authority
 from docker_credential_ecrpy.errors import HelperError
 from tests.stage import HOST, Result, Stage
 from tests.test_accounts import EU, US, A, B, profile, rule
@@ -221,8 +221,8 @@ class TestRegion:
         stage.login()
         password(stage, "--region", "us-gov-east-1")
         code = (
-            "import os, sys\nfrom docker_credential_ecrpy import cli\n"
-            "code = cli.main(['x', 'password', '--region', 'us-gov-east-1'], os.environ, None)\n"
+            "import os, sys\nfrom docker_credential_ecrpy.cli.main import run_cli\n"
+            "code = run_cli(['x', 'password', '--region', 'us-gov-east-1'], os.environ, None)\n"
             "sys.exit(code or 'botocore' in sys.modules)"
         )
         done = stage.run(command=[sys.executable, "-c", code])

@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy import cli
-from docker_credential_ecrpy.commands import completion
+from docker_credential_ecrpy.cli.commands import completion
+from docker_credential_ecrpy.cli.main import COMMANDS
+from docker_credential_ecrpy.cli.names import COMPLETE
 from tests.e2e import engines
 from tests.stage import HOST, Stage
 from tests.test_accounts import EU, B
 
 NAMES = ("docker-credential-ecr-login", "docker-credential-ecrpy")
-COMMANDS = {*cli.COMMANDS, "get", "store", "erase", "list", "version", "help"}
+ALL_COMMANDS = {*COMMANDS, "get", "store", "erase", "list", "version", "help"}
 OTHER = EU.format(B)
 # Each has its shell read our script and then do as the shell does when a person presses Tab.
 BASH = """\
@@ -72,7 +73,7 @@ def tab(stage: Stage, shell: str, *words: str, name: str = NAMES[1], **environ: 
 def answered(stage: Stage, *words: str, **environ: str) -> list[list[str]]:
     """Return the answer that a shell's script gets for the last of the words."""
     *before, word = words
-    asked = {"COMP_WORDS": "\n".join(["x", *before]), "COMP_WORD": word, cli.COMPLETE: "bash"}
+    asked = {"COMP_WORDS": "\n".join(["x", *before]), "COMP_WORD": word, COMPLETE: "bash"}
     done = stage.run(environ={**asked, **environ})
     assert done.stderr == b""
     return [line.split("\t") for line in done.stdout.decode().splitlines()]
@@ -81,7 +82,7 @@ def answered(stage: Stage, *words: str, **environ: str) -> list[list[str]]:
 @pytest.mark.parametrize("name", NAMES)
 def test_commands(stage: Stage, shell: str, name: str) -> None:
     """What a person types, and Docker's actions; by either name of the program."""
-    assert tab(stage, shell, "", name=name) == COMMANDS
+    assert tab(stage, shell, "", name=name) == ALL_COMMANDS
     assert tab(stage, shell, "c", name=name) == {"cache", "completion", "configure"}
     assert tab(stage, shell, "cache", "", name=name) == {"clear", "list"}
     assert tab(stage, shell, "help", "e", name=name) == {"explain"}
@@ -166,18 +167,18 @@ class TestAnswer:
     )
     def test_an_environment_of_any_shape(self, stage: Stage, environ: dict[str, str]) -> None:
         """A person may have set the variable, too."""
-        done = stage.run(environ={cli.COMPLETE: "nonsense", **environ})
+        done = stage.run(environ={COMPLETE: "nonsense", **environ})
 
         assert (done.code in (0, 1), done.stderr) == (True, b"")
 
     def test_it_is_quick(self, stage: Stage) -> None:
         """botocore and what asks AWS is not loaded."""
         code = (
-            "import os, sys\nfrom docker_credential_ecrpy import cli\n"
-            "code = cli.main(['x'], os.environ, None)\n"
+            "import os, sys\nfrom docker_credential_ecrpy.cli.main import run_cli\n"
+            "code = run_cli(['x'], os.environ, None)\n"
             "sys.exit(code or bool({'botocore', 'boto3', 'urllib3'} & set(sys.modules)))"
         )
-        words = {cli.COMPLETE: "bash", "COMP_WORDS": "x\nexplain", "COMP_WORD": ""}
+        words = {COMPLETE: "bash", "COMP_WORDS": "x\nexplain", "COMP_WORD": ""}
         done = stage.run(command=[sys.executable, "-c", code], environ=words)
 
         assert (done.code, done.stderr) == (0, b"")
@@ -185,7 +186,7 @@ class TestAnswer:
     def test_a_command_is_run_though_the_variable_is_set(self, stage: Stage) -> None:
         """Only a line without arguments is a shell's question."""
         stage.login()
-        done = stage.run("explain", HOST, environ={cli.COMPLETE: "bash_complete"})
+        done = stage.run("explain", HOST, environ={COMPLETE: "bash_complete"})
 
         assert done.stdout.startswith(b"registry ")
 
@@ -229,7 +230,7 @@ def test_one_script_serves_both_names(stage: Stage, shell: str) -> None:
     assert (done.code, done.stderr) == (0, b"")
     assert done.stdout.decode() == completion.SCRIPTS[shell]
     assert all(name in completion.SCRIPTS[shell] for name in NAMES)
-    assert cli.COMPLETE in completion.SCRIPTS[shell]
+    assert COMPLETE in completion.SCRIPTS[shell]
     assert "@" not in completion.SCRIPTS[shell].replace("(@", "").replace('"$@"', "")
 
 

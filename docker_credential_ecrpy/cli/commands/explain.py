@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import click
 
-from docker_credential_ecrpy.commands.completion import registries
-from docker_credential_ecrpy.commands.given import Given
-from docker_credential_ecrpy.commands.hosts import named
-from docker_credential_ecrpy.commands.teaching import HOST, Command
+from docker_credential_ecrpy.cli.arguments import parse_image
+from docker_credential_ecrpy.cli.commands.completion import registries
+from docker_credential_ecrpy.cli.context import CommandContext
+from docker_credential_ecrpy.cli.help import HOST, Command
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper, timeout
 from docker_credential_ecrpy.hot import paths, protocol
@@ -30,18 +30,18 @@ from docker_credential_ecrpy.tokens import inventory
 @click.argument("registry", metavar="REGISTRY|IMAGE", shell_complete=registries)
 @click.option("--check", is_flag=True, help="Ask AWS who the identity is.")
 @click.pass_obj
-def command(given: Given, registry: str, *, check: bool) -> None:
+def command(given: CommandContext, registry: str, *, check: bool) -> None:
     """Say which AWS identity is used for a registry, and why.
 
     It reads the settings and the cache, and asks nobody; with --check, AWS is asked who the
     identity is.
     """
-    host = named(registry, "REGISTRY|IMAGE").host
+    host = parse_image(registry, "REGISTRY|IMAGE").host
     for title, text in _explained(host, given, check=check):
         given.console.say(f"{title:<10} {text}")
 
 
-def _explained(host: str, given: Given, *, check: bool) -> Iterator[tuple[str, str]]:
+def _explained(host: str, given: CommandContext, *, check: bool) -> Iterator[tuple[str, str]]:
     helper, settings = given.helper, given.helper.settings
     choice = helper.choose(host)
     yield "registry", _registry(host, choice)

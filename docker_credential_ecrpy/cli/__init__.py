@@ -1,0 +1,1 @@
+"""The command line: arguments, streams, exit codes, and the commands that users type."""

@@ -1,1 +1,0 @@
-"""What a person types, one module a command; `program` has them all."""
