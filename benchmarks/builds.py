@@ -24,7 +24,7 @@ from benchmarks.scenarios import BUILD
 from benchmarks.timing import Sample
 from benchmarks.turns import take_turns
 from benchmarks.world import BUNDLE, BenchAws
-from tests.stage import Stage, make_stage
+from tests.world.machine import Machine, make_machine
 from tests.world.registry import RegistryFront
 from tests.world.web import Authority, Request, Response, WebServer
 
@@ -97,23 +97,23 @@ class Universe:
 class Build:
     """A build by somebody whose Docker knows so many registries, and asks this program for all."""
 
-    def __init__(self, universe: Universe, stage: Stage, program: Program, known: int) -> None:
+    def __init__(self, universe: Universe, machine: Machine, program: Program, known: int) -> None:
         self.cold = True
         self._aws = universe.aws
-        self._stage = stage
+        self._stage = machine
         hosts = _HOSTS[:known] if program.command else []
         helpers = {"credHelpers": dict.fromkeys(hosts, _HELPER)} if hosts else {}
-        stage.file("home/.docker/config.json", json.dumps(helpers))
+        machine.file("home/.docker/config.json", json.dumps(helpers))
         image = f"{hosts[0] if hosts else _ELSEWHERE}/{_APP}"
-        dockerfile = stage.file("context/Dockerfile", f"FROM {image}\nLABEL a=b\n")
+        dockerfile = machine.file("context/Dockerfile", f"FROM {image}\nLABEL a=b\n")
         self._line = [universe.docker, "build", "--no-cache", "--pull", str(dockerfile.parent)]
-        self._stdin = stage.file("nothing", "")
+        self._stdin = machine.file("nothing", "")
         if program.command:
-            (stage.root / f"docker-credential-{_HELPER}").symlink_to(program.command[0])
+            (machine.root / f"docker-credential-{_HELPER}").symlink_to(program.command[0])
         for name in ("AWS_CA_BUNDLE", "HTTPS_PROXY", "NO_PROXY", "PYTHONPATH"):
-            del stage.environ[name]
-        stage.environ |= {
-            "PATH": f"{stage.root}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            del machine.environ[name]
+        machine.environ |= {
+            "PATH": f"{machine.root}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "DOCKER_HOST": universe.docker_host,
             "DOCKER_BUILDKIT": "0",
             "AWS_REGION": "us-east-1",
@@ -144,9 +144,9 @@ def _play(
         for program in builders:
             root = universe.root / f"{number}-{program.name}"
             root.mkdir()
-            stage = make_stage(universe.aws, server, authority, root)
-            identities.set_up(stage, identity, 0)
-            builds[program.name] = Build(universe, stage, program, known)
+            machine = make_machine(universe.aws, server, authority, root)
+            identities.set_up(machine, identity, 0)
+            builds[program.name] = Build(universe, machine, program, known)
         for what in ("first", "next"):
             row = Row(BUILD, title(what, known, identity), runs)
             row.cells = {n: Cell(note=found[n].missing) for n in (*OURS, GO)}
@@ -159,7 +159,7 @@ def _play(
 
 @contextmanager
 def _universe(root: Path) -> Iterator[tuple[Universe, WebServer, Authority]]:
-    from tests.e2e import engines  # noqa: PLC0415 - pytest is needed for this alone
+    from tests.world import engines  # noqa: PLC0415 - pytest is needed for this alone
 
     engines.need_own_mounts("bench")
     authority = Authority()

@@ -7,46 +7,46 @@ import time
 from benchmarks.programs import GO
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.tokens import recent, store
-from tests.stage import HOST, Stage
 from tests.world.aws import ACCOUNT, LIFE
+from tests.world.machine import HOST, Machine
 
 _OF_ACCOUNT = HOST.removeprefix(ACCOUNT)
 
 
-def fill(stage: Stage, program: str, entries: int) -> None:
+def fill(machine: Machine, program: str, entries: int) -> None:
     """Keep so many live tokens in the stage's cache, each of another account's registry."""
     accounts = [f"{300_000_000_000 + number}" for number in range(entries)]
-    password = stage.aws.password("arn", "us-east-1")
+    password = machine.aws.password("arn", "us-east-1")
     if program == GO:
-        _fill_as_go_does(stage, accounts)
+        _fill_as_go_does(machine, accounts)
         return
     now = time.time_ns()
     reply = json.dumps({"Username": "AWS", "Secret": password}, separators=(",", ":"))[1:] + "\n"
     half, whole = (now + part * cache.SECOND for part in (LIFE // 2, LIFE))
     for account in accounts:
         host = account + _OF_ACCOUNT
-        place = cache.token_place(str(stage.cache), host, "AWS_PROFILE='other'")
+        place = cache.token_place(str(machine.cache), host, "AWS_PROFILE='other'")
         store.write(*place, cache.Entry(now, half, whole, reply.encode()))
-        recent.remember(str(stage.cache), host)
+        recent.remember(str(machine.cache), host)
 
 
-def forget(stage: Stage, program: str) -> None:
+def forget(machine: Machine, program: str) -> None:
     """Take away what was not there when the cache had been filled."""
     if program == GO:
-        shutil.copy(stage.root / "filled.json", stage.cache / "cache.json")
+        shutil.copy(machine.root / "filled.json", machine.cache / "cache.json")
         return
     for folder in ("tokens", "logins"):
-        for file in stage.entries(folder):
+        for file in machine.entries(folder):
             if not file.name.startswith("3"):
                 file.unlink()
 
 
-def _fill_as_go_does(stage: Stage, accounts: list[str]) -> None:
+def _fill_as_go_does(machine: Machine, accounts: list[str]) -> None:
     """Multiply the one entry that it has written itself; its key ends with the account."""
-    data = json.loads((stage.cache / "cache.json").read_text())
+    data = json.loads((machine.cache / "cache.json").read_text())
     ((key, entry),) = data["Registries"].items()
     data["Registries"] = {
         key.replace(ACCOUNT, account): {**entry, "ProxyEndpoint": f"https://{account}{_OF_ACCOUNT}"}
         for account in accounts
     }
-    (stage.root / "filled.json").write_text(json.dumps(data))
+    (machine.root / "filled.json").write_text(json.dumps(data))

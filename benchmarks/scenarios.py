@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.identities import PROCESS, ROLE, SSO, SSO_SESSION, STATIC, WEB
 from benchmarks.programs import BARE, GO, ISOLATED, OURS, SCRIPT, TRUE
-from tests.stage import HOST
+from tests.world.machine import HOST
 
 HELPERS = (*OURS, GO)
 STARTS = (BARE, ISOLATED, TRUE)

@@ -11,8 +11,8 @@ from benchmarks.scenarios import Scenario
 from benchmarks.timing import Ended, Sample
 from benchmarks.turns import progress
 from benchmarks.world import World
-from tests.stage import HOST, Stage
 from tests.world.aws import ACCOUNT
+from tests.world.machine import HOST, Machine
 
 
 class Scene:
@@ -22,50 +22,50 @@ class Scene:
         self.scenario = scenario
         self.program = program
         filled_before = world.filled.get(program.name) if scenario.entries else None
-        self.stage = filled_before or world.stage()
-        self._output = self.stage.root / "output"
+        self.machine = filled_before or world.machine()
+        self._output = self.machine.root / "output"
         self._output.mkdir(exist_ok=True)
-        self._stdin = _stdin(self.stage, scenario.action, scenario.host)
+        self._stdin = _stdin(self.machine, scenario.action, scenario.host)
         if filled_before:
             self.forget()
         else:
             self._set_up(world)
 
     def _set_up(self, world: World) -> None:
-        stage, scenario = self.stage, self.scenario
-        identities.set_up(stage, scenario.identity, scenario.latency / 1000)
+        machine, scenario = self.machine, self.scenario
+        identities.set_up(machine, scenario.identity, scenario.latency / 1000)
         if scenario.plain:
-            stage.environ["AWS_ENDPOINT_URL"] = stage.server.url
+            machine.environ["AWS_ENDPOINT_URL"] = machine.server.url
         if scenario.rules:
-            stage.environ["AWS_ECR_CONFIG"] = _rules(stage, scenario.rules)
+            machine.environ["AWS_ECR_CONFIG"] = _rules(machine, scenario.rules)
         if scenario.entries:
             progress(f"{scenario.section}: filling the cache of {self.program.name}")
-            self._run("get", _stdin(stage, "get", HOST))
-            filled.fill(stage, self.program.name, scenario.entries)
+            self._run("get", _stdin(machine, "get", HOST))
+            filled.fill(machine, self.program.name, scenario.entries)
             self.forget()
-            world.filled[self.program.name] = stage
+            world.filled[self.program.name] = machine
 
     def once(self) -> tuple[Sample, str]:
         """Run the program once; return how long it took, and what was wrong or ""."""
         if self.scenario.cold:
             self.forget()
         if self.scenario.after:
-            self._run(self.scenario.after, _stdin(self.stage, self.scenario.after, HOST))
+            self._run(self.scenario.after, _stdin(self.machine, self.scenario.after, HOST))
         return self._run(self.scenario.action, self._stdin, self.scenario.at_once)
 
     def forget(self) -> None:
         """Take away what the program has kept since the beginning."""
-        shutil.rmtree(self.stage.home / ".aws" / "cli", ignore_errors=True)
+        shutil.rmtree(self.machine.home / ".aws" / "cli", ignore_errors=True)
         if self.scenario.entries:
-            filled.forget(self.stage, self.program.name)
+            filled.forget(self.machine, self.program.name)
         else:
-            shutil.rmtree(self.stage.cache, ignore_errors=True)
+            shutil.rmtree(self.machine.cache, ignore_errors=True)
 
     def _run(self, action: str, stdin: Path, at_once: int = 1) -> tuple[Sample, str]:
-        aws, stage = self.stage.aws, self.stage
+        aws, machine = self.machine.aws, self.machine
         before = aws.count()
         line = self.program.line(action)
-        sample, ended = timing.run(line, stage.environ, stdin, self._output, at_once)
+        sample, ended = timing.run(line, machine.environ, stdin, self._output, at_once)
         calls = dict(aws.count() - before)
         problems = Counter(filter(None, (self._problem(action, one) for one in ended)))
         said = ", ".join(
@@ -82,21 +82,21 @@ class Scene:
         if action == "get" and code == 0 and self.program.name not in FLOORS:
             said = ended.stdout.decode().strip()
             secret = said if self.program.name == SCRIPT else json.loads(said)["Secret"]
-            return "" if secret in self.stage.aws.issued else "not a token that was issued"
+            return "" if secret in self.machine.aws.issued else "not a token that was issued"
         return ""
 
 
-def _rules(stage: Stage, number: int) -> str:
+def _rules(machine: Machine, number: int) -> str:
     """Write so many rules, the last of which is for the host; return their file."""
     accounts = [*(f"{account:012}" for account in range(number - 1)), ACCOUNT]
     text = "".join(f'[[registry]]\nmatch = "{account}"\n' for account in accounts)
-    return str(stage.file("rules.toml", text))
+    return str(machine.file("rules.toml", text))
 
 
-def _stdin(stage: Stage, action: str, host: str) -> Path:
+def _stdin(machine: Machine, action: str, host: str) -> Path:
     """Write what the action reads about the host."""
     if action != "store":
-        return stage.file(f"stdin of {action} {host}", "" if action == "list" else host)
-    secret = stage.aws.password("arn", "us-east-1")
+        return machine.file(f"stdin of {action} {host}", "" if action == "list" else host)
+    secret = machine.aws.password("arn", "us-east-1")
     login = {"ServerURL": host, "Username": "AWS", "Secret": secret}
-    return stage.file("login", json.dumps(login))
+    return machine.file("login", json.dumps(login))

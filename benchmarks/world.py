@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from tests.stage import Stage, make_stage
 from tests.world.aws import ACCOUNT, Aws
+from tests.world.machine import Machine, make_machine
 from tests.world.web import Authority, Request, Response, WebServer
 
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -35,14 +35,14 @@ class World:
 
     def __init__(self, root: Path, aws: Aws, server: WebServer, authority: Authority) -> None:
         self.aws = aws
-        self.filled: dict[str, Stage] = {}
+        self.filled: dict[str, Machine] = {}
         """Program -> the machine whose cache holds many other tokens."""
         self._root = root
         self._server = server
         self._authority = authority
         self._stages = 0
 
-    def stage(self) -> Stage:
+    def machine(self) -> Machine:
         """Return a new machine.
 
         It trusts as many certificates as a real one does, in the way that every program heeds.
@@ -50,9 +50,9 @@ class World:
         self._stages += 1
         root = self._root / str(self._stages)
         root.mkdir()
-        stage = make_stage(self.aws, self._server, self._authority, root)
+        machine = make_machine(self.aws, self._server, self._authority, root)
         bundle = root / "ca.pem"
         bundle.write_bytes((BUNDLE.read_bytes() if BUNDLE.exists() else b"") + bundle.read_bytes())
-        del stage.environ["PYTHONPATH"]
-        stage.environ |= {"SSL_CERT_FILE": str(bundle), "AWS_REGION": "us-east-1"}
-        return stage
+        del machine.environ["PYTHONPATH"]
+        machine.environ |= {"SSL_CERT_FILE": str(bundle), "AWS_REGION": "us-east-1"}
+        return machine

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.stage import Stage, make_stage
 from tests.world.aws import Aws
+from tests.world.machine import Machine, make_machine
 from tests.world.web import Authority, WebServer
 
 # No deadlines: how fast this machine is, is no fact about the code. CI explores nothing new.
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen: list[pytest.Item] = []
     others: list[pytest.Item] = []
     for item in items:
-        runs_it = {"stage", "machine"} & set(getattr(item, "fixturenames", ()))
+        runs_it = {"machine", "engine_host"} & set(getattr(item, "fixturenames", ()))
         wanted = runs_it and not item.get_closest_marker("tree")
         (chosen if wanted else others).append(item)
     config.hook.pytest_deselected(items=others)
@@ -101,17 +101,17 @@ def _aws() -> Aws:
     return Aws()
 
 
-@pytest.fixture(name="stage")
+@pytest.fixture(name="machine")
 def _stage(
     request: pytest.FixtureRequest, aws: Aws, authority: Authority, tmp_path: Path
-) -> Iterator[Stage]:
+) -> Iterator[Machine]:
     with WebServer(aws.handle, authority=authority) as server:
-        stage = make_stage(aws, server, authority, tmp_path)
+        machine = make_machine(aws, server, authority, tmp_path)
         if request.config.getoption("program"):
             scripts: Path = request.getfixturevalue("scripts")
-            stage.program = [str(scripts / "docker-credential-ecr-login")]
-        with stage.closing:
-            yield stage
+            machine.program = [str(scripts / "docker-credential-ecr-login")]
+        with machine.closing:
+            yield machine
 
 
 @pytest.fixture(scope="session")

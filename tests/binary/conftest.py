@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import engines
-from tests.stage import Stage
+from tests.world import engines
+from tests.world.machine import Machine
 
 DIST = Path(__file__).parent.parent.parent / "dist"
 DROP_IN = "docker-credential-ecr-login"
@@ -32,12 +32,12 @@ def product(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def box(stage: Stage, product: Path) -> Stage:
+def box(machine: Machine, product: Path) -> Machine:
     """A stage that runs a product, with directories of its own for temporary files."""
-    stage.program = [str(product)]
-    stage.environ["TMPDIR"] = str(stage.root / "tmp")
-    (stage.root / "tmp").mkdir()
-    return stage
+    machine.program = [str(product)]
+    machine.environ["TMPDIR"] = str(machine.root / "tmp")
+    (machine.root / "tmp").mkdir()
+    return machine
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.binary.conftest import DIST, DROP_IN, NAME
-from tests.stage import Stage
+from tests.world.machine import Machine
 
 REPOSITORY = DIST.parent
 
@@ -29,19 +29,19 @@ def _tree(directory: Path) -> set[str]:
     return {str(path.relative_to(directory)) for path in directory.rglob("*")}
 
 
-def test_install_run_and_uninstall(stage: Stage) -> None:
+def test_install_run_and_uninstall(machine: Machine) -> None:
     """Both names on PATH, with their manual pages and completions; then nothing is left."""
-    prefix = stage.root / "prefix"
+    prefix = machine.root / "prefix"
     (prefix / "bin").mkdir(parents=True)
     (prefix / "bin" / "mine").touch()
     before = _tree(prefix)
     _make("install", prefix)
 
-    stage.login()
-    stage.environ["PATH"] = f"{prefix}/bin:{os.environ['PATH']}"
+    machine.login()
+    machine.environ["PATH"] = f"{prefix}/bin:{os.environ['PATH']}"
     for name in (DROP_IN, NAME):
-        stage.program = ["env", name]
-        assert stage.get().secret in stage.aws.issued
+        machine.program = ["env", name]
+        assert machine.get().secret in machine.aws.issued
         for file in (
             f"man/man1/{name}.1",
             f"bash-completion/completions/{name}",
@@ -50,7 +50,7 @@ def test_install_run_and_uninstall(stage: Stage) -> None:
         ):
             assert (prefix / "share" / file).is_symlink()
             assert name in (prefix / "share" / file).read_text().replace("\\-", "-")
-    assert stage.aws.count() == {"ecr": 1}
+    assert machine.aws.count() == {"ecr": 1}
 
     _make("uninstall", prefix)
     assert _tree(prefix) == before

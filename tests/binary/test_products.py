@@ -15,7 +15,7 @@ import pytest
 
 import docker_credential_ecrpy
 from tests.binary.conftest import DIST, DROP_IN, FOLDER, NAME, ONE_FILE
-from tests.stage import HOST, NOT_FOUND, Result, Stage
+from tests.world.machine import HOST, NOT_FOUND, Machine, Result
 
 REPOSITORY = DIST.parent
 LIMIT = 25_000_000  # bytes
@@ -161,31 +161,31 @@ def test_every_library_looks_for_its_neighbours_where_they_are() -> None:
         assert re.findall(r"(R\w*PATH) +(\S+)", shown) == [("RPATH", expected)], path
 
 
-def test_a_cached_get_needs_the_interpreter_and_no_more(stage: Stage) -> None:
+def test_a_cached_get_needs_the_interpreter_and_no_more(machine: Machine) -> None:
     """With everything else gone, what needs no AWS is answered: by the hot modules alone."""
-    copy = stage.root / "copy"
+    copy = machine.root / "copy"
     shutil.copytree(FOLDER, copy, symlinks=True)
-    stage.program = [str(copy / DROP_IN)]
-    stage.login()
-    first = stage.get().secret
+    machine.program = [str(copy / DROP_IN)]
+    machine.login()
+    first = machine.get().secret
     for path in (copy / "_internal").rglob("*"):
         hot = path.name.startswith(("libpython", "base_library.zip", "libz", "libexpat"))
         if path.is_file() and not hot:
             path.unlink()
 
-    assert stage.get().secret == first
-    assert stage.get("ghcr.io") == Result(1, NOT_FOUND, b"")
+    assert machine.get().secret == first
+    assert machine.get("ghcr.io") == Result(1, NOT_FOUND, b"")
     done = subprocess.run(
-        [*stage.program, "get"],
+        [*machine.program, "get"],
         input=HOST.replace("us-east-1", "eu-west-1").encode(),
-        env=stage.environ,
+        env=machine.environ,
         capture_output=True,
         check=False,
     )
     assert done.returncode == 1  # what was taken away is missed elsewhere
 
 
-def test_the_version_names_the_program_that_was_called(box: Stage, product: Path) -> None:
+def test_the_version_names_the_program_that_was_called(box: Machine, product: Path) -> None:
     """Through links of either name, as PATH has them."""
     for name in (DROP_IN, NAME):
         link = box.root / name
@@ -266,17 +266,17 @@ print(json.dumps({{"Version": 1, "AccessKeyId": {key!r}, "SecretAccessKey": {sec
     ids=repr,
 )
 def test_children_get_the_environment_that_the_user_had(
-    box: Stage, environ: dict[str, str]
+    box: Machine, environ: dict[str, str]
 ) -> None:
     """Nothing of the frozen program's own is in it, and nothing of the user's is missing."""
-    from tests import sources
+    from tests.world import credential_sources
 
     keys = box.aws.user()
     box.environ |= environ
     box.environ.pop("AWS_EC2_METADATA_DISABLED")
     file = box.root / "environ"
     code = PRINT_ENVIRON.format(file=str(file), key=keys.access_key, secret=keys.secret_key)
-    sources.process(box, code)
+    credential_sources.process(box, code)
     if "PYTHONHOME" in environ:  # the child is a Python too
         box.environ["PYTHONHOME"] = ""
 
@@ -286,7 +286,7 @@ def test_children_get_the_environment_that_the_user_had(
     assert sorted(file.read_bytes().rstrip(b"\0").split(b"\0")) == expected
 
 
-def test_an_environment_of_any_shape(box: Stage) -> None:
+def test_an_environment_of_any_shape(box: Machine) -> None:
     """A name of no letters, one twice, and what is no text."""
     box.login()
     given = [f"{name}={value}".encode() for name, value in box.environ.items()]
@@ -302,9 +302,9 @@ def test_an_environment_of_any_shape(box: Stage) -> None:
     assert result.secret in box.aws.issued
 
 
-def test_a_child_may_be_the_same_program(box: Stage, product: Path) -> None:
+def test_a_child_may_be_the_same_program(box: Machine, product: Path) -> None:
     """A credential_process that pulls an image itself runs the helper anew, from scratch."""
-    from tests import sources
+    from tests.world import credential_sources
 
     keys = box.aws.user()
     inner = {**keys.environ, "AWS_CONFIG_FILE": "/dev/null"}
@@ -316,7 +316,7 @@ def test_a_child_may_be_the_same_program(box: Stage, product: Path) -> None:
         f"print(json.dumps({{'Version': 1, 'AccessKeyId': {keys.access_key!r},\n"
         f"    'SecretAccessKey': {keys.secret_key!r}}}))\n"
     )
-    sources.process(box, code)
+    credential_sources.process(box, code)
     region = HOST.replace("us-east-1", "eu-west-1")
 
     assert box.get(region).secret in box.aws.issued

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.binary.conftest import DROP_IN, FOLDER, NAME, ONE_FILE, mount
-from tests.e2e import engines
-from tests.stage import HOST, NOT_FOUND, Result, Stage
+from tests.world import engines
+from tests.world.machine import HOST, NOT_FOUND, Machine, Result
 
 pytestmark = pytest.mark.usefixtures("own_mounts")
 TO_THE_FOLDER = "install the one-folder build of docker-credential-ecrpy"
@@ -27,23 +27,23 @@ def _put(product: Path, directory: Path) -> Path:
     return directory / product.name
 
 
-def _works(stage: Stage) -> None:
+def _works(machine: Machine) -> None:
     """Check that a first `get`, which loads everything, and a cached one are answered."""
-    stage.login()
-    first = stage.get().secret
-    assert first in stage.aws.issued
-    assert stage.get().secret == first
+    machine.login()
+    first = machine.get().secret
+    assert first in machine.aws.issued
+    assert machine.get().secret == first
 
 
 @pytest.mark.parametrize("name", ["a b", "ünï — ☃", "quote'\"$(x)", "-l"])
-def test_from_a_directory_of_any_name(box: Stage, product: Path, name: str) -> None:
+def test_from_a_directory_of_any_name(box: Machine, product: Path, name: str) -> None:
     """Blanks, other alphabets and what a shell would take as its own."""
     box.program = [str(_put(product, box.root / name))]
 
     _works(box)
 
 
-def test_from_a_directory_that_cannot_be_written(box: Stage, product: Path) -> None:
+def test_from_a_directory_that_cannot_be_written(box: Machine, product: Path) -> None:
     """A read-only file system, as in a container image."""
     target = box.root / "fixed"
     program = _put(product, box.root / "copy")
@@ -55,7 +55,7 @@ def test_from_a_directory_that_cannot_be_written(box: Stage, product: Path) -> N
     _works(box)
 
 
-def test_by_its_name_on_the_path(box: Stage, product: Path) -> None:
+def test_by_its_name_on_the_path(box: Machine, product: Path) -> None:
     """Through a chain of links, one of them relative, from PATH."""
     (box.root / "bin").mkdir()
     (box.root / "opt").symlink_to(product.parent)
@@ -67,7 +67,7 @@ def test_by_its_name_on_the_path(box: Stage, product: Path) -> None:
     _works(box)
 
 
-def test_without_an_environment(box: Stage) -> None:
+def test_without_an_environment(box: Machine) -> None:
     """As `env -i` leaves it: nothing to be found, said in a line, and "not found" all the same."""
     box.environ.clear()
     result = box.run("get", stdin=b"ghcr.io")
@@ -77,7 +77,7 @@ def test_without_an_environment(box: Stage) -> None:
 
 
 @pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8", "de_DE.ISO-8859-1", "nonsense"])
-def test_in_any_locale(box: Stage, locale: str) -> None:
+def test_in_any_locale(box: Machine, locale: str) -> None:
     """Whatever the names of files are in."""
     box.environ |= {"LC_ALL": locale, "AWS_ECR_CACHE_DIR": str(box.root / "Bücher")}
 
@@ -85,7 +85,7 @@ def test_in_any_locale(box: Stage, locale: str) -> None:
     assert list((box.root / "Bücher" / "tokens").iterdir())
 
 
-def test_with_python_settings_in_the_environment(box: Stage) -> None:
+def test_with_python_settings_in_the_environment(box: Machine) -> None:
     """Those of an interpreter of the user's have no say."""
     box.environ |= {
         "PYTHONHOME": "/nowhere",
@@ -99,7 +99,7 @@ def test_with_python_settings_in_the_environment(box: Stage) -> None:
     _works(box)
 
 
-def test_with_libraries_of_the_same_names_about(box: Stage) -> None:
+def test_with_libraries_of_the_same_names_about(box: Machine) -> None:
     """The user's LD_LIBRARY_PATH puts nothing in the place of what came along."""
     libraries = box.root / "lib"
     libraries.mkdir()
@@ -110,7 +110,7 @@ def test_with_libraries_of_the_same_names_about(box: Stage) -> None:
     _works(box)
 
 
-def test_two_versions_side_by_side(box: Stage, product: Path) -> None:
+def test_two_versions_side_by_side(box: Machine, product: Path) -> None:
     """Each runs its own parts, at the same time."""
     other = _put(product, box.root / "other version")
     box.login()
@@ -130,7 +130,7 @@ def test_two_versions_side_by_side(box: Stage, product: Path) -> None:
         )
 
 
-def test_many_at_once(box: Stage) -> None:
+def test_many_at_once(box: Machine) -> None:
     """As a build with many stages, or a CI machine, starts it."""
     box.login()
     results = box.get_many([HOST] * 16)
@@ -141,7 +141,7 @@ def test_many_at_once(box: Stage) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_ends_it(box: Stage, number: signal.Signals) -> None:
+def test_a_signal_ends_it(box: Machine, number: signal.Signals) -> None:
     """While AWS is asked: at once, in silence, with nothing left behind, neither file nor child.
 
     What cannot be caught leaves what the one file unpacked.
@@ -163,7 +163,7 @@ def test_a_signal_ends_it(box: Stage, number: signal.Signals) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("after", [0.001, 0.002, 0.004, 0.008, 0.016, 0.04, 0.08, 0.16, 0.32])
 def test_a_signal_at_any_time_is_no_damage(
-    box: Stage, number: signal.Signals, after: float
+    box: Machine, number: signal.Signals, after: float
 ) -> None:
     """In whatever part of its start: no advice to install, no traceback, no file left behind."""
     box.environ["AWS_ECR_DISABLE_CACHE"] = "1"
@@ -179,7 +179,7 @@ def test_a_signal_at_any_time_is_no_damage(
         assert list((box.root / "tmp").iterdir()) == []
 
 
-def test_a_directory_that_the_environment_names_is_not_removed(box: Stage, product: Path) -> None:
+def test_a_directory_that_the_environment_names_is_not_removed(box: Machine, product: Path) -> None:
     """What is removed after a failed start is what this start made."""
     victim = box.root / "_MEIvictim"
     victim.mkdir()
@@ -196,7 +196,7 @@ def test_a_directory_that_the_environment_names_is_not_removed(box: Stage, produ
     assert victim.is_dir()
 
 
-def test_a_file_that_was_cut_off(box: Stage, product: Path) -> None:
+def test_a_file_that_was_cut_off(box: Machine, product: Path) -> None:
     """A download that broke off: one line that says so, and nothing about TMPDIR."""
     program = _put(product, box.root / "cut")
     os.truncate(program, program.stat().st_size - 4_000_000)
@@ -209,7 +209,7 @@ def test_a_file_that_was_cut_off(box: Stage, product: Path) -> None:
 class TestTmpdir:
     """The folder needs none; the file falls back to another one, or says what to do."""
 
-    def _fails(self, box: Stage, reason: str) -> None:
+    def _fails(self, box: Machine, reason: str) -> None:
         """Check that the line names the reason and the cure, and that nothing is left behind."""
         box.login()
         for _ in range(2):
@@ -220,14 +220,14 @@ class TestTmpdir:
             assert TO_THE_FOLDER in error
             assert list(Path(box.environ["TMPDIR"]).iterdir()) == []
 
-    def test_missing(self, box: Stage) -> None:
+    def test_missing(self, box: Machine) -> None:
         """TMPDIR names nothing: /tmp will do."""
         box.environ["TMPDIR"] = "/nowhere/at/all"
 
         _works(box)
 
     @pytest.mark.parametrize("size", ["64k", "3m", "12m"])
-    def test_full(self, box: Stage, product: Path, size: str) -> None:
+    def test_full(self, box: Machine, product: Path, size: str) -> None:
         """No room for the interpreter, or for what asks AWS beside it."""
         mount(box.root / "tmp", f"size={size}")
         if product != ONE_FILE:
@@ -235,7 +235,7 @@ class TestTmpdir:
             return
         self._fails(box, "No space left on device")
 
-    def test_room_for_a_cached_get(self, box: Stage, product: Path) -> None:
+    def test_room_for_a_cached_get(self, box: Machine, product: Path) -> None:
         """What needs no AWS needs less room, also where a digest is part of the identity."""
         box.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = "of a container's"
         _works(box)
@@ -245,7 +245,7 @@ class TestTmpdir:
         assert list((box.root / "tmp").iterdir()) == []
 
     @pytest.mark.parametrize("name", ["tmp", "tmp!", "a!b", "_MEI"])
-    def test_no_programs(self, box: Stage, product: Path, name: str) -> None:
+    def test_no_programs(self, box: Machine, product: Path, name: str) -> None:
         """Mounted noexec, as hardened servers have it; whatever its name, the cure is the same."""
         box.environ["TMPDIR"] = str(box.root / name)
         mount(box.root / name, "noexec")
@@ -254,7 +254,7 @@ class TestTmpdir:
             return
         self._fails(box, "failed to map segment from shared object")
 
-    def test_none_at_all(self, box: Stage, product: Path) -> None:
+    def test_none_at_all(self, box: Machine, product: Path) -> None:
         """Nothing can be written to: a container whose root is read-only."""
         root = box.root / "root"
         root.mkdir()
@@ -273,14 +273,14 @@ class TestTmpdir:
             assert result == Result(1, NOT_FOUND, b"")
 
 
-def test_a_folder_that_lost_its_parts(stage: Stage) -> None:
+def test_a_folder_that_lost_its_parts(machine: Machine) -> None:
     """One line on both streams, like every error."""
-    copy = stage.root / NAME
+    copy = machine.root / NAME
     shutil.copytree(FOLDER, copy, symlinks=True)
     for path in (copy / "_internal").glob("libpython*"):
         path.unlink()
-    stage.program = [str(copy / DROP_IN)]
+    machine.program = [str(copy / DROP_IN)]
 
-    error = stage.get().error
+    error = machine.get().error
     assert error.startswith("cannot start: Failed to load Python shared library")
     assert error.endswith("install docker-credential-ecrpy again")

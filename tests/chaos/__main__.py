@@ -14,7 +14,7 @@ from tests.chaos.dice import generate
 from tests.chaos.disk import small_disk
 from tests.chaos.plan import Plan, from_json
 from tests.chaos.play import Ground
-from tests.stage import MODULE
+from tests.world.machine import MODULE
 from tests.world.web import Authority
 
 

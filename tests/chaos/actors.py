@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tests.chaos.plan import ELSEWHERE, EU, OTHER, OTHER_ACCOUNT, PRIVATE, PUBLIC, US
 from tests.chaos.timeline import Timeline
-from tests.stage import Stage
 from tests.world.aws import ACCOUNT, Keys
+from tests.world.machine import Machine
 
 _GAP = 0.05
 """Seconds between two rewrites of a file: more than a step of its times (`settling.STEP`)."""
@@ -128,15 +128,15 @@ class Actor:
         return Who(arn, *_AT[host]) if arn else None
 
 
-def cast(stage: Stage, disk: Path, names: Sequence[str], timeout: int) -> dict[str, Actor]:
+def cast(machine: Machine, disk: Path, names: Sequence[str], timeout: int) -> dict[str, Actor]:
     """Make the actors of these names, with homes on `disk`."""
     homes: dict[str, Home] = {}
     made = {}
     for name in names:
         maker, home_name = _MAKERS[name]
-        environ, making, empty = maker(stage, name)
+        environ, making, empty = maker(machine, name)
         if home_name not in homes:
-            file = stage.root / "etc" / home_name / "settings"
+            file = machine.root / "etc" / home_name / "settings"
             homes[home_name] = Home(disk / home_name, file, making, empty)
         home = homes[home_name]
         environ = {key: value.format(file=home.file) for key, value in environ.items()}
@@ -145,38 +145,38 @@ def cast(stage: Stage, disk: Path, names: Sequence[str], timeout: int) -> dict[s
         if name.startswith("tenant"):
             cache = disk / "shared"
             common["AWS_ECR_CACHE_DIR"] = str(cache)
-        made[name] = Actor(name, home, {**stage.environ, **common, **environ}, cache)
+        made[name] = Actor(name, home, {**machine.environ, **common, **environ}, cache)
     return made
 
 
 Made = tuple[dict[str, str], Callable[[int], tuple[str, Mapping[str, Arns]]], Mapping[str, Arns]]
 
 
-def _keys(stage: Stage, name: str) -> Made:
+def _keys(machine: Machine, name: str) -> Made:
     """Keys in the environment. The file is there, and says nothing of them."""
-    keys = stage.aws.user(name)
+    keys = machine.aws.user(name)
     arns = {name: {"": keys.arn}}
     environ = {**keys.environ, "AWS_CONFIG_FILE": "{file}"}
     return environ, lambda number: (f"# {number}\n", arns), arns
 
 
-def _profiles(stage: Stage, name: str) -> Made:
+def _profiles(machine: Machine, name: str) -> Made:
     """Two profiles of one home, whose keys are others' after each rewrite."""
 
     def make(number: int) -> tuple[str, Mapping[str, Arns]]:
-        users = {each: stage.aws.user(f"{each}-{number}") for each in ("work", "play")}
+        users = {each: machine.aws.user(f"{each}-{number}") for each in ("work", "play")}
         text = "".join(_section(each, keys) for each, keys in users.items())
         return text, {each: {"": keys.arn} for each, keys in users.items()}
 
     return {"AWS_PROFILE": name, "AWS_SHARED_CREDENTIALS_FILE": "{file}"}, make, {}
 
 
-def _role(stage: Stage, name: str) -> Made:
+def _role(machine: Machine, name: str) -> Made:
     """A profile with a role, another one after each rewrite."""
-    keys = stage.aws.user("base")
+    keys = machine.aws.user("base")
 
     def make(number: int) -> tuple[str, Mapping[str, Arns]]:
-        role = stage.aws.role(f"deploy-{number}")
+        role = machine.aws.role(f"deploy-{number}")
         text = _section("profile base", keys)
         text += f"[profile deploy]\nrole_arn = {role.arn}\nsource_profile = base\n"
         return text, {name: {"": _session(role.arn)}}
@@ -184,29 +184,29 @@ def _role(stage: Stage, name: str) -> Made:
     return {"AWS_PROFILE": "deploy", "AWS_CONFIG_FILE": "{file}"}, make, {}
 
 
-def _pod(stage: Stage, name: str) -> Made:
+def _pod(machine: Machine, name: str) -> Made:
     """A web identity, whose token is another after each rewrite, for the same role."""
-    role = stage.aws.role("pod")
+    role = machine.aws.role("pod")
 
     def make(number: int) -> tuple[str, Mapping[str, Arns]]:
         token = f"oidc-token-of-the-pod-number-{number}"
-        stage.aws.web_identity_tokens.add(token)
+        machine.aws.web_identity_tokens.add(token)
         return token, {name: {"": _session(role.arn)}}
 
     environ = {"AWS_ROLE_ARN": role.arn, "AWS_WEB_IDENTITY_TOKEN_FILE": "{file}"}
     return environ, make, {name: {"": _session(role.arn)}}
 
 
-def _process(stage: Stage, name: str) -> Made:
+def _process(machine: Machine, name: str) -> Made:
     """A credential_process that writes down what it was given, and may hang."""
 
     def make(number: int) -> tuple[str, Mapping[str, Arns]]:
-        keys = stage.aws.user(f"made-{number}")
+        keys = machine.aws.user(f"made-{number}")
         answer = {"Version": 1, "AccessKeyId": keys.access_key}
         answer["SecretAccessKey"] = keys.secret_key
-        seen, hang = stage.root / "children", stage.root / "hang"
+        seen, hang = machine.root / "children", machine.root / "hang"
         seen.mkdir(exist_ok=True)
-        script = stage.file(
+        script = machine.file(
             f"etc/process-{number}",
             f'(echo "$0 $*"; env) > {seen}/$$\n[ -e {hang} ] && exec sleep 20\n'
             f"echo '{json.dumps(answer)}'\n",
@@ -217,16 +217,16 @@ def _process(stage: Stage, name: str) -> Made:
     return {"AWS_PROFILE": "made", "AWS_CONFIG_FILE": "{file}"}, make, {}
 
 
-def _rules(stage: Stage, name: str) -> Made:
+def _rules(machine: Machine, name: str) -> Made:
     """Rules that give each host another identity after each rewrite, over keys in the environment.
 
     Without them there is no private name.
     """
-    ambient = stage.aws.user("ambient")
-    users = [stage.aws.user(f"x-{number}") for number in range(3)]
-    role = stage.aws.role("puller", OTHER_ACCOUNT)
+    ambient = machine.aws.user("ambient")
+    users = [machine.aws.user(f"x-{number}") for number in range(3)]
+    role = machine.aws.role("puller", OTHER_ACCOUNT)
     profiles = "".join(_section(f"profile x{at}", keys) for at, keys in enumerate(users))
-    config = stage.file("etc/profiles", profiles)
+    config = machine.file("etc/profiles", profiles)
 
     def make(number: int) -> tuple[str, Mapping[str, Arns]]:
         one, two = number % 3, (number + 1) % 3
@@ -247,7 +247,7 @@ def _rules(stage: Stage, name: str) -> Made:
 
 
 # Each has a home to itself, but for those that share one.
-_MAKERS: dict[str, tuple[Callable[[Stage, str], Made], str]] = {
+_MAKERS: dict[str, tuple[Callable[[Machine, str], Made], str]] = {
     "keys": (_keys, "home-keys"),
     "work": (_profiles, "home-profiles"),
     "play": (_profiles, "home-profiles"),
@@ -271,10 +271,10 @@ def _session(role_arn: str) -> str:
     return f"arn:aws:sts::{account}:assumed-role/{name}/session"
 
 
-def newcomer(stage: Stage, cache: Path, home: Path) -> Actor:
+def newcomer(machine: Machine, cache: Path, home: Path) -> Actor:
     """Make one more actor, whom nobody knows yet, for a cache."""
-    environ, making, empty = _keys(stage, f"newcomer-{os.urandom(4).hex()}")
-    there = Home(home, stage.root / "etc" / home.name, making, empty)
+    environ, making, empty = _keys(machine, f"newcomer-{os.urandom(4).hex()}")
+    there = Home(home, machine.root / "etc" / home.name, making, empty)
     name = next(iter(empty))
     here = {"HOME": str(home), "AWS_ECR_CACHE_DIR": str(cache), "AWS_CONFIG_FILE": str(there.file)}
-    return Actor(name, there, {**stage.environ, **environ, **here}, cache)
+    return Actor(name, there, {**machine.environ, **environ, **here}, cache)

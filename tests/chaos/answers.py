@@ -6,8 +6,8 @@ from tests.chaos.actors import Who
 from tests.chaos.history import History, Run
 from tests.chaos.plan import ELSEWHERE, EU, OTHER, PRIVATE, PUBLIC, US
 from tests.chaos.verdict import Verdict
-from tests.stage import NOT_FOUND
 from tests.world.aws import LIFE
+from tests.world.machine import NOT_FOUND
 
 SLACK = 2.5
 """Seconds from the moment that a process looks at its clock until its end is seen from outside,

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.chaos import answers, remains
+from tests.chaos import answers, leftovers
 from tests.chaos.history import History
 from tests.chaos.plan import Plan
 from tests.chaos.play import Ground, clear, play
@@ -34,7 +34,7 @@ def examine(history: History) -> Verdict:
     """Look at an episode."""
     verdict = Verdict()
     answers.look(history, verdict)
-    remains.look(history, verdict)
+    leftovers.look(history, verdict)
     return verdict
 
 

@@ -33,8 +33,8 @@ from tests.chaos.plan import (
     Wait,
 )
 from tests.chaos.plan import Disk as DiskStep
-from tests.stage import MODULE, Stage, make_stage
 from tests.world.aws import LIFE, Aws
+from tests.world.machine import MODULE, Machine, make_machine
 from tests.world.web import Authority
 
 MARGIN = 5.0
@@ -77,9 +77,9 @@ def _play(plan: Plan, ground: Ground, root: Path, *, visits: bool) -> History:
     aws = Aws(latency=plan.latency / 1000)
     door = fetches.Fetches(aws)
     with fetches.server(door, ground.authority) as server:
-        stage = make_stage(aws, server, ground.authority, root)
-        disk = Disk(ground.small or stage.root / "disk", small=ground.small is not None)
-        history = _begin(plan, stage, disk, door)
+        machine = make_machine(aws, server, ground.authority, root)
+        disk = Disk(ground.small or machine.root / "disk", small=ground.small is not None)
+        history = _begin(plan, machine, disk, door)
         player = _Player(history, ground, disk, Faults(aws))
         for step in plan.steps:
             history.notes.append((time.time(), str(step)))
@@ -88,8 +88,8 @@ def _play(plan: Plan, ground: Ground, root: Path, *, visits: bool) -> History:
         if visits:
             player.let_rest()
             for number, cache in enumerate(sorted({a.cache for a in history.actors.values()})):
-                home = stage.root / f"newcomer-{number}"
-                player.visit(actors.newcomer(stage, cache, home))
+                home = machine.root / f"newcomer-{number}"
+                player.visit(actors.newcomer(machine, cache, home))
             player.join()
         player.faults.over.set()
         history.overlaps, history.fetches = list(door.overlaps), door.count
@@ -97,18 +97,18 @@ def _play(plan: Plan, ground: Ground, root: Path, *, visits: bool) -> History:
     return history
 
 
-def _begin(plan: Plan, stage: Stage, disk: Disk, door: fetches.Fetches) -> History:
+def _begin(plan: Plan, machine: Machine, disk: Disk, door: fetches.Fetches) -> History:
     """Make what is there before the first step."""
-    root = stage.root
+    root = machine.root
     disk.root.mkdir(exist_ok=True)
     disk.clear()
     for name in ("tmp", "logs"):
         (root / name).mkdir()
     (root / "clock").write_text("0")
-    stage.environ |= {"TMPDIR": str(root / "tmp"), "CHAOS_CLOCK": str(root / "clock")}
-    stage.environ["CHAOS_DRAG"] = str(plan.drag)
-    history = History(plan, root, disk.root, stage.aws, door.issued)
-    history.actors = actors.cast(stage, disk.root, plan.actors, plan.timeout)
+    machine.environ |= {"TMPDIR": str(root / "tmp"), "CHAOS_CLOCK": str(root / "clock")}
+    machine.environ["CHAOS_DRAG"] = str(plan.drag)
+    history = History(plan, root, disk.root, machine.aws, door.issued)
+    history.actors = actors.cast(machine, disk.root, plan.actors, plan.timeout)
     for name, actor in history.actors.items():
         if name in plan.logged:
             actor.environ["AWS_ECR_LOG"] = str(root / "logs" / name)

@@ -17,8 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import engines
-from tests.world import registry
+from tests.world import engines, registry
 from tests.world.aws import ACCOUNT, Aws
 from tests.world.web import Authority, Request, Response, WebServer
 
@@ -134,7 +133,7 @@ class Done:
 
 
 @dataclass
-class Machine:
+class EngineHost:
     """One person's machine: a home, a Docker configuration, the helper on PATH, an engine."""
 
     universe: Universe
@@ -212,14 +211,14 @@ class Machine:
         )
 
 
-@pytest.fixture(name="machine")
-def _machine(universe: Universe, scripts: Path, tmp_path: Path) -> Iterator[Machine]:
+@pytest.fixture(name="engine_host")
+def _machine(universe: Universe, scripts: Path, tmp_path: Path) -> Iterator[EngineHost]:
     universe.aws = Aws()
     universe.front.aws = universe.aws
     universe.front.readers.clear()
     (tmp_path / "home").mkdir()
     short = tempfile.mkdtemp(prefix="e2e-", dir="/tmp")
-    machine = Machine(
+    engine_host = EngineHost(
         universe,
         tmp_path,
         short,
@@ -232,8 +231,8 @@ def _machine(universe: Universe, scripts: Path, tmp_path: Path) -> Iterator[Mach
             "XDG_RUNTIME_DIR": str(tmp_path),
         },
     )
-    yield machine
-    machine.run("/usr/bin/docker", "system", "prune", "--all", "--force")
+    yield engine_host
+    engine_host.run("/usr/bin/docker", "system", "prune", "--all", "--force")
     shutil.rmtree(short)
 
 
@@ -277,15 +276,15 @@ BUILDERS = [
     params=BUILDERS or [("none", "0")],
     ids=lambda p: f"{p[0]}-{'BuildKit' if p[1] == '1' else 'classic'}",
 )
-def build(request: pytest.FixtureRequest) -> Callable[[Machine, str], Done]:
+def build(request: pytest.FixtureRequest) -> Callable[[EngineHost, str], Done]:
     """Each docker client with each builder that it has: builds from a directory."""
     version, buildkit = request.param
     if not any(buildkit == "1" for _, buildkit in BUILDERS):
         engines.missing("no docker client has BuildKit: apt-get install docker.io or docker-buildx")
     client = engines.docker_clients()[version]
 
-    def run(machine: Machine, context: str) -> Done:
+    def run(engine_host: EngineHost, context: str) -> Done:
         command = (client, "build", "--no-cache", "--pull", context)
-        return machine.run(*command, DOCKER_BUILDKIT=buildkit)
+        return engine_host.run(*command, DOCKER_BUILDKIT=buildkit)
 
     return run

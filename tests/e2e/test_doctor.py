@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.ailments import WAYS, Way, treat
-from tests.clinic import Clinic
-from tests.e2e import engines
-from tests.e2e.conftest import APP, ELSEWHERE, Machine
-from tests.stage import Stage
+from tests.e2e.conftest import APP, ELSEWHERE, EngineHost
+from tests.world import engines
+from tests.world.broken_setups import WAYS, Way, treat
+from tests.world.docker_host import DockerHost
+from tests.world.machine import Machine
 from tests.world.registry import RegistryFront
 from tests.world.web import Authority, Request, Response
 
@@ -20,48 +20,50 @@ pytestmark = pytest.mark.usefixtures("app")
 
 
 @dataclass
-class Ward(Clinic):
+class Ward(DockerHost):
     """A clinic on a machine with Docker's engine, and a registry that engines use."""
 
-    machine: Machine | None = None
+    engine_host: EngineHost | None = None
 
     def registry(self) -> RegistryFront:
-        assert self.machine is not None
-        return self.machine.universe.front
+        assert self.engine_host is not None
+        return self.engine_host.universe.front
 
     def handle(self, request: Request) -> Response:
-        assert self.machine is not None
-        return self.instead(request) or self.machine.universe.handle(request)
+        assert self.engine_host is not None
+        return self.instead(request) or self.engine_host.universe.handle(request)
 
     def publish(self, repository: str, tag: str) -> None:
-        assert self.machine is not None
-        docker = [engines.find("docker"), "--host", self.machine.universe.docker_host]
+        assert self.engine_host is not None
+        docker = [engines.find("docker"), "--host", self.engine_host.universe.docker_host]
         here, there = f"{ELSEWHERE}/{APP}", f"{ELSEWHERE}/{repository}:{tag}"
         for step in (["pull", here], ["tag", here, there], ["push", there]):
             subprocess.run([*docker, *step], capture_output=True, check=True)
 
 
-@pytest.fixture(name="clinic")
-def _clinic(machine: Machine, scripts: Path, authority: Authority) -> Iterator[Ward]:
-    universe = machine.universe
+@pytest.fixture(name="docker_host")
+def _clinic(engine_host: EngineHost, scripts: Path, authority: Authority) -> Iterator[Ward]:
+    universe = engine_host.universe
     program = [str(scripts / "docker-credential-ecrpy")]
-    stage = Stage(universe.aws, universe.server, authority, machine.root, program, machine.environ)
-    ward = Ward(stage, scripts, machine=machine)
-    stage.environ["PATH"] += f"{os.pathsep}{engines.PATH}"
+    machine = Machine(
+        universe.aws, universe.server, authority, engine_host.root, program, engine_host.environ
+    )
+    ward = Ward(machine, scripts, engine_host=engine_host)
+    machine.environ["PATH"] += f"{os.pathsep}{engines.PATH}"
     yield ward
     universe.server.handler = universe.handle
     universe.front.denied.clear()
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_doing_what_doctor_says_makes_docker_pull(clinic: Ward, way: Way) -> None:
+def test_doing_what_doctor_says_makes_docker_pull(docker_host: Ward, way: Way) -> None:
     """Whatever was broken before: it is named first, and when it is mended, the pull works."""
-    machine = clinic.machine
-    assert machine is not None
+    engine_host = docker_host.engine_host
+    assert engine_host is not None
     docker = engines.find("docker")
 
     def pulls(image: str) -> bool:
-        machine.forget_image(image)
-        return machine.run(docker, "pull", image).code == 0
+        engine_host.forget_image(image)
+        return engine_host.run(docker, "pull", image).code == 0
 
-    treat(clinic, way, pulls)
+    treat(docker_host, way, pulls)

@@ -11,8 +11,8 @@ import pytest
 
 from docker_credential_ecrpy import __version__
 from tests.binary.conftest import DIST, DROP_IN, NAME
-from tests.e2e import engines
-from tests.e2e.conftest import ECR, Done, Machine
+from tests.e2e.conftest import ECR, Done, EngineHost
+from tests.world import engines
 
 pytestmark = pytest.mark.binary
 PROGRAMS = (DROP_IN, NAME)
@@ -24,10 +24,10 @@ class Box:
     """A copy of this machine's files, each change to which is thrown away."""
 
     root: Path
-    machine: Machine
+    engine_host: EngineHost
 
     def run(self, *command: str) -> Done:
-        return self.machine.run("chroot", str(self.root), *command)
+        return self.engine_host.run("chroot", str(self.root), *command)
 
     def files(self) -> set[str]:
         """Return what lies where a package may put something."""
@@ -39,9 +39,9 @@ class Box:
 
 
 @pytest.fixture(name="box")
-def _box(machine: Machine) -> Iterator[Box]:
+def _box(engine_host: EngineHost) -> Iterator[Box]:
     """An overlay of the root file system, with this machine's world mounted into it."""
-    layers = Path(machine.short)
+    layers = Path(engine_host.short)
     root = layers / "root"
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(layers)], check=True)
     for name in ("upper", "work", "root"):
@@ -55,11 +55,11 @@ def _box(machine: Machine) -> Iterator[Box]:
     if done.returncode:
         engines.missing(f"no overlay of the root file system here: {done.stderr.decode()}")
     bound = ["/proc", "/dev", "/etc/hosts", "/etc/ssl/certs/ca-certificates.crt"]
-    for path in (*bound, str(machine.universe.root), str(machine.root)):
+    for path in (*bound, str(engine_host.universe.root), str(engine_host.root)):
         (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["mount", "--rbind", path, str(root / path[1:])], check=True)
-    machine.environ |= {"PATH": engines.PATH, "DEBIAN_FRONTEND": "noninteractive"}
-    yield Box(root, machine)
+    engine_host.environ |= {"PATH": engines.PATH, "DEBIAN_FRONTEND": "noninteractive"}
+    yield Box(root, engine_host)
     subprocess.run(["umount", "--recursive", "--lazy", str(layers)], check=True)
 
 
@@ -85,17 +85,17 @@ def test_install_pull_remove(box: Box, package: str, app: str) -> None:
         page = f"usr/share/man/man1/{program}.1.gz"
         assert (box.root / page).is_file()
 
-    machine = box.machine
-    machine.login_to_aws()
-    machine.use_helper()
+    engine_host = box.engine_host
+    engine_host.login_to_aws()
+    engine_host.use_helper()
     box.run("docker", "pull", f"{ECR}/{app}").ok()
-    assert machine.aws.count() == {"ecr": 1}
-    kept = sorted(machine.home.rglob("*"))
+    assert engine_host.aws.count() == {"ecr": 1}
+    kept = sorted(engine_host.home.rglob("*"))
     assert any(".ecr/tokens/" in str(path) for path in kept)
 
     box.run("apt-get", "remove", "--yes", NAME).ok()
     assert box.files() == before
-    assert sorted(machine.home.rglob("*")) == kept
+    assert sorted(engine_host.home.rglob("*")) == kept
 
 
 def test_the_go_helper_and_ours_take_turns(box: Box, package: str) -> None:

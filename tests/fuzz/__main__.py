@@ -20,7 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from tests.fuzz.child import HANG_SECONDS
-from tests.fuzz.room import IN_MEMORY
+from tests.fuzz.sandbox import IN_MEMORY
 from tests.fuzz.targets import TARGETS, Target
 
 SAVED = Path("build", "fuzz")

@@ -29,8 +29,8 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol, registry
 from docker_credential_ecrpy.settings.rules import Choice, Role
 from docker_credential_ecrpy.tokens.token import Token
-from tests.fuzz.room import Room, check_error, check_form
-from tests.stage import HOST, Result
+from tests.fuzz.sandbox import Sandbox, check_error, check_form
+from tests.world.machine import HOST, Result
 
 GOOD = (
     b"200\nContent-Type: application/x-amz-json-1.1\n\n"
@@ -72,11 +72,11 @@ class Caller:
         self.choice = Choice(found, profile=profile, endpoint_url=endpoint_url)
         self.watch = Printer()
         self.answer = b""
-        self.room = Room({".aws/config": _CONFIG.encode()})
+        self.sandbox = Sandbox({".aws/config": _CONFIG.encode()})
         self._clients: dict[str, Any] = {}
         self._hooks: list[tuple[Any, str, Any]] = []
         self.core: Any
-        with self.room.entered():
+        with self.sandbox.entered():
             self.core = profiles.botocore_session(profile)
             attempts, session.ATTEMPTS = (
                 session.ATTEMPTS,
@@ -159,7 +159,7 @@ def _check_token(token: object) -> None:
 def _authorization(data: bytes, host: str) -> None:
     caller = _caller(host)
     caller.answer = data
-    with caller.room.entered():
+    with caller.sandbox.entered():
         token = caller.ask(caller.authorize)
     if token is None:
         return
@@ -185,7 +185,7 @@ def sts(data: bytes) -> None:
     """A role's credentials with their end, or an error that a person can read."""
     caller = _caller(HOST)
     caller.answer = data
-    with caller.room.entered():
+    with caller.sandbox.entered():
         end = caller.ask(lambda asking: assume_role(Role(ROLE), caller.session, asking, _quiet))
     assert end is None or isinstance(end, int)
 
@@ -206,7 +206,7 @@ def credential_process(data: bytes) -> None:
         client._request_signer._credentials = caller.session.get_credentials()
         return ecr._authorize(caller.session, asking, end)
 
-    with caller.room.entered():
+    with caller.sandbox.entered():
         for failed in (False, True):
             printed = (b"", data) if failed else (data, b"")
             caller.watch.program = Printed(*printed, int(failed))
@@ -229,12 +229,12 @@ class _Fetcher(CachedCredentialFetcher):
 
 def aws_cache(data: bytes) -> None:
     """A file of the AWS CLI's caches holds what can be used, or counts as none."""
-    room = _caller(HOST).room
-    with room.entered():
+    sandbox = _caller(HOST).sandbox
+    with sandbox.entered():
         sdk_patches.make_careful()
-        folder = os.path.dirname(room.path(_KEPT_SESSION))
+        folder = os.path.dirname(sandbox.path(_KEPT_SESSION))
         os.makedirs(folder, 0o700, exist_ok=True)
-        with open(room.path(_KEPT_SESSION), "wb") as stream:
+        with open(sandbox.path(_KEPT_SESSION), "wb") as stream:
             stream.write(data)
         if "x" in JSONFileCache(folder):  # as botocore looks for a session of IAM Identity Center
             assert isinstance(json.loads(data), dict)
@@ -300,7 +300,7 @@ def wire(data: bytes) -> None:
     """Whatever comes back over a connection: a token, or an error that a person can read."""
     echo, caller = _on_the_wire()
     echo.answer = data
-    with caller.room.entered():
+    with caller.sandbox.entered():
         token = caller.ask(caller.authorize)
     if token is not None:
         _check_token(token)

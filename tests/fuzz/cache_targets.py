@@ -14,8 +14,8 @@ from docker_credential_ecrpy.hot.registry import Registry
 from docker_credential_ecrpy.tokens import inventory, store
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.token import Token
-from tests.fuzz.room import MADE_UP, Room
-from tests.stage import HOST
+from tests.fuzz.sandbox import MADE_UP, Sandbox
+from tests.world.machine import HOST
 
 NOW = 1_800_000_000 * cache.SECOND
 SUBJECT = f"{HOST} AWS_PROFILE='dev'"
@@ -24,17 +24,17 @@ _BODY = re.compile(rb" ([^ \n]*) ([^ \n]*) ([^ \n]*) ([^\n]*)\n(.*)", re.DOTALL)
 
 
 @once
-def _room() -> Room:
-    return Room({})
+def _room() -> Sandbox:
+    return Sandbox({})
 
 
 def entry(data: bytes) -> None:
     """A file is a miss, or the very entry that was asked for, alive; and so behind a checksum."""
-    room = _room()
-    with room.entered():
-        _in_the_way(room, data)
-    with room.entered():
-        path = room.path(".ecr/tokens/x~1")
+    sandbox = _room()
+    with sandbox.entered():
+        _in_the_way(sandbox, data)
+    with sandbox.entered():
+        path = sandbox.path(".ecr/tokens/x~1")
         _put(path, b"ecrpy-1 " + _checksum(data) + data)
         found = _read(path)
         told = _BODY.fullmatch(data)
@@ -45,12 +45,12 @@ def entry(data: bytes) -> None:
             assert times == tuple(map(int, told.groups()[:3]))
             assert found.reply == told[5]
             assert found.written <= NOW < found.expires
-            copy = room.path(".ecr/tokens/y~1")
+            copy = sandbox.path(".ecr/tokens/y~1")
             store.write(copy, SUBJECT, found)
             again = _read(copy)
             assert again is not None
             assert (again.reply, again.expires) == (found.reply, found.expires)
-        listed = list(inventory.list_records(room.path(".ecr"), NOW))
+        listed = list(inventory.list_records(sandbox.path(".ecr"), NOW))
         assert [one.entry is not None and not one.problem for one in listed if found] == [
             bool(found) for _ in listed if found
         ]
@@ -58,9 +58,9 @@ def entry(data: bytes) -> None:
         assert os.path.exists(path) or not found
 
 
-def _in_the_way(room: Room, data: bytes) -> None:
+def _in_the_way(sandbox: Sandbox, data: bytes) -> None:
     """Whatever lies in the entries' places, a token is had."""
-    directory = room.path(".ecr")
+    directory = sandbox.path(".ecr")
     places = (
         cache.login_place(directory, HOST),
         cache.token_place(directory, HOST, identity.line(os.environ)),
@@ -72,8 +72,8 @@ def _in_the_way(room: Room, data: bytes) -> None:
         except Miss:
             continue
         return  # it is one of ours
-    result = room.run("get", HOST.encode())
-    assert f'"{MADE_UP}{room.fetched}"'.encode() in result.stdout, result
+    result = sandbox.run("get", HOST.encode())
+    assert f'"{MADE_UP}{sandbox.fetched}"'.encode() in result.stdout, result
     with open(places[0][0], "rb") as stream:
         assert stream.read() == data
 
@@ -105,15 +105,15 @@ def _check_one_line(error: HelperError) -> None:
 
 def note(data: bytes) -> None:
     """Whatever a lock's file holds: a token, or the failure that another process left there."""
-    room = _room()
-    with room.entered():
+    sandbox = _room()
+    with sandbox.entered():
         clock = itertools.count(1)
 
         def fetch(_registry: Registry, _seconds: float) -> Token:
             return Token("AWS", "secret", NOW)
 
         broker = Broker(
-            room.path(".ecr"),
+            sandbox.path(".ecr"),
             "ambient",
             "who",
             lambda: True,
@@ -125,7 +125,7 @@ def note(data: bytes) -> None:
         found = registry.parse(HOST)
         assert found
         slot = int(cache.fingerprint("who"), 16) % 4096
-        _put(room.path(f".ecr/locks/{found.endpoint}~{slot:03x}"), data)
+        _put(sandbox.path(f".ecr/locks/{found.endpoint}~{slot:03x}"), data)
         try:
             answer = broker.obtain(found, 5)
         except HelperError as exc:

@@ -14,9 +14,9 @@ from docker_credential_ecrpy.docker.plan import ConfigureRequest, Plan, Planner
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import Rewrite, replace_file
 from tests.fuzz import oracles
-from tests.fuzz.room import Room, check_error, check_line
+from tests.fuzz.sandbox import Sandbox, check_error, check_line
 from tests.fuzz.stdin_targets import PRIVATE
-from tests.stage import HOST
+from tests.world.machine import HOST
 
 FILE = ".docker/config.json"
 HELPER = "ecr-login"
@@ -39,16 +39,16 @@ class Raw(str):
 
 
 @cache
-def _room() -> Room:
-    return Room({})
+def _room() -> Sandbox:
+    return Sandbox({})
 
 
 def config_json(data: bytes) -> None:
     """Read as JSON is, edited where that was asked for, and given back by the opposite."""
-    room = _room()
-    room.put(FILE, data)
-    room.put_back()
-    file = room.path(FILE)
+    sandbox = _room()
+    sandbox.put(FILE, data)
+    sandbox.put_back()
+    file = sandbox.path(FILE)
     wanted = _told(data)
     try:
         config = DockerConfig.load(file)
@@ -70,16 +70,16 @@ def config_json(data: bytes) -> None:
         assert _same(told, wanted), back
     if not (_ours(wanted) or _named(wanted)):
         assert back == data
-    _write(room, data, after)
+    _write(sandbox, data, after)
 
 
 def _check_refused(error: HelperError, wanted: "Pairs | None") -> None:
     assert wanted is None or "nested too deeply" in error.message, error.message
 
 
-def _write(room: Room, before: bytes, after: bytes) -> None:
+def _write(sandbox: Sandbox, before: bytes, after: bytes) -> None:
     """The file is replaced whole, and what it held is kept beside it."""
-    file = room.path(FILE)
+    file = sandbox.path(FILE)
     backup = replace_file(Rewrite(file, before, after))
     with open(file, "rb") as stream:
         assert stream.read() == after

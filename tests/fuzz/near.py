@@ -11,7 +11,7 @@ from tests.fuzz.aws_targets import ROLE
 from tests.fuzz.cache_targets import NOW, SUBJECT
 from tests.fuzz.stdin_targets import PRIVATE
 from tests.fuzz.targets import Target
-from tests.stage import HOST
+from tests.world.machine import HOST
 
 Bytes = st.SearchStrategy[bytes]
 

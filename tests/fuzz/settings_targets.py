@@ -14,9 +14,9 @@ from docker_credential_ecrpy.settings import editor, loader, patterns, rules
 from docker_credential_ecrpy.settings.rules import Choice, Rule
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
 from tests.fuzz import oracles
-from tests.fuzz.room import Room, check_error
+from tests.fuzz.sandbox import Sandbox, check_error
 from tests.fuzz.stdin_targets import NEIGHBOUR, PRIVATE
-from tests.stage import HOST
+from tests.world.machine import HOST
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -41,8 +41,8 @@ Edit = Callable[[bytes], bytes]
 
 
 @cache
-def _room() -> Room:
-    return Room({})
+def _room() -> Sandbox:
+    return Sandbox({})
 
 
 @contextmanager
@@ -61,20 +61,20 @@ def _hasty() -> Iterator[None]:
 
 def loaded(data: bytes) -> None:
     """An error with a line of the file, or rules that mean what the TOML says."""
-    room = _room()
-    room.put(FILE, data)
-    with room.entered(), _hasty():
+    sandbox = _room()
+    sandbox.put(FILE, data)
+    with sandbox.entered(), _hasty():
         try:
             found = loader.load(os.environ)
         except HelperError as exc:
-            _check_error(exc, room.path(FILE), data)
-            assert room.run("list").code == 1
+            _check_error(exc, sandbox.path(FILE), data)
+            assert sandbox.run("list").code == 1
         else:
             _check_rules(found, data)
             if not found.fallback:
-                assert room.run("list").stdout == b"{}\n"
-            room.run("get", HOST.encode())
-        assert room.found()[FILE] == data
+                assert sandbox.run("list").stdout == b"{}\n"
+            sandbox.run("get", HOST.encode())
+        assert sandbox.found()[FILE] == data
 
 
 def _check_error(exc: HelperError, file: str, data: bytes) -> None:

@@ -8,8 +8,8 @@ from functools import cache
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.tokens.token import password_expiry
 from tests.fuzz import oracles
-from tests.fuzz.room import MADE_UP, Room
-from tests.stage import HOST, NOT_FOUND
+from tests.fuzz.sandbox import MADE_UP, Sandbox
+from tests.world.machine import HOST, NOT_FOUND
 
 PRIVATE = "images.example.com"
 NEIGHBOUR = "210987654321.dkr.ecr.us-east-1.amazonaws.com"
@@ -19,24 +19,24 @@ _NO_URL = b"no credentials server URL\n"
 
 
 @cache
-def _rooms() -> tuple[Room, Room]:
+def _rooms() -> tuple[Sandbox, Sandbox]:
     """Return a home without settings, and one with a private name in front of a registry."""
-    return Room({}), Room({".ecr/config.toml": _SETTINGS})
+    return Sandbox({}), Sandbox({".ecr/config.toml": _SETTINGS})
 
 
 @cache
-def _full_room() -> Room:
+def _full_room() -> Sandbox:
     """Return a home where three registries have a login, a token and a place in the list."""
-    room = Room({".ecr/config.toml": _SETTINGS})
-    with room.entered():
+    sandbox = Sandbox({".ecr/config.toml": _SETTINGS})
+    with sandbox.entered():
         for host in (HOST, NEIGHBOUR, PRIVATE):
-            assert room.run("get", host.encode()).code == 0
+            assert sandbox.run("get", host.encode()).code == 0
             login = {"ServerURL": host, "Username": "AWS", "Secret": f"login to {host}"}
-            assert room.run("store", json.dumps(login).encode()).code == 0
-        for name, data in room.found().items():
+            assert sandbox.run("store", json.dumps(login).encode()).code == 0
+        for name, data in sandbox.found().items():
             if "/locks/" not in name:
-                room.files[name] = data
-    return room
+                sandbox.files[name] = data
+    return sandbox
 
 
 def get(data: bytes) -> None:
@@ -44,28 +44,28 @@ def get(data: bytes) -> None:
     sent = data.strip(_BLANKS)
     address = sent.decode("latin-1")
     host = oracles.host_of(address)
-    for room, others in zip(_rooms(), ((), (PRIVATE,)), strict=True):
-        with room.entered():
-            before = room.fetched
-            result = room.run("get", data)
-            assert room.run("get", data) == result
+    for sandbox, others in zip(_rooms(), ((), (PRIVATE,)), strict=True):
+        with sandbox.entered():
+            before = sandbox.fetched
+            result = sandbox.run("get", data)
+            assert sandbox.run("get", data) == result
             if oracles.is_ecr(host) or host in others:
-                secret = f"{MADE_UP}{room.fetched}"
+                secret = f"{MADE_UP}{sandbox.fetched}"
                 reply = {"ServerURL": address, "Username": "AWS", "Secret": secret}
                 assert (result.code, json.loads(result.stdout)) == (0, reply)
-                assert room.fetched == before + 1, "the second is answered from the cache"
+                assert sandbox.fetched == before + 1, "the second is answered from the cache"
             else:
                 assert (result.code, result.stderr) == (1, b""), result
                 assert result.stdout == (NOT_FOUND if sent else _NO_URL)
-                assert room.fetched == before
+                assert sandbox.fetched == before
 
 
 def store(data: bytes) -> None:
     """What is stored is given back until it expires, and is nowhere once it is erased."""
-    room = _rooms()[1]
-    with room.entered():
-        result = room.run("store", data)
-        kept = [name for name in room.found() if "/logins/" in name]
+    sandbox = _rooms()[1]
+    with sandbox.entered():
+        result = sandbox.run("store", data)
+        kept = [name for name in sandbox.found() if "/logins/" in name]
         if result.code:
             assert kept == []
             return
@@ -73,44 +73,44 @@ def store(data: bytes) -> None:
         address, secret = login["ServerURL"].strip(), login["Secret"]
         host = oracles.host_of(address)
         assert oracles.is_ecr(host) or host == PRIVATE, host
-        assert json.loads(room.run("list").stdout) == {f"https://{host}": "AWS"}
-        reply = json.loads(room.run("get", address.encode()).stdout)
+        assert json.loads(sandbox.run("list").stdout) == {f"https://{host}": "AWS"}
+        reply = json.loads(sandbox.run("get", address.encode()).stdout)
         end = password_expiry(secret)
         if end is not None and end <= time.time_ns():
-            login = {"Username": "AWS", "Secret": f"{MADE_UP}{room.fetched}"}
+            login = {"Username": "AWS", "Secret": f"{MADE_UP}{sandbox.fetched}"}
         wanted = {name: login[name] for name in ("Username", "Secret")}
         assert reply == wanted | {"ServerURL": address}
-        assert room.run("erase", address.encode()).code == 0
-        left = {name for name in room.found() if "/locks/" not in name}
-        assert left == set(room.files)
-        assert room.run("list").stdout == b"{}\n"
+        assert sandbox.run("erase", address.encode()).code == 0
+        left = {name for name in sandbox.found() if "/locks/" not in name}
+        assert left == set(sandbox.files)
+        assert sandbox.run("list").stdout == b"{}\n"
 
 
 def erase(data: bytes) -> None:
     """What is kept for the host that is named goes, and nothing else does."""
-    room = _full_room()
+    sandbox = _full_room()
     host = oracles.host_of(data.strip(_BLANKS).decode("latin-1"))
     names = {host}
     found = registry.parse(HOST if host == PRIVATE else host)
     if found:
         names.add(found.endpoint)
-    with room.entered():
-        result = room.run("erase", data)
+    with sandbox.entered():
+        result = sandbox.run("erase", data)
         assert (result.code == 0) == bool(data.strip(_BLANKS)), result
-        left = {name: held for name, held in room.found().items() if "/locks/" not in name}
+        left = {name: held for name, held in sandbox.found().items() if "/locks/" not in name}
     gone = {
         name
-        for name in room.files
+        for name in sandbox.files
         if name.count("/") > 1 and name.rpartition("/")[2].partition("~")[0] in names
     }
-    assert left == {name: held for name, held in room.files.items() if name not in gone}
+    assert left == {name: held for name, held in sandbox.files.items() if name not in gone}
 
 
 def list_(data: bytes) -> None:
     """Only hosts that are ours are listed, whatever lies among the names of hosts."""
-    room = _rooms()[1]
-    with room.entered():
-        folder = room.path(".ecr/registries")
+    sandbox = _rooms()[1]
+    with sandbox.entered():
+        folder = sandbox.path(".ecr/registries")
         os.makedirs(folder, 0o700, exist_ok=True)
         ours = set()
         for line in data.split(b"\n"):
@@ -123,5 +123,5 @@ def list_(data: bytes) -> None:
                 continue  # no name of a file
             if oracles.host_of(name) == name:
                 ours |= {name} if oracles.is_ecr(name) or name == PRIVATE else set()
-        result = room.run("list", data)
+        result = sandbox.run("list", data)
         assert json.loads(result.stdout) == {f"https://{name}": "AWS" for name in ours}

@@ -16,8 +16,8 @@ from tests.fuzz import (
     settings_targets,
     stdin_targets,
 )
-from tests.fuzz.room import MADE_UP
-from tests.stage import HOST
+from tests.fuzz.sandbox import MADE_UP
+from tests.world.machine import HOST
 
 CORPUS = Path(__file__).parent / "corpus"
 _ADDRESS = (

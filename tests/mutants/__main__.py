@@ -2,8 +2,8 @@
 
 Each mutant (see `making`) is put in its module's place in a copy of the tree, so that programs
 which the tests start are mutants too, and the module's own tests run until one fails. A mutant
-that survives is to be killed by a better test, or argued in `argued.toml`. Where one is not, the
-exit code is 1.
+that survives is to be killed by a better test, or argued in `equivalents.toml`. Where one is not,
+the exit code is 1.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.mutants import argued
+from tests.mutants import equivalents
 from tests.mutants.making import Mutant, mutants_of
 
 TREE = Path(__file__).parents[2]
@@ -108,7 +108,7 @@ def _test_all(
     module: str,
     mutants: Sequence[Mutant],
     workers: Sequence[Worker],
-    reasons: Sequence[argued.Argued],
+    reasons: Sequence[equivalents.Equivalent],
 ) -> list[tuple[Mutant, str]]:
     """Return what became of each mutant, once those that nobody argued for have been told of."""
     usual = max(_seconds_without(module, worker) for worker in workers)
@@ -171,7 +171,7 @@ def _tell(module: str, mutant: Mutant) -> None:
 def _report(
     module: str,
     outcomes: Sequence[tuple[Mutant, str]],
-    reasons: Sequence[argued.Argued],
+    reasons: Sequence[equivalents.Equivalent],
     *,
     whole: bool,
 ) -> bool:
@@ -206,7 +206,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once")
     parser.add_argument("--only", default="", help="those whose line, as it was, holds this text")
     options = parser.parse_args()
-    reasons = argued.read()
+    reasons = equivalents.read()
     good = True
     with ExitStack() as stack:
         top = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 import docker_credential_ecrpy
 from docker_credential_ecrpy import __main__ as door
 from docker_credential_ecrpy.hot import protocol
-from tests.stage import HOST, MODULE, NOT_FOUND, Result, Stage
-from tests.unit.hot.test_registry import HOSTS, NOT_ECR
+from tests.world.hosts import HOSTS, NOT_ECR
+from tests.world.machine import HOST, MODULE, NOT_FOUND, Machine, Result
 
 Run = Callable[..., Result]
 pytestmark = pytest.mark.usefixtures("same_descriptors")
@@ -65,18 +65,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def run(request: pytest.FixtureRequest, stage: Stage) -> Run:
+def run(request: pytest.FixtureRequest, machine: Machine) -> Run:
     """Run the helper through one of its doors, with arguments and standard input."""
     if request.param == "code":
         return lambda *arguments, stdin=b"", **environ: _run_in_code(
-            arguments, stdin, {**stage.environ, **environ}
+            arguments, stdin, {**machine.environ, **environ}
         )
     if request.param == "module":
         command = MODULE
     else:
         scripts: Path = request.getfixturevalue("scripts")
         command = [str(scripts / f"docker-credential-{request.param}")]
-    return lambda *arguments, stdin=b"", **environ: stage.run(
+    return lambda *arguments, stdin=b"", **environ: machine.run(
         *arguments, stdin=stdin, command=command, environ=environ
     )
 
@@ -217,17 +217,17 @@ class TestBytes:
 class TestGet:
     """Rows of `get`."""
 
-    def test_an_ecr_host_gets_its_token(self, run: Run, stage: Stage) -> None:
+    def test_an_ecr_host_gets_its_token(self, run: Run, machine: Machine) -> None:
         """One JSON object of three strings and a newline; nothing on standard error."""
-        stage.login()
+        machine.login()
         for _ in range(2):  # from AWS, then from the cache: the same
             result = run("get", stdin=HOST.encode())
 
-            assert result.secret in stage.aws.issued
+            assert result.secret in machine.aws.issued
             assert json.loads(result.stdout)["ServerURL"] == HOST
             assert result.stdout.endswith(b"}\n")
             assert result.stdout.count(b"\n") == 1
-        assert stage.aws.count() == {"ecr": 1}
+        assert machine.aws.count() == {"ecr": 1}
 
     @pytest.mark.parametrize(
         "written",
@@ -239,16 +239,18 @@ class TestGet:
             f"https://AWS@{HOST}/",
         ],
     )
-    def test_the_server_url_is_echoed_as_given(self, run: Run, stage: Stage, written: str) -> None:
+    def test_the_server_url_is_echoed_as_given(
+        self, run: Run, machine: Machine, written: str
+    ) -> None:
         """From AWS and from the cache, whatever surrounds the host."""
-        stage.login()
+        machine.login()
         for _ in range(2):
             assert json.loads(run("get", stdin=written.encode()).stdout)["ServerURL"] == written
 
     @pytest.mark.parametrize("end", ["\n", "\r\n", " \r\n", "  ", "\t\n"])
-    def test_blanks_around_it_are_trimmed(self, run: Run, stage: Stage, end: str) -> None:
+    def test_blanks_around_it_are_trimmed(self, run: Run, machine: Machine, end: str) -> None:
         """A line break, CRLF and blanks, as shells on Unix and Windows add them."""
-        stage.login()
+        machine.login()
         result = run("get", stdin=f" {HOST}{end}".encode())
 
         assert json.loads(result.stdout)["ServerURL"] == HOST
@@ -256,26 +258,28 @@ class TestGet:
     @pytest.mark.parametrize(
         "server_url", ["https://index.docker.io/v1/", "ghcr.io", "x\0y", "\xff"]
     )
-    def test_any_other_registry_is_not_found(self, run: Run, stage: Stage, server_url: str) -> None:
+    def test_any_other_registry_is_not_found(
+        self, run: Run, machine: Machine, server_url: str
+    ) -> None:
         """Docker's exact text, and silence on standard error."""
         assert run("get", stdin=server_url.encode()) == Result(1, NOT_FOUND, b"")
-        assert stage.aws.count() == {}
+        assert machine.aws.count() == {}
 
-    def test_ecr_public_without_credentials_is_not_found(self, run: Run, stage: Stage) -> None:
+    def test_ecr_public_without_credentials_is_not_found(self, run: Run, machine: Machine) -> None:
         """So that anonymous pulls work."""
         assert run("get", stdin=PUBLIC.encode()) == Result(1, NOT_FOUND, b"")
 
     def test_ecr_public_with_another_partitions_credentials_is_not_found(
-        self, run: Run, stage: Stage
+        self, run: Run, machine: Machine
     ) -> None:
         """Credentials of China or GovCloud are unknown to ECR Public's partition."""
-        stage.login()
-        stage.aws.keys.clear()
+        machine.login()
+        machine.aws.keys.clear()
 
         assert run("get", stdin=PUBLIC.encode()) == Result(1, NOT_FOUND, b"")
-        assert stage.aws.count() == {"ecr-public": 1}
+        assert machine.aws.count() == {"ecr-public": 1}
 
-    def test_a_failure_is_one_line_on_both_streams(self, run: Run, stage: Stage) -> None:
+    def test_a_failure_is_one_line_on_both_streams(self, run: Run, machine: Machine) -> None:
         """What is wrong and what to do; on standard error after the program's name."""
         result = run("get", stdin=HOST.encode())
 
@@ -288,9 +292,9 @@ class TestGet:
         assert run("get", stdin=stdin) == Result(1, b"no credentials server URL\n", b"")
         assert run("erase", stdin=stdin) == Result(1, b"no credentials server URL\n", b"")
 
-    def test_more_than_64_kib_is_nobodys_address(self, run: Run, stage: Stage) -> None:
+    def test_more_than_64_kib_is_nobodys_address(self, run: Run, machine: Machine) -> None:
         """Up to the limit it is read whole; what would be cut off is refused."""
-        stage.login()
+        machine.login()
         longest = HOST + "/" + "a" * (64 * 1024 - len(HOST) - 1)
 
         assert json.loads(run("get", stdin=longest.encode()).stdout)["ServerURL"] == longest
@@ -300,53 +304,53 @@ class TestGet:
 class TestStoreAndErase:
     """Rows of `store` and `erase`."""
 
-    def test_a_login_is_returned_until_it_expires(self, run: Run, stage: Stage) -> None:
+    def test_a_login_is_returned_until_it_expires(self, run: Run, machine: Machine) -> None:
         """It wins over the cache; after its end fresh tokens take over."""
-        stage.login()
+        machine.login()
         fetched = run("get", stdin=HOST.encode()).secret
-        password = stage.aws.password("arn:aws:iam::1:role/other", "us-east-1", life=3)
+        password = machine.aws.password("arn:aws:iam::1:role/other", "us-east-1", life=3)
 
         assert run("store", stdin=_login(password)) == Result(0, b"", b"")
         assert run("get", stdin=f"https://{HOST}".encode()).secret == password
         time.sleep(3.1)
         assert run("get", stdin=HOST.encode()).secret == fetched
 
-    def test_a_login_that_is_over_never_comes_back(self, run: Run, stage: Stage) -> None:
+    def test_a_login_that_is_over_never_comes_back(self, run: Run, machine: Machine) -> None:
         """Storing an expired token succeeds and changes nothing: the 403 stays away."""
-        stage.login()
-        password = stage.aws.password("arn:aws:iam::1:role/other", "us-east-1", life=-3600)
+        machine.login()
+        password = machine.aws.password("arn:aws:iam::1:role/other", "us-east-1", life=-3600)
 
         assert run("store", stdin=_login(password)) == Result(0, b"", b"")
         assert run("get", stdin=HOST.encode()).secret != password
 
-    def test_a_login_needs_no_aws_credentials(self, run: Run, stage: Stage) -> None:
+    def test_a_login_needs_no_aws_credentials(self, run: Run, machine: Machine) -> None:
         """That is what a login is for."""
         assert run("store", stdin=_login("a password")) == Result(0, b"", b"")
         assert run("get", stdin=HOST.encode()).secret == "a password"
-        assert stage.aws.count() == {}
+        assert machine.aws.count() == {}
 
-    def test_an_erased_host_is_forgotten(self, run: Run, stage: Stage) -> None:
+    def test_an_erased_host_is_forgotten(self, run: Run, machine: Machine) -> None:
         """Login and cached token are gone, on disk too, and it is no longer listed."""
-        stage.login()
+        machine.login()
         first = run("get", stdin=HOST.encode()).secret
         run("store", stdin=_login("a password"))
 
         for written in (HOST, f"https://{HOST}", f"http://{HOST}"):
             assert run("erase", stdin=written.encode()) == Result(0, b"", b"")
-        assert stage.entries("tokens") == stage.entries("logins") == []
+        assert machine.entries("tokens") == machine.entries("logins") == []
         assert run("list") == Result(0, b"{}\n", b"")
         assert run("get", stdin=HOST.encode()).secret not in (first, "a password")
 
-    def test_erasing_works_with_the_cache_disabled(self, run: Run, stage: Stage) -> None:
+    def test_erasing_works_with_the_cache_disabled(self, run: Run, machine: Machine) -> None:
         """What was kept before would come back some day."""
         run("store", stdin=_login("a password"))
         run("erase", stdin=HOST.encode(), AWS_ECR_DISABLE_CACHE="1")
 
-        assert stage.entries("logins") == []
+        assert machine.entries("logins") == []
 
-    def test_erasing_one_host_leaves_the_others(self, run: Run, stage: Stage) -> None:
+    def test_erasing_one_host_leaves_the_others(self, run: Run, machine: Machine) -> None:
         """Another account's login and token stay."""
-        stage.login()
+        machine.login()
         other = "2" + HOST[1:]
         token = run("get", stdin=other.encode()).secret
         run("store", stdin=_login("a password"))
@@ -374,7 +378,7 @@ class TestStoreAndErase:
         """Docker's exact texts, and silence on standard error."""
         assert run("store", stdin=login) == Result(1, text, b"")
 
-    def test_a_login_elsewhere_is_refused(self, run: Run, stage: Stage) -> None:
+    def test_a_login_elsewhere_is_refused(self, run: Run, machine: Machine) -> None:
         """A silent success would lose the password; the text names the two ways."""
         error = run("store", stdin=_login("hunter2", host="https://user:pw@ghcr.io/")).error
 
@@ -400,15 +404,15 @@ class TestStoreAndErase:
         ],
         ids=range(10),
     )
-    def test_what_is_no_login_is_refused(self, run: Run, stage: Stage, login: bytes) -> None:
+    def test_what_is_no_login_is_refused(self, run: Run, machine: Machine, login: bytes) -> None:
         """One line that says what it takes, and nothing kept."""
         assert '{"ServerURL": "...", ' in run("store", stdin=login).error
-        assert not stage.cache.exists()
+        assert not machine.cache.exists()
 
     @pytest.mark.parametrize("yes", ["true", "TRUE", "1", "yes"])
-    def test_storage_can_be_ignored(self, run: Run, stage: Stage, yes: str) -> None:
+    def test_storage_can_be_ignored(self, run: Run, machine: Machine, yes: str) -> None:
         """Store and erase do nothing and succeed, for any host."""
-        stage.login()
+        machine.login()
         token = run("get", stdin=HOST.encode()).secret
         for host in (HOST, "ghcr.io"):
             login = _login("x", host=host)
@@ -447,19 +451,19 @@ class TestList:
         """Also with the literal `unused` that Docker's client sends."""
         assert run("list", stdin=b"unused") == Result(0, b"{}\n", b"")
 
-    def test_known_hosts_are_listed_without_the_network(self, run: Run, stage: Stage) -> None:
+    def test_known_hosts_are_listed_without_the_network(self, run: Run, machine: Machine) -> None:
         """With https and the user name AWS; with no AWS to ask, no region and no credentials."""
-        stage.login()
+        machine.login()
         hosts = [HOST, "210987654321.dkr.ecr.eu-west-1.amazonaws.com"]
         for host in reversed(hosts):
             run("get", stdin=host.encode())
-        asked = stage.aws.count()
+        asked = machine.aws.count()
 
         listed = run("list", stdin=b"unused", AWS_PROFILE="nobody", AWS_ACCESS_KEY_ID="")
 
         assert (listed.code, listed.stderr) == (0, b"")
         assert json.loads(listed.stdout) == {f"https://{host}": "AWS" for host in hosts}
-        assert stage.aws.count() == asked
+        assert machine.aws.count() == asked
 
     @pytest.mark.parametrize(
         "environ", [{"AWS_ECR_DISABLE_CACHE": "1"}, {"HOME": "", "USERPROFILE": ""}]
@@ -468,11 +472,15 @@ class TestList:
         """An empty object, never an error."""
         assert run("list", stdin=b"unused", **environ) == Result(0, b"{}\n", b"")
 
-    def test_its_input_is_not_waited_for(self, stage: Stage) -> None:
+    def test_its_input_is_not_waited_for(self, machine: Machine) -> None:
         """Some clients leave a terminal there."""
         pipe = subprocess.PIPE
         with subprocess.Popen(
-            [*stage.program, "list"], stdin=pipe, stdout=pipe, env=stage.environ, cwd=stage.root
+            [*machine.program, "list"],
+            stdin=pipe,
+            stdout=pipe,
+            env=machine.environ,
+            cwd=machine.root,
         ) as child:
             assert child.stdout is not None
             assert child.stdout.read() == b"{}\n"
@@ -530,15 +538,15 @@ class TestStreams:
 
     @pytest.mark.parametrize("how", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full"])
     @pytest.mark.parametrize("state", ["cold", "cached", "not ECR", "failing"])
-    def test_streams_that_are_closed_or_full(self, stage: Stage, how: str, state: str) -> None:
+    def test_streams_that_are_closed_or_full(self, machine: Machine, how: str, state: str) -> None:
         """No traceback, and no file of ours takes the place of a stream: none holds a reply."""
         host = "ghcr.io" if state == "not ECR" else HOST
         if state != "failing":
-            stage.login()
+            machine.login()
         if state == "cached":
-            stage.get()
-        command = ["sh", "-c", f'exec "$@" {how}', "sh", *stage.program]
-        result = stage.run("get", stdin=host.encode(), command=command)
+            machine.get()
+        command = ["sh", "-c", f'exec "$@" {how}', "sh", *machine.program]
+        result = machine.run("get", stdin=host.encode(), command=command)
 
         if state != "failing":
             assert result.stderr == b""
@@ -546,26 +554,26 @@ class TestStreams:
             assert result.code == 1
         if "<&-" in how:
             assert result.stdout in (b"", b"no credentials server URL\n")
-        for path in stage.cache.rglob("*"):
+        for path in machine.cache.rglob("*"):
             if path.is_file():
                 assert b"ServerURL" not in path.read_bytes()
 
     @pytest.mark.parametrize("state", ["cold", "cached", "failing"])
-    def test_a_reader_that_left_is_no_traceback(self, stage: Stage, state: str) -> None:
+    def test_a_reader_that_left_is_no_traceback(self, machine: Machine, state: str) -> None:
         """The exit code says that the answer did not arrive."""
         if state != "failing":
-            stage.login()
+            machine.login()
         if state == "cached":
-            stage.get()
+            machine.get()
         read, write = os.pipe()
         os.close(read)
         with subprocess.Popen(
-            [*stage.program, "get"],
+            [*machine.program, "get"],
             stdin=subprocess.PIPE,
             stdout=write,
             stderr=subprocess.PIPE,
-            env=stage.environ,
-            cwd=stage.root,
+            env=machine.environ,
+            cwd=machine.root,
         ) as child:
             os.close(write)
             _, stderr = child.communicate(HOST.encode(), timeout=30)
@@ -573,16 +581,16 @@ class TestStreams:
         assert child.returncode == 1
         assert b"Traceback" not in stderr
 
-    def test_an_input_that_does_not_block_is_waited_for(self, stage: Stage) -> None:
+    def test_an_input_that_does_not_block_is_waited_for(self, machine: Machine) -> None:
         """Some clients leave their end of the pipe so; what comes late is read all the same."""
         read, write = os.pipe()
         os.set_blocking(read, False)
         with subprocess.Popen(
-            [*stage.program, "get"],
+            [*machine.program, "get"],
             stdin=read,
             stdout=subprocess.PIPE,
-            env=stage.environ,
-            cwd=stage.root,
+            env=machine.environ,
+            cwd=machine.root,
         ) as child:
             os.close(read)
             time.sleep(0.3)

@@ -21,7 +21,7 @@ from docker_credential_ecrpy.docker.config import (
 )
 from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.errors import HelperError
-from tests.stage import HOST
+from tests.world.machine import HOST
 
 PRIVATE = "images.example.com"
 

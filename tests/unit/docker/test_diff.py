@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from docker_credential_ecrpy.docker import diff
 from docker_credential_ecrpy.docker.json_document import REMOVED, JsonDocument
 from docker_credential_ecrpy.files.replace import Rewrite
-from tests.stage import HOST
+from tests.world.machine import HOST
 
 SECRET = "hunter2/s3cret+"
 STRINGS = st.sampled_from([SECRET, f'a"{SECRET}', f"\u00e9\\{SECRET}\n", f"http://u:{SECRET}@h/"])

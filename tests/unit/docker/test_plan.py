@@ -11,7 +11,7 @@ from docker_credential_ecrpy.docker.config import DockerConfig
 from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.docker.plan import ConfigureRequest, Plan, Planner
 from docker_credential_ecrpy.files.replace import Rewrite
-from tests.stage import HOST
+from tests.world.machine import HOST
 
 OTHER = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
 HELPERS = st.dictionaries(

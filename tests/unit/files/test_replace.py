@@ -18,7 +18,7 @@ from docker_credential_ecrpy.files.replace import (
     read_user_file,
     replace_file,
 )
-from tests.e2e import engines
+from tests.world import engines
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes, links and FIFOs of POSIX")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="mounts and capabilities of Linux")

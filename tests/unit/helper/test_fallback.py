@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stage import HOST, NOT_FOUND, Stage
+from tests.world.machine import HOST, NOT_FOUND, Machine
 
 LOGIN = b'{"ServerURL":"https://index.docker.io/v1/","Username":"me","Secret":"hunter2"}\n'
 ECHO = """
@@ -39,11 +39,13 @@ json.dump(stored, open(path, "w"))
 """
 
 
-def helper(stage: Stage, code: str, name: str = "other") -> Path:
+def helper(machine: Machine, code: str, name: str = "other") -> Path:
     """Put a credential helper on PATH, and make it the fallback."""
-    path = stage.file(f"bin/docker-credential-{name}", f"#!{sys.executable} -I\n{code}", mode=0o700)
-    stage.environ["PATH"] = f"{path.parent}{os.pathsep}{stage.environ['PATH']}"
-    stage.settings(f'\nfallback = "{name}"\n')
+    path = machine.file(
+        f"bin/docker-credential-{name}", f"#!{sys.executable} -I\n{code}", mode=0o700
+    )
+    machine.environ["PATH"] = f"{path.parent}{os.pathsep}{machine.environ['PATH']}"
+    machine.settings(f'\nfallback = "{name}"\n')
     return path
 
 
@@ -60,120 +62,120 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="scripts are no 
         ("store", LOGIN.strip()),
     ],
 )
-def test_what_it_says_goes_back_unchanged(stage: Stage, action: str, request_: bytes) -> None:
+def test_what_it_says_goes_back_unchanged(machine: Machine, action: str, request_: bytes) -> None:
     """Both streams, without a line break of ours, and its exit code."""
-    helper(stage, ECHO)
-    done = stage.run(action, stdin=request_)
+    helper(machine, ECHO)
+    done = machine.run(action, stdin=request_)
 
     assert done.code == 7
     assert done.stdout.decode() == repr(([action], request_.decode(), 1))
     assert done.stderr == b"told by docker-credential-other\n"
 
 
-def test_a_failing_list_goes_back_unchanged(stage: Stage) -> None:
+def test_a_failing_list_goes_back_unchanged(machine: Machine) -> None:
     """As its other actions."""
-    helper(stage, ECHO)
-    done = stage.run("list")
+    helper(machine, ECHO)
+    done = machine.run("list")
 
     assert (done.code, done.stdout.decode()) == (7, repr((["list"], "unused", 1)))
 
 
 @pytest.mark.parametrize("ignore", ["", "true"])
-def test_a_login_elsewhere_from_end_to_end(stage: Stage, ignore: str) -> None:
+def test_a_login_elsewhere_from_end_to_end(machine: Machine, ignore: str) -> None:
     """Stored, listed beside ECR's, had, and erased; ECR's own are ours all along.
 
     The variable that has ECR logins pass unheard is not about others.
     """
-    helper(stage, STORE)
-    stage.environ["AWS_ECR_IGNORE_CREDS_STORAGE"] = ignore
-    stage.login()
+    helper(machine, STORE)
+    machine.environ["AWS_ECR_IGNORE_CREDS_STORAGE"] = ignore
+    machine.login()
     url = "https://index.docker.io/v1/"
-    stage.run("store", stdin=LOGIN)
-    secret = stage.get().secret
-    listed = json.loads(stage.run("list").stdout)
-    had = json.loads(stage.get(url).stdout)
+    machine.run("store", stdin=LOGIN)
+    secret = machine.get().secret
+    listed = json.loads(machine.run("list").stdout)
+    had = json.loads(machine.get(url).stdout)
 
     assert listed == {url: "me", f"https://{HOST}": "AWS"}
     assert had == json.loads(LOGIN)
-    assert secret in stage.aws.issued
-    assert stage.run("erase", stdin=url.encode()).code == 0
-    assert stage.get(url).stdout == NOT_FOUND
-    assert list(json.loads(stage.run("list").stdout)) == [f"https://{HOST}"]
+    assert secret in machine.aws.issued
+    assert machine.run("erase", stdin=url.encode()).code == 0
+    assert machine.get(url).stdout == NOT_FOUND
+    assert list(json.loads(machine.run("list").stdout)) == [f"https://{HOST}"]
 
 
-def test_it_is_asked_each_time(stage: Stage) -> None:
+def test_it_is_asked_each_time(machine: Machine) -> None:
     """What it answers is not kept, and a login is seen at once."""
-    helper(stage, STORE)
+    helper(machine, STORE)
 
-    assert stage.get("ghcr.io").stdout == NOT_FOUND
+    assert machine.get("ghcr.io").stdout == NOT_FOUND
     login = json.loads(LOGIN) | {"ServerURL": "ghcr.io"}
-    stage.run("store", stdin=json.dumps(login).encode())
-    assert json.loads(stage.get("ghcr.io").stdout) == login
+    machine.run("store", stdin=json.dumps(login).encode())
+    assert json.loads(machine.get("ghcr.io").stdout) == login
 
 
-def test_no_secret_is_in_its_arguments_or_environment(stage: Stage) -> None:
+def test_no_secret_is_in_its_arguments_or_environment(machine: Machine) -> None:
     """A login reaches it through its standard input alone."""
-    helper(stage, "import os, sys; print(sys.argv, os.environ)")
-    stage.environ["AWS_ECR_DEBUG"] = "1"
-    done = stage.run("store", stdin=LOGIN)
+    helper(machine, "import os, sys; print(sys.argv, os.environ)")
+    machine.environ["AWS_ECR_DEBUG"] = "1"
+    done = machine.run("store", stdin=LOGIN)
 
     assert b"store" in done.stdout
     assert b"hunter2" not in done.stdout + done.stderr
 
 
-def test_an_output_of_megabytes_goes_through(stage: Stage) -> None:
+def test_an_output_of_megabytes_goes_through(machine: Machine) -> None:
     """Also where it does not read its input."""
-    helper(stage, "import sys; sys.stdout.write('x' * 3_000_000)")
+    helper(machine, "import sys; sys.stdout.write('x' * 3_000_000)")
 
-    assert stage.run("store", stdin=LOGIN).stdout == b"x" * 3_000_000
+    assert machine.run("store", stdin=LOGIN).stdout == b"x" * 3_000_000
 
 
 @pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
-def test_one_that_is_not_there_is_told(stage: Stage, action: str) -> None:
+def test_one_that_is_not_there_is_told(machine: Machine, action: str) -> None:
     """With the line that names it."""
-    helper(stage, ECHO).unlink()
-    error = stage.run(action, stdin=LOGIN if action == "store" else b"ghcr.io").error
+    helper(machine, ECHO).unlink()
+    error = machine.run(action, stdin=LOGIN if action == "store" else b"ghcr.io").error
 
     assert "docker-credential-other is not on PATH" in error
-    assert f"mend the fallback in {stage.home}/.ecr/config.toml:2" in error
+    assert f"mend the fallback in {machine.home}/.ecr/config.toml:2" in error
 
 
-def test_the_current_directory_is_not_searched(stage: Stage) -> None:
+def test_the_current_directory_is_not_searched(machine: Machine) -> None:
     """It may be a stranger's checkout; Docker does not look there either."""
-    stage.file("docker-credential-other", f"#!{sys.executable} -I\n{ECHO}", mode=0o700)
-    stage.settings('fallback = "other"')
-    stage.environ["PATH"] = f".{os.pathsep}{os.pathsep}{stage.environ['PATH']}"
+    machine.file("docker-credential-other", f"#!{sys.executable} -I\n{ECHO}", mode=0o700)
+    machine.settings('fallback = "other"')
+    machine.environ["PATH"] = f".{os.pathsep}{os.pathsep}{machine.environ['PATH']}"
 
-    assert "is not on PATH" in stage.get("ghcr.io").error
+    assert "is not on PATH" in machine.get("ghcr.io").error
 
 
-def test_one_that_cannot_be_run_is_told(stage: Stage) -> None:
+def test_one_that_cannot_be_run_is_told(machine: Machine) -> None:
     """Such as a script whose interpreter is gone."""
-    helper(stage, ECHO).write_text("#!/nonexistent\n")
+    helper(machine, ECHO).write_text("#!/nonexistent\n")
 
-    assert "cannot be run: No such file" in stage.get("ghcr.io").error
+    assert "cannot be run: No such file" in machine.get("ghcr.io").error
 
 
 @pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
-def test_one_that_hangs_is_ended_with_all_that_it_started(stage: Stage, action: str) -> None:
+def test_one_that_hangs_is_ended_with_all_that_it_started(machine: Machine, action: str) -> None:
     """When the time is up, also where a child of its holds on to the output."""
     helper(
-        stage,
+        machine,
         "import os, subprocess, sys, time\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(99)'])\n"
         "print(os.getpid(), child.pid, file=open(os.environ['HOME'] + '/pids', 'w'), flush=True)\n"
         "time.sleep(99)\n",
     )
-    stage.environ["AWS_ECR_TIMEOUT"] = "4"
+    machine.environ["AWS_ECR_TIMEOUT"] = "4"
     began = time.monotonic()
-    error = stage.run(action, stdin=LOGIN if action == "store" else b"ghcr.io").error
+    error = machine.run(action, stdin=LOGIN if action == "store" else b"ghcr.io").error
 
     assert (
         f"no answer from the fallback credential helper docker-credential-other {action}" in error
     )
     assert "AWS_ECR_TIMEOUT" in error
     assert time.monotonic() - began < 20
-    for pid in (stage.home / "pids").read_text().split():
+    for pid in (machine.home / "pids").read_text().split():
         end = time.monotonic() + 5
         while _runs(pid):
             assert time.monotonic() < end
@@ -181,52 +183,52 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(stage: Stage, action: 
 
 
 @pytest.mark.parametrize("number", [9, 35])
-def test_one_that_is_killed_is_told(stage: Stage, number: int) -> None:
+def test_one_that_is_killed_is_told(machine: Machine, number: int) -> None:
     """A signal is no exit code that could go back."""
-    helper(stage, f"import os; os.kill(os.getpid(), {number})")
+    helper(machine, f"import os; os.kill(os.getpid(), {number})")
 
-    assert f"was ended by a signal ({number}: " in stage.get("ghcr.io").error
+    assert f"was ended by a signal ({number}: " in machine.get("ghcr.io").error
 
 
 @pytest.mark.parametrize("output", ["", "[]", '{"a": 1}', "nonsense", "[" * 100_000])
-def test_a_list_that_makes_no_sense_is_told(stage: Stage, output: str) -> None:
+def test_a_list_that_makes_no_sense_is_told(machine: Machine, output: str) -> None:
     """Merging with it would lose what it has."""
-    helper(stage, f"print({output!r})")
+    helper(machine, f"print({output!r})")
 
-    assert "docker-credential-other list printed something unknown" in stage.run("list").error
+    assert "docker-credential-other list printed something unknown" in machine.run("list").error
 
 
-def test_with_a_terminal_it_may_ask_a_person(stage: Stage) -> None:
+def test_with_a_terminal_it_may_ask_a_person(machine: Machine) -> None:
     """For a passphrase, on the terminal and not on the streams, as when Docker runs it."""
     helper(
-        stage,
+        machine,
         "tty = open('/dev/tty', 'r+b', buffering=0)\n"
         "tty.write(b'passphrase: ')\n"
         "print('opened with', tty.readline().decode().strip())\n",
     )
-    script = f"printf ghcr.io | {shlex.join(stage.program)} get >answer"
+    script = f"printf ghcr.io | {shlex.join(machine.program)} get >answer"
     code = "import pty, sys; sys.exit(pty.spawn(['sh', '-c', sys.argv[1]]) >> 8)"
-    done = stage.run(command=[sys.executable, "-c", code, script], stdin=b"sesame\n")
+    done = machine.run(command=[sys.executable, "-c", code, script], stdin=b"sesame\n")
 
     assert b"passphrase: " in done.stdout
-    assert (stage.root / "answer").read_text() == "opened with sesame\n"
+    assert (machine.root / "answer").read_text() == "opened with sesame\n"
 
 
 @pytest.mark.parametrize("output", ["null", "{}", "{} and so on"])
-def test_a_list_of_nothing(stage: Stage, output: str) -> None:
+def test_a_list_of_nothing(machine: Machine, output: str) -> None:
     """As Docker's client takes it: null is none, and what follows the object is not read."""
-    stage.login()
-    stage.get()
-    helper(stage, f"print({output!r})")
+    machine.login()
+    machine.get()
+    helper(machine, f"print({output!r})")
 
-    assert json.loads(stage.run("list").stdout) == {f"https://{HOST}": "AWS"}
+    assert json.loads(machine.run("list").stdout) == {f"https://{HOST}": "AWS"}
 
 
-def test_what_it_leaves_running_may_hold_on_to_its_output(stage: Stage) -> None:
+def test_what_it_leaves_running_may_hold_on_to_its_output(machine: Machine) -> None:
     """Its answer counts once it has ended, without a wait for the other."""
-    path = stage.home / "pid"
+    path = machine.home / "pid"
     helper(
-        stage,
+        machine,
         "import subprocess, sys\n"
         "code = 'import time; time.sleep(60)'\n"
         "child = subprocess.Popen([sys.executable, '-c', code], stderr=subprocess.DEVNULL)\n"
@@ -234,23 +236,23 @@ def test_what_it_leaves_running_may_hold_on_to_its_output(stage: Stage) -> None:
         "print('the answer', flush=True)\n",
     )
     began = time.monotonic()
-    done = stage.get("ghcr.io")
+    done = machine.get("ghcr.io")
     os.kill(int(path.read_text()), 9)
 
     assert (done.code, done.stdout) == (0, b"the answer\n")
     assert time.monotonic() - began < 10
 
 
-def test_it_ends_with_us(stage: Stage) -> None:
+def test_it_ends_with_us(machine: Machine) -> None:
     """When a service is stopped, say."""
     helper(
-        stage,
+        machine,
         "import os, time\n"
         "print(os.getpid(), file=open(os.environ['HOME'] + '/pids', 'w'), flush=True)\n"
         "time.sleep(99)\n",
     )
-    child = stage.start_get("ghcr.io")
-    pids = stage.home / "pids"
+    child = machine.start_get("ghcr.io")
+    pids = machine.home / "pids"
     limit = time.monotonic() + 30
     while time.monotonic() < limit and not (pids.exists() and pids.read_text()):
         time.sleep(0.05)
@@ -264,18 +266,18 @@ def test_it_ends_with_us(stage: Stage) -> None:
         time.sleep(0.05)
 
 
-def test_input_that_is_too_long_is_refused(stage: Stage) -> None:
+def test_input_that_is_too_long_is_refused(machine: Machine) -> None:
     """Rather than cut off."""
-    helper(stage, ECHO)
+    helper(machine, ECHO)
 
-    assert "longer than 64 KiB" in stage.get("x" * 70_000).error
+    assert "longer than 64 KiB" in machine.get("x" * 70_000).error
 
 
-def test_all_of_the_input_arrives_by_and_by(stage: Stage) -> None:
+def test_all_of_the_input_arrives_by_and_by(machine: Machine) -> None:
     """Also where it is read late, and more than a pipe holds at once."""
-    helper(stage, "import sys, time; time.sleep(1.5); print(len(sys.stdin.read()))")
+    helper(machine, "import sys, time; time.sleep(1.5); print(len(sys.stdin.read()))")
     login = json.dumps({"ServerURL": "ghcr.io", "Username": "me", "Secret": "x" * 65_000})
-    done = stage.run("store", stdin=login.encode())
+    done = machine.run("store", stdin=login.encode())
 
     assert (done.code, done.stdout.strip()) == (0, str(len(login)).encode())
 
@@ -286,75 +288,79 @@ class TestOurselves:
     @pytest.mark.parametrize("name", ["ecr-login", "ecrpy", "mine"])
     @pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
     def test_it_is_told_and_there_is_no_loop(
-        self, stage: Stage, scripts: Path, name: str, action: str
+        self, machine: Machine, scripts: Path, name: str, action: str
     ) -> None:
         """By one of its own names, by a link, and through a script that runs it."""
         program = scripts / "docker-credential-ecr-login"
         if name == "mine":
-            (stage.root / "bin").mkdir()
-            (stage.root / "bin" / "docker-credential-mine").symlink_to(program)
-            stage.environ["PATH"] = f"{stage.root}/bin:{stage.environ['PATH']}"
+            (machine.root / "bin").mkdir()
+            (machine.root / "bin" / "docker-credential-mine").symlink_to(program)
+            machine.environ["PATH"] = f"{machine.root}/bin:{machine.environ['PATH']}"
         else:
-            stage.environ["PATH"] = f"{scripts}:{stage.environ['PATH']}"
-        path = stage.settings(f'fallback = "{name}"')
+            machine.environ["PATH"] = f"{scripts}:{machine.environ['PATH']}"
+        path = machine.settings(f'fallback = "{name}"')
         login = LOGIN if action == "store" else b"ghcr.io"
-        done = stage.run(action, stdin=login, command=[str(program)])
+        done = machine.run(action, stdin=login, command=[str(program)])
 
         assert done.code == 1
         said = f'fallback = "{name}" in {path}:1 leads back to this program'
         assert done.stdout.decode().startswith(said)
         assert said in done.stderr.decode()
 
-    def test_a_script_around_it_is_told(self, stage: Stage, scripts: Path) -> None:
+    def test_a_script_around_it_is_told(self, machine: Machine, scripts: Path) -> None:
         """Which no look at the file would find out."""
         program = scripts / "docker-credential-ecr-login"
-        path = stage.file(
+        path = machine.file(
             "bin/docker-credential-wrapped", f'#!/bin/sh\nexec "{program}" "$@"\n', mode=0o700
         )
-        stage.environ["PATH"] = f"{path.parent}:{stage.environ['PATH']}"
-        stage.settings('fallback = "wrapped"')
+        machine.environ["PATH"] = f"{path.parent}:{machine.environ['PATH']}"
+        machine.settings('fallback = "wrapped"')
 
-        assert "leads back to this program" in stage.run("get", stdin=b"ghcr.io").error
+        assert "leads back to this program" in machine.run("get", stdin=b"ghcr.io").error
 
     @pytest.mark.parametrize("action", ["get", "list"])
-    def test_a_script_that_hides_it_is_told(self, stage: Stage, scripts: Path, action: str) -> None:
+    def test_a_script_that_hides_it_is_told(
+        self, machine: Machine, scripts: Path, action: str
+    ) -> None:
         """Without the variable, by what the processes above it hold."""
         program = scripts / "docker-credential-ecr-login"
-        kept = f'PATH="$PATH" HOME="$HOME" PYTHONPATH="{stage.environ["PYTHONPATH"]}"'
-        path = stage.file(
+        kept = f'PATH="$PATH" HOME="$HOME" PYTHONPATH="{machine.environ["PYTHONPATH"]}"'
+        path = machine.file(
             "bin/docker-credential-hiding",
             f'#!/bin/sh\nenv -i {kept} "{program}" "$@"\n',
             mode=0o700,
         )
-        stage.environ["PATH"] = f"{path.parent}:{stage.environ['PATH']}"
-        stage.settings('fallback = "hiding"')
-        done = stage.run(action, stdin=b"ghcr.io")
+        machine.environ["PATH"] = f"{path.parent}:{machine.environ['PATH']}"
+        machine.settings('fallback = "hiding"')
+        done = machine.run(action, stdin=b"ghcr.io")
 
         assert done.code == 1
         assert b"leads back to this program" in done.stdout
-        assert not list((stage.cache / "locks").glob("fallback-*"))
+        assert not list((machine.cache / "locks").glob("fallback-*"))
 
-    def test_many_at_once_are_no_loop(self, stage: Stage) -> None:
+    def test_many_at_once_are_no_loop(self, machine: Machine) -> None:
         """Nor is a variable that some process before left behind, or a mark of one that died."""
-        helper(stage, "import time; time.sleep(1); print('{}')")
-        stage.environ["AWS_ECR_FALLBACK_OF"] = "1"
-        mark = stage.file("home/.ecr/locks/fallback-1-99", "")
-        results = stage.get_many(["ghcr.io"] * 8)
+        helper(machine, "import time; time.sleep(1); print('{}')")
+        machine.environ["AWS_ECR_FALLBACK_OF"] = "1"
+        mark = machine.file("home/.ecr/locks/fallback-1-99", "")
+        results = machine.get_many(["ghcr.io"] * 8)
 
         assert {(done.code, done.stdout, done.stderr) for done in results} == {(0, b"{}\n", b"")}
         assert not mark.exists()
 
-    def test_one_that_asks_us_for_an_ecr_host_is_no_loop(self, stage: Stage, scripts: Path) -> None:
+    def test_one_that_asks_us_for_an_ecr_host_is_no_loop(
+        self, machine: Machine, scripts: Path
+    ) -> None:
         """Such as a program that sends each host where it belongs."""
         program = scripts / "docker-credential-ecr-login"
         code = (
             "import subprocess, sys\n"
             f"sys.exit(subprocess.run([{str(program)!r}, 'get'], input=b'{HOST}').returncode)"
         )
-        helper(stage, code)
-        stage.login()
+        helper(machine, code)
+        machine.login()
 
-        assert stage.get("ghcr.io").secret == stage.get().secret
+        assert machine.get("ghcr.io").secret == machine.get().secret
 
 
 def _runs(pid: str) -> bool:

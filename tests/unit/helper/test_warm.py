@@ -8,21 +8,21 @@ import pytest
 from docker_credential_ecrpy.helper import warm
 from docker_credential_ecrpy.hot import cache, identity, registry
 from docker_credential_ecrpy.tokens import store
-from tests.stage import HOST, Stage
+from tests.world.machine import HOST, Machine
 
 OTHER = HOST.replace("123456789012", "210987654321")
 ELSEWHERE = HOST.replace("us-east-1", "eu-west-1")
 
 
-def test_it_is_the_same_token_and_kept_and_listed(stage: Stage) -> None:
+def test_it_is_the_same_token_and_kept_and_listed(machine: Machine) -> None:
     """As if it had been asked for itself."""
-    stage.login()
-    first = stage.get().secret
+    machine.login()
+    first = machine.get().secret
 
-    assert stage.get(OTHER).secret == first
-    assert len(stage.entries()) == 3
-    assert set(json.loads(stage.run("list").stdout)) == {f"https://{HOST}", f"https://{OTHER}"}
-    assert stage.aws.count() == {"ecr": 1}
+    assert machine.get(OTHER).secret == first
+    assert len(machine.entries()) == 3
+    assert set(json.loads(machine.run("list").stdout)) == {f"https://{HOST}", f"https://{OTHER}"}
+    assert machine.aws.count() == {"ecr": 1}
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,13 @@ def test_it_is_the_same_token_and_kept_and_listed(stage: Stage) -> None:
     ["settings", "a profile for the account", "a role for it", "no cache", "another region",
      "another identity", "no host of ECR's", "expired", "due for renewal"],
 )  # fmt: skip
-def test_when_it_is_not_for_it_to_say(stage: Stage, case: str) -> None:
+def test_when_it_is_not_for_it_to_say(machine: Machine, case: str) -> None:
     """Then the settings, the broker or the protocol has the word."""
-    stage.login()
-    stage.get()
-    environ, now, host = dict(stage.environ), time.time_ns(), OTHER
+    machine.login()
+    machine.get()
+    environ, now, host = dict(machine.environ), time.time_ns(), OTHER
     if case == "settings":
-        stage.settings("")
+        machine.settings("")
     elif case == "a profile for the account":
         environ["AWS_ECR_PROFILE_210987654321"] = "other"
     elif case == "a role for it":
@@ -52,29 +52,29 @@ def test_when_it_is_not_for_it_to_say(stage: Stage, case: str) -> None:
         now += hours.get(case, 0) * 3600 * cache.SECOND
 
     assert warm.answer(host.encode(), environ, now) is None
-    assert len(stage.entries()) == 2
+    assert len(machine.entries()) == 2
 
 
-def test_a_stored_login_comes_first(stage: Stage) -> None:
+def test_a_stored_login_comes_first(machine: Machine) -> None:
     """It may belong to another role."""
-    stage.login()
-    stage.get()
+    machine.login()
+    machine.get()
     login = f'{{"ServerURL": "{OTHER}", "Username": "AWS", "Secret": "mine"}}'
-    stage.run("store", stdin=login.encode())
+    machine.run("store", stdin=login.encode())
 
-    assert stage.get(OTHER).secret == "mine"
+    assert machine.get(OTHER).secret == "mine"
 
 
-def test_a_cache_that_cannot_be_written_is_not_in_the_way(stage: Stage) -> None:
+def test_a_cache_that_cannot_be_written_is_not_in_the_way(machine: Machine) -> None:
     """The token is handed out all the same."""
-    line, now = identity.line(stage.environ), time.time_ns()
+    line, now = identity.line(machine.environ), time.time_ns()
     entry = cache.Entry(now, now + cache.SECOND, now + cache.SECOND, b'"Secret":"x"}')
     found = registry.parse(HOST)
     assert found is not None
-    place = cache.token_place(str(stage.cache), found.endpoint, line)
+    place = cache.token_place(str(machine.cache), found.endpoint, line)
     store.write(*place, entry)
-    (stage.cache / "registries").write_text("in the way")
+    (machine.cache / "registries").write_text("in the way")
 
-    reply = warm.answer(OTHER.encode(), stage.environ, now)
+    reply = warm.answer(OTHER.encode(), machine.environ, now)
 
     assert reply == f'{{"ServerURL":"{OTHER}","Secret":"x"}}'.encode()

@@ -12,18 +12,18 @@ from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain, no_credentials
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
-from tests.causes import CAUSES
-from tests.stage import HOST, NOT_FOUND, Result, Stage
 from tests.world import aws as world
+from tests.world.failures import FAILURES
+from tests.world.machine import HOST, NOT_FOUND, Machine, Result
 
 
-@pytest.mark.parametrize("name", CAUSES, ids=CAUSES)
-def test_each_cause_has_its_text_and_cure(stage: Stage, name: str) -> None:
+@pytest.mark.parametrize("name", FAILURES, ids=FAILURES)
+def test_each_cause_has_its_text_and_cure(machine: Machine, name: str) -> None:
     """One line, on both streams: what is wrong; what to do."""
-    case = CAUSES[name]
-    case.set_up(stage)
+    case = FAILURES[name]
+    case.set_up(machine)
 
-    error = stage.get().error
+    error = machine.get().error
 
     said, _, cure = error.partition("; ")
     assert case.cause in said
@@ -31,18 +31,20 @@ def test_each_cause_has_its_text_and_cure(stage: Stage, name: str) -> None:
     assert error[0].islower() or error.startswith(("AWS", "ECR", "STS", "/"))
     assert not error.endswith(".")
     if case.calls is not None:
-        assert stage.aws.count()["ecr"] == case.calls
+        assert machine.aws.count()["ecr"] == case.calls
 
 
-@pytest.mark.parametrize("name", CAUSES, ids=CAUSES)
-def test_ecr_public_is_never_an_error(stage: Stage, name: str) -> None:
+@pytest.mark.parametrize("name", FAILURES, ids=FAILURES)
+def test_ecr_public_is_never_an_error(machine: Machine, name: str) -> None:
     """Whatever goes wrong, the pull goes on anonymously."""
-    CAUSES[name].set_up(stage)
-    if "ecr" in stage.aws.faults:
-        stage.aws.faults["ecr-public"] = stage.aws.faults["ecr"]
-    stage.aws.denied |= {(arn, "ecr-public:GetAuthorizationToken") for arn, _ in stage.aws.denied}
+    FAILURES[name].set_up(machine)
+    if "ecr" in machine.aws.faults:
+        machine.aws.faults["ecr-public"] = machine.aws.faults["ecr"]
+    machine.aws.denied |= {
+        (arn, "ecr-public:GetAuthorizationToken") for arn, _ in machine.aws.denied
+    }
 
-    assert stage.get("public.ecr.aws") == Result(1, NOT_FOUND, b"")
+    assert machine.get("public.ecr.aws") == Result(1, NOT_FOUND, b"")
 
 
 @pytest.mark.parametrize(
@@ -54,20 +56,20 @@ def test_ecr_public_is_never_an_error(stage: Stage, name: str) -> None:
     ],
     ids=["throttled", "HTTP 500", "reset"],
 )
-def test_what_passes_is_tried_again(stage: Stage, fault: world.Fault) -> None:
+def test_what_passes_is_tried_again(machine: Machine, fault: world.Fault) -> None:
     """Twice wrong and then right is right."""
-    stage.login()
-    stage.aws.faults["ecr"] = fault
+    machine.login()
+    machine.aws.faults["ecr"] = fault
 
-    assert stage.get().secret in stage.aws.issued
-    assert stage.aws.count() == {"ecr": 3}
+    assert machine.get().secret in machine.aws.issued
+    assert machine.aws.count() == {"ecr": 3}
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "AWS_ENDPOINT_URL"])
-def test_passwords_in_urls_are_not_repeated(stage: Stage, variable: str) -> None:
+def test_passwords_in_urls_are_not_repeated(machine: Machine, variable: str) -> None:
     """A proxy's or endpoint's user info stays out of the error."""
-    stage.login()
-    error = stage.get(**{variable: "http://user:hunter2@127.0.0.1:9"}).error
+    machine.login()
+    error = machine.get(**{variable: "http://user:hunter2@127.0.0.1:9"}).error
 
     assert "127.0.0.1:9" in error
     assert "hunter2" not in error

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from docker_credential_ecrpy.cli.commands import completion
 from docker_credential_ecrpy.cli.main import COMMANDS
 from docker_credential_ecrpy.cli.names import COMPLETE
-from tests.e2e import engines
-from tests.stage import HOST, Stage
-from tests.test_accounts import EU, B
+from tests.world import engines
+from tests.world.accounts import EU, B
+from tests.world.machine import HOST, Machine
 
 NAMES = ("docker-credential-ecr-login", "docker-credential-ecrpy")
 ALL_COMMANDS = {*COMMANDS, "get", "store", "erase", "list", "version", "help"}
@@ -49,129 +49,131 @@ DRIVERS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 
 
 @pytest.fixture(name="shell", params=DRIVERS)
-def _shell(request: pytest.FixtureRequest, stage: Stage) -> str:
+def _shell(request: pytest.FixtureRequest, machine: Machine) -> str:
     """Each shell that is there, with both programs on its PATH."""
     if sys.platform == "win32" or not shutil.which(request.param):
         engines.missing(f"{request.param} is not installed")
     for name in NAMES:
-        command = shlex.join(stage.program)
-        stage.file(f"bin/{name}", f'#!/bin/sh\nexec {command} "$@"\n', mode=0o700)
-    stage.environ["PATH"] = f"{stage.root}/bin:{stage.environ['PATH']}"
+        command = shlex.join(machine.program)
+        machine.file(f"bin/{name}", f'#!/bin/sh\nexec {command} "$@"\n', mode=0o700)
+    machine.environ["PATH"] = f"{machine.root}/bin:{machine.environ['PATH']}"
     return str(request.param)
 
 
-def tab(stage: Stage, shell: str, *words: str, name: str = NAMES[1], **environ: str) -> set[str]:
+def tab(
+    machine: Machine, shell: str, *words: str, name: str = NAMES[1], **environ: str
+) -> set[str]:
     """Return what the shell offers for the last of the words."""
     options = {"bash": ["--norc", "-c", BASH, "bash"], "zsh": ["-fc", ZSH, "zsh"]}
     command = [shell, *options.get(shell, ["--no-config", "-c", FISH]), name, name, *words]
-    done = stage.run(command=command, environ=environ)
+    done = machine.run(command=command, environ=environ)
     assert (done.code, done.stderr) == (0, b""), done
     lines = done.stdout.decode().splitlines()
     return {line.partition("\t")[0].partition(":")[0] for line in lines if line}
 
 
-def answered(stage: Stage, *words: str, **environ: str) -> list[list[str]]:
+def answered(machine: Machine, *words: str, **environ: str) -> list[list[str]]:
     """Return the answer that a shell's script gets for the last of the words."""
     *before, word = words
     asked = {"COMP_WORDS": "\n".join(["x", *before]), "COMP_WORD": word, COMPLETE: "bash"}
-    done = stage.run(environ={**asked, **environ})
+    done = machine.run(environ={**asked, **environ})
     assert done.stderr == b""
     return [line.split("\t") for line in done.stdout.decode().splitlines()]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_commands(stage: Stage, shell: str, name: str) -> None:
+def test_commands(machine: Machine, shell: str, name: str) -> None:
     """What a person types, and Docker's actions; by either name of the program."""
-    assert tab(stage, shell, "", name=name) == ALL_COMMANDS
-    assert tab(stage, shell, "c", name=name) == {"cache", "completion", "configure"}
-    assert tab(stage, shell, "cache", "", name=name) == {"clear", "list"}
-    assert tab(stage, shell, "help", "e", name=name) == {"explain"}
+    assert tab(machine, shell, "", name=name) == ALL_COMMANDS
+    assert tab(machine, shell, "c", name=name) == {"cache", "completion", "configure"}
+    assert tab(machine, shell, "cache", "", name=name) == {"clear", "list"}
+    assert tab(machine, shell, "help", "e", name=name) == {"explain"}
 
 
 @pytest.mark.tree
-def test_options(stage: Stage, shell: str) -> None:
+def test_options(machine: Machine, shell: str) -> None:
     """Those of the command."""
-    assert tab(stage, shell, "password", "--") == {"--region", "--docker-config-json", "--help"}
+    assert tab(machine, shell, "password", "--") == {"--region", "--docker-config-json", "--help"}
 
 
 @pytest.mark.tree
 @pytest.mark.parametrize("command", [["explain"], ["password"], ["cache", "clear"]])
-def test_registries(stage: Stage, shell: str, command: list[str]) -> None:
+def test_registries(machine: Machine, shell: str, command: list[str]) -> None:
     """Known ones, and those that Docker's config.json has us asked for."""
-    stage.login()
-    stage.get()
+    machine.login()
+    machine.get()
     helpers = {OTHER: "ecr-login", "public.ecr.aws": "ecrpy", "ghcr.io": "pass", "https://x/": ""}
-    stage.file("home/.docker/config.json", json.dumps({"credHelpers": helpers}))
+    machine.file("home/.docker/config.json", json.dumps({"credHelpers": helpers}))
 
-    assert tab(stage, shell, *command, "") >= {HOST, OTHER, "public.ecr.aws"}
-    assert tab(stage, shell, *command, "21") == {OTHER}
-    assert tab(stage, shell, *command, "gh") == set()
+    assert tab(machine, shell, *command, "") >= {HOST, OTHER, "public.ecr.aws"}
+    assert tab(machine, shell, *command, "21") == {OTHER}
+    assert tab(machine, shell, *command, "gh") == set()
 
 
 @pytest.mark.tree
 @pytest.mark.skipif(not shutil.which("bash"), reason="the other shells quote by themselves")
-def test_what_is_offered_is_quoted(stage: Stage) -> None:
+def test_what_is_offered_is_quoted(machine: Machine) -> None:
     """What a file holds is one word to bash, and nothing that it would run."""
-    stage.file(
+    machine.file(
         f"bin/{NAMES[1]}",
-        f'#!/bin/sh\n[ $# = 0 ] || exec {shlex.join(stage.program)} "$@"\n'
+        f'#!/bin/sh\n[ $# = 0 ] || exec {shlex.join(machine.program)} "$@"\n'
         "printf 'plain\\ta $(b)\\thelp\\n'\n",
         mode=0o700,
     )
-    stage.environ["PATH"] = f"{stage.root}/bin:{stage.environ['PATH']}"
+    machine.environ["PATH"] = f"{machine.root}/bin:{machine.environ['PATH']}"
 
-    assert tab(stage, "bash", "") == {r"a\ \$\(b\)"}
+    assert tab(machine, "bash", "") == {r"a\ \$\(b\)"}
 
 
 @pytest.mark.tree
 class TestAnswer:
     """What the scripts are answered with."""
 
-    def test_help_is_beside_each(self, stage: Stage) -> None:
+    def test_help_is_beside_each(self, machine: Machine) -> None:
         """For shells that show it; an action of Docker's goes on with nothing."""
-        assert answered(stage, "expl")[0][:2] == ["plain", "explain"]
-        assert answered(stage, "expl")[0][2].startswith("say which rule")
-        assert answered(stage, "get", "") == []
-        assert answered(stage, "help", "expl")[0][1] == "explain"
+        assert answered(machine, "expl")[0][:2] == ["plain", "explain"]
+        assert answered(machine, "expl")[0][2].startswith("say which rule")
+        assert answered(machine, "get", "") == []
+        assert answered(machine, "help", "expl")[0][1] == "explain"
 
-    def test_an_option_with_an_equals_sign(self, stage: Stage) -> None:
+    def test_an_option_with_an_equals_sign(self, machine: Machine) -> None:
         """bash takes it for a word of its own; what follows is not a registry."""
-        stage.file("home/.ecr/registries/us-east-1.example.com", "")
+        machine.file("home/.ecr/registries/us-east-1.example.com", "")
 
-        assert answered(stage, "password", "--region", "=", "us") == []
-        assert answered(stage, "password", "us")[0][1] == "us-east-1.example.com"
+        assert answered(machine, "password", "--region", "=", "us") == []
+        assert answered(machine, "password", "us")[0][1] == "us-east-1.example.com"
 
     @pytest.mark.parametrize("word", ["'12", '"12', "1\\2"])
-    def test_a_quoted_word(self, stage: Stage, word: str) -> None:
+    def test_a_quoted_word(self, machine: Machine, word: str) -> None:
         """It is what it means."""
-        stage.login()
-        stage.get()
+        machine.login()
+        machine.get()
 
-        assert [fields[1] for fields in answered(stage, "explain", word)] == [HOST]
+        assert [fields[1] for fields in answered(machine, "explain", word)] == [HOST]
 
     @pytest.mark.parametrize(
         "text",
         ["{", "[]", '{"credHelpers": 1}', '{"credHelpers": {"\\u0000": "ecrpy"}}', "[" * 9999],
     )
-    def test_what_cannot_be_read_is_nothing(self, stage: Stage, text: str) -> None:
+    def test_what_cannot_be_read_is_nothing(self, machine: Machine, text: str) -> None:
         """No word of it: a person is in the middle of a line."""
-        stage.file("home/.docker/config.json", text)
-        stage.settings("x = [")
+        machine.file("home/.docker/config.json", text)
+        machine.settings("x = [")
 
-        assert answered(stage, "explain", "") == []
-        assert answered(stage, "explain", "", HOME="", USERPROFILE="") == []
-        assert answered(stage, "explain", "", AWS_ECR_DISABLE_CACHE="1") == []
+        assert answered(machine, "explain", "") == []
+        assert answered(machine, "explain", "", HOME="", USERPROFILE="") == []
+        assert answered(machine, "explain", "", AWS_ECR_DISABLE_CACHE="1") == []
 
     @pytest.mark.parametrize(
         "environ", [{}, {"COMP_WORDS": ""}, {"COMP_WORD": "\n\t"}, {"COMP_WORDS": "x\n\n\n--\n-"}]
     )
-    def test_an_environment_of_any_shape(self, stage: Stage, environ: dict[str, str]) -> None:
+    def test_an_environment_of_any_shape(self, machine: Machine, environ: dict[str, str]) -> None:
         """A person may have set the variable, too."""
-        done = stage.run(environ={COMPLETE: "nonsense", **environ})
+        done = machine.run(environ={COMPLETE: "nonsense", **environ})
 
         assert (done.code in (0, 1), done.stderr) == (True, b"")
 
-    def test_it_is_quick(self, stage: Stage) -> None:
+    def test_it_is_quick(self, machine: Machine) -> None:
         """botocore and what asks AWS is not loaded."""
         code = (
             "import os, sys\nfrom docker_credential_ecrpy.cli.main import run_cli\n"
@@ -179,14 +181,14 @@ class TestAnswer:
             "sys.exit(code or bool({'botocore', 'boto3', 'urllib3'} & set(sys.modules)))"
         )
         words = {COMPLETE: "bash", "COMP_WORDS": "x\nexplain", "COMP_WORD": ""}
-        done = stage.run(command=[sys.executable, "-c", code], environ=words)
+        done = machine.run(command=[sys.executable, "-c", code], environ=words)
 
         assert (done.code, done.stderr) == (0, b"")
 
-    def test_a_command_is_run_though_the_variable_is_set(self, stage: Stage) -> None:
+    def test_a_command_is_run_though_the_variable_is_set(self, machine: Machine) -> None:
         """Only a line without arguments is a shell's question."""
-        stage.login()
-        done = stage.run("explain", HOST, environ={COMPLETE: "bash_complete"})
+        machine.login()
+        done = machine.run("explain", HOST, environ={COMPLETE: "bash_complete"})
 
         assert done.stdout.startswith(b"registry ")
 
@@ -195,37 +197,39 @@ class TestAnswer:
 class TestProfiles:
     """The names of AWS profiles."""
 
-    def offered(self, monkeypatch: pytest.MonkeyPatch, stage: Stage, incomplete: str) -> list[str]:
+    def offered(
+        self, monkeypatch: pytest.MonkeyPatch, machine: Machine, incomplete: str
+    ) -> list[str]:
         for name in ("HOME", "USERPROFILE"):
-            monkeypatch.setenv(name, str(stage.home))
+            monkeypatch.setenv(name, str(machine.home))
         context = click.Context(click.Command("x"))
         return [item.value for item in completion.profiles(context, None, incomplete)]
 
-    def test_of_both_files(self, monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+    def test_of_both_files(self, monkeypatch: pytest.MonkeyPatch, machine: Machine) -> None:
         """Sections that are profiles', however they are written; no session, no service."""
-        stage.config(
+        machine.config(
             "[default]\nregion = x\n[profile prod]\n[ profile  'a b' ]\n[sso-session corp]\n"
             "[services s]\n[other]\n  [profile indented]\n# [profile comment]\n"
         )
-        stage.config("[keys]\n[default]\n", "credentials")
+        machine.config("[keys]\n[default]\n", "credentials")
 
-        assert self.offered(monkeypatch, stage, "") == ["a b", "default", "keys", "prod"]
-        assert self.offered(monkeypatch, stage, "pr") == ["prod"]
+        assert self.offered(monkeypatch, machine, "") == ["a b", "default", "keys", "prod"]
+        assert self.offered(monkeypatch, machine, "pr") == ["prod"]
 
     def test_what_cannot_be_read_is_nothing(
-        self, monkeypatch: pytest.MonkeyPatch, stage: Stage
+        self, monkeypatch: pytest.MonkeyPatch, machine: Machine
     ) -> None:
         """A directory, or nothing at all."""
-        (stage.home / ".aws" / "config").mkdir(parents=True)
+        (machine.home / ".aws" / "config").mkdir(parents=True)
 
-        assert self.offered(monkeypatch, stage, "") == []
+        assert self.offered(monkeypatch, machine, "") == []
 
 
 @pytest.mark.tree
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_one_script_serves_both_names(stage: Stage, shell: str) -> None:
+def test_one_script_serves_both_names(machine: Machine, shell: str) -> None:
     """It is the same whichever prints it, and holds nothing of this machine."""
-    done = stage.run("completion", shell)
+    done = machine.run("completion", shell)
 
     assert (done.code, done.stderr) == (0, b"")
     assert done.stdout.decode() == completion.SCRIPTS[shell]
@@ -236,9 +240,9 @@ def test_one_script_serves_both_names(stage: Stage, shell: str) -> None:
 
 @pytest.mark.tree
 @pytest.mark.parametrize("arguments", [(), ("sh",), ("bash", "zsh")])
-def test_wrong_arguments(stage: Stage, arguments: Sequence[str]) -> None:
+def test_wrong_arguments(machine: Machine, arguments: Sequence[str]) -> None:
     """Usage, on standard error, and exit code 2."""
-    done = stage.run("completion", *arguments)
+    done = machine.run("completion", *arguments)
 
     assert (done.code, done.stdout) == (2, b"")
     assert b"Usage: docker-credential-" in done.stderr

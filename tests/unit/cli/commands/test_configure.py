@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.stage import HOST, Result, Stage
-from tests.terminal import run_on_terminal
+from tests.world.machine import HOST, Machine, Result
+from tests.world.terminal import run_on_terminal
 
 WHERE = "123456789012@us-east-1"
 OTHER = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
@@ -39,21 +39,21 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="a shell script stand
 
 
 @pytest.fixture(name="docker")
-def _docker(stage: Stage) -> Path:
+def _docker(machine: Machine) -> Path:
     """Docker's file; on the stage's PATH is this program, and no other."""
-    command = " ".join(f"'{part}'" for part in stage.program)
-    program = stage.file(
+    command = " ".join(f"'{part}'" for part in machine.program)
+    program = machine.file(
         "bin/docker-credential-ecr-login", f'#!/bin/sh\nexec {command} "$@"\n', mode=0o700
     )
     if sys.platform == "win32":
-        line = " ".join(f'"{part}"' for part in stage.program)
-        stage.file("bin/docker-credential-ecr-login.cmd", f"@{line} %*\n")
-    stage.environ["PATH"] = str(program.parent)
-    return stage.home / ".docker" / "config.json"
+        line = " ".join(f'"{part}"' for part in machine.program)
+        machine.file("bin/docker-credential-ecr-login.cmd", f"@{line} %*\n")
+    machine.environ["PATH"] = str(program.parent)
+    return machine.home / ".docker" / "config.json"
 
 
-def configure(stage: Stage, *arguments: str, code: int = 0, **environ: str) -> Result:
-    done = stage.run("configure", *arguments, environ=environ)
+def configure(machine: Machine, *arguments: str, code: int = 0, **environ: str) -> Result:
+    done = machine.run("configure", *arguments, environ=environ)
     assert done.code == code, done
     if code:
         assert done.stdout == b""
@@ -79,9 +79,9 @@ def names(docker: Path) -> list[str]:
     return sorted(path.name for path in docker.parent.iterdir() if path.suffix != ".bak")
 
 
-def test_a_machine_that_has_nothing(stage: Stage, docker: Path) -> None:
+def test_a_machine_that_has_nothing(machine: Machine, docker: Path) -> None:
     """Docker's file is made as Docker would, shown as a diff, and a second run changes nothing."""
-    done = configure(stage, WHERE)
+    done = configure(machine, WHERE)
 
     assert docker.read_text() == f'{{\n\t"credHelpers": {{\n\t\t"{HOST}": "ecr-login"\n\t}}\n}}\n'
     assert done.stderr == b""
@@ -96,32 +96,32 @@ def test_a_machine_that_has_nothing(stage: Stage, docker: Path) -> None:
         "+}",
         f"written: {docker}",
     ]
-    assert configure(stage, WHERE).stdout == b"nothing to change: it is so already\n"
-    assert not stage.cache.exists()
+    assert configure(machine, WHERE).stdout == b"nothing to change: it is so already\n"
+    assert not machine.cache.exists()
     if sys.platform != "win32":
         assert docker.stat().st_mode & 0o777 == 0o600
         assert docker.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_docker_desktops_file(stage: Stage, docker: Path) -> None:
+def test_docker_desktops_file(machine: Machine, docker: Path) -> None:
     """Its store stays, and so does all else; what was there before is kept beside it."""
     before = write(docker, DESKTOP)
-    done = configure(stage, WHERE)
+    done = configure(machine, WHERE)
 
     added = f',\n\t"credHelpers": {{\n\t\t"{HOST}": "ecr-login"\n\t}}\n}}'
     assert docker.read_text() == DESKTOP.removesuffix("\n}") + added
     (backup,) = docker.parent.glob("*.bak")
     assert backup.read_bytes() == before
     assert str(backup).encode() in done.stdout
-    configure(stage, "--remove", WHERE)
+    configure(machine, "--remove", WHERE)
     assert docker.read_bytes() == before
 
 
-def test_the_old_login_that_a_403_comes_from(stage: Stage, docker: Path) -> None:
+def test_the_old_login_that_a_403_comes_from(machine: Machine, docker: Path) -> None:
     """It goes, and that is said, with the time at which its token expired; others stay."""
     other = {"auth": base64.b64encode(b"me:hunter2").decode()}
     write(docker, {"auths": {f"https://{HOST}": {"auth": AUTH}, "ghcr.io": other}})
-    done = configure(stage, WHERE)
+    done = configure(machine, WHERE)
 
     assert read(docker) == {"auths": {"ghcr.io": other}, "credHelpers": {HOST: "ecr-login"}}
     assert f"the login under auths for https://{HOST} goes".encode() in done.stdout
@@ -130,10 +130,10 @@ def test_the_old_login_that_a_403_comes_from(stage: Stage, docker: Path) -> None
 
 
 @tree
-def test_entries_that_hold_nothing_stay(stage: Stage, docker: Path) -> None:
+def test_entries_that_hold_nothing_stay(machine: Machine, docker: Path) -> None:
     """They are what a login leaves that a store keeps."""
     write(docker, {"auths": {HOST: {}, f"https://{HOST}": {"auth": ""}}, "credsStore": "desktop"})
-    configure(stage, WHERE)
+    configure(machine, WHERE)
 
     assert list(read(docker)["auths"]) == [HOST, f"https://{HOST}"]
 
@@ -156,43 +156,43 @@ SHAPES = {
 
 @tree
 @pytest.mark.parametrize("before", SHAPES.values(), ids=SHAPES)
-def test_what_is_added_is_taken_back(stage: Stage, docker: Path, before: bytes) -> None:
+def test_what_is_added_is_taken_back(machine: Machine, docker: Path, before: bytes) -> None:
     """Byte for byte, whatever the file looked like; and each of both a second time is nothing."""
     write(docker, before)
-    configure(stage, WHERE)
+    configure(machine, WHERE)
     helpers = {key.casefold(): value for key, value in read(docker).items()}["credhelpers"]
 
     assert helpers[HOST] == "ecr-login"
-    assert b"nothing to change" in configure(stage, WHERE).stdout
-    configure(stage, "--remove", WHERE)
+    assert b"nothing to change" in configure(machine, WHERE).stdout
+    configure(machine, "--remove", WHERE)
     assert docker.read_bytes() == before
-    assert b"nothing to change" in configure(stage, "--remove", WHERE).stdout
+    assert b"nothing to change" in configure(machine, "--remove", WHERE).stdout
     assert names(docker) == ["config.json"]
 
 
 @tree
-def test_two_are_taken_back_in_either_order(stage: Stage, docker: Path) -> None:
+def test_two_are_taken_back_in_either_order(machine: Machine, docker: Path) -> None:
     """Also where the file was changed by hand meanwhile: then what was added alone goes."""
     before = write(docker, "{ }\n")
-    configure(stage, WHERE)
-    configure(stage, OTHER)
-    configure(stage, "--remove", WHERE)
+    configure(machine, WHERE)
+    configure(machine, OTHER)
+    configure(machine, "--remove", WHERE)
     assert read(docker) == {"credHelpers": {OTHER: "ecr-login"}}
-    configure(stage, "--remove", OTHER)
+    configure(machine, "--remove", OTHER)
     assert docker.read_bytes() == before
 
-    configure(stage, WHERE)
+    configure(machine, WHERE)
     write(docker, {**read(docker), "detachKeys": "ctrl-x"})
-    configure(stage, "--remove")
+    configure(machine, "--remove")
     assert read(docker) == {"detachKeys": "ctrl-x"}
 
 
 @tree
-def test_a_removed_login_does_not_come_back(stage: Stage, docker: Path) -> None:
+def test_a_removed_login_does_not_come_back(machine: Machine, docker: Path) -> None:
     """Though the backup has it."""
     write(docker, {"auths": {HOST: {"auth": AUTH}}})
-    configure(stage, WHERE)
-    configure(stage, "--remove", WHERE)
+    configure(machine, WHERE)
+    configure(machine, "--remove", WHERE)
 
     assert read(docker) == {"auths": {}}
 
@@ -210,10 +210,12 @@ def test_a_removed_login_does_not_come_back(stage: Stage, docker: Path) -> None:
     ],
     ids=["comments", "list", "duplicates", "number", "BOM", "broken"],
 )
-def test_a_file_that_cannot_be_edited(stage: Stage, docker: Path, text: bytes, says: str) -> None:
+def test_a_file_that_cannot_be_edited(
+    machine: Machine, docker: Path, text: bytes, says: str
+) -> None:
     """An error on standard error alone, exit code 1, and nothing is touched."""
     write(docker, text)
-    done = configure(stage, WHERE, code=1)
+    done = configure(machine, WHERE, code=1)
 
     assert says in done.stderr.decode()
     assert str(docker) in done.stderr.decode()
@@ -225,10 +227,10 @@ def test_a_file_that_cannot_be_edited(stage: Stage, docker: Path, text: bytes, s
     "key",
     [f"https://{HOST}", f"{HOST}/team", f"{HOST}:443", HOST.upper(), f"{HOST}."],
 )
-def test_a_key_that_docker_does_not_find(stage: Stage, docker: Path, key: str) -> None:
+def test_a_key_that_docker_does_not_find(machine: Machine, docker: Path, key: str) -> None:
     """It goes, the bare host comes in its place, and that is said."""
     write(docker, {"credHelpers": {key: "ecr-login", "gcr.io": "gcloud"}})
-    done = configure(stage)
+    done = configure(machine)
 
     assert read(docker) == {"credHelpers": {"gcr.io": "gcloud", HOST: "ecr-login"}}
     assert b"Docker looks for the bare host name" in done.stdout
@@ -246,21 +248,21 @@ def test_a_key_that_docker_does_not_find(stage: Stage, docker: Path, key: str) -
     ],
 )
 def test_a_helper_that_does_not_lead_here(
-    stage: Stage, docker: Path, value: Any, after: str
+    machine: Machine, docker: Path, value: Any, after: str
 ) -> None:
     """Another's, the whole program's name, or a name that is not on PATH."""
     write(docker, {"credHelpers": {HOST: value}})
-    configure(stage, WHERE)
+    configure(machine, WHERE)
 
     assert read(docker) == {"credHelpers": {HOST: after}}
 
 
 @tree
-def test_an_escaped_key(stage: Stage, docker: Path) -> None:
+def test_an_escaped_key(machine: Machine, docker: Path) -> None:
     """It is the same key, and stays as it is written."""
     text = f'{{"credHelpers": {{"{HOST}": "ecr-login"}}}}'.replace(".dkr", "\\u002edkr")
     before = write(docker, text)
-    configure(stage, WHERE)
+    configure(machine, WHERE)
 
     assert docker.read_bytes() == before
 
@@ -281,11 +283,11 @@ class TestRegistries:
         ids=str,
     )
     def test_by_name(
-        self, stage: Stage, docker: Path, arguments: tuple[str, ...], hosts: list[str]
+        self, machine: Machine, docker: Path, arguments: tuple[str, ...], hosts: list[str]
     ) -> None:
         """By account and region, by any address, and by a private name with its port."""
-        stage.settings(f'[[registry]]\nmatch = "images.example.com"\nregistry = "{HOST}"\n')
-        configure(stage, *arguments)
+        machine.settings(f'[[registry]]\nmatch = "images.example.com"\nregistry = "{HOST}"\n')
+        configure(machine, *arguments)
 
         assert read(docker) == {"credHelpers": dict.fromkeys(hosts, "ecr-login")}
 
@@ -307,15 +309,15 @@ class TestRegistries:
         ids=str,
     )
     def test_wrong_usage(
-        self, stage: Stage, docker: Path, arguments: tuple[str, ...], says: str
+        self, machine: Machine, docker: Path, arguments: tuple[str, ...], says: str
     ) -> None:
         """Exit code 2, on standard error alone, and nothing is written."""
-        done = configure(stage, *arguments, code=2)
+        done = configure(machine, *arguments, code=2)
 
         assert says in done.stderr.decode()
         assert not docker.exists()
 
-    def test_those_that_the_file_knows(self, stage: Stage, docker: Path) -> None:
+    def test_those_that_the_file_knows(self, machine: Machine, docker: Path) -> None:
         """Logins, also those that a store keeps, and helpers of ours."""
         write(
             docker,
@@ -324,7 +326,7 @@ class TestRegistries:
                 "credHelpers": {"public.ecr.aws": "ecr-login", "gcr.io": "gcloud"},
             },
         )
-        configure(stage)
+        configure(machine)
 
         assert read(docker)["credHelpers"] == {
             "public.ecr.aws": "ecr-login",
@@ -335,20 +337,20 @@ class TestRegistries:
         assert list(read(docker)["auths"]) == [OTHER, "ghcr.io"]
 
     @tree
-    def test_all_of_them_are_taken_back(self, stage: Stage, docker: Path) -> None:
+    def test_all_of_them_are_taken_back(self, machine: Machine, docker: Path) -> None:
         """Of ours, with the store; a second time there is nothing left to do."""
         made = {"credHelpers": {HOST: "ecr-login", "a": "ecrpy", "b": "x"}, "credsStore": "ecrpy"}
         write(docker, made)
-        configure(stage, "--remove")
+        configure(machine, "--remove")
 
         assert read(docker) == {"credHelpers": {"b": "x"}}
-        assert b"nothing to change" in configure(stage, "--remove").stdout
+        assert b"nothing to change" in configure(machine, "--remove").stdout
 
     @tree
-    def test_another_helper_is_not_taken_away(self, stage: Stage, docker: Path) -> None:
+    def test_another_helper_is_not_taken_away(self, machine: Machine, docker: Path) -> None:
         """And that is said."""
         before = write(docker, {"credHelpers": {HOST: "desktop"}})
-        done = configure(stage, "--remove", WHERE)
+        done = configure(machine, "--remove", WHERE)
 
         assert f"{HOST} stays: its helper is 'desktop'".encode() in done.stdout
         assert docker.read_bytes() == before
@@ -357,60 +359,62 @@ class TestRegistries:
 class TestIdentity:
     """Whom this program is to be."""
 
-    def test_a_profile(self, stage: Stage, docker: Path) -> None:
+    def test_a_profile(self, machine: Machine, docker: Path) -> None:
         """A rule for the account, which goes again."""
-        stage.config("[profile prod]\nregion = eu-west-1\n")
-        done = configure(stage, WHERE, "--profile", "prod")
-        path = stage.cache / "config.toml"
+        machine.config("[profile prod]\nregion = eu-west-1\n")
+        done = configure(machine, WHERE, "--profile", "prod")
+        path = machine.cache / "config.toml"
 
         assert path.read_text() == '[[registry]]\nmatch = "123456789012"\nprofile = "prod"\n'
         assert done.stderr == b""
         assert f"written: {path}".encode() in done.stdout
-        assert b"nothing to change" in configure(stage, WHERE, "--profile", "prod").stdout
-        configure(stage, WHERE, "--remove")
+        assert b"nothing to change" in configure(machine, WHERE, "--profile", "prod").stdout
+        configure(machine, WHERE, "--remove")
         assert path.read_bytes() == b""
 
     @tree
-    def test_a_profile_that_is_not_there(self, stage: Stage, docker: Path) -> None:
+    def test_a_profile_that_is_not_there(self, machine: Machine, docker: Path) -> None:
         """A warning: it may be made later."""
-        done = configure(stage, WHERE, "--profile", "prdo")
+        done = configure(machine, WHERE, "--profile", "prdo")
 
         assert done.stderr == b"warning: AWS profile 'prdo' is not in the AWS config file\n"
 
     @tree
-    def test_a_role(self, stage: Stage, docker: Path) -> None:
+    def test_a_role(self, machine: Machine, docker: Path) -> None:
         """For the registry, above the rule that there is."""
         rule = '[[registry]]\nmatch = "*"\nprofile = "a"\n'
-        path = stage.settings(rule)
+        path = machine.settings(rule)
         arn = "arn:aws:iam::123456789012:role/puller"
-        configure(stage, WHERE, "--role-arn", arn)
+        configure(machine, WHERE, "--role-arn", arn)
 
         new = f'[[registry]]\nmatch = "{HOST}"\nrole_arn = "{arn}"\n\n'
         assert path.read_text() == new + rule
 
     @tree
-    def test_the_rule_of_a_private_name(self, stage: Stage, docker: Path) -> None:
+    def test_the_rule_of_a_private_name(self, machine: Machine, docker: Path) -> None:
         """It stays when the registry goes: without it, the name would mean nothing."""
-        path = stage.settings(f'[[registry]]\nmatch = "images.example.com"\nregistry = "{HOST}"\n')
+        path = machine.settings(
+            f'[[registry]]\nmatch = "images.example.com"\nregistry = "{HOST}"\n'
+        )
         before = path.read_bytes()
-        configure(stage, "images.example.com")
-        configure(stage, "images.example.com", "--remove")
+        configure(machine, "images.example.com")
+        configure(machine, "images.example.com", "--remove")
 
         assert read(docker) == {}
         assert path.read_bytes() == before
 
     @tree
-    def test_settings_that_are_none(self, stage: Stage, docker: Path) -> None:
+    def test_settings_that_are_none(self, machine: Machine, docker: Path) -> None:
         """Where the environment wants none, Docker's file can still be written."""
-        configure(stage, WHERE, AWS_ECR_CONFIG=os.devnull)
-        done = configure(stage, WHERE, "--profile", "a", code=1, AWS_ECR_CONFIG=os.devnull)
+        configure(machine, WHERE, AWS_ECR_CONFIG=os.devnull)
+        done = configure(machine, WHERE, "--profile", "a", code=1, AWS_ECR_CONFIG=os.devnull)
 
         assert read(docker) == {"credHelpers": {HOST: "ecr-login"}}
         assert b"config.toml" in done.stderr
 
-    def test_all_profiles(self, stage: Stage, docker: Path) -> None:
+    def test_all_profiles(self, machine: Machine, docker: Path) -> None:
         """Each with its own; what is left out, and why, is said; a second run changes nothing."""
-        stage.config(
+        machine.config(
             "[default]\noutput = json\n"
             "[sso-session s]\nsso_region = eu-west-1\nsso_start_url = https://x/\n"
             "[profile sso]\nsso_session = s\nsso_account_id = 111111111111\n"
@@ -422,13 +426,13 @@ class TestIdentity:
             "[profile typo]\nsso_account_id = 444444444444\nregion = us-eest-1\n"
             "[profile nowhere]\nsso_account_id = 555555555555\n"
         )
-        done = configure(stage, "--all-profiles")
+        done = configure(machine, "--all-profiles")
         helpers = [
             "222222222222.dkr.ecr.cn-north-1.amazonaws.com.cn",
             "111111111111.dkr.ecr.eu-west-1.amazonaws.com",
         ]
         assert read(docker) == {"credHelpers": dict.fromkeys(helpers, "ecr-login")}
-        settings = (stage.cache / "config.toml").read_text()
+        settings = (machine.cache / "config.toml").read_text()
         assert re.findall(r'match = "(\d+)"\nprofile = "(\w+)"', settings) == [
             ("222222222222", "role"),
             ("111111111111", "sso"),
@@ -439,15 +443,15 @@ class TestIdentity:
         assert "AWS profile 'typo' is left out: 'us-eest-1' is no AWS region" in told
         host = "333333333333.dkr.ecr.us-east-1.amazonaws.com"
         assert f"{host} is left out, since 2 profiles are of it: too, two; choose one" in told
-        assert b"nothing to change" in configure(stage, "--all-profiles").stdout
+        assert b"nothing to change" in configure(machine, "--all-profiles").stdout
 
-        configure(stage, host, "--profile", "too")
-        assert b"since 2 profiles" not in configure(stage, "--all-profiles").stderr
+        configure(machine, host, "--profile", "too")
+        assert b"since 2 profiles" not in configure(machine, "--all-profiles").stderr
 
     @tree
-    def test_no_profile_at_all(self, stage: Stage, docker: Path) -> None:
+    def test_no_profile_at_all(self, machine: Machine, docker: Path) -> None:
         """An error, which says what to do instead."""
-        done = configure(stage, "--all-profiles", code=1)
+        done = configure(machine, "--all-profiles", code=1)
 
         assert b"no AWS profile names an account" in done.stderr
         assert not docker.exists()
@@ -456,42 +460,42 @@ class TestIdentity:
 class TestStore:
     """Becoming Docker's store for all registries."""
 
-    def test_with_a_fallback(self, stage: Stage, docker: Path) -> None:
+    def test_with_a_fallback(self, machine: Machine, docker: Path) -> None:
         """The old store is behind this program then, and comes back when it goes."""
-        stage.file("bin/docker-credential-desktop", "#!/bin/sh\n", mode=0o700)
+        machine.file("bin/docker-credential-desktop", "#!/bin/sh\n", mode=0o700)
         before = write(docker, DESKTOP)
-        done = configure(stage, "--creds-store", "--fallback", "desktop")
-        settings = stage.cache / "config.toml"
+        done = configure(machine, "--creds-store", "--fallback", "desktop")
+        settings = machine.cache / "config.toml"
 
         assert docker.read_text() == DESKTOP.replace('"desktop"', '"ecr-login"')
         assert settings.read_text() == 'fallback = "desktop"\n'
         assert done.stderr == b"" or sys.platform == "win32"
-        assert b"nothing to change" in configure(stage, "--creds-store").stdout
-        configure(stage, "--creds-store", "--remove")
+        assert b"nothing to change" in configure(machine, "--creds-store").stdout
+        configure(machine, "--creds-store", "--remove")
         assert docker.read_bytes() == before
         assert settings.read_bytes() == b""
 
-    def test_without_one_there_is_no_guess(self, stage: Stage, docker: Path) -> None:
+    def test_without_one_there_is_no_guess(self, machine: Machine, docker: Path) -> None:
         """Where nobody can be asked: an error, which names the option to add."""
         before = write(docker, DESKTOP)
-        done = configure(stage, "--creds-store", code=1)
+        done = configure(machine, "--creds-store", code=1)
 
         assert b"--fallback desktop" in done.stderr
         assert docker.read_bytes() == before
 
     @tree
-    def test_a_fallback_that_is_not_there(self, stage: Stage, docker: Path) -> None:
+    def test_a_fallback_that_is_not_there(self, machine: Machine, docker: Path) -> None:
         """A warning."""
-        done = configure(stage, "--creds-store", "--fallback", "nobody")
+        done = configure(machine, "--creds-store", "--fallback", "nobody")
 
         assert b"warning: docker-credential-nobody is not on PATH" in done.stderr
 
     @tree
-    def test_logins_that_docker_would_no_longer_use(self, stage: Stage, docker: Path) -> None:
+    def test_logins_that_docker_would_no_longer_use(self, machine: Machine, docker: Path) -> None:
         """Those of other registries: a warning with their names, but not thousands of them."""
         logins = {f"r{n}.example.com": {"auth": AUTH} for n in range(9)}
         write(docker, {"auths": logins | {HOST: {"auth": AUTH}}})
-        done = configure(stage, "--creds-store")
+        done = configure(machine, "--creds-store")
 
         assert b"under auths for r0.example.com, " in done.stderr
         assert b" and 4 more: log in again there" in done.stderr
@@ -499,34 +503,36 @@ class TestStore:
 
     @tree
     @pytest.mark.skipif(sys.platform != "linux", reason="the store of Linux")
-    def test_the_store_that_docker_would_choose(self, stage: Stage, docker: Path) -> None:
+    def test_the_store_that_docker_would_choose(self, machine: Machine, docker: Path) -> None:
         """It does so no longer once a helper is named, which few know: a warning."""
-        stage.file("bin/docker-credential-secretservice", "#!/bin/sh\n", mode=0o700)
-        done = configure(stage, WHERE)
+        machine.file("bin/docker-credential-secretservice", "#!/bin/sh\n", mode=0o700)
+        done = configure(machine, WHERE)
 
         assert b'add "credsStore": "secretservice" to ' in done.stderr
-        assert configure(stage, WHERE).stderr == b""
+        assert configure(machine, WHERE).stderr == b""
 
 
 class TestPodman:
     """In podman's files."""
 
     @pytest.mark.skipif(sys.platform != "linux", reason="the paths of Linux")
-    def test_both_of_its_files(self, stage: Stage, docker: Path) -> None:
+    def test_both_of_its_files(self, machine: Machine, docker: Path) -> None:
         """The helper goes to the one that lasts; the old login goes from the one that is first."""
-        run = stage.file("run/containers/auth.json", json.dumps({"auths": {HOST: {"auth": AUTH}}}))
-        configure(stage, WHERE, OTHER, "--podman", XDG_RUNTIME_DIR=str(stage.root / "run"))
-        lasting = stage.home / ".config" / "containers" / "auth.json"
+        run = machine.file(
+            "run/containers/auth.json", json.dumps({"auths": {HOST: {"auth": AUTH}}})
+        )
+        configure(machine, WHERE, OTHER, "--podman", XDG_RUNTIME_DIR=str(machine.root / "run"))
+        lasting = machine.home / ".config" / "containers" / "auth.json"
 
         assert read(lasting) == {"credHelpers": dict.fromkeys((HOST, OTHER), "ecr-login")}
         assert read(run) == {"auths": {}}
         assert not docker.exists()
 
     @tree
-    def test_a_file_of_any_name(self, stage: Stage, docker: Path) -> None:
+    def test_a_file_of_any_name(self, machine: Machine, docker: Path) -> None:
         """What is in it is as secret as elsewhere."""
-        file = stage.file("auth", json.dumps({"auths": {HOST: {"auth": AUTH}}}))
-        done = configure(stage, WHERE, OTHER, "--podman", REGISTRY_AUTH_FILE=str(file))
+        file = machine.file("auth", json.dumps({"auths": {HOST: {"auth": AUTH}}}))
+        done = configure(machine, WHERE, OTHER, "--podman", REGISTRY_AUTH_FILE=str(file))
 
         assert read(file)["credHelpers"] == dict.fromkeys((HOST, OTHER), "ecr-login")
         assert b"classic 'docker build'" not in done.stdout
@@ -536,81 +542,81 @@ class TestWarnings:
     """What would keep it from working; the exit code is 0 all the same."""
 
     @tree
-    def test_the_classic_builder(self, stage: Stage, docker: Path) -> None:
+    def test_the_classic_builder(self, machine: Machine, docker: Path) -> None:
         """It asks for each registry that has a helper."""
-        assert b"classic 'docker build'" not in configure(stage, WHERE).stdout
-        assert b"asks for each of the 2 registries" in configure(stage, OTHER).stdout
+        assert b"classic 'docker build'" not in configure(machine, WHERE).stdout
+        assert b"asks for each of the 2 registries" in configure(machine, OTHER).stdout
 
     @posix
-    def test_another_program_of_that_name(self, stage: Stage, docker: Path) -> None:
+    def test_another_program_of_that_name(self, machine: Machine, docker: Path) -> None:
         """It is before this one on PATH: which one that is, and what to do."""
-        fake = stage.file("fake/docker-credential-ecr-login", "#!/bin/sh\necho 0.9\n", mode=0o700)
-        done = configure(stage, WHERE, PATH=f"{fake.parent}:{stage.environ['PATH']}")
+        fake = machine.file("fake/docker-credential-ecr-login", "#!/bin/sh\necho 0.9\n", mode=0o700)
+        done = configure(machine, WHERE, PATH=f"{fake.parent}:{machine.environ['PATH']}")
 
         assert f"warning: {fake} is another program (0.9): take it off PATH" in done.stderr.decode()
         assert read(docker) == {"credHelpers": {HOST: "ecr-login"}}
 
     @tree
     @posix
-    def test_our_other_name_is_used_then(self, stage: Stage, docker: Path) -> None:
+    def test_our_other_name_is_used_then(self, machine: Machine, docker: Path) -> None:
         """Also in the place of the name that leads to the other program."""
         write(docker, {"credHelpers": {HOST: "ecr-login"}})
-        fake = stage.file("fake/docker-credential-ecr-login", "#!/bin/sh\necho 0.9\n", mode=0o700)
-        ours = stage.root / "bin" / "docker-credential-ecr-login"
+        fake = machine.file("fake/docker-credential-ecr-login", "#!/bin/sh\necho 0.9\n", mode=0o700)
+        ours = machine.root / "bin" / "docker-credential-ecr-login"
         (fake.parent / "docker-credential-ecrpy").symlink_to(ours)
-        done = configure(stage, WHERE, PATH=f"{fake.parent}:{stage.environ['PATH']}")
+        done = configure(machine, WHERE, PATH=f"{fake.parent}:{machine.environ['PATH']}")
 
         assert read(docker) == {"credHelpers": {HOST: "ecrpy"}}
         assert b"so Docker is told of 'ecrpy'" in done.stderr
 
     @tree
-    def test_no_program(self, stage: Stage, docker: Path) -> None:
+    def test_no_program(self, machine: Machine, docker: Path) -> None:
         """It is not where Docker looks for it."""
-        done = configure(stage, WHERE, PATH=str(stage.root / "none"))
+        done = configure(machine, WHERE, PATH=str(machine.root / "none"))
 
         assert b"warning: docker-credential-ecr-login is not on PATH" in done.stderr
 
 
-def test_a_dry_run(stage: Stage, docker: Path) -> None:
+def test_a_dry_run(machine: Machine, docker: Path) -> None:
     """It shows the same and writes nothing."""
     before = write(docker, {"auths": {HOST: {"auth": AUTH}}})
-    done = configure(stage, WHERE, "--profile", "a", "--dry-run")
+    done = configure(machine, WHERE, "--profile", "a", "--dry-run")
 
     assert f'+        "{HOST}": "ecr-login"'.encode() in done.stdout
     assert b"nothing was written (--dry-run)" in done.stdout
     assert docker.read_bytes() == before
-    assert not stage.cache.exists()
+    assert not machine.cache.exists()
 
 
 @tree
-def test_where_docker_config_says(stage: Stage, docker: Path) -> None:
+def test_where_docker_config_says(machine: Machine, docker: Path) -> None:
     """And not in the home."""
-    configure(stage, WHERE, DOCKER_CONFIG=str(stage.root / "there"))
+    configure(machine, WHERE, DOCKER_CONFIG=str(machine.root / "there"))
 
-    assert read(stage.root / "there" / "config.json") == {"credHelpers": {HOST: "ecr-login"}}
+    assert read(machine.root / "there" / "config.json") == {"credHelpers": {HOST: "ecr-login"}}
     assert not docker.exists()
 
 
 @tree
 @posix
-def test_a_file_that_may_not_be_written(stage: Stage, docker: Path) -> None:
+def test_a_file_that_may_not_be_written(machine: Machine, docker: Path) -> None:
     """Neither is our own then: an error before anything is written."""
     write(docker, "{}")
     docker.parent.chmod(0o500)
     prefix = []
     if os.geteuid() == 0:
         prefix = [shutil.which("setpriv") or "", "--bounding-set=-all", "--inh-caps=-all"]
-    done = stage.run("configure", WHERE, "--profile", "a", command=[*prefix, *stage.program])
+    done = machine.run("configure", WHERE, "--profile", "a", command=[*prefix, *machine.program])
 
     assert done.code == 1
     assert b"is read-only; make it yours to write" in done.stderr
     assert (docker.read_bytes(), names(docker)) == (b"{}", ["config.json"])
-    assert not (stage.cache / "config.toml").exists()
+    assert not (machine.cache / "config.toml").exists()
 
 
 @tree
 @pytest.mark.parametrize("indent", [None, 2])
-def test_no_secret_is_shown(stage: Stage, docker: Path, indent: int | None) -> None:
+def test_no_secret_is_shown(machine: Machine, docker: Path, indent: int | None) -> None:
     """Of any entry, on any stream, nor in the log; `configure` looks for each of them itself."""
     password = {"auth": AUTH}
     made = {
@@ -624,8 +630,8 @@ def test_no_secret_is_shown(stage: Stage, docker: Path, indent: int | None) -> N
         },
     }
     write(docker, json.dumps(made, indent=indent))
-    log = stage.root / "log"
-    configure(stage, WHERE, OTHER, AWS_ECR_LOG=str(log), AWS_ECR_DEBUG="1")
+    log = machine.root / "log"
+    configure(machine, WHERE, OTHER, AWS_ECR_LOG=str(log), AWS_ECR_DEBUG="1")
 
     assert read(docker)["auths"] == {"x": ["hunter2"]}
     assert not log.exists() or "hunter2" not in log.read_text()
@@ -633,11 +639,11 @@ def test_no_secret_is_shown(stage: Stage, docker: Path, indent: int | None) -> N
 
 @tree
 @pytest.mark.parametrize("indent", [None, 2])
-def test_a_file_of_five_megabytes(stage: Stage, docker: Path, indent: int | None) -> None:
+def test_a_file_of_five_megabytes(machine: Machine, docker: Path, indent: int | None) -> None:
     """It takes a few seconds at most."""
     auths = {f"registry-{n}.example.com": {"auth": AUTH} for n in range(30_000)}
     write(docker, json.dumps({"auths": auths | {HOST: {"auth": AUTH}}}, indent=indent))
-    done = configure(stage, WHERE)
+    done = configure(machine, WHERE)
 
     assert len(done.stdout.splitlines()) < 30
     assert read(docker) == {"auths": auths, "credHelpers": {HOST: "ecr-login"}}
@@ -646,19 +652,19 @@ def test_a_file_of_five_megabytes(stage: Stage, docker: Path, indent: int | None
 # --- on a terminal ----------------------------------------------------------------------------
 
 
-def on_terminal(stage: Stage, *arguments: str, **options: Any) -> tuple[int, str]:
+def on_terminal(machine: Machine, *arguments: str, **options: Any) -> tuple[int, str]:
     """Run a command on a terminal; return exit code and what it shows, with a file's line ends."""
-    code, shown = run_on_terminal(stage, *arguments, **options)
+    code, shown = run_on_terminal(machine, *arguments, **options)
     return code, shown.replace("\r\n", "\n")
 
 
 @tree
 @pytest.mark.parametrize("columns", [60, 80, 200])
-def test_prose_fits_the_terminal(stage: Stage, docker: Path, columns: int) -> None:
+def test_prose_fits_the_terminal(machine: Machine, docker: Path, columns: int) -> None:
     """Each line ends where the terminal does, if it has a blank to end at; a diff's stay."""
     write(docker, {"auths": {HOST: {"auth": AUTH}, OTHER: {"auth": AUTH}}})
-    diff = configure(stage, "--dry-run").stdout.decode().splitlines()
-    code, shown = on_terminal(stage, "configure", "--profile", "nope", columns=columns)
+    diff = configure(machine, "--dry-run").stdout.decode().splitlines()
+    code, shown = on_terminal(machine, "configure", "--profile", "nope", columns=columns)
     lines = re.sub(r"\033\[[\d;]*m", "", shown).splitlines()
 
     assert code == 0
@@ -674,28 +680,30 @@ def test_prose_fits_the_terminal(stage: Stage, docker: Path, columns: int) -> No
     [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
     ids=str,
 )
-def test_colours(stage: Stage, docker: Path, environ: dict[str, str], coloured: bool) -> None:
+def test_colours(machine: Machine, docker: Path, environ: dict[str, str], coloured: bool) -> None:
     """On a terminal that has them, unless they are not wanted."""
-    _, shown = on_terminal(stage, "configure", WHERE, "--dry-run", environ=environ)
+    _, shown = on_terminal(machine, "configure", WHERE, "--dry-run", environ=environ)
 
     assert ("\033[32m+{\033[0m" in shown) is coloured
     assert ("\033" in shown) is coloured
 
 
-def test_there_are_no_colours_in_a_file(stage: Stage, docker: Path) -> None:
+def test_there_are_no_colours_in_a_file(machine: Machine, docker: Path) -> None:
     """Nor in a pipe."""
-    assert b"\033" not in configure(stage, WHERE, "--dry-run", TERM="xterm").stdout
+    assert b"\033" not in configure(machine, WHERE, "--dry-run", TERM="xterm").stdout
 
 
 @tree
 @pytest.mark.parametrize(
     ("typed", "fallback"), [(b"\n", "desktop"), (b"y\n", "desktop"), (b"n\n", "")]
 )
-def test_the_store_is_asked_about(stage: Stage, docker: Path, typed: bytes, fallback: str) -> None:
+def test_the_store_is_asked_about(
+    machine: Machine, docker: Path, typed: bytes, fallback: str
+) -> None:
     """On a terminal: whether it stays as the fallback."""
     write(docker, DESKTOP)
-    code, shown = on_terminal(stage, "configure", "--creds-store", typed=typed, columns=60)
-    settings = stage.cache / "config.toml"
+    code, shown = on_terminal(machine, "configure", "--creds-store", typed=typed, columns=60)
+    settings = machine.cache / "config.toml"
 
     assert code == 0, shown
     assert "keep it for registries that are not ECR? [Y/n]:" in shown
@@ -706,10 +714,10 @@ def test_the_store_is_asked_about(stage: Stage, docker: Path, typed: bytes, fall
 
 
 @tree
-def test_a_question_that_is_not_answered(stage: Stage, docker: Path) -> None:
+def test_a_question_that_is_not_answered(machine: Machine, docker: Path) -> None:
     """Nothing is changed."""
     before = write(docker, DESKTOP)
-    code, _ = on_terminal(stage, "configure", "--creds-store", typed=b"\x04")
+    code, _ = on_terminal(machine, "configure", "--creds-store", typed=b"\x04")
 
     assert code == 130
     assert docker.read_bytes() == before
@@ -717,9 +725,9 @@ def test_a_question_that_is_not_answered(stage: Stage, docker: Path) -> None:
 
 @tree
 @pytest.mark.parametrize("columns", [60, 80])
-def test_help_fits(stage: Stage, columns: int) -> None:
+def test_help_fits(machine: Machine, columns: int) -> None:
     """Examples first."""
-    done = configure(stage, "--help", COLUMNS=str(columns))
+    done = configure(machine, "--help", COLUMNS=str(columns))
     lines = done.stdout.decode().splitlines()
 
     assert max(map(len, lines)) <= columns
@@ -728,26 +736,26 @@ def test_help_fits(stage: Stage, columns: int) -> None:
 
 
 @tree
-def test_a_rule_that_is_still_in_use_stays(stage: Stage, docker: Path) -> None:
+def test_a_rule_that_is_still_in_use_stays(machine: Machine, docker: Path) -> None:
     """By a credsStore, or by podman, whose file has the registry, too."""
-    configure(stage, WHERE, "--profile", "prod")
-    rules = stage.cache / "config.toml"
+    configure(machine, WHERE, "--profile", "prod")
+    rules = machine.cache / "config.toml"
     written = rules.read_bytes()
-    configure(stage, "--podman", WHERE)
-    configure(stage, "--podman", "--remove", WHERE)
+    configure(machine, "--podman", WHERE)
+    configure(machine, "--podman", "--remove", WHERE)
     assert rules.read_bytes() == written
 
     write(docker, {"credsStore": "ecr-login", "credHelpers": {HOST: "ecr-login"}})
-    configure(stage, "--remove", WHERE)
+    configure(machine, "--remove", WHERE)
     assert rules.read_bytes() == written
     assert read(docker) == {"credsStore": "ecr-login"}
 
 
 @tree
-def test_what_docker_cannot_read_is_told(stage: Stage, docker: Path) -> None:
+def test_what_docker_cannot_read_is_told(machine: Machine, docker: Path) -> None:
     """Unless it goes: then there is nothing to tell."""
     write(docker, {"auths": {"x.example": {"auth": "!!"}, HOST: {"auth": "??"}}})
-    done = configure(stage, WHERE)
+    done = configure(machine, WHERE)
 
     assert b"'x.example': its auth is not base64" in done.stderr
     assert HOST.encode() not in done.stderr
@@ -755,10 +763,10 @@ def test_what_docker_cannot_read_is_told(stage: Stage, docker: Path) -> None:
 
 @tree
 @pytest.mark.parametrize("columns", [60, 80])
-def test_a_file_in_one_line_is_shown_indented(stage: Stage, docker: Path, columns: int) -> None:
+def test_a_file_in_one_line_is_shown_indented(machine: Machine, docker: Path, columns: int) -> None:
     """Where the terminal is narrower than it is."""
     made = {"auths": {}, "credsStore": "desktop", "currentContext": "default", "x": {}}
     write(docker, json.dumps(made))
-    _, shown = on_terminal(stage, "configure", WHERE, "--dry-run", columns=columns)
+    _, shown = on_terminal(machine, "configure", WHERE, "--dry-run", columns=columns)
 
     assert f'+    "{HOST}": "ecr-login"' in shown

@@ -9,18 +9,18 @@ from collections.abc import Callable
 import pytest
 
 from docker_credential_ecrpy.docker.image_reference import Image
-from tests.sources import SOURCES
-from tests.stage import HOST, Result, Stage
-from tests.terminal import on_terminal
-from tests.test_accounts import EU, US, A, B, profile, rule
+from tests.world.accounts import EU, US, A, B, profile, rule
 from tests.world.aws import refuse
+from tests.world.credential_sources import CREDENTIAL_SOURCES
+from tests.world.machine import HOST, Machine, Result
+from tests.world.terminal import on_terminal
 
 IMAGE = f"{HOST}/team/app:1"
 
 
-def explain(stage: Stage, *arguments: str, **environ: str) -> dict[str, str]:
+def explain(machine: Machine, *arguments: str, **environ: str) -> dict[str, str]:
     """Return what is said under each title; lines without one belong to the title above."""
-    return titles(stage.run("explain", *arguments, environ=environ))
+    return titles(machine.run("explain", *arguments, environ=environ))
 
 
 def titles(done: Result) -> dict[str, str]:
@@ -34,13 +34,15 @@ def titles(done: Result) -> dict[str, str]:
 
 
 @pytest.mark.tree  # each source through every program is test_aws's fact
-@pytest.mark.parametrize("set_up", SOURCES, ids=lambda f: f.__name__)
-def test_the_identity_is_the_one_that_asks(stage: Stage, set_up: Callable[[Stage], None]) -> None:
+@pytest.mark.parametrize("set_up", CREDENTIAL_SOURCES, ids=lambda f: f.__name__)
+def test_the_identity_is_the_one_that_asks(
+    machine: Machine, set_up: Callable[[Machine], None]
+) -> None:
     """Of every source of credentials: told beforehand without a call, and then found to be so."""
-    set_up(stage)
-    said = explain(stage, HOST)["identity"]
-    assert sum(stage.aws.count().values()) == 0
-    log = stage.get(AWS_ECR_DEBUG="1").stderr.decode()
+    set_up(machine)
+    said = explain(machine, HOST)["identity"]
+    assert sum(machine.aws.count().values()) == 0
+    log = machine.get(AWS_ECR_DEBUG="1").stderr.decode()
     method = re.search(r"credentials from ([\w-]+)", log)
 
     assert method is not None
@@ -58,15 +60,15 @@ def test_the_identity_is_the_one_that_asks(stage: Stage, set_up: Callable[[Stage
     assert said.startswith(name)
 
 
-def test_everything_that_it_says_of_a_rule(stage: Stage) -> None:
+def test_everything_that_it_says_of_a_rule(machine: Machine) -> None:
     """File and line, role and where it is assumed from, region, endpoint; with no call of AWS."""
-    base, role = stage.aws.user("base"), stage.aws.role("puller", B, external_id="x-1")
-    stage.config(profile("base", base))
-    path = stage.settings(
+    base, role = machine.aws.user("base"), machine.aws.role("puller", B, external_id="x-1")
+    machine.config(profile("base", base))
+    path = machine.settings(
         rule(A, profile="base")
         + rule("*.eu-*", profile="base", role_arn=role.arn, external_id="x-1", region="eu-south-1")
     )
-    said = explain(stage, f"{EU.format(B)}/app@sha256:{'0' * 64}")
+    said = explain(machine, f"{EU.format(B)}/app@sha256:{'0' * 64}")
 
     assert said == {
         "registry": f"{EU.format(B)}: account {B}",
@@ -75,9 +77,9 @@ def test_everything_that_it_says_of_a_rule(stage: Stage) -> None:
         " in the config file",
         "region": "eu-south-1",
         "endpoint": "https://api.ecr.eu-south-1.amazonaws.com",
-        "cache": f"nothing for it in {stage.cache}/tokens",
+        "cache": f"nothing for it in {machine.cache}/tokens",
     }
-    assert stage.aws.calls == []
+    assert machine.aws.calls == []
 
 
 @pytest.mark.parametrize(
@@ -88,71 +90,71 @@ def test_everything_that_it_says_of_a_rule(stage: Stage) -> None:
         ("public.ecr.aws", "https://api.ecr-public.us-east-1.amazonaws.com"),
     ],
 )
-def test_the_endpoint_is_the_one_that_is_asked(stage: Stage, host: str, endpoint: str) -> None:
+def test_the_endpoint_is_the_one_that_is_asked(machine: Machine, host: str, endpoint: str) -> None:
     """Whatever the host's name asks for."""
-    stage.login()
-    assert explain(stage, host)["endpoint"] == endpoint
-    stage.get(host)
+    machine.login()
+    assert explain(machine, host)["endpoint"] == endpoint
+    machine.get(host)
 
-    assert f"https://{stage.aws.calls[-1].host}" == endpoint
+    assert f"https://{machine.aws.calls[-1].host}" == endpoint
 
 
-def test_an_account_and_a_region(stage: Stage) -> None:
+def test_an_account_and_a_region(machine: Machine) -> None:
     """Stand for the registry."""
-    stage.login()
-    said = explain(stage, f"{A}@eu-west-1")
+    machine.login()
+    said = explain(machine, f"{A}@eu-west-1")
 
     assert said["registry"] == f"{EU.format(A)}: account {A}"
 
 
-def test_the_endpoint_of_a_rule(stage: Stage) -> None:
+def test_the_endpoint_of_a_rule(machine: Machine) -> None:
     """As it is asked: without its path, which no error shows either."""
-    stage.login()
-    stage.settings(rule(A, endpoint_url="https://vpce-1.example.com"))
+    machine.login()
+    machine.settings(rule(A, endpoint_url="https://vpce-1.example.com"))
 
-    assert explain(stage, HOST)["endpoint"] == "https://vpce-1.example.com"
+    assert explain(machine, HOST)["endpoint"] == "https://vpce-1.example.com"
 
 
-def test_a_variable_that_chooses(stage: Stage) -> None:
+def test_a_variable_that_chooses(machine: Machine) -> None:
     """It is named, beside the rule that it stands above."""
-    stage.config(profile("a", stage.aws.user("a")))
-    path = stage.settings(rule(A, profile="b"))
-    said = explain(stage, IMAGE, **{f"AWS_ECR_PROFILE_{A}": "a"})
+    machine.config(profile("a", machine.aws.user("a")))
+    path = machine.settings(rule(A, profile="b"))
+    said = explain(machine, IMAGE, **{f"AWS_ECR_PROFILE_{A}": "a"})
 
     assert said["variable"] == f"AWS_ECR_PROFILE_{A}"
     assert said["rule"] == f'{path}:2: match = "{A}"'
     assert said["identity"].startswith("profile 'a'")
 
 
-def test_why_no_rule_matched(stage: Stage) -> None:
+def test_why_no_rule_matched(machine: Machine) -> None:
     """There is no file; it has none; none of them matches."""
-    stage.login()
-    path = stage.cache / "config.toml"
+    machine.login()
+    path = machine.cache / "config.toml"
 
-    assert explain(stage, HOST)["rule"] == f"none: {path} is not there"
-    stage.settings("# nothing")
-    assert explain(stage, HOST)["rule"] == f"none: {path} has none"
-    stage.settings(rule(B))
-    assert explain(stage, HOST)["rule"] == f"none of the 1 in {path} matches"
+    assert explain(machine, HOST)["rule"] == f"none: {path} is not there"
+    machine.settings("# nothing")
+    assert explain(machine, HOST)["rule"] == f"none: {path} has none"
+    machine.settings(rule(B))
+    assert explain(machine, HOST)["rule"] == f"none of the 1 in {path} matches"
 
 
-def test_a_private_name(stage: Stage) -> None:
+def test_a_private_name(machine: Machine) -> None:
     """Which registry it stands for."""
-    stage.login()
-    stage.settings(rule("images.example.com", registry=US.format(B)))
-    said = explain(stage, "images.example.com:8443/app")
+    machine.login()
+    machine.settings(rule("images.example.com", registry=US.format(B)))
+    said = explain(machine, "images.example.com:8443/app")
 
     assert said["registry"] == f"images.example.com: stands for {US.format(B)}, account {B}"
 
 
 @pytest.mark.parametrize("fallback", [False, True])
 @pytest.mark.parametrize("image", ["alpine:3.19", "ghcr.io/org/app", "localhost:5000/app"])
-def test_what_is_not_ecrs(stage: Stage, image: str, fallback: bool) -> None:
+def test_what_is_not_ecrs(machine: Machine, image: str, fallback: bool) -> None:
     """Who answers for it, or that nobody does."""
-    program = stage.file("bin/docker-credential-pass", "#!/bin/sh\n", mode=0o700)
-    stage.environ["PATH"] = f"{program.parent}{os.pathsep}{stage.environ['PATH']}"
-    path = stage.settings('fallback = "pass"\n' if fallback else "")
-    said = explain(stage, image)
+    program = machine.file("bin/docker-credential-pass", "#!/bin/sh\n", mode=0o700)
+    machine.environ["PATH"] = f"{program.parent}{os.pathsep}{machine.environ['PATH']}"
+    path = machine.settings('fallback = "pass"\n' if fallback else "")
+    said = explain(machine, image)
 
     assert said["registry"].endswith(": not an ECR registry")
     assert said["answer"] == (
@@ -162,102 +164,102 @@ def test_what_is_not_ecrs(stage: Stage, image: str, fallback: bool) -> None:
     )
 
 
-def test_a_fallback_that_is_not_there(stage: Stage) -> None:
+def test_a_fallback_that_is_not_there(machine: Machine) -> None:
     """It would not answer, and that is told."""
-    stage.settings('fallback = "nobody"\n')
-    done = stage.run("explain", "ghcr.io")
+    machine.settings('fallback = "nobody"\n')
+    done = machine.run("explain", "ghcr.io")
 
     assert done.code == 1
     assert b"docker-credential-nobody is not on PATH" in done.stderr
 
 
-def test_ecr_public_without_credentials(stage: Stage) -> None:
+def test_ecr_public_without_credentials(machine: Machine) -> None:
     """That is no failure: pulls work anonymously."""
-    said = explain(stage, "public.ecr.aws/nginx/nginx:1")
+    said = explain(machine, "public.ecr.aws/nginx/nginx:1")
 
     assert said["identity"].startswith("none, and pulls work without: no AWS credentials found")
 
 
-def test_without_a_home(stage: Stage) -> None:
+def test_without_a_home(machine: Machine) -> None:
     """There is nowhere to look for rules."""
-    stage.login()
-    del stage.environ["HOME"], stage.environ["USERPROFILE"]
+    machine.login()
+    del machine.environ["HOME"], machine.environ["USERPROFILE"]
 
-    assert explain(stage, HOST)["rule"] == "none: there is no home directory to look in"
+    assert explain(machine, HOST)["rule"] == "none: there is no home directory to look in"
 
 
 class TestCache:
     """What it says of the cache."""
 
-    def test_a_token(self, stage: Stage) -> None:
+    def test_a_token(self, machine: Machine) -> None:
         """Where it is, how old, and its two ends; never the token."""
-        stage.login()
-        secret = stage.get().secret
-        done = stage.run("explain", HOST)
+        machine.login()
+        secret = machine.get().secret
+        done = machine.run("explain", HOST)
         said = titles(done)["cache"]
-        (path,) = (path for path in stage.entries() if path.name.startswith(HOST))
+        (path,) = (path for path in machine.entries() if path.name.startswith(HOST))
 
         assert said.startswith(f"a token for this host:; {path}; kept since 20")
         assert re.search(r"to be renewed from \S+Z \(in (5 h 59|6 h 0) min\)", said)
         assert re.search(r"expires at \S+Z \(in (11 h 59|12 h 0) min\)", said)
         assert secret.encode() not in done.stdout + done.stderr
-        assert stage.aws.count() == {"ecr": 1}
+        assert machine.aws.count() == {"ecr": 1}
 
-    def test_a_token_that_will_be_shared(self, stage: Stage) -> None:
+    def test_a_token_that_will_be_shared(self, machine: Machine) -> None:
         """Of another account, by the same identity."""
-        stage.login()
-        stage.get()
+        machine.login()
+        machine.get()
 
-        said = explain(stage, US.format(B))["cache"]
+        said = explain(machine, US.format(B))["cache"]
         assert said.startswith("a token of its endpoint, which will serve:; ")
 
-    def test_a_login(self, stage: Stage) -> None:
+    def test_a_login(self, machine: Machine) -> None:
         """It wins over tokens, and is not renewed."""
-        stage.login()
-        stage.get()
+        machine.login()
+        machine.get()
         login = f'{{"ServerURL": "{HOST}", "Username": "AWS", "Secret": "x"}}'
-        stage.run("store", stdin=login.encode())
-        said = explain(stage, HOST)["cache"]
+        machine.run("store", stdin=login.encode())
+        said = explain(machine, HOST)["cache"]
 
-        del stage.environ["AWS_ACCESS_KEY_ID"]
-        assert b"logins/" in stage.run("explain", HOST).stdout  # also where nobody could ask
-        assert said.startswith(f"a login, which answers until it expires:; {stage.cache}/logins/")
+        del machine.environ["AWS_ACCESS_KEY_ID"]
+        assert b"logins/" in machine.run("explain", HOST).stdout  # also where nobody could ask
+        assert said.startswith(f"a login, which answers until it expires:; {machine.cache}/logins/")
         assert "renewed" not in said
 
-    def test_a_token_that_is_not_used(self, stage: Stage) -> None:
+    def test_a_token_that_is_not_used(self, machine: Machine) -> None:
         """Why it is not."""
-        stage.login()
-        stage.get()
-        for path in stage.entries():
+        machine.login()
+        machine.get()
+        for path in machine.entries():
             path.write_bytes(b"x")
 
-        assert explain(stage, HOST)["cache"].count("not used: it is damaged") == 2
+        assert explain(machine, HOST)["cache"].count("not used: it is damaged") == 2
 
-    def test_no_cache(self, stage: Stage) -> None:
+    def test_no_cache(self, machine: Machine) -> None:
         """As the environment asks."""
-        stage.login()
+        machine.login()
 
-        assert explain(stage, HOST, AWS_ECR_DISABLE_CACHE="1")["cache"] == "none is kept"
+        assert explain(machine, HOST, AWS_ECR_DISABLE_CACHE="1")["cache"] == "none is kept"
 
 
 class TestCheck:
     """--check."""
 
-    def test_the_callers_arn(self, stage: Stage) -> None:
+    def test_the_callers_arn(self, machine: Machine) -> None:
         """By one call of STS with the credentials that would ask, and none of ECR."""
-        stage.login()
-        role = stage.aws.role("puller", B)
-        stage.settings(rule(B, role_arn=role.arn))
-        said = explain(stage, US.format(B), "--check")
+        machine.login()
+        role = machine.aws.role("puller", B)
+        machine.settings(rule(B, role_arn=role.arn))
+        said = explain(machine, US.format(B), "--check")
 
         assert said["caller"] == f"arn:aws:sts::{B}:assumed-role/puller/session"
-        assert stage.aws.count() == {"sts:AssumeRole": 1, "sts:GetCallerIdentity": 1}
+        assert machine.aws.count() == {"sts:AssumeRole": 1, "sts:GetCallerIdentity": 1}
 
-    def test_a_failure_is_told_after_what_is_known(self, stage: Stage) -> None:
+    def test_a_failure_is_told_after_what_is_known(self, machine: Machine) -> None:
         """On standard error alone, with exit code 1."""
-        stage.login()
-        stage.aws.faults["sts:GetCallerIdentity"] = refuse("ExpiredToken", "x", 403)
-        done = stage.run("explain", HOST, "--check")
+        machine.login()
+        machine.aws.faults["sts:GetCallerIdentity"] = refuse("ExpiredToken", "x", 403)
+        done = machine.run("explain", HOST, "--check")
 
         assert done.code == 1
         assert b"\nendpoint   https://" in done.stdout
@@ -274,13 +276,13 @@ class TestCheck:
         ("", "no AWS credentials found"),
     ],
 )
-def test_what_would_fail_is_told(stage: Stage, settings: str, says: str) -> None:
+def test_what_would_fail_is_told(machine: Machine, settings: str, says: str) -> None:
     """In the words of a `get`, without a call."""
-    stage.settings(settings)
-    done = stage.run("explain", HOST)
+    machine.settings(settings)
+    done = machine.run("explain", HOST)
 
     assert (done.code, says in done.stderr.decode()) == (1, True)
-    assert stage.aws.calls == []
+    assert machine.aws.calls == []
 
 
 @pytest.mark.parametrize(
@@ -312,28 +314,28 @@ def test_the_host_of_an_argument(text: str, host: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("a", "b"), ("--chek", "a"), ("",), ("a b.c/d",)])
-def test_wrong_arguments(stage: Stage, arguments: tuple[str, ...]) -> None:
+def test_wrong_arguments(machine: Machine, arguments: tuple[str, ...]) -> None:
     """Usage, on standard error, and exit code 2."""
-    done = stage.run("explain", *arguments)
+    done = machine.run("explain", *arguments)
 
     assert (done.code, done.stdout) == (2, b"")
     assert b"Usage: docker-credential-" in done.stderr
 
 
-def test_its_help_has_examples(stage: Stage) -> None:
+def test_its_help_has_examples(machine: Machine) -> None:
     """And says what asks AWS."""
-    done = stage.run("explain", "--help")
+    done = machine.run("explain", "--help")
 
     assert (done.code, done.stderr) == (0, b"")
     assert b"--check images.example.com" in done.stdout
 
 
-def test_it_goes_on_when_its_reader_leaves(stage: Stage) -> None:
+def test_it_goes_on_when_its_reader_leaves(machine: Machine) -> None:
     """Such as `head`: no traceback."""
-    stage.login()
+    machine.login()
     done = subprocess.run(
-        ["sh", "-c", f'"$@" explain {HOST} | head -n 1', "sh", *stage.program],
-        env=stage.environ,
+        ["sh", "-c", f'"$@" explain {HOST} | head -n 1', "sh", *machine.program],
+        env=machine.environ,
         capture_output=True,
         check=True,
     )
@@ -343,11 +345,11 @@ def test_it_goes_on_when_its_reader_leaves(stage: Stage) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no pty")
-def test_it_shows_that_it_waits_on_a_terminal(stage: Stage) -> None:
+def test_it_shows_that_it_waits_on_a_terminal(machine: Machine) -> None:
     """And what it then says takes the line's place."""
-    stage.login()
-    stage.aws.latency = 1
-    shown = on_terminal(stage, 80, "explain", "--check", HOST, raw=True)
+    machine.login()
+    machine.aws.latency = 1
+    shown = on_terminal(machine, 80, "explain", "--check", HOST, raw=True)
 
     assert " asking AWS ...\r" in shown
     assert "\rcaller     arn:aws:iam::" in shown

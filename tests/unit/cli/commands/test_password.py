@@ -14,24 +14,24 @@ from hypothesis import strategies as st
 from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.cli.commands.password import _authority
 from docker_credential_ecrpy.errors import HelperError
-from tests.stage import HOST, Result, Stage
-from tests.test_accounts import EU, US, A, B, profile, rule
+from tests.world.accounts import EU, US, A, B, profile, rule
 from tests.world.aws import refuse
+from tests.world.machine import HOST, Machine, Result
 
 
-def password(stage: Stage, *arguments: str, **environ: str) -> str:
+def password(machine: Machine, *arguments: str, **environ: str) -> str:
     """Return the one line that it prints, which has to be a token of AWS's."""
-    done = stage.run("password", *arguments, environ=environ)
+    done = machine.run("password", *arguments, environ=environ)
     assert (done.code, done.stderr) == (0, b""), done
     line, newline, rest = done.stdout.decode().partition("\n")
     assert (newline, rest) == ("\n", "")
-    assert line in stage.aws.issued
+    assert line in machine.aws.issued
     return line
 
 
-def failure(stage: Stage, *arguments: str, code: int = 1, **environ: str) -> str:
+def failure(machine: Machine, *arguments: str, code: int = 1, **environ: str) -> str:
     """Return what it says on standard error, and nowhere else."""
-    done = stage.run("password", *arguments, environ=environ)
+    done = machine.run("password", *arguments, environ=environ)
     assert (done.code, done.stdout) == (code, b""), done
     return done.stderr.decode()
 
@@ -48,33 +48,33 @@ def failure(stage: Stage, *arguments: str, code: int = 1, **environ: str) -> str
         "123456789012@us-east-1",
     ],
 )
-def test_a_registry_however_it_is_named(stage: Stage, text: str) -> None:
+def test_a_registry_however_it_is_named(machine: Machine, text: str) -> None:
     """A host, a URL, an image, a private name with a rule, ECR Public."""
-    stage.login()
-    stage.settings(rule("images.example.com", registry=US.format(B)))
+    machine.login()
+    machine.settings(rule("images.example.com", registry=US.format(B)))
 
-    assert password(stage, text)
+    assert password(machine, text)
 
 
 @pytest.mark.parametrize("first", ["get", "password"])
-def test_its_cache_is_that_of_get(stage: Stage, first: str) -> None:
+def test_its_cache_is_that_of_get(machine: Machine, first: str) -> None:
     """One call of AWS for both, whichever comes first."""
-    stage.login()
-    secrets = {stage.get().secret} if first == "get" else set()
-    secrets |= {password(stage, HOST), stage.get().secret, password(stage, US.format(B))}
+    machine.login()
+    secrets = {machine.get().secret} if first == "get" else set()
+    secrets |= {password(machine, HOST), machine.get().secret, password(machine, US.format(B))}
 
     assert len(secrets) == 1
-    assert stage.aws.count() == {"ecr": 1}
+    assert machine.aws.count() == {"ecr": 1}
 
 
-def test_many_at_once_make_one_call(stage: Stage) -> None:
+def test_many_at_once_make_one_call(machine: Machine) -> None:
     """They wait for whoever asks AWS, as each `get` does."""
-    stage.login()
-    children = [stage.start_get()]
+    machine.login()
+    children = [machine.start_get()]
     children += [
         subprocess.Popen(
-            [*stage.program, "password", *arguments],
-            env=stage.environ,
+            [*machine.program, "password", *arguments],
+            env=machine.environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -83,55 +83,55 @@ def test_many_at_once_make_one_call(stage: Stage) -> None:
     answers = [child.communicate(timeout=60) for child in children]
 
     assert [error for _, error in answers] == [b""] * 4
-    (secret,) = stage.aws.issued
+    (secret,) = machine.aws.issued
     assert all(secret.encode() in answer for answer, _ in answers)
 
 
-def test_a_login_counts(stage: Stage) -> None:
+def test_a_login_counts(machine: Machine) -> None:
     """What `docker login` left is what a pull would use."""
     login = {"ServerURL": HOST, "Username": "AWS", "Secret": "a-login-password"}
-    stage.run("store", stdin=json.dumps(login).encode())
-    done = stage.run("password", HOST)
+    machine.run("store", stdin=json.dumps(login).encode())
+    done = machine.run("password", HOST)
 
     assert done == Result(0, b"a-login-password\n", b"")
 
 
-def test_a_rule_decides(stage: Stage) -> None:
+def test_a_rule_decides(machine: Machine) -> None:
     """As for a pull from there."""
-    keys = stage.aws.user("a")
-    stage.config(profile("a", keys))
-    stage.settings(rule(A, profile="a"))
-    stage.login()
+    keys = machine.aws.user("a")
+    machine.config(profile("a", keys))
+    machine.settings(rule(A, profile="a"))
+    machine.login()
 
-    assert stage.aws.issued[password(stage, HOST)].arn == keys.arn
-    assert stage.aws.issued[password(stage, US.format(B))].arn != keys.arn
+    assert machine.aws.issued[password(machine, HOST)].arn == keys.arn
+    assert machine.aws.issued[password(machine, US.format(B))].arn != keys.arn
 
 
 @pytest.mark.tree
 @pytest.mark.parametrize("text", ["alpine", "ghcr.io/org/app", "localhost:5000"])
-def test_what_is_not_ecrs(stage: Stage, text: str) -> None:
+def test_what_is_not_ecrs(machine: Machine, text: str) -> None:
     """There is no token for it, and the line says what would have one."""
-    assert "is not an ECR registry; name one such as 1234" in failure(stage, text)
+    assert "is not an ECR registry; name one such as 1234" in failure(machine, text)
 
 
-def test_ecr_public_without_credentials(stage: Stage) -> None:
+def test_ecr_public_without_credentials(machine: Machine) -> None:
     """A person asked for a token: that there is none is told, where a pull goes on without."""
-    assert "no AWS credentials found" in failure(stage, "public.ecr.aws")
+    assert "no AWS credentials found" in failure(machine, "public.ecr.aws")
 
 
-def test_a_refusal_is_told(stage: Stage) -> None:
+def test_a_refusal_is_told(machine: Machine) -> None:
     """With cause and cure, on standard error alone: a program may read the other."""
-    stage.login()
-    stage.aws.faults["ecr"] = refuse("AccessDeniedException", "no", 400)
+    machine.login()
+    machine.aws.faults["ecr"] = refuse("AccessDeniedException", "no", 400)
 
-    assert "may not call ecr:GetAuthorizationToken" in failure(stage, HOST)
+    assert "may not call ecr:GetAuthorizationToken" in failure(machine, HOST)
 
 
-def test_the_token_is_on_standard_output_alone(stage: Stage) -> None:
+def test_the_token_is_on_standard_output_alone(machine: Machine) -> None:
     """Neither the log nor a message has it."""
-    stage.login()
-    done = stage.run("password", HOST, environ={"AWS_ECR_DEBUG": "1"})
-    (secret,) = stage.aws.issued
+    machine.login()
+    done = machine.run("password", HOST, environ={"AWS_ECR_DEBUG": "1"})
+    (secret,) = machine.aws.issued
 
     assert done.stdout.decode() == f"{secret}\n"
     assert done.stderr
@@ -143,28 +143,30 @@ class TestRegion:
     """--region."""
 
     @pytest.mark.parametrize("first", ["get", "password"])
-    def test_it_shares_the_endpoints_token(self, stage: Stage, first: str) -> None:
+    def test_it_shares_the_endpoints_token(self, machine: Machine, first: str) -> None:
         """One call for it and for a `get`, whichever comes first; and it knows no host."""
-        stage.login()
+        machine.login()
         if first == "get":
-            stage.get()
+            machine.get()
         else:
-            password(stage, "--region", "us-east-1")
-            assert stage.run("list").stdout == b"{}\n"
-            assert stage.entries("registries") == []
-        assert password(stage, "--region", "us-east-1") == stage.get().secret
+            password(machine, "--region", "us-east-1")
+            assert machine.run("list").stdout == b"{}\n"
+            assert machine.entries("registries") == []
+        assert password(machine, "--region", "us-east-1") == machine.get().secret
 
-        assert stage.aws.count() == {"ecr": 1}
-        assert json.loads(stage.run("list").stdout) == {f"https://{HOST}": "AWS"}
+        assert machine.aws.count() == {"ecr": 1}
+        assert json.loads(machine.run("list").stdout) == {f"https://{HOST}": "AWS"}
 
-    def test_no_rule_applies(self, stage: Stage) -> None:
+    def test_no_rule_applies(self, machine: Machine) -> None:
         """It is of no account, so it is the identity's that the AWS CLI would use."""
-        stage.config(profile("a", stage.aws.user("a")))
-        stage.settings(rule("*.eu-west-1.*", profile="a"))
-        stage.login("ambient")
+        machine.config(profile("a", machine.aws.user("a")))
+        machine.settings(rule("*.eu-west-1.*", profile="a"))
+        machine.login("ambient")
 
-        assert stage.aws.issued[password(stage, "--region", "eu-west-1")].arn.endswith("/ambient")
-        assert stage.who(EU.format(A)).endswith("user/a")
+        assert machine.aws.issued[password(machine, "--region", "eu-west-1")].arn.endswith(
+            "/ambient"
+        )
+        assert machine.who(EU.format(A)).endswith("user/a")
 
     @pytest.mark.parametrize(
         ("region", "hint"),
@@ -176,11 +178,11 @@ class TestRegion:
             ("x", "write one such as us-east-1"),
         ],
     )
-    def test_a_region_that_is_none(self, stage: Stage, region: str, hint: str) -> None:
+    def test_a_region_that_is_none(self, machine: Machine, region: str, hint: str) -> None:
         """A near miss is named, and nobody is asked."""
-        stage.login()
-        assert f"'{region}' is no AWS region; {hint}" in failure(stage, "--region", region)
-        assert stage.aws.calls == []
+        machine.login()
+        assert f"'{region}' is no AWS region; {hint}" in failure(machine, "--region", region)
+        assert machine.aws.calls == []
 
     @pytest.mark.parametrize(
         ("environ", "region"),
@@ -193,39 +195,39 @@ class TestRegion:
         ids=["AWS_REGION", "AWS_DEFAULT_REGION", "profile", "default profile"],
     )
     def test_the_region_of_the_shell(
-        self, stage: Stage, environ: dict[str, str], region: str
+        self, machine: Machine, environ: dict[str, str], region: str
     ) -> None:
         """Where neither a registry nor a region is named."""
-        stage.login()
-        keys = stage.aws.user()
-        stage.config(
+        machine.login()
+        keys = machine.aws.user()
+        machine.config(
             profile("work", keys, "region = eu-north-1\n") + "[default]\nregion = eu-central-1\n"
         )
 
-        assert stage.aws.issued[password(stage, **environ)].region == region
+        assert machine.aws.issued[password(machine, **environ)].region == region
 
-    def test_no_region_at_all(self, stage: Stage) -> None:
+    def test_no_region_at_all(self, machine: Machine) -> None:
         """That is wrong usage, and where one would be looked for is said."""
-        stage.login()
-        said = failure(stage, code=2)
+        machine.login()
+        said = failure(machine, code=2)
 
         assert "nor AWS_REGION, AWS_DEFAULT_REGION or the AWS profile says which" in said
 
-    def test_a_profile_that_is_not_there(self, stage: Stage) -> None:
+    def test_a_profile_that_is_not_there(self, machine: Machine) -> None:
         """It cannot say."""
-        assert "the AWS settings are wrong: " in failure(stage, AWS_PROFILE="nobody")
+        assert "the AWS settings are wrong: " in failure(machine, AWS_PROFILE="nobody")
 
     @pytest.mark.tree
-    def test_a_cached_one_does_without_botocore(self, stage: Stage) -> None:
+    def test_a_cached_one_does_without_botocore(self, machine: Machine) -> None:
         """The region's name says all that is needed."""
-        stage.login()
-        password(stage, "--region", "us-gov-east-1")
+        machine.login()
+        password(machine, "--region", "us-gov-east-1")
         code = (
             "import os, sys\nfrom docker_credential_ecrpy.cli.main import run_cli\n"
             "code = run_cli(['x', 'password', '--region', 'us-gov-east-1'], os.environ, None)\n"
             "sys.exit(code or 'botocore' in sys.modules)"
         )
-        done = stage.run(command=[sys.executable, "-c", code])
+        done = machine.run(command=[sys.executable, "-c", code])
 
         assert (done.code, done.stderr) == (0, b"")
 
@@ -243,12 +245,12 @@ class TestDockerConfig:
             ("images.example.com:8443/app", "images.example.com:8443"),
         ],
     )
-    def test_what_it_holds(self, stage: Stage, text: str, key: str) -> None:
+    def test_what_it_holds(self, machine: Machine, text: str, key: str) -> None:
         """A user name and a password for the registry as it was named, and nothing else."""
-        stage.login()
-        stage.settings(rule("images.example.com", registry=HOST))
-        done = stage.run("password", "--docker-config-json", text)
-        (secret,) = stage.aws.issued
+        machine.login()
+        machine.settings(rule("images.example.com", registry=HOST))
+        done = machine.run("password", "--docker-config-json", text)
+        (secret,) = machine.aws.issued
 
         auth = base64.b64encode(f"AWS:{secret}".encode()).decode()
         assert json.loads(done.stdout) == {"auths": {key: {"auth": auth}}}
@@ -269,9 +271,9 @@ class TestDockerConfig:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_wrong_arguments(stage: Stage, arguments: tuple[str, ...], says: str) -> None:
+def test_wrong_arguments(machine: Machine, arguments: tuple[str, ...], says: str) -> None:
     """Usage and what is wrong, on standard error, and exit code 2."""
-    said = failure(stage, *arguments, code=2, AWS_REGION="us-east-1")
+    said = failure(machine, *arguments, code=2, AWS_REGION="us-east-1")
 
     assert said.startswith("Usage: docker-credential-")
     assert says in said

@@ -13,8 +13,8 @@ from docker_credential_ecrpy.doctor.probes.aws import EndpointProbe, identify_ca
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
-from tests.stage import HOST, Stage
 from tests.world.aws import ACCOUNT, delay, reset
+from tests.world.machine import HOST, Machine
 from tests.world.web import Authority, Request, Response
 
 ENDPOINT = "https://api.ecr.us-east-1.amazonaws.com"
@@ -27,8 +27,8 @@ def choice(host: str = HOST, endpoint_url: str = "") -> Choice:
 
 
 @pytest.fixture(autouse=True)
-def _in_this_process(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, text in stage.environ.items():
+def _in_this_process(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in machine.environ.items():
         monkeypatch.setenv(name, text)
 
 
@@ -45,7 +45,7 @@ def fails() -> str:
 class TestReach:
     """One unsigned request of the API's endpoint."""
 
-    def test_what_it_tells(self, stage: Stage) -> None:
+    def test_what_it_tells(self, machine: Machine) -> None:
         """The endpoint, how long it took, the proxy and the certificates; AWS said 404."""
         found = reach()
 
@@ -53,12 +53,12 @@ class TestReach:
             ENDPOINT,
             found.milliseconds,
             found.clock_ahead,
-            stage.server.url,
-            stage.environ["AWS_CA_BUNDLE"],
+            machine.server.url,
+            machine.environ["AWS_CA_BUNDLE"],
         )
         assert 0 <= found.milliseconds < 10_000
-        assert stage.aws.count() == {"unknown": 1}
-        assert (stage.aws.calls[0].arn, stage.aws.calls[0].host) == ("", ENDPOINT[8:])
+        assert machine.aws.count() == {"unknown": 1}
+        assert (machine.aws.calls[0].arn, machine.aws.calls[0].host) == ("", ENDPOINT[8:])
 
     @pytest.mark.parametrize(
         ("host", "endpoint"),
@@ -68,12 +68,12 @@ class TestReach:
             ("public.ecr.aws", "https://api.ecr-public.us-east-1.amazonaws.com"),
         ],
     )
-    def test_the_endpoint_is_the_outlooks(self, stage: Stage, host: str, endpoint: str) -> None:
+    def test_the_endpoint_is_the_outlooks(self, machine: Machine, host: str, endpoint: str) -> None:
         """And so the one that a token would be asked of."""
         assert reach(choice(host)).endpoint == endpoint
-        assert f"https://{stage.aws.calls[-1].host}" == endpoint
+        assert f"https://{machine.aws.calls[-1].host}" == endpoint
 
-    def test_an_endpoint_of_a_users(self, stage: Stage) -> None:
+    def test_an_endpoint_of_a_users(self, machine: Machine) -> None:
         """Its path is asked and not shown."""
         paths: list[str] = []
 
@@ -81,14 +81,14 @@ class TestReach:
             paths.append(request.path)
             return Response(403)
 
-        stage.server.handler = note
-        found = reach(choice(endpoint_url=f"{stage.server.url}/some/path"))
+        machine.server.handler = note
+        found = reach(choice(endpoint_url=f"{machine.server.url}/some/path"))
 
-        assert (found.endpoint, paths) == (stage.server.url, ["/some/path"])
+        assert (found.endpoint, paths) == (machine.server.url, ["/some/path"])
         assert (found.proxy, found.clock_ahead) == ("", None)
 
     @pytest.mark.parametrize("status", [200, 301, 403, 500, 503])
-    def test_any_status_is_an_answer(self, stage: Stage, status: int) -> None:
+    def test_any_status_is_an_answer(self, machine: Machine, status: int) -> None:
         """And no redirect is followed."""
         away = {"Location": "https://evil.example.com/"}
         asked: list[str] = []
@@ -97,20 +97,20 @@ class TestReach:
             asked.append(request.host)
             return Response(status, b"x" * 100_000, dict(away))
 
-        stage.server.handler = answer
+        machine.server.handler = answer
         assert reach().endpoint == ENDPOINT
         assert asked == [ENDPOINT[8:]]
 
     @pytest.mark.parametrize("minutes", [-90, -7, 0, 7, 90])
-    def test_the_clock(self, stage: Stage, minutes: int) -> None:
+    def test_the_clock(self, machine: Machine, minutes: int) -> None:
         """AWS's is ahead of this machine's by so much, or behind."""
-        stage.aws.clock_offset = minutes * 60
+        machine.aws.clock_offset = minutes * 60
         found = reach()
 
         assert found.clock_ahead is not None
         assert abs(found.clock_ahead - minutes * 60) < 3
 
-    def test_half_of_the_way_is_not_the_clocks(self, stage: Stage) -> None:
+    def test_half_of_the_way_is_not_the_clocks(self, machine: Machine) -> None:
         """An answer that takes long has its date from the middle."""
 
         def late(_: Request) -> Response:
@@ -119,7 +119,7 @@ class TestReach:
             stamp = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(date + 0.5))
             return Response(200, b"", {"Date": stamp})
 
-        stage.server.handler = late
+        machine.server.handler = late
         found = reach()
 
         assert found.clock_ahead is not None
@@ -128,54 +128,54 @@ class TestReach:
     @pytest.mark.parametrize(
         "date", ["", "yesterday", "Mon, 99 Foo 2026", f"Mon, 1 Jan {10**20} 00:00:00 GMT", "0"]
     )
-    def test_a_date_that_is_none(self, stage: Stage, date: str) -> None:
+    def test_a_date_that_is_none(self, machine: Machine, date: str) -> None:
         """Says nothing of the clock."""
-        stage.server.handler = lambda _: Response(200, b"", {"Date": date} if date else {})
+        machine.server.handler = lambda _: Response(200, b"", {"Date": date} if date else {})
 
         assert reach().clock_ahead is None
 
     @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000", "UTC"])
-    def test_every_way_to_write_utc(self, stage: Stage, zone: str) -> None:
+    def test_every_way_to_write_utc(self, machine: Machine, zone: str) -> None:
         """Whatever this machine's own zone is."""
         stamp = time.strftime("%a, %d %b %Y %H:%M:%S ", time.gmtime())
-        stage.server.handler = lambda _: Response(200, b"", {"Date": stamp + zone})
+        machine.server.handler = lambda _: Response(200, b"", {"Date": stamp + zone})
 
         ahead = reach().clock_ahead
         assert ahead is not None
         assert abs(ahead) < 3
 
     def test_a_proxys_password_is_not_told(
-        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Nor its user name; one without a scheme is one of HTTP."""
-        place = stage.server.url.removeprefix("http://")
+        place = machine.server.url.removeprefix("http://")
         monkeypatch.setenv("HTTPS_PROXY", f"me:hunter2@{place}")
 
-        assert reach().proxy == stage.server.url
+        assert reach().proxy == machine.server.url
 
     @pytest.mark.parametrize(
         "where", ["config", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "the system's", "botocore's own"]
     )
     def test_what_is_trusted(
-        self, stage: Stage, monkeypatch: pytest.MonkeyPatch, where: str
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch, where: str
     ) -> None:
         """Is what a fetch trusts: the first that is named or found."""
-        bundle = stage.environ["AWS_CA_BUNDLE"]
+        bundle = machine.environ["AWS_CA_BUNDLE"]
         for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr(session, "SYSTEM_BUNDLES", (bundle,) if where == "the system's" else ())
         if where == "config":
-            stage.config(f"[default]\nca_bundle = {bundle}\n")
+            machine.config(f"[default]\nca_bundle = {bundle}\n")
         elif where.isupper():
             monkeypatch.setenv(where, bundle)
         if where == "botocore's own":
-            local = choice(endpoint_url=stage.server.url)  # which does without certificates
+            local = choice(endpoint_url=machine.server.url)  # which does without certificates
             assert reach(local).trust == where
         else:
             assert reach().trust == bundle
 
     def test_an_empty_setting_does_not_turn_the_check_off(
-        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Of trusted certificates."""
         monkeypatch.setenv("AWS_CA_BUNDLE", "")
@@ -192,8 +192,8 @@ class TestReach:
                 "the proxy http://127.0.0.1:9 does not answer; check HTTPS_PROXY",
             ),
             (
-                lambda stage: os.environ.update(
-                    AWS_CA_BUNDLE=str(Authority().write_bundle(stage.root / "x.pem"))
+                lambda machine: os.environ.update(
+                    AWS_CA_BUNDLE=str(Authority().write_bundle(machine.root / "x.pem"))
                 ),
                 f"the TLS certificate of {ENDPOINT} is not trusted: ",
             ),
@@ -206,9 +206,9 @@ class TestReach:
                 "http://127.0.0.1:9 refuses the connection; ",
             ),
             (
-                lambda stage: (
-                    os.environ.update(AWS_ENDPOINT_URL=stage.server.url),
-                    stage.aws.faults.update(unknown=reset()),
+                lambda machine: (
+                    os.environ.update(AWS_ENDPOINT_URL=machine.server.url),
+                    machine.aws.faults.update(unknown=reset()),
                 ),
                 " broke off the connection; ",
             ),
@@ -220,24 +220,24 @@ class TestReach:
         ids=["proxy", "certificate", "bundle", "refused", "reset", "profile"],
     )
     def test_what_keeps_it_from_it(
-        self, stage: Stage, set_up: Callable[[Stage], object], says: str
+        self, machine: Machine, set_up: Callable[[Machine], object], says: str
     ) -> None:
         """In the words of a `get`, after one attempt."""
-        set_up(stage)
+        set_up(machine)
 
         assert says in fails()
-        assert sum(stage.aws.count().values()) <= 1
+        assert sum(machine.aws.count().values()) <= 1
 
-    def test_no_answer(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_answer(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         """Within the time for reading."""
         monkeypatch.setattr(aws, "READ_SECONDS", 0.3)
-        stage.aws.faults["unknown"] = delay(2)
+        machine.aws.faults["unknown"] = delay(2)
 
         assert fails().startswith(f"{ENDPOINT} took the request and did not answer it; ")
 
-    def test_a_deadline_names_who_is_waited_for(self, stage: Stage) -> None:
+    def test_a_deadline_names_who_is_waited_for(self, machine: Machine) -> None:
         """The API and its endpoint."""
-        stage.aws.faults["unknown"] = delay(6)
+        machine.aws.faults["unknown"] = delay(6)
 
         with pytest.raises(DeadlineExceeded, match=f"no answer from ECR at {ENDPOINT} within"):
             within(3, lambda watch: probe_endpoint(choice(), watch, lambda _: None))
@@ -246,19 +246,19 @@ class TestReach:
 class TestCaller:
     """Who AWS takes one for, and for how long."""
 
-    def test_a_user(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_user(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         """Whose keys have no end."""
-        keys = stage.aws.user()
+        keys = machine.aws.user()
         for name, text in keys.environ.items():
             monkeypatch.setenv(name, text)
         found = identify_caller(choice(), Watch(), lambda _: None)
 
         assert (found.arn, found.expires) == (keys.arn, None)
 
-    def test_a_role(self, stage: Stage) -> None:
+    def test_a_role(self, machine: Machine) -> None:
         """Whose credentials' end is in nanoseconds since the epoch."""
-        keys, role = stage.aws.user(), stage.aws.role()
-        stage.config(
+        keys, role = machine.aws.user(), machine.aws.role()
+        machine.config(
             f"[default]\nrole_arn = {role.arn}\nsource_profile = base\n[profile base]\n"
             f"aws_access_key_id = {keys.access_key}\naws_secret_access_key = {keys.secret_key}\n"
         )
@@ -266,4 +266,4 @@ class TestCaller:
 
         assert found.arn.startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/puller/")
         assert found.expires is not None
-        assert abs(found.expires / 1e9 - time.time() - stage.aws.session_life) < 60
+        assert abs(found.expires / 1e9 - time.time() - machine.aws.session_life) < 60

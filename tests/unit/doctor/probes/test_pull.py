@@ -20,8 +20,8 @@ from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings import patterns
 from docker_credential_ecrpy.settings.rules import Choice, Place, Rule
-from tests.stage import HOST, Stage
 from tests.world.aws import ACCOUNT, EXPIRED_TEXT
+from tests.world.machine import HOST, Machine
 from tests.world.registry import LAYERS, PUBLIC, RegistryFront, SmallRegistry
 from tests.world.web import Authority, Hangup, Request, Response, WebServer
 
@@ -33,7 +33,7 @@ ALL = ["base", "manifest", "layer check", "layer"]
 class Shop:
     """A stage on which registries are asked, in this process."""
 
-    stage: Stage
+    machine: Machine
     small: SmallRegistry
     front: RegistryFront
     requests: list[Request] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Shop:
 
     def token(self, service: str = "ecr", region: str = "us-east-1") -> tuple[str, str]:
         """Return the login of one who may do all."""
-        return "AWS", self.stage.aws.password(ARN, region, service)
+        return "AWS", self.machine.aws.password(ARN, region, service)
 
     def visit(
         self,
@@ -81,12 +81,12 @@ def _private(host: str) -> Choice:
 
 
 @pytest.fixture(name="shop")
-def _shop(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    for name, text in stage.environ.items():
+def _shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    for name, text in machine.environ.items():
         monkeypatch.setenv(name, text)
     small = SmallRegistry()
-    shop = Shop(stage, small, RegistryFront(stage.aws, small))
-    stage.server.handler = shop.handle
+    shop = Shop(machine, small, RegistryFront(machine.aws, small))
+    machine.server.handler = shop.handle
     small.image("team/app", "1")
     yield shop
     own = {HOST, PUBLIC, "images.example.com", "localhost"}
@@ -493,7 +493,7 @@ class TestConnection:
 
     def test_untrusted(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
         """The certificate is the cause, and a bundle the cure."""
-        bundle = Authority().write_bundle(shop.stage.root / "other.pem")
+        bundle = Authority().write_bundle(shop.machine.root / "other.pem")
         monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
         error = shop.fails()
 
@@ -505,7 +505,7 @@ class TestConnection:
         self, shop: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As it is for botocore."""
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", shop.stage.environ["AWS_CA_BUNDLE"])
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", shop.machine.environ["AWS_CA_BUNDLE"])
         monkeypatch.delenv("AWS_CA_BUNDLE")
 
         assert whats(shop.visit(login=shop.token())) == ALL
@@ -527,7 +527,7 @@ class TestConnection:
     def test_it_is_asked_directly(self, shop: Shop) -> None:
         """Where NO_PROXY has it so; a port is part of the address."""
         shop.front.aliases["localhost"] = HOST
-        with WebServer(shop.handle, authority=shop.stage.authority, tls=True) as server:
+        with WebServer(shop.handle, authority=shop.machine.authority, tls=True) as server:
             host = f"localhost:{server.port}"
             assert whats(shop.visit(login=shop.token(), host=host)) == ALL
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.chaos.history import History, Run
 from tests.chaos.plan import FOLDERS, PUBLIC
 from tests.chaos.verdict import Verdict
-from tests.stage import NOT_FOUND
+from tests.world.machine import NOT_FOUND
 
 _NAMES = {
     "tokens": re.compile(r"[a-z0-9.@-]+~[0-9a-f]{32}"),

@@ -5,31 +5,31 @@ from pathlib import Path
 import pytest
 from docker.credentials import CredentialsNotFound, Store, StoreError
 
-from tests.stage import HOST, Stage
+from tests.world.machine import HOST, Machine
 
 
 @pytest.fixture(params=["ecr-login", "ecrpy"], name="store")
 def _store(
-    request: pytest.FixtureRequest, stage: Stage, scripts: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, machine: Machine, scripts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Store:
     monkeypatch.setenv("PATH", str(scripts), prepend=":")
-    for name, value in stage.environ.items():
+    for name, value in machine.environ.items():
         if name != "PATH":
             monkeypatch.setenv(name, value)
     return Store(request.param)
 
 
-def test_get(store: Store, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_get(store: Store, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """It gets the token, cold and cached."""
-    for name, value in stage.aws.user().environ.items():
+    for name, value in machine.aws.user().environ.items():
         monkeypatch.setenv(name, value)
     for _ in range(2):
         reply = store.get(HOST)
 
         assert reply["ServerURL"] == HOST
         assert reply["Username"] == "AWS"
-        assert reply["Secret"] in stage.aws.issued
-    assert stage.aws.count() == {"ecr": 1}
+        assert reply["Secret"] in machine.aws.issued
+    assert machine.aws.count() == {"ecr": 1}
 
 
 def test_store_list_and_erase(store: Store) -> None:

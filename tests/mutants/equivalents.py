@@ -15,11 +15,11 @@ else:
 
 from tests.mutants.making import Mutant
 
-FILE = os.path.join(os.path.dirname(__file__), "argued.toml")
+FILE = os.path.join(os.path.dirname(__file__), "equivalents.toml")
 
 
 @dataclass(frozen=True)
-class Argued:
+class Equivalent:
     """Mutants of one place that are argued together, as `Mutant` has them."""
 
     module: str
@@ -34,8 +34,8 @@ class Argued:
         return place == (module, mutant.where, mutant.was) and mutant.now in self.now
 
 
-def read() -> list[Argued]:
+def read() -> list[Equivalent]:
     """Return what is argued, from the file beside this one."""
     with open(FILE, "rb") as file:
-        rows = tomllib.load(file)["argued"]
-    return [Argued(**{**row, "now": tuple(row["now"])}) for row in rows]
+        rows = tomllib.load(file)["equivalent"]
+    return [Equivalent(**{**row, "now": tuple(row["now"])}) for row in rows]

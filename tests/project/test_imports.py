@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stage import HOST, NOT_FOUND, Stage
+from tests.world.machine import HOST, NOT_FOUND, Machine
 
 pytestmark = pytest.mark.tree
 HOT = {
@@ -43,94 +43,96 @@ sys.exit(code)
 """
 
 
-def _loaded(stage: Stage, scripts: Path, host: str, code: int) -> set[str]:
+def _loaded(machine: Machine, scripts: Path, host: str, code: int) -> set[str]:
     """Return the modules that a `get` of the installed package loads beyond a bare interpreter."""
     done = subprocess.run(
         [scripts / "python", "-I", "-c", RUN],
         input=host.encode(),
         capture_output=True,
-        env=stage.environ,
+        env=machine.environ,
         check=False,
     )
     assert done.returncode == code, done
     return set(done.stderr.decode().split())
 
 
-def test_a_cached_get_loads_the_hot_modules_alone(stage: Stage, scripts: Path) -> None:
+def test_a_cached_get_loads_the_hot_modules_alone(machine: Machine, scripts: Path) -> None:
     """Nothing but them and what any interpreter loads at its start."""
-    stage.login()
-    stage.get()
-    loaded = _loaded(stage, scripts, HOST, 0)
+    machine.login()
+    machine.get()
+    loaded = _loaded(machine, scripts, HOST, 0)
 
     assert loaded <= HOT
     assert {name for name in HOT if "." in name} <= loaded
 
 
-def test_a_get_from_a_stored_login_loads_the_hot_modules_alone(stage: Stage, scripts: Path) -> None:
+def test_a_get_from_a_stored_login_loads_the_hot_modules_alone(
+    machine: Machine, scripts: Path
+) -> None:
     """As a cached one does."""
     login = f'{{"ServerURL": "{HOST}", "Username": "AWS", "Secret": "x"}}'
-    stage.run("store", stdin=login.encode())
+    machine.run("store", stdin=login.encode())
 
-    assert _loaded(stage, scripts, HOST, 0) <= HOT
+    assert _loaded(machine, scripts, HOST, 0) <= HOT
 
 
-def test_rules_keep_a_cached_get_on_the_hot_path(stage: Stage, scripts: Path) -> None:
+def test_rules_keep_a_cached_get_on_the_hot_path(machine: Machine, scripts: Path) -> None:
     """Two hundred of them, and a private name: none is read."""
-    stage.login()
-    role = stage.aws.role()
+    machine.login()
+    role = machine.aws.role()
     rules = [
         f'[[registry]]\nmatch = "{number:012}"\nrole_arn = "{role.arn}"\n' for number in range(200)
     ]
     rules.append(f'[[registry]]\nmatch = "images.example.com"\nregistry = "{HOST}"\n')
-    stage.settings("\n".join(rules))
+    machine.settings("\n".join(rules))
     for host in (HOST.replace("123456789012", "000000000199"), "images.example.com"):
-        stage.get(host)
+        machine.get(host)
 
-        assert _loaded(stage, scripts, host, 0) <= HOT
+        assert _loaded(machine, scripts, host, 0) <= HOT
 
 
-def test_rules_keep_another_registry_on_the_hot_path(stage: Stage, scripts: Path) -> None:
+def test_rules_keep_another_registry_on_the_hot_path(machine: Machine, scripts: Path) -> None:
     """From the second time on: that it is nobody's is kept, for as long as the rules stay."""
-    path = stage.settings(f'[[registry]]\nmatch = "images.example.com"\nregistry = "{HOST}"\n')
-    assert stage.get("ghcr.io").stdout == NOT_FOUND
-    assert _loaded(stage, scripts, "ghcr.io", 1) <= HOT
+    path = machine.settings(f'[[registry]]\nmatch = "images.example.com"\nregistry = "{HOST}"\n')
+    assert machine.get("ghcr.io").stdout == NOT_FOUND
+    assert _loaded(machine, scripts, "ghcr.io", 1) <= HOT
 
     path.write_text(path.read_text().replace("images.example.com", "ghcr.io"))
-    stage.login()
-    assert stage.get("ghcr.io").secret in stage.aws.issued
+    machine.login()
+    assert machine.get("ghcr.io").secret in machine.aws.issued
 
 
 @pytest.mark.parametrize("host", ["ghcr.io", "https://index.docker.io/v1/", "\0"])
 def test_a_get_for_another_registry_loads_the_hot_modules_alone(
-    stage: Stage, scripts: Path, host: str
+    machine: Machine, scripts: Path, host: str
 ) -> None:
     """As credsStore, it is asked for every registry."""
-    assert _loaded(stage, scripts, host, 1) <= HOT
+    assert _loaded(machine, scripts, host, 1) <= HOT
 
 
 def test_another_registry_of_a_region_loads_no_settings_and_no_sdk(
-    stage: Stage, scripts: Path
+    machine: Machine, scripts: Path
 ) -> None:
     """The first build asks for each that Docker knows, one after the other."""
-    stage.login()
-    stage.get()
-    loaded = _loaded(stage, scripts, HOST.replace("123456789012", "210987654321"), 0)
+    machine.login()
+    machine.get()
+    loaded = _loaded(machine, scripts, HOST.replace("123456789012", "210987654321"), 0)
 
     assert "docker_credential_ecrpy.helper.warm" in loaded
     assert not loaded & COLD
 
 
-def test_the_measurement_sees_what_is_loaded(stage: Stage, scripts: Path) -> None:
+def test_the_measurement_sees_what_is_loaded(machine: Machine, scripts: Path) -> None:
     """A cold get shows the cold modules, so that an empty difference means something."""
-    stage.login()
+    machine.login()
 
-    assert _loaded(stage, scripts, HOST, 0) >= COLD
+    assert _loaded(machine, scripts, HOST, 0) >= COLD
 
 
-def test_a_cold_get_loads_no_more_of_the_sdk_than_it_uses(stage: Stage, scripts: Path) -> None:
+def test_a_cold_get_loads_no_more_of_the_sdk_than_it_uses(machine: Machine, scripts: Path) -> None:
     """boto3's sessions and clients, and what it loads for them; no TOML without settings."""
-    stage.login()
-    loaded = _loaded(stage, scripts, HOST, 0)
+    machine.login()
+    loaded = _loaded(machine, scripts, HOST, 0)
 
     assert {"boto3.session", "botocore.session"} <= loaded
     assert not loaded & {
@@ -143,7 +145,7 @@ def test_a_cold_get_loads_no_more_of_the_sdk_than_it_uses(stage: Stage, scripts:
     }
 
 
-def test_waiting_and_listing_do_without_boto3(stage: Stage) -> None:
+def test_waiting_and_listing_do_without_boto3(machine: Machine) -> None:
     """It takes a tenth of a second, so only a fetch loads it; and no fallback, no subprocess."""
     code = (
         "import sys\nfrom docker_credential_ecrpy.cli.main import run_cli\nimport os\n"
@@ -152,4 +154,4 @@ def test_waiting_and_listing_do_without_boto3(stage: Stage) -> None:
         "sys.exit(bool({'botocore', 'boto3', 'subprocess', 'click'} & set(sys.modules)))"
     )
 
-    assert stage.run(command=[sys.executable, "-c", code]).code == 0
+    assert machine.run(command=[sys.executable, "-c", code]).code == 0

@@ -16,7 +16,7 @@ import docker_credential_ecrpy
 from docker_credential_ecrpy.hot import cache, identity, registry
 from docker_credential_ecrpy.tokens import store
 from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token
-from tests.stage import HOST, Result, Stage
+from tests.world.machine import HOST, Machine, Result
 
 VICTIMS = {"a user": 12345, "root": 0}
 """Who runs the helper: a name -> a uid."""
@@ -108,20 +108,20 @@ def attack(folder: Path, script: str, **names: str) -> bytes:
     return done.stdout
 
 
-def forge(stage: Stage) -> Path:
+def forge(machine: Machine) -> Path:
     """Return a cache whose entries answer for this stage with `PLANTED`, with all other files.
 
     What makes them is known to others, or guessed: an access key id is no secret.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(stage.home))
-        line = identity.line(stage.environ)
+        patch.setenv("HOME", str(machine.home))
+        line = identity.line(machine.environ)
     found = registry.parse(HOST)
     assert found is not None
     now = time.time_ns()
     life = TOKEN_LIFE
     token = Token("AWS", PLANTED, now + life)
-    folder = stage.root / "forged"
+    folder = machine.root / "forged"
     for place in (
         cache.token_place(str(folder), HOST, line),
         cache.token_place(str(folder), found.endpoint, line),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.stage import HOST, Result, Stage
+from tests.world.machine import HOST, Machine, Result
 from tests.world.registry import RegistryFront, SmallRegistry
 from tests.world.web import Request, Response
 
@@ -17,24 +17,24 @@ IMAGE = f"{HOST}/team/app:1"
 
 
 @dataclass
-class Clinic:
+class DockerHost:
     """A person's machine and the registries that it pulls from, in memory."""
 
-    stage: Stage
+    machine: Machine
     scripts: Path
     small: SmallRegistry = field(default_factory=SmallRegistry)
     instead: Callable[[Request], Response | None] = lambda _: None
 
     def __post_init__(self) -> None:
         self.front = self.registry()
-        self.stage.server.handler = self.handle
-        self.stage.environ |= {
-            "PATH": f"{self.scripts}{os.pathsep}{self.stage.root / 'bin'}",
-            "XDG_RUNTIME_DIR": str(self.stage.root / "run"),
+        self.machine.server.handler = self.handle
+        self.machine.environ |= {
+            "PATH": f"{self.scripts}{os.pathsep}{self.machine.root / 'bin'}",
+            "XDG_RUNTIME_DIR": str(self.machine.root / "run"),
         }
         self.publish("team/app", "1")
-        self.user = self.stage.aws.user()
-        self.stage.environ |= self.user.environ
+        self.user = self.machine.aws.user()
+        self.machine.environ |= self.user.environ
         self.configure(credHelpers={HOST: "ecr-login"})
 
     def handle(self, request: Request) -> Response:
@@ -46,11 +46,11 @@ class Clinic:
             "public.ecr.aws",
             *self.front.aliases,
         )
-        return self.front.handle(request) if of_registry else self.stage.aws.handle(request)
+        return self.front.handle(request) if of_registry else self.machine.aws.handle(request)
 
     def registry(self) -> RegistryFront:
         """Return the front of all ECR registries."""
-        return RegistryFront(self.stage.aws, self.small)
+        return RegistryFront(self.machine.aws, self.small)
 
     def publish(self, repository: str, tag: str) -> None:
         """Put an image into every registry."""
@@ -58,7 +58,7 @@ class Clinic:
 
     @property
     def config(self) -> Path:
-        return self.stage.home / ".docker" / "config.json"
+        return self.machine.home / ".docker" / "config.json"
 
     def configure(self, **settings: object) -> None:
         self.write(json.dumps(settings, indent="\t"))
@@ -69,22 +69,24 @@ class Clinic:
 
     def program(self, name: str, text: str, folder: str = "bin") -> Path:
         """Put a program on PATH, behind ours, or with "first" before it."""
-        path = self.stage.root / folder / name
+        path = self.machine.root / folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
         if folder == "first":
-            self.stage.environ["PATH"] = f"{path.parent}{os.pathsep}{self.stage.environ['PATH']}"
+            self.machine.environ["PATH"] = (
+                f"{path.parent}{os.pathsep}{self.machine.environ['PATH']}"
+            )
         return path
 
     def old_login(self, host: str = HOST, life: float = -3600, key: str = "") -> dict[str, Any]:
         """Return `auths` with what `docker login` leaves behind."""
-        password = self.stage.aws.password(self.user.arn, "us-east-1", life=life)
+        password = self.machine.aws.password(self.user.arn, "us-east-1", life=life)
         auth = base64.b64encode(f"AWS:{password}".encode()).decode()
         return {key or host: {"auth": auth}}
 
     def doctor(self, *arguments: str, **environ: str) -> "Diagnosis":
-        done = self.stage.run("doctor", "--json", *arguments, environ=environ)
+        done = self.machine.run("doctor", "--json", *arguments, environ=environ)
         assert done.stderr == b"", done
         return Diagnosis(done, json.loads(done.stdout))
 

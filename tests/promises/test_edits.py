@@ -29,7 +29,7 @@ from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import identity
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token
-from tests.stage import no_fallback
+from tests.world.machine import no_fallback
 
 ACCOUNTS = ("111111111111", "222222222222")
 HOSTS = (

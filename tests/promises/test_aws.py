@@ -21,10 +21,10 @@ from docker_credential_ecrpy.aws.sdk_patches import SERVICES
 from docker_credential_ecrpy.aws.session import make_session
 from docker_credential_ecrpy.hot import identity, registry
 from docker_credential_ecrpy.settings.rules import Choice
-from tests import sources
-from tests.stage import HOST, NOT_FOUND, Result, Stage
-from tests.unit.hot.test_registry import HOSTS
 from tests.world import aws as world
+from tests.world import credential_sources
+from tests.world.hosts import HOSTS
+from tests.world.machine import HOST, NOT_FOUND, Machine, Result
 
 MFA = "arn:aws:iam::123456789012:mfa/dev"
 # host -> the API that botocore's endpoint rules give for it
@@ -58,26 +58,30 @@ ENDPOINTS = {
 }
 
 
-@pytest.mark.parametrize("source", sources.SOURCES, ids=lambda source: source.__name__)
-def test_every_source_of_credentials_works(stage: Stage, source: Callable[[Stage], None]) -> None:
+@pytest.mark.parametrize(
+    "source", credential_sources.CREDENTIAL_SOURCES, ids=lambda source: source.__name__
+)
+def test_every_source_of_credentials_works(
+    machine: Machine, source: Callable[[Machine], None]
+) -> None:
     """Cold, the right identity asks ECR once; cached, nobody asks anybody."""
-    arn, others = sources.SOURCES[source]
-    source(stage)
+    arn, others = credential_sources.CREDENTIAL_SOURCES[source]
+    source(machine)
 
-    secrets = {stage.get().secret for _ in range(2)}
+    secrets = {machine.get().secret for _ in range(2)}
 
     (secret,) = secrets
-    assert stage.aws.issued[secret].arn == arn
-    assert stage.aws.count() == {"ecr": 1, **others}
+    assert machine.aws.issued[secret].arn == arn
+    assert machine.aws.count() == {"ecr": 1, **others}
 
 
 @pytest.mark.parametrize("host", ENDPOINTS, ids=ENDPOINTS)
-def test_each_host_asks_its_own_endpoint(stage: Stage, host: str) -> None:
+def test_each_host_asks_its_own_endpoint(machine: Machine, host: str) -> None:
     """FIPS hosts ask the FIPS API, dual-stack hosts the dual-stack API, each in its partition."""
-    stage.login()
-    assert stage.get(host).secret in stage.aws.issued
+    machine.login()
+    assert machine.get(host).secret in machine.aws.issued
 
-    (call,) = stage.aws.calls
+    (call,) = machine.aws.calls
     assert call.host == ENDPOINTS[host]
     assert call.region == HOSTS[host][0]
 
@@ -90,53 +94,53 @@ def test_the_endpoint_table_is_complete() -> None:
 @pytest.mark.parametrize(
     "host", [HOST, *(host for host in ENDPOINTS if "fips" in host or "dkr-ecr" in host)]
 )
-def test_an_endpoint_that_the_user_names_is_asked(stage: Stage, host: str) -> None:
+def test_an_endpoint_that_the_user_names_is_asked(machine: Machine, host: str) -> None:
     """AWS_ENDPOINT_URL_ECR wins, also for hosts that ask for FIPS or dual-stack."""
-    stage.login()
-    result = stage.get(host, AWS_ENDPOINT_URL_ECR="https://ecr.example.com")
+    machine.login()
+    result = machine.get(host, AWS_ENDPOINT_URL_ECR="https://ecr.example.com")
 
-    assert result.secret in stage.aws.issued
-    assert stage.aws.calls[0].host == "ecr.example.com"
+    assert result.secret in machine.aws.issued
+    assert machine.aws.calls[0].host == "ecr.example.com"
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "us-gov-west-1"])
 @pytest.mark.parametrize("fips", [False, True])
 @pytest.mark.parametrize("by", ["environment", "profile"])
-def test_the_dual_stack_switch_counts(stage: Stage, region: str, fips: bool, by: str) -> None:
+def test_the_dual_stack_switch_counts(machine: Machine, region: str, fips: bool, by: str) -> None:
     """It chooses the dual-stack API for a plain host, alone or with FIPS."""
-    stage.login()
+    machine.login()
     suffix = "amazonaws.com.cn" if region.startswith("cn") else "amazonaws.com"
     api = "api.amazonwebservices.com.cn" if region.startswith("cn") else "api.aws"
     if by == "environment":
-        stage.environ["AWS_USE_DUALSTACK_ENDPOINT"] = "true"
+        machine.environ["AWS_USE_DUALSTACK_ENDPOINT"] = "true"
     else:
-        stage.config("[default]\nuse_dualstack_endpoint = true\n")
+        machine.config("[default]\nuse_dualstack_endpoint = true\n")
     if fips:
-        stage.environ["AWS_USE_FIPS_ENDPOINT"] = "true"
+        machine.environ["AWS_USE_FIPS_ENDPOINT"] = "true"
 
-    assert stage.get(f"123456789012.dkr.ecr.{region}.{suffix}").secret in stage.aws.issued
-    assert stage.aws.calls[0].host == f"ecr{'-fips' if fips else ''}.{region}.{api}"
+    assert machine.get(f"123456789012.dkr.ecr.{region}.{suffix}").secret in machine.aws.issued
+    assert machine.aws.calls[0].host == f"ecr{'-fips' if fips else ''}.{region}.{api}"
 
 
-def test_an_endpoint_in_the_profile_is_asked(stage: Stage) -> None:
+def test_an_endpoint_in_the_profile_is_asked(machine: Machine) -> None:
     """The services section of the AWS config counts, and can be ignored."""
-    stage.login()
-    stage.config(
+    machine.login()
+    machine.config(
         "[default]\nservices = local\n[services local]\necr =\n  endpoint_url = https://x.test\n"
     )
 
-    stage.get()
-    stage.get(AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true")
+    machine.get()
+    machine.get(AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true")
 
-    assert [call.host for call in stage.aws.calls] == ["x.test", ENDPOINTS[HOST]]
+    assert [call.host for call in machine.aws.calls] == ["x.test", ENDPOINTS[HOST]]
 
 
-def test_the_environments_fips_switch_counts(stage: Stage) -> None:
+def test_the_environments_fips_switch_counts(machine: Machine) -> None:
     """AWS_USE_FIPS_ENDPOINT chooses the FIPS API for a plain host too."""
-    stage.login()
-    stage.get(AWS_USE_FIPS_ENDPOINT="true")
+    machine.login()
+    machine.get(AWS_USE_FIPS_ENDPOINT="true")
 
-    assert stage.aws.calls[0].host == "api.ecr-fips.us-east-1.amazonaws.com"
+    assert machine.aws.calls[0].host == "api.ecr-fips.us-east-1.amazonaws.com"
 
 
 @pytest.mark.parametrize(
@@ -148,209 +152,218 @@ def test_the_environments_fips_switch_counts(stage: Stage) -> None:
         "123456789012.dkr-ecr.us-east-1.on.amazonwebservices.com.cn",
     ],
 )
-def test_a_region_of_another_partition_is_not_asked(stage: Stage, host: str) -> None:
+def test_a_region_of_another_partition_is_not_asked(machine: Machine, host: str) -> None:
     """One partition's token never goes to another's registry."""
-    stage.login()
+    machine.login()
 
-    assert "does not belong to" in stage.get(host).error
-    assert stage.aws.count() == {}
+    assert "does not belong to" in machine.get(host).error
+    assert machine.aws.count() == {}
 
 
-def test_a_region_that_botocore_does_not_know_is_asked(stage: Stage) -> None:
+def test_a_region_that_botocore_does_not_know_is_asked(machine: Machine) -> None:
     """A new region needs no release of anything."""
-    stage.login()
-    assert stage.get("123456789012.dkr.ecr.xx-newplace-7.amazonaws.com").secret
+    machine.login()
+    assert machine.get("123456789012.dkr.ecr.xx-newplace-7.amazonaws.com").secret
 
-    assert stage.aws.calls[0].host == "api.ecr.xx-newplace-7.amazonaws.com"
+    assert machine.aws.calls[0].host == "api.ecr.xx-newplace-7.amazonaws.com"
 
 
-def test_the_region_comes_from_the_host(stage: Stage) -> None:
+def test_the_region_comes_from_the_host(machine: Machine) -> None:
     """Whatever the environment says; ECR Public is always us-east-1's."""
-    stage.login()
+    machine.login()
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        stage.environ[name] = "ap-south-1"
-    stage.get()
-    stage.get("public.ecr.aws")
+        machine.environ[name] = "ap-south-1"
+    machine.get()
+    machine.get("public.ecr.aws")
 
-    assert [call.region for call in stage.aws.calls] == ["us-east-1", "us-east-1"]
-
-
-@pytest.mark.parametrize(
-    "source", [sources.environment, sources.assumed_role, sources.web_identity]
-)
-def test_empty_variables_are_as_if_not_set(stage: Stage, source: Callable[[Stage], None]) -> None:
-    """CI systems set variables to nothing: each that could decide, at once."""
-    source(stage)
-    names = [name for name in identity.DECIDING_VARIABLES if name.startswith("AWS_")]
-    empty = dict.fromkeys(set(names) - set(stage.environ), "")
-
-    assert stage.get(**empty).secret in stage.aws.issued
-
-
-def test_a_cached_role_of_the_aws_cli_serves(stage: Stage) -> None:
-    """One `aws` call with an MFA code is enough for Docker too; no STS, no prompt."""
-    role = stage.aws.role(mfa_serial=MFA)
-    _mfa_profile(stage, role.arn)
-    keys = stage.aws.session(role.arn)
-    sources.cli_cached_role(stage, {"RoleArn": role.arn, "SerialNumber": MFA}, keys)
-
-    secret = stage.get().secret
-
-    assert stage.aws.issued[secret].arn == keys.arn
-    assert stage.aws.count() == {"ecr": 1}
-
-
-def test_an_mfa_profile_without_a_cached_role_fails_at_once(stage: Stage) -> None:
-    """Standard input is the protocol: it says which command to type, and asks nothing."""
-    _mfa_profile(stage, stage.aws.role(mfa_serial=MFA).arn)
-
-    error = stage.get().error
-
-    assert "AWS profile 'work' needs an MFA code" in error
-    assert error.endswith("aws sts get-caller-identity --profile work")
-    assert stage.aws.count() == {}
-
-
-def _mfa_profile(stage: Stage, role: str) -> None:
-    sources.named_profile(stage)
-    config = (stage.home / ".aws" / "config").read_text().replace("profile work", "profile base")
-    stage.config(
-        config + f"[profile work]\nrole_arn = {role}\nsource_profile = base\nmfa_serial = {MFA}\n"
-    )
-
-
-def test_roles_are_left_for_the_aws_cli(stage: Stage) -> None:
-    """Two regions need two tokens, and one AssumeRole; its credentials are kept 0600."""
-    sources.assumed_role(stage)
-    stage.get()
-    stage.get(HOST.replace("us-east-1", "eu-west-1"))
-
-    assert stage.aws.count() == {"sts:AssumeRole": 1, "ecr": 2}
-    (kept,) = (stage.home / ".aws" / "cli" / "cache").iterdir()
-    assert kept.stat().st_mode & 0o777 == 0o600
-    assert kept.parent.stat().st_mode & 0o777 == 0o700
-
-
-def test_a_cli_cache_that_cannot_be_written_costs_nothing(stage: Stage) -> None:
-    """A file in the place of its directory."""
-    sources.assumed_role(stage)
-    (stage.home / ".aws" / "cli").touch()
-
-    assert stage.get().secret in stage.aws.issued
+    assert [call.region for call in machine.aws.calls] == ["us-east-1", "us-east-1"]
 
 
 @pytest.mark.parametrize(
     "source",
     [
-        sources.assumed_role,
-        sources.web_identity,
-        sources.sso_session,
-        sources.container,
-        sources.pod_identity,
+        credential_sources.environment,
+        credential_sources.assumed_role,
+        credential_sources.web_identity,
+    ],
+)
+def test_empty_variables_are_as_if_not_set(
+    machine: Machine, source: Callable[[Machine], None]
+) -> None:
+    """CI systems set variables to nothing: each that could decide, at once."""
+    source(machine)
+    names = [name for name in identity.DECIDING_VARIABLES if name.startswith("AWS_")]
+    empty = dict.fromkeys(set(names) - set(machine.environ), "")
+
+    assert machine.get(**empty).secret in machine.aws.issued
+
+
+def test_a_cached_role_of_the_aws_cli_serves(machine: Machine) -> None:
+    """One `aws` call with an MFA code is enough for Docker too; no STS, no prompt."""
+    role = machine.aws.role(mfa_serial=MFA)
+    _mfa_profile(machine, role.arn)
+    keys = machine.aws.session(role.arn)
+    credential_sources.cli_cached_role(machine, {"RoleArn": role.arn, "SerialNumber": MFA}, keys)
+
+    secret = machine.get().secret
+
+    assert machine.aws.issued[secret].arn == keys.arn
+    assert machine.aws.count() == {"ecr": 1}
+
+
+def test_an_mfa_profile_without_a_cached_role_fails_at_once(machine: Machine) -> None:
+    """Standard input is the protocol: it says which command to type, and asks nothing."""
+    _mfa_profile(machine, machine.aws.role(mfa_serial=MFA).arn)
+
+    error = machine.get().error
+
+    assert "AWS profile 'work' needs an MFA code" in error
+    assert error.endswith("aws sts get-caller-identity --profile work")
+    assert machine.aws.count() == {}
+
+
+def _mfa_profile(machine: Machine, role: str) -> None:
+    credential_sources.named_profile(machine)
+    config = (machine.home / ".aws" / "config").read_text().replace("profile work", "profile base")
+    machine.config(
+        config + f"[profile work]\nrole_arn = {role}\nsource_profile = base\nmfa_serial = {MFA}\n"
+    )
+
+
+def test_roles_are_left_for_the_aws_cli(machine: Machine) -> None:
+    """Two regions need two tokens, and one AssumeRole; its credentials are kept 0600."""
+    credential_sources.assumed_role(machine)
+    machine.get()
+    machine.get(HOST.replace("us-east-1", "eu-west-1"))
+
+    assert machine.aws.count() == {"sts:AssumeRole": 1, "ecr": 2}
+    (kept,) = (machine.home / ".aws" / "cli" / "cache").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert kept.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_cli_cache_that_cannot_be_written_costs_nothing(machine: Machine) -> None:
+    """A file in the place of its directory."""
+    credential_sources.assumed_role(machine)
+    (machine.home / ".aws" / "cli").touch()
+
+    assert machine.get().secret in machine.aws.issued
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        credential_sources.assumed_role,
+        credential_sources.web_identity,
+        credential_sources.sso_session,
+        credential_sources.container,
+        credential_sources.pod_identity,
     ],
     ids=lambda source: source.__name__,
 )
 def test_a_token_is_due_when_its_session_ends(
-    stage: Stage, source: Callable[[Stage], None]
+    machine: Machine, source: Callable[[Machine], None]
 ) -> None:
     """Users report that a token dies with the role session that fetched it."""
-    stage.aws.session_life = 4
-    source(stage)
-    first = stage.get().secret
-    assert stage.get().secret == first
-    assert stage.aws.count()["ecr"] == 1
+    machine.aws.session_life = 4
+    source(machine)
+    first = machine.get().secret
+    assert machine.get().secret == first
+    assert machine.aws.count()["ecr"] == 1
 
     time.sleep(4.1)
-    assert stage.get().secret != first
-    assert stage.aws.count()["ecr"] == 2
+    assert machine.get().secret != first
+    assert machine.aws.count()["ecr"] == 2
 
 
-def test_a_token_outlives_its_session_where_it_cannot_be_renewed(stage: Stage) -> None:
+def test_a_token_outlives_its_session_where_it_cannot_be_renewed(machine: Machine) -> None:
     """AWS names no such end of a token's life: better than none at all."""
-    sources.environment_with_session(stage)
+    credential_sources.environment_with_session(machine)
     end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))
-    stage.environ |= {"AWS_CREDENTIAL_EXPIRATION": end, "AWS_ECR_LOG": str(stage.root / "log")}
-    first = stage.get().secret
+    machine.environ |= {"AWS_CREDENTIAL_EXPIRATION": end, "AWS_ECR_LOG": str(machine.root / "log")}
+    first = machine.get().secret
     time.sleep(3.1)
 
-    assert stage.get().secret == first
+    assert machine.get().secret == first
     assert "not renewed: the AWS credentials from the environment have expired" in (
-        (stage.root / "log").read_text()
+        (machine.root / "log").read_text()
     )
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "null", "[]", '{"Credentials": {}}', "\0\0", "\xff"])
-def test_a_damaged_cache_of_the_aws_cli_is_as_good_as_none(stage: Stage, damage: str) -> None:
+def test_a_damaged_cache_of_the_aws_cli_is_as_good_as_none(machine: Machine, damage: str) -> None:
     """A full disk leaves such files; the role is assumed anew, and the file is mended."""
-    sources.assumed_role(stage)
-    stage.get()
-    (kept,) = (stage.home / ".aws" / "cli" / "cache").iterdir()
+    credential_sources.assumed_role(machine)
+    machine.get()
+    (kept,) = (machine.home / ".aws" / "cli" / "cache").iterdir()
     kept.write_bytes(damage.encode("latin-1"))
-    for entry in stage.entries():
+    for entry in machine.entries():
         entry.unlink()
 
-    assert stage.get().secret in stage.aws.issued
+    assert machine.get().secret in machine.aws.issued
     assert json.loads(kept.read_text())["Credentials"]
-    assert stage.aws.count() == {"sts:AssumeRole": 2, "ecr": 2}
+    assert machine.aws.count() == {"sts:AssumeRole": 2, "ecr": 2}
 
 
-@pytest.mark.parametrize("source", [sources.assumed_role, sources.sso_session_that_needs_a_refresh])
+@pytest.mark.parametrize(
+    "source", [credential_sources.assumed_role, credential_sources.sso_session_that_needs_a_refresh]
+)
 @pytest.mark.skipif(sys.platform == "win32", reason="modes of Unix")
 def test_caches_that_cannot_be_written_cost_nothing(
-    stage: Stage, source: Callable[[Stage], None]
+    machine: Machine, source: Callable[[Machine], None]
 ) -> None:
     """A renewed SSO session serves this call also when it cannot be kept; nothing stays behind."""
-    source(stage)
-    (stage.home / ".aws" / "cli").touch()
-    sso = stage.home / ".aws" / "sso" / "cache"
+    source(machine)
+    (machine.home / ".aws" / "cli").touch()
+    sso = machine.home / ".aws" / "sso" / "cache"
     for file in [*sso.glob("*.json")]:
         keep = file.read_text()
         file.unlink()
         # A directory cannot be replaced by a file, whoever one is.
         file.mkdir() if "sso" not in source.__name__ else file.write_text(keep)
 
-    assert stage.get().secret in stage.aws.issued
-    assert not list((stage.home / ".aws").rglob("*.tmp"))
-    assert not list((stage.home / ".aws").rglob(".new-*"))
+    assert machine.get().secret in machine.aws.issued
+    assert not list((machine.home / ".aws").rglob("*.tmp"))
+    assert not list((machine.home / ".aws").rglob(".new-*"))
 
 
 @pytest.mark.parametrize(
     ("source", "kind"),
     [
-        (sources.assumed_role, "sts:AssumeRole"),
-        (sources.web_identity, "sts:AssumeRoleWithWebIdentity"),
-        (sources.sso_session, "sso:GetRoleCredentials"),
-        (sources.environment, None),
+        (credential_sources.assumed_role, "sts:AssumeRole"),
+        (credential_sources.web_identity, "sts:AssumeRoleWithWebIdentity"),
+        (credential_sources.sso_session, "sso:GetRoleCredentials"),
+        (credential_sources.environment, None),
     ],
     ids=["assumed role", "web identity", "SSO", "static"],
 )
 def test_a_herd_makes_one_call(
-    stage: Stage, source: Callable[[Stage], None], kind: str | None
+    machine: Machine, source: Callable[[Machine], None], kind: str | None
 ) -> None:
     """Sixteen processes for four accounts of one region, started at once, cold."""
-    source(stage)
+    source(machine)
     hosts = [f"{number % 4:012}{HOST[12:]}" for number in range(16)]
 
-    secrets = {result.secret for result in stage.get_many(hosts)}
+    secrets = {result.secret for result in machine.get_many(hosts)}
 
     assert len(secrets) == 1
-    assert stage.aws.count() == Counter({"ecr": 1} | ({kind: 1} if kind else {}))
+    assert machine.aws.count() == Counter({"ecr": 1} | ({kind: 1} if kind else {}))
 
 
-def test_a_failure_of_one_is_not_anothers(stage: Stage) -> None:
+def test_a_failure_of_one_is_not_anothers(machine: Machine) -> None:
     """Who has less time, or another secret key, fails alone: those who wait for it ask anew."""
-    stage.login()
-    stage.aws.latency = 1.5
-    environ = dict(stage.environ)
+    machine.login()
+    machine.aws.latency = 1.5
+    environ = dict(machine.environ)
     first = []
     for change in ({"AWS_ECR_TIMEOUT": "1"}, {"AWS_SECRET_ACCESS_KEY": "x" * 40}):
-        stage.environ = environ | change
-        first.append(stage.start_get())
+        machine.environ = environ | change
+        first.append(machine.start_get())
         time.sleep(0.6)
-        stage.environ = dict(environ)
-        (result,) = stage.get_many([HOST])
-        assert result.secret in stage.aws.issued
-        for entry in stage.entries():
+        machine.environ = dict(environ)
+        (result,) = machine.get_many([HOST])
+        assert result.secret in machine.aws.issued
+        for entry in machine.entries():
             entry.unlink()
     outputs = [child.communicate()[0].decode() for child in first]
 
@@ -358,58 +371,58 @@ def test_a_failure_of_one_is_not_anothers(stage: Stage) -> None:
     assert "refused the signature" in outputs[1]
 
 
-def test_a_slow_aws_is_asked_once(stage: Stage) -> None:
+def test_a_slow_aws_is_asked_once(machine: Machine) -> None:
     """Those who wait for the lock wait for most of their time before they ask as well."""
-    sources.assumed_role(stage)
-    stage.aws.latency = 3
-    secrets = {result.secret for result in stage.get_many([HOST] * 8)}
+    credential_sources.assumed_role(machine)
+    machine.aws.latency = 3
+    secrets = {result.secret for result in machine.get_many([HOST] * 8)}
 
     assert len(secrets) == 1
-    assert stage.aws.count() == {"ecr": 1, "sts:AssumeRole": 1}
+    assert machine.aws.count() == {"ecr": 1, "sts:AssumeRole": 1}
 
 
-def test_a_herd_fails_with_one_call(stage: Stage) -> None:
+def test_a_herd_fails_with_one_call(machine: Machine) -> None:
     """Sixteen processes that are denied ask once, and each says why."""
-    stage.login()
-    stage.aws.latency = 0.5
-    stage.aws.faults["ecr"] = world.refuse("AccessDeniedException", "no")
+    machine.login()
+    machine.aws.latency = 0.5
+    machine.aws.faults["ecr"] = world.refuse("AccessDeniedException", "no")
 
-    errors = {result.error for result in stage.get_many([HOST] * 16)}
+    errors = {result.error for result in machine.get_many([HOST] * 16)}
 
     assert len(errors) == 1
-    assert stage.aws.count()["ecr"] <= 2  # one that starts after the first has failed asks anew
+    assert machine.aws.count()["ecr"] <= 2  # one that starts after the first has failed asks anew
 
 
 @pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
-def test_two_identities_never_share_a_token(stage: Stage, variable: str) -> None:
+def test_two_identities_never_share_a_token(machine: Machine, variable: str) -> None:
     """Another file with another key, another profile, another key: other tokens."""
     secrets = set()
     for number in range(2):
-        keys = stage.aws.user(f"user{number}")
+        keys = machine.aws.user(f"user{number}")
         text = (
             f"[default]\naws_access_key_id = {keys.access_key}\n"
             f"aws_secret_access_key = {keys.secret_key}\n"
         )
-        path = stage.file(f"file{number}", text)
-        secret = stage.get(**{variable: str(path)}).secret
-        assert stage.aws.issued[secret].arn == keys.arn
+        path = machine.file(f"file{number}", text)
+        secret = machine.get(**{variable: str(path)}).secret
+        assert machine.aws.issued[secret].arn == keys.arn
         secrets.add(secret)
-        secret = stage.get(**keys.environ).secret
-        assert stage.aws.issued[secret].arn == keys.arn
+        secret = machine.get(**keys.environ).secret
+        assert machine.aws.issued[secret].arn == keys.arn
         secrets.add(secret)
 
     assert len(secrets) == 4
 
 
-def test_an_edit_in_place_is_another_identity(stage: Stage) -> None:
+def test_an_edit_in_place_is_another_identity(machine: Machine) -> None:
     """Keys of the same length, written over: the next get asks as the new user."""
     for name in ("one", "two", "six"):
-        keys = stage.aws.user(name)
-        stage.config(
+        keys = machine.aws.user(name)
+        machine.config(
             f"[default]\naws_access_key_id = {keys.access_key}\n"
             f"aws_secret_access_key = {keys.secret_key}\n"
         )
-        assert stage.aws.issued[stage.get().secret].arn == keys.arn
+        assert machine.aws.issued[machine.get().secret].arn == keys.arn
 
 
 class TestData:
@@ -449,44 +462,44 @@ class TestData:
             with pytest.raises(exceptions.UnknownServiceError):
                 loader.load_service_model("nothing", "service-2")
 
-    def test_a_users_own_models_count(self, stage: Stage) -> None:
+    def test_a_users_own_models_count(self, machine: Machine) -> None:
         """Those in ~/.aws/models stand before botocore's, and so do those of AWS_DATA_PATH."""
-        stage.login()
+        machine.login()
         hosts = ["mine.amazonaws.com", "theirs.amazonaws.com"]
         for host, folder in zip(hosts, ("home/.aws/models", "data"), strict=True):
             rule = {"conditions": [], "endpoint": {"url": f"https://{host}"}, "type": "endpoint"}
             text = json.dumps({"version": "1.0", "parameters": {}, "rules": [rule]})
-            stage.file(f"{folder}/ecr/2015-09-21/endpoint-rule-set-1.json", text)
-        stage.get()
-        stage.get(AWS_DATA_PATH=str(stage.root / "data"), AWS_ECR_DISABLE_CACHE="1")
+            machine.file(f"{folder}/ecr/2015-09-21/endpoint-rule-set-1.json", text)
+        machine.get()
+        machine.get(AWS_DATA_PATH=str(machine.root / "data"), AWS_ECR_DISABLE_CACHE="1")
 
-        assert [call.host for call in stage.aws.calls] == hosts
+        assert [call.host for call in machine.aws.calls] == hosts
 
 
 class TestTrust:
     """Whose certificates count."""
 
-    def test_requests_variable_counts(self, stage: Stage) -> None:
+    def test_requests_variable_counts(self, machine: Machine) -> None:
         """REQUESTS_CA_BUNDLE is botocore's own second choice."""
-        stage.login()
-        bundle = stage.environ.pop("AWS_CA_BUNDLE")
+        machine.login()
+        bundle = machine.environ.pop("AWS_CA_BUNDLE")
 
-        assert stage.get(REQUESTS_CA_BUNDLE=bundle).secret
+        assert machine.get(REQUESTS_CA_BUNDLE=bundle).secret
 
-    def test_openssls_variable_counts(self, stage: Stage) -> None:
+    def test_openssls_variable_counts(self, machine: Machine) -> None:
         """SSL_CERT_FILE works as it does for the Go helper, also for STS."""
-        sources.assumed_role(stage)
-        bundle = stage.environ.pop("AWS_CA_BUNDLE")
+        credential_sources.assumed_role(machine)
+        bundle = machine.environ.pop("AWS_CA_BUNDLE")
 
-        assert stage.get(SSL_CERT_FILE=bundle).secret
+        assert machine.get(SSL_CERT_FILE=bundle).secret
 
-    def test_the_profiles_bundle_counts(self, stage: Stage) -> None:
+    def test_the_profiles_bundle_counts(self, machine: Machine) -> None:
         """ca_bundle in the AWS config, over SSL_CERT_FILE."""
-        stage.login()
-        bundle = stage.environ.pop("AWS_CA_BUNDLE")
-        stage.config(f"[default]\nca_bundle = {bundle}\n")
+        machine.login()
+        bundle = machine.environ.pop("AWS_CA_BUNDLE")
+        machine.config(f"[default]\nca_bundle = {bundle}\n")
 
-        assert stage.get(SSL_CERT_FILE="/dev/null").secret
+        assert machine.get(SSL_CERT_FILE="/dev/null").secret
 
 
 class TestLimits:
@@ -495,49 +508,63 @@ class TestLimits:
     @pytest.mark.parametrize(
         ("source", "kind", "who"),
         [
-            (sources.environment, "ecr", "ECR at https://api.ecr.us-east-1.amazonaws.com"),
-            (sources.assumed_role, "sts:AssumeRole", "STS at https://sts.us-east-1.amazonaws.com"),
-            (sources.instance, "imds:token", "the AWS credentials"),
-            (sources.container, "container", "the AWS credentials"),
-            (sources.sso_session, "sso:GetRoleCredentials", "IAM Identity Center at https://"),
+            (
+                credential_sources.environment,
+                "ecr",
+                "ECR at https://api.ecr.us-east-1.amazonaws.com",
+            ),
+            (
+                credential_sources.assumed_role,
+                "sts:AssumeRole",
+                "STS at https://sts.us-east-1.amazonaws.com",
+            ),
+            (credential_sources.instance, "imds:token", "the AWS credentials"),
+            (credential_sources.container, "container", "the AWS credentials"),
+            (
+                credential_sources.sso_session,
+                "sso:GetRoleCredentials",
+                "IAM Identity Center at https://",
+            ),
         ],
         ids=["ECR", "STS", "IMDS", "container", "SSO"],
     )
     def test_a_call_that_hangs(
-        self, stage: Stage, source: Callable[[Stage], None], kind: str, who: str
+        self, machine: Machine, source: Callable[[Machine], None], kind: str, who: str
     ) -> None:
         """Whichever service it is, the error says so."""
-        source(stage)
-        stage.aws.faults[kind] = world.delay(30)
-        stage.environ["AWS_METADATA_SERVICE_TIMEOUT"] = "30"
+        source(machine)
+        machine.aws.faults[kind] = world.delay(30)
+        machine.environ["AWS_METADATA_SERVICE_TIMEOUT"] = "30"
         began = time.monotonic()
 
-        error = stage.get(AWS_ECR_TIMEOUT="2").error
+        error = machine.get(AWS_ECR_TIMEOUT="2").error
 
         assert time.monotonic() - began < 10
         assert error.startswith(f"no answer from {who}")
         assert re.search(r" within (2|1\.\d+) s;", error)  # less what came before the call
         assert "AWS_ECR_TIMEOUT" in error
 
-    def test_a_credential_process_that_hangs_is_ended(self, stage: Stage) -> None:
+    def test_a_credential_process_that_hangs_is_ended(self, machine: Machine) -> None:
         """It is killed with the call that waits for it."""
-        mark = stage.root / "mark"
+        mark = machine.root / "mark"
         code = f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)"
-        sources.process(stage, code)
+        credential_sources.process(machine, code)
 
-        error = stage.get(AWS_ECR_TIMEOUT="2").error
+        error = machine.get(AWS_ECR_TIMEOUT="2").error
         assert error.startswith("no answer from credential_process of AWS profile 'default'")
         assert re.search(r" within (2|1\.\d+) s;", error)
-        process = stage.root / "/proc" / mark.read_text() / "stat"
+        process = machine.root / "/proc" / mark.read_text() / "stat"
         deadline = time.monotonic() + 5
         while _runs(process) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not _runs(process)
 
     @pytest.mark.skipif(sys.platform == "win32", reason="terminals of Unix")
-    def test_a_credential_process_has_no_terminal_and_leaves_no_child(self, stage: Stage) -> None:
+    def test_a_credential_process_has_no_terminal_and_leaves_no_child(
+        self, machine: Machine
+    ) -> None:
         """It cannot ask a person, and what it started itself is ended with it."""
-        mark = stage.root / "mark"
+        mark = machine.root / "mark"
         code = (
             "import subprocess, time\n"
             "try:\n    open('/dev/tty')\n    tty = 'a terminal'\n"
@@ -545,8 +572,8 @@ class TestLimits:
             "child = subprocess.Popen(['sleep', '77'])\n"
             f"open({str(mark)!r}, 'w').write(f'{{tty}} {{child.pid}}')\ntime.sleep(60)"
         )
-        sources.process(stage, code)
-        stage.get(AWS_ECR_TIMEOUT="2")
+        credential_sources.process(machine, code)
+        machine.get(AWS_ECR_TIMEOUT="2")
 
         tty, pid = mark.read_text().split()
         assert tty == "none"
@@ -570,9 +597,9 @@ class TestLimits:
             assert config.retries["total_max_attempts"] == 3
 
     @pytest.mark.skipif(sys.platform != "linux", reason="how a full backlog behaves")
-    def test_a_host_that_takes_no_connection(self, stage: Stage) -> None:
+    def test_a_host_that_takes_no_connection(self, machine: Machine) -> None:
         """Three attempts of three seconds, and then it says so."""
-        stage.login()
+        machine.login()
         with socket.socket() as listener, ExitStack() as waiting:
             listener.bind(("127.0.0.1", 0))
             listener.listen(0)
@@ -582,39 +609,39 @@ class TestLimits:
                 client.connect_ex(listener.getsockname())
             port = listener.getsockname()[1]
             began = time.monotonic()
-            error = stage.get(AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}").error
+            error = machine.get(AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}").error
 
         assert error.startswith(f"no connection to http://127.0.0.1:{port}: it does not answer")
         assert 9 <= time.monotonic() - began < 20
 
-    def test_a_credential_process_reads_no_protocol(self, stage: Stage) -> None:
+    def test_a_credential_process_reads_no_protocol(self, machine: Machine) -> None:
         """Its standard input is empty, and its environment the user's own."""
-        keys = stage.aws.user()
+        keys = machine.aws.user()
         answer = {"Version": 1, "AccessKeyId": keys.access_key, "SecretAccessKey": keys.secret_key}
         code = (
             "import json, os, sys\nassert sys.stdin.read() == ''\n"
             "assert os.environ['MINE'] == 'kept'\n"
             f"print({json.dumps(answer)!r})"
         )
-        sources.process(stage, code)
+        credential_sources.process(machine, code)
 
-        assert stage.get(MINE="kept").secret in stage.aws.issued
+        assert machine.get(MINE="kept").secret in machine.aws.issued
 
     @pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "1e999", "1e11", "3601"])
-    def test_a_limit_that_is_none_is_an_error(self, stage: Stage, text: str) -> None:
+    def test_a_limit_that_is_none_is_an_error(self, machine: Machine, text: str) -> None:
         """It says what it takes."""
-        stage.login()
+        machine.login()
 
         assert "not a number of seconds above 0; set it to one such as 25" in (
-            stage.get(AWS_ECR_TIMEOUT=text).error
+            machine.get(AWS_ECR_TIMEOUT=text).error
         )
 
-    def test_ecr_public_is_not_waited_for_longer(self, stage: Stage) -> None:
+    def test_ecr_public_is_not_waited_for_longer(self, machine: Machine) -> None:
         """And ends as not found, so that the pull goes on anonymously."""
-        stage.login()
-        stage.aws.faults["ecr-public"] = world.delay(30)
+        machine.login()
+        machine.aws.faults["ecr-public"] = world.delay(30)
 
-        assert stage.get("public.ecr.aws", AWS_ECR_TIMEOUT="1") == Result(1, NOT_FOUND, b"")
+        assert machine.get("public.ecr.aws", AWS_ECR_TIMEOUT="1") == Result(1, NOT_FOUND, b"")
 
 
 def _runs(stat: Path) -> bool:

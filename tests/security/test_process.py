@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import sources
-from tests.attacks import ACTIONS, HOSTILE, LOGIN, check_form, launched
-from tests.stage import HOST, NOT_FOUND, Result, Stage
+from tests.security.attacks import ACTIONS, HOSTILE, LOGIN, check_form, launched
+from tests.world import credential_sources
+from tests.world.machine import HOST, NOT_FOUND, Machine, Result
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits and descriptors of POSIX")
 CLOSED = [c for n in (1, 2, 3) for c in itertools.combinations((0, 1, 2), n)]
@@ -21,46 +21,46 @@ class TestStreams:
     """Streams that are closed, or never end."""
 
     @pytest.mark.parametrize("closed", CLOSED, ids=str)
-    def test_closed_ones(self, stage: Stage, closed: tuple[int, ...]) -> None:
+    def test_closed_ones(self, machine: Machine, closed: tuple[int, ...]) -> None:
         """No file of ours takes their place; where an answer cannot be given, that is a failure."""
-        stage.run("store", stdin=LOGIN)
-        stage.program = launched(stage.program, closed=closed)
-        kept = {path: path.read_bytes() for path in stage.cache.glob("*/*")}
+        machine.run("store", stdin=LOGIN)
+        machine.program = launched(machine.program, closed=closed)
+        kept = {path: path.read_bytes() for path in machine.cache.glob("*/*")}
         for action in ("list", "get", "version", "store", "fly", "erase"):
-            result = stage.run(action, stdin=ACTIONS.get(action, b""))
+            result = machine.run(action, stdin=ACTIONS.get(action, b""))
             gives = action in ("list", "get", "version")
             takes = action in ("get", "store", "erase")
             fails = action == "fly" or (gives and 1 in closed) or (takes and 0 in closed)
             assert result.code == (1 if fails else 0), action
             if action == "fly":
-                now = {path: path.read_bytes() for path in stage.cache.glob("*/*")}
+                now = {path: path.read_bytes() for path in machine.cache.glob("*/*")}
                 assert now.keys() == kept.keys()
                 assert not any(b"ServerURL" in data or b"docker" in data for data in now.values())
 
     @pytest.mark.parametrize("closed", [(1,), (1, 2)], ids=str)
     def test_closed_ones_without_a_cached_token(
-        self, stage: Stage, closed: tuple[int, ...]
+        self, machine: Machine, closed: tuple[int, ...]
     ) -> None:
         """Nor does a connection take their place: AWS hears what it should, and no error text."""
-        stage.login()
-        stage.program = launched(stage.program, closed=closed)
-        result = stage.run("get", stdin=HOST.encode())
+        machine.login()
+        machine.program = launched(machine.program, closed=closed)
+        result = machine.run("get", stdin=HOST.encode())
 
         assert (result.code, result.stderr) == (1, b"")
-        assert stage.aws.count() == {"ecr": 1}
-        for path in stage.cache.glob("*/*"):
+        assert machine.aws.count() == {"ecr": 1}
+        for path in machine.cache.glob("*/*"):
             assert b"ServerURL" not in path.read_bytes()
 
     @pytest.mark.parametrize("action", ["get", "store", "erase"])
-    def test_an_input_without_end(self, stage: Stage, action: str) -> None:
+    def test_an_input_without_end(self, machine: Machine, action: str) -> None:
         """It is refused after 64 KiB, without a wait for more."""
         with open("/dev/zero", "rb") as zeros:
             done = subprocess.run(
-                [*stage.program, action],
+                [*machine.program, action],
                 stdin=zeros,
                 capture_output=True,
-                env=stage.environ,
-                cwd=stage.root,
+                env=machine.environ,
+                cwd=machine.root,
                 timeout=60,
                 check=False,
             )
@@ -74,78 +74,78 @@ class TestLimits:
     """Little of what a process needs."""
 
     @pytest.mark.parametrize("most", [5, 8])
-    def test_few_files(self, stage: Stage, most: int) -> None:
+    def test_few_files(self, machine: Machine, most: int) -> None:
         """A cached token comes, and a new one from 8 on, or else an error; the cache is whole."""
-        stage.login()
-        program = launched(stage.program, limits={"NOFILE": most})
-        cold = stage.run("get", stdin=HOST.encode(), command=program)
+        machine.login()
+        program = launched(machine.program, limits={"NOFILE": most})
+        cold = machine.run("get", stdin=HOST.encode(), command=program)
         check_form(cold)
         if most >= 8:
             assert cold.code == 0
-        secret = stage.get().secret
+        secret = machine.get().secret
 
-        assert stage.run("get", stdin=HOST.encode(), command=program).secret == secret
-        assert stage.aws.count()["ecr"] == 1
+        assert machine.run("get", stdin=HOST.encode(), command=program).secret == secret
+        assert machine.aws.count()["ecr"] == 1
 
     # PyInstaller's bootloader does not outlive an allocation that fails.
     @pytest.mark.parametrize("megabytes", [pytest.param(16, marks=pytest.mark.tree), 32, 64])
-    def test_little_memory(self, stage: Stage, megabytes: int) -> None:
+    def test_little_memory(self, machine: Machine, megabytes: int) -> None:
         """An error, and no traceback; what is cached is had with little."""
-        stage.login()
-        stage.run("store", stdin=LOGIN)
-        stage.program = launched(stage.program, limits={"AS": megabytes << 20})
+        machine.login()
+        machine.run("store", stdin=LOGIN)
+        machine.program = launched(machine.program, limits={"AS": megabytes << 20})
 
-        assert stage.get(HOST.replace("us-east-1", "eu-west-1")).code == 1
-        assert stage.get().secret == "a password"
+        assert machine.get(HOST.replace("us-east-1", "eu-west-1")).code == 1
+        assert machine.get().secret == "a password"
 
-    def test_files_may_not_grow(self, stage: Stage) -> None:
+    def test_files_may_not_grow(self, machine: Machine) -> None:
         """The signal of that limit ends nothing: the token comes, and no half of an entry stays."""
-        stage.login()
-        program = launched(stage.program, limits={"FSIZE": 1000})
+        machine.login()
+        program = launched(machine.program, limits={"FSIZE": 1000})
 
-        assert stage.run("get", stdin=HOST.encode(), command=program).secret in stage.aws.issued
-        assert stage.entries() == []
+        assert machine.run("get", stdin=HOST.encode(), command=program).secret in machine.aws.issued
+        assert machine.entries() == []
 
-    def test_no_time(self, stage: Stage) -> None:
+    def test_no_time(self, machine: Machine) -> None:
         """Ended by the system: nothing is printed."""
-        stage.login()
-        program = launched(stage.program, limits={"CPU": 0})
-        ended = stage.run("get", stdin=HOST.encode(), command=program)
+        machine.login()
+        program = launched(machine.program, limits={"CPU": 0})
+        ended = machine.run("get", stdin=HOST.encode(), command=program)
 
         assert ended == Result(-signal.SIGKILL, b"", b"")
 
 
-def test_ignored_signals(stage: Stage) -> None:
+def test_ignored_signals(machine: Machine) -> None:
     """A client's own way with them is left to us; a child's end is seen all the same."""
-    keys = stage.aws.user()
+    keys = machine.aws.user()
     fields = {
         "Version": 1,
         "AccessKeyId": keys.access_key,
         "SecretAccessKey": keys.secret_key,
     }
-    sources.process(stage, f"print({json.dumps(fields)!r})")
+    credential_sources.process(machine, f"print({json.dumps(fields)!r})")
     ignored = ["SIGHUP", "SIGPIPE", "SIGCHLD", "SIGTERM", "SIGINT"]
-    stage.program = launched(stage.program, ignored=ignored)
+    machine.program = launched(machine.program, ignored=ignored)
 
     for _ in range(2):
-        assert stage.get().secret in stage.aws.issued
+        assert machine.get().secret in machine.aws.issued
 
 
-def test_a_hostile_name_of_the_program(stage: Stage, scripts: Path) -> None:
+def test_a_hostile_name_of_the_program(machine: Machine, scripts: Path) -> None:
     """By a link of any name: the errors and the usage that repeat it are fit for a terminal."""
-    link = stage.root / f"docker-credential-{HOSTILE}"
+    link = machine.root / f"docker-credential-{HOSTILE}"
     link.symlink_to(scripts / "docker-credential-ecr-login")
-    stage.environ["AWS_ECR_TIMEOUT"] = "x"
-    check_form(stage.run("get", stdin=HOST.encode(), command=[str(link)]))
+    machine.environ["AWS_ECR_TIMEOUT"] = "x"
+    check_form(machine.run("get", stdin=HOST.encode(), command=[str(link)]))
     for arguments in (("fly",), ("version",), ()):
-        done = stage.run(*arguments, command=[str(link)])
+        done = machine.run(*arguments, command=[str(link)])
         assert done.stdout.decode().replace("\n", "").isprintable()
 
 
-def test_no_name_at_all(stage: Stage, scripts: Path) -> None:
+def test_no_name_at_all(machine: Machine, scripts: Path) -> None:
     """Started without any argument, not even its name: the usage, and no traceback."""
     program = launched([str(scripts / "docker-credential-ecr-login")], nameless=True)
-    done = stage.run(command=program)
+    done = machine.run(command=program)
 
     assert done.code == 1
     assert b"Usage: docker-credential-ecr" in done.stdout

@@ -28,10 +28,10 @@ from docker_credential_ecrpy.tokens import store, token
 from docker_credential_ecrpy.tokens.broker import Broker
 from tests.fuzz.near import near
 from tests.fuzz.targets import TARGETS, Target
-from tests.stage import HOST
+from tests.world.machine import HOST
 
 LONG = 64 * 1024
-REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parents[2]
 
 each_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 

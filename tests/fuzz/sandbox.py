@@ -18,7 +18,7 @@ from docker_credential_ecrpy.files import racy
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token
-from tests.stage import Result
+from tests.world.machine import Result
 
 PROGRAM = "docker-credential-ecr-login"
 MADE_UP = "made-up-token-"
@@ -29,7 +29,7 @@ _WIRE = {
 }
 
 
-class Room:
+class Sandbox:
     """A home with these files: relative name, with slashes -> what it holds.
 
     In it the program runs as a client runs it, but in this process, and AWS gives made-up tokens.

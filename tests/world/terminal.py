@@ -8,17 +8,17 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.stage import Stage
+from tests.world.machine import Machine
 
 
 def on_terminal(
-    stage: Stage, columns: int, *arguments: str, raw: bool = False, **environ: str
+    machine: Machine, columns: int, *arguments: str, raw: bool = False, **environ: str
 ) -> str:
     """Run the helper on a terminal of so many columns; return what it then shows.
 
     Unless `raw`, line ends are as in a file, and what was written over is left out.
     """
-    _, shown = run_on_terminal(stage, *arguments, columns=columns, environ=environ)
+    _, shown = run_on_terminal(machine, *arguments, columns=columns, environ=environ)
     if raw:
         return shown
     lines = shown.replace("\r\n", "\n").split("\n")
@@ -26,7 +26,7 @@ def on_terminal(
 
 
 def run_on_terminal(
-    stage: Stage,
+    machine: Machine,
     *arguments: str,
     columns: int = 80,
     typed: bytes = b"",
@@ -44,14 +44,14 @@ def run_on_terminal(
 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environ = {"TERM": "xterm", **stage.environ, **(environ or {})}
+    environ = {"TERM": "xterm", **machine.environ, **(environ or {})}
     with subprocess.Popen(
-        [*stage.program, *arguments],
+        [*machine.program, *arguments],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         env=environ,
-        cwd=stage.root,
+        cwd=machine.root,
         start_new_session=True,
     ) as child:
         os.close(theirs)

@@ -50,7 +50,7 @@ class Result:
 
 
 @dataclass
-class Stage:
+class Machine:
     """Where a test plays. `environ` is all the environment that the helper gets."""
 
     aws: Aws
@@ -152,11 +152,11 @@ def no_fallback(_name: Written, _directory: str) -> Fallback:
     raise AssertionError
 
 
-def make_stage(aws: Aws, server: WebServer, authority: Authority, root: Path) -> Stage:
+def make_machine(aws: Aws, server: WebServer, authority: Authority, root: Path) -> Machine:
     """Return a stage whose AWS is reached by its real host names, over TLS, through a proxy."""
     (root / "home").mkdir()
     bundle = authority.write_bundle(root / "ca.pem")
-    return Stage(
+    return Machine(
         aws,
         server,
         authority,

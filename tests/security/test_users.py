@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from tests import attacks
-from tests.attacks import ATTACKER, LOGIN, PLANTED, VICTIMS, attack
-from tests.stage import HOST, NOT_FOUND, Stage, make_stage
+from tests.security import attacks
+from tests.security.attacks import ATTACKER, LOGIN, PLANTED, VICTIMS, attack
+from tests.world.machine import HOST, NOT_FOUND, Machine, make_machine
 
 FOLDERS = "tokens logins locks registries"
 OTHER_HOST = "210987654321.dkr.ecr.us-east-1.amazonaws.com"
 
 
 @pytest.fixture(name="victim", params=VICTIMS)
-def _victim(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Stage]:
+def _victim(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Machine]:
     """The stage of somebody whose AWS_ECR_CACHE_DIR is where others can write.
 
     `root/open` is a directory as /tmp is one; `root/documents` has files of the victim's, old
@@ -36,8 +36,8 @@ def _victim(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Stage]:
         pytest.skip(why)
     uid: int = VICTIMS[request.param]
     root = Path(tempfile.mkdtemp(prefix="attacks-"))
-    victim = make_stage(stage.aws, stage.server, stage.authority, root)
-    program = list(stage.program)
+    victim = make_machine(machine.aws, machine.server, machine.authority, root)
+    program = list(machine.program)
     if len(program) == 1:  # a link, in a directory that is closed to others
         program = [os.path.realpath(program[0])]
     victim.program = attacks.as_user(uid, program)
@@ -62,11 +62,11 @@ def _victim(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Stage]:
 USER_ALONE = pytest.mark.parametrize("victim", ["a user"], indirect=True)
 
 
-def _documents(victim: Stage) -> list[Path]:
+def _documents(victim: Machine) -> list[Path]:
     return sorted((victim.root / "documents").rglob("*"))
 
 
-def _all_actions(victim: Stage) -> None:
+def _all_actions(victim: Machine) -> None:
     """Do all that Docker does; the answers are the victim's, or say what cannot be done."""
     assert OTHER_HOST.encode() not in victim.run("list").stdout
     assert victim.get().secret in victim.aws.issued
@@ -81,7 +81,7 @@ def _all_actions(victim: Stage) -> None:
     assert OTHER_HOST.encode() not in victim.run("list").stdout
 
 
-def _seen_by_attacker(victim: Stage) -> bytes:
+def _seen_by_attacker(victim: Machine) -> bytes:
     """Return the names and contents of all files that the attacker can read."""
     script = "find -L . -type f -size -9 -print -exec cat {} + 2>/dev/null || true"
     return attack(victim.root / "open", script)
@@ -99,7 +99,7 @@ PLANTS = {
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=PLANTS)
-def test_what_another_user_planted(victim: Stage, plant: str) -> None:
+def test_what_another_user_planted(victim: Machine, plant: str) -> None:
     """It answers nothing, and leads to no change of a file of the victim's, nor shows one."""
     forged = attacks.forge(victim)
     names = {"FORGED": str(forged), "DOCUMENTS": str(victim.root / "documents")}
@@ -112,7 +112,7 @@ def test_what_another_user_planted(victim: Stage, plant: str) -> None:
     assert not any(secret.encode() in seen for secret in [*victim.aws.issued, "a password"])
 
 
-def test_a_forged_entry_of_ones_own_answers(victim: Stage) -> None:
+def test_a_forged_entry_of_ones_own_answers(victim: Machine) -> None:
     """So what makes the others harmless is whose they are."""
     forged = attacks.forge(victim)
     for path in (forged, *forged.rglob("*")):
@@ -136,7 +136,7 @@ KINDS = {
 
 @USER_ALONE
 @pytest.mark.parametrize("kind", KINDS, ids=KINDS)
-def test_what_is_planted_in_folders_that_were_left_open(victim: Stage, kind: str) -> None:
+def test_what_is_planted_in_folders_that_were_left_open(victim: Machine, kind: str) -> None:
     """In place of each file of ours: the token comes, and the folders are closed from then on."""
     forged = attacks.forge(victim)
     folder = victim.root / "open" / "cache"
@@ -163,7 +163,7 @@ def test_what_is_planted_in_folders_that_were_left_open(victim: Stage, kind: str
 
 
 @USER_ALONE
-def test_locks_that_another_user_holds_for_ever(victim: Stage) -> None:
+def test_locks_that_another_user_holds_for_ever(victim: Machine) -> None:
     """They cost time, never the answer: a token within the limit, and a login that is kept."""
     folder = victim.root / "open" / "cache"
     victim.get()
@@ -204,7 +204,7 @@ LOGS = {
 
 
 @pytest.mark.parametrize("what", LOGS, ids=LOGS)
-def test_a_log_where_others_can_write(victim: Stage, what: str) -> None:
+def test_a_log_where_others_can_write(victim: Machine, what: str) -> None:
     """What they put in its place is not written into, and costs no answer."""
     log, document = victim.root / "open" / "log", victim.root / "documents" / "a.txt"
     before = attacks.state(_documents(victim))
@@ -219,7 +219,7 @@ def test_a_log_where_others_can_write(victim: Stage, what: str) -> None:
         assert attack(log.parent, "cat log") == b""
 
 
-def test_settings_in_a_cache_that_others_share(victim: Stage) -> None:
+def test_settings_in_a_cache_that_others_share(victim: Machine) -> None:
     """A config.toml there is not ours to heed: settings come from the home, or AWS_ECR_CONFIG."""
     attack(
         victim.root / "open", """mkdir -m 777 cache; echo 'fallback = "evil"' >cache/config.toml"""

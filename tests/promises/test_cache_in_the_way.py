@@ -1,0 +1,233 @@
+"""The cache is never in the way: whatever is wrong with it, the right token comes."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from docker_credential_ecrpy.helper.actions import Helper
+from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.tokens.token import Token
+from tests.world import credential_sources
+from tests.world.machine import HOST, Machine, no_fallback
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, modes and FIFOs of Unix")
+
+
+def _no_home(machine: Machine) -> None:
+    del machine.environ["HOME"]
+
+
+def _empty_home(machine: Machine) -> None:
+    machine.environ["HOME"] = ""
+
+
+def _home_missing(machine: Machine) -> None:
+    machine.environ["HOME"] = "/proc/nowhere"
+
+
+def _home_is_a_file(machine: Machine) -> None:
+    machine.environ["HOME"] = str(machine.file("a file", ""))
+
+
+def _cache_is_a_file(machine: Machine) -> None:
+    machine.cache.touch()
+
+
+def _tokens_is_a_file(machine: Machine) -> None:
+    machine.cache.mkdir()
+    (machine.cache / "tokens").touch()
+
+
+def _tokens_is_a_link(machine: Machine) -> None:
+    machine.cache.mkdir()
+    (machine.root / "elsewhere").mkdir()
+    (machine.cache / "tokens").symlink_to(machine.root / "elsewhere")
+
+
+def _locks_is_a_file(machine: Machine) -> None:
+    machine.cache.mkdir()
+    (machine.cache / "locks").touch()
+
+
+def _entries_become(make: Callable[[Path], object]) -> Callable[[Machine], None]:
+    def set_up(machine: Machine) -> None:
+        machine.get()
+        for path in machine.entries():
+            path.unlink()
+            make(path)
+
+    return set_up
+
+
+SET_UPS: dict[str, Callable[[Machine], None]] = {
+    "no HOME": _no_home,
+    "an empty HOME": _empty_home,
+    "a HOME that is not there": _home_missing,
+    "a HOME that is a file": _home_is_a_file,
+    "a cache that is a file": _cache_is_a_file,
+    "tokens that are a file": _tokens_is_a_file,
+    "tokens that are a link": _tokens_is_a_link,
+    "locks that are a file": _locks_is_a_file,
+    "entries that are directories": _entries_become(Path.mkdir),
+    "entries that are FIFOs": _entries_become(lambda path: os.mkfifo(path, 0o600)),
+    "entries that are links": _entries_become(lambda path: path.symlink_to("/etc/passwd")),
+    "entries that are empty": _entries_become(lambda path: path.touch(0o600)),
+    "entries of a later version": _entries_become(lambda path: path.write_bytes(b"ecrpy-2 x")),
+}
+
+
+@pytest.mark.parametrize("name", SET_UPS, ids=SET_UPS)
+def test_the_token_comes_all_the_same(machine: Machine, name: str) -> None:
+    """Twice, without a word on standard error, and nothing is written through a link."""
+    machine.login()
+    SET_UPS[name](machine)
+
+    for _ in range(2):
+        assert machine.get().secret in machine.aws.issued
+    if (machine.root / "elsewhere").exists():
+        assert list((machine.root / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("value", ["1", "true", "0", "no"])
+def test_the_cache_can_be_disabled(machine: Machine, value: str) -> None:
+    """Any value disables it, as with the Go helper: each get asks, and nothing is on disk."""
+    machine.login()
+    first, second = (machine.get(AWS_ECR_DISABLE_CACHE=value).secret for _ in range(2))
+
+    assert first != second
+    assert not machine.cache.exists()
+
+
+def test_a_home_that_is_not_there_is_not_made(machine: Machine) -> None:
+    """Services that are to have no home are given one such as /nonexistent."""
+    machine.login()
+    credential_sources.assumed_role(machine)
+    machine.environ["AWS_CONFIG_FILE"] = str(machine.home / ".aws" / "config")
+    machine.environ["HOME"] = str(machine.root / "nonexistent" / "home")
+
+    assert machine.get().secret in machine.aws.issued
+    assert not (machine.root / "nonexistent").exists()
+
+
+def test_a_list_that_cannot_be_written_costs_nothing(machine: Machine) -> None:
+    """A login is kept and erased all the same."""
+    machine.cache.mkdir()
+    (machine.cache / "registries").touch()
+    login = {"ServerURL": HOST, "Username": "AWS", "Secret": "a password"}
+
+    assert machine.run("store", stdin=json.dumps(login).encode()).code == 0
+    assert machine.get().secret == "a password"
+    assert machine.run("erase", stdin=HOST.encode()).code == 0
+    assert machine.entries("logins") == []
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can be sudo")
+def test_root_by_sudo_makes_nothing_in_a_users_home(machine: Machine) -> None:
+    """The user could not use it then: neither ours nor the AWS CLI's."""
+    credential_sources.assumed_role(machine)
+    for path in (machine.home, machine.home / ".aws", machine.home / ".aws" / "config"):
+        os.chown(path, 12345, -1)
+    before = sorted(machine.home.rglob("*"))
+
+    assert machine.get(SUDO_UID="12345").secret in machine.aws.issued
+    assert sorted(machine.home.rglob("*")) == before
+    folder = machine.home / ".aws" / "cli" / "cache"
+    folder.mkdir(parents=True)
+    os.chown(folder, 12345, 12345)
+    assert machine.get(SUDO_UID="12345").secret in machine.aws.issued
+    (written,) = folder.iterdir()
+    assert (written.stat().st_uid, written.stat().st_mode & 0o777) == (12345, 0o600)
+    assert machine.get().secret in machine.aws.issued
+    assert sorted(machine.home.rglob("*")) != before
+
+
+def test_the_cache_can_be_elsewhere(machine: Machine) -> None:
+    """AWS_ECR_CACHE_DIR, also one that has to be made; ~ is the home."""
+    machine.login()
+    first = machine.get(AWS_ECR_CACHE_DIR="~/deep/down").secret
+    second = machine.get(AWS_ECR_CACHE_DIR=str(machine.home / "deep" / "down")).secret
+
+    assert first == second
+    assert not machine.cache.exists()
+    assert (machine.home / "deep" / "down" / "tokens").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["the host's", "the host's and the endpoint's"])
+def test_an_entry_may_be_damaged_in_every_byte(tmp_path: Path, both: bool) -> None:
+    """Each byte in turn: the token comes from where it is sound, or else from AWS, never wrong."""
+    fetched: list[str] = []
+
+    def fetch(_choice: Choice, _seconds: float) -> Token:
+        fetched.append(f"token-{len(fetched):06}-{'x' * 500}")
+        return Token("AWS", fetched[-1], time.time_ns() + 12 * 3600 * cache.SECOND)
+
+    helper = Helper(
+        {"HOME": str(tmp_path)}, fetch, lambda c: c, no_fallback, time.time_ns, lambda _: None
+    )
+    helper.get(HOST.encode())
+    entries = sorted((tmp_path / ".ecr" / "tokens").iterdir())
+    damaged = [path for path in entries if both or path.name.startswith(HOST)]
+    length = min(len(path.read_bytes()) for path in damaged)
+
+    for at in range(length):
+        for path in damaged:
+            data = path.read_bytes()
+            path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        assert json.loads(helper.get(HOST.encode())[1])["Secret"] == fetched[-1]
+    assert len(fetched) == (length + 1 if both else 1)
+
+
+def test_many_stale_files_do_not_slow_a_get_and_go_away(machine: Machine) -> None:
+    """Ten thousand: a cached get never lists them, and each write clears a bounded number."""
+    machine.login()
+    machine.get()
+    tokens = machine.cache / "tokens"
+    dead = machine.entries()[0].read_bytes()
+    for number in range(10_000):
+        path = tokens / f"{HOST}~{number:032x}"
+        path.write_bytes(dead[:-1])
+        path.chmod(0o600)
+        os.utime(path, (1, 1))
+    calls = machine.aws.count()
+
+    machine.get()
+    assert len(list(tokens.iterdir())) == 10_002
+    assert machine.aws.count() == calls
+
+    machine.get(HOST.replace("us-east-1", "eu-west-1"))
+    # 500 were looked at, of which a few may have been the live ones.
+    assert 10_004 - 500 <= len(list(tokens.iterdir())) <= 10_004 - 496
+
+
+def test_a_token_of_seconds_is_replaced_in_time(machine: Machine) -> None:
+    """It expires between two gets: the second brings a new one."""
+    machine.login()
+    machine.aws.token_life = 2
+    first = machine.get().secret
+    time.sleep(2.1)
+
+    assert machine.get().secret != first
+
+
+def test_aws_may_fail_while_the_token_in_hand_lives(machine: Machine) -> None:
+    """Past half its life a token is renewed if AWS can, and used on if not; until it expires."""
+    machine.login()
+    machine.aws.token_life = 8
+    first = machine.get().secret
+    keys = dict(machine.aws.keys)
+    machine.aws.keys.clear()
+    time.sleep(4.2)
+    assert machine.get().secret == first
+    assert machine.get().secret == first
+    assert machine.aws.count() == {"ecr": 2}
+
+    time.sleep(4)
+    assert "does not know the AWS access key" in machine.get().error
+    machine.aws.keys.update(keys)
+    assert machine.get().secret != first
