@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NOT_OURS = protocol.FAILED, protocol.NOT_FOUND.encode() + b"\n"
+_NOT_FOUND = protocol.FAILED, protocol.NOT_FOUND.encode() + b"\n"
 
 
 def main() -> int:
@@ -24,16 +24,16 @@ def main() -> int:
     return in_full(request) if code is None else code
 
 
-def at_once() -> "tuple[int | None, bytes | None]":
+def at_once() -> "tuple[int | None, protocol.GetRequest | None]":
     """Answer a `get` that needs no AWS.
 
-    Returns the exit code, or None where there is more to do; and standard input, or None where
-    it was not read.
+    Returns the exit code, or None where there is more to do; and the request, or None where
+    standard input was not read.
     """
     if sys.argv[1:] != ["get"] or _wants_log(os.environ):
         return None, None
     try:
-        request = protocol.read_input()
+        request = protocol.GetRequest(protocol.read_input())
         answer = quick_answer(request, os.environ, time.time_ns())
         if answer:
             protocol.send(answer[1])
@@ -45,7 +45,7 @@ def at_once() -> "tuple[int | None, bytes | None]":
         return protocol.FAILED, None  # as below
 
 
-def in_full(request: "bytes | None") -> int:
+def in_full(request: "protocol.GetRequest | None") -> int:
     """Do what `at_once` left, with what it read; return the exit code."""
     try:
         if request is not None:
@@ -71,29 +71,30 @@ def in_full(request: "bytes | None") -> int:
 
 
 def quick_answer(
-    request: bytes, environ: "Mapping[str, str]", now: int
+    request: protocol.GetRequest, environ: "Mapping[str, str]", now: int
 ) -> "tuple[int, bytes] | None":
     """Return exit code and output of a `get` that needs no AWS, or None where it needs more.
 
-    `now` is in nanoseconds since the epoch (UTC).
+    `now` is in nanoseconds since the epoch (UTC). What the search found is left in `request`.
     """
-    server_url = request.decode("latin-1")
-    found = registry.parse(server_url)
-    if found is None and request and not paths.has_settings(environ):
-        return _NOT_OURS
+    found = request.registry
+    if found is None and request.data and not paths.has_settings(environ):
+        return _NOT_FOUND
     # With settings, a host that is not ECR's may stand for one, or be another helper's.
-    host = found.host if found else registry.host_of(server_url)
+    host = found.host if found else registry.host_of(request.server_url)
     directory = paths.cache_dir(environ)
     if not (host and directory):
         return None
+    settings = "" if found else identity.of_settings(environ)
+    line = identity.line(environ)
     try:
-        settings = "" if found else identity.of_settings(environ)
-        entry = cache.answer(directory, host, identity.line(environ), now, settings=settings)
-    except cache.Miss:
+        entry = cache.answer(directory, host, line, now, settings=settings)
+    except cache.Miss as miss:
+        if found is None and cache.is_elsewhere(directory, host, line, now):
+            return _NOT_FOUND
+        request.identity, request.due = line, miss.due
         return None
-    if entry.reply == cache.NOT_OURS:
-        return _NOT_OURS
-    return protocol.OK, protocol.reply(server_url, entry.reply)
+    return protocol.OK, protocol.reply(request.server_url, entry.reply)
 
 
 def _wants_log(environ: "Mapping[str, str]") -> bool:

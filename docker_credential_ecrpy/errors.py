@@ -7,12 +7,18 @@ HelperError           what is wrong, and what to do about it
 
 
 class HelperError(Exception):
-    """Something a person has to know: `message` says what is wrong, `hint` what to do."""
+    """An error for the user: `message` says what is wrong, `hint` what to do.
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    chosen_at: where the AWS identity is chosen, if the message says so already.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, chosen_at: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.chosen_at = chosen_at
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message

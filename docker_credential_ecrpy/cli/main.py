@@ -79,10 +79,12 @@ Environment:
 """
 
 
-def run_cli(argv: Sequence[str], environ: Mapping[str, str], request: bytes | None) -> int:
+def run_cli(
+    argv: Sequence[str], environ: Mapping[str, str], request: protocol.GetRequest | None
+) -> int:
     """Run one action and return the exit code.
 
-    `request` is standard input when the caller has read it already, or else None. Only this
+    `request` is that of a `get`, when the caller has read standard input, or else None. Only this
     function catches errors in order to print them. Raises OSError when standard output cannot
     be written to.
     """
@@ -126,7 +128,7 @@ def _answer(
     arguments: Sequence[str],
     name: str,
     environ: Mapping[str, str],
-    request: bytes | None,
+    request: protocol.GetRequest | None,
     write_log: log.Log,
 ) -> Answer:
     usage = USAGE.format(name=name)
@@ -147,11 +149,10 @@ def _answer(
     helper = _helper(environ, write_log)
     if action == "list":  # its input is not read: some clients leave a terminal there
         return helper.list()
-    if request is None:
-        request = protocol.read_input()
     if action == "get":
-        return helper.get(request)
-    return helper.store(request) if action == "store" else helper.erase(request)
+        return helper.get(request or protocol.GetRequest(protocol.read_input()))
+    data = protocol.read_input()
+    return helper.store(data) if action == "store" else helper.erase(data)
 
 
 def _help(name: str, usage: str, environ: Mapping[str, str]) -> bytes:

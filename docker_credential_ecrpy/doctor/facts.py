@@ -16,8 +16,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.cache import Entry
 from docker_credential_ecrpy.settings.rules import Choice
-from docker_credential_ecrpy.tokens import inventory
-from docker_credential_ecrpy.tokens.inventory import CacheHit
+from docker_credential_ecrpy.tokens.lookup import CacheHit
 from docker_credential_ecrpy.tokens.token import login_in_reply
 
 TYPE_CHECKING = False
@@ -189,12 +188,12 @@ def _near_regions(choice: Choice) -> list[str] | None:
 def _token(machine: Machine, choice: Choice) -> TokenFact:
     """Return the token that Docker would get. Raises HelperError."""
     helper = machine.helper
-    found, _ = inventory.find_cached(helper, choice)
+    found = helper.find_cached(choice).first
     before = time.monotonic()
-    entry = helper.entry(choice, machine.left())
+    entry = helper.find_token(choice, machine.left())
     took = round((time.monotonic() - before) * 1000)
     as_it_was = found is not None and found.entry.written == entry.written
-    stays = as_it_was or inventory.find_cached(helper, choice)[0] is not None
+    stays = as_it_was or helper.find_cached(choice).first is not None
     return TokenFact(entry, found if as_it_was else None, took, stays)
 
 

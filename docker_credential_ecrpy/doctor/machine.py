@@ -79,7 +79,7 @@ class Machine:
     @cached_property
     def settings(self) -> Settings | HelperError:
         """Our own config.toml."""
-        return attempt(lambda: self.helper.settings)
+        return attempt(lambda: self.helper.load_settings())
 
     @cached_property
     def config(self) -> DockerConfig | HelperError:
@@ -163,8 +163,8 @@ class Machine:
         if self.heeded:
             keys += [login.key for login in self.heeded.logins]
         hosts = [bare_host(key) for key in keys]
-        if not hosts and self.helper.directory:
-            hosts = recent.hosts(self.helper.directory)
+        if not hosts and self.helper.find_directory():
+            hosts = recent.hosts(self.helper.find_directory())
         return [host for host in dict.fromkeys(hosts) if host and self._is_ours(host)]
 
     def _is_ours(self, host: str) -> bool:

@@ -21,6 +21,7 @@ from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import duration, moment
+from docker_credential_ecrpy.tokens.lookup import Kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,13 +125,13 @@ def _token(facts: Facts, choice: Choice) -> Check:
         seen = f"fetched in {found.milliseconds} ms; {expires}"
         return Check(name, PASS, seen) if found.stays else _not_kept(name, seen, facts)
     age = duration((facts.now - found.entry.written) // cache.SECOND)
-    return Check(name, PASS, f"{found.kept.what}, kept for {age}; {expires}")
+    return Check(name, PASS, f"{found.kept.kind.value}, kept for {age}; {expires}")
 
 
 def _not_kept(name: str, seen: str, facts: Facts) -> Check:
     helper = facts.machine.helper
-    if helper.directory:
-        fix = f"see that {helper.directory} is yours to write, or set AWS_ECR_CACHE_DIR"
+    if helper.find_directory():
+        fix = f"see that {helper.find_directory()} is yours to write, or set AWS_ECR_CACHE_DIR"
         return Check(name, WARN, f"{seen}; it cannot be kept, so each pull asks AWS", fix)
     if helper.environ.get("AWS_ECR_DISABLE_CACHE"):
         return Check(name, PASS, f"{seen}; none is kept, as AWS_ECR_DISABLE_CACHE is set")
@@ -176,7 +177,7 @@ def _refused(name: str, seen: str, reply: "Reply", facts: Facts, choice: Choice)
         fix = f"{rule.places[key]}: {key} has to be that of {facts.host}"
         return Check(name, FAIL, f"{seen}: its token is of the wrong region", fix)
     if isinstance(token, TokenFact) and token.kept is not None:
-        of_login = token.kept.what.startswith("a login")
+        of_login = token.kept.kind is Kind.LOGIN
         forget = "docker logout" if of_login else f"{PROGRAM} cache clear"
         what = "the login that was stored" if of_login else "the token that is kept"
         fix = f"forget {what}, which may be of another region or of a role that is gone"

@@ -1,6 +1,5 @@
 """The four actions, get, store, erase and list, over values; no streams here."""
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -16,14 +15,17 @@ from docker_credential_ecrpy.helper.request import (
     shown_host,
 )
 from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
+from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Choice, Written
 from docker_credential_ecrpy.text.log import Log, is_set
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.tokens import logins, recent, store
+from docker_credential_ecrpy.tokens import logins, lookup, recent, store
 from docker_credential_ecrpy.tokens.broker import Broker
-from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, USERNAME, Token, token_from_login
+from docker_credential_ecrpy.tokens.lock_note import circumstances
+from docker_credential_ecrpy.tokens.lookup import CacheHit, Found, Place
+from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, USERNAME, Fetch, token_from_login
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,13 +37,8 @@ DEFAULT_TIMEOUT = 25.0
 MAX_TIMEOUT = 3600.0
 """Seconds that it may be made to take; nobody waits longer for a pull to begin."""
 
-_NO_MATTER = ("AWS_ECR_LOG", "AWS_ECR_DEBUG")  # to whether a token is to be had
-
 Answer = tuple[int, bytes]
 """An exit code and what goes to standard output."""
-
-Fetch = Callable[[Choice, float], Token]
-"""Asks AWS for a registry's token, for so many seconds at most. Raises HelperError."""
 
 
 @dataclass(frozen=True)
@@ -60,50 +57,66 @@ class Helper:
     clock: Callable[[], int]
     log: Log
 
-    @cached_property
-    def settings(self) -> Settings:
-        """Our own settings. Raises HelperError where they make no sense."""
-        return loader.load(self.environ)
+    def load_settings(self) -> Settings:
+        """Return config.toml, which is read once. Raises HelperError where it is not understood."""
+        return self._settings
 
-    @cached_property
-    def ambient(self) -> str:
-        """The identity line, with the settings as they were read, of files that have settled."""
-        stamp = self.settings.stamp
-        racy.wait(identity.deciding_files(self.environ))
-        return identity.line(self.environ, stamp)
+    def read_identity(self) -> str:
+        """Return the identity line, with the settings as they were read.
 
-    @cached_property
-    def other(self) -> "Fallback | None":
-        """The credential helper for other registries, where the settings name one.
+        Waits until the files that decide have settled. Raises HelperError as `load_settings`.
+        """
+        return self._identity
+
+    def find_fallback(self) -> "Fallback | None":
+        """Return the credential helper for other registries, where the settings name one.
 
         Raises HelperError.
         """
-        name = self.settings.fallback
-        return self.fallback(name, self.directory) if name else None
+        name = self.load_settings().fallback
+        return self.fallback(name, self.find_directory()) if name else None
+
+    def find_directory(self) -> str:
+        """Return the cache's directory; "" also where its home directory does not exist.
+
+        Services that are to have no home are given one such as /nonexistent.
+        """
+        directory = paths.cache_dir(self.environ)
+        by_default = directory == paths.helper_dir(self.environ)
+        return "" if by_default and not os.path.isdir(paths.home(self.environ)) else directory
+
+    @cached_property
+    def _settings(self) -> Settings:
+        return loader.load(self.environ)
+
+    @cached_property
+    def _identity(self) -> str:
+        stamp = self.load_settings().stamp
+        racy.wait(identity.deciding_files(self.environ))
+        return identity.line(self.environ, stamp)
 
     def choose(self, server_url: str) -> Choice | None:
         """Return who asks for a registry's token; None where it is not ECR's.
 
         Raises HelperError.
         """
-        return rules.choose(server_url, self.settings.rules, self.environ)
+        return rules.choose(server_url, self.load_settings().rules, self.environ)
 
-    def get(self, request: bytes) -> Answer:
+    def get(self, request: GetRequest) -> Answer:
         """Return the reply for the server URL in `request`.
 
         Raises WireText for an empty one and for what is not ours, and HelperError when a
         private registry's token cannot be had. ECR Public is never an error: pulls work
         there without credentials, and would not with bad ones.
         """
-        server_url = parse_server_url(request)
-        found = registry.parse(server_url)
-        public = found is not None and found.public
+        server_url = parse_server_url(request.data)
+        public = request.registry is not None and request.registry.public
         try:
             choice = self.choose(server_url)
             if choice is None:
-                return self._get_elsewhere(server_url, request)
+                return self._get_elsewhere(server_url, request.data)
             public = choice.registry.public
-            entry = self.entry(choice)
+            entry = self.find_token(choice, looked=request)
         except WireText:
             raise
         except HelperError as exc:
@@ -117,8 +130,9 @@ class Helper:
         """Keep the login in `request`, until its token expires. Raises HelperError."""
         server_url, username, secret = parse_login(request)
         choice = self.choose(server_url)
-        if choice is None and self.other:
-            return self.other.run("store", request)
+        fallback = self.find_fallback() if choice is None else None
+        if fallback:
+            return fallback.run("store", request)
         if is_set(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
             self.log("store: ignored, as AWS_ECR_IGNORE_CREDS_STORAGE says")
             return protocol.OK, b""
@@ -138,7 +152,8 @@ class Helper:
         entry = token_from_login(username, secret, now).login_entry(now)
         directory = self._directory_for_logins(found.host)
         try:
-            logins.keep(directory, self.login_place(directory, choice), entry)
+            place = self.login_place(directory, choice)
+            logins.keep(directory, (place.path, place.subject), entry)
         except OSError as exc:
             msg = f"the login for {found.host} cannot be kept in {directory}: {exc.strerror or exc}"
             raise HelperError(
@@ -162,8 +177,9 @@ class Helper:
             self.forget(choice.registry.host, choice.registry.endpoint)
         else:
             self.forget(registry.host_of(server_url))  # a rule may once have made it ours
-        if choice is None and self.other:
-            return self.other.run("erase", request)
+        fallback = self.find_fallback() if choice is None else None
+        if fallback:
+            return fallback.run("erase", request)
         return protocol.OK, b""
 
     def forget(self, host: str, endpoint: str = "") -> int:
@@ -180,6 +196,7 @@ class Helper:
         try:
             gone = store.forget(os.path.join(directory, paths.LOGINS), host)
             gone += store.forget(tokens, host)
+            store.forget(os.path.join(directory, paths.ELSEWHERE), host)
             if endpoint:  # or the next get would take that very token from there
                 gone += store.forget(tokens, endpoint)
             recent.forget(directory, host)
@@ -197,92 +214,111 @@ class Helper:
         directory = paths.cache_dir(self.environ)
         hosts = recent.hosts(directory) if directory else []
         urls = {f"https://{host}": USERNAME for host in hosts if self.choose(host)}
-        if self.other:
-            code, output = self.other.run("list", b"unused")  # what Docker's client writes
+        fallback = self.find_fallback()
+        if fallback:
+            code, output = fallback.run("list", b"unused")  # what Docker's client writes
             if code:
                 return code, output
-            urls = self.other.users(output) | urls
+            urls = fallback.users(output) | urls
         return protocol.OK, json.dumps(urls).encode() + b"\n"
 
     def _get_elsewhere(self, server_url: str, request: bytes) -> Answer:
-        if self.other:
-            return self.other.run("get", request)
+        fallback = self.find_fallback()
+        if fallback:
+            return fallback.run("get", request)
         self.log("get: not an ECR registry")
         host = registry.host_of(server_url)
-        directory = self.directory
-        if host and directory and self.settings.stamp != identity.MISSING:
-            # The next time the hot path knows it, without a look at the settings.
+        directory = self.find_directory()
+        if host and directory and self.load_settings().stamp != identity.MISSING:
+            # From the next time on, the hot path knows it without reading the settings.
             now = self.clock()
-            entry = cache.Entry(now, now + TOKEN_LIFE, now + TOKEN_LIFE, cache.NOT_OURS)
+            note = cache.Entry(now, now + TOKEN_LIFE, now + TOKEN_LIFE, b"")
             try:
-                store.write(*cache.token_place(directory, host, self.ambient), entry)
+                store.write(*cache.elsewhere_place(directory, host, self.read_identity()), note)
             except OSError as exc:
                 self.log(f"cache: not written for {host}: {exc}")
         raise WireText(protocol.NOT_FOUND)
 
-    @property
-    def directory(self) -> str:
-        """Return the cache's directory; "" also where it would be in a home that is not there.
+    def host_places(self, directory: str, choice: Choice) -> list[Place]:
+        """Return where a login to the registry of `choice` and its own token are kept."""
+        return [
+            self.login_place(directory, choice),
+            lookup.host_place(directory, choice.registry, self.read_identity()),
+        ]
 
-        Services that are to have no home are given one such as /nonexistent.
-        """
-        directory = paths.cache_dir(self.environ)
-        by_default = directory == paths.helper_dir(self.environ)
-        return "" if by_default and not os.path.isdir(paths.home(self.environ)) else directory
+    def find_cached(self, choice: Choice) -> Found:
+        """Return what the cache holds for a choice whose profile is known. Raises HelperError."""
+        directory = self.find_directory()
+        if not directory:
+            return Found()
+        line = choice.identity(self.read_identity())
+        endpoint = lookup.endpoint_place(directory, choice.registry, line)
+        return lookup.find([*self.host_places(directory, choice), endpoint], self.clock())
 
-    def login_place(self, directory: str, choice: Choice) -> tuple[str, str]:
-        """Return path and subject of a login to the registry of `choice`."""
-        return cache.login_place(directory, choice.registry.host, self._settings_of(choice))
+    def login_place(self, directory: str, choice: Choice) -> Place:
+        """Return where a login to the registry of `choice` is kept."""
+        # What a private name stands for is written in the settings, so a login to one belongs to
+        # them; a login to a host of ECR does not.
+        settings = ""
+        if not choice.of_ecr:
+            settings = identity.of_settings(self.environ, self.load_settings().stamp)
+        return lookup.login_place(directory, choice.registry.host, settings)
 
-    def _settings_of(self, choice: Choice) -> str:
-        """Return what a login to a private name is kept under besides; "" for ECR's own."""
-        if choice.of_ecr:
-            return ""
-        return identity.of_settings(self.environ, self.settings.stamp)
-
-    def entry(self, choice: Choice, seconds: float | None = None) -> cache.Entry:
+    def find_token(
+        self, choice: Choice, seconds: float | None = None, looked: GetRequest | None = None
+    ) -> cache.Entry:
         """Return what answers for a registry, from the cache or from AWS. Raises HelperError.
 
-        seconds: what it may take; by default what AWS_ECR_TIMEOUT says.
+        seconds: what it may take; by default what AWS_ECR_TIMEOUT says. looked: the request for
+        which the hot path has searched the cache a moment ago.
         """
         found = choice.registry
         self.log(f"get: {found.host}: {found.service} in {found.region}")
-        directory = self.directory
+        directory, host = self.find_directory(), None
         if directory:
-            try:
-                settings = self._settings_of(choice)
-                now = self.clock()
-                entry = cache.answer(directory, found.host, self.ambient, now, settings=settings)
-            except cache.Miss as exc:
-                self.log(f"cache: no entry for {found.host} under {directory}: {exc}")
-            else:
+            host = self._look_for_host(directory, choice, looked)
+            if host.fresh:
                 self.log(f"cache: entry for {found.host} under {directory}")
-                return entry
+                return host.fresh.entry
         seconds = seconds or timeout(self.environ)
         choice = self.resolve(choice)
         if choice.rule:
             self.log(f'rule: match = "{choice.rule.pattern.text}"')
-        who = choice.identity(self.ambient)
+        ambient, stamp = self.read_identity(), self.load_settings().stamp
         broker = Broker(
-            directory,
-            self.ambient,
-            who,
-            lambda: identity.line(self.environ, self.settings.stamp) == self.ambient,
-            circumstances(who, self.environ),
-            lambda _, left: self.fetch(choice, left),
-            self.clock,
-            self.log,
+            directory=directory,
+            ambient=ambient,
+            choice=choice,
+            # Before a write: the files may have been edited since they were read.
+            unchanged=lambda: identity.line(self.environ, stamp) == ambient,
+            circumstances=circumstances(choice.identity(ambient), self.environ),
+            fetch=self.fetch,
+            clock=self.clock,
+            log=self.log,
         )
         try:
-            return broker.obtain(found, seconds)
+            return broker.obtain(seconds, host)
         except HelperError as exc:
-            if choice.chosen_at is None or str(choice.chosen_at) in exc.message:
+            if choice.chosen_at is None or exc.chosen_at is not None:
                 raise
             exc.message += f" (AWS identity chosen by {choice.chosen_at})"
             raise
 
+    def _look_for_host(self, directory: str, choice: Choice, looked: GetRequest | None) -> Found:
+        """Return what the host's own places hold, unless the hot path has just searched them."""
+        if looked and looked.identity and looked.identity == self.read_identity():
+            if looked.due is None:
+                return Found()
+            place = lookup.host_place(directory, choice.registry, looked.identity)
+            return Found(due=(CacheHit(place.kind, place.path, looked.due),))
+        found = lookup.find(self.host_places(directory, choice), self.clock())
+        if not found.fresh:
+            why = found.misses[-1].reason if not found.due else "it is due for renewal"
+            self.log(f"cache: no entry for {choice.registry.host} under {directory}: {why}")
+        return found
+
     def _directory_for_logins(self, host: str) -> str:
-        directory = self.directory
+        directory = self.find_directory()
         if directory:
             return directory
         if self.environ.get("AWS_ECR_DISABLE_CACHE"):
@@ -293,24 +329,6 @@ class Helper:
         raise HelperError(
             msg, hint=f"{cure}, or set AWS_ECR_IGNORE_CREDS_STORAGE=true to do without it"
         )
-
-
-def circumstances(identity: str, environ: Mapping[str, str]) -> str:
-    """Return a digest of all that a failure to get a token may hang on.
-
-    The identity, and what two processes of one identity may have differently: secret keys,
-    a proxy, trusted certificates, the time that they have. Unknown variables mean different.
-    """
-    parts = [identity] + [
-        f"{name}={environ[name]!a}"
-        for name in sorted(environ)
-        if name.upper() not in _NO_MATTER
-        and (
-            name.upper().startswith(("AWS_", "BOTO", "SSL_"))
-            or name.upper().endswith(("_PROXY", "_CA_BUNDLE"))
-        )
-    ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def timeout(environ: Mapping[str, str]) -> float:

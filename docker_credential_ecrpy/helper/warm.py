@@ -1,38 +1,33 @@
-"""The token of a region serves a registry that was not asked for before.
+"""A `get` for a registry that is new to the cache, where its endpoint's token is there already.
 
-What `Broker` would find for it, too; but the first `docker build` asks for each registry that
-Docker knows, and without settings there is nothing to load all that for.
+The broker would find that token, too; but the first `docker build` asks for every registry that
+Docker knows, and without settings nothing of the broker has to be loaded for it.
 """
 
 from collections.abc import Mapping
 
-from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
-from docker_credential_ecrpy.tokens import recent, store
+from docker_credential_ecrpy.hot import cache, identity, paths, protocol
+from docker_credential_ecrpy.hot.protocol import GetRequest
+from docker_credential_ecrpy.tokens import lookup, recent, store
 
 
-def answer(request: bytes, environ: Mapping[str, str], now: int) -> bytes | None:
-    """Return the reply to a `get`, where another registry's token is fresh and serves this one.
+def answer(request: GetRequest, environ: Mapping[str, str], now: int) -> bytes | None:
+    """Return the reply to a `get` from the token of the registry's endpoint, if that is fresh.
 
     None where there is none, or where settings or variables may choose another identity for its
     account. `now` is in nanoseconds since the epoch (UTC).
     """
-    server_url = request.decode("latin-1")
-    found = registry.parse(server_url)
-    directory = paths.cache_dir(environ)
-    if not (found and directory):
+    registry, line, directory = request.registry, request.identity, paths.cache_dir(environ)
+    if registry is None or not line:  # the cache was not searched
         return None
     if paths.has_settings(environ) or identity.chosen(environ):
         return None
-    line = identity.line(environ)
-    try:
-        entry = cache.read(*cache.token_place(directory, found.endpoint, line), now)
-    except cache.Miss:
-        return None
-    if not entry.fresh(now):
+    hit = lookup.find([lookup.endpoint_place(directory, registry, line)], now).fresh
+    if hit is None:
         return None
     try:
-        store.write(*cache.token_place(directory, found.host, line), entry)
-        recent.remember(directory, found.host)
+        store.write(*cache.token_place(directory, registry.host, line), hit.entry)
+        recent.remember(directory, registry.host)
     except OSError:
-        pass  # the next one finds it where this one did
-    return protocol.reply(server_url, entry.reply)
+        pass  # the next `get` finds it where this one did
+    return protocol.reply(request.server_url, hit.entry.reply)

@@ -43,13 +43,19 @@ _READ_FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-NOT_OURS: "Final" = b""
-"""The reply kept for a host that our settings leave to nobody: neither ECR nor a fallback."""
+# How a token's reply begins and what stands before its secret; `tokens.token` writes it.
+_REPLY_START = b'"Username":"'
+_REPLY_SECRET = b'","Secret":"'
+_REPLY_END = b'"}\n'
 _STEP = SECOND  # that a clock may be set back by, as time servers do, and nothing is thought of it
 
 
 class Miss(Exception):
-    """There is no usable entry; the text says why."""
+    """There is no usable entry; the text says why. due: one that works, but is due for renewal."""
+
+    def __init__(self, why: str, due: "Entry | None" = None) -> None:
+        super().__init__(why)
+        self.due = due
 
 
 class Entry:
@@ -131,6 +137,11 @@ def login_place(directory: str, host: str, settings: str = "") -> "tuple[str, st
     return _place(os.path.join(directory, paths.LOGINS), host, subject)
 
 
+def elsewhere_place(directory: str, host: str, identity: str) -> "tuple[str, str]":
+    """Return path and subject of the note that `host` is neither ECR's nor the fallback's."""
+    return _place(os.path.join(directory, paths.ELSEWHERE), host, f"{host} {identity}")
+
+
 def _place(directory: str, name: str, subject: str) -> "tuple[str, str]":
     return os.path.join(directory, f"{name}~{fingerprint(subject)}"), subject
 
@@ -149,21 +160,46 @@ def answer(directory: str, host: str, identity: str, now: int, *, settings: str 
         return read(*login_place(directory, host, settings), now)
     except Miss:
         entry = read(*token_place(directory, host, identity), now)
-    if not settings and entry.reply == NOT_OURS:
-        msg = "it is of a version that did not know this host"
-        raise Miss(msg)
     if not entry.fresh(now):
         msg = "it is due for renewal"
+        raise Miss(msg, entry)
+    return entry
+
+
+def is_elsewhere(directory: str, host: str, identity: str, now: int) -> bool:
+    """Whether a live note says that `host` is neither ECR's nor the fallback's."""
+    try:
+        return not _read(*elsewhere_place(directory, host, identity), now).reply
+    except Miss:
+        return False
+
+
+def read(path: str, subject: str, now: int) -> Entry:
+    """Return the live token or login for `subject` at `path`.
+
+    Raises Miss: no file; one that is not ours, that others may read, or that does not hold
+    together; another subject's; a dead one (`Entry.dead`); or one that holds no token.
+    """
+    entry = _read(path, subject, now)
+    if not holds_token(entry):
+        msg = "it holds no token"
         raise Miss(msg)
     return entry
 
 
-def read(path: str, subject: str, now: int) -> Entry:
-    """Return the live entry for `subject` at `path`.
+def holds_token(entry: Entry) -> bool:
+    """Whether an entry's reply is the whole end of one, with a secret that is not empty."""
+    reply = entry.reply
+    at = reply.find(_REPLY_SECRET)
+    return (
+        at > 0
+        and reply.startswith(_REPLY_START)
+        and reply.endswith(_REPLY_END)
+        and at + len(_REPLY_SECRET) < len(reply) - len(_REPLY_END)
+    )
 
-    Raises Miss: no file; one that is not ours, that others may read, or that does not hold
-    together; another subject's; or a dead one (`Entry.dead`).
-    """
+
+def _read(path: str, subject: str, now: int) -> Entry:
     entry, found = read_any(path, now)
     if found != subject:
         msg = "it is kept for another identity or registry"

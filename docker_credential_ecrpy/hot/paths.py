@@ -13,6 +13,7 @@ TOKENS: "Final" = "tokens"
 LOGINS: "Final" = "logins"
 LOCKS: "Final" = "locks"
 REGISTRIES: "Final" = "registries"
+ELSEWHERE: "Final" = "elsewhere"
 
 
 def home(environ: "Mapping[str, str]") -> str:

@@ -6,9 +6,13 @@ https://github.com/docker/docker-credential-helpers/blob/master/credentials/erro
 
 import os
 
+from docker_credential_ecrpy.hot import registry
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
+
+    from docker_credential_ecrpy.hot.cache import Entry
 
 NOT_FOUND: "Final" = "credentials not found in native keychain"
 """Means "not mine": Docker goes on anonymously. To be said of a failure where that works alone."""
@@ -25,6 +29,24 @@ _BLANKS = b" \t\r\n"
 STDIN: "Final" = 0
 STDOUT: "Final" = 1
 STDERR: "Final" = 2
+
+
+class GetRequest:
+    """What a client asks by `get`, and what the hot path found before it left the rest to others.
+
+    data: standard input. server_url: the address in it. registry: the ECR registry that this
+    names, or None. identity: the line (`identity.line`) that the cache was searched under, or ""
+    where it was not searched. due: the host's token, which works but is due for renewal, or None.
+    """
+
+    __slots__ = ("data", "due", "identity", "registry", "server_url")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.server_url = data.decode("latin-1")
+        self.registry = registry.parse(self.server_url)
+        self.identity = ""
+        self.due: Entry | None = None
 
 
 def read_input(descriptor: int = STDIN) -> bytes:

@@ -1,54 +1,21 @@
-"""What the cache holds, for a person who asks."""
+"""What the cache holds, for the user: listed, and cleared."""
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.hot.cache import Entry
-from docker_credential_ecrpy.settings.rules import Choice
 
-
-@dataclass(frozen=True)
-class CacheHit:
-    """One file of the cache. what: its kind, in a person's words."""
-
-    what: str
-    path: str
-    entry: Entry
-
-
-def find_cached(helper: Helper, choice: Choice) -> tuple[CacheHit | None, list[tuple[str, str]]]:
-    """Return what would answer for a registry, and beside it the files that would not, with why.
-
-    It may be due for renewal. Raises HelperError where the settings make no sense.
-    """
-    unused: list[tuple[str, str]] = []
-    directory, host, now = helper.directory, choice.registry.host, helper.clock()
-    if not directory:
-        return None, unused
-    places = {
-        "a login, which answers until it expires": helper.login_place(directory, choice),
-        "a token for this host": cache.token_place(directory, host, helper.ambient),
-        "a token of its endpoint, which will serve": cache.token_place(
-            directory, choice.registry.endpoint, choice.identity(helper.ambient)
-        ),
-    }
-    for what, (path, subject) in places.items():
-        try:
-            return CacheHit(what, path, cache.read(path, subject, now)), unused
-        except cache.Miss as exc:
-            if os.path.lexists(path):
-                unused.append((path, str(exc)))
-    return None, unused
+TOKEN, LOGIN, ELSEWHERE = "token", "login", "nobody"
+_KINDS = {paths.TOKENS: TOKEN, paths.LOGINS: LOGIN, paths.ELSEWHERE: ELSEWHERE}
 
 
 @dataclass(frozen=True)
 class CacheRecord:
-    """One file of the cache, whoever it is for. Its entry's reply is left out.
+    """One file of the cache, whichever identity it is for. Its entry's reply is left out.
 
-    kind: "token", "login", or "nobody" for a host that is neither ECR's nor the fallback's.
+    kind: TOKEN, LOGIN, or ELSEWHERE for a host that is neither ECR's nor the fallback's.
     name: the registry's host, or the API endpoint whose registries it serves.
     identity: who it was fetched for, as `identity.line` has it; "" for a login.
     problem: why it is not used whoever asks, or "".
@@ -67,7 +34,7 @@ def list_records(directory: str, now: int) -> Iterator[CacheRecord]:
 
     Raises OSError where a directory cannot be read.
     """
-    for folder, kind in ((paths.TOKENS, "token"), (paths.LOGINS, "login")):
+    for folder, kind in _KINDS.items():
         at = os.path.join(directory, folder)
         try:
             names = sorted(os.listdir(at))
@@ -84,10 +51,10 @@ def _listed(kind: str, path: str, name: str, now: int) -> CacheRecord:
     except cache.Miss as exc:
         return CacheRecord(kind, name, "", path, None, str(exc))
     problem = entry.dead(now)
-    if kind == "token" and entry.reply == cache.NOT_OURS:
-        kind = "nobody"
-    entry = Entry(entry.written, entry.refresh, entry.expires, cache.NOT_OURS)
-    identity = "" if kind == "login" else subject.partition(" ")[2]
+    if not problem and kind != ELSEWHERE and not cache.holds_token(entry):
+        problem = "it holds no token"
+    entry = Entry(entry.written, entry.refresh, entry.expires, b"")
+    identity = "" if kind == LOGIN else subject.partition(" ")[2]
     return CacheRecord(kind, name, identity, path, entry, problem)
 
 
@@ -107,9 +74,10 @@ def clear_cache(directory: str) -> Cleared:
     Lock files stay: who waits on one that is gone, and who makes it anew, would hold two locks.
     """
     left: list[str] = []
-    folders = (paths.TOKENS, paths.LOGINS, paths.REGISTRIES)
-    tokens, logins, hosts = (_clear(os.path.join(directory, name), left) for name in folders)
-    return Cleared(tokens, logins, hosts, tuple(left))
+    folders = (paths.TOKENS, paths.LOGINS, paths.REGISTRIES, paths.ELSEWHERE)
+    counts = (_clear(os.path.join(directory, name), left) for name in folders)
+    tokens, logins, hosts, elsewhere = counts
+    return Cleared(tokens, logins, hosts + elsewhere, tuple(left))
 
 
 def _clear(folder: str, left: list[str]) -> int:

@@ -3,9 +3,11 @@
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.settings.rules import Choice
 
 USERNAME = "AWS"
 # Both an ECR token's life and its longest one.
@@ -42,6 +44,10 @@ class Token:
         """Return it as a stored login is kept: it answers until it expires."""
         expires = min(self.expires, now + TOKEN_LIFE)
         return cache.Entry(now, expires, expires, reply_tail(self))
+
+
+Fetch = Callable[[Choice, float], Token]
+"""Asks AWS for a registry's token, for so many seconds at most. Raises HelperError."""
 
 
 def reply_tail(token: Token) -> bytes:

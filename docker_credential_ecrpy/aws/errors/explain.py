@@ -89,6 +89,7 @@ def no_credentials(asking: CallContext) -> HelperError:
             f"{place}: AWS profile {asking.profile!r} in {asking.config_files} has no credentials",
             hint="write keys, a role, an SSO session or a credential_process into it, or leave the"
             " profile out for the identity that the environment has",
+            chosen_at=str(place),
         )
     inside = _KUBERNETES in os.environ or any(map(os.path.exists, _CONTAINER_MARKS))
     if inside and os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true":
@@ -119,6 +120,7 @@ def unknown_profile(name: str, asking: CallContext) -> HelperError:
     return HelperError(
         f"{where}AWS profile {one_line(name)!r} is not in {asking.config_files}",
         hint=one_line(hint),
+        chosen_at=str(place) if where else None,
     )
 
 

@@ -85,7 +85,7 @@ def _everything(directory: str, now: int) -> list[CacheRecord]:
 
 def _why_none(given: CommandContext) -> str:
     """Return why there is no cache, or "" where there is one."""
-    if given.helper.directory:
+    if given.helper.find_directory():
         return ""
     if given.environ.get("AWS_ECR_DISABLE_CACHE"):
         return "AWS_ECR_DISABLE_CACHE is set"
@@ -95,7 +95,7 @@ def _why_none(given: CommandContext) -> str:
 
 def _block(listed: CacheRecord, now: int) -> Iterator[tuple[str, str]]:
     name = one_line(listed.name)
-    if listed.kind == "nobody":
+    if listed.kind == inventory.ELSEWHERE:
         yield "registry", f"{name}: nobody's, neither ECR's nor the fallback's"
     elif _is_endpoint(listed):
         yield "endpoint", f"{name}: for all registries that it serves"
@@ -103,8 +103,8 @@ def _block(listed: CacheRecord, now: int) -> Iterator[tuple[str, str]]:
         yield "registry", name
     if listed.identity:
         yield "identity", _readable(listed.identity)
-    title = "login" if listed.kind == "login" else "token"
-    yield title if listed.kind != "nobody" else "kept", one_line(listed.path)
+    title = "login" if listed.kind == inventory.LOGIN else "token"
+    yield title if listed.kind != inventory.ELSEWHERE else "kept", one_line(listed.path)
     if listed.problem:
         yield "", f"not used: {one_line(listed.problem)}"
     if listed.entry is not None:

@@ -159,7 +159,7 @@ def plan_of(
     if file == os.devnull:  # it says that there are no settings
         file = ""
     settings = Rewrite(file, read_user_file(file) if file else None, b"")
-    fallback = given.helper.settings.fallback
+    fallback = given.helper.load_settings().fallback
     planner = Planner(
         config,
         others,
@@ -248,7 +248,7 @@ def _offer_fallback(
     store = config.store
     if wanted.remove or not wanted.store or not store or is_our_helper(store):
         return wanted
-    if wanted.fallback is not None or given.helper.settings.fallback:
+    if wanted.fallback is not None or given.helper.load_settings().fallback:
         return wanted
     if not (os.isatty(protocol.STDIN) and os.isatty(protocol.STDERR)):
         msg = f"Docker's credsStore is {one_line(store)!r}, which keeps other registries' passwords"

@@ -15,7 +15,6 @@ from docker_credential_ecrpy.hot import paths, protocol
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import lifetime
-from docker_credential_ecrpy.tokens import inventory
 
 
 @click.command(
@@ -42,7 +41,7 @@ def command(given: CommandContext, registry: str, *, check: bool) -> None:
 
 
 def _explained(host: str, given: CommandContext, *, check: bool) -> Iterator[tuple[str, str]]:
-    helper, settings = given.helper, given.helper.settings
+    helper, settings = given.helper, given.helper.load_settings()
     choice = helper.choose(host)
     yield "registry", _registry(host, choice)
     if choice and choice.rule:
@@ -89,7 +88,7 @@ def _registry(host: str, choice: Choice | None) -> str:
 
 
 def _elsewhere(helper: Helper) -> str:
-    other = helper.other
+    other = helper.find_fallback()
     if other is None:
         return f'"{protocol.NOT_FOUND}": clients go on without credentials'
     return f"that of {other.path()}, the fallback of {other.place}"
@@ -99,16 +98,17 @@ def _elsewhere(helper: Helper) -> str:
 
 
 def _cached(choice: Choice, helper: Helper) -> Iterator[tuple[str, str]]:
-    if not helper.directory:
+    if not helper.find_directory():
         yield "cache", "none is kept"
         return
-    now = helper.clock()
-    found, unused = inventory.find_cached(helper, choice)
-    for path, reason in unused:
-        yield "cache", f"{path}: not used: {reason}"
-    if found is None:
-        yield "cache", f"nothing for it in {os.path.join(helper.directory, paths.TOKENS)}"
+    found = helper.find_cached(choice)
+    for miss in found.misses:
+        if os.path.lexists(miss.place.path):
+            yield "cache", f"{miss.place.path}: not used: {miss.reason}"
+    hit = found.first
+    if hit is None:
+        yield "cache", f"nothing for it in {os.path.join(helper.find_directory(), paths.TOKENS)}"
         return
-    yield "cache", f"{found.what}:"
-    for text in (found.path, *lifetime(found.entry, now)):
+    yield "cache", f"{hit.kind.value}:"
+    for text in (hit.path, *lifetime(hit.entry, helper.clock())):
         yield "", text

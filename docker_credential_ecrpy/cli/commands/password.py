@@ -60,7 +60,7 @@ def command(
     else:
         choice = _choice_of(registry, given)
     with given.console.waiting("asking AWS"):
-        entry = given.helper.entry(choice)
+        entry = given.helper.find_token(choice)
     username, secret = login_in_reply(entry.reply)
     if registry is None or not docker_config_json:
         given.console.say_as_is(secret)
