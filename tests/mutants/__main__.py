@@ -36,7 +36,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     "hot.cache": ("tests/unit/hot/test_cache.py",),
     "tokens.store": ("tests/unit/hot/test_cache.py",),
     "files.private": ("tests/unit/hot/test_cache.py",),
-    "tokens.broker": ("tests/unit/tokens/test_broker.py",),
+    "tokens.broker": (
+        "tests/unit/tokens/test_broker.py",
+        "tests/unit/tokens/test_broker_log.py",
+        "tests/unit/tokens/test_lock_note.py",
+        "tests/unit/tokens/test_single_flight.py",
+    ),
 }
 # A mutant may wait or go round for ever: no test may take this long, nor all of them the other.
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--timeout=30")

@@ -1,0 +1,165 @@
+"""What the log says of a lookup and a fetch, line by line."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files.lock import FileLock
+from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.tokens import store
+from tests.world.tokens import (
+    ENDPOINT,
+    HOST,
+    HOUR,
+    START,
+    Clock,
+    FakeAws,
+    MakeBroker,
+    keep_stale,
+    parse_host,
+)
+
+pytestmark = pytest.mark.usefixtures("same_descriptors")
+
+
+class TestTheLog:
+    """What whoever asked to know is told, line by line."""
+
+    @pytest.fixture(name="told")
+    def _told(self, broker: MakeBroker) -> Callable[..., list[str]]:
+        def told(host: str = HOST, **given: Any) -> list[str]:
+            made = broker(**given)
+            lines: list[str] = []
+            made.log = lines.append
+            try:
+                made.obtain(parse_host(host), 25)
+            except HelperError as exc:
+                lines.append(f"raised: {exc}")
+            return lines
+
+        return told
+
+    def test_of_a_fetch(self, told: Callable[..., list[str]]) -> None:
+        """What is not there, and that it is then; of a hit there is nothing to say."""
+        none = [f"cache: nothing for {name}: there is none yet" for name in (HOST, ENDPOINT)]
+        written = [f"cache: written for {name}" for name in (ENDPOINT, HOST)]
+
+        assert told() == [*none, "lock: held", *none, *written]
+        assert told() == []
+        other = "223456789012" + HOST[12:]
+        assert told(other) == [
+            f"cache: nothing for {other}: there is none yet",
+            f"cache: the token of {ENDPOINT} serves {other}",
+            f"cache: written for {other}",
+        ]
+
+    def test_of_a_failure(
+        self, told: Callable[..., list[str]], broker: MakeBroker, fake: FakeAws
+    ) -> None:
+        """What works all the same, if anything does."""
+        fake.error = HelperError("AWS is down", hint="wait")
+        assert told()[-2:] == [
+            f"cache: nothing for {ENDPOINT}: there is none yet",
+            "raised: AWS is down; wait",
+        ]
+        keep_stale(broker, HOST, "in hand")
+        assert told()[-3:] == [
+            "not renewed: AWS is down; wait; the token in hand is still good",
+            f"cache: written for {ENDPOINT}",
+            f"cache: written for {HOST}",
+        ]
+
+    def test_of_what_another_failed_with(
+        self, told: Callable[..., list[str]], broker: MakeBroker, clock: Clock, fake: FakeAws
+    ) -> None:
+        """It is said whose failure it is."""
+        fake.error = HelperError("denied")
+        told()
+        clock.now -= 1  # as if we had begun before the other failed
+        begun = iter([clock.now])
+        lines = broker()
+        said: list[str] = []
+        lines.log = said.append
+        lines.clock = lambda: next(begun, START)
+
+        with pytest.raises(HelperError, match=r"^denied$"):
+            lines.obtain(parse_host(), 25)
+        assert "the process that held the lock failed: so does this one" in said
+        assert len(fake.calls) == 1
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Unix's words and numbers")
+    def test_of_what_has_no_place(
+        self, told: Callable[..., list[str]], tmp_path: Path, fake: FakeAws
+    ) -> None:
+        """No directory at all, or files in the way of each of its folders."""
+        assert told(directory="") == ["no cache directory: asking AWS"]
+        (tmp_path / "ecr").mkdir(mode=0o700)
+        for name in ("tokens", "locks", "registries"):
+            (tmp_path / "ecr" / name).touch()
+
+        lines = [line.replace(str(tmp_path), "") for line in told()]
+
+        exists = "[Errno 17] File exists: '/ecr/{}'"
+        assert f"no lock: {exists.format('locks')}" in lines
+        for name in (ENDPOINT, HOST):
+            assert f"cache: not written for {name}: {exists.format('tokens')}" in lines
+        assert f"list: {HOST} cannot be noted: {exists.format('registries')}" in lines
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Unix's words and numbers")
+    def test_of_a_lock_that_is_none(
+        self, told: Callable[..., list[str]], tmp_path: Path, fake: FakeAws
+    ) -> None:
+        """A directory where its file should be."""
+        (tmp_path / "ecr" / "locks" / f"{ENDPOINT}~d65").mkdir(parents=True)
+
+        lines = told()
+
+        assert next(line for line in lines if "lock" in line).startswith("no lock: [Errno 21]")
+        assert f"cache: written for {HOST}" in lines
+        assert len(fake.calls) == 1
+
+    def test_of_a_lock_that_cannot_be_held_or_written(
+        self, told: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The system's own words, of either."""
+
+        def refuse(*_: object) -> bool:
+            raise OSError(37, "No locks available")
+
+        monkeypatch.setattr(FileLock, "leave", refuse)
+        assert told().count("lock: no note left: [Errno 37] No locks available") == 2
+        monkeypatch.setattr(FileLock, "acquire", refuse)
+        lines = told(identity="you")
+        assert "no lock: [Errno 37] No locks available" in lines
+        assert not any("no note left" in line for line in lines)
+
+    def test_of_a_lock_that_another_has(
+        self, told: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It was not had in time."""
+        monkeypatch.setattr(FileLock, "acquire", lambda *_: False)
+
+        assert "lock: not had in time" in told()
+
+    def test_of_an_edit_meanwhile(self, told: Callable[..., list[str]]) -> None:
+        """Why the next one has to ask again."""
+        lines = told(unchanged=lambda: False)
+
+        for name in (ENDPOINT, HOST):
+            assert f"cache: not written for {name}, as the settings changed meanwhile" in lines
+        assert not any("cache: written" in line for line in lines)
+
+    def test_of_what_was_cleared(
+        self, told: Callable[..., list[str]], clock: Clock, tmp_path: Path
+    ) -> None:
+        """How many files, if any."""
+        login = cache.Entry(START, START + HOUR, START + HOUR, b"login", 0)
+        store.write(*cache.login_place(str(tmp_path / "ecr"), HOST), login)
+        told()
+        clock.now += 13 * HOUR
+
+        assert told(identity="you")[-1] == "cache: 3 dead files removed"

@@ -1,0 +1,322 @@
+"""What the holder of the lock says in its note, and what those who wait make of it."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+from docker_credential_ecrpy.files import private
+from docker_credential_ecrpy.files.lock import FileLock
+from docker_credential_ecrpy.hot import cache, registry
+from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens.token import Token
+from tests.world.tokens import (
+    ENDPOINT,
+    HOST,
+    START,
+    Clock,
+    FakeAws,
+    MakeBroker,
+    keep_stale,
+    parse_host,
+    read_secret,
+)
+
+pytestmark = pytest.mark.usefixtures("same_descriptors")
+
+
+def _read_note(tmp_path: Path) -> Any:
+    (path,) = (tmp_path / "ecr" / "locks").glob("*~*")
+    return json.loads(path.read_bytes())
+
+
+class TestTheNote:
+    """What the lock's holder leaves for those who wait, in this version or another."""
+
+    def test_while_it_is_at_it(self, broker: MakeBroker, fake: FakeAws, tmp_path: Path) -> None:
+        """Until when it may be: a second past the time that it has."""
+        seen: list[Any] = []
+
+        def fetch(asked: registry.Registry, seconds: float) -> Token:
+            seen.append((_read_note(tmp_path), time.monotonic() + seconds))
+            return fake.fetch(asked, seconds)
+
+        broker(fetch=fetch).obtain(parse_host(), 25)
+
+        ((note, end),) = seen
+        assert set(note) == {"who", "until"}
+        assert note["who"] == "me"
+        assert 0.5 < note["until"] - end < 1.5
+        assert _read_note(tmp_path) == {"who": "me"}
+
+    @pytest.mark.parametrize("hint", ["ask nicely", None])
+    def test_when_it_failed(
+        self, broker: MakeBroker, fake: FakeAws, tmp_path: Path, hint: str | None
+    ) -> None:
+        """With what, and when."""
+        fake.error = HelperError("denied", hint=hint)
+        with pytest.raises(HelperError):
+            broker().obtain(parse_host(), 25)
+
+        assert _read_note(tmp_path) == {"who": "me", "at": START, "message": "denied", "hint": hint}
+
+    def test_when_its_time_was_up(self, broker: MakeBroker, fake: FakeAws, tmp_path: Path) -> None:
+        """How much it had, too."""
+        fake.error = DeadlineExceeded("too slow", hint="wait")
+        with pytest.raises(HelperError):
+            broker().obtain(parse_host(), 25)
+
+        note = _read_note(tmp_path)
+        assert note.pop("had") == fake.calls[0][1]
+        assert note == {"who": "me", "at": START, "message": "too slow", "hint": "wait"}
+
+    @pytest.fixture(name="finds")
+    def _finds(
+        self, broker: MakeBroker, fake: FakeAws, tmp_path: Path
+    ) -> Callable[[bytes | dict[str, Any]], str]:
+        """Return what one gets that waited while this note was left, five moments long."""
+
+        def finds(note: bytes | dict[str, Any]) -> str:
+            path = tmp_path / "ecr" / "locks" / f"{ENDPOINT}~d65"
+            private.own_directory(str(path.parent))
+            if isinstance(note, dict):
+                note = json.dumps({"who": "me", "message": "denied", "hint": None} | note).encode()
+            path.write_bytes(note)
+            begun = iter([START])
+            made = broker()
+            made.clock = lambda: next(begun, START + 5)
+            try:
+                return read_secret(made.obtain(parse_host(), 25))
+            except HelperError as exc:
+                error = exc
+            assert fake.calls == []
+            assert isinstance(error.message, str)
+            assert isinstance(error.hint, str | None)
+            return str(error)
+
+        return finds
+
+    @pytest.mark.parametrize(
+        ("note", "found"),
+        [
+            ({"at": START}, "token-1"),
+            ({"at": START + 1}, "denied"),
+            ({"at": START + 5}, "denied"),
+            ({"at": START + 6}, "token-1"),
+            ({"at": START + 5, "hint": "ask nicely"}, "denied; ask nicely"),
+            ({"at": START + 5, "hint": ""}, "denied"),
+            ({"at": START + 5, "hint": 7, "message": 5}, "5; 7"),
+            ({"at": START + 5, "had": 30}, "denied"),
+            ({"at": START + 5, "had": 1}, "token-1"),
+            ({"at": START + 5, "message": 5}, "5"),
+            ({"at": START + 5, "who": "you"}, "token-1"),
+            ({"at": START + 5, "who": "he"}, "token-1"),
+        ],
+    )
+    def test_speaks_of_its_like_while_we_waited(
+        self,
+        finds: Callable[[bytes | dict[str, Any]], str],
+        note: dict[str, Any],
+        found: str,
+    ) -> None:
+        """Neither of before, nor of what is yet to come, nor of who had less time."""
+        assert finds(note) == found
+
+    def test_leaves_us_what_is_in_hand(
+        self,
+        broker: MakeBroker,
+        finds: Callable[[bytes | dict[str, Any]], str],
+    ) -> None:
+        """Put off as if we had failed ourselves."""
+        keep_stale(broker, HOST, "in hand", START + 30 * cache.SECOND)
+
+        assert finds({"at": START + 5}) == "in hand"
+        kept = cache.read(*cache.token_place(broker().directory, HOST, "me"), START)
+        assert kept.refresh == START + 30 * cache.SECOND
+
+    @pytest.mark.parametrize(
+        "note",
+        [
+            b"",
+            b"{",
+            b"\xff",
+            b"[]",
+            b"null",
+            b'"who"',
+            b"{}",
+            b"[" * 4000,
+            b'{"who": "me"}',
+            b'{"who": "me", "at": "now"}',
+            b'{"who": "me", "at": %d}' % (START + 5),
+            b'{"who": "me", "at": %d, "message": "x"}' % (START + 5),
+            b'{"who": "me", "at": %d, "had": "x", "message": "x", "hint": null}' % (START + 5),
+        ],
+        ids=range(13),
+    )
+    def test_that_is_not_understood_says_nothing(
+        self, finds: Callable[[bytes | dict[str, Any]], str], note: bytes
+    ) -> None:
+        """Whoever wrote it."""
+        assert finds(note) == "token-1"
+
+    def test_that_cannot_be_read_says_nothing(
+        self, broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A disk that fails is no reason to."""
+
+        def fail(_: FileLock) -> bytes:
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(FileLock, "note", property(fail))
+
+        assert read_secret(broker().obtain(parse_host(), 25)) == "token-1"
+
+    def test_that_we_fail_to_read_says_so(
+        self, broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A fault of ours is no disk's."""
+
+        def fail(_: FileLock) -> bytes:
+            raise MemoryError
+
+        monkeypatch.setattr(FileLock, "note", property(fail))
+
+        with pytest.raises(MemoryError):
+            broker().obtain(parse_host(), 25)
+
+
+@pytest.mark.parametrize("until", [None, "soon", -1.0, 60.0])
+def test_who_waits_does_so_in_two_parts(
+    broker: MakeBroker,
+    fake: FakeAws,
+    tmp_path: Path,
+    until: float | str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second, a third, for one that says it is still at it; else it goes to a fetch."""
+    at_it = until == 60.0
+    fake.error = HelperError("no")
+    with pytest.raises(HelperError):
+        broker().obtain(parse_host(), 24)
+    fake.error = None
+    fake.calls.clear()
+    (path,) = (tmp_path / "ecr" / "locks").glob("*~*")
+    if isinstance(until, float):
+        until += time.monotonic()
+    path.write_text(json.dumps({"who": "me", "until": until}))
+    waited: list[float] = []
+
+    def never(self: FileLock, seconds: float) -> bool:
+        waited.append(seconds)
+        return False
+
+    monkeypatch.setattr(FileLock, "acquire", never)
+    text = (
+        "another process is asking AWS for this token, without an answer for 24 s; check the "
+        "network, VPN or proxy; AWS_ECR_TIMEOUT sets the limit in seconds"
+    )
+
+    if at_it:
+        made = broker()
+        lines: list[str] = []
+        made.log = lines.append
+        with pytest.raises(DeadlineExceeded) as raised:
+            made.obtain(parse_host(), 24.0)
+        assert str(raised.value) == text
+        assert lines.count("lock: not had in time") == 1
+        assert fake.calls == []
+    else:
+        assert read_secret(broker().obtain(parse_host(), 24)) == "token-1"
+    assert waited == pytest.approx([16, 8] if at_it else [16, 0])  # the 0 is to clean up
+
+
+def test_one_who_gets_the_lock_late_is_not_too_late(
+    broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the last third of the time: its holder ended, without a token."""
+    got = iter([False, True, True])
+    monkeypatch.setattr(FileLock, "acquire", lambda *_: next(got))
+    monkeypatch.setattr(
+        FileLock,
+        "note",
+        property(lambda _: json.dumps({"who": "me", "until": time.monotonic() + 9}).encode()),
+    )
+
+    lines: list[str] = []
+    made = broker()
+    made.log = lines.append
+
+    assert read_secret(made.obtain(parse_host(), 24)) == "token-1"
+    assert "lock: held" in lines
+
+
+class TestTheLocksHolder:
+    """What one that waits makes of the process that holds the lock."""
+
+    @pytest.fixture(name="held")
+    def _held(
+        self, broker: MakeBroker, fake: FakeAws, tmp_path: Path
+    ) -> Iterator[Callable[[float], None]]:
+        """Hold the lock, and say for how many seconds yet."""
+        fake.error = HelperError("no")
+        with pytest.raises(HelperError):
+            broker().obtain(parse_host(), 25)
+        fake.error = None
+        fake.calls.clear()
+        (path,) = (tmp_path / "ecr" / "locks").glob("*~*")
+        with FileLock(str(path)) as lock:
+            assert lock.acquire(0)
+            who = json.loads(lock.note)["who"]
+
+            def announce(seconds: float) -> None:
+                note = {"who": who, "until": time.monotonic() + seconds}
+                lock.leave(json.dumps(note).encode())
+
+            yield announce
+
+    def test_is_waited_for_while_it_has_time(
+        self, broker: MakeBroker, fake: FakeAws, held: Callable[[float], None]
+    ) -> None:
+        """To the end of one's own: a second call would do no better, and AWS may be in trouble."""
+        held(60)
+
+        with pytest.raises(DeadlineExceeded, match="another process is asking AWS"):
+            broker().obtain(parse_host(), 0.3)
+
+        assert fake.calls == []
+
+    def test_is_let_alone_when_its_time_is_up(
+        self, broker: MakeBroker, fake: FakeAws, held: Callable[[float], None]
+    ) -> None:
+        """It was stopped, or hangs in the kernel: a third of the time is left to do without it."""
+        held(0.05)
+
+        assert read_secret(broker().obtain(parse_host(), 0.3)) == "token-1"
+        assert 0 < fake.calls[0][1] < 0.11
+
+    def test_that_is_not_like_us_says_nothing(
+        self, broker: MakeBroker, fake: FakeAws, held: Callable[[float], None]
+    ) -> None:
+        """It may hang for a proxy that we do not have."""
+        held(60)
+        other = broker()
+        other.circumstances = "another proxy"
+
+        assert read_secret(other.obtain(parse_host(), 0.3)) == "token-1"
+
+    def test_is_at_it_for_a_renewal_too(
+        self, broker: MakeBroker, fake: FakeAws, clock: Clock, held: Callable[[float], None]
+    ) -> None:
+        """With a minute left to the token in hand, that is handed out when waiting was in vain."""
+        directory = broker().directory
+        place = cache.token_place(directory, HOST, "me")
+        reply = b'"Username":"AWS","Secret":"in hand"}'
+        store.write(*place, cache.Entry(START, START, START + 30 * cache.SECOND, reply))
+        held(60)
+
+        assert read_secret(broker().obtain(parse_host(), 0.3)) == "in hand"
+        assert fake.calls == []

@@ -1,0 +1,257 @@
+"""Several processes at once: one of them fetches, the others wait, share or go without."""
+
+import itertools
+import threading
+import time
+
+import pytest
+
+from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+from docker_credential_ecrpy.files.lock import FileLock
+from docker_credential_ecrpy.hot import cache, registry
+from docker_credential_ecrpy.tokens.broker import Broker, Fetch
+from docker_credential_ecrpy.tokens.token import Token
+from tests.world.tokens import (
+    HOST,
+    HOUR,
+    START,
+    Clock,
+    FakeAws,
+    MakeBroker,
+    keep_stale,
+    parse_host,
+    read_secret,
+)
+
+pytestmark = pytest.mark.usefixtures("same_descriptors")
+
+
+def test_while_another_holds_the_lock_nobody_waits_with_a_token_in_hand(
+    broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever that one is at, or says; nor is it asked for the token, too."""
+    waited: list[float] = []
+
+    def never(_: FileLock, seconds: float) -> bool:
+        waited.append(seconds)
+        return False
+
+    keep_stale(broker, HOST, "in hand")
+    monkeypatch.setattr(FileLock, "acquire", never)
+
+    assert read_secret(broker().obtain(parse_host(), 25)) == "in hand"
+    assert set(waited) == {0}
+    assert fake.calls == []
+
+
+def test_without_the_lock_nothing_is_put_off(
+    broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its holder may be writing a new token at this moment."""
+    fake.error = HelperError("AWS is down")
+    keep_stale(broker, HOST, "in hand", START + 30 * cache.SECOND)
+    monkeypatch.setattr(FileLock, "acquire", lambda *_: False)
+
+    assert read_secret(broker().obtain(parse_host(), 25)) == "in hand"
+    kept = cache.read(*cache.token_place(broker().directory, HOST, "me"), START)
+    assert kept.refresh == START
+
+
+class _Herd:
+    """Threads that ask at once, of an AWS that answers when all of them wait."""
+
+    def __init__(self, broker: MakeBroker, fake: FakeAws, size: int) -> None:
+        self.results: list[str] = []
+        self._asked = threading.Semaphore(0)
+        self._gate = threading.Event()
+        threads = [threading.Thread(target=self._ask, args=(broker, fake)) for _ in range(size)]
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            assert self._asked.acquire(timeout=10)
+        self._gate.wait(0.3)  # time for the others to reach the lock
+        self._gate.set()
+        for thread in threads:
+            thread.join(20)
+
+    def _ask(self, broker: MakeBroker, fake: FakeAws) -> None:
+        def fetch(asked: registry.Registry, seconds: float) -> Token:
+            self._gate.wait(10)
+            return fake.fetch(asked, seconds)
+
+        self._asked.release()
+        try:
+            self.results.append(read_secret(broker(fetch=fetch).obtain(parse_host(), 25)))
+        except HelperError as exc:
+            self.results.append(f"{type(exc).__name__}: {exc}")
+
+
+def test_a_herd_makes_one_call(broker: MakeBroker, fake: FakeAws) -> None:
+    """Those who wait for the lock find what its holder fetched."""
+    herd = _Herd(broker, fake, 16)
+
+    assert herd.results == ["token-1"] * 16
+    assert len(fake.calls) == 1
+
+
+@pytest.mark.parametrize("kind", [HelperError, DeadlineExceeded])
+def test_a_herd_fails_with_one_call(
+    broker: MakeBroker, fake: FakeAws, kind: type[HelperError]
+) -> None:
+    """Those who waited get what the first failed with, also where the time was too short."""
+    ticks = itertools.count(START)  # unlike an addition, one step for all threads
+    fake.error = kind("denied", hint="ask nicely")
+
+    def make(fetch: Fetch) -> Broker:
+        made = broker(fetch=fetch)
+        made.clock = lambda: next(ticks)
+        return made
+
+    herd = _Herd(make, fake, 16)
+
+    assert {result.partition(": ")[2] for result in herd.results} == {"denied; ask nicely"}
+    assert len(fake.calls) == 1
+
+
+def test_who_has_more_time_left_tries_again(broker: MakeBroker, fake: FakeAws) -> None:
+    """What failed in ten seconds may well be had in twenty."""
+    ticks = itertools.count(START)
+
+    def fetch(asked: registry.Registry, seconds: float) -> Token:
+        if len(fake.calls) == 1:
+            return fake.fetch(asked, seconds)
+        begun.set()
+        waiting.wait(10)
+        time.sleep(0.2)  # the other is at the lock by then, or begins too late to share anything
+        fake.calls.append((asked.host, seconds))
+        raise DeadlineExceeded("too slow")
+
+    begun, waiting = threading.Event(), threading.Event()
+    results: list[str] = []
+
+    def obtain(seconds: float) -> None:
+        made = broker(fetch=fetch)
+        made.clock = lambda: next(ticks)
+        try:
+            results.append(read_secret(made.obtain(parse_host(), seconds)))
+        except DeadlineExceeded as exc:
+            results.append(str(exc))
+
+    threads = [threading.Thread(target=obtain, args=[seconds]) for seconds in (10, 20)]
+    threads[0].start()
+    assert begun.wait(10)
+    threads[1].start()
+    waiting.set()
+    for thread in threads:
+        thread.join()
+
+    assert results == ["too slow", "token-2"]
+
+
+def test_another_identitys_failure_is_not_ours(
+    broker: MakeBroker, fake: FakeAws, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two identities that share a lock file do not share errors."""
+    monkeypatch.setattr("docker_credential_ecrpy.tokens.broker._LOCK_FILES", 1)
+    fake.error = HelperError("denied")
+    with pytest.raises(HelperError):
+        broker("me").obtain(parse_host(), 25)
+    fake.error = None
+    clock.now -= 1  # as if we had begun before the other failed
+
+    assert read_secret(broker("you").obtain(parse_host(), 25)) == "token-2"
+
+
+def test_while_another_renews_the_token_in_hand_will_do(
+    broker: MakeBroker, fake: FakeAws, clock: Clock
+) -> None:
+    """Nobody waits for a renewal that another process is at."""
+    broker().obtain(parse_host(), 25)
+    clock.now = START + 7 * HOUR
+    inner: list[str] = []
+
+    def fetch(asked: registry.Registry, seconds: float) -> Token:
+        inner.append(read_secret(broker().obtain(parse_host(), 25)))
+        return fake.fetch(asked, seconds)
+
+    assert read_secret(broker(fetch=fetch).obtain(parse_host(), 25)) == "token-2"
+    assert inner == ["token-1"]
+
+
+@pytest.mark.parametrize("error", [OSError(38, "no flock here"), OSError(37, "no locks left")])
+def test_without_locks_all_else_works(
+    broker: MakeBroker,
+    fake: FakeAws,
+    clock: Clock,
+    error: OSError,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A file system without locks: tokens are cached and renewed as ever."""
+
+    def refuse(_: int) -> None:
+        raise error
+
+    monkeypatch.setattr("docker_credential_ecrpy.files.lock._try_lock", refuse)
+
+    assert read_secret(broker().obtain(parse_host(), 25)) == "token-1"
+    assert read_secret(broker().obtain(parse_host(), 25)) == "token-1"
+    clock.now = START + 7 * HOUR
+    assert read_secret(broker().obtain(parse_host(), 25)) == "token-2"
+
+
+def test_a_lock_that_nobody_lets_go_of_is_not_waited_for_for_ever(
+    broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its holder says nothing, two thirds of the time, and then it goes without."""
+    waited: list[float] = []
+
+    def never(_self: object, seconds: float) -> bool:
+        waited.append(seconds)
+        return False
+
+    monkeypatch.setattr("docker_credential_ecrpy.files.lock.FileLock.acquire", never)
+
+    assert read_secret(broker().obtain(parse_host(), 24)) == "token-1"
+    assert waited == [16, 0]  # the other one is to clean up
+
+
+def test_a_token_with_seconds_to_live_is_waited_beyond(
+    broker: MakeBroker, fake: FakeAws, clock: Clock
+) -> None:
+    """It is too short to go on with: whoever renews it is waited for, with all of the time."""
+    broker().obtain(parse_host(), 25)
+    clock.now = START + 12 * HOUR - 30 * cache.SECOND
+    inner: list[str] = []
+
+    def fetch(asked: registry.Registry, seconds: float) -> Token:
+        waiter = threading.Thread(
+            target=lambda: inner.append(read_secret(broker().obtain(parse_host(), 25)))
+        )
+        waiter.start()
+        waiters.append(waiter)
+        assert seconds > 20
+        return fake.fetch(asked, seconds)
+
+    waiters: list[threading.Thread] = []
+    assert read_secret(broker(fetch=fetch).obtain(parse_host(), 25)) == "token-2"
+    waiters[0].join(10)
+    assert inner == ["token-2"]
+
+
+def test_what_another_fetched_meanwhile_serves_after_a_failure(
+    broker: MakeBroker, fake: FakeAws, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the lock, too slow, and then failing: the holder's new token is there by then.
+
+    Nor is it written over with the one that was in hand.
+    """
+    broker().obtain(parse_host(), 25)
+    clock.now = START + 12 * HOUR - 30 * cache.SECOND
+    monkeypatch.setattr("docker_credential_ecrpy.files.lock.FileLock.acquire", lambda *_: False)
+
+    def fetch(asked: registry.Registry, seconds: float) -> Token:
+        broker().obtain(parse_host(), 25)
+        raise HelperError("too slow")
+
+    assert read_secret(broker(fetch=fetch).obtain(parse_host(), 25)) == "token-2"
+    assert read_secret(broker().obtain(parse_host(), 25)) == "token-2"

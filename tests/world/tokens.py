@@ -1,0 +1,62 @@
+"""A broker's surroundings: a clock that tests set, an AWS that issues numbered tokens, a cache."""
+
+from collections.abc import Callable
+
+from docker_credential_ecrpy.hot import cache, registry
+from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens.broker import Broker
+from docker_credential_ecrpy.tokens.token import Token
+
+HOUR = 3600 * cache.SECOND
+START = 1_800_000_000 * cache.SECOND
+HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+ENDPOINT = "ecr@us-east-1.amazonaws.com"
+PRIVATE = "images.example.com"  # a name in front of ECR; in the alphabet, after the endpoint's
+
+MakeBroker = Callable[..., Broker]
+
+
+class Clock:
+    """A clock that tests set."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class FakeAws:
+    """Issues numbered tokens, or fails; counts both."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.life = 12 * HOUR
+        self.credentials_life: int | None = None
+        self.error: Exception | None = None
+        self.calls: list[tuple[str, float]] = []
+
+    def fetch(self, asked: registry.Registry, seconds: float) -> Token:
+        self.calls.append((asked.host, seconds))
+        if self.error:
+            raise self.error
+        now = self._clock()
+        end = None if self.credentials_life is None else now + self.credentials_life
+        return Token("AWS", f"token-{len(self.calls)}", now + self.life, end)
+
+
+def parse_host(host: str = HOST) -> registry.Registry:
+    found = registry.parse(host)
+    assert found is not None
+    return found
+
+
+def read_secret(entry: cache.Entry) -> str:
+    return entry.reply.decode().split('"')[7]
+
+
+def keep_stale(broker: MakeBroker, name: str, secret: str, expires: int = START + HOUR) -> None:
+    """Keep a token that is due for renewal since the clock began, and lives until `expires`."""
+    tail = b'"Username":"AWS","Secret":"%b"}\n' % secret.encode()
+    place = cache.token_place(broker().directory, name, "me")
+    store.write(*place, cache.Entry(START - HOUR, START, expires, tail))
