@@ -34,8 +34,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "hot.identity": ("tests/unit/hot/test_identity.py",),
     "hot.protocol": ("tests/promises/test_protocol.py", "-k", "not (ecr-login or ecrpy or module)"),
     "hot.cache": ("tests/unit/hot/test_cache.py",),
-    "tokens.store": ("tests/unit/hot/test_cache.py",),
-    "files.private": ("tests/unit/hot/test_cache.py",),
+    "tokens.store": ("tests/unit/tokens/test_store.py",),
+    "files.private": ("tests/unit/files/test_private.py",),
     "tokens.broker": (
         "tests/unit/tokens/test_broker.py",
         "tests/unit/tokens/test_broker_log.py",

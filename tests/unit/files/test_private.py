@@ -1,0 +1,413 @@
+"""Facts about files and directories that are this user's alone."""
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from docker_credential_ecrpy.files import private
+from tests.world.systems import OPEN_FLAGS, load_on_system_with
+
+pytestmark = pytest.mark.usefixtures("same_descriptors")
+
+
+def test_files_are_made_with_what_the_system_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No link, no heir, no translation; where there is no such flag, without it."""
+    wanted = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    for flags in ({}, OPEN_FLAGS):
+        module = load_on_system_with(flags, private, monkeypatch)
+        assert wanted | sum(flags.values()) & ~OPEN_FLAGS["O_NONBLOCK"] == module._WRITE_FLAGS
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="what Windows lacks is to be had first")
+def test_on_windows_modes_say_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory that others could read elsewhere is used as it is: files have no owner there."""
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    monkeypatch.setenv("SUDO_UID", str(os.getuid()))
+    monkeypatch.setattr(sys, "platform", "win32")
+
+    private.own_directory(str(tmp_path / "more"))
+    assert private.is_own(str(tmp_path))
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    private.write_whole(str(tmp_path / "file"), b"x", shared=True)
+    assert (tmp_path / "file").read_bytes() == b"x"
+
+
+def test_directories_may_be_made_by_many_at_once(tmp_path: Path) -> None:
+    """Whoever comes second finds them made: no error, and so no lock or write is given up."""
+    size = 8
+    errors: list[OSError] = []
+    for number in range(100):
+        start = threading.Barrier(size)
+        directory = str(tmp_path / str(number) / "ecr" / "locks")
+
+        def make(start: threading.Barrier = start, directory: str = directory) -> None:
+            start.wait()
+            try:
+                private.own_directory(directory)
+            except OSError as exc:
+                errors.append(exc)
+
+        threads = [threading.Thread(target=make) for _ in range(size)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert errors == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and modes of Unix")
+class TestOwnDirectory:
+    """A directory is made for this user alone, or not at all."""
+
+    @pytest.mark.parametrize("mode", [0o710, 0o701, 0o704, 0o702, 0o740, 0o720, 0o777])
+    def test_any_right_of_others_is_taken(self, tmp_path: Path, mode: int) -> None:
+        """Each of them counts."""
+        tmp_path.chmod(mode)
+
+        private.own_directory(str(tmp_path))
+
+        assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+    def test_what_nobody_else_may_use_is_left_as_it_is(self, tmp_path: Path) -> None:
+        """Its owner may have closed it to themselves."""
+        tmp_path.chmod(0o500)
+
+        private.own_directory(str(tmp_path))
+
+        assert tmp_path.stat().st_mode & 0o777 == 0o500
+
+    def test_a_name_alone_is_one_of_where_we_are(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """`AWS_ECR_CACHE_DIR` may be one, for root by `sudo` too."""
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("SUDO_UID", "99999")
+
+        private.own_directory("made")
+        private.own_directory(os.path.join("also", "made"))
+
+        assert (tmp_path / "made").is_dir()
+        assert (tmp_path / "also" / "made").is_dir()
+
+    @pytest.mark.parametrize("leads", [None, ".", "nowhere", "way"])
+    def test_what_is_in_its_way_is_an_error(self, tmp_path: Path, leads: str | None) -> None:
+        """A file, or a link, which is not followed; the error says which, and it stays."""
+        way = tmp_path / "way"
+        if leads:
+            way.symlink_to(leads)
+        else:
+            way.touch()
+
+        with pytest.raises(FileExistsError) as raised:
+            private.own_directory(str(way))
+        assert raised.value.filename == str(way)
+        assert way.is_symlink() == bool(leads)
+
+    def test_one_that_cannot_be_has_no_beginning_made(self, tmp_path: Path) -> None:
+        """A path that is too long for the system."""
+        with pytest.raises(OSError, match="too long"):
+            private.own_directory(str(tmp_path) + ("/" + "a" * 250) * 17)
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.skipif(not hasattr(os, "lchown"), reason="links have no owner there")
+    @pytest.mark.parametrize(("whose", "taken"), [(0, True), (1, True), (2, False)])
+    def test_it_is_not_made_behind_another_users_link(
+        self, tmp_path: Path, whose: int, taken: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who may turn it elsewhere; of root's and our own, as of a home on another disk, we do."""
+        if os.getuid() != 0:
+            pytest.skip("only root can give links away")
+        (tmp_path / "real").mkdir(mode=0o700)
+        link = tmp_path / "link"
+        link.symlink_to("real")
+        os.lchown(link, whose, whose)
+        monkeypatch.setattr(os, "geteuid", lambda: 1)
+        os.chown(tmp_path / "real", 1, 1)
+
+        if taken:
+            private.own_directory(str(link / "ecr"))
+            os.chown(tmp_path / "real" / "ecr", 1, 1)
+        else:
+            with pytest.raises(
+                PermissionError, match=r"^the directory is behind another user's link$"
+            ):
+                private.own_directory(str(link / "ecr"))
+            (tmp_path / "real" / "ecr").mkdir(mode=0o700)
+            os.chown(tmp_path / "real" / "ecr", 1, 1)
+        assert private.is_own(str(link / "ecr")) == taken
+        assert private.is_behind_link(str(link / "ecr")) != taken
+        assert private.is_own(str(tmp_path / "real"))
+        assert not private.is_own(str(link))
+        assert private.is_behind_link(str(link))
+        monkeypatch.setattr(sys, "platform", "win32")
+        assert not private.is_behind_link(str(link / "ecr"))
+
+    @pytest.mark.parametrize("beside", [1, -1])
+    def test_another_users_is_refused(
+        self, tmp_path: Path, beside: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And left with all of its rights."""
+        tmp_path.chmod(0o755)
+        monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + beside)
+
+        with pytest.raises(PermissionError, match=r"^the directory belongs to another user$"):
+            private.own_directory(str(tmp_path))
+        assert tmp_path.stat().st_mode & 0o777 == 0o755
+        assert not private.is_own(str(tmp_path))
+
+    @pytest.mark.parametrize(
+        ("caller", "made"),
+        [("the owner", False), ("another", True), ("us", True), (None, True)],
+    )
+    def test_sudo_makes_nothing_in_the_home_of_who_called_it(
+        self, tmp_path: Path, caller: str | None, made: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It would be root's there. Where the home is another's, or nobody called, it is made."""
+        if os.getuid() == 0:
+            os.chown(tmp_path, 12345, -1)
+        owner = tmp_path.stat().st_uid
+        us = owner + 1
+        monkeypatch.chdir("/")  # which is root's, and does not matter
+        monkeypatch.setattr(os, "geteuid", lambda: us)
+        monkeypatch.delenv("SUDO_UID", raising=False)
+        if caller:
+            monkeypatch.setenv(
+                "SUDO_UID", {"the owner": str(owner), "another": "1", "us": str(us)}[caller]
+            )
+        made_there = tmp_path / "ecr"
+
+        if made:
+            private.own_directory(str(made_there))
+        else:
+            with pytest.raises(
+                PermissionError,
+                match=r"^it would be root's, in a directory of the user that sudo was called by$",
+            ):
+                private.own_directory(str(made_there))
+        assert made_there.is_dir() == made
+
+    def test_sudo_to_oneself_is_none(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Root may call it, too, in a home of its own."""
+        monkeypatch.setenv("SUDO_UID", str(os.geteuid()))
+
+        private.own_directory(str(tmp_path / "ecr"))
+
+        assert (tmp_path / "ecr").is_dir()
+
+    def test_sudo_goes_by_where_a_link_leads(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Root's link into the home of who called it."""
+        if os.getuid() != 0:
+            pytest.skip("only root can give directories away")
+        (tmp_path / "home").mkdir()
+        os.chown(tmp_path / "home", 12345, -1)
+        (tmp_path / "link").symlink_to("home")
+        monkeypatch.setenv("SUDO_UID", "12345")
+
+        with pytest.raises(PermissionError, match="sudo"):
+            private.own_directory(str(tmp_path / "link" / "ecr"))
+
+    def test_sudo_uses_what_is_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What root made itself, before, in the home of who calls it now."""
+        monkeypatch.setenv("SUDO_UID", str(os.getuid()))
+        us = os.getuid() + 1
+        (tmp_path / "ecr").mkdir(mode=0o700)
+        monkeypatch.setattr(os, "geteuid", lambda: us)
+
+        with pytest.raises(PermissionError, match=r"^the directory belongs to another user$"):
+            private.own_directory(str(tmp_path / "ecr"))
+
+
+class TestStandingAlone:
+    """Whether a file that was opened is the one that was meant."""
+
+    def test_of_a_new_file(self, tmp_path: Path) -> None:
+        """It has this user, and one name; with a second one it may be another file's."""
+        (tmp_path / "a").touch()
+        assert private.stands_alone(os.stat(tmp_path / "a"))
+
+        os.link(tmp_path / "a", tmp_path / "b")
+        assert not private.stands_alone(os.stat(tmp_path / "a"))
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there, what is open stays")
+    def test_of_one_that_is_gone(self, tmp_path: Path) -> None:
+        """A mark is removed while others look at it: that is nobody else's file."""
+        with (tmp_path / "a").open("wb") as file:
+            (tmp_path / "a").unlink()
+            assert private.stands_alone(os.fstat(file.fileno()))
+
+    def test_of_what_is_no_file(self, tmp_path: Path) -> None:
+        """Such as a directory, or a device that every program has."""
+        assert not private.stands_alone(os.stat(tmp_path))
+        assert not private.stands_alone(os.stat(os.devnull))
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="files have no owner of that kind there")
+    def test_of_another_users(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of a lower number or of a higher one."""
+        (tmp_path / "a").touch()
+        owner = os.stat(tmp_path / "a").st_uid
+        for other in (owner + 1, owner - 1):
+            monkeypatch.setattr(os, "geteuid", lambda other=other: other)
+            assert not private.stands_alone(os.stat(tmp_path / "a"))
+
+
+class TestWritingWhole:
+    """A file is there as a whole, or as it was before."""
+
+    def test_a_system_may_take_it_in_pieces(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """All of them are written, in order."""
+        real = os.write
+        monkeypatch.setattr(os, "write", lambda to, data: real(to, data[:7]))
+
+        private.write_whole(str(tmp_path / "file"), bytes(range(100)))
+
+        assert (tmp_path / "file").read_bytes() == bytes(range(100))
+
+    @pytest.mark.parametrize("shared", [True, False])
+    def test_what_is_shared_is_on_the_disk_before_it_has_its_name(
+        self, tmp_path: Path, shared: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An entry need not be: half of one is a miss, and waiting for a disk takes long."""
+        path = tmp_path / "file"
+        done: list[str] = []
+
+        def sync(opened: int) -> None:
+            done.append(f"{os.fstat(opened).st_size} bytes, named: {path.exists()}")
+
+        monkeypatch.setattr(os, "fsync", sync)
+        if shared:
+            private.write_whole(str(path), b"abc", shared=True)
+        else:
+            private.write_whole(str(path), b"abc")
+
+        assert done == (["3 bytes, named: False"] if shared else [])
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="files have no owner of that kind there")
+    @pytest.mark.parametrize(
+        ("us", "shared", "given"), [(0, True, True), (0, False, False), (99, True, False)]
+    )
+    def test_what_root_shares_is_of_who_has_the_directory(
+        self, tmp_path: Path, us: int, shared: bool, given: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Root alone can give it, and an entry is read by its owner alone."""
+        if tmp_path.stat().st_uid == 0:
+            os.chown(tmp_path, 12345, 54321)
+        owner = tmp_path.stat()
+        done: list[tuple[object, ...]] = []
+        monkeypatch.setattr(os, "geteuid", lambda: us)
+        monkeypatch.setattr(
+            os, "fchown", lambda opened, *ids: done.append((os.fstat(opened).st_size, *ids))
+        )
+
+        private.write_whole(str(tmp_path / "file"), b"abc", shared=shared)
+
+        assert done == ([(3, owner.st_uid, owner.st_gid)] if given else [])
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="files have no owner of that kind there")
+    def test_what_root_shares_with_itself_is_not_given(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is of the right user and group already."""
+        if os.getuid() == 0:
+            monkeypatch.setattr(os, "fchown", None)
+            private.write_whole(str(tmp_path / "file"), b"abc", shared=True)
+
+            assert (tmp_path / "file").read_bytes() == b"abc"
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="files have no owner of that kind there")
+    def test_what_root_shares_through_a_link_is_of_who_has_what_it_leads_to(
+        self, tmp_path: Path
+    ) -> None:
+        """A person's configuration may lie elsewhere than in their home."""
+        if os.getuid() != 0:
+            pytest.skip("only root can give directories away")
+        (tmp_path / "real").mkdir()
+        os.chown(tmp_path / "real", 12345, 54321)
+        (tmp_path / "link").symlink_to("real")
+
+        private.write_whole(str(tmp_path / "link" / "file"), b"abc", shared=True)
+
+        seen = (tmp_path / "real" / "file").stat()
+        assert (seen.st_uid, seen.st_gid, seen.st_mode & 0o777) == (12345, 54321, 0o600)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="what Windows lacks is to be had first")
+    def test_on_windows_nobody_is_root(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever a number says."""
+        monkeypatch.setattr(sys, "platform", "win32")
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+        monkeypatch.setattr(os, "fchown", None)
+        if os.getuid() == 0:
+            os.chown(tmp_path, 12345, -1)
+
+        private.write_whole(str(tmp_path / "file"), b"abc", shared=True)
+
+        assert (tmp_path / "file").read_bytes() == b"abc"
+
+    def test_a_fault_on_the_way_out_is_not_hidden(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Only the system's refusal is, since the error before it says more."""
+
+        def refuse(*_: object) -> None:
+            raise OSError
+
+        def fail(_: str) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(os, "replace", refuse)
+        monkeypatch.setattr(os, "unlink", fail)
+        with pytest.raises(MemoryError):
+            private.write_whole(str(tmp_path / "file"), b"abc")
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+    def test_it_is_not_written_through_what_lies_beside(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A link of the very name that it is written under, first."""
+        monkeypatch.setattr(time, "monotonic_ns", lambda: 5)
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.write_text("as it was")
+        (tmp_path / f".new-{os.getpid()}-5").symlink_to(elsewhere)
+
+        with pytest.raises(FileExistsError):
+            private.write_whole(str(tmp_path / "file"), b"abc")
+        assert elsewhere.read_text() == "as it was"
+        assert not (tmp_path / "file").exists()
+
+    @pytest.mark.parametrize("kind", [KeyboardInterrupt, OSError, MemoryError])
+    @pytest.mark.parametrize("fails", ["write", "replace"])
+    def test_whatever_ends_it_leaves_nothing(
+        self,
+        tmp_path: Path,
+        kind: type[BaseException],
+        fails: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Ctrl-C too; and it is told, even where nothing can be put away."""
+
+        def fail(*_: object) -> int:
+            raise kind(fails)
+
+        def refuse(_: str) -> None:
+            raise PermissionError
+
+        monkeypatch.setattr(os, fails, fail)
+        with pytest.raises(kind, match=fails):
+            private.write_whole(str(tmp_path / "file"), b"abc")
+        assert list(tmp_path.iterdir()) == []
+        monkeypatch.setattr(os, "unlink", refuse)
+        with pytest.raises(kind, match=fails):
+            private.write_whole(str(tmp_path / "file"), b"abc")
+        (left,) = tmp_path.iterdir()
+        assert left.name.startswith(f".new-{os.getpid()}-")

@@ -1,0 +1,13 @@
+"""An entry of the cache, as tests write it."""
+
+from docker_credential_ecrpy.hot import cache
+
+NOW = 1_800_000_000 * cache.SECOND
+HOUR = 3600 * cache.SECOND
+REPLY = b'"Username":"AWS","Secret":"tok+en/=="}\n'
+
+
+def make_entry(
+    written: int = NOW, refresh: int = 6 * HOUR, expires: int = 12 * HOUR
+) -> cache.Entry:
+    return cache.Entry(written, written + refresh, written + expires, REPLY)
