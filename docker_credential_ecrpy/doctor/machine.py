@@ -79,7 +79,7 @@ class Machine:
     @cached_property
     def settings(self) -> Settings | HelperError:
         """Our own config.toml."""
-        return attempt(lambda: self.helper.load_settings())
+        return attempt(self.helper.load_settings)
 
     @cached_property
     def config(self) -> DockerConfig | HelperError:

@@ -239,12 +239,12 @@ class Helper:
                 self.log(f"cache: not written for {host}: {exc}")
         raise WireText(protocol.NOT_FOUND)
 
-    def host_places(self, directory: str, choice: Choice) -> list[Place]:
+    def host_places(self, directory: str, choice: Choice) -> tuple[Place, Place]:
         """Return where a login to the registry of `choice` and its own token are kept."""
-        return [
+        return (
             self.login_place(directory, choice),
             lookup.host_place(directory, choice.registry, self.read_identity()),
-        ]
+        )
 
     def find_cached(self, choice: Choice) -> Found:
         """Return what the cache holds for a choice whose profile is known. Raises HelperError."""

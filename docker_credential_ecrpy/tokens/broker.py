@@ -16,7 +16,6 @@ from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, paths
-from docker_credential_ecrpy.hot.registry import Registry
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.tokens import logins, lookup, recent, store
@@ -55,7 +54,7 @@ class Broker:
     log: Log
 
     def __post_init__(self) -> None:
-        self._registry: Registry = self.choice.registry
+        self._registry = self.choice.registry
         self._identity = self.choice.identity(self.ambient)
         self._host = lookup.host_place(self.directory, self._registry, self.ambient)
         self._endpoint = lookup.endpoint_place(self.directory, self._registry, self._identity)

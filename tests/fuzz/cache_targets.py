@@ -10,7 +10,7 @@ from docker_credential_ecrpy.cli.main import one_error_line
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, identity, registry
 from docker_credential_ecrpy.hot.cache import Entry, Miss
-from docker_credential_ecrpy.hot.registry import Registry
+from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens import inventory, store
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.token import Token
@@ -109,25 +109,26 @@ def note(data: bytes) -> None:
     with sandbox.entered():
         clock = itertools.count(1)
 
-        def fetch(_registry: Registry, _seconds: float) -> Token:
+        def fetch(_choice: Choice, _seconds: float) -> Token:
             return Token("AWS", "secret", NOW)
 
-        broker = Broker(
-            sandbox.path(".ecr"),
-            "ambient",
-            "who",
-            lambda: True,
-            "circumstances",
-            fetch,
-            lambda: next(clock),
-            lambda _: None,
-        )
         found = registry.parse(HOST)
         assert found
-        slot = int(cache.fingerprint("who"), 16) % 4096
+        choice = Choice(found)
+        broker = Broker(
+            directory=sandbox.path(".ecr"),
+            ambient="ambient",
+            choice=choice,
+            unchanged=lambda: True,
+            circumstances="circumstances",
+            fetch=fetch,
+            clock=lambda: next(clock),
+            log=lambda _: None,
+        )
+        slot = int(cache.fingerprint("ambient"), 16) % 4096
         _put(sandbox.path(f".ecr/locks/{found.endpoint}~{slot:03x}"), data)
         try:
-            answer = broker.obtain(found, 5)
+            answer = broker.obtain(5)
         except HelperError as exc:
             assert json.loads(data)["who"] == "circumstances", "a note for others was heeded"
             _check_one_line(exc)

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.tree
 HOT = {
     "docker_credential_ecrpy",
     "docker_credential_ecrpy.__main__",
+    "docker_credential_ecrpy.hot",
     "docker_credential_ecrpy.hot.cache",
     "docker_credential_ecrpy.hot.identity",
     "docker_credential_ecrpy.hot.paths",
@@ -150,7 +151,7 @@ def test_waiting_and_listing_do_without_boto3(machine: Machine) -> None:
     code = (
         "import sys\nfrom docker_credential_ecrpy.cli.main import run_cli\nimport os\n"
         "run_cli(['x', 'list'], os.environ, None)\n"
-        "run_cli(['x', 'store'], os.environ, b'{}')\n"
+        "run_cli(['x', 'store'], os.environ, None)\n"
         "sys.exit(bool({'botocore', 'boto3', 'subprocess', 'click'} & set(sys.modules)))"
     )
 

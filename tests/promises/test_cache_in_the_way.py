@@ -11,6 +11,7 @@ import pytest
 
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens.token import Token
 from tests.world import credential_sources
@@ -170,7 +171,7 @@ def test_an_entry_may_be_damaged_in_every_byte(tmp_path: Path, both: bool) -> No
     helper = Helper(
         {"HOME": str(tmp_path)}, fetch, lambda c: c, no_fallback, time.time_ns, lambda _: None
     )
-    helper.get(HOST.encode())
+    helper.get(GetRequest(HOST.encode()))
     entries = sorted((tmp_path / ".ecr" / "tokens").iterdir())
     damaged = [path for path in entries if both or path.name.startswith(HOST)]
     length = min(len(path.read_bytes()) for path in damaged)
@@ -179,7 +180,7 @@ def test_an_entry_may_be_damaged_in_every_byte(tmp_path: Path, both: bool) -> No
         for path in damaged:
             data = path.read_bytes()
             path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
-        assert json.loads(helper.get(HOST.encode())[1])["Secret"] == fetched[-1]
+        assert json.loads(helper.get(GetRequest(HOST.encode()))[1])["Secret"] == fetched[-1]
     assert len(fetched) == (length + 1 if both else 1)
 
 

@@ -27,6 +27,7 @@ from docker_credential_ecrpy.__main__ import quick_answer
 from docker_credential_ecrpy.errors import WireText
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import identity
+from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token
 from tests.world.machine import no_fallback
@@ -204,10 +205,11 @@ class Edits(RuleBasedStateMachine):
     def _get(self, host: str) -> dict[str, str] | None:
         """Return whose token a `get` gives, by the door's two ways."""
         with self._at_home():
-            answer = quick_answer(host.encode(), self.environ, time.time_ns())
+            request = GetRequest(host.encode())
+            answer = quick_answer(request, self.environ, time.time_ns())
             if answer is None:
                 try:
-                    answer = self._helper().get(host.encode())
+                    answer = self._helper().get(request)
                 except WireText:
                     return None
         if answer[0]:

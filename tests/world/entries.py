@@ -4,6 +4,7 @@ from docker_credential_ecrpy.hot import cache
 
 NOW = 1_800_000_000 * cache.SECOND
 HOUR = 3600 * cache.SECOND
+LOGIN = b'"Username":"AWS","Secret":"a login"}\n'
 REPLY = b'"Username":"AWS","Secret":"tok+en/=="}\n'
 
 

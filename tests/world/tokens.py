@@ -1,8 +1,11 @@
 """A broker's surroundings: a clock that tests set, an AWS that issues numbered tokens, a cache."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from docker_credential_ecrpy.hot import cache, registry
+from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.tokens import store
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.token import Token
@@ -13,7 +16,47 @@ HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 ENDPOINT = "ecr@us-east-1.amazonaws.com"
 PRIVATE = "images.example.com"  # a name in front of ECR; in the alphabet, after the endpoint's
 
-MakeBroker = Callable[..., Broker]
+Fetch = Callable[[registry.Registry, float], Token]
+
+
+@dataclass(frozen=True)
+class _As(Choice):
+    """A choice of an identity that a test names, instead of the line that would say it."""
+
+    who: str = ""
+
+    def identity(self, ambient: str) -> str:
+        return self.who
+
+
+@dataclass
+class Brokers:
+    """The brokers of one identity: one for each registry that is asked for."""
+
+    directory: str
+    ambient: str
+    identity: str
+    unchanged: Callable[[], bool]
+    circumstances: str
+    fetch: Fetch
+    clock: Callable[[], int]
+    log: Log
+
+    def obtain(self, asked: registry.Registry, seconds: float) -> cache.Entry:
+        broker = Broker(
+            directory=self.directory,
+            ambient=self.ambient,
+            choice=_As(asked, who=self.identity),
+            unchanged=self.unchanged,
+            circumstances=self.circumstances,
+            fetch=lambda choice, left: self.fetch(choice.registry, left),
+            clock=self.clock,
+            log=self.log,
+        )
+        return broker.obtain(seconds)
+
+
+MakeBroker = Callable[..., Brokers]
 
 
 class Clock:

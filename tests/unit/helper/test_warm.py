@@ -5,9 +5,12 @@ import time
 
 import pytest
 
+from docker_credential_ecrpy.__main__ import quick_answer
 from docker_credential_ecrpy.helper import warm
 from docker_credential_ecrpy.hot import cache, identity, registry
+from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.tokens import store
+from tests.world.entries import LOGIN
 from tests.world.machine import HOST, Machine
 
 OTHER = HOST.replace("123456789012", "210987654321")
@@ -51,7 +54,9 @@ def test_when_it_is_not_for_it_to_say(machine: Machine, case: str) -> None:
         host = hosts.get(case, OTHER)
         now += hours.get(case, 0) * 3600 * cache.SECOND
 
-    assert warm.answer(host.encode(), environ, now) is None
+    request = GetRequest(host.encode())
+    assert quick_answer(request, environ, now) is None or case == "no host of ECR's"
+    assert warm.answer(request, environ, now) is None
     assert len(machine.entries()) == 2
 
 
@@ -68,13 +73,15 @@ def test_a_stored_login_comes_first(machine: Machine) -> None:
 def test_a_cache_that_cannot_be_written_is_not_in_the_way(machine: Machine) -> None:
     """The token is handed out all the same."""
     line, now = identity.line(machine.environ), time.time_ns()
-    entry = cache.Entry(now, now + cache.SECOND, now + cache.SECOND, b'"Secret":"x"}')
+    entry = cache.Entry(now, now + cache.SECOND, now + cache.SECOND, LOGIN)
     found = registry.parse(HOST)
     assert found is not None
     place = cache.token_place(str(machine.cache), found.endpoint, line)
     store.write(*place, entry)
     (machine.cache / "registries").write_text("in the way")
 
-    reply = warm.answer(OTHER.encode(), machine.environ, now)
+    request = GetRequest(OTHER.encode())
+    assert quick_answer(request, machine.environ, now) is None
+    reply = warm.answer(request, machine.environ, now)
 
-    assert reply == f'{{"ServerURL":"{OTHER}","Secret":"x"}}'.encode()
+    assert reply == f'{{"ServerURL":"{OTHER}",'.encode() + LOGIN

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.tokens import store
-from tests.world.entries import HOUR, NOW, REPLY, make_entry
+from docker_credential_ecrpy.tokens.token import Token, reply_tail
+from tests.world.entries import HOUR, LOGIN, NOW, REPLY, make_entry
 from tests.world.hosts import HOST
 from tests.world.systems import OPEN_FLAGS, load_on_system_with
 
@@ -69,11 +70,14 @@ def test_an_entry_is_kept_as_before(tmp_path: Path) -> None:
 def test_an_entry_has_256_kib_at_most(place: tuple[str, str], size: int, found: bool) -> None:
     """Up to that it is read whole; of what is longer nothing is taken."""
     store.write(*place, make_entry())
-    more = size - Path(place[0]).stat().st_size
-    reply = REPLY + b"x" * more
-    store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply, 0))
-    more = size - Path(place[0]).stat().st_size
-    reply = reply + b"x" * more if more > 0 else reply[: len(reply) + more]
+    start, end = b'"Username":"AWS","Secret":"', b'"}\n'
+    secret = b"x" * (size - Path(place[0]).stat().st_size)
+    for _ in range(2):  # with other times, the header is longer or shorter
+        reply = start + secret + end
+        store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply, 0))
+        more = size - Path(place[0]).stat().st_size
+        secret = secret + b"x" * more if more > 0 else secret[: len(secret) + more]
+    reply = start + secret + end
     store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply, 0))
     assert Path(place[0]).stat().st_size == size
 
@@ -425,24 +429,67 @@ def test_a_subject_is_kept_with_its_blanks(tmp_path: Path, subject: str) -> None
     assert cache.read_any(path, NOW)[1] == subject
 
 
-def test_what_is_nobodys_is_so_by_settings_alone(tmp_path: Path) -> None:
-    """Of a host of ECR, an older version may have kept that: this one knows it."""
-    entry = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, cache.NOT_OURS)
-    store.write(*cache.token_place(str(tmp_path), HOST, "me"), entry)
+def test_a_host_that_is_not_ecrs_is_noted_apart(tmp_path: Path) -> None:
+    """For one identity, until the note expires; no reader of tokens ever meets it."""
+    note = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, b"")
+    place = cache.elsewhere_place(str(tmp_path), HOST, "me")
+    store.write(*place, note)
 
-    with pytest.raises(cache.Miss, match=r"^it is of a version that did not know this host$"):
+    assert place == (str(tmp_path / "elsewhere" / Path(place[0]).name), f"{HOST} me")
+    assert cache.is_elsewhere(str(tmp_path), HOST, "me", NOW)
+    assert not cache.is_elsewhere(str(tmp_path), HOST, "you", NOW)
+    assert not cache.is_elsewhere(str(tmp_path), HOST, "me", NOW + HOUR)
+    with pytest.raises(cache.Miss, match=r"^there is none yet$"):
         cache.answer(str(tmp_path), HOST, "me", NOW)
-    found = cache.answer(str(tmp_path), HOST, "me", NOW, settings="'f':1")
-    assert found.reply == b""
+    with pytest.raises(cache.Miss, match=r"^it holds no token$"):
+        cache.read(*place, NOW)
+
+
+def test_a_token_is_no_note(tmp_path: Path) -> None:
+    """Wherever it lies."""
+    store.write(*cache.elsewhere_place(str(tmp_path), HOST, "me"), make_entry())
+
+    assert not cache.is_elsewhere(str(tmp_path), HOST, "me", NOW)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"\n",
+        b"}\n",
+        b'"Username":"AWS","Secret":""}\n',
+        b'"Username":"AWS","Secret":"x"}',
+        b'"Username":"AWS","Secret":"x',
+        b'"Username":"AWS"}\n',
+        b'"Secret":"x"}\n',
+        b'"Username":"AWS","Secret":"}\n',
+    ],
+)
+def test_an_entry_without_a_token_is_a_miss(place: tuple[str, str], reply: bytes) -> None:
+    """An answer is complete JSON with a secret, or there is none."""
+    store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply))
+
+    with pytest.raises(cache.Miss, match=r"^it holds no token$"):
+        cache.read(*place, NOW)
+
+
+@pytest.mark.parametrize("username", ["AWS", "", 'a"b', '","Secret":"', "\u00e9"])
+def test_whatever_the_names_are_a_token_is_one(place: tuple[str, str], username: str) -> None:
+    """A user name may hold what looks like the next field; JSON escapes it."""
+    reply = reply_tail(Token(username, "x", 0))
+    store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply))
+
+    assert cache.read(*place, NOW).reply == reply
 
 
 def test_a_login_of_a_private_name_is_of_what_the_settings_said(tmp_path: Path) -> None:
     """When they say something else, it may be another registry's."""
-    login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, b"login")
+    login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, LOGIN)
     store.write(*cache.login_place(str(tmp_path), "images.test", "'f':1"), login)
 
     answers = cache.answer(str(tmp_path), "images.test", "me", NOW, settings="'f':1")
-    assert answers.reply == b"login"
+    assert answers.reply == LOGIN
     for settings in ("", "'f':2"):
         with pytest.raises(cache.Miss, match=r"^there is none yet$"):
             cache.answer(str(tmp_path), "images.test", "me", NOW, settings=settings)

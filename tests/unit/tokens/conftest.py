@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.tokens.broker import Broker, Fetch
-from tests.world.tokens import Clock, FakeAws, MakeBroker
+from tests.world.tokens import Brokers, Clock, FakeAws, Fetch, MakeBroker
 
 
 @pytest.fixture(name="clock")
@@ -27,9 +26,9 @@ def _broker(tmp_path: Path, clock: Clock, fake: FakeAws) -> MakeBroker:
         fetch: Fetch = fake.fetch,
         ambient: str = "",
         unchanged: Callable[[], bool] = lambda: True,
-    ) -> Broker:
+    ) -> Brokers:
         where = str(tmp_path / "ecr") if directory is None else directory
-        return Broker(
+        return Brokers(
             where,
             ambient or identity,
             identity,

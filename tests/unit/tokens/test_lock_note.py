@@ -314,7 +314,7 @@ class TestTheLocksHolder:
         """With a minute left to the token in hand, that is handed out when waiting was in vain."""
         directory = broker().directory
         place = cache.token_place(directory, HOST, "me")
-        reply = b'"Username":"AWS","Secret":"in hand"}'
+        reply = b'"Username":"AWS","Secret":"in hand"}\n'
         store.write(*place, cache.Entry(START, START, START + 30 * cache.SECOND, reply))
         held(60)
 

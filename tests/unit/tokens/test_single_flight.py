@@ -9,14 +9,15 @@ import pytest
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, registry
-from docker_credential_ecrpy.tokens.broker import Broker, Fetch
 from docker_credential_ecrpy.tokens.token import Token
 from tests.world.tokens import (
     HOST,
     HOUR,
     START,
+    Brokers,
     Clock,
     FakeAws,
+    Fetch,
     MakeBroker,
     keep_stale,
     parse_host,
@@ -102,7 +103,7 @@ def test_a_herd_fails_with_one_call(
     ticks = itertools.count(START)  # unlike an addition, one step for all threads
     fake.error = kind("denied", hint="ask nicely")
 
-    def make(fetch: Fetch) -> Broker:
+    def make(fetch: Fetch) -> Brokers:
         made = broker(fetch=fetch)
         made.clock = lambda: next(ticks)
         return made

@@ -10,7 +10,7 @@ import pytest
 
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.tokens import store
-from tests.world.entries import HOUR, NOW, REPLY, make_entry
+from tests.world.entries import HOUR, LOGIN, NOW, REPLY, make_entry
 from tests.world.hosts import HOST
 
 pytestmark = pytest.mark.usefixtures("same_descriptors")
@@ -261,11 +261,11 @@ def test_forgetting_says_what_it_could_not_forget(tmp_path: Path) -> None:
 def test_a_login_answers_before_a_token(tmp_path: Path) -> None:
     """What a person logged in with wins until it expires; then the token, while it is fresh."""
     store.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
-    login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, b"login")
+    login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, LOGIN)
     store.write(*cache.login_place(str(tmp_path), HOST), login)
 
-    assert cache.answer(str(tmp_path), HOST, "me", NOW).reply == b"login"
-    assert cache.answer(str(tmp_path), HOST, "you", NOW).reply == b"login"
+    assert cache.answer(str(tmp_path), HOST, "me", NOW).reply == LOGIN
+    assert cache.answer(str(tmp_path), HOST, "you", NOW).reply == LOGIN
     assert cache.answer(str(tmp_path), HOST, "me", NOW + HOUR).reply == REPLY
     with pytest.raises(cache.Miss, match="none yet"):
         cache.answer(str(tmp_path), HOST, "you", NOW + HOUR)

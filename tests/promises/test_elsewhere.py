@@ -1,0 +1,104 @@
+"""Facts about hosts that are not ECR's, and that stay unknown no longer than they are."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from docker_credential_ecrpy.hot import cache, identity, registry
+from docker_credential_ecrpy.tokens import store
+from tests.world.machine import HOST, MODULE, NOT_FOUND, Machine
+
+HOSTS = [
+    "123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu",
+    "123456789012.dkr-ecr.us-west-2.on.aws",
+    HOST,
+]
+# A version of this program that has not heard of a form of ECR's hosts.
+EARLIER = """
+import sys
+from docker_credential_ecrpy.__main__ import main
+from docker_credential_ecrpy.hot import registry
+
+registry.SUFFIXES -= {sys.argv[1]}
+registry.DUAL_STACK_SUFFIXES -= {sys.argv[1]}
+sys.argv = ["docker-credential-ecr-login", "get"]
+sys.exit(main())
+"""
+pytestmark = pytest.mark.tree
+
+
+def _get_by_earlier_version(machine: Machine, host: str) -> None:
+    found = registry.parse(host)
+    assert found is not None
+    command = [sys.executable, "-c", EARLIER, found.suffix]
+    for _ in range(2):  # the second is answered from the note
+        done = machine.run(stdin=host.encode(), command=command)
+        assert (done.code, done.stdout) == (1, NOT_FOUND)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("command", ["get", "password"])
+def test_a_new_form_of_host_is_asked_for_after_an_upgrade(
+    machine: Machine, host: str, command: str
+) -> None:
+    """A note that an earlier version left does not answer for what this version knows."""
+    machine.login()
+    machine.settings("")
+    _get_by_earlier_version(machine, host)
+    assert len(machine.entries("elsewhere")) == 1
+
+    if command == "get":
+        assert machine.get(host).secret in machine.aws.issued
+    else:
+        printed = machine.run("password", host, command=MODULE).stdout.decode().strip()
+        assert printed in machine.aws.issued
+
+
+@pytest.mark.parametrize("where", ["tokens", "logins"])
+def test_a_note_among_tokens_or_logins_is_a_miss(machine: Machine, where: str) -> None:
+    """Version 0.1.0 left its notes there, for hosts that it did not know."""
+    machine.login()
+    machine.settings("")
+    directory, now = str(machine.cache), time.time_ns()
+    found = registry.parse(HOST)
+    assert found is not None
+    line = identity.line(machine.environ)
+    note = cache.Entry(now, now + 3600 * cache.SECOND, now + 3600 * cache.SECOND, b"")
+    places = [cache.token_place(directory, name, line) for name in (HOST, found.endpoint)]
+    if where == "logins":
+        places = [cache.login_place(directory, HOST)]
+    for place in places:
+        store.write(*place, note)
+
+    assert machine.get().secret in machine.aws.issued
+    assert machine.aws.count() == {"ecr": 1}
+
+
+def test_a_note_is_forgotten_with_its_host(machine: Machine) -> None:
+    """By erase, and by `cache clear` for the host or for all; `cache list` shows it until then."""
+    path = machine.settings("")
+    for forget in (["erase"], ["cache", "clear", "ghcr.io"], ["cache", "clear"]):
+        assert machine.get("ghcr.io").stdout == NOT_FOUND
+        (note,) = machine.entries("elsewhere")
+        assert note.name.startswith("ghcr.io~")
+        (listed,) = json.loads(machine.run("cache", "list", "--json", command=MODULE).stdout)
+        assert (listed["kind"], listed["registry"]) == ("nobody", "ghcr.io")
+        assert listed["problem"] is None
+
+        done = machine.run(*forget, stdin=b"ghcr.io", command=MODULE)
+        assert done.code == 0
+        assert machine.entries("elsewhere") == []
+    assert path.exists()
+
+
+def test_an_expired_note_is_swept(machine: Machine, tmp_path: Path) -> None:
+    """As dead tokens are, when a token is fetched."""
+    machine.login()
+    place = cache.elsewhere_place(str(machine.cache), "ghcr.io", "me")
+    store.write(*place, cache.Entry(1, 2, 2, b""))
+
+    machine.get()
+    assert machine.entries("elsewhere") == []

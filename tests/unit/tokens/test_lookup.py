@@ -1,0 +1,132 @@
+"""Facts about what answers for a registry, and in which order."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from docker_credential_ecrpy.hot import cache, registry
+from docker_credential_ecrpy.tokens import lookup, store
+from docker_credential_ecrpy.tokens.lookup import CacheHit, Found, Kind, Place
+from tests.world.entries import HOUR, NOW, REPLY
+
+HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+
+
+@pytest.fixture(name="places")
+def _places(tmp_path: Path) -> list[Place]:
+    """Where a login, the host's token and its endpoint's are, in this order."""
+    found = registry.parse(HOST)
+    assert found is not None
+    directory = str(tmp_path)
+    return [
+        lookup.login_place(directory, HOST),
+        lookup.host_place(directory, found, "ambient"),
+        lookup.endpoint_place(directory, found, "chosen"),
+    ]
+
+
+def _keep(place: Place, refresh: int = HOUR, expires: int = 2 * HOUR) -> None:
+    entry = cache.Entry(NOW, NOW + refresh, NOW + expires, REPLY)
+    store.write(place.path, place.subject, entry)
+
+
+def test_where_they_are(places: list[Place], tmp_path: Path) -> None:
+    """The host's token belongs to the ambient identity, the endpoint's to the chosen one."""
+    endpoint = "ecr@us-east-1.amazonaws.com"
+
+    assert [(place.kind, place.name) for place in places] == [
+        (Kind.LOGIN, HOST),
+        (Kind.HOST, HOST),
+        (Kind.ENDPOINT, endpoint),
+    ]
+    assert [(place.path, place.subject) for place in places] == [
+        cache.login_place(str(tmp_path), HOST),
+        cache.token_place(str(tmp_path), HOST, "ambient"),
+        cache.token_place(str(tmp_path), endpoint, "chosen"),
+    ]
+
+
+@pytest.mark.parametrize("kept", [(0, 1, 2), (1, 2), (2,), (0, 2), (0,), (1,), ()])
+def test_the_first_that_is_fresh_answers(places: list[Place], kept: tuple[int, ...]) -> None:
+    """A login before the host's token before the endpoint's; the places before it are misses."""
+    for number in kept:
+        _keep(places[number])
+    found = lookup.find(places, NOW)
+    first = min(kept, default=len(places))
+
+    assert [miss.place for miss in found.misses] == places[:first]
+    assert {miss.reason for miss in found.misses} <= {"there is none yet"}
+    if kept:
+        assert found.fresh is not None
+        assert (found.fresh.kind, found.fresh.path) == (places[first].kind, places[first].path)
+        assert found.fresh.entry.reply == REPLY
+    else:
+        assert found == Found(misses=found.misses)
+    assert found.first is found.fresh
+
+
+def test_a_fresh_one_comes_before_one_that_is_due(places: list[Place]) -> None:
+    """Also where the one that is due stands before it."""
+    _keep(places[1], refresh=0)
+    _keep(places[2])
+    found = lookup.find(places, NOW)
+
+    assert found.fresh is not None
+    assert found.fresh.kind is Kind.ENDPOINT
+    assert [hit.kind for hit in found.due] == [Kind.HOST]
+
+
+@pytest.mark.parametrize(("host", "endpoint"), [(2, 3), (3, 2), (2, 2)])
+def test_of_those_that_are_due_the_one_that_lives_longest(
+    places: list[Place], host: int, endpoint: int
+) -> None:
+    """It works for as long as renewals fail."""
+    _keep(places[1], refresh=0, expires=host * HOUR)
+    _keep(places[2], refresh=0, expires=endpoint * HOUR)
+    found = lookup.find(places, NOW)
+
+    assert found.fresh is None
+    assert [hit.kind for hit in found.due] == [Kind.HOST, Kind.ENDPOINT]
+    assert found.first is found.due[1 if endpoint > host else 0]
+
+
+def test_why_a_place_is_of_no_use(places: list[Place]) -> None:
+    """Each miss has its reason, for logs and for `explain`."""
+    _keep(places[0], expires=0)
+    Path(places[1].path).parent.mkdir(mode=0o700)
+    Path(places[1].path).write_bytes(b"damaged")
+    os.chmod(places[1].path, 0o600)
+    found = lookup.find(places, NOW)
+
+    assert [miss.reason for miss in found.misses] == [
+        "it has expired",
+        "it is damaged",
+        "there is none yet",
+    ]
+
+
+def test_nothing_is_opened_after_the_fresh_one(
+    places: list[Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file a place, at most, and none beyond the answer."""
+    _keep(places[1])
+    opened: list[str] = []
+    real = cache.read_any
+
+    def read_any(path: str, now: int | None = None) -> tuple[cache.Entry, str]:
+        opened.append(path)
+        return real(path, now)
+
+    monkeypatch.setattr(cache, "read_any", read_any)
+    lookup.find(iter(places), NOW)
+
+    assert opened == [place.path for place in places[:2]]
+
+
+def test_a_hit_shows_no_secret(places: list[Place]) -> None:
+    """Its repr may end up in a log."""
+    _keep(places[0])
+
+    assert "tok+en" not in repr(lookup.find(places, NOW))
+    assert "tok+en" not in repr(CacheHit(Kind.LOGIN, "path", cache.Entry(1, 2, 3, REPLY)))
