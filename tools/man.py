@@ -10,10 +10,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import click
 
-from docker_credential_ecrpy import __version__
+from docker_credential_ecrpy import PACKAGE, __version__
 from docker_credential_ecrpy.cli.group import program as commands
 from docker_credential_ecrpy.cli.main import HELP, USAGE
-from docker_credential_ecrpy.cli.names import PACKAGE
 
 REST = """\
 .SH FILES

@@ -6,17 +6,19 @@ import botocore.session
 from botocore.exceptions import BotoCoreError
 
 from docker_credential_ecrpy.aws.deadline import Watch
+from docker_credential_ecrpy.aws.profiles import config_files
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 
-_SERVICES = {
+SERVICES = {
     "ecr": "ECR",
     "ecr-public": "ECR Public",
     "sts": "STS",
     "sso": "IAM Identity Center",
     "sso-oidc": "IAM Identity Center",
+    "signin": "signin",
 }
-"""botocore's name of a service -> a person's."""
+"""All that clients are made for, here and by botocore: its name of a service -> a person's."""
 _SOURCES = {
     "env": "the environment",
     "shared-credentials-file": "profile {!r} in the credentials file",
@@ -59,7 +61,7 @@ class CallContext:
 
     def sends(self, service: str, url: str) -> None:
         """Note that a request goes out to a service of AWS."""
-        self.service = _SERVICES.get(service, service)
+        self.service = SERVICES.get(service, service)
         self.watch.stage = f"{self.service} at {shown_url(url)}"
 
     @property
@@ -90,8 +92,7 @@ class CallContext:
     @property
     def config_files(self) -> str:
         """Where the profiles are looked for."""
-        names = ("config_file", "credentials_file")
-        return " or ".join(one_line(str(self.core.get_config_variable(name))) for name in names)
+        return config_files(self.core)
 
     def sso_login(self) -> tuple[str, str]:
         """Return the profile whose SSO session it is, and the command that begins one.

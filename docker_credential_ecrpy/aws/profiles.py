@@ -80,9 +80,29 @@ def _profiles(core: botocore.session.Session) -> Mapping[str, Mapping[str, Any]]
     try:
         found: Mapping[str, Mapping[str, Any]] = core.full_config.get("profiles", {})
     except BotoCoreError as exc:
-        msg = f"the AWS settings are wrong: {one_line(str(exc))}"
-        raise HelperError(msg, hint="mend the file that it names") from exc
+        raise wrong_settings(exc, core) from exc
     return found
+
+
+def region() -> str:
+    """Return the region of the profile in use, "" where it names none. Raises HelperError."""
+    core = botocore_session()
+    try:
+        return str(core.get_scoped_config().get("region", ""))
+    except BotoCoreError as exc:
+        raise wrong_settings(exc, core) from exc
+
+
+def wrong_settings(exc: Exception, core: botocore.session.Session) -> HelperError:
+    """Return the error for AWS settings that botocore cannot use."""
+    msg = f"the AWS settings are wrong: {one_line(str(exc))}"
+    return HelperError(msg, hint=f"mend {config_files(core)} or the AWS_... variables")
+
+
+def config_files(core: botocore.session.Session) -> str:
+    """Return where the profiles are looked for, as an error names it."""
+    names = ("config_file", "credentials_file")
+    return " or ".join(one_line(str(core.get_config_variable(name))) for name in names)
 
 
 def botocore_session(profile: str = "") -> botocore.session.Session:

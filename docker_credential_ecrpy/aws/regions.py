@@ -78,15 +78,9 @@ def default_region(environ: Mapping[str, str]) -> str:
     named = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if named:
         return named
-    from botocore.exceptions import BotoCoreError  # a tenth of a second: only where it has to be
+    from docker_credential_ecrpy.aws import profiles  # a tenth of a second: only where it has to be
 
-    from docker_credential_ecrpy.aws import profiles
-
-    try:
-        return str(profiles.botocore_session().get_scoped_config().get("region", ""))
-    except BotoCoreError as exc:
-        msg = f"the AWS settings are wrong: {one_line(str(exc))}"
-        raise HelperError(msg, hint="mend them, or name a region by --region") from exc
+    return profiles.region()
 
 
 def _listed() -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 from botocore.loaders import JSONFileLoader, Loader
 from botocore.utils import JSONFileCache, parse_timestamp
 
+from docker_credential_ecrpy.aws.context import SERVICES
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import PROCESS, refuse_mfa_prompt
 from docker_credential_ecrpy.files import private
@@ -77,10 +78,6 @@ def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
         private.write_whole(path, text.encode(), shared=True)
     except OSError:
         pass  # botocore goes on with what it holds
-
-
-SERVICES = ("ecr", "ecr-public", "sts", "sso", "sso-oidc", "signin")
-"""Whom clients are made for, here and by botocore for credentials, in botocore's names."""
 
 
 class _Files(JSONFileLoader):

@@ -12,10 +12,10 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-from docker_credential_ecrpy import __version__
+from docker_credential_ecrpy import PACKAGE, __version__
 from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.aws.gateway import AwsCalls
-from docker_credential_ecrpy.cli.names import COMPLETE, PACKAGE
+from docker_credential_ecrpy.cli.names import COMPLETE
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files.log_file import from_environ
 from docker_credential_ecrpy.helper.actions import Answer, Helper, timeout
@@ -186,12 +186,10 @@ def one_error_line(error: HelperError) -> str:
 
 
 def _helper(environ: Mapping[str, str], write_log: log.Log) -> Helper:
-    def fallback(name: Written, directory: str) -> "Fallback":
+    def fallback(name: Written) -> "Fallback":
         from docker_credential_ecrpy.helper import fallback  # with subprocess: only to run it
 
-        return fallback.Fallback(
-            name.text, name.place, timeout(environ), directory, environ, write_log
-        )
+        return fallback.Fallback(name.text, name.place, timeout(environ), environ, write_log)
 
     fetch = AwsCalls(write_log).fetch
     return Helper(environ, fetch, gateway.resolve, fallback, time.time_ns, write_log)

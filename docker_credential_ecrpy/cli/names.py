@@ -1,5 +1,4 @@
 """Names of the program that several commands know."""
 
-PACKAGE = "docker-credential-ecrpy"
 COMPLETE = "_DOCKER_CREDENTIAL_ECRPY_COMPLETE"
 """The variable by which a shell's completion asks; see `completion`."""

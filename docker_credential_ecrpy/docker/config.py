@@ -7,22 +7,21 @@ import base64
 import binascii
 import os
 import re
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from docker_credential_ecrpy.docker.json_document import JsonDocument
+from docker_credential_ecrpy.files import search_path
 from docker_credential_ecrpy.files.replace import read_user_file
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.settings import loader
+from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.tokens.token import password_expiry
 
 HELPER_NAMES = ("ecr-login", "ecrpy")
 """What our programs are called in it: after `HELPER_PREFIX`, the drop-in's name first."""
-HELPER_PREFIX = loader.HELPER_PREFIX
 AUTHS = "auths"
 HELPERS = "credHelpers"
 STORE = "credsStore"
@@ -237,5 +236,5 @@ def default_store(environ: Mapping[str, str]) -> str:
     elif sys.platform == "darwin":
         name = "osxkeychain"
     else:
-        name = "pass" if shutil.which("pass", path=environ.get("PATH", "")) else "secretservice"
-    return name if shutil.which(HELPER_PREFIX + name, path=environ.get("PATH", "")) else ""
+        name = "pass" if search_path.find("pass", environ) else "secretservice"
+    return name if search_path.find(HELPER_PREFIX + name, environ) else ""

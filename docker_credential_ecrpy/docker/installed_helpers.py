@@ -8,11 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPER_PREFIX
+from docker_credential_ecrpy import PACKAGE
+from docker_credential_ecrpy.docker.config import HELPER_NAMES
+from docker_credential_ecrpy.files import search_path
+from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
 
-_SECONDS = 5  # that a program may take to say its version
-_MARK = "(docker-credential-ecrpy)"  # in what ours says
+SECONDS = 5
+"""What a program may take to say its version."""
+_MOST_SAID = 120  # characters of what another program says of itself
+_MARK = f"({PACKAGE})"  # in what ours says
 
 
 @dataclass(frozen=True)
@@ -36,13 +41,20 @@ class InstalledHelper:
         return _MARK in self.version
 
 
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong. fix: what to do about it, in words. command: what to type, or ""."""
+
+    seen: str
+    fix: str
+    command: str = ""
+
+
 def find_helper(name: str, environ: Mapping[str, str]) -> InstalledHelper:
     """Return what Docker finds for a name of its config.json, on the PATH of `environ`."""
-    program, seen = HELPER_PREFIX + name, list[str]()
-    for directory in environ.get("PATH", "").split(os.pathsep):
-        # As Go does for Docker: nothing that is found by way of the current directory.
-        path = _in(directory, program, environ) if os.path.isabs(directory) else ""
-        if path and not any(_same(path, other) for other in seen):
+    seen: list[str] = []
+    for path in search_path.find_all(HELPER_PREFIX + name, environ):
+        if not any(_same(path, other) for other in seen):
             seen.append(path)
     return InstalledHelper(name, tuple(seen))
 
@@ -58,23 +70,34 @@ def answering_names(environ: Mapping[str, str]) -> list[str]:
     return [name for name in HELPER_NAMES if find_helper(name, environ).is_ours]
 
 
-def installation_problems(program: InstalledHelper, environ: Mapping[str, str]) -> list[str]:
-    """Return what keeps Docker from finding this program, and what else is amiss."""
-    name = HELPER_PREFIX + program.name
-    if not program.paths:
-        here = own_path()
-        cure = "install it, or add its directory to PATH"
-        if here and sys.platform != "win32":
-            cure = f"ln -s {shlex.quote(here)} /usr/local/bin/{name}"
-        return [f"{name} is not on PATH, where Docker looks for it: {cure}"]
-    first = f"{program.paths[0]} is another program ({program.version})"
-    if not program.is_ours:
-        return [f"{first}: take it off PATH, or put the directory of this one before it"]
-    other = find_helper(HELPER_NAMES[0], environ)
-    if other.paths and not other.is_ours:
-        first = f"{other.paths[0]} is another program ({other.version})"
-        return [f"{first}, so Docker is told of {program.name!r}"]
-    return []
+def problem(program: InstalledHelper, environ: Mapping[str, str]) -> Problem | None:
+    """Return what keeps Docker from running this program by a name, or None where nothing does."""
+    if program.is_ours:
+        return None
+    if program.paths:
+        seen = f"{program.paths[0]} is another program ({program.version[:_MOST_SAID]})"
+        return Problem(seen, "take it off PATH, or put the directory of this one before it")
+    full = HELPER_PREFIX + program.name
+    directories = environ.get("PATH", "").split(os.pathsep)
+    there = [os.path.join(directory, full) for directory in directories if directory]
+    unfit = next((path for path in there if os.path.lexists(path)), "")
+    if unfit and not os.path.isabs(unfit):
+        seen = f"{unfit} is found by way of the current directory, where docker runs nothing"
+        directory = os.path.abspath(os.path.dirname(unfit))
+        return Problem(seen, f"put {directory} on PATH, as it stands here")
+    if os.path.isfile(unfit):
+        command = f"chmod +x {shlex.quote(unfit)}"
+        return Problem(f"{unfit} is not executable", "make it so", command)
+    if unfit:
+        what = "a link to what is not there" if os.path.islink(unfit) else "no file"
+        return Problem(f"{unfit} is {what}", "take it away, and install it again")
+    seen = f"{full} is not on PATH, where docker looks for it"
+    here = own_path()
+    if not here or sys.platform == "win32" or "/usr/local/bin" not in directories:
+        return Problem(seen, f"put {os.path.dirname(here) or 'its directory'} on PATH")
+    sudo = "" if os.access("/usr/local/bin", os.W_OK) else "sudo "
+    command = f"{sudo}ln -s {shlex.quote(here)} /usr/local/bin/{full}"
+    return Problem(seen, "link it to where PATH leads", command)
 
 
 def own_path() -> str:
@@ -88,32 +111,20 @@ def own_path() -> str:
 @cache
 def _version(path: str) -> str:
     try:
-        done = subprocess.run(
-            [path, "version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-        )
+        done = run([path, "version"], SECONDS)
     except subprocess.TimeoutExpired:
-        return f"no answer within {_SECONDS} s"
+        return f"no answer within {SECONDS} s"
     except OSError as exc:
         return f"it does not start: {exc.strerror or exc}"
     said = one_line(done.stdout.decode("utf-8", "replace"))
     return said or f"it says nothing, with exit code {done.returncode}"
 
 
-def _in(directory: str, program: str, environ: Mapping[str, str]) -> str:
-    """Return the path of a program in a directory, or ""."""
-    # shutil.which would look in the current directory, too, on Windows.
-    endings = [""]
-    if sys.platform == "win32":
-        endings = environ.get("PATHEXT", ".com;.exe;.bat;.cmd").split(os.pathsep)
-    for ending in endings:
-        path = os.path.join(directory, program + ending)
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-    return ""
+def run(command: list[str], seconds: float) -> "subprocess.CompletedProcess[bytes]":
+    """Return what a command printed. Raises OSError and subprocess.TimeoutExpired."""
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
+    )
 
 
 def _same(path: str, other: str) -> bool:

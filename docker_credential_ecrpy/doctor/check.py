@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
+from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.doctor.machine import NotLookedAt
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
 PASS, WARN, FAIL, SKIP = "pass", "warn", "fail", "skip"
-
-
-PROGRAM = "docker-credential-ecrpy"
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ def check_from_error(name: str, error: HelperError, status: str = FAIL) -> Check
 
 def configure_fix(facts: Facts) -> tuple[str, str, bool]:
     """Return fix, command, and that it is safe, for what `configure` mends."""
-    command = f"{PROGRAM} configure {facts.host}"
+    command = f"{PACKAGE} configure {facts.host}"
     return "have docker ask this program, without the old login", command, True
 
 

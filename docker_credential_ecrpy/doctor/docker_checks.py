@@ -11,7 +11,6 @@ from docker_credential_ecrpy.docker.config import (
     AUTH_VARIABLE,
     AUTHS,
     HELPER_NAMES,
-    HELPER_PREFIX,
     HELPERS,
     DockerConfig,
     Login,
@@ -29,6 +28,7 @@ from docker_credential_ecrpy.doctor.check import (
 )
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import expiry

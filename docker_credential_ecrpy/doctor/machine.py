@@ -1,7 +1,6 @@
 """What `doctor` looks at on this machine, whichever registry it is about."""
 
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from docker_credential_ecrpy.docker.config import (
 )
 from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+from docker_credential_ecrpy.files import search_path
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.loader import Settings
@@ -30,7 +30,6 @@ from docker_credential_ecrpy.settings.rules import Written
 from docker_credential_ecrpy.tokens import recent
 
 Fact = TypeVar("Fact")
-_DOCKER_SECONDS = 5
 
 
 class NotLookedAt(DeadlineExceeded):
@@ -94,16 +93,12 @@ class Machine:
     @cached_property
     def docker(self) -> str:
         """What `docker --version` says, where that matters; "" where there is no docker."""
-        path = shutil.which("docker", path=self.environ.get("PATH", ""))
+        path = search_path.find("docker", self.environ)
         if not path or self.variable is None:
             return ""
         try:
-            done = subprocess.run(
-                [path, "--version"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=min(_DOCKER_SECONDS, self.left()),
-                check=False,
+            done = installed_helpers.run(
+                [path, "--version"], min(installed_helpers.SECONDS, self.left())
             )
         except (OSError, subprocess.TimeoutExpired, DeadlineExceeded):
             return ""

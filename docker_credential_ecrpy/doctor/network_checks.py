@@ -6,15 +6,8 @@ import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 
-from docker_credential_ecrpy.doctor.check import (
-    FAIL,
-    PASS,
-    PROGRAM,
-    SKIP,
-    WARN,
-    Check,
-    check_from_error,
-)
+from docker_credential_ecrpy import PACKAGE
+from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, WARN, Check, check_from_error
 from docker_credential_ecrpy.doctor.facts import Facts, TokenFact
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache
@@ -178,7 +171,7 @@ def _refused(name: str, seen: str, reply: "Reply", facts: Facts, choice: Choice)
         return Check(name, FAIL, f"{seen}: its token is of the wrong region", fix)
     if isinstance(token, TokenFact) and token.kept is not None:
         of_login = token.kept.kind is Kind.LOGIN
-        forget = "docker logout" if of_login else f"{PROGRAM} cache clear"
+        forget = "docker logout" if of_login else f"{PACKAGE} cache clear"
         what = "the login that was stored" if of_login else "the token that is kept"
         fix = f"forget {what}, which may be of another region or of a role that is gone"
         return Check(name, FAIL, seen, fix, f"{forget} {facts.host}")

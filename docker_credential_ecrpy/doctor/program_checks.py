@@ -1,14 +1,11 @@
 """The checks of `doctor`: our own program and settings. They ask nobody."""
 
-import os
-import shlex
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from docker_credential_ecrpy import __version__
 from docker_credential_ecrpy.aws.regions import explain_not_ecr, looks_like_ecr
 from docker_credential_ecrpy.docker import installed_helpers
-from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPER_PREFIX, HELPERS, DockerConfig
+from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPERS, DockerConfig
 from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper
 from docker_credential_ecrpy.doctor.check import (
     FAIL,
@@ -21,9 +18,8 @@ from docker_credential_ecrpy.doctor.check import (
 )
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
-
-_MOST_SAID = 120  # characters of what another program says of itself
 
 
 def check_programs(facts: Facts) -> Iterator[Check]:
@@ -38,19 +34,14 @@ def _program(facts: Facts) -> Check:
     ours = next((program for program in known.values() if program.is_ours), None)
     program = known[found.name] if found and found.is_ours else ours or known[HELPER_NAMES[0]]
     title = "program"
-    if program.is_ours:
+    problem = installed_helpers.problem(program, facts.machine.environ)
+    if problem is None:
         return _installed(title, program)
-    if not program.paths:
-        missing = _missing(title, HELPER_PREFIX + program.name, facts.machine.environ)
-    else:
-        said = program.version[:_MOST_SAID]
-        seen = f"{program.paths[0]} is another program ({said}){_behind(program)}"
-        fix = "install this one over it, or put the directory of this one before it on PATH"
-        missing = Check(title, FAIL, seen, fix)
+    seen = problem.seen + _behind(program)
     if not (ours and facts.is_ecrs):
-        return missing
+        return Check(title, FAIL, seen, problem.fix, problem.command)
     fix = f"have docker run {ours.paths[0]}: it answers as {ours.name!r}"
-    return Check(title, FAIL, missing.seen, fix, *configure_fix(facts)[1:])
+    return Check(title, FAIL, seen, fix, *configure_fix(facts)[1:])
 
 
 def _installed(title: str, program: InstalledHelper) -> Check:
@@ -64,31 +55,6 @@ def _installed(title: str, program: InstalledHelper) -> Check:
 def _behind(program: InstalledHelper) -> str:
     others = ", ".join(program.paths[1:])
     return f"; behind it on PATH: {others}" if others else ""
-
-
-def _missing(title: str, full: str, environ: Mapping[str, str]) -> Check:
-    """Judge a program that Docker does not find: why, and what to do."""
-    directories = environ.get("PATH", "").split(os.pathsep)
-    there = [os.path.join(directory, full) for directory in directories if directory]
-    unfit = next((path for path in there if os.path.lexists(path)), "")
-    if unfit and not os.path.isabs(unfit):
-        seen = f"{unfit} is found by way of the current directory, where docker runs nothing"
-        fix = f"put {os.path.abspath(os.path.dirname(unfit))} on PATH, as it stands here"
-        return Check(title, FAIL, seen, fix)
-    if os.path.isfile(unfit):
-        command = f"chmod +x {shlex.quote(unfit)}"
-        return Check(title, FAIL, f"{unfit} is not executable", "make it so", command)
-    if unfit:
-        what = "a link to what is not there" if os.path.islink(unfit) else "no file"
-        return Check(title, FAIL, f"{unfit} is {what}", "take it away, and install it again")
-    seen = f"{full} is not on PATH, where docker looks for it"
-    here = installed_helpers.own_path()
-    if not here or sys.platform == "win32" or "/usr/local/bin" not in directories:
-        directory = os.path.dirname(here)
-        return Check(title, FAIL, seen, f"put {directory or 'its directory'} on PATH")
-    sudo = "" if os.access("/usr/local/bin", os.W_OK) else "sudo "
-    command = f"{sudo}ln -s {shlex.quote(here)} /usr/local/bin/{full}"
-    return Check(title, FAIL, seen, "link it to where PATH leads", command)
 
 
 def check_other_helpers(facts: Facts) -> Iterator[Check]:

@@ -12,14 +12,7 @@ from types import TracebackType
 
 from docker_credential_ecrpy.files import private
 
-_FLAGS = (
-    os.O_RDWR
-    | os.O_CREAT
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-)
+_FLAGS = os.O_RDWR | os.O_CREAT | private.SAFE_FLAGS | getattr(os, "O_BINARY", 0)
 _FIRST_PAUSE = 0.005  # seconds; doubled up to
 _LAST_PAUSE = 0.05
 _MAX_NOTE = 4096  # bytes

@@ -14,14 +14,7 @@ from docker_credential_ecrpy.text.log import Log, is_set, nowhere, to_stderr
 from docker_credential_ecrpy.text.sanitize import printable
 
 _MAX_BYTES = 1024 * 1024
-_FLAGS = (
-    os.O_WRONLY
-    | os.O_APPEND
-    | os.O_CREAT
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-)
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | private.SAFE_FLAGS
 
 
 def from_environ(environ: Mapping[str, str], started: float) -> Log:

@@ -11,14 +11,13 @@ import time
 TEMPORARY = ".new-"
 """How the name of a file begins that is being written; then, who writes it."""
 
-_WRITE_FLAGS = (
-    os.O_WRONLY
-    | os.O_CREAT
-    | os.O_EXCL
-    | getattr(os, "O_NOFOLLOW", 0)
+SAFE_FLAGS = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not hang a get
     | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
 )
+"""For `os.open`, of a file in whose place another user may have put something."""
+_WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_FLAGS | getattr(os, "O_BINARY", 0)
 
 
 def own_directory(directory: str) -> None:

@@ -46,14 +46,14 @@ class Helper:
     """The credential helper for one call.
 
     resolve: names the profile that a choice leaves open. Raises HelperError.
-    fallback: returns the credential helper that the settings name, given the cache's directory.
+    fallback: returns the credential helper that the settings name.
     clock: returns nanoseconds since the epoch (UTC).
     """
 
     environ: Mapping[str, str]
     fetch: Fetch
     resolve: Callable[[Choice], Choice]
-    fallback: "Callable[[Written, str], Fallback]"
+    fallback: "Callable[[Written], Fallback]"
     clock: Callable[[], int]
     log: Log
 
@@ -74,7 +74,7 @@ class Helper:
         Raises HelperError.
         """
         name = self.load_settings().fallback
-        return self.fallback(name, self.find_directory()) if name else None
+        return self.fallback(name) if name else None
 
     def find_directory(self) -> str:
         """Return the cache's directory; "" also where its home directory does not exist.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import IO, NoReturn
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.helper import recursion
+from docker_credential_ecrpy.files import search_path
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.settings.rules import Place
@@ -25,9 +25,14 @@ from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import one_line
 
 MARK = "AWS_ECR_FALLBACK_OF"
-"""Set for the fallback helper, to the process that runs it."""
+"""Set for the fallback helper: when its time is up, in seconds since the epoch, and its suffix.
+
+Before that stand the suffixes of the fallbacks that this process was itself started for. Once the
+time is up the mark is a leftover, in the environment of a daemon that the fallback started.
+"""
 _TERMINATED = 128 + signal.SIGTERM  # what a shell reports
 _GRACE = 1.0  # seconds for it to be gone once it was told to end
+_STEP = 0.02  # seconds between looks at whether it is gone by then
 _SLICE = 0.5  # seconds between looks at whether it ended, with what it started holding on
 
 
@@ -36,13 +41,11 @@ class Fallback:
     """The credential helper `docker-credential-<suffix>`.
 
     place: where the settings name it. seconds: how long it may take.
-    directory: where what runs it leaves a mark; "" for nowhere.
     """
 
     suffix: str
     place: Place
     seconds: float
-    directory: str
     environ: Mapping[str, str]
     log: Log
 
@@ -61,11 +64,10 @@ class Fallback:
             msg = f"the input is longer than {protocol.MAX_INPUT // 1024} KiB"
             raise HelperError(msg, hint="a registry's address and a login are shorter")
         path = self.path()
-        with recursion.mark(self.directory) as leads_back:
-            if leads_back(self.environ.get(MARK, "")) or _same_program(path):
-                raise self._ourselves()
-            self.log(f"fallback: {path} {action}")
-            code, output = self._run([path, action], request)
+        if self.suffix in self._under_way() or _same_program(path):
+            raise self._ourselves()
+        self.log(f"fallback: {path} {action}")
+        code, output = self._run([path, action], request)
         self.log(f"fallback: exit code {code}, {len(output)} bytes")
         if code < 0:
             name = signal.strsignal(-code) or "unknown"
@@ -74,30 +76,47 @@ class Fallback:
             raise HelperError(msg, hint="run it by hand to see why")
         return code, output
 
+    def _under_way(self) -> list[str]:
+        """Return the suffixes of the fallbacks that this process was started for, by the mark."""
+        until, *suffixes = self.environ.get(MARK, "").split() or [""]
+        try:
+            return suffixes if time.time() < float(until) else []
+        except ValueError:  # not a mark of ours
+            return []
+
     def _run(self, command: list[str], request: bytes) -> tuple[int, bytes]:
         # Without a terminal there is nobody for it to ask, and all that it starts is ended with
         # it. With one it stays where it may ask after a passphrase.
         alone = sys.platform != "win32" and not _has_terminal()
+        told: list[int] = []  # to end, before there was something to end
+        before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
         try:
-            child = subprocess.Popen(
+            child = self._start(command, alone=alone)
+            try:
+                signal.signal(signal.SIGTERM, _terminated)
+                if told:
+                    sys.exit(_TERMINATED)
+                return self._communicate(child, command[1], request)
+            except BaseException:
+                _end(child, alone=alone)
+                raise
+        finally:
+            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)  # None: not one of Python's
+
+    def _start(self, command: list[str], *, alone: bool) -> "subprocess.Popen[bytes]":
+        mark = [f"{time.time() + self.seconds:.3f}", *self._under_way(), self.suffix]
+        try:
+            return subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={**self.environ, MARK: recursion.name_of_this()},
+                env={**self.environ, MARK: " ".join(mark)},
                 start_new_session=alone,
             )
         except OSError as exc:
             name = one_line(command[0])
             msg = f"the fallback credential helper {name} cannot be run: {exc.strerror}"
             raise HelperError(msg, hint=f"mend it, or the fallback in {self.place}") from exc
-        before = signal.signal(signal.SIGTERM, _terminated)
-        try:
-            return self._communicate(child, command[1], request)
-        except BaseException:
-            _end(child, alone=alone)
-            raise
-        finally:
-            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)  # None: not one of Python's
 
     def _communicate(
         self, child: "subprocess.Popen[bytes]", action: str, request: bytes
@@ -138,16 +157,9 @@ class Fallback:
 
     def path(self) -> str:
         """Return where it is on PATH. Raises HelperError."""
-        endings = [""]
-        if sys.platform == "win32":
-            endings = self.environ.get("PATHEXT", ".EXE").split(os.pathsep)
-        for directory in self.environ.get("PATH", os.defpath).split(os.pathsep):
-            if not os.path.isabs(directory):
-                continue  # the current one may be anybody's; Docker's client leaves it out too
-            for ending in endings:
-                path = os.path.join(directory, self.program + ending)
-                if os.path.isfile(path) and os.access(path, os.X_OK):
-                    return path
+        path = search_path.find(self.program, self.environ)
+        if path:
+            return path
         msg = f"the fallback credential helper {self.program} is not on PATH"
         hint = f"install it where Docker's PATH leads, or mend the fallback in {self.place}"
         raise HelperError(msg, hint=hint)
@@ -187,6 +199,7 @@ def _write(pipe: IO[bytes], data: bytes) -> None:
 
 def _terminated(*_: object) -> NoReturn:
     """End the program, and with it what it runs, for SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt that
     sys.exit(_TERMINATED)
 
 
@@ -199,13 +212,26 @@ def _has_terminal() -> bool:
 
 
 def _end(child: "subprocess.Popen[bytes]", *, alone: bool) -> None:
-    """End a program, and all that it started where that can be told."""
-    if alone and sys.platform != "win32":
-        try:
+    """End a program, and all that it started where that can be told.
+
+    By SIGTERM first: where this program is among them, it ends in turn what it runs itself.
+    """
+    try:
+        if alone and sys.platform != "win32":
+            until = time.monotonic() + _GRACE
+            os.killpg(child.pid, signal.SIGTERM)
+            while time.monotonic() < until:
+                time.sleep(_STEP)
+                child.poll()
+                os.killpg(child.pid, 0)  # raises OSError once all of them are gone
             os.killpg(child.pid, signal.SIGKILL)
-        except OSError:
-            pass  # it has ended
-    child.kill()
+        else:
+            child.terminate()
+            child.wait(_GRACE)
+    except OSError:
+        pass  # it has ended
+    except subprocess.TimeoutExpired:
+        child.kill()
     if child.stdout:
         child.stdout.close()
     try:

@@ -23,7 +23,7 @@ OK: "Final" = 0
 FAILED: "Final" = 1  # testcontainers takes no other code for a failure
 INTERRUPTED: "Final" = 130  # what a shell reports for SIGINT
 
-MAX_INPUT: "Final" = 64 * 1024  # bytes; a stored login is the longest input, at about 5 KB
+MAX_INPUT: "Final" = registry.MAX_URL  # bytes; a stored login is the longest, at about 5 KB
 _BLANKS = b" \t\r\n"
 
 STDIN: "Final" = 0

@@ -34,6 +34,8 @@ DUAL_STACK_SUFFIXES: "Final" = frozenset(
     )
 )
 
+MAX_URL: "Final" = 64 * 1024
+"""Characters of an address; a longer input is no address."""
 ACCOUNT_DIGITS: "Final" = 12
 """How many digits the id of an AWS account has."""
 
@@ -44,7 +46,6 @@ _SCHEME = frozenset(_LETTERS + _DIGITS + "+-.")
 # What a URL may hold (RFC 3986, section 2). All else is refused, so that no two programs can
 # read the host differently, and so that an address needs no escape inside a JSON string.
 _URL = frozenset(_LETTERS + _LETTERS.upper() + _DIGITS + "-._~:/?#[]@!$&'()*+,;=%")
-_MAX_URL = 64 * 1024  # characters; protocol.MAX_INPUT, beyond which an address is cut off
 _MAX_LABEL = 63  # octets in a DNS label (RFC 1035, section 2.3.4)
 
 
@@ -161,7 +162,8 @@ def host_of(server_url: str) -> str:
 
     Only names made of proper DNS labels count: no address in brackets, no escapes, no unicode.
     """
-    if len(server_url) > _MAX_URL or not _URL.issuperset(server_url):
+    # A longer one was cut off.
+    if len(server_url) > MAX_URL or not _URL.issuperset(server_url):
         return ""
     scheme, separator, rest = server_url.partition("://")
     if not (separator and scheme[:1].isalpha() and _SCHEME.issuperset(scheme.lower())):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import identity, registry
 from docker_credential_ecrpy.hot.registry import Registry
@@ -58,7 +59,7 @@ class Role:
 
     arn: str
     external_id: str = ""
-    session_name: str = "docker-credential-ecrpy"
+    session_name: str = PACKAGE
     duration: int = 3600
 
 

@@ -13,13 +13,7 @@ from docker_credential_ecrpy.hot import paths, registry
 FORGET_AFTER = 30 * 24 * 3600
 """Seconds without a new token after which a host is no longer listed: the classic `docker build`
 asks for every host that is."""
-_FLAGS = (
-    os.O_WRONLY
-    | os.O_CREAT
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not hang a get
-    | getattr(os, "O_CLOEXEC", 0)
-)
+_FLAGS = os.O_WRONLY | os.O_CREAT | private.SAFE_FLAGS
 
 
 def remember(directory: str, host: str) -> None:

@@ -23,7 +23,6 @@ SHARE = f"docker_credential_ecrpy-{__version__}.data/data/share"
 FILES = {
     "docker_credential_ecrpy/__init__.py",
     "docker_credential_ecrpy/__main__.py",
-    "docker_credential_ecrpy/helper/recursion.py",
     "docker_credential_ecrpy/aws/context.py",
     "docker_credential_ecrpy/tokens/token.py",
     "docker_credential_ecrpy/aws/ecr.py",
@@ -87,6 +86,7 @@ FILES = {
     "docker_credential_ecrpy/settings/rule_parser.py",
     "docker_credential_ecrpy/settings/editor.py",
     "docker_credential_ecrpy/settings/rules.py",
+    "docker_credential_ecrpy/files/search_path.py",
     "docker_credential_ecrpy/settings/loader.py",
     "docker_credential_ecrpy/files/racy.py",
     "docker_credential_ecrpy/helper/warm.py",

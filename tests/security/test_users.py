@@ -44,7 +44,7 @@ def _victim(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Machin
     (root / "open").mkdir()
     for folder in (Path(), *map(Path, FOLDERS.split())):
         (root / "documents" / folder).mkdir(mode=0o755)
-        for name in ("a.txt", "a.txt~", HOST, f"{HOST}~a", ".new-1", "fallback-1-1"):
+        for name in ("a.txt", "a.txt~", HOST, f"{HOST}~a", ".new-1"):
             path = root / "documents" / folder / name
             path.write_text("of the victim")
             path.chmod(0o644)

@@ -147,7 +147,7 @@ class Machine:
         self.environ |= self.aws.user(as_user).environ
 
 
-def no_fallback(_name: Written, _directory: str) -> Fallback:
+def no_fallback(_name: Written) -> Fallback:
     """Stand in for the fallback of a helper that has none."""
     raise AssertionError
 

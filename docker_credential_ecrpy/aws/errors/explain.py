@@ -16,6 +16,7 @@ from botocore.parsers import ResponseParserError
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.errors.connection import causes, explain_connection
 from docker_credential_ecrpy.aws.errors.service import expired, refused
+from docker_credential_ecrpy.aws.profiles import wrong_settings
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -227,10 +228,7 @@ def _of_settings(exc: Exception, asking: CallContext) -> HelperError | None:
         return unknown_profile(str(exc.kwargs.get("profile", "")), asking)
     of_a_value = isinstance(exc, ValueError) and not isinstance(exc, boto.BotoCoreError)
     if of_a_value or isinstance(exc, _SETTINGS):
-        return HelperError(
-            f"the AWS settings are wrong: {one_line(str(exc))}",
-            hint=f"mend {asking.config_files} or the AWS_... variables",
-        )
+        return wrong_settings(exc, asking.core)
     if isinstance(exc, OSError) and exc.filename and exc.strerror:
         return HelperError(
             f"{one_line(str(exc.filename))}, which the AWS settings name, cannot be used:"

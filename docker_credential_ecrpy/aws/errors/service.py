@@ -14,7 +14,8 @@ from docker_credential_ecrpy.text.sanitize import one_line
 SKEW_SECONDS = 4 * 60
 """From how far off a clock is named as the cause: AWS bears with about five minutes."""
 
-_MAX_CODE = 80  # characters of an error code; AWS's have 40 at most
+MAX_CODE = 80
+"""Characters of an error code that are repeated; AWS's have 40 at most, and registries' 21."""
 # Error codes of the AWS APIs that are used here, by what a person has to do about them.
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html and STS's page.
 _EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired"))
@@ -61,7 +62,7 @@ _ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
 
 def refused(exc: ClientError, asking: CallContext) -> HelperError | None:
     """Return what an error answer of AWS's means to a person; None where it is not AWS's own."""
-    code = one_line(str(exc.response.get("Error", {}).get("Code", "")))[:_MAX_CODE]
+    code = one_line(str(exc.response.get("Error", {}).get("Code", "")))[:MAX_CODE]
     text = one_line(str(exc.response.get("Error", {}).get("Message", "")))
     status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     service = _service(exc.operation_name)

@@ -17,8 +17,9 @@ from click.shell_completion import CompletionItem, ShellComplete
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import Command
 from docker_credential_ecrpy.cli.names import COMPLETE
-from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPER_PREFIX, HELPERS, config_path
+from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPERS, config_path
 from docker_credential_ecrpy.hot import paths, protocol, registry
+from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.tokens import recent
 
 PROGRAMS = tuple(HELPER_PREFIX + name for name in HELPER_NAMES)

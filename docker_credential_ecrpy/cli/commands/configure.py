@@ -12,13 +12,14 @@ from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import Command
 from docker_credential_ecrpy.docker import diff, discover, installed_helpers
 from docker_credential_ecrpy.docker.config import (
-    HELPER_PREFIX,
+    HELPER_NAMES,
     DockerConfig,
     auth_file_paths,
     config_path,
     default_store,
     is_our_helper,
 )
+from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper
 from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.docker.plan import ConfigureRequest, Plan, Planner
 from docker_credential_ecrpy.errors import HelperError
@@ -31,6 +32,7 @@ from docker_credential_ecrpy.files.replace import (
 )
 from docker_credential_ecrpy.hot import paths, protocol
 from docker_credential_ecrpy.settings import rules
+from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
 
 PUBLIC = "public.ecr.aws"
@@ -127,7 +129,7 @@ def command(
     plan = plan_of(given, config, others, wanted, program.name)
     plan.warnings += _unread(config, plan)
     if not remove:
-        plan.warnings += installed_helpers.installation_problems(program, given.environ)
+        plan.warnings += _not_found(program, given.environ)
         plan.warnings += _missing(given, wanted, profile)
     written = carry_out(given, plan, dry_run=dry_run)
     if not written and not plan.needed:
@@ -268,6 +270,16 @@ def _unread(config: DockerConfig, plan: Plan) -> list[str]:
     problems = DockerConfig(config.file, after, JsonDocument(config.file, after)).problems
     file = one_line(config.file)
     return [f"{file}: {it}: docker reads nothing of the file; mend that by hand" for it in problems]
+
+
+def _not_found(program: InstalledHelper, environ: Mapping[str, str]) -> list[str]:
+    """Return what keeps Docker from running this program, by one or both of its names."""
+    problem = installed_helpers.problem(program, environ)
+    if problem:
+        return [f"{problem.seen}: {problem.command or problem.fix}"]
+    other = installed_helpers.find_helper(HELPER_NAMES[0], environ)
+    problem = installed_helpers.problem(other, environ) if other.paths else None
+    return [f"{problem.seen}, so Docker is told of {program.name!r}"] if problem else []
 
 
 def _missing(given: CommandContext, wanted: ConfigureRequest, profile: str) -> list[str]:

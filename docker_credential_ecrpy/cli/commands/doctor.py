@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from docker_credential_ecrpy import __version__
+from docker_credential_ecrpy import PACKAGE, __version__
 from docker_credential_ecrpy.cli.arguments import parse_image, parse_registry
 from docker_credential_ecrpy.cli.commands import completion
 from docker_credential_ecrpy.cli.commands.configure import carry_out, plan_of, written
@@ -16,15 +16,7 @@ from docker_credential_ecrpy.docker import installed_helpers
 from docker_credential_ecrpy.docker.config import DockerConfig, bare_host, config_path
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.docker.plan import ConfigureRequest
-from docker_credential_ecrpy.doctor.check import (
-    FAIL,
-    PASS,
-    PROGRAM,
-    SKIP,
-    WARN,
-    Check,
-    check_from_error,
-)
+from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, WARN, Check, check_from_error
 from docker_credential_ecrpy.doctor.docker_checks import check_docker
 from docker_credential_ecrpy.doctor.facts import gather_facts, local_facts
 from docker_credential_ecrpy.doctor.machine import Machine, attempt
@@ -121,7 +113,7 @@ def _looked_at(given: CommandContext, machine: Machine, named: Image | None) -> 
             checks = [check for judge in _JUDGES for check in judge(facts)]
             found += [(image.host, check) for check in checks if check not in known]
     if not (named or hosts):
-        configure = f"{PROGRAM} configure ACCOUNT@REGION"
+        configure = f"{PACKAGE} configure ACCOUNT@REGION"
         seen = "docker is told of no ECR registry"
         found.append(("", Check("registry", FAIL, seen, "name one", configure)))
     if len(hosts) > _MOST:

@@ -11,11 +11,11 @@ from botocore.httpsession import ProxyConfiguration, URLLib3Session
 from botocore.response import StreamingBody
 from botocore.utils import get_environ_proxies
 
-from docker_credential_ecrpy import __version__
+from docker_credential_ecrpy import PACKAGE, __version__
 from docker_credential_ecrpy.aws.context import CallContext, shown_url
+from docker_credential_ecrpy.aws.session import CONNECT_SECONDS
 
-CONNECT_SECONDS = 3
-_USER_AGENT = f"docker-credential-ecrpy/{__version__}"
+_USER_AGENT = f"{PACKAGE}/{__version__}"
 
 
 @dataclass(frozen=True)

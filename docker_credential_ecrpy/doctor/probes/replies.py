@@ -11,13 +11,13 @@ import re
 from http import HTTPStatus
 from typing import Any
 
+from docker_credential_ecrpy.aws.errors.service import MAX_CODE
 from docker_credential_ecrpy.docker.image_reference import TAG
 from docker_credential_ecrpy.doctor.probes.http import HttpAnswer
 from docker_credential_ecrpy.text.sanitize import one_line
 
 # What Docker calls the machines that Python names otherwise.
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
-_MAX_CODE = 80  # characters of an error code; the specification's have 21 at most
 DIGEST = re.compile(r"[a-z0-9]+([+._-][a-z0-9]+)*:[0-9a-fA-F]{32,128}")
 _TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # RFC 6750, section 2.1
 # What JSON leads to that is not as it should be.
@@ -33,7 +33,7 @@ def error(answer: HttpAnswer) -> tuple[str, str]:
         code, message = first.get("code"), first.get("message")
     except NOT_UNDERSTOOD:
         return "", ""
-    return one_line(str(code or ""))[:_MAX_CODE], one_line(str(message or ""))
+    return one_line(str(code or ""))[:MAX_CODE], one_line(str(message or ""))
 
 
 def token(document: Any) -> str:

@@ -39,18 +39,6 @@ def test_the_first_on_path_is_it(tmp_path: Path) -> None:
     assert found.version == OURS
 
 
-def test_what_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be run, a directory, and what only a relative or empty entry would lead to."""
-    put(tmp_path / "plain", "ecr-login").chmod(0o600)
-    (tmp_path / "other" / "docker-credential-ecr-login").mkdir(parents=True)
-    put(tmp_path / "here", "ecr-login")
-    monkeypatch.chdir(tmp_path / "here")
-    places = environ(tmp_path / "plain", tmp_path / "other", "", ".", "../here", tmp_path / "none")
-
-    assert installed_helpers.find_helper("ecr-login", places).paths == ()
-    assert installed_helpers.find_helper("ecr-login", {}).paths == ()
-
-
 @pytest.mark.parametrize(
     ("script", "version"),
     [
@@ -78,7 +66,7 @@ def test_one_that_does_not_start(tmp_path: Path) -> None:
 
 def test_one_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not waited for long, not even for what it has started."""
-    monkeypatch.setattr(installed_helpers, "_SECONDS", 0.2)
+    monkeypatch.setattr(installed_helpers, "SECONDS", 0.2)
     put(tmp_path, "ecr-login", "sleep 30")
 
     assert (
@@ -109,36 +97,41 @@ def test_the_name_for_dockers_file(
     assert installed_helpers.answering_names(environ(tmp_path)) == answering
 
 
-def test_problems(tmp_path: Path) -> None:
-    """It is not there; it is another's; it is there, but shadowed; and none."""
+def test_the_problem(tmp_path: Path) -> None:
+    """It is another's, whatever that says of itself; or there is none."""
     ours, other = put(tmp_path / "a", "ecr-login").parent, tmp_path / "b"
-    put(tmp_path / "c", "ecrpy")
-    shadow = put(other, "ecr-login", "echo 0.7.1")
+    shadow = put(other, "ecr-login", f"echo {'no ' * 60}")
 
-    def told(*path: Path) -> list[str]:
-        return installed_helpers.installation_problems(
+    def told(*path: Path) -> installed_helpers.Problem | None:
+        return installed_helpers.problem(
             installed_helpers.preferred_helper(environ(*path)), environ(*path)
         )
 
-    assert told(ours) == told(ours, other) == []
-    assert told()[0].startswith("docker-credential-ecr-login is not on PATH, where Docker looks")
-    assert told(other, ours)[0].startswith(f"{shadow} is another program (0.7.1): take it off PATH")
-    assert told(other, tmp_path / "c") == [
-        f"{shadow} is another program (0.7.1), so Docker is told of 'ecrpy'"
-    ]
-
-
-def test_the_link_that_would_help(tmp_path: Path) -> None:
-    """It can be typed as it is, whatever the directory is called."""
-    program = tmp_path / "a b" / "docker-credential-ecr-login"
-    code = "import sys\nfrom docker_credential_ecrpy import programs\nsys.argv[0] = sys.argv[1]\n"
-    code += (
-        "print(programs.installation_problems(programs.InstalledHelper('ecr-login', ()), {})[0])"
+    assert told(ours) is told(ours, other) is None
+    assert told(other, ours) == installed_helpers.Problem(
+        f"{shadow} is another program ({'no ' * 40})",
+        "take it off PATH, or put the directory of this one before it",
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "link"), [("", ""), ("/usr/bin", ""), ("/usr/bin:/usr/local/bin", "ln -s ")]
+)
+def test_one_that_is_not_there(tmp_path: Path, path: str, link: str) -> None:
+    """A link that can be typed as it is would help, where PATH leads to it."""
+    program = tmp_path / "a b" / "docker-credential-ecr-login"
+    code = "import sys\nfrom docker_credential_ecrpy.docker import installed_helpers as helpers\n"
+    code += "sys.argv[0] = sys.argv[1]\nnone = helpers.InstalledHelper('ecr-login', ())\n"
+    code += f"found = helpers.problem(none, {{'PATH': {path!r}}})\n"
+    code += "print(found.seen, found.fix, found.command, sep='\\n')"
     done = subprocess.run(
         [sys.executable, "-c", code, str(program)], capture_output=True, text=True, check=True
     )
+    seen, fix, command = done.stdout.split("\n")[:3]
 
-    assert done.stdout.rstrip("\n").endswith(
-        f": ln -s '{program}' /usr/local/bin/docker-credential-ecr-login"
-    )
+    assert seen == "docker-credential-ecr-login is not on PATH, where docker looks for it"
+    if link:
+        link += f"'{program}' /usr/local/bin/docker-credential-ecr-login"
+        assert (fix, command.removeprefix("sudo ")) == ("link it to where PATH leads", link)
+    else:
+        assert (fix, command) == (f"put {program.parent} on PATH", "")

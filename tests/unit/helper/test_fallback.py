@@ -156,12 +156,21 @@ def test_one_that_cannot_be_run_is_told(machine: Machine) -> None:
     assert "cannot be run: No such file" in machine.get("ghcr.io").error
 
 
-@pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
-def test_one_that_hangs_is_ended_with_all_that_it_started(machine: Machine, action: str) -> None:
+@pytest.mark.parametrize(
+    ("action", "first"),
+    [
+        *((action, "") for action in ("get", "store", "erase", "list")),
+        ("get", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"),
+    ],
+    ids=["get", "store", "erase", "list", "SIGTERM ignored"],
+)
+def test_one_that_hangs_is_ended_with_all_that_it_started(
+    machine: Machine, action: str, first: str
+) -> None:
     """When the time is up, also where a child of its holds on to the output."""
     helper(
         machine,
-        "import os, subprocess, sys, time\n"
+        f"{first}import os, subprocess, sys, time\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(99)'])\n"
         "print(os.getpid(), child.pid, file=open(os.environ['HOME'] + '/pids', 'w'), flush=True)\n"
         "time.sleep(99)\n",
@@ -318,35 +327,60 @@ class TestOurselves:
 
         assert "leads back to this program" in machine.run("get", stdin=b"ghcr.io").error
 
-    @pytest.mark.parametrize("action", ["get", "list"])
-    def test_a_script_that_hides_it_is_told(
-        self, machine: Machine, scripts: Path, action: str
+    @pytest.mark.parametrize("names", ["one", "one two"])
+    def test_the_mark_is_passed_on(self, machine: Machine, scripts: Path, names: str) -> None:
+        """Through scripts that each choose settings with another fallback: a loop is told."""
+        program = scripts / "docker-credential-ecr-login"
+        first, *others = names.split()
+        for name, after in zip(names.split(), [*others, first], strict=True):
+            settings = machine.file(f"{after}.toml", f'fallback = "{after}"\n')
+            machine.file(
+                f"bin/docker-credential-{name}",
+                f'#!/bin/sh\nAWS_ECR_CONFIG="{settings}" "{program}" "$@"\n',
+                mode=0o700,
+            )
+        machine.environ["PATH"] = f"{machine.root}/bin:{machine.environ['PATH']}"
+        machine.settings(f'fallback = "{first}"')
+
+        said = f'fallback = "{first}" in {machine.root}/{first}.toml:1 leads back to this program'
+        assert machine.run("get", stdin=b"ghcr.io").stdout.decode().startswith(said)
+
+    @pytest.mark.parametrize("exec_", ["", "exec "], ids=["a child", "in its place"])
+    def test_a_script_that_hides_it_is_ended(
+        self, machine: Machine, scripts: Path, exec_: str
     ) -> None:
-        """Without the variable, by what the processes above it hold."""
+        """Without the variable each runs the next one, until the time of the first is up."""
         program = scripts / "docker-credential-ecr-login"
         kept = f'PATH="$PATH" HOME="$HOME" PYTHONPATH="{machine.environ["PYTHONPATH"]}"'
         path = machine.file(
             "bin/docker-credential-hiding",
-            f'#!/bin/sh\nenv -i {kept} "{program}" "$@"\n',
+            f'#!/bin/sh\necho $$ >>"$HOME/pids"\n{exec_}env -i {kept} "{program}" "$@"\n',
             mode=0o700,
         )
         machine.environ["PATH"] = f"{path.parent}:{machine.environ['PATH']}"
+        machine.environ["AWS_ECR_TIMEOUT"] = "3"
         machine.settings('fallback = "hiding"')
-        done = machine.run(action, stdin=b"ghcr.io")
+        error = machine.run("get", stdin=b"ghcr.io").error
+        pids = machine.home / "pids"
+        end = time.monotonic() + 10
+        while any(_runs(pid) for pid in pids.read_text().split()):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        count = len(pids.read_text().split())
+        time.sleep(1)
 
-        assert done.code == 1
-        assert b"leads back to this program" in done.stdout
-        assert not list((machine.cache / "locks").glob("fallback-*"))
+        assert "no answer from the fallback credential helper docker-credential-hiding" in error
+        assert len(pids.read_text().split()) == count > 1
 
-    def test_many_at_once_are_no_loop(self, machine: Machine) -> None:
-        """Nor is a variable that some process before left behind, or a mark of one that died."""
+    @pytest.mark.parametrize("left", ["1", "1700000000.000 other", "nan other", "other"])
+    def test_what_is_left_of_another_is_no_loop(self, machine: Machine, left: str) -> None:
+        """Such as a mark whose time is up, in the environment of a daemon; nor are many at once."""
         helper(machine, "import time; time.sleep(1); print('{}')")
-        machine.environ["AWS_ECR_FALLBACK_OF"] = "1"
-        mark = machine.file("home/.ecr/locks/fallback-1-99", "")
+        machine.environ["AWS_ECR_FALLBACK_OF"] = left
         results = machine.get_many(["ghcr.io"] * 8)
 
         assert {(done.code, done.stdout, done.stderr) for done in results} == {(0, b"{}\n", b"")}
-        assert not mark.exists()
+        assert not list(machine.home.rglob("locks/*"))
 
     def test_one_that_asks_us_for_an_ecr_host_is_no_loop(
         self, machine: Machine, scripts: Path

@@ -215,7 +215,11 @@ class TestRegion:
 
     def test_a_profile_that_is_not_there(self, machine: Machine) -> None:
         """It cannot say."""
-        assert "the AWS settings are wrong: " in failure(machine, AWS_PROFILE="nobody")
+        said = failure(machine, AWS_PROFILE="nobody")
+
+        assert "the AWS settings are wrong: " in said
+        assert "config or " in said
+        assert "or the AWS_... variables" in said
 
     @pytest.mark.tree
     def test_a_cached_one_does_without_botocore(self, machine: Machine) -> None:

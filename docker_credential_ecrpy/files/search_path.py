@@ -1,0 +1,29 @@
+"""Programs on PATH, as Docker finds them."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+
+_ENDINGS = ".com;.exe;.bat;.cmd"  # on Windows, as Go has them where PATHEXT is not set
+
+
+def find(program: str, environ: Mapping[str, str]) -> str:
+    """Return the path of a program, or "" where it is not on the PATH of `environ`."""
+    return next(find_all(program, environ), "")
+
+
+def find_all(program: str, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the path of a program in each directory of PATH that has it, in their order.
+
+    As Go does for Docker: an executable file, in an absolute directory. Others are found by way
+    of the current directory, which may be anybody's; shutil.which looks there, too.
+    """
+    endings = [""]
+    if sys.platform == "win32":
+        endings = (environ.get("PATHEXT") or _ENDINGS).split(os.pathsep)
+    for directory in filter(os.path.isabs, environ.get("PATH", "").split(os.pathsep)):
+        for ending in endings:
+            path = os.path.join(directory, program + ending)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                yield path
+                break

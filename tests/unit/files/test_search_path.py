@@ -1,0 +1,66 @@
+"""Facts about programs on PATH: what is found is what Docker finds."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from docker_credential_ecrpy.files import search_path
+
+NAME = "docker-credential-x"
+
+
+def put(directory: Path, name: str = NAME, mode: int = 0o700) -> str:
+    directory.mkdir(exist_ok=True)
+    path = directory / name
+    path.touch(mode)
+    return str(path)
+
+
+def environ(*directories: Path | str, **more: str) -> dict[str, str]:
+    return {"PATH": os.pathsep.join(map(str, directories)), **more}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names have endings there")
+def test_the_first_on_path_is_it(tmp_path: Path) -> None:
+    """The others come after it, in the order of PATH."""
+    a, b = put(tmp_path / "a"), put(tmp_path / "b")
+    places = environ(tmp_path / "none", tmp_path / "b", tmp_path / "a")
+
+    assert search_path.find(NAME, places) == b
+    assert list(search_path.find_all(NAME, places)) == [b, a]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="all files are programs there")
+def test_what_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be run, a directory, and what only a relative or empty entry would lead to."""
+    put(tmp_path / "plain", mode=0o600)
+    (tmp_path / "other" / NAME).mkdir(parents=True)
+    put(tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    places = environ(tmp_path / "plain", tmp_path / "other", "", ".", "../here", tmp_path / "none")
+
+    assert search_path.find(NAME, places) == ""
+    assert search_path.find(NAME, {}) == ""
+
+
+@pytest.mark.parametrize(
+    ("endings", "found"),
+    [(None, ".exe"), ([], ".exe"), ([".bat", ".exe"], ".bat"), ([".py"], "")],
+    ids=["unset", "empty", "in their order", "another"],
+)
+def test_endings_on_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endings: list[str] | None, found: str
+) -> None:
+    """Those of PATHEXT, or else what Go has there; one program a directory."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(os, "pathsep", ";")
+    for ending in ("", ".cmd", ".exe", ".bat"):
+        put(tmp_path / "a", NAME + ending)
+    places = environ(tmp_path / "a")
+    if endings is not None:
+        places["PATHEXT"] = os.pathsep.join(endings)
+
+    paths = [str(tmp_path / "a" / NAME) + found] if found else []
+    assert list(search_path.find_all(NAME, places)) == paths
