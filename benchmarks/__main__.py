@@ -19,6 +19,7 @@ from benchmarks.scenarios import BUILD, SCENARIOS, Scenario
 from benchmarks.scene import Scene
 from benchmarks.turns import take_turns
 from benchmarks.world import BenchAws, World
+from tests.world import environment
 from tests.world.web import Authority, WebServer
 
 _HERE = Path(__file__).parent
@@ -107,4 +108,5 @@ def _play(scenario: Scenario, world: World, runs: int) -> Row:
 
 
 if __name__ == "__main__":
+    environment.close()
     main()

@@ -5,6 +5,7 @@ does not need. A test compares what is loaded with a literal list. The frozen bi
 halves of `main` apart, PyInstaller's own start between them.
 """
 
+import errno
 import os
 import sys
 import time
@@ -15,6 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Python tells of too little memory in each of these ways; by ImportError of a library that the
+# system cannot map.
+_FAULTS = ImportError, MemoryError, OSError, SystemError
 _NOT_FOUND = protocol.FAILED, protocol.NOT_FOUND.encode() + b"\n"
 
 
@@ -41,8 +45,8 @@ def at_once() -> "tuple[int | None, protocol.GetRequest | None]":
         return None, request
     except KeyboardInterrupt:
         return protocol.INTERRUPTED, None
-    except OSError:
-        return protocol.FAILED, None  # as below
+    except _FAULTS as exc:
+        return _fail(exc), None
 
 
 def in_full(request: "protocol.GetRequest | None") -> int:
@@ -60,14 +64,22 @@ def in_full(request: "protocol.GetRequest | None") -> int:
         return run_cli(sys.argv, os.environ, request)
     except KeyboardInterrupt:
         return protocol.INTERRUPTED
-    except OSError:
-        return protocol.FAILED  # the client left, or its disk is full: there is nobody to tell
-    except MemoryError:
-        try:
-            protocol.send(b"there is not enough memory; give this process more\n")
-        except OSError:
-            pass  # as above
-        return protocol.FAILED
+    except _FAULTS as exc:
+        return _fail(exc)
+
+
+def _fail(exc: Exception) -> int:
+    """Tell of a fault that `cli` cannot tell, unless nobody listens, and return the exit code."""
+    if isinstance(exc, OSError) and exc.errno != errno.ENOMEM:
+        return protocol.FAILED  # the client left, or its disk is full
+    said = "there is not enough memory; give this process more"
+    if isinstance(exc, ImportError):  # or a file is missing
+        said = f"the program cannot be loaded: {str(exc)!a}; give it more memory, or reinstall it"
+    try:
+        protocol.send(f"{said}\n".encode())
+    except (OSError, MemoryError):
+        pass  # as above, or there is no memory for this, either
+    return protocol.FAILED
 
 
 def quick_answer(

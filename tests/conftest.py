@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.world import environment
 from tests.world.aws import Aws
 from tests.world.machine import Machine, make_machine
 from tests.world.web import Authority, WebServer
@@ -42,6 +43,11 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_sessionstart() -> None:
+    # Before what serves several tests is made, and before there are workers.
+    environment.close()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With `--program`, leave out the tests that would not run it."""
     if not config.getoption("program"):
@@ -58,10 +64,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def _closed_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Keep the test process from the real network, home and AWS environment."""
-    for name in list(os.environ):
-        if name.startswith(("AWS_", "BOTO_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
+    """Keep the test process from the real network and home, and the next test from its settings."""
+    before = dict(os.environ)
     nowhere = tmp_path / "you-forgot-to-choose-a-home"
     monkeypatch.setenv("HOME", str(nowhere))
     monkeypatch.setenv("USERPROFILE", str(nowhere))
@@ -76,6 +80,7 @@ def _closed_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     yield
+    environment.put_back(before)
     if nowhere.exists():
         raise YouForgotToChooseAHome(sorted(nowhere.rglob("*")))
 

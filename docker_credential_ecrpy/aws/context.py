@@ -39,6 +39,7 @@ class CallContext:
     choice: who is asking, and for which registry.
     watch: told who is being waited for. source: botocore's name of the credentials' source.
     role: the ARN of the chosen role, once its credentials are in use.
+    bundle: the file of certificates to trust, or "" for botocore's own.
     resolved: whether the credentials of profile or environment are there.
     service: whom the last request was sent to, or "" before there was one.
     """
@@ -50,6 +51,7 @@ class CallContext:
         self.resolved = False
         self.watch = watch
         self.watch.stage = "the AWS settings"
+        self.bundle = ""
         self.source = ""
         self.role = ""
         self.service = ""

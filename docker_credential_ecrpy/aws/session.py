@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import boto3.session
@@ -65,9 +65,11 @@ def make_session(asking: CallContext, log: Log) -> boto3.session.Session:
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         )
     )
-    bundle = _system_bundle(core, os.environ)
-    if bundle:
-        core.set_config_variable("ca_bundle", bundle)
+    # Empty is unset. botocore takes it as an error or, in older releases, as trust in everybody;
+    # True, its own certificates, keeps it from a look at the variables.
+    named = (str(path) for path in _bundles(core, os.environ) if path)
+    asking.bundle = next((path for path in named if path.strip()), "")
+    core.set_config_variable("ca_bundle", asking.bundle or True)
     sdk_patches.make_careful()
     resolver = create_credential_resolver(
         core,
@@ -89,11 +91,10 @@ def make_session(asking: CallContext, log: Log) -> boto3.session.Session:
     return boto3.session.Session(botocore_session=core)
 
 
-def _system_bundle(core: botocore.session.Session, environ: Mapping[str, str]) -> str | None:
-    """Return the certificates to trust where neither AWS's settings nor requests' name any."""
-    if core.get_config_variable("ca_bundle") or environ.get("REQUESTS_CA_BUNDLE"):
-        return None
-    named = environ.get("SSL_CERT_FILE")
-    if named:
-        return named
-    return next((path for path in SYSTEM_BUNDLES if os.path.isfile(path)), None)
+def _bundles(core: botocore.session.Session, environ: Mapping[str, str]) -> Iterator[Any]:
+    """Yield the files of certificates that are named, first choice first, then the system's."""
+    yield environ.get("AWS_CA_BUNDLE")
+    yield core.get_scoped_config().get("ca_bundle")
+    yield environ.get("REQUESTS_CA_BUNDLE")
+    yield environ.get("SSL_CERT_FILE")
+    yield from filter(os.path.isfile, SYSTEM_BUNDLES)

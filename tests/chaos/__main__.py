@@ -1,7 +1,6 @@
 """The fault campaign's command: episodes until the time is up, or until an invariant breaks."""
 
 import argparse
-import os
 import random
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from tests.chaos.dice import generate
 from tests.chaos.disk import small_disk
 from tests.chaos.plan import Plan, from_json
 from tests.chaos.play import Ground
+from tests.world import environment
 from tests.world.machine import MODULE
 from tests.world.web import Authority
 
@@ -94,7 +94,5 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    # A real identity of whoever runs this is nobody's here.
-    for variable in [name for name in os.environ if name.startswith(("AWS_", "BOTO"))]:
-        del os.environ[variable]
+    environment.close()
     sys.exit(main(sys.argv[1:]))

@@ -22,6 +22,7 @@ from pathlib import Path
 from tests.fuzz.child import HANG_SECONDS
 from tests.fuzz.sandbox import IN_MEMORY
 from tests.fuzz.targets import TARGETS, Target
+from tests.world import environment
 
 SAVED = Path("build", "fuzz")
 _GRACE = 120  # seconds, over its share, after which a target's process is ended
@@ -139,10 +140,7 @@ def _environ(folder: Path) -> dict[str, str]:
 
     Homes are made in `folder`: libFuzzer ends the process without a chance to remove them.
     """
-    names = ("PATH", "HOME", "USERPROFILE", "PYTHONPATH", "SYSTEMROOT")
-    return {name: os.environ[name] for name in names if name in os.environ} | {
-        name: str(folder) for name in ("TMPDIR", "TEMP")
-    }
+    return environment.kept() | {name: str(folder) for name in ("TMPDIR", "TEMP")}
 
 
 def _with_atheris(target: Target, seconds: float, folder: Path, *, keep: bool) -> Outcome:

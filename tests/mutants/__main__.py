@@ -24,6 +24,7 @@ from pathlib import Path
 
 from tests.mutants import equivalents
 from tests.mutants.making import Mutant, mutants_of
+from tests.world import environment
 
 TREE = Path(__file__).parents[2]
 PACKAGE = "docker_credential_ecrpy"
@@ -61,8 +62,8 @@ class Worker:
             else:
                 shutil.copy(source, target)
         # CI: property tests try the same examples each time.
-        environ = {**os.environ, "PYTHONPATH": str(directory), "CI": "true"}
-        environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        here = dict.fromkeys(("PYTHONPATH", "TESTED_TREE"), str(directory))
+        environ = {**environment.kept(), **here, "CI": "true"}
         self._process = subprocess.Popen(
             [sys.executable, str(directory / "tests" / "mutants" / "worker.py")],
             stdin=subprocess.PIPE,

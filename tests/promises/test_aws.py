@@ -500,6 +500,19 @@ class TestTrust:
 
         assert machine.get(SSL_CERT_FILE="/dev/null").secret
 
+    @pytest.mark.parametrize(
+        "source", [credential_sources.environment, credential_sources.assumed_role]
+    )
+    def test_empty_settings_do_not_count(
+        self, machine: Machine, source: Callable[[Machine], None]
+    ) -> None:
+        """The next one does, for every service that is asked; see also `TestEmptyTrust`."""
+        source(machine)
+        bundle = machine.environ["AWS_CA_BUNDLE"]
+        empty = dict.fromkeys(("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"), "")
+
+        assert machine.get(**empty, SSL_CERT_FILE=bundle).secret
+
 
 class TestLimits:
     """Nothing that hangs takes longer than AWS_ECR_TIMEOUT."""

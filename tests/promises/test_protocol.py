@@ -3,6 +3,7 @@
 The rows are those of docker-credential-helpers' contract, as README's "Protocol" states them.
 """
 
+import errno
 import json
 import os
 import subprocess
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 import docker_credential_ecrpy
 from docker_credential_ecrpy import __main__ as door
+from docker_credential_ecrpy.cli import main
 from docker_credential_ecrpy.hot import protocol
 from tests.world.hosts import HOSTS, NOT_ECR
 from tests.world.machine import HOST, MODULE, NOT_FOUND, Machine, Result
@@ -690,3 +692,38 @@ def test_the_exact_codes() -> None:
     assert (protocol.OK, protocol.FAILED, protocol.INTERRUPTED) == (0, 1, 130)
     assert (protocol.STDIN, protocol.STDOUT, protocol.STDERR) == (0, 1, 2)
     assert protocol.MAX_INPUT == 65536
+
+
+@pytest.mark.parametrize("place", [(door, "quick_answer"), (main, "main")], ids=["hit", "miss"])
+@pytest.mark.parametrize(
+    ("exc", "says"),
+    [
+        (MemoryError(), b"there is not enough memory; give this process more\n"),
+        (OSError(errno.ENOMEM, "x"), b"there is not enough memory; give this process more\n"),
+        (OSError(errno.EPIPE, "x"), b""),  # nobody listens
+        (
+            SystemError("error return without exception set"),  # Python's own, short of memory
+            b"there is not enough memory; give this process more\n",
+        ),
+        (
+            ImportError("no\nsegment"),
+            b"the program cannot be loaded: 'no\\nsegment'; give it more memory, or reinstall it\n",
+        ),
+    ],
+    ids=["memory", "ENOMEM", "EPIPE", "system", "import"],
+)
+def test_too_little_memory_is_told(
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    place: tuple[object, str],
+    exc: Exception,
+    says: bytes,
+) -> None:
+    """On one line and without a traceback, in whichever way Python tells of it."""
+
+    def fail(*_: object) -> int:
+        raise exc
+
+    monkeypatch.setattr(*place, fail)
+
+    assert _run_in_code(["get"], HOST.encode(), machine.environ) == Result(1, says, b"")

@@ -165,7 +165,7 @@ def make_machine(aws: Aws, server: WebServer, authority: Authority, root: Path) 
             "PATH": os.environ["PATH"],
             "HOME": str(root / "home"),
             "USERPROFILE": str(root / "home"),
-            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            "PYTHONPATH": os.environ.get("TESTED_TREE", ""),
             "AWS_CA_BUNDLE": str(bundle),
             "AWS_EC2_METADATA_DISABLED": "true",
             "HTTPS_PROXY": server.url,

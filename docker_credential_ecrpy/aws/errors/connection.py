@@ -1,6 +1,5 @@
 """Connections that fail, explained: cause and cure."""
 
-import os
 import re
 import socket
 import ssl
@@ -64,11 +63,10 @@ def _untrusted(exc: boto.SSLError, where: str, asking: CallContext) -> HelperErr
             hint="set AWS_CA_BUNDLE to a PEM file with the authority that signed it,"
             " such as your company's proxy's",
         )
-    bundle = asking.core.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
     unread = [str(cause) for cause in causes(exc) if _is_of_bundle(cause)]
-    if bundle and unread:
+    if asking.bundle and unread:
         return HelperError(
-            f"the certificates to trust in {one_line(str(bundle))} cannot be used:"
+            f"the certificates to trust in {one_line(asking.bundle)} cannot be used:"
             f" {one_line(unread[-1])}",
             hint="point AWS_CA_BUNDLE, or ca_bundle in the AWS config, at a PEM file",
         )

@@ -1,6 +1,5 @@
 """Connections as botocore makes them, and those that fail, told as cause and cure."""
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,9 +39,7 @@ class Connection:
     """
 
     def __init__(self, asking: CallContext, url: str, read_seconds: float) -> None:
-        # As botocore's own endpoints look for it; what is empty must not turn the check off.
-        named = asking.core.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
-        self.bundle = str(named or "")
+        self.bundle = asking.bundle
         proxies = get_environ_proxies(url)
         proxy = ProxyConfiguration(proxies).proxy_url_for(url)
         self.proxy = shown_url(proxy) if proxy else ""

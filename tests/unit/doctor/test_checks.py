@@ -64,6 +64,20 @@ def test_what_it_says_of_a_working_set_up(docker_host: DockerHost) -> None:
     assert docker_host.machine.aws.count()["ecr"] == 1
 
 
+def test_empty_settings_of_trust_do_not_count(docker_host: DockerHost) -> None:
+    """The next one does, for AWS and for the registry."""
+    bundle = docker_host.machine.environ["AWS_CA_BUNDLE"]
+    docker_host.machine.environ |= {
+        "AWS_CA_BUNDLE": "",
+        "REQUESTS_CA_BUNDLE": "",
+        "SSL_CERT_FILE": bundle,
+    }
+    diagnosis = docker_host.doctor(IMAGE)
+
+    assert diagnosis.done.code == 0
+    assert f"trusted: {bundle}" in diagnosis.of("endpoint")["seen"]
+
+
 def test_a_session_says_when_it_ends(docker_host: DockerHost) -> None:
     """Of a role, for example."""
     role = docker_host.machine.aws.role("puller")

@@ -2,11 +2,11 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from docker_credential_ecrpy.aws import session
+from docker_credential_ecrpy.aws import ecr, session
 from docker_credential_ecrpy.aws.deadline import Watch, within
 from docker_credential_ecrpy.doctor.probes import aws
 from docker_credential_ecrpy.doctor.probes.aws import EndpointProbe, identify_caller, probe_endpoint
@@ -174,16 +174,6 @@ class TestReach:
         else:
             assert reach().trust == bundle
 
-    def test_an_empty_setting_does_not_turn_the_check_off(
-        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Of trusted certificates."""
-        monkeypatch.setenv("AWS_CA_BUNDLE", "")
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "")
-        monkeypatch.setattr(session, "SYSTEM_BUNDLES", ())
-
-        assert "is not trusted" in fails()
-
     @pytest.mark.parametrize(
         ("set_up", "says"),
         [
@@ -241,6 +231,81 @@ class TestReach:
 
         with pytest.raises(DeadlineExceeded, match=f"no answer from ECR at {ENDPOINT} within"):
             within(3, lambda watch: probe_endpoint(choice(), watch, lambda _: None))
+
+
+SETTINGS = ("AWS_CA_BUNDLE", "ca_bundle", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+"""What names trusted certificates: variables, and `ca_bundle` in the AWS config file."""
+
+
+def trust(machine: Machine, settings: Mapping[str, str]) -> None:
+    """Have the environment and the AWS config file hold these settings of trust, and no others."""
+    for name in SETTINGS:
+        os.environ.pop(name, None)
+    for name, text in settings.items():
+        if name == "ca_bundle":
+            machine.config(f"[default]\nca_bundle = {text}\n")
+        else:
+            os.environ[name] = text
+
+
+def fetch() -> object:
+    return ecr.fetch(choice(), Watch(), lambda _: None)
+
+
+@pytest.mark.parametrize("ask", [fetch, reach], ids=["fetch", "reach"])
+class TestEmptyTrust:
+    """A setting of trusted certificates that is empty counts as none."""
+
+    @pytest.fixture(autouse=True)
+    def _keys(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        os.environ.update(machine.aws.user().environ)
+        monkeypatch.setattr(session, "SYSTEM_BUNDLES", ())
+
+    @pytest.mark.parametrize("text", ["", " "], ids=["empty", "blank"])
+    @pytest.mark.parametrize("names", [*([name] for name in SETTINGS), SETTINGS], ids="+".join)
+    def test_without_a_bundle_of_the_system(
+        self, machine: Machine, ask: Callable[[], object], names: Sequence[str], text: str
+    ) -> None:
+        """botocore's own certificates are trusted, and do not know the loopback AWS."""
+        trust(machine, dict.fromkeys(names, text))
+
+        with pytest.raises(HelperError, match=r"is not trusted: .*; set AWS_CA_BUNDLE"):
+            ask()
+
+    @pytest.mark.parametrize("text", ["", " "], ids=["empty", "blank"])
+    @pytest.mark.parametrize("names", [*([name] for name in SETTINGS), SETTINGS], ids="+".join)
+    def test_with_a_bundle_of_the_system(
+        self,
+        machine: Machine,
+        monkeypatch: pytest.MonkeyPatch,
+        ask: Callable[[], object],
+        names: Sequence[str],
+        text: str,
+    ) -> None:
+        """The system's certificates are trusted."""
+        monkeypatch.setattr(session, "SYSTEM_BUNDLES", (os.environ["AWS_CA_BUNDLE"],))
+        trust(machine, dict.fromkeys(names, text))
+
+        assert ask()
+
+    @pytest.mark.parametrize("named", SETTINGS)
+    def test_the_one_that_names_a_file_counts(
+        self, machine: Machine, ask: Callable[[], object], named: str
+    ) -> None:
+        """All others are empty."""
+        bundle = os.environ["AWS_CA_BUNDLE"]
+        trust(machine, {**dict.fromkeys(SETTINGS, ""), named: bundle})
+
+        assert ask()
+
+    def test_a_file_that_cannot_be_used_is_named(
+        self, machine: Machine, ask: Callable[[], object]
+    ) -> None:
+        """And not the empty setting before it."""
+        trust(machine, {"AWS_CA_BUNDLE": "", "SSL_CERT_FILE": "/nowhere.pem"})
+
+        with pytest.raises(HelperError, match=r"certificates to trust in /nowhere\.pem cannot be"):
+            ask()
 
 
 class TestCaller:
