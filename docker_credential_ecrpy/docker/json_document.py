@@ -7,6 +7,7 @@ It is for files that Go programs read: keys at the top are found in upper and lo
 https://pkg.go.dev/encoding/json#Unmarshal
 """
 
+import codecs
 import itertools
 import json
 import re
@@ -16,7 +17,8 @@ from functools import cached_property
 from typing import Any, NoReturn
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files import bounded
+from docker_credential_ecrpy.files import bounded, text_edits
+from docker_credential_ecrpy.files.text_edits import Edit
 from docker_credential_ecrpy.text.sanitize import one_line
 
 REMOVED = object()
@@ -28,8 +30,7 @@ Path = tuple[str, ...]
 _DEEPEST = 700  # Docker itself reads ten thousand; nobody writes ten
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _COMMENT = re.compile(r"[\s,]*(//|/\*|#)")
-_BOM = b"\xef\xbb\xbf"
-_BOMS_OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_BOMS_OF_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def _not_json(constant: str) -> NoReturn:
@@ -62,15 +63,6 @@ class Member:
     end: int
 
 
-@dataclass(frozen=True)
-class Edit:
-    """What takes the place of a piece of the text."""
-
-    start: int
-    end: int
-    text: str
-
-
 class JsonDocument:
     """The text of a JSON file that has one object.
 
@@ -83,7 +75,7 @@ class JsonDocument:
         self._members: dict[str, list[Member]] = {}
         if data.startswith(_BOMS_OF_UTF_16):
             self._refuse("it is UTF-16, which Docker does not read", "save it as UTF-8")
-        if data.startswith(_BOM):
+        if data.startswith(codecs.BOM_UTF8):
             self._refuse(
                 "it begins with a byte order mark, which Docker does not read",
                 "save it as UTF-8 without one",
@@ -166,7 +158,7 @@ class JsonDocument:
         start = _after_blanks(self.text, 0)
         end = len(self.text.rstrip(" \t\r\n"))
         edits += self._edits(start, end, self._top, at_top, depth=0)
-        return _applied(self.text, edits).encode("utf-8", "surrogateescape")
+        return text_edits.apply(self.text, edits).encode("utf-8", "surrogateescape")
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -209,9 +201,9 @@ class JsonDocument:
         for member in members:
             value = wanted.get(member.key, member.value)
             if value is not REMOVED and value != member.value:
-                yield Edit(member.at, member.end, self._written(value, depth + 1))
+                yield member.at, member.end, self._written(value, depth + 1)
         added = [
-            f"{json.dumps(key, ensure_ascii=False)}{self._colon}{self._written(value, depth + 1)}"
+            self._member(key, value, depth + 1)
             for key, value in wanted.items()
             if key not in present and value is not REMOVED
         ]
@@ -219,15 +211,15 @@ class JsonDocument:
         for member, following in itertools.pairwise(members):
             gone = wanted.get(member.key) is REMOVED
             if gone and last and member.start < last[0].start:
-                yield Edit(member.start, following.start, "")
+                yield member.start, following.start, ""
         if last:
             # What was behind the last one that stays goes with its comma; blanks before } stay.
             separator = self._separator(members)
             tail = "".join(f",{separator}{text}" for text in added)
             if tail or members[-1].end > last[0].end:
-                yield Edit(last[0].end, members[-1].end, tail)
+                yield last[0].end, members[-1].end, tail
         elif added or members:
-            yield Edit(start + 1, end - 1, self._filling(added, depth))
+            yield start + 1, end - 1, self._filling(added, depth)
 
     def _separator(self, members: Sequence[Member]) -> str:
         """Return the blanks that a new last member has before it: those of the last one."""
@@ -249,14 +241,14 @@ class JsonDocument:
     def _written(self, value: Any, depth: int) -> str:
         if not isinstance(value, dict):
             return json.dumps(value, ensure_ascii=False)
-        members = [
-            f"{json.dumps(key, ensure_ascii=False)}{self._colon}{self._written(inner, depth + 1)}"
-            for key, inner in value.items()
-        ]
+        members = [self._member(key, inner, depth + 1) for key, inner in value.items()]
         return "{" + self._filling(members, depth) + "}"
 
+    def _member(self, key: str, value: Any, depth: int) -> str:
+        return json.dumps(key, ensure_ascii=False) + self._colon + self._written(value, depth)
+
     def _line(self, depth: int) -> str:
-        return ("\r\n" if "\r\n" in self.text else "\n") + (self._indent or "") * depth
+        return text_edits.line_end(self.text) + (self._indent or "") * depth
 
     @cached_property
     def _indent(self) -> str | None:
@@ -291,11 +283,3 @@ def _members(text: str, at: int) -> Iterator[Member]:
 def _after_blanks(text: str, at: int) -> int:
     found = _BLANKS.match(text, at)
     return found.end() if found else at
-
-
-def _applied(text: str, edits: Sequence[Edit]) -> str:
-    pieces, at = [], 0
-    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
-        pieces += [text[at : edit.start], edit.text]
-        at = edit.end
-    return "".join([*pieces, text[at:]])

@@ -5,19 +5,21 @@ takes out again. Each result is read as `settings` reads it, and compared with w
 before it is returned.
 """
 
+import codecs
 import json
-import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files import text_edits
+from docker_credential_ecrpy.files.text_edits import Edit
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings import loader, rule_parser, rules
 from docker_credential_ecrpy.settings.toml_document import TOP, Statement, TomlDocument
 from docker_credential_ecrpy.text.sanitize import one_line
 
-_BOM = b"\xef\xbb\xbf"
 _WHERE_ASKED = ("registry", "endpoint_url", "region")
 _NOTHING, _COMMENT, _STATEMENT = range(3)  # what a line holds
 
@@ -103,7 +105,7 @@ def with_fallback(data: bytes, file: str, name: str) -> bytes:
         first = next(iter(page.source.statements.values()), None)
         text = page.with_lines(page.first_line(first) if first else None, [line])
     elif name:
-        text = page.spliced([page.new_value(statement, name)])
+        text = page.edited(page.new_value(statement, name))
     else:
         text = page.without_lines(*page.span(statement))
     by_hand = f"write {line} by hand" if name else "remove the line of fallback by hand"
@@ -160,13 +162,14 @@ class _Page:
         self.rules = loader.parse(self.source).rules
         self.tables: list[_Table] = self.source.parsed.get(loader.TABLE, [])
         self.fallback: str = self.source.parsed.get("fallback", "")
-        self._text = text = self.source.text
-        self._starts = [0, *(end.end() for end in re.finditer("\n", text))]
-        self._end = "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
+        self._text = self.source.text
+        self._lines = self._text.split("\n")
+        self._starts = list(accumulate((len(line) + 1 for line in self._lines), initial=0))
+        self._end = text_edits.line_end(self._text)
 
     def verified(self, text: str, tables: Sequence[_Table], fallback: str, by_hand: str) -> "_Page":
         """Return the page that `text` makes. Raises HelperError where that is not what is meant."""
-        data = _BOM * self.data.startswith(_BOM) + text.encode()
+        data = codecs.BOM_UTF8 * self.data.startswith(codecs.BOM_UTF8) + text.encode()
         reason = f"it would be larger than {loader.MAX_SIZE // 1024} KiB"
         if len(data) > loader.MAX_SIZE:
             raise self.unsafe(reason, by_hand)
@@ -196,37 +199,33 @@ class _Page:
         """Return the text with other keys in a table, all but its `match`."""
         self._check_not_inline(f"write this rule there by hand: {_inline(table)}")
         statements, old = self.source.statements, self.tables[number]
-        anchor, splices = statements[number, "match"], []
+        anchor, edits = statements[number, "match"], []
         for key in rule_parser.KEYS:
             here = statements.get((number, key))
             if here and key in table:
                 anchor = here
                 if table[key] != old[key]:
-                    splices.append(self.new_value(here, table[key]))
+                    edits.append(self.new_value(here, table[key]))
             elif here:
                 first, last = self.span(here)
-                splices.append((self._stop(first - 1), self._stop(last), ""))
+                edits.append((self._stop(first - 1), self._stop(last), ""))
             elif key in table:
                 first, last = self.span(anchor)
                 indent = self._text[self._starts[first] : anchor.start]
                 at = self._stop(last)
-                splices.append((at, at, f"{self._end}{indent}{key} = {_quoted(table[key])}"))
-        return self.spliced(splices)
+                edits.append((at, at, f"{self._end}{indent}{key} = {_quoted(table[key])}"))
+        return self.edited(*edits)
 
-    def new_value(self, statement: Statement, value: str | int) -> tuple[int, int, str]:
-        """Return the splice that gives a key of ours, which has no "=" in it, another value."""
+    def new_value(self, statement: Statement, value: str | int) -> Edit:
+        """Return the edit that gives a key of ours, which has no "=" in it, another value."""
         start = self._text.index("=", statement.start) + 1
         blanks = self._text[start : statement.end]
         start += len(blanks) - len(blanks.lstrip())
         return start, statement.end, _quoted(value)
 
-    def spliced(self, splices: Sequence[tuple[int, int, str]]) -> str:
-        """Return the text with each part, from start to end, replaced."""
-        parts, done = [], 0
-        for start, end, new in sorted(splices, key=lambda splice: splice[0]):
-            parts += [self._text[done:start], new]
-            done = max(done, end)
-        return "".join((*parts, self._text[done:]))
+    def edited(self, *edits: Edit) -> str:
+        """Return the text after edits."""
+        return text_edits.apply(self._text, edits)
 
     def with_lines(self, at: int | None, lines: Sequence[str]) -> str:
         """Return the text with a block of lines before line `at`, or below all where it is None."""
@@ -234,11 +233,11 @@ class _Page:
         last = max((n for n, kind in enumerate(self._kinds) if kind), default=-1)
         if at is None and last >= 0:
             stop = self._stop(last)
-            return self.spliced([(stop, stop, end + end + new)])
+            return self.edited((stop, stop, end + end + new))
         at = at or 0
         close = at > 0 and self._kinds[at - 1] != _NOTHING
         new = end + new + end if close else new + end + end * (last >= 0)
-        return self.spliced([(self._starts[at], self._starts[at], new)])
+        return self.edited((self._starts[at], self._starts[at], new))
 
     def without_lines(self, first: int, last: int) -> str:
         """Return the text without these lines, and without the blank ones that are too many then.
@@ -253,12 +252,11 @@ class _Page:
             below += 1
         blanks_above, blanks_below = first - 1 - above, below - 1 - last
         if below == len(kinds) and above >= 0:
-            return self.spliced([(self._stop(above), self._stop(last), "")])
+            return self.edited((self._stop(above), self._stop(last), ""))
         fewer = blanks_below > blanks_above if blanks_below else kinds[above] == _STATEMENT
         if (above >= 0 and fewer) or below == len(kinds):
             first, below = above + 1, last + 1
-        end = self._starts[below] if below < len(kinds) else len(self._text)
-        return self.spliced([(self._starts[first], end, "")])
+        return self.edited((self._starts[first], self._starts[below], ""))
 
     def lines_of_table(self, number: int, by_hand: str) -> tuple[int, int]:
         """Return the first and last line of a table, with the comments that are its own."""
@@ -284,18 +282,15 @@ class _Page:
 
     @cached_property
     def _kinds(self) -> list[int]:
-        lines = (line.lstrip() for line in self._text.split("\n"))
-        kinds = [_COMMENT if line.startswith("#") else _NOTHING for line in lines]
+        comments = (line.lstrip().startswith("#") for line in self._lines)
+        kinds = [_COMMENT if comment else _NOTHING for comment in comments]
         for first, last in map(self.span, self.source.statements.values()):
             kinds[first : last + 1] = [_STATEMENT] * (last + 1 - first)
         return kinds
 
     def _stop(self, line: int) -> int:
         """Return where a line ends, before its line end."""
-        if line + 1 == len(self._starts):
-            return len(self._text)
-        start, end = self._starts[line], self._starts[line + 1] - 1
-        return start + len(self._text[start:end].rstrip("\r"))
+        return self._starts[line] + len(self._lines[line].rstrip("\r"))
 
     def _check_not_inline(self, by_hand: str) -> None:
         if (TOP, loader.TABLE) in self.source.statements:

@@ -85,10 +85,7 @@ def _read(file: str) -> tuple[bytes, str]:
 
 
 def _settings(source: "TomlDocument", stamp: str) -> Settings:
-    from docker_credential_ecrpy.settings import (
-        patterns,  # only for a file
-        rule_parser,
-    )
+    from docker_credential_ecrpy.settings import rule_parser  # only for a file
     from docker_credential_ecrpy.settings.toml_document import TOP
 
     parsed = source.parsed
@@ -104,9 +101,8 @@ def _settings(source: "TomlDocument", stamp: str) -> Settings:
     if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
         msg = f"{TABLE} is not a list of tables"
         raise source.wrong(TOP, TABLE, msg, f"write [[{TABLE}]], in two pairs of brackets")
-    budget = patterns.Budget()
-    rules = tuple(rule_parser.read(source, n, table, budget) for n, table in enumerate(tables))
-    rule_parser.check_reach(source, rules, budget)
+    rules = tuple(rule_parser.read(source, n, table) for n, table in enumerate(tables))
+    rule_parser.check_reach(source, rules)
     if fallback is None:
         return Settings(source.file, stamp, rules)
     place = Place(source.file, lambda: source.line(TOP, "fallback"))

@@ -22,6 +22,9 @@ DURATIONS = range(900, 43200 + 1)
 """Seconds that a role's session may last. The limits of its name and external id stand beside
 it in https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html."""
 
+GLOBS_COMPARED = 300
+"""Globs that a rule below them is compared with, each in some microseconds."""
+
 _MATCHES = 'such as "123456789012" or "*.dkr.ecr.eu-*.amazonaws.com"'
 # key -> what its text has to look like, and what that is called
 _FORMS = {
@@ -45,9 +48,7 @@ _FORMS = {
 }
 
 
-def read(
-    source: TomlDocument, number: int, table: Mapping[str, Any], budget: patterns.Budget
-) -> Rule:
+def read(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Rule:
     """Return the rule that a table is. Raises HelperError, with its file, line and key."""
     for key, value in table.items():
         _check(source, number, key, value)
@@ -70,7 +71,7 @@ def read(
             table.get("duration", plain.duration),
         )
     return Rule(
-        _pattern(source, number, table["match"], stands_for, budget),
+        _pattern(source, number, table["match"], stands_for),
         {key: _place(source, number, key) for key in table},
         table.get("profile", ""),
         role,
@@ -154,11 +155,7 @@ def _stands_for(source: TomlDocument, number: int, table: Mapping[str, Any]) -> 
 
 
 def _pattern(
-    source: TomlDocument,
-    number: int,
-    text: str,
-    stands_for: Registry | None,
-    budget: patterns.Budget,
+    source: TomlDocument, number: int, text: str, stands_for: Registry | None
 ) -> patterns.Pattern:
     def wrong(msg: str, hint: str) -> HelperError:
         return source.wrong(number, "match", f"match = {shown(text)}: {msg}", hint)
@@ -175,7 +172,7 @@ def _pattern(
         if pattern.is_glob and not pattern.ends_in_domain:
             msg = "it takes in hosts of anybody, which would be sent a token"
             raise wrong(msg, 'end it in a domain of yours, such as "*.example.com"')
-    elif not of_ecr and not (pattern.is_glob and pattern.can_match(patterns.ECR_FORMS, budget)):
+    elif not of_ecr and not (pattern.is_glob and pattern.can_match_ecr()):
         msg = "it can match no ECR registry"
         hint = f"write it {_MATCHES}"
         if not pattern.is_glob:
@@ -184,46 +181,25 @@ def _pattern(
     return pattern
 
 
-def check_reach(source: TomlDocument, rules: Sequence[Rule], budget: patterns.Budget) -> None:
-    """Raise HelperError for a rule that those above it leave nothing for."""
-    # What one account or host may be hidden by needs no search, and a file may have thousands.
+def check_reach(source: TomlDocument, rules: Sequence[Rule]) -> None:
+    """Raise HelperError for a rule that one above it leaves nothing for.
+
+    That is what an equal one, its account's, or a glob does. No account or host is compared with
+    all others, and no rule with more than `GLOBS_COMPARED` globs: a file may have thousands.
+    """
     above: dict[bool, dict[str, Rule]] = {False: {}, True: {}}
     globs: dict[bool, list[Rule]] = {False: [], True: []}
     for number, rule in enumerate(rules):
         earlier, wide = above[rule.registry is None], globs[rule.registry is None]
-        others = list(earlier.values()) if rule.pattern.is_glob else wide
-        hidden_by = _hidden_by(rule, earlier, others, budget)
+        text, examples = rule.pattern.text, rule.pattern.examples
+        near = (other for other in (earlier.get(text.partition(".")[0]), *wide) if other)
+        takes_all = (other for other in near if all(map(other.pattern.matches, examples)))
+        hidden_by = earlier.get(text) or next(takes_all, None)
         if hidden_by:
-            msg = f'match = "{rule.pattern.text}" is never reached: {hidden_by} all of its hosts'
+            taken_by = f'match = "{hidden_by.pattern.text}" in line {hidden_by.place.line}'
+            msg = f'match = "{text}" is never reached: {taken_by} takes all of its hosts'
             hint = "the first rule that matches wins: move this one up, or remove it"
             raise source.wrong(number, "match", msg, hint)
-        earlier[rule.pattern.text] = rule
-        if rule.pattern.is_glob:
+        earlier[text] = rule
+        if rule.pattern.is_glob and len(wide) < GLOBS_COMPARED:
             wide.append(rule)
-
-
-def _hidden_by(
-    rule: Rule, earlier: Mapping[str, Rule], others: Sequence[Rule], budget: patterns.Budget
-) -> str:
-    """Return which earlier rules take all that `rule` means; "" where something is left.
-
-    earlier: all of them, by what they match. others: those that may share hosts with it otherwise.
-    """
-    forms = patterns.ANY_FORM if rule.registry else patterns.ECR_FORMS
-    pattern = rule.pattern
-    one = earlier.get(pattern.text) or earlier.get(pattern.text.partition(".")[0])
-    if one is None and not (pattern.is_glob or pattern.is_account):
-        one = next((other for other in others if other.pattern.matches(pattern.text)), None)
-        others = ()
-    if one is None and others:
-        # A host that nobody above means is proof enough, and soon found where there is one.
-        example = pattern.an_example(forms, budget)
-        near = [other for other in others if example and other.pattern.matches(example)]
-        if not near:
-            return ""
-        alone = (other for other in near if pattern.is_within(forms, [other.pattern], budget))
-        one = next(alone, None)
-    if one:
-        return f'match = "{one.pattern.text}" in line {one.place.line} takes'
-    together = [other.pattern for other in others]
-    return "the rules above it take" if pattern.is_within(forms, together, budget) else ""

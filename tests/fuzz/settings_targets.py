@@ -3,14 +3,13 @@
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cache, partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import identity, registry
-from docker_credential_ecrpy.settings import editor, loader, patterns, rules
+from docker_credential_ecrpy.settings import editor, loader, rules
 from docker_credential_ecrpy.settings.rules import Choice, Rule
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
 from tests.fuzz import oracles
@@ -35,7 +34,6 @@ HOSTS = (
     "ghcr.io",
 )
 ROLE = "arn:aws:iam::123456789012:role/puller"
-_STEPS = 3000
 _WITH_LINES = 3  # tables whose lines are looked at
 Edit = Callable[[bytes], bytes]
 
@@ -45,25 +43,11 @@ def _room() -> Sandbox:
     return Sandbox({})
 
 
-@contextmanager
-def _hasty() -> Iterator[None]:
-    """Have the search for rules that are never reached give up early: it is not what is looked at.
-
-    It may take half a second, and is then as if it had found nothing.
-    """
-    budget = patterns.Budget
-    setattr(patterns, "Budget", partial(budget, _STEPS))  # noqa: B010 - which mypy minds
-    try:
-        yield
-    finally:
-        setattr(patterns, "Budget", budget)  # noqa: B010 - as it was
-
-
 def loaded(data: bytes) -> None:
     """An error with a line of the file, or rules that mean what the TOML says."""
     sandbox = _room()
     sandbox.put(FILE, data)
-    with sandbox.entered(), _hasty():
+    with sandbox.entered():
         try:
             found = loader.load(os.environ)
         except HelperError as exc:
@@ -141,13 +125,12 @@ def edited(data: bytes) -> None:
     """
     edit, host, wanted = _EDITS[data[0] % len(_EDITS) if data else 0]
     data = data[1:]
-    with _hasty():
-        try:
-            after = edit(data)
-        except HelperError as exc:
-            check_error(exc)
-        else:
-            _check_edit(edit, data, after, host, wanted)
+    try:
+        after = edit(data)
+    except HelperError as exc:
+        check_error(exc)
+    else:
+        _check_edit(edit, data, after, host, wanted)
 
 
 def _check_edit(

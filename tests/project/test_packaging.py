@@ -90,6 +90,7 @@ FILES = {
     "docker_credential_ecrpy/settings/loader.py",
     "docker_credential_ecrpy/files/racy.py",
     "docker_credential_ecrpy/helper/warm.py",
+    "docker_credential_ecrpy/files/text_edits.py",
     "docker_credential_ecrpy/settings/toml_document.py",
     "docker_credential_ecrpy/text/times.py",
     f"{SHARE}/bash-completion/completions/docker-credential-ecr-login",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.editor import choose, forget, with_fallback
+from docker_credential_ecrpy.settings.rule_parser import GLOBS_COMPARED
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
 
 ACCOUNT = "123456789012"
@@ -259,7 +260,12 @@ def test_a_fallback(before: str, edit: Callable[[str], str], after: str) -> None
 
 
 INLINE = f'# mine\nregistry = [{{match = "{HOST}", {PROD}}}]\n'
-ONE_HOST = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.co?"
+# The last rule is never reached, which is not noticed below so many globs.
+FAR_BELOW = (
+    "".join(_rule(f"*.dkr.ecr.eu-west-{number}.*") for number in range(GLOBS_COMPARED))
+    + _rule("*.us-east-1.*")
+    + _rule(HOST)
+)
 # text, what to do to it, what is wrong, what to do about it
 REFUSALS: dict[str, tuple[str, Callable[[str], str], str, str]] = {
     "no ECR registry": (
@@ -301,10 +307,10 @@ REFUSALS: dict[str, tuple[str, Callable[[str], str], str, str]] = {
     ),
     "the host's own rule in brackets": (INLINE, _to, f"{FILE}:2: ", f'{{match = "{HOST}", {DEV}}}'),
     "a rule in brackets to forget": (INLINE, _without, f"{FILE}:2: ", "remove the rule with match"),
-    "a glob of this host alone": (
-        _rule(ONE_HOST, PROD),
+    "a rule of this host far below": (
+        FAR_BELOW,
         _to,
-        f"{FILE} cannot be edited safely: then {FILE}:6: match",
+        f"{FILE} cannot be edited safely: then {FILE}:{FAR_BELOW.count(chr(10)) + 4}: match",
         f'write this by hand, above all rules that match it: [[registry]], match = "{HOST}", {DEV}',
     ),
     "too large": (

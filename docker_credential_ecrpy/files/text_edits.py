@@ -1,0 +1,20 @@
+"""Edits of a text by offsets, for files that keep every byte an edit is not about."""
+
+from collections.abc import Iterable
+
+Edit = tuple[int, int, str]
+"""Start and end of what is replaced, and the text that takes its place."""
+
+
+def apply(text: str, edits: Iterable[Edit]) -> str:
+    """Return the text after edits in any order; what two of them remove is removed once."""
+    pieces, done = [], 0
+    for start, end, new in sorted(edits, key=lambda edit: edit[:2]):
+        pieces += [text[done:start], new]
+        done = max(done, end)
+    return "".join([*pieces, text[done:]])
+
+
+def line_end(text: str) -> str:
+    r"""Return how the first line of a text ends: "\r\n", or else "\n"."""
+    return "\r\n" if text[: text.find("\n") + 1].endswith("\r\n") else "\n"
