@@ -1,0 +1,250 @@
+"""Every source of credentials, the caches of the AWS CLI, and whose token is whose."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from docker_credential_ecrpy.hot import identity
+from tests.world import credential_sources
+from tests.world.machine import HOST, Machine
+
+MFA = "arn:aws:iam::123456789012:mfa/dev"
+
+
+@pytest.mark.parametrize(
+    "source", credential_sources.CREDENTIAL_SOURCES, ids=lambda source: source.__name__
+)
+def test_every_source_of_credentials_works(
+    machine: Machine, source: Callable[[Machine], None]
+) -> None:
+    """Cold, the right identity asks ECR once; cached, nobody asks anybody."""
+    arn, others = credential_sources.CREDENTIAL_SOURCES[source]
+    source(machine)
+
+    secrets = {machine.get().secret for _ in range(2)}
+
+    (secret,) = secrets
+    assert machine.aws.issued[secret].arn == arn
+    assert machine.aws.count() == {"ecr": 1, **others}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        credential_sources.environment,
+        credential_sources.assumed_role,
+        credential_sources.web_identity,
+    ],
+)
+def test_empty_variables_are_as_if_not_set(
+    machine: Machine, source: Callable[[Machine], None]
+) -> None:
+    """CI systems set variables to nothing: each that could decide, at once."""
+    source(machine)
+    names = [name for name in identity.DECIDING_VARIABLES if name.startswith("AWS_")]
+    empty = dict.fromkeys(set(names) - set(machine.environ), "")
+
+    assert machine.get(**empty).secret in machine.aws.issued
+
+
+def test_a_cached_role_of_the_aws_cli_serves(machine: Machine) -> None:
+    """One `aws` call with an MFA code is enough for Docker too; no STS, no prompt."""
+    role = machine.aws.role(mfa_serial=MFA)
+    _mfa_profile(machine, role.arn)
+    keys = machine.aws.session(role.arn)
+    credential_sources.cli_cached_role(machine, {"RoleArn": role.arn, "SerialNumber": MFA}, keys)
+
+    secret = machine.get().secret
+
+    assert machine.aws.issued[secret].arn == keys.arn
+    assert machine.aws.count() == {"ecr": 1}
+
+
+def test_an_mfa_profile_without_a_cached_role_fails_at_once(machine: Machine) -> None:
+    """Standard input is the protocol: it says which command to type, and asks nothing."""
+    _mfa_profile(machine, machine.aws.role(mfa_serial=MFA).arn)
+
+    error = machine.get().error
+
+    assert "AWS profile 'work' needs an MFA code" in error
+    assert error.endswith("aws sts get-caller-identity --profile work")
+    assert machine.aws.count() == {}
+
+
+def _mfa_profile(machine: Machine, role: str) -> None:
+    credential_sources.named_profile(machine)
+    config = (machine.home / ".aws" / "config").read_text().replace("profile work", "profile base")
+    machine.config(
+        config + f"[profile work]\nrole_arn = {role}\nsource_profile = base\nmfa_serial = {MFA}\n"
+    )
+
+
+def test_roles_are_left_for_the_aws_cli(machine: Machine) -> None:
+    """Two regions need two tokens, and one AssumeRole; its credentials are kept 0600."""
+    credential_sources.assumed_role(machine)
+    machine.get()
+    machine.get(HOST.replace("us-east-1", "eu-west-1"))
+
+    assert machine.aws.count() == {"sts:AssumeRole": 1, "ecr": 2}
+    (kept,) = (machine.home / ".aws" / "cli" / "cache").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert kept.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_cli_cache_that_cannot_be_written_costs_nothing(machine: Machine) -> None:
+    """A file in the place of its directory."""
+    credential_sources.assumed_role(machine)
+    (machine.home / ".aws" / "cli").touch()
+
+    assert machine.get().secret in machine.aws.issued
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        credential_sources.assumed_role,
+        credential_sources.web_identity,
+        credential_sources.sso_session,
+        credential_sources.container,
+        credential_sources.pod_identity,
+    ],
+    ids=lambda source: source.__name__,
+)
+def test_a_token_is_due_when_its_session_ends(
+    machine: Machine, source: Callable[[Machine], None]
+) -> None:
+    """Users report that a token dies with the role session that fetched it."""
+    machine.aws.session_life = 4
+    source(machine)
+    first = machine.get().secret
+    assert machine.get().secret == first
+    assert machine.aws.count()["ecr"] == 1
+
+    time.sleep(4.1)
+    assert machine.get().secret != first
+    assert machine.aws.count()["ecr"] == 2
+
+
+def test_a_token_outlives_its_session_where_it_cannot_be_renewed(machine: Machine) -> None:
+    """AWS names no such end of a token's life: better than none at all."""
+    credential_sources.environment_with_session(machine)
+    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))
+    machine.environ |= {"AWS_CREDENTIAL_EXPIRATION": end, "AWS_ECR_LOG": str(machine.root / "log")}
+    first = machine.get().secret
+    time.sleep(3.1)
+
+    assert machine.get().secret == first
+    assert "not renewed: the AWS credentials from the environment have expired" in (
+        (machine.root / "log").read_text()
+    )
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "null", "[]", '{"Credentials": {}}', "\0\0", "\xff"])
+def test_a_damaged_cache_of_the_aws_cli_is_as_good_as_none(machine: Machine, damage: str) -> None:
+    """A full disk leaves such files; the role is assumed anew, and the file is mended."""
+    credential_sources.assumed_role(machine)
+    machine.get()
+    (kept,) = (machine.home / ".aws" / "cli" / "cache").iterdir()
+    kept.write_bytes(damage.encode("latin-1"))
+    for entry in machine.entries():
+        entry.unlink()
+
+    assert machine.get().secret in machine.aws.issued
+    assert json.loads(kept.read_text())["Credentials"]
+    assert machine.aws.count() == {"sts:AssumeRole": 2, "ecr": 2}
+
+
+@pytest.mark.parametrize(
+    "source", [credential_sources.assumed_role, credential_sources.sso_session_that_needs_a_refresh]
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of Unix")
+def test_caches_that_cannot_be_written_cost_nothing(
+    machine: Machine, source: Callable[[Machine], None]
+) -> None:
+    """A renewed SSO session serves this call also when it cannot be kept; nothing stays behind."""
+    source(machine)
+    (machine.home / ".aws" / "cli").touch()
+    sso = machine.home / ".aws" / "sso" / "cache"
+    for file in [*sso.glob("*.json")]:
+        keep = file.read_text()
+        file.unlink()
+        # A directory cannot be replaced by a file, whoever one is.
+        file.mkdir() if "sso" not in source.__name__ else file.write_text(keep)
+
+    assert machine.get().secret in machine.aws.issued
+    assert not list((machine.home / ".aws").rglob("*.tmp"))
+    assert not list((machine.home / ".aws").rglob(".new-*"))
+
+
+@pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+def test_two_identities_never_share_a_token(machine: Machine, variable: str) -> None:
+    """Another file with another key, another profile, another key: other tokens."""
+    secrets = set()
+    for number in range(2):
+        keys = machine.aws.user(f"user{number}")
+        text = (
+            f"[default]\naws_access_key_id = {keys.access_key}\n"
+            f"aws_secret_access_key = {keys.secret_key}\n"
+        )
+        path = machine.file(f"file{number}", text)
+        secret = machine.get(**{variable: str(path)}).secret
+        assert machine.aws.issued[secret].arn == keys.arn
+        secrets.add(secret)
+        secret = machine.get(**keys.environ).secret
+        assert machine.aws.issued[secret].arn == keys.arn
+        secrets.add(secret)
+
+    assert len(secrets) == 4
+
+
+def test_an_edit_in_place_is_another_identity(machine: Machine) -> None:
+    """Keys of the same length, written over: the next get asks as the new user."""
+    for name in ("one", "two", "six"):
+        keys = machine.aws.user(name)
+        machine.config(
+            f"[default]\naws_access_key_id = {keys.access_key}\n"
+            f"aws_secret_access_key = {keys.secret_key}\n"
+        )
+        assert machine.aws.issued[machine.get().secret].arn == keys.arn
+
+
+class TestTrust:
+    """Whose certificates count."""
+
+    def test_requests_variable_counts(self, machine: Machine) -> None:
+        """REQUESTS_CA_BUNDLE is botocore's own second choice."""
+        machine.login()
+        bundle = machine.environ.pop("AWS_CA_BUNDLE")
+
+        assert machine.get(REQUESTS_CA_BUNDLE=bundle).secret
+
+    def test_openssls_variable_counts(self, machine: Machine) -> None:
+        """SSL_CERT_FILE works as it does for the Go helper, also for STS."""
+        credential_sources.assumed_role(machine)
+        bundle = machine.environ.pop("AWS_CA_BUNDLE")
+
+        assert machine.get(SSL_CERT_FILE=bundle).secret
+
+    def test_the_profiles_bundle_counts(self, machine: Machine) -> None:
+        """ca_bundle in the AWS config, over SSL_CERT_FILE."""
+        machine.login()
+        bundle = machine.environ.pop("AWS_CA_BUNDLE")
+        machine.config(f"[default]\nca_bundle = {bundle}\n")
+
+        assert machine.get(SSL_CERT_FILE="/dev/null").secret
+
+    @pytest.mark.parametrize(
+        "source", [credential_sources.environment, credential_sources.assumed_role]
+    )
+    def test_empty_settings_do_not_count(
+        self, machine: Machine, source: Callable[[Machine], None]
+    ) -> None:
+        """The next one does, for every service that is asked; see also `TestEmptyTrust`."""
+        source(machine)
+        bundle = machine.environ["AWS_CA_BUNDLE"]
+        empty = dict.fromkeys(("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"), "")
+
+        assert machine.get(**empty, SSL_CERT_FILE=bundle).secret

@@ -1,0 +1,77 @@
+"""Many processes at once make one call to AWS, and fail with one."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from tests.world import aws as world
+from tests.world import credential_sources
+from tests.world.machine import HOST, Machine
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        (credential_sources.assumed_role, "sts:AssumeRole"),
+        (credential_sources.web_identity, "sts:AssumeRoleWithWebIdentity"),
+        (credential_sources.sso_session, "sso:GetRoleCredentials"),
+        (credential_sources.environment, None),
+    ],
+    ids=["assumed role", "web identity", "SSO", "static"],
+)
+def test_a_herd_makes_one_call(
+    machine: Machine, source: Callable[[Machine], None], kind: str | None
+) -> None:
+    """Sixteen processes for four accounts of one region, started at once, cold."""
+    source(machine)
+    hosts = [f"{number % 4:012}{HOST[12:]}" for number in range(16)]
+
+    secrets = {result.secret for result in machine.get_many(hosts)}
+
+    assert len(secrets) == 1
+    assert machine.aws.count() == Counter({"ecr": 1} | ({kind: 1} if kind else {}))
+
+
+def test_a_failure_of_one_is_not_anothers(machine: Machine) -> None:
+    """Who has less time, or another secret key, fails alone: those who wait for it ask anew."""
+    machine.login()
+    machine.aws.latency = 1.5
+    environ = dict(machine.environ)
+    first = []
+    for change in ({"AWS_ECR_TIMEOUT": "1"}, {"AWS_SECRET_ACCESS_KEY": "x" * 40}):
+        machine.environ = environ | change
+        first.append(machine.start_get())
+        time.sleep(0.6)
+        machine.environ = dict(environ)
+        (result,) = machine.get_many([HOST])
+        assert result.secret in machine.aws.issued
+        for entry in machine.entries():
+            entry.unlink()
+    outputs = [child.communicate()[0].decode() for child in first]
+
+    assert "within 1 s" in outputs[0]
+    assert "refused the signature" in outputs[1]
+
+
+def test_a_slow_aws_is_asked_once(machine: Machine) -> None:
+    """Those who wait for the lock wait for most of their time before they ask as well."""
+    credential_sources.assumed_role(machine)
+    machine.aws.latency = 3
+    secrets = {result.secret for result in machine.get_many([HOST] * 8)}
+
+    assert len(secrets) == 1
+    assert machine.aws.count() == {"ecr": 1, "sts:AssumeRole": 1}
+
+
+def test_a_herd_fails_with_one_call(machine: Machine) -> None:
+    """Sixteen processes that are denied ask once, and each says why."""
+    machine.login()
+    machine.aws.latency = 0.5
+    machine.aws.faults["ecr"] = world.refuse("AccessDeniedException", "no")
+
+    errors = {result.error for result in machine.get_many([HOST] * 16)}
+
+    assert len(errors) == 1
+    assert machine.aws.count()["ecr"] <= 2  # one that starts after the first has failed asks anew

@@ -1,0 +1,155 @@
+"""The bytes that are read of a client and sent to it, and the exact texts and codes."""
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from docker_credential_ecrpy.hot import protocol
+
+pytestmark = pytest.mark.usefixtures("same_descriptors")
+
+
+class TestBytes:
+    """What is read of a client, and sent to it."""
+
+    LIMIT = 64 * 1024
+
+    @pytest.mark.parametrize(
+        ("written", "got"),
+        [
+            (b"", b""),
+            (b" \t\r\n", b""),
+            (b" \t\r\nhost\n\r\t ", b"host"),
+            (b"a\n b", b"a\n b"),
+            (b"\x0b\x0c\0host\0\x0c\x0b", b"\x0b\x0c\0host\0\x0c\x0b"),
+            (b"\xff\n", b"\xff"),
+            (b" " + b"a" * (LIMIT - 2) + b" ", b"a" * (LIMIT - 2)),
+            (b" " + b"a" * (LIMIT - 1) + b" ", b" " + b"a" * (LIMIT - 1) + b" "),
+            (b"a" * (LIMIT + 2), b"a" * (LIMIT + 1)),
+        ],
+        ids=range(9),
+    )
+    def test_an_input_is_trimmed_of_blanks(
+        self, written: bytes, got: bytes, tmp_path: Path
+    ) -> None:
+        """Of these four alone; of what is too long, one byte too many is given, as it was."""
+        file = tmp_path / "input"
+        file.write_bytes(written)
+        with file.open("rb") as opened:
+            assert protocol.read_input(opened.fileno()) == got
+            assert os.lseek(opened.fileno(), 0, os.SEEK_CUR) == min(len(written), self.LIMIT + 1)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="pipes always block there")
+    @pytest.mark.parametrize(
+        ("pieces", "got"),
+        [
+            ([b" ho", b"st ", b" na", b"me\r", b"\n"], b"host  name"),
+            ([b"a" * LIMIT, b"bc"], b"a" * LIMIT + b"b"),
+        ],
+        ids=["blanks at the cuts", "too long by what comes last"],
+    )
+    @pytest.mark.parametrize("blocking", [True, False])
+    def test_an_input_in_pieces_is_read_to_its_end(
+        self, pieces: list[bytes], got: bytes, blocking: bool
+    ) -> None:
+        """Or to where it is too long, however it is cut; and waited for, not asked for ever."""
+        read, write = os.pipe()
+        os.set_blocking(read, blocking)
+
+        def feed() -> None:
+            for piece in pieces:
+                time.sleep(0.02)
+                os.write(write, piece)
+            os.close(write)
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        try:
+            assert protocol.read_input(read) == got
+            assert os.get_blocking(read)
+        finally:
+            feeder.join()
+            os.close(read)
+
+    def test_a_descriptor_that_cannot_be_read_is_an_empty_input(self) -> None:
+        """Closed, or open for writing alone."""
+        read, write = os.pipe()
+        try:
+            assert protocol.read_input(write) == b""
+        finally:
+            os.close(read)
+            os.close(write)
+        assert protocol.read_input(write) == b""
+
+    @pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
+    def test_what_the_system_did_not_say_is_not_hidden(
+        self, kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Ctrl-C is no empty input, nor is a fault of ours."""
+
+        def fail(*_: object) -> bytes:
+            raise kind
+
+        for name in ("read", "write"):
+            monkeypatch.setattr(os, name, fail)
+        with pytest.raises(kind):
+            protocol.read_input(0)
+        with pytest.raises(kind):
+            protocol.send(b"x", 1)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="pipes always block there")
+    def test_a_pipe_that_does_not_block_gets_all(self) -> None:
+        """Some clients leave theirs so: what does not fit at once is waited for."""
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        data = bytes(range(256)) * 2048
+        got: list[bytes] = []
+
+        def take() -> None:
+            with open(read, "rb") as end:
+                time.sleep(0.1)
+                got.append(end.read())
+
+        taker = threading.Thread(target=take)
+        taker.start()
+        protocol.send(data, write)
+        assert os.get_blocking(write)
+        os.close(write)
+        taker.join()
+
+        assert got == [data]
+
+    def test_what_nobody_reads_is_an_error(self) -> None:
+        """The client left: the caller has to know."""
+        read, write = os.pipe()
+        os.close(read)
+        try:
+            with pytest.raises(BrokenPipeError):
+                protocol.send(b"x", write)
+            protocol.send(b"", write)  # nothing is sent, so nothing is lost
+        finally:
+            os.close(write)
+
+    def test_a_reply_is_put_together_as_it_is_kept(self) -> None:
+        """The address as it was given, and then the rest of the object."""
+        made = protocol.reply("https://h/", b'"Username":"AWS","Secret":"s"}\n')
+
+        assert made == b'{"ServerURL":"https://h/","Username":"AWS","Secret":"s"}\n'
+
+
+def test_the_exact_texts() -> None:
+    """They are compared whole by Docker's client."""
+    assert protocol.NOT_FOUND == "credentials not found in native keychain"
+    assert protocol.NO_SERVER_URL == "no credentials server URL"
+    assert protocol.NO_USERNAME == "no credentials username"
+
+
+def test_the_exact_codes() -> None:
+    """Clients compare these too; and a shell knows by 130 that it was SIGINT."""
+    assert (protocol.OK, protocol.FAILED, protocol.INTERRUPTED) == (0, 1, 130)
+    assert (protocol.STDIN, protocol.STDOUT, protocol.STDERR) == (0, 1, 2)
+    assert protocol.MAX_INPUT == 65536
