@@ -7,9 +7,8 @@ import botocore.session
 import pytest
 from botocore import exceptions
 
-from docker_credential_ecrpy.aws.context import CallContext
+from docker_credential_ecrpy.aws.context import SERVICES, CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.context import SERVICES
 from docker_credential_ecrpy.aws.session import make_session
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice

@@ -1,0 +1,90 @@
+"""Registries that cannot be asked: certificates, proxies, connections, time."""
+
+import time
+
+import pytest
+
+from docker_credential_ecrpy.aws.deadline import within
+from docker_credential_ecrpy.doctor.probes import pull
+from docker_credential_ecrpy.errors import DeadlineExceeded
+from tests.world.machine import HOST
+from tests.world.pull_host import STEPS, PullHost, list_steps
+from tests.world.web import Authority, Hangup, Request, Response, WebServer
+
+
+def test_untrusted(pull_host: PullHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The certificate is the cause, and a bundle the cure."""
+    bundle = Authority().write_bundle(pull_host.machine.root / "other.pem")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+    error = pull_host.fails()
+
+    assert f"the TLS certificate of https://{HOST} is not trusted: " in error
+    assert "AWS_CA_BUNDLE" in error
+    assert pull_host.requests == []
+
+
+def test_trust_is_also_requests_own_setting(
+    pull_host: PullHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is for botocore."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", pull_host.machine.environ["AWS_CA_BUNDLE"])
+    monkeypatch.delenv("AWS_CA_BUNDLE")
+
+    assert list_steps(pull_host.trace(login=pull_host.token())) == STEPS
+
+
+def test_the_proxy_is_not_there(pull_host: PullHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named, without its password."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2@127.0.0.1:9")
+    error = pull_host.fails()
+
+    assert error.startswith("the proxy http://127.0.0.1:9 does not answer; ")
+    assert "hunter2" not in error + repr(pull_host.log)
+
+
+def test_it_refuses(pull_host: PullHost) -> None:
+    """An address where nobody listens."""
+    error = pull_host.fails(host="127.0.0.1:9")
+
+    assert error.startswith("https://127.0.0.1:9 refuses the connection; ")
+
+
+def test_it_is_asked_directly(pull_host: PullHost) -> None:
+    """Where NO_PROXY has it so; a port is part of the address."""
+    pull_host.front.aliases["localhost"] = HOST
+    with WebServer(pull_host.handle, authority=pull_host.machine.authority, tls=True) as server:
+        host = f"localhost:{server.port}"
+        assert list_steps(pull_host.trace(login=pull_host.token(), host=host)) == STEPS
+
+        def hang_up(_: Request) -> Response:
+            raise Hangup
+
+        pull_host.instead = hang_up
+        del pull_host.requests[:]
+        assert f"https://{host} broke off the connection; " in pull_host.fails(host)
+    assert len(pull_host.requests) == 1
+
+
+def test_it_does_not_answer(pull_host: PullHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before the time for reading is up."""
+    monkeypatch.setattr(pull, "READ_SECONDS", 0.3)
+    pull_host.instead = lambda _: time.sleep(2)
+    error = pull_host.fails()
+
+    assert error.startswith(f"https://{HOST} took the request and did not answer it; ")
+
+
+def test_it_stops_in_the_middle(pull_host: PullHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a body that it said would be longer."""
+    monkeypatch.setattr(pull, "READ_SECONDS", 0.3)
+    pull_host.instead = lambda _: Response(200, b"{", {"Content-Length": "2"})
+
+    assert f"https://{HOST} took the request and did not answer it; " in pull_host.fails()
+
+
+def test_a_deadline_names_who_is_waited_for(pull_host: PullHost) -> None:
+    """The registry."""
+    pull_host.instead = lambda _: time.sleep(6)
+
+    with pytest.raises(DeadlineExceeded, match=f"no answer from the registry at https://{HOST}"):
+        within(3, lambda watch: pull_host.trace(login=pull_host.token(), watch=watch))

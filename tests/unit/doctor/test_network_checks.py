@@ -1,0 +1,118 @@
+"""What `doctor` says of AWS and of the registry."""
+
+import json
+import sys
+import time
+
+import pytest
+
+from tests.world.accounts import A, rule
+from tests.world.aws import delay
+from tests.world.docker_host import IMAGE, DockerHost
+from tests.world.machine import HOST
+from tests.world.registry import PUBLIC
+from tests.world.web import Response
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="its programs are shell scripts")
+
+
+def test_empty_settings_of_trust_do_not_count(docker_host: DockerHost) -> None:
+    """The next one does, for AWS and for the registry."""
+    bundle = docker_host.machine.environ["AWS_CA_BUNDLE"]
+    docker_host.machine.environ |= {
+        "AWS_CA_BUNDLE": "",
+        "REQUESTS_CA_BUNDLE": "",
+        "SSL_CERT_FILE": bundle,
+    }
+    diagnosis = docker_host.doctor(IMAGE)
+
+    assert diagnosis.done.code == 0
+    assert f"trusted: {bundle}" in diagnosis.of("endpoint")["seen"]
+
+
+def test_a_session_says_when_it_ends(docker_host: DockerHost) -> None:
+    """Of a role, for example."""
+    role = docker_host.machine.aws.role("puller")
+    docker_host.machine.settings(rule(A, role_arn=role.arn))
+    seen = docker_host.doctor(HOST).of("identity")["seen"]
+
+    assert seen.startswith(f"arn:aws:sts::{A}:assumed-role/puller/session, until 20")
+    assert seen.endswith(("(in 59 min)", "(in 1 h 0 min)"))
+
+
+@pytest.mark.parametrize("kind", ["ecr", "sts:GetCallerIdentity", "unknown", "all", "registry"])
+def test_it_ends_within_the_time_whatever_hangs(docker_host: DockerHost, kind: str) -> None:
+    """And names who does not answer."""
+    hang = 60.0
+    if kind == "registry":
+        docker_host.instead = lambda request: time.sleep(hang) if request.host == HOST else None
+    elif kind == "all":
+        docker_host.instead = lambda _: time.sleep(hang)
+    else:
+        docker_host.machine.aws.faults[kind] = delay(hang)
+    before = time.monotonic()
+    found = docker_host.doctor(IMAGE, AWS_ECR_TIMEOUT="4")
+
+    assert time.monotonic() - before < hang / 2  # and not 4, since machines may be busy
+    if kind == "sts:GetCallerIdentity":  # networks may be closed to STS alone
+        assert found.cause["check"] == "identity"
+        assert found.cause["status"] == "warn"
+    elif kind == "unknown":
+        assert found.cause["check"] == "endpoint"
+    else:
+        where = HOST if kind == "registry" else "api.ecr.us-east-1.amazonaws.com"
+        assert where in found.failed["seen"]
+
+
+def test_ecr_public(docker_host: DockerHost) -> None:
+    """Works without anything: only an expired login fails."""
+    for name in docker_host.user.environ:
+        del docker_host.machine.environ[name]
+    docker_host.configure()
+    found = docker_host.doctor(f"{PUBLIC}/team/app:1")
+    assert found.done.code == 0
+    assert found.of("token")["seen"].startswith("none, so pulls are anonymous: ")
+    assert found.of("image")["status"] == "pass"
+
+    docker_host.configure(auths=docker_host.old_login(PUBLIC))
+    assert docker_host.doctor(PUBLIC).failed["check"] == "old login"
+
+
+@pytest.mark.parametrize("reference", ["A/b", "team/app:-1", "team/app@sha256:1"])
+def test_an_image_that_is_misspelt(docker_host: DockerHost, reference: str) -> None:
+    """It says how names are."""
+    assert docker_host.doctor(f"{HOST}/{reference}").failed["check"] == "image"
+
+
+def test_a_clock_that_is_off_while_a_token_works(docker_host: DockerHost) -> None:
+    """A warning of what comes."""
+    docker_host.machine.get()
+    docker_host.machine.aws.clock_offset = 3600
+    found = docker_host.doctor(IMAGE)
+
+    assert (found.done.code, found.cause["check"]) == (0, "clock")
+
+
+def test_an_explicit_deny(docker_host: DockerHost) -> None:
+    """No other policy lifts it: what AWS says of it is said, and nothing twice."""
+    message = f"User: {docker_host.user.arn} is not authorized to perform: ecr:BatchGetImage on"
+    message += " resource: team/app with an explicit deny in a resource-based policy"
+    body = json.dumps({"errors": [{"code": "DENIED", "message": message}]}).encode()
+    docker_host.instead = lambda request: (
+        Response(403, body) if "manifests" in request.path else None
+    )
+    found = docker_host.doctor(IMAGE).failed
+
+    assert found["seen"].endswith("HTTP 403, with an explicit deny in a resource-based policy")
+    assert found["seen"].count("ecr:BatchGetImage") == 1
+    assert found["fix"].startswith("only whoever wrote that policy")
+
+
+def test_a_cache_that_cannot_be_written(docker_host: DockerHost) -> None:
+    """Each pull asks AWS: a warning. Where it is disabled, that was asked for."""
+    docker_host.machine.file("home/.ecr", "")
+    found = docker_host.doctor(HOST)
+    assert (found.done.code, found.cause["check"]) == (0, "token")
+    assert "each pull asks AWS" in found.cause["seen"]
+
+    assert docker_host.doctor(HOST, AWS_ECR_DISABLE_CACHE="1").found["cause"] is None
