@@ -50,6 +50,11 @@ LEAST_SECONDS = 30.0
 KILLED, TIMED_OUT, SURVIVED = "killed", "timed out", "survived"
 
 
+def _file(module: str) -> str:
+    """Return the file of a module, "hot.cache", below the top of a tree."""
+    return os.path.join(PACKAGE, *module.split(".")) + ".py"
+
+
 class Worker:
     """A copy of the tree, and a process that runs tests in it."""
 
@@ -94,7 +99,7 @@ class Worker:
     @contextmanager
     def holding(self, module: str, source: str) -> Iterator[None]:
         """Have another text in a module's place."""
-        path = self._tree / PACKAGE / f"{module}.py"
+        path = self._tree / _file(module)
         kept = path.read_bytes()
         self._write(path, source.encode())
         try:
@@ -168,7 +173,7 @@ def _say(text: str = "") -> None:
 
 
 def _tell(module: str, mutant: Mutant) -> None:
-    _say(f"{PACKAGE}/{module}.py:{mutant.line}: {mutant.where or 'module'}")
+    _say(f"{_file(module)}:{mutant.line}: {mutant.where or 'module'}")
     for sign, text in (("-", mutant.was), ("+", mutant.now)):
         for line in text.splitlines():
             _say(f"    {sign} {line}")
@@ -221,7 +226,7 @@ def main() -> int:
             stack.callback(worker.close)
         for module in options.module or TESTS:
             _progress(f"{module}: making mutants")
-            found = mutants_of((TREE / PACKAGE / f"{module}.py").read_text())
+            found = mutants_of((TREE / _file(module)).read_text())
             mutants = [mutant for mutant in found if options.only in mutant.was]
             if options.sample is not None:
                 chosen = random.Random(options.seed)

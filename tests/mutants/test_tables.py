@@ -1,0 +1,75 @@
+"""The tables of `make mutants` name what is there: modules, test files and lines.
+
+They are read and not imported: the tests do without cosmic-ray, which makes the mutants.
+"""
+
+import ast
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+pytestmark = pytest.mark.tree
+HERE = Path(__file__).parent
+EQUIVALENTS = tomllib.loads((HERE / "equivalents.toml").read_text(encoding="utf-8"))["equivalent"]
+
+
+def _tests() -> dict[str, tuple[str, ...]]:
+    for node in ast.parse((HERE / "__main__.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "TESTS":
+            assert node.value is not None
+            table: dict[str, tuple[str, ...]] = ast.literal_eval(node.value)
+            return table
+    raise AssertionError
+
+
+def _source(module: str) -> str:
+    path = REPOSITORY.joinpath("docker_credential_ecrpy", *module.split("."))
+    return path.with_suffix(".py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("module", _tests())
+def test_each_module_and_its_tests_exist(module: str) -> None:
+    """A module that moved, or a test file that was split, moves in the table too."""
+    files = [argument for argument in _tests()[module] if argument.startswith("tests/")]
+
+    assert _source(module)
+    assert files
+    assert all(REPOSITORY.joinpath(file).exists() for file in files)
+
+
+@pytest.mark.parametrize("row", EQUIVALENTS, ids=lambda row: f"{row['module']}:{row['where']}")
+def test_each_equivalent_is_of_a_line_that_is_there(row: dict[str, Any]) -> None:
+    """In the function that it names, of a module that has mutants."""
+    assert row["module"] in _tests()
+    tree = ast.parse(_source(row["module"]))
+    functions = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == row["where"]
+    ]
+    lines = [line.strip() for line in _source(row["module"]).splitlines()]
+    places = functions or [tree] * (not row["where"])
+    wanted = row["was"].splitlines()
+
+    assert any(
+        lines[first : first + len(wanted)] == wanted
+        for place in places
+        for first in _lines_of(place)
+    )
+
+
+def _lines_of(node: ast.AST) -> range:
+    """Return the lines, counted from 0, that a function or the whole module is in."""
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return range(node.lineno - 1, node.end_lineno or node.lineno)
+    assert isinstance(node, ast.Module)
+    return range(node.body[-1].end_lineno or 0)
