@@ -1,12 +1,13 @@
 # make demo     the helper at work against a loopback AWS, shown step by step
 # make test     the tests
+# make test-sdist     the tests, from the source package: built, and unpacked elsewhere
 # make e2e      the tests with Docker's engine, podman, buildah and skopeo (root, Linux)
 # make test-binary    the standalone programs and their packages, and the tests through them (same)
 # make binary   the standalone programs: dist/docker-credential-ecrpy/, and one file beside it
 # make install, make uninstall    the folder below PREFIX (/usr/local), both programs on PATH
 # make deb      a Debian package
 # make dist     what a release has: tarball, one file, Debian package, wheel, SHA256SUMS
-# make lint     formatting, lint and types
+# make lint     formatting, lint, types, and which room imports which
 # make bench    how long each program takes, side by side: benchmarks/RESULTS.md; BENCH=--quick
 # make chaos    a campaign of faults, five minutes of them: SEED=7 has others, SECONDS=60 fewer
 # make fuzz     hostile input, a minute of it: SECONDS=600 for more
@@ -37,7 +38,7 @@ DROP_IN = docker-credential-ecr-login
 ONE_FILE = dist/$(DROP_IN)
 SHARE = dist/share/man/man1/$(DROP_IN).1
 BILL = dist/$(NAME).cdx.json
-SOURCES = $(wildcard docker_credential_ecrpy/*.py docker_credential_ecrpy/*/*.py docker_credential_ecrpy/*/*/*.py)
+SOURCES := $(shell find docker_credential_ecrpy -name '*.py')
 
 # Tests run side by side, but for those that have a machine to themselves.
 AT_ONCE = -n $(WORKERS) --dist worksteal
@@ -60,7 +61,7 @@ export SOURCE_DATE_EPOCH
 # A mount namespace of its own, which the tests that need one insist on.
 IN_NAMESPACE = OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private
 
-.PHONY: demo test e2e test-binary binary install uninstall deb dist lint bench chaos fuzz mutants \
+.PHONY: demo test test-sdist e2e test-binary binary install uninstall deb dist lint bench chaos fuzz mutants \
   matrix reformat package lock clean missing
 
 demo: $(VENV)/.ready-demo
@@ -68,6 +69,9 @@ demo: $(VENV)/.ready-demo
 
 test: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest $(AT_ONCE) $(CHOSEN) $(TESTS)
+
+test-sdist: $(VENV)/.ready-dev
+	$(BIN)/python -m pytest -m sdist tests/project
 
 e2e: $(VENV)/.ready-dev
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m e2e $(CHOSEN) $(E2E)
@@ -121,6 +125,7 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	@sh tools/lint-workflows.sh $(BIN)/zizmor
 
 bench: .bench/.ready $(ONE_FILE)

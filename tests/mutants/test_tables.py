@@ -50,26 +50,23 @@ def test_each_module_and_its_tests_exist(module: str) -> None:
 def test_each_equivalent_is_of_a_line_that_is_there(row: dict[str, Any]) -> None:
     """In the function that it names, of a module that has mutants."""
     assert row["module"] in _tests()
-    tree = ast.parse(_source(row["module"]))
-    functions = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == row["where"]
-    ]
     lines = [line.strip() for line in _source(row["module"]).splitlines()]
-    places = functions or [tree] * (not row["where"])
     wanted = row["was"].splitlines()
 
     assert any(
         lines[first : first + len(wanted)] == wanted
-        for place in places
-        for first in _lines_of(place)
+        for place in _places(row["module"], row["where"])
+        for first in place
     )
 
 
-def _lines_of(node: ast.AST) -> range:
-    """Return the lines, counted from 0, that a function or the whole module is in."""
-    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-        return range(node.lineno - 1, node.end_lineno or node.lineno)
-    assert isinstance(node, ast.Module)
-    return range(node.body[-1].end_lineno or 0)
+def _places(module: str, where: str) -> list[range]:
+    """Return the lines, counted from 0, of each function or class of a name; "" is the module."""
+    source = _source(module)
+    if not where:
+        return [range(len(source.splitlines()))]
+    return [
+        range(node.lineno - 1, node.end_lineno or node.lineno)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == where
+    ]
