@@ -26,7 +26,7 @@ def with_atheris(name: str, options: list[str]) -> None:
 
     with atheris.instrument_imports(include=_INSTRUMENTED):
         package = importlib.import_module(PRODUCT)
-        for module in pkgutil.iter_modules(package.__path__, f"{PRODUCT}."):
+        for module in pkgutil.walk_packages(package.__path__, f"{PRODUCT}."):
             importlib.import_module(module.name)
         from tests.fuzz.targets import TARGETS
     # To merge, libFuzzer starts its first argument again, in a shell.

@@ -1,0 +1,86 @@
+"""Facts about the source package: it holds all that its tests need, also where there is no git.
+
+`make test-sdist` runs these: they take as long as the tests that they run once more.
+"""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+pytestmark = [pytest.mark.sdist, pytest.mark.tree]
+NAME = "docker_credential_ecrpy"
+# The facts about each module, and the tests that read the tree's other files.
+CHOSEN = ("tests/unit", "tests/project", "tests/mutants", "tests/security/test_environment.py")
+SECONDS = 900
+
+
+@pytest.fixture(scope="module", name="unpacked")
+def _unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source package, built from this tree without a network, and unpacked."""
+    place = tmp_path_factory.mktemp("sdist")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "sdist"]
+    subprocess.run([*command, "--directory", str(place)], cwd=REPOSITORY, check=True)
+    (archive,) = place.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(place, filter="data")
+    (folder,) = (path for path in place.iterdir() if path.is_dir())
+    return folder
+
+
+@pytest.fixture(scope="module", name="python")
+def _python(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter that imports the unpacked package, and all others from this environment."""
+    venv = tmp_path_factory.mktemp("python")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    paths = sysconfig.get_paths(vars={"base": str(venv), "platbase": str(venv)})
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if NAME not in path.name:  # which would lead back to this tree
+            Path(paths["purelib"], path.name).symlink_to(path)
+    Path(paths["purelib"], "unpacked.pth").write_text(f"{unpacked}\n", encoding="utf-8")
+    return Path(paths["scripts"], "python")
+
+
+def _run(python: Path, unpacked: Path, home: Path, *arguments: str) -> str:
+    """Return what Python prints in the unpacked folder; fail if its exit code is not 0."""
+    done = subprocess.run(
+        [python, *arguments],
+        cwd=unpacked,
+        env={**os.environ, "HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_it_is_not_this_tree_that_is_tested(python: Path, unpacked: Path, tmp_path: Path) -> None:
+    """The package is imported from the unpacked folder, wherever Python starts."""
+    code = f"import os; os.chdir('/'); import {NAME}; print({NAME}.__file__)"
+    found = _run(python, unpacked, tmp_path, "-I", "-c", code)
+
+    assert Path(found.strip()) == unpacked / NAME / "__init__.py"
+    assert not unpacked.is_relative_to(REPOSITORY)
+
+
+def test_every_test_is_collected(python: Path, unpacked: Path, tmp_path: Path) -> None:
+    """No test module, of whatever mark, reads what is not there as it is imported."""
+    options = ("-q", "-p", "no:cacheprovider", "--collect-only", "-m", "")
+
+    assert _run(python, unpacked, tmp_path, "-m", "pytest", *options)
+
+
+@pytest.mark.timeout(SECONDS)
+def test_its_tests_pass(python: Path, unpacked: Path, tmp_path: Path) -> None:
+    """Those of each module, and those that read the tree's other files."""
+    options = ("-q", "-p", "no:cacheprovider", "-n", "2", f"--basetemp={tmp_path / 'base'}")
+
+    assert _run(python, unpacked, tmp_path, "-m", "pytest", *options, *CHOSEN)
