@@ -5,7 +5,6 @@ does not need. A test compares what is loaded with a literal list. The frozen bi
 halves of `main` apart, PyInstaller's own start between them.
 """
 
-import errno
 import os
 import sys
 import time
@@ -69,7 +68,9 @@ def in_full(request: "protocol.GetRequest | None") -> int:
 
 
 def _fail(exc: Exception) -> int:
-    """Tell of a fault that `cli` cannot tell, unless nobody listens, and return the exit code."""
+    """Report a fault that `cli` cannot report, unless nobody reads it; return the exit code."""
+    import errno
+
     if isinstance(exc, OSError) and exc.errno != errno.ENOMEM:
         return protocol.FAILED  # the client left, or its disk is full
     said = "there is not enough memory; give this process more"

@@ -8,7 +8,7 @@ waited for it fail with it instead of making sixty-three more.
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -101,7 +101,8 @@ class Broker:
             self._keep(entry)
             self._remember()
             note.clear()
-        self._sweep()
+        written = {os.path.basename(place.path) for place in (self._host, self._endpoint)}
+        self._sweep(skip=written)
         return entry
 
     def _go_on(
@@ -189,9 +190,9 @@ class Broker:
         except OSError as exc:
             self.log(f"list: {host} cannot be noted: {exc}")
 
-    def _sweep(self) -> int:
+    def _sweep(self, skip: Container[str] = ()) -> int:
         now = self.clock()
-        gone = store.sweep(os.path.join(self.directory, paths.TOKENS), now)
+        gone = store.sweep(os.path.join(self.directory, paths.TOKENS), now, skip)
         gone += store.sweep(os.path.join(self.directory, paths.ELSEWHERE), now)
         gone += logins.sweep(self.directory, now)
         recent.sweep(self.directory)

@@ -3,7 +3,7 @@
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.hot.cache import SECOND, Entry, Miss, packed, read_any
@@ -22,12 +22,12 @@ def write(path: str, subject: str, entry: Entry) -> None:
     private.write_whole(path, packed(subject, entry))
 
 
-def sweep(directory: str, now: int) -> int:
-    """Remove what is of no more use from `directory`, within bounds; return how many went.
+def sweep(directory: str, now: int, skip: Container[str] = ()) -> int:
+    """Remove dead entries from `directory`; return how many. Never raises.
 
-    Gone are entries past their expiry, damaged ones of a day ago, and what a process that is gone
-    left half written. At most `_SWEEP_LIMIT` files are looked at, from a place that differs from
-    call to call, so that in the end each has its turn. Never raises.
+    Dead are entries past their expiry, damaged ones of a day ago, and half-written files of
+    processes that have ended. At most `_SWEEP_LIMIT` files are examined, from a position that
+    differs from call to call, so that every file has its turn. skip: names of live files.
     """
     try:
         names = os.listdir(directory) if private.is_own(directory) else []
@@ -35,7 +35,7 @@ def sweep(directory: str, now: int) -> int:
         return 0
     start = now // SECOND * 7919 % len(names) if len(names) > _SWEEP_LIMIT else 0
     turn = (names[start:] + names[:start])[:_SWEEP_LIMIT]
-    return sum(_remove_if_dead(directory, name, now) for name in turn)
+    return sum(_remove_if_dead(directory, name, now) for name in turn if name not in skip)
 
 
 def forget(directory: str, name: str) -> int:

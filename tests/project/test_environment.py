@@ -74,9 +74,9 @@ def test_a_runners_settings_change_nothing(tmp_path: Path, workers: list[str]) -
     """Neither in the tests' own process, nor for the wheel, nor for the programs that are run."""
     (tmp_path / "docker_credential_ecrpy.py").write_text("raise SystemExit('the runner's')")
     tests = (
-        "test_environment.py::test_nothing_else_is_left",
-        "test_aws_outlook.py::TestReach::test_what_it_tells",
-        "test_docker_sdk.py",
+        "project/test_environment.py::test_nothing_else_is_left",
+        "unit/doctor/probes/test_aws.py::TestReach::test_what_it_tells",
+        "promises/test_docker_sdk.py",
     )
     done = subprocess.run(
         [

@@ -1,0 +1,80 @@
+"""Facts about how much is looked at when the cache has no answer."""
+
+import json
+import sys
+
+import pytest
+
+from tests.world.machine import HOST, Machine
+
+COUNTED = """
+import json, os, sys
+from docker_credential_ecrpy.__main__ import main
+from docker_credential_ecrpy.hot import identity, registry
+
+counts = {"parsed": 0, "identities": 0, "opened": 0}
+
+def counted(module, name, key, wanted=lambda *_: True):
+    real = getattr(module, name)
+    def call(*args, **options):
+        counts[key] += bool(wanted(*args))
+        return real(*args, **options)
+    setattr(module, name, call)
+
+host = sys.argv[1]
+counted(registry, "parse", "parsed")
+counted(identity, "line", "identities")
+counted(os, "open", "opened", lambda path, *_: f"/tokens/{host}~" in str(path))
+sys.argv = ["docker-credential-ecr-login", "get"]
+code = main()
+sys.stderr.write(json.dumps(counts))
+sys.exit(code)
+"""
+pytestmark = pytest.mark.tree
+
+
+def _get(machine: Machine, host: str = HOST) -> dict[str, int]:
+    """Return how often a `get` looks at what decides its answer."""
+    done = machine.run(stdin=host.encode(), command=[sys.executable, "-c", COUNTED, host])
+    assert done.code == 0, done
+    assert json.loads(done.stdout)["Secret"] in machine.aws.issued
+    counts: dict[str, int] = json.loads(done.stderr)
+    return counts
+
+
+@pytest.mark.parametrize("settings", [None, "", '[[registry]]\nmatch = "*"\n'])
+def test_a_miss_looks_no_more_often_than_it_has_to(machine: Machine, settings: str | None) -> None:
+    """The host's file is opened before and after the lock is taken.
+
+    The address is parsed by the hot path and by the rules; the identity is worked out by the hot
+    path, once the files have settled, and before the token is written.
+    """
+    machine.login()
+    if settings is not None:
+        machine.settings(settings)
+
+    assert _get(machine) == {"parsed": 2, "identities": 3, "opened": 2}
+    assert _get(machine) == {"parsed": 1, "identities": 1, "opened": 1}
+
+
+def test_a_renewal_looks_once_more_whether_the_files_changed(machine: Machine) -> None:
+    """The host's token may be used while it is renewed only if it still belongs to the settings."""
+    machine.aws.token_life = 2
+    machine.login()
+    _get(machine)
+    machine.aws.token_life = 43200
+    counts = _get(machine)
+
+    assert counts == {"parsed": 2, "identities": 5, "opened": 2}
+
+
+def test_another_registry_of_the_region_needs_no_settings(machine: Machine) -> None:
+    """Without them, the endpoint's token answers at once."""
+    machine.login()
+    _get(machine)
+
+    assert _get(machine, HOST.replace("123456789012", "210987654321")) == {
+        "parsed": 1,
+        "identities": 1,
+        "opened": 1,
+    }
