@@ -20,8 +20,8 @@ from tests.security.attacks import ACTIONS, HOSTILE, HUGE, check_form, launched
 from tests.world import credential_sources
 from tests.world.aws import ACCOUNT
 from tests.world.machine import HOST, Machine
+from tests.world.tree import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="umask, limits and descriptors of POSIX")
 
 
@@ -180,7 +180,7 @@ def test_whatever_the_umask(machine: Machine, umask: int) -> None:
         assert not wider, path
 
 
-def _tests_of(path: Path) -> Iterator[str]:
+def _read_tests(path: Path) -> Iterator[str]:
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef):
             yield from (
@@ -191,13 +191,13 @@ def _tests_of(path: Path) -> Iterator[str]:
 
 
 def test_every_test_that_security_names_exists() -> None:
-    """A threat's row in SECURITY.md has at least one test, by file and name."""
+    """A threat's row in SECURITY.md has at least one test, by path and name."""
     text = (REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
     _, _, table = text.partition("| asset |")
     rows = [line for line in table.splitlines()[2:] if line.startswith("|")]
-    named = [re.findall(r"`((?:binary/)?test_\w+)\.py::([\w:]+)`", row) for row in rows]
+    named = [re.findall(r"`([\w/]+\.py)::([\w:]+)`", row) for row in rows]
 
     assert len(rows) > 20
     assert all(named), [row for row, tests in zip(rows, named, strict=True) if not tests]
-    for module, name in itertools.chain.from_iterable(named):
-        assert name in set(_tests_of(REPOSITORY / "tests" / f"{module}.py")), (module, name)
+    for path, name in itertools.chain.from_iterable(named):
+        assert name in set(_read_tests(REPOSITORY / "tests" / path)), (path, name)
