@@ -1,4 +1,4 @@
-"""Facts about errors and the text they repeat."""
+"""Facts about the text of others that errors repeat."""
 
 import base64
 import secrets
@@ -7,20 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError, WireText
 from docker_credential_ecrpy.text.sanitize import one_line
-
-
-def test_an_error_says_what_is_wrong_and_then_what_to_do() -> None:
-    """Two parts, one line; without a cure the first alone."""
-    assert str(HelperError("it broke", hint="mend it")) == "it broke; mend it"
-    assert str(HelperError("it broke")) == "it broke"
-
-
-@pytest.mark.parametrize("kind", [DeadlineExceeded, WireText])
-def test_there_is_one_root(kind: type[HelperError]) -> None:
-    """Whoever catches HelperError catches all."""
-    assert issubclass(kind, HelperError)
 
 
 @given(st.text())
