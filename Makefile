@@ -80,7 +80,8 @@ e2e: $(VENV)/.ready-dev
 test-binary: $(VENV)/.ready-dev binary deb package
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m binary tests
 	$(BIN)/python -m pytest $(AT_ONCE) --program $(FOLDER)/$(DROP_IN) tests
-	$(BIN)/python -m pytest $(AT_ONCE) --program $(ONE_FILE) tests/promises/test_protocol.py tests/promises/test_aws.py
+	$(BIN)/python -m pytest $(AT_ONCE) --program $(ONE_FILE) \
+	  $(addprefix tests/promises/test_,protocol.py streams.py credentials.py endpoints.py herds.py limits.py)
 
 binary: $(ONE_FILE) $(SHARE) $(BILL)
 

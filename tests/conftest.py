@@ -16,16 +16,12 @@ from hypothesis import settings
 from tests.world import environment
 from tests.world.aws import Aws
 from tests.world.machine import Machine, make_machine
-from tests.world.web import Authority, WebServer
+from tests.world.tree import REPOSITORY
+from tests.world.web import Authority, WebServer, YouForgotTheLoopback
 
 # No deadlines: how fast this machine is, is no fact about the code. CI explores nothing new.
 settings.register_profile("ours", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("ours")
-REPOSITORY = Path(__file__).parent.parent
-
-
-class YouForgotTheLoopback(Exception):
-    """A test tried to reach an address outside of this machine."""
 
 
 class YouForgotToChooseAHome(Exception):
@@ -107,7 +103,7 @@ def _aws() -> Aws:
 
 
 @pytest.fixture(name="machine")
-def _stage(
+def _machine(
     request: pytest.FixtureRequest, aws: Aws, authority: Authority, tmp_path: Path
 ) -> Iterator[Machine]:
     with WebServer(aws.handle, authority=authority) as server:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.binary.conftest import DIST, DROP_IN, NAME
 from tests.world.machine import Machine
-
-REPOSITORY = DIST.parent
+from tests.world.products import DROP_IN, NAME
+from tests.world.tree import REPOSITORY
 
 
 def _make(target: str, prefix: Path | str, code: int = 0, **variables: str) -> str:

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 import docker_credential_ecrpy
-from tests.binary.conftest import DIST, DROP_IN, FOLDER, NAME, ONE_FILE
 from tests.world.machine import HOST, NOT_FOUND, Machine, Result
+from tests.world.products import DROP_IN, FOLDER, NAME, ONE_FILE
+from tests.world.tree import REPOSITORY
 
-REPOSITORY = DIST.parent
 LIMIT = 25_000_000  # bytes
 
 

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.binary.conftest import DIST, DROP_IN, FOLDER, NAME, ONE_FILE
+from tests.world.products import DIST, DROP_IN, FOLDER, NAME, ONE_FILE
+from tests.world.tree import REPOSITORY
 
-REPOSITORY = DIST.parent
 BILL = DIST / f"{NAME}.cdx.json"
 TOOLS = REPOSITORY / ".binary" / "bin"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.binary.conftest import DROP_IN, FOLDER, NAME, ONE_FILE, mount
 from tests.world import engines
 from tests.world.machine import HOST, NOT_FOUND, Machine, Result
+from tests.world.products import DROP_IN, FOLDER, NAME, ONE_FILE
 
 pytestmark = pytest.mark.usefixtures("own_mounts")
 TO_THE_FOLDER = "install the one-folder build of docker-credential-ecrpy"
@@ -229,7 +229,7 @@ class TestTmpdir:
     @pytest.mark.parametrize("size", ["64k", "3m", "12m"])
     def test_full(self, box: Machine, product: Path, size: str) -> None:
         """No room for the interpreter, or for what asks AWS beside it."""
-        mount(box.root / "tmp", f"size={size}")
+        engines.mount(box.root / "tmp", f"size={size}")
         if product != ONE_FILE:
             _works(box)
             return
@@ -239,7 +239,7 @@ class TestTmpdir:
         """What needs no AWS needs less room, also where a digest is part of the identity."""
         box.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = "of a container's"
         _works(box)
-        mount(box.root / "tmp", "size=12m")
+        engines.mount(box.root / "tmp", "size=12m")
 
         assert box.get().secret in box.aws.issued
         assert list((box.root / "tmp").iterdir()) == []
@@ -248,7 +248,7 @@ class TestTmpdir:
     def test_no_programs(self, box: Machine, product: Path, name: str) -> None:
         """Mounted noexec, as hardened servers have it; whatever its name, the cure is the same."""
         box.environ["TMPDIR"] = str(box.root / name)
-        mount(box.root / name, "noexec")
+        engines.mount(box.root / name, "noexec")
         if product != ONE_FILE:
             _works(box)
             return

@@ -33,7 +33,7 @@ from tests.chaos.play import Ground, clear, play
 from tests.chaos.shrink import shrink
 from tests.chaos.timeline import Timeline
 from tests.chaos.verdict import Broken
-from tests.conftest import REPOSITORY
+from tests.world.tree import REPOSITORY
 from tests.world.web import Authority
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, links and FIFOs of Unix")

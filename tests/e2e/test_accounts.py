@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.conftest import (
+from tests.world import engines
+from tests.world.accounts import profile, rule
+from tests.world.aws import ACCOUNT, delay
+from tests.world.engine_host import (
     ECR,
     ECR_2,
     ECR_3,
@@ -18,9 +21,6 @@ from tests.e2e.conftest import (
     Done,
     EngineHost,
 )
-from tests.world import engines
-from tests.world.accounts import profile, rule
-from tests.world.aws import ACCOUNT, delay
 
 Build = Callable[[EngineHost, str], Done]
 HOSTS = (ECR, ECR_2, ECR_3)

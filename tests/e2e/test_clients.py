@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.conftest import ECR, ECR_2, ECR_EU, ELSEWHERE, PUBLIC, Done, EngineHost
 from tests.world import engines
 from tests.world.aws import EXPIRED_TEXT
+from tests.world.engine_host import ECR, ECR_2, ECR_EU, ELSEWHERE, PUBLIC, Done, EngineHost
 
 NOT_LOGGED_IN = "no AWS credentials found"
 CURE = "run 'aws configure sso'"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import APP, ECR, ECR_2, PUBLIC, EngineHost
 from tests.world import engines
+from tests.world.engine_host import APP, ECR, ECR_2, PUBLIC, EngineHost
 
 pytestmark = pytest.mark.usefixtures("app")
 ECRPY = "docker-credential-ecrpy"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import APP, ELSEWHERE, EngineHost
 from tests.world import engines
 from tests.world.broken_setups import WAYS, Way, treat
 from tests.world.docker_host import DockerHost
+from tests.world.engine_host import APP, ELSEWHERE, EngineHost
 from tests.world.machine import Machine
 from tests.world.registry import RegistryFront
 from tests.world.web import Authority, Request, Response

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy import __version__
-from tests.binary.conftest import DIST, DROP_IN, NAME
-from tests.e2e.conftest import ECR, Done, EngineHost
 from tests.world import engines
+from tests.world.engine_host import ECR, Done, EngineHost
+from tests.world.products import DIST, DROP_IN, NAME
 
 pytestmark = pytest.mark.binary
 PROGRAMS = (DROP_IN, NAME)

@@ -29,9 +29,9 @@ from docker_credential_ecrpy.tokens.broker import Broker
 from tests.fuzz.near import near
 from tests.fuzz.targets import TARGETS, Target
 from tests.world.machine import HOST
+from tests.world.tree import REPOSITORY
 
 LONG = 64 * 1024
-REPOSITORY = Path(__file__).parents[2]
 
 each_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 

@@ -13,7 +13,7 @@ import pytest
 
 from docker_credential_ecrpy import __version__
 from docker_credential_ecrpy.cli.group import program as commands
-from tests.conftest import REPOSITORY
+from tests.world.tree import REPOSITORY
 from tools import share
 
 PROGRAMS = ("docker-credential-ecr-login", "docker-credential-ecrpy")

@@ -155,3 +155,10 @@ def dockerd(root: Path) -> Iterator[str]:
         if child.poll() is not None:
             missing(f"dockerd does not start here: {(root / 'dockerd.log').read_text()[-500:]}")
         yield url
+
+
+def mount(directory: Path, *options: str) -> None:
+    """Mount an empty file system in memory, until the tests end."""
+    directory.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(directory)]
+    subprocess.run(command, check=True)

@@ -11,10 +11,9 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.conftest import YouForgotTheLoopback
 from tests.world.aws import EXPIRED_TEXT, Aws, Keys
 from tests.world.registry import RegistryFront
-from tests.world.web import Request, Response, WebServer
+from tests.world.web import Request, Response, WebServer, YouForgotTheLoopback
 
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 

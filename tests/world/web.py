@@ -53,6 +53,10 @@ class Hangup(Exception):
 Handler = Callable[[Request], Response]
 
 
+class YouForgotTheLoopback(Exception):
+    """A test tried to reach an address outside of this machine."""
+
+
 class Authority:
     """A certificate authority that signs for any name."""
 
