@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.world.tree import REPOSITORY
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -11,7 +11,7 @@ import botocore.configprovider
 import pytest
 
 import docker_credential_ecrpy
-from tests.conftest import REPOSITORY
+from tests.world.tree import REPOSITORY
 from tests.world import environment
 
 PACKAGE = Path(docker_credential_ecrpy.__file__).parent

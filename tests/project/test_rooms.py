@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.world.tree import REPOSITORY
 
 pytestmark = pytest.mark.tree
 NAME = "docker_credential_ecrpy"
