@@ -25,7 +25,7 @@ from tests.world.web import Authority, WebServer
 _HERE = Path(__file__).parent
 _RUNS, _ENOUGH, _FEW = 21, 15, 3
 _AGAIN = """\
-Made by `make bench`, which writes it anew, whole. What is needed besides: root, Docker's engine and
+Made by `make bench`, which rewrites it whole. What is needed besides: root, Docker's engine and
 `docker-registry` for the builds, and `amazon-ecr-credential-helper` to compare with.
 """
 _SLOW = "slow, and --quick was asked for"

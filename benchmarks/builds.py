@@ -60,7 +60,7 @@ def rows(folder: Path, runs: int, most: int) -> tuple[list[Row], str]:
 
 
 def title(what: str, known: int, identity: str) -> str:
-    """Return a row's name: "first" or "next", how many registries are known, and to whom."""
+    """Return a row's name: "first" or "next", how many registries, and the identity."""
     registries = "1 registry" if known == 1 else f"{known} registries"
     return f"{what} build, {registries}, {identity}, {LATENCY} ms"
 

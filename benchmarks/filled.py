@@ -14,7 +14,7 @@ _OF_ACCOUNT = HOST.removeprefix(ACCOUNT)
 
 
 def fill(machine: Machine, program: str, entries: int) -> None:
-    """Keep so many live tokens in the stage's cache, each of another account's registry."""
+    """Keep so many live tokens in the machine's cache, each of another account's registry."""
     accounts = [f"{300_000_000_000 + number}" for number in range(entries)]
     password = machine.aws.password("arn", "us-east-1")
     if program == GO:

@@ -12,7 +12,7 @@ SSO, SSO_SESSION, PROCESS = "SSO", "SSO session", "credential_process"
 
 
 def set_up(machine: Machine, identity: str, seconds: float) -> None:
-    """Give the stage an identity; a credential_process takes so many seconds to answer."""
+    """Give the machine an identity; a credential_process takes so many seconds to answer."""
     _SET_UPS[identity](machine, seconds)
 
 

@@ -17,9 +17,9 @@ one file, wheel) is slower than the best of the others (Go helper, boto3 script)
 programs ran in turn, each time in another order. Each had a home and a cache of its own and was
 timed from outside, as a client waits for it. Every answer was checked.
 
-A row says what was done, as whom, and how long each call of AWS took. AWS is the loopback one of
-the tests, reached by AWS's own names over TLS through a proxy; in the builds without the proxy.
-The credential_process takes as long to answer. The boto3 script does what
+A row says what was done, with which identity, and how long each call of AWS took. AWS is the
+loopback one of the tests, reached by AWS's own names over TLS through a proxy; in the builds
+without the proxy. The credential_process takes as long to answer. The boto3 script does what
 `aws ecr get-login-password` does, without the AWS CLI's own start. The Go helper is Debian's.
 """
 

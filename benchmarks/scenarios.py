@@ -51,7 +51,7 @@ class Scenario:
 
     @property
     def title(self) -> str:
-        """The row's name: what is done, as whom, and how slow AWS is."""
+        """The row's name: what is done, with which identity, and how slow AWS is."""
         return f"{self.what}, {self.identity}, {self.latency} ms"
 
     def runs(self, asked: int) -> int:

@@ -16,7 +16,7 @@ from tests.world.machine import HOST, Machine
 
 
 class Scene:
-    """A program that plays a scenario on a stage."""
+    """A program that plays a scenario on a machine."""
 
     def __init__(self, scenario: Scenario, program: Program, world: World) -> None:
         self.scenario = scenario

@@ -40,15 +40,15 @@ class World:
         self._root = root
         self._server = server
         self._authority = authority
-        self._stages = 0
+        self._machines = 0
 
     def machine(self) -> Machine:
         """Return a new machine.
 
-        It trusts as many certificates as a real one does, in the way that every program heeds.
+        It trusts as many certificates as a real one does, in the way that every program respects.
         """
-        self._stages += 1
-        root = self._root / str(self._stages)
+        self._machines += 1
+        root = self._root / str(self._machines)
         root.mkdir()
         machine = make_machine(self.aws, self._server, self._authority, root)
         bundle = root / "ca.pem"

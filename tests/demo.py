@@ -26,7 +26,7 @@ def _say(text: str = "") -> None:
 
 
 class Demo:
-    """A shell session that a person may follow."""
+    """A shell session that a user may follow."""
 
     def __init__(self, aws: Aws, environ: dict[str, str]) -> None:
         self.aws = aws

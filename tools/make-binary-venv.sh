@@ -2,7 +2,7 @@
 # Make the virtual environment that builds the binary: make-binary-venv.sh PYTHON DIRECTORY
 #
 # It holds what the program needs at run time and PyInstaller, at the versions and hashes of
-# binary/requirements.txt. On Linux PyInstaller's bootloader is built anew, with binary/bootloader.c
+# binary/requirements.txt. On Linux PyInstaller's bootloader is built here, with binary/bootloader.c
 # linked in; elsewhere the one that comes with PyInstaller is used.
 set -eu
 python=$1

@@ -4,7 +4,7 @@
 
 The Pythons are those that pyproject.toml names. Oldest are the lower bounds of its dependencies,
 exactly; newest is what pip takes today. What the tests themselves need is the newest in both. Each
-pair has an environment in .matrix/, made anew, that stays: what failed can be run there again.
+pair gets a new environment in .matrix/, which stays: what failed can be run there again.
 """
 
 import argparse

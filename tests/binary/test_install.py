@@ -1,4 +1,4 @@
-"""`make install` and `make uninstall`, as a person runs them."""
+"""`make install` and `make uninstall`, as a user runs them."""
 
 import os
 import subprocess

@@ -303,7 +303,7 @@ def test_an_environment_of_any_shape(box: Machine) -> None:
 
 
 def test_a_child_may_be_the_same_program(box: Machine, product: Path) -> None:
-    """A credential_process that pulls an image itself runs the helper anew, from scratch."""
+    """A credential_process that pulls an image itself runs the helper again, from scratch."""
     from tests.world import credential_sources
 
     keys = box.aws.user()

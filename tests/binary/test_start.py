@@ -228,7 +228,7 @@ class TestTmpdir:
 
     @pytest.mark.parametrize("size", ["64k", "3m", "12m"])
     def test_full(self, box: Machine, product: Path, size: str) -> None:
-        """No room for the interpreter, or for what asks AWS beside it."""
+        """No space for the interpreter, or for what asks AWS beside it."""
         engines.mount(box.root / "tmp", f"size={size}")
         if product != ONE_FILE:
             _works(box)
@@ -236,7 +236,7 @@ class TestTmpdir:
         self._fails(box, "No space left on device")
 
     def test_room_for_a_cached_get(self, box: Machine, product: Path) -> None:
-        """What needs no AWS needs less room, also where a digest is part of the identity."""
+        """What needs no AWS needs less space, also where a digest is part of the identity."""
         box.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = "of a container's"
         _works(box)
         engines.mount(box.root / "tmp", "size=12m")

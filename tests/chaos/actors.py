@@ -272,7 +272,7 @@ def _session(role_arn: str) -> str:
 
 
 def newcomer(machine: Machine, cache: Path, home: Path) -> Actor:
-    """Make one more actor, whom nobody knows yet, for a cache."""
+    """Make one more actor, new to everyone, for a cache."""
     environ, making, empty = _keys(machine, f"newcomer-{os.urandom(4).hex()}")
     there = Home(home, machine.root / "etc" / home.name, making, empty)
     name = next(iter(empty))

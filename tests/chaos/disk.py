@@ -74,14 +74,14 @@ class Disk:
         os.truncate(self.root / _FILLER, max(0, size - spare * 1024))
 
     def empty(self) -> None:
-        """Give the room back."""
+        """Free the space again."""
         for path in self._shut:
             with suppress(OSError):
                 path.chmod(0o700)
         self._shut = []
         (self.root / _FILLER).unlink(missing_ok=True)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Put whole folders back that `harm` put something else in the place of."""
         for place, kept in reversed(self._moved):
             _remove(place)
@@ -110,7 +110,7 @@ class Disk:
         kept = folder.with_name(f"kept-{folder.name}")
         folder.rename(kept)
         self._moved.append((folder, kept))
-        # A process may make it anew in between: then that is what there is.
+        # A process may make it again in between: then that one stays.
         with suppress(OSError):
             if at % 3 == 0:
                 folder.touch(0o600)

@@ -31,7 +31,7 @@ def look(history: History, verdict: Verdict) -> None:
 
 
 def _look_at_fetches(history: History, verdict: Verdict) -> None:
-    """See that nobody asked AWS for what another was asking for just then."""
+    """Check that no process asked AWS for what another one was fetching at that moment."""
     verdict.checked["one fetch"] += history.fetches
     reach = max((run.limit for run in history.runs), default=0)
     for overlap in history.overlaps:

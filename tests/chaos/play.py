@@ -175,7 +175,7 @@ class _Player:
         self._calm()
         self._fill(DiskStep(full=False))
         self._set_clock(0)
-        self.disk.mend()
+        self.disk.restore()
 
     def let_rest(self) -> None:
         """Wait until what is half written is rubbish, if it can be that there is any."""

@@ -75,7 +75,7 @@ class TestThreeAccounts:
     def test_one_build_from_all(
         self, engine_host: EngineHost, build: Build, app: str, accounts: dict[str, str]
     ) -> None:
-        """Every stage from another account, by its own identity, and nobody is asked twice."""
+        """Every stage from another account, by its own identity, with one call for each."""
         engine_host.configure(credHelpers=dict.fromkeys(HOSTS, "ecr-login"))
         context = engine_host.dockerfile(*(f"{host}/{app}" for host in HOSTS))
         for _ in range(2):
@@ -99,7 +99,7 @@ class TestThreeAccounts:
     def test_a_rule_that_changes_while_a_build_runs(
         self, engine_host: EngineHost, build: Build, app: str, accounts: dict[str, str]
     ) -> None:
-        """That build ends well with whom it began, and the next one is for the new identity."""
+        """That build ends well with its first identity, and the next one has the new one."""
         other = engine_host.aws.user("other", THIRD_ACCOUNT)
         config = engine_host.home / ".aws" / "config"
         config.write_text(config.read_text() + profile("other", other))

@@ -144,7 +144,7 @@ class TestDocker:
     def test_bad_credentials_are_told_at_a_pull(
         self, engine_host: EngineHost, docker: str, app: str, mode: str
     ) -> None:
-        """The person sees our line with the cure on standard error, and the pull fails."""
+        """The user sees our line with the cure on standard error, and the pull fails."""
         (engine_host.use_helper if mode == "credHelpers" else engine_host.use_helper_for_all)()
         done = engine_host.run(docker, "pull", f"{ECR}/{app}").failed()
 
@@ -193,7 +193,7 @@ class TestBuild:
     def test_bad_credentials_are_told(
         self, engine_host: EngineHost, build: Build, app: str, mode: str
     ) -> None:
-        """The person sees our line with the cure, and the build fails."""
+        """The user sees our line with the cure, and the build fails."""
         if mode == "credHelpers":
             engine_host.configure(credHelpers={ECR: "ecr-login"})
         else:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.world import engines
-from tests.world.broken_setups import WAYS, Way, treat
+from tests.world.broken_setups import WAYS, Way, check_fix
 from tests.world.docker_host import DockerHost
 from tests.world.engine_host import APP, ELSEWHERE, EngineHost
 from tests.world.machine import Machine
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.usefixtures("app")
 
 
 @dataclass
-class Ward(DockerHost):
-    """A clinic on a machine with Docker's engine, and a registry that engines use."""
+class EngineDockerHost(DockerHost):
+    """A host with Docker's engine, and a registry that engines use."""
 
     engine_host: EngineHost | None = None
 
@@ -42,22 +42,24 @@ class Ward(DockerHost):
 
 
 @pytest.fixture(name="docker_host")
-def _clinic(engine_host: EngineHost, scripts: Path, authority: Authority) -> Iterator[Ward]:
+def _docker_host(
+    engine_host: EngineHost, scripts: Path, authority: Authority
+) -> Iterator[EngineDockerHost]:
     universe = engine_host.universe
     program = [str(scripts / "docker-credential-ecrpy")]
     machine = Machine(
         universe.aws, universe.server, authority, engine_host.root, program, engine_host.environ
     )
-    ward = Ward(machine, scripts, engine_host=engine_host)
+    host = EngineDockerHost(machine, scripts, engine_host=engine_host)
     machine.environ["PATH"] += f"{os.pathsep}{engines.PATH}"
-    yield ward
+    yield host
     universe.server.handler = universe.handle
     universe.front.denied.clear()
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_doing_what_doctor_says_makes_docker_pull(docker_host: Ward, way: Way) -> None:
-    """Whatever was broken before: it is named first, and when it is mended, the pull works."""
+def test_doing_what_doctor_says_makes_docker_pull(docker_host: EngineDockerHost, way: Way) -> None:
+    """Whatever was broken before: it is named first, and when it is fixed, the pull works."""
     engine_host = docker_host.engine_host
     assert engine_host is not None
     docker = engines.find("docker")
@@ -66,4 +68,4 @@ def test_doing_what_doctor_says_makes_docker_pull(docker_host: Ward, way: Way) -
         engine_host.forget_image(image)
         return engine_host.run(docker, "pull", image).code == 0
 
-    treat(docker_host, way, pulls)
+    check_fix(docker_host, way, pulls)

@@ -83,8 +83,8 @@ class Caller:
                 1,
             )  # whoever is asked again, answers the same
             try:
-                asking = CallContext(self.choice, self.core, self.watch)
-                self.session = make_session(asking, lambda _: None)
+                call = CallContext(self.choice, self.core, self.watch)
+                self.session = make_session(call, lambda _: None)
             finally:
                 session.ATTEMPTS = attempts
             self._make = self.core.create_client
@@ -138,8 +138,8 @@ class Caller:
                 client.meta.events.unregister(event, handler)
             self._hooks.clear()
 
-    def authorize(self, asking: CallContext) -> Token:
-        return ecr._authorize(self.session, asking, None)
+    def authorize(self, call: CallContext) -> Token:
+        return ecr._authorize(self.session, call, None)
 
 
 @cache
@@ -172,7 +172,7 @@ def _authorization(data: bytes, host: str) -> None:
 
 
 def ecr_private(data: bytes) -> None:
-    """ECR's token as it was sent, or an error that a person can read."""
+    """ECR's token as it was sent, or an error that a user can read."""
     _authorization(data, HOST)
 
 
@@ -182,11 +182,11 @@ def ecr_public(data: bytes) -> None:
 
 
 def sts(data: bytes) -> None:
-    """A role's credentials with their end, or an error that a person can read."""
+    """A role's credentials with their end, or an error that a user can read."""
     caller = _caller(HOST)
     caller.answer = data
     with caller.sandbox.entered():
-        end = caller.ask(lambda asking: assume_role(Role(ROLE), caller.session, asking, _quiet))
+        end = caller.ask(lambda call: assume_role(Role(ROLE), caller.session, call, _quiet))
     assert end is None or isinstance(end, int)
 
 
@@ -199,12 +199,12 @@ def credential_process(data: bytes) -> None:
     caller = _caller(HOST, "printed")
     caller.answer = GOOD
 
-    def ask(asking: CallContext) -> Token:
+    def ask(call: CallContext) -> Token:
         caller.core._credentials = None
-        end = resolve_credentials(caller.session, asking, _quiet)
-        client, _ = ecr.make_ecr_client(caller.session, asking)
+        end = resolve_credentials(caller.session, call, _quiet)
+        client, _ = ecr.make_ecr_client(caller.session, call)
         client._request_signer._credentials = caller.session.get_credentials()
-        return ecr._authorize(caller.session, asking, end)
+        return ecr._authorize(caller.session, call, end)
 
     with caller.sandbox.entered():
         for failed in (False, True):
@@ -297,7 +297,7 @@ def _on_the_wire() -> tuple[Echo, Caller]:
 
 
 def wire(data: bytes) -> None:
-    """Whatever comes back over a connection: a token, or an error that a person can read."""
+    """Whatever comes back over a connection: a token, or an error that a user can read."""
     echo, caller = _on_the_wire()
     echo.answer = data
     with caller.sandbox.entered():

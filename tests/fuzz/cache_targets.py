@@ -130,7 +130,7 @@ def note(data: bytes) -> None:
         try:
             answer = broker.obtain(5)
         except HelperError as exc:
-            assert json.loads(data)["who"] == "circumstances", "a note for others was heeded"
+            assert json.loads(data)["who"] == "circumstances", "a note for others was obeyed"
             _check_one_line(exc)
         else:
             assert b'"secret"' in answer.reply

@@ -178,7 +178,7 @@ def check_form(action: str, result: Result) -> None:
 
 
 def check_error(error: HelperError) -> None:
-    """Fail unless an error is fit for a person, as they are shown it."""
+    """Fail unless an error is fit for the user, as it is shown."""
     check_line(one_error_line(error))
 
 

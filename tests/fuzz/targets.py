@@ -1,7 +1,7 @@
 """Where hostile input comes in: one target each, and what its fuzzer starts with.
 
 A target takes bytes and raises where a promise is broken: by an AssertionError for a wrong
-answer, and by whatever else would have reached a person as an unexpected error.
+answer, and by whatever else would have reached the user as an unexpected error.
 """
 
 from collections.abc import Callable

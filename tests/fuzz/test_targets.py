@@ -122,7 +122,7 @@ def test_what_is_repeated_hangs_nobody(name: str) -> None:
 
 _DENIED = b'400\nDate: Thu, 01 Jan %s GMT\n\n{"__type":"AccessDeniedException"}'
 KEPT = (TARGETS["aws-cache"].corpus / "session").read_bytes()
-MENDED = {
+REGRESSIONS = {
     "a year that is no number of C's": ("ecr", _DENIED % b"9999999999 00:00:00"),
     "an hour that is none": ("ecr", _DENIED % (b"1970 " + b"9" * 20 + b":00:00")),
     "a kept session, too deep": ("aws-cache", b"[" * 200_000),
@@ -133,10 +133,10 @@ MENDED = {
 }
 
 
-@pytest.mark.parametrize("name", MENDED)
+@pytest.mark.parametrize("name", REGRESSIONS)
 def test_what_broke_a_promise_breaks_none(name: str) -> None:
     """What was found so."""
-    target, data = MENDED[name]
+    target, data = REGRESSIONS[name]
     with _soon():
         TARGETS[target].run(data)
 
@@ -225,7 +225,7 @@ BROKEN: dict[str, tuple[str, Any, str, Any]] = {
     "no helper is read": ("docker-config", JsonDocument, "members", lambda *_: []),
     "a checksum is not looked at": ("cache-entry", cache, "_parse", _believes),
     "a miss is an error": ("cache-entry", cache, "_checksum", _raises),
-    "a note is heeded": ("lock-note", Broker, "_shared_failure", lambda *_: HelperError("x")),
+    "a note is obeyed": ("lock-note", Broker, "_shared_failure", lambda *_: HelperError("x")),
     "an error without a word": ("ecr", explain, "explain", lambda *_: HelperError("")),
     "an error with a traceback": ("sts", explain, "explain", lambda *_: HelperError("<class")),
 }
@@ -246,7 +246,7 @@ def test_a_target_notices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unexpected_error_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever else is raised inside would reach a person as such, and fails with its place."""
+    """Whatever else is raised inside would reach the user as such, and fails with its place."""
     monkeypatch.setattr(actions.Helper, "store", _raises)
     with pytest.raises(AssertionError, match="unexpected KeyError at"):
         TARGETS["store"].run(b"{}")

@@ -2,7 +2,7 @@
 
 Each mutant (see `making`) is put in its module's place in a copy of the tree, so that programs
 which the tests start are mutants too, and the module's own tests run until one fails. A mutant
-that survives is to be killed by a better test, or argued in `equivalents.toml`. Where one is not,
+that survives is to be killed by a better test, or listed in `equivalents.toml`. Where one is not,
 the exit code is 1.
 """
 
@@ -126,7 +126,7 @@ def _test_all(
     workers: Sequence[Worker],
     reasons: Sequence[equivalents.Equivalent],
 ) -> list[tuple[Mutant, str]]:
-    """Return what became of each mutant, once those that nobody argued for have been told of."""
+    """Return what became of each mutant; report those that survive and are not listed."""
     usual = max(_seconds_without(module, worker) for worker in workers)
     limit = max(LEAST_SECONDS, 5 * usual * len(workers))
     free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
@@ -204,11 +204,11 @@ def _report(
         if whole and one.module == module and (one, now) not in used
     ]
     for one, now in unused:
-        _say(f"argued, but killed or no longer there: {module}: {one.where or 'module'}: {now}")
+        _say(f"listed, but killed or no longer there: {module}: {one.where or 'module'}: {now}")
     score = 100 * (1 - len(survivors) / len(outcomes)) if outcomes else 100
     _say(
         f"{module}: {len(outcomes)} mutants, {ends[KILLED]} killed, {ends[TIMED_OUT]} timed out, "
-        f"{len(survivors)} survived, {len(used)} of them argued; score {score:.1f} %"
+        f"{len(survivors)} survived, {len(used)} of them listed; score {score:.1f} %"
     )
     return len(used) == len(survivors) and not unused
 

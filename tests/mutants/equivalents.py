@@ -20,7 +20,7 @@ FILE = os.path.join(os.path.dirname(__file__), "equivalents.toml")
 
 @dataclass(frozen=True)
 class Equivalent:
-    """Mutants of one place that are argued together, as `Mutant` has them."""
+    """Mutants of one place that are explained together, as `Mutant` has them."""
 
     module: str
     where: str
@@ -35,7 +35,7 @@ class Equivalent:
 
 
 def read() -> list[Equivalent]:
-    """Return what is argued, from the file beside this one."""
+    """Return what the file beside this one lists."""
     with open(FILE, "rb") as file:
         rows = tomllib.load(file)["equivalent"]
     return [Equivalent(**{**row, "now": tuple(row["now"])}) for row in rows]

@@ -11,8 +11,8 @@ import botocore.configprovider
 import pytest
 
 import docker_credential_ecrpy
-from tests.world.tree import REPOSITORY
 from tests.world import environment
+from tests.world.tree import REPOSITORY
 
 PACKAGE = Path(docker_credential_ecrpy.__file__).parent
 NEEDED = {"HOME", "PATH", "PATHEXT", "USERPROFILE"}

@@ -20,7 +20,7 @@ MFA = "arn:aws:iam::123456789012:mfa/dev"
 def test_every_source_of_credentials_works(
     machine: Machine, source: Callable[[Machine], None]
 ) -> None:
-    """Cold, the right identity asks ECR once; cached, nobody asks anybody."""
+    """Cold, the right identity asks ECR once; cached, there is no network call."""
     arn, others = credential_sources.CREDENTIAL_SOURCES[source]
     source(machine)
 
@@ -144,7 +144,7 @@ def test_a_token_outlives_its_session_where_it_cannot_be_renewed(machine: Machin
 
 @pytest.mark.parametrize("damage", ["", "{}", "null", "[]", '{"Credentials": {}}', "\0\0", "\xff"])
 def test_a_damaged_cache_of_the_aws_cli_is_as_good_as_none(machine: Machine, damage: str) -> None:
-    """A full disk leaves such files; the role is assumed anew, and the file is mended."""
+    """A full disk leaves such files; the role is assumed again, and the file is rewritten."""
     credential_sources.assumed_role(machine)
     machine.get()
     (kept,) = (machine.home / ".aws" / "cli" / "cache").iterdir()

@@ -314,7 +314,7 @@ def test_no_edit_makes_a_get_answer_with_another_identitys_token() -> None:
 def test_the_machine_notices_a_line_that_lacks_a_part(
     part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An identity that does not heed one kind of edit fails it: the test above means something."""
+    """An identity that ignores one kind of edit fails it: the test above means something."""
     real = identity.line
 
     def careless(environ: Mapping[str, str], settings: str | None = None) -> str:

@@ -35,7 +35,7 @@ def test_a_herd_makes_one_call(
 
 
 def test_a_failure_of_one_is_not_anothers(machine: Machine) -> None:
-    """Who has less time, or another secret key, fails alone: those who wait for it ask anew."""
+    """Who has less time, or another secret key, fails alone: those who wait for it ask again."""
     machine.login()
     machine.aws.latency = 1.5
     environ = dict(machine.environ)
@@ -74,4 +74,4 @@ def test_a_herd_fails_with_one_call(machine: Machine) -> None:
     errors = {result.error for result in machine.get_many([HOST] * 16)}
 
     assert len(errors) == 1
-    assert machine.aws.count()["ecr"] <= 2  # one that starts after the first has failed asks anew
+    assert machine.aws.count()["ecr"] <= 2  # one that starts after the first has failed asks again

@@ -74,7 +74,7 @@ def test_a_credential_process_that_hangs_is_ended(machine: Machine) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals of Unix")
 def test_a_credential_process_has_no_terminal_and_leaves_no_child(machine: Machine) -> None:
-    """It cannot ask a person, and what it started itself is ended with it."""
+    """It cannot ask the user, and what it started itself is ended with it."""
     mark = machine.root / "mark"
     code = (
         "import subprocess, time\n"

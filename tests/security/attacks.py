@@ -109,7 +109,7 @@ def attack(folder: Path, script: str, **names: str) -> bytes:
 
 
 def forge(machine: Machine) -> Path:
-    """Return a cache whose entries answer for this stage with `PLANTED`, with all other files.
+    """Return a cache whose entries answer for this machine with `PLANTED`, with all other files.
 
     What makes them is known to others, or guessed: an access key id is no secret.
     """

@@ -109,7 +109,7 @@ class TestVariables:
         ids=range(5),
     )
     def test_a_huge_path(self, machine: Machine, name: str, value: str) -> None:
-        """Of one name, and of many: where it is not about whom to be, the token comes."""
+        """Of one name, and of many: where it does not choose the identity, the token comes."""
         machine.login()
         result = machine.get(**{name: value})
 

@@ -24,7 +24,7 @@ OTHER_HOST = "210987654321.dkr.ecr.us-east-1.amazonaws.com"
 
 @pytest.fixture(name="victim", params=VICTIMS)
 def _victim(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Machine]:
-    """The stage of somebody whose AWS_ECR_CACHE_DIR is where others can write.
+    """The machine of somebody whose AWS_ECR_CACHE_DIR is where others can write.
 
     `root/open` is a directory as /tmp is one; `root/documents` has files of the victim's, old
     ones, some with names as ours have.
@@ -220,7 +220,7 @@ def test_a_log_where_others_can_write(victim: Machine, what: str) -> None:
 
 
 def test_settings_in_a_cache_that_others_share(victim: Machine) -> None:
-    """A config.toml there is not ours to heed: settings come from the home, or AWS_ECR_CONFIG."""
+    """A config.toml there is never read: settings come from the home, or AWS_ECR_CONFIG."""
     attack(
         victim.root / "open", """mkdir -m 777 cache; echo 'fallback = "evil"' >cache/config.toml"""
     )

@@ -1,4 +1,4 @@
-"""Ways in which a set-up is broken: what `doctor` has to name first, and how each is mended."""
+"""Ways in which a set-up is broken: what `doctor` has to name first, and how each is fixed."""
 
 import base64
 import json
@@ -18,18 +18,18 @@ from tests.world.web import Authority, Request, Response
 
 @dataclass
 class Broken:
-    """What is wrong: the check that has to be named first, what it says, and how it is mended.
+    """What is wrong: the check that has to be named first, what it says, and how it is fixed.
 
-    mend: does what it says where that is no command of ours.
+    repair: does what it says where that is no command of ours.
     """
 
     check: str
     seen: str
     fix: str = ""
-    mend: Callable[[], object] | None = None
+    repair: Callable[[], object] | None = None
     image: str = IMAGE
     right: str = ""
-    """Another image, which is to be pulled when all is mended."""
+    """Another image, which is to be pulled when all is fixed."""
 
 
 def expired_login(docker_host: DockerHost) -> Broken:
@@ -135,8 +135,8 @@ def damaged_login(docker_host: DockerHost) -> Broken:
 
 
 def not_on_path(docker_host: DockerHost) -> Broken:
-    mend = changed(docker_host, "PATH", "/nowhere")
-    return Broken("program", "docker-credential-ecr-login is not on PATH", "PATH", mend)
+    repair = changed(docker_host, "PATH", "/nowhere")
+    return Broken("program", "docker-credential-ecr-login is not on PATH", "PATH", repair)
 
 
 def shadowed(docker_host: DockerHost) -> Broken:
@@ -153,13 +153,15 @@ def program_that_does_not_start(docker_host: DockerHost) -> Broken:
 
 
 def directory_that_is_the_file(docker_host: DockerHost) -> Broken:
-    mend = changed(docker_host, "DOCKER_CONFIG", str(docker_host.config))
-    return Broken("docker config", "cannot be read", "DOCKER_CONFIG has to be the directory", mend)
+    repair = changed(docker_host, "DOCKER_CONFIG", str(docker_host.config))
+    return Broken(
+        "docker config", "cannot be read", "DOCKER_CONFIG has to be the directory", repair
+    )
 
 
 def limit_that_is_no_number(docker_host: DockerHost) -> Broken:
-    mend = changed(docker_host, "AWS_ECR_TIMEOUT", "soon")
-    return Broken("time limit", "AWS_ECR_TIMEOUT is 'soon'", "set it to one such as 25", mend)
+    repair = changed(docker_host, "AWS_ECR_TIMEOUT", "soon")
+    return Broken("time limit", "AWS_ECR_TIMEOUT is 'soon'", "set it to one such as 25", repair)
 
 
 def settings_with_a_mistake(docker_host: DockerHost) -> Broken:
@@ -173,7 +175,7 @@ def eleven_digits(docker_host: DockerHost) -> Broken:
     return Broken(
         "rules",
         "has to begin with an account's 12 digits",
-        mend=lambda: docker_host.configure(credHelpers={HOST: "ecr-login"}),
+        repair=lambda: docker_host.configure(credHelpers={HOST: "ecr-login"}),
         right=IMAGE,
         image=f"{host}/team/app:1",
     )
@@ -191,8 +193,8 @@ def profile_that_is_none(docker_host: DockerHost) -> Broken:
 
 
 def profile_of_the_environment_that_is_none(docker_host: DockerHost) -> Broken:
-    mend = changed(docker_host, "AWS_PROFILE", "prd")
-    return Broken("credentials", "AWS profile 'prd' is not in", "unset AWS_PROFILE", mend)
+    repair = changed(docker_host, "AWS_PROFILE", "prd")
+    return Broken("credentials", "AWS profile 'prd' is not in", "unset AWS_PROFILE", repair)
 
 
 def no_credentials(docker_host: DockerHost) -> Broken:
@@ -211,7 +213,7 @@ def keys_that_are_gone(docker_host: DockerHost) -> Broken:
     return Broken(
         "identity",
         "",
-        mend=lambda: docker_host.machine.aws.keys.update({keys.access_key: keys}),
+        repair=lambda: docker_host.machine.aws.keys.update({keys.access_key: keys}),
     )
 
 
@@ -230,7 +232,7 @@ def clock_that_is_fast(docker_host: DockerHost) -> Broken:
     return Broken(
         "clock",
         "1 h 1 min ahead of AWS's",
-        mend=lambda: setattr(docker_host.machine.aws, "clock_offset", 0),
+        repair=lambda: setattr(docker_host.machine.aws, "clock_offset", 0),
     )
 
 
@@ -244,14 +246,14 @@ def changed(docker_host: DockerHost, name: str, value: str) -> Callable[[], obje
 
 
 def proxy_that_is_down(docker_host: DockerHost) -> Broken:
-    mend = changed(docker_host, "HTTPS_PROXY", "http://127.0.0.1:9")
-    return Broken("endpoint", "the proxy http://127.0.0.1:9 does not answer", "HTTPS_PROXY", mend)
+    repair = changed(docker_host, "HTTPS_PROXY", "http://127.0.0.1:9")
+    return Broken("endpoint", "the proxy http://127.0.0.1:9 does not answer", "HTTPS_PROXY", repair)
 
 
 def certificates_of_another(docker_host: DockerHost) -> Broken:
     bundle = Authority().write_bundle(docker_host.machine.root / "other.pem")
-    mend = changed(docker_host, "AWS_CA_BUNDLE", str(bundle))
-    return Broken("endpoint", "is not trusted", "set AWS_CA_BUNDLE", mend)
+    repair = changed(docker_host, "AWS_CA_BUNDLE", str(bundle))
+    return Broken("endpoint", "is not trusted", "set AWS_CA_BUNDLE", repair)
 
 
 def may_not_get_a_token(docker_host: DockerHost) -> Broken:
@@ -259,14 +261,14 @@ def may_not_get_a_token(docker_host: DockerHost) -> Broken:
     return Broken(
         "token",
         "ecr:GetAuthorizationToken",
-        mend=docker_host.machine.aws.denied.clear,
+        repair=docker_host.machine.aws.denied.clear,
     )
 
 
 def throttled(docker_host: DockerHost) -> Broken:
     docker_host.machine.aws.faults["ecr"] = refuse("ThrottlingException", "Rate exceeded")
-    mend = docker_host.machine.aws.faults.clear
-    return Broken("token", "ECR is throttling this account", "try again in a minute", mend)
+    repair = docker_host.machine.aws.faults.clear
+    return Broken("token", "ECR is throttling this account", "try again in a minute", repair)
 
 
 def token_of_another_region(docker_host: DockerHost) -> Broken:
@@ -326,7 +328,7 @@ def no_such_tag(docker_host: DockerHost) -> Broken:
     return Broken(
         "image",
         "team/app has no tag '1.2.4'; there are: 1.2.3",
-        mend=lambda: docker_host.publish("team/app", "1.2.4"),
+        repair=lambda: docker_host.publish("team/app", "1.2.4"),
         image=f"{HOST}/team/app:1.2.4",
     )
 
@@ -335,7 +337,7 @@ def no_such_repository(docker_host: DockerHost) -> Broken:
     return Broken(
         "image",
         f"there is no repository 'team/apps' in account {A} in us-east-1",
-        mend=lambda: docker_host.publish("team/apps", "1"),
+        repair=lambda: docker_host.publish("team/apps", "1"),
         image=f"{HOST}/team/apps:1",
     )
 
@@ -364,7 +366,7 @@ def wrong_region(docker_host: DockerHost) -> Broken:
 def registry_that_is_down(docker_host: DockerHost) -> Broken:
     docker_host.instead = lambda request: Response(503, b"busy") if request.host == HOST else None
     return Broken(
-        "registry", "HTTP 503", mend=lambda: setattr(docker_host, "instead", lambda _: None)
+        "registry", "HTTP 503", repair=lambda: setattr(docker_host, "instead", lambda _: None)
     )
 
 
@@ -382,8 +384,8 @@ def page_to_sign_in_on(docker_host: DockerHost) -> Broken:
 def not_executable(docker_host: DockerHost) -> Broken:
     path = docker_host.program("docker-credential-ecr-login", "exit 1", "only")
     path.chmod(0o644)
-    mend = changed(docker_host, "PATH", str(path.parent))
-    return Broken("program", f"{path} is not executable", "make it so", mend)
+    repair = changed(docker_host, "PATH", str(path.parent))
+    return Broken("program", f"{path} is not executable", "make it so", repair)
 
 
 def region_that_is_none(docker_host: DockerHost) -> Broken:
@@ -421,7 +423,7 @@ def role_that_may_not_be_assumed(docker_host: DockerHost) -> Broken:
     return Broken(
         "identity",
         "sts:AssumeRole",
-        mend=lambda: docker_host.machine.aws.roles.update({role.arn: role}),
+        repair=lambda: docker_host.machine.aws.roles.update({role.arn: role}),
     )
 
 
@@ -481,7 +483,9 @@ WAYS = [
 Way = Callable[[DockerHost], Broken]
 
 
-def treat(docker_host: DockerHost, way: Way, pulls: Callable[[str], bool] = lambda _: True) -> None:
+def check_fix(
+    docker_host: DockerHost, way: Way, pulls: Callable[[str], bool] = lambda _: True
+) -> None:
     """Break a set-up, have the cause named first, do what is said, and see that all is well.
 
     pulls: whether Docker's engine pulls an image, where there is one.
@@ -492,8 +496,8 @@ def treat(docker_host: DockerHost, way: Way, pulls: Callable[[str], bool] = lamb
     assert found["check"] == broken.check, found
     assert broken.seen in found["seen"], found
     assert broken.fix in found["fix"], found
-    if broken.mend:
-        broken.mend()
+    if broken.repair:
+        broken.repair()
     else:
         name, *arguments = shlex.split(found["command"])
         assert name == "docker-credential-ecrpy"

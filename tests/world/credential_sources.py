@@ -1,4 +1,4 @@
-"""Every source of AWS credentials that boto3 has, each set up on a stage.
+"""Every source of AWS credentials that boto3 has, each set up on a machine.
 
 Tables, so that other tests (of secrets, and of the binary) can run through all of them.
 """

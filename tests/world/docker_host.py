@@ -18,7 +18,7 @@ IMAGE = f"{HOST}/team/app:1"
 
 @dataclass
 class DockerHost:
-    """A person's machine and the registries that it pulls from, in memory."""
+    """A user's machine and the registries that it pulls from, in memory."""
 
     machine: Machine
     scripts: Path

@@ -67,7 +67,7 @@ class Done:
 
 @dataclass
 class EngineHost:
-    """One person's machine: a home, a Docker configuration, the helper on PATH, an engine."""
+    """One user's machine: a home, a Docker configuration, the helper on PATH, an engine."""
 
     universe: Universe
     root: Path

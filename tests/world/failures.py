@@ -1,4 +1,4 @@
-"""Every cause of failure that has a text of its own, each set up on a stage.
+"""Every cause of failure that has a text of its own, each set up on a machine.
 
 A table, so that other tests (of secrets, and of the binary) can run through all of them.
 """
@@ -31,7 +31,7 @@ def _nothing(_: Machine) -> None:
 
 
 def _in_container(machine: Machine) -> None:
-    # Not in a container: what is shown there is tested by test_aws_errors, in code.
+    # Not in a container: what is shown there is tested by unit/aws/errors/test_explain.py, in code.
     machine.environ.pop("AWS_EC2_METADATA_DISABLED")
     machine.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = "http://127.0.0.1:9"
 

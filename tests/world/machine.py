@@ -153,7 +153,7 @@ def no_fallback(_name: Written) -> Fallback:
 
 
 def make_machine(aws: Aws, server: WebServer, authority: Authority, root: Path) -> Machine:
-    """Return a stage whose AWS is reached by its real host names, over TLS, through a proxy."""
+    """Return a machine whose AWS is reached by its real host names, over TLS, through a proxy."""
     (root / "home").mkdir()
     bundle = authority.write_bundle(root / "ca.pem")
     return Machine(

@@ -1,4 +1,4 @@
-"""Facts about the diff that a person is shown: it is right, quick, and holds no secrets."""
+"""Facts about the diff that the user is shown: it is right, quick, and holds no secrets."""
 
 import difflib
 import json

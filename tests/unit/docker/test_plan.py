@@ -51,7 +51,7 @@ def after(data: bytes, wanted: ConfigureRequest, earlier: Sequence[bytes] = ()) 
 def test_what_is_done_is_undone(
     made: dict[str, Any], indent: Any, separators: Any, end: str, store: bool
 ) -> None:
-    """Byte for byte, in every style, with what was there before at hand; twice is once."""
+    """Byte for byte, in every style, with the previous content at hand; twice is once."""
     data = (json.dumps(made, indent=indent, separators=separators) + end).encode()
     hosts = {HOST: ("", ""), OTHER: ("", "")}
     wanted = ConfigureRequest(hosts, store)

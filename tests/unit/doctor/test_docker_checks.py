@@ -40,7 +40,7 @@ def test_a_login_that_still_works(docker_host: DockerHost) -> None:
 @pytest.mark.parametrize(
     ("version", "check"), [("20.10.24", None), ("28.2.2", None), ("28.3.0", "old login")]
 )
-def test_whether_docker_heeds_the_variable(
+def test_whether_docker_reads_the_variable(
     docker_host: DockerHost, version: str, check: str | None
 ) -> None:
     """It does from 28.3 on."""

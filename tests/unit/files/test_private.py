@@ -328,7 +328,7 @@ class TestWritingWhole:
     def test_what_root_shares_through_a_link_is_of_who_has_what_it_leads_to(
         self, tmp_path: Path
     ) -> None:
-        """A person's configuration may lie elsewhere than in their home."""
+        """A user's configuration may lie elsewhere than in their home."""
         if os.getuid() != 0:
             pytest.skip("only root can give directories away")
         (tmp_path / "real").mkdir()

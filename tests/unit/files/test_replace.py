@@ -1,4 +1,4 @@
-"""Facts about replacing a person's file: whole or not at all, and nothing of theirs is lost."""
+"""Facts about replacing a user's file: whole or not at all, and nothing of theirs is lost."""
 
 import os
 import signal
@@ -202,7 +202,7 @@ def test_many_backups_of_one_second(tmp_path: Path) -> None:
 
 
 def test_other_files_are_no_backups(tmp_path: Path) -> None:
-    """Neither those of another file, nor what a person named so."""
+    """Neither those of another file, nor what the user named so."""
     for name in ("config.json.bak", "other.json.2026-01-01T00-00-00Z.bak", "config.json~"):
         (tmp_path / name).touch()
 

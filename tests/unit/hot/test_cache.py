@@ -36,7 +36,7 @@ def test_an_entry_is_not_shown_by_accident() -> None:
 
 
 def test_an_entry_has_no_other_fields() -> None:
-    """A misspelt one is an error, and many entries take little room."""
+    """A misspelt one is an error, and many entries take little memory."""
     with pytest.raises(AttributeError):
         make_entry().expire = 1  # type: ignore[attr-defined]  # that is the point
 
@@ -389,7 +389,7 @@ def test_a_token_grows_old_whatever_the_clock_says(
 def test_what_is_kept_again_is_not_younger(
     place: tuple[str, str], uptime: Callable[[int], None]
 ) -> None:
-    """The token in hand, written anew after the clock was set back, and then put right."""
+    """The token in hand, written again after the clock was set back, and then put right."""
     uptime(0)
     store.write(*place, make_entry())
     uptime(3 * HOUR)
@@ -399,7 +399,7 @@ def test_what_is_kept_again_is_not_younger(
     assert cache.read(*place, NOW + 3 * HOUR).expires == NOW + 10 * HOUR
 
 
-def test_a_machine_that_started_anew_goes_by_its_clock(
+def test_a_machine_that_restarted_goes_by_its_clock(
     place: tuple[str, str], uptime: Callable[[int], None]
 ) -> None:
     """For how long it has been running says nothing about an entry of before."""
@@ -493,6 +493,21 @@ def test_a_login_of_a_private_name_is_of_what_the_settings_said(tmp_path: Path) 
     for settings in ("", "'f':2"):
         with pytest.raises(cache.Miss, match=r"^there is none yet$"):
             cache.answer(str(tmp_path), "images.test", "me", NOW, settings=settings)
+
+
+def test_a_login_answers_before_a_token(tmp_path: Path) -> None:
+    """What the user logged in with wins until it expires; then the token, while it is fresh."""
+    store.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
+    login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, LOGIN)
+    store.write(*cache.login_place(str(tmp_path), HOST), login)
+
+    assert cache.answer(str(tmp_path), HOST, "me", NOW).reply == LOGIN
+    assert cache.answer(str(tmp_path), HOST, "you", NOW).reply == LOGIN
+    assert cache.answer(str(tmp_path), HOST, "me", NOW + HOUR).reply == REPLY
+    with pytest.raises(cache.Miss, match="none yet"):
+        cache.answer(str(tmp_path), HOST, "you", NOW + HOUR)
+    with pytest.raises(cache.Miss, match=r"^it is due for renewal$"):
+        cache.answer(str(tmp_path), HOST, "me", NOW + 6 * HOUR)
 
 
 def test_entries_are_opened_with_what_the_system_has(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from docker_credential_ecrpy.hot import identity
 
-# Variables that botocore reads and that cannot change who is asking, each with its reason.
+# Variables that botocore reads and that cannot change the identity, each with its reason.
 CANNOT_MATTER = {
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "ECR has no endpoints by account",
     "AWS_AUTH_SCHEME_PREFERENCE": "which signature, not whose",
     "AWS_BEARER_TOKEN_": "a prefix; botocore honours it for Bedrock alone",
-    "AWS_CA_BUNDLE": "whom to trust, not whom to be",
+    "AWS_CA_BUNDLE": "which certificates to trust, not which identity to use",
     "AWS_CREDENTIAL_EXPIRATION": "when the keys end; AWS_ACCESS_KEY_ID says which they are",
     "AWS_CSM_CLIENT_ID": "monitoring",
     "AWS_CSM_ENABLED": "monitoring",
@@ -35,7 +35,7 @@ CANNOT_MATTER = {
     "AWS_LAMBDA_FUNCTION_NAME": "goes into the user agent",
     "AWS_MAX_ATTEMPTS": "retries",
     "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "retries",
-    "AWS_METADATA_SERVICE_TIMEOUT": "how long to wait, not for whom",
+    "AWS_METADATA_SERVICE_TIMEOUT": "how long to wait, not for which identity",
     "AWS_REQUEST_CHECKSUM_CALCULATION": "how the request is sent",
     "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES": "how the request is sent",
     "AWS_RESPONSE_CHECKSUM_VALIDATION": "how the answer is read",
@@ -50,7 +50,7 @@ CANNOT_MATTER = {
     "BOTO_EXPERIMENTAL__ADD_PROXY_HOST_HEADER": "how the request is sent",
     "BOTO_EXPERIMENTAL__NO_EMPTY_CONTINUE": "how the request is sent",
     "BOTO_DISABLE_CRT": "which code computes the signature",
-    "REQUESTS_CA_BUNDLE": "whom to trust, not whom to be",
+    "REQUESTS_CA_BUNDLE": "which certificates to trust, not which identity to use",
 }
 SECRET = {
     "AWS_SECRET_ACCESS_KEY",
@@ -65,7 +65,7 @@ NO_VARIABLES = re.compile(
 )
 
 
-# Where credentials come from, and where they are taken to: each changes who is asking, or whom.
+# Where credentials come from, and where they are sent: each changes the identity or endpoint.
 MATTERS = [
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -121,7 +121,7 @@ def _variables_of_botocore() -> set[str]:
 
 
 def test_every_variable_that_botocore_reads_is_classified() -> None:
-    """Each variable is in the line, secret, or argued not to matter; a new one is noticed."""
+    """Each variable is in the line, secret, or cannot matter; a new one is noticed."""
     classified = {*identity.DECIDING_VARIABLES, *CANNOT_MATTER, *SECRET}
 
     assert _variables_of_botocore() - classified == set()

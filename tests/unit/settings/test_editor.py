@@ -180,7 +180,7 @@ CHOICES = {
 
 @pytest.mark.parametrize(("before", "edit", "after"), CHOICES.values(), ids=CHOICES)
 def test_a_choice(before: str, edit: Callable[[str], str], after: str) -> None:
-    """It is written where it counts, as a person would, and a second time changes nothing."""
+    """It is written where it counts, as a user would, and a second time changes nothing."""
     assert edit(before) == after
     assert edit(after) == after
 

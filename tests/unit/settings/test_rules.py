@@ -117,7 +117,7 @@ def test_a_private_name_is_asked_for_as_what_it_stands_for() -> None:
 def test_variables_stand_above_the_file(
     environ: dict[str, str], profile: str, role: str | None, chosen_at: str
 ) -> None:
-    """For who is asking; where to ask stays the rule's."""
+    """They choose the identity; the endpoint stays the rule's."""
     choice = _choose(HOST.format(A), environ)
 
     assert choice is not None

@@ -37,7 +37,7 @@ def test_what_looks_like_a_secret_is_cut_out(secret: str, shape: str) -> None:
     assert secret[:20] not in line
 
 
-def test_what_a_person_needs_is_not_cut_out() -> None:
+def test_what_a_user_needs_is_not_cut_out() -> None:
     """ARNs, hosts and paths stay."""
     text = (
         "User: arn:aws:sts::123456789012:assumed-role/a-role-with-a-long-name/a-session is not "

@@ -239,7 +239,7 @@ def test_things_are_where_they_were(
 
 
 def test_a_region_itself_is_not_listed(broker: MakeBroker, fake: FakeAws, tmp_path: Path) -> None:
-    """A person may ask for the token of one; that is no host to log in to."""
+    """The user may ask for the token of one; that is no host to log in to."""
     region = parse_host().standing_in(host=ENDPOINT)
 
     assert read_secret(broker().obtain(region, 25)) == "token-1"
@@ -266,7 +266,7 @@ def test_each_host_that_is_served_is_listed(
 def test_after_an_edit_the_endpoints_token_is_in_hand_alone(
     broker: MakeBroker, fake: FakeAws, host: str, of_host: bool
 ) -> None:
-    """That is of whom the settings mean now; the host's, of whom they meant."""
+    """It belongs to the identity in the settings; the host's belongs to the previous one."""
     fake.error = HelperError("AWS is down")
     keep_stale(broker, host if of_host else ENDPOINT, "in hand")
     edited = broker(unchanged=lambda: False)
@@ -451,7 +451,7 @@ class TestAnEditMeanwhile:
     def test_a_token_that_is_shared_is_not_kept_for_the_host(
         self, broker: MakeBroker, fake: FakeAws
     ) -> None:
-        """It is of whom a later state of the files means, under the name of an earlier one."""
+        """It belongs to a later state of the files, under the name of an earlier one."""
         broker("profile b", ambient="line").obtain(parse_host(self.OTHER), 25)
         edited = broker("profile b", ambient="line", unchanged=lambda: False)
         assert read_secret(edited.obtain(parse_host(), 25)) == "token-1"
@@ -463,7 +463,7 @@ class TestAnEditMeanwhile:
     def test_the_hosts_token_is_not_shared_when_its_renewal_fails(
         self, broker: MakeBroker, fake: FakeAws, clock: Clock
     ) -> None:
-        """It is of whom the earlier state meant."""
+        """It belongs to the identity of the earlier state."""
         broker("profile a", ambient="line").obtain(parse_host(), 25)
         clock.now += 7 * HOUR
         fake.error = HelperError("AWS is down")

@@ -91,7 +91,7 @@ def test_a_sweep_among_many_live_files_reaches_the_dead_ones(tmp_path: Path) -> 
     for number in range(1501):
         (directory / f"{number}~").write_text("?")
         os.utime(directory / f"{number}~", (NOW // cache.SECOND,) * 2)
-    dead = directory / os.listdir(directory)[-1]  # a sweep that begins anew gets there last
+    dead = directory / os.listdir(directory)[-1]  # a sweep that begins again gets there last
     os.utime(dead, (1, 1))
 
     for minute in range(100):
@@ -123,7 +123,7 @@ def test_sweeping_removes_what_the_dead_were_writing(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="links are a matter of rights there")
 def test_nothing_behind_a_link_is_swept(tmp_path: Path) -> None:
-    """Whoever may write where the cache is could make it lead to a person's old documents."""
+    """Whoever may write where the cache is could make it lead to a user's old documents."""
     documents = tmp_path / "documents"
     documents.mkdir()
     for name in ("thesis~", ".new-1-1"):
@@ -256,21 +256,6 @@ def test_forgetting_says_what_it_could_not_forget(tmp_path: Path) -> None:
     (tmp_path / "logins" / f"{HOST}~x").mkdir(parents=True)
     with pytest.raises(OSError):
         store.forget(str(tmp_path / "logins"), HOST)
-
-
-def test_a_login_answers_before_a_token(tmp_path: Path) -> None:
-    """What a person logged in with wins until it expires; then the token, while it is fresh."""
-    store.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
-    login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, LOGIN)
-    store.write(*cache.login_place(str(tmp_path), HOST), login)
-
-    assert cache.answer(str(tmp_path), HOST, "me", NOW).reply == LOGIN
-    assert cache.answer(str(tmp_path), HOST, "you", NOW).reply == LOGIN
-    assert cache.answer(str(tmp_path), HOST, "me", NOW + HOUR).reply == REPLY
-    with pytest.raises(cache.Miss, match="none yet"):
-        cache.answer(str(tmp_path), HOST, "you", NOW + HOUR)
-    with pytest.raises(cache.Miss, match=r"^it is due for renewal$"):
-        cache.answer(str(tmp_path), HOST, "me", NOW + 6 * HOUR)
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])

@@ -75,8 +75,8 @@ def test_passwords_in_urls_are_not_repeated(machine: Machine, variable: str) -> 
     assert "hunter2" not in error
 
 
-@pytest.fixture(name="asking")
-def _asking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CallContext:
+@pytest.fixture(name="call")
+def _call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CallContext:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path) + "/config")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path) + "/credentials")
     found = registry.parse(HOST)
@@ -87,7 +87,7 @@ def _asking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CallContext:
 @pytest.mark.parametrize("disabled", ["true", "false"])
 @pytest.mark.parametrize("inside", [True, False])
 def test_a_container_without_credentials_hears_of_the_hop_limit(
-    asking: CallContext,
+    call: CallContext,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     disabled: str,
@@ -100,7 +100,7 @@ def test_a_container_without_credentials_hears_of_the_hop_limit(
     )
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", disabled)
 
-    said = str(no_credentials(asking))
+    said = str(no_credentials(call))
 
     assert ("hop limit" in said) == (inside and disabled == "false")
 
@@ -130,9 +130,9 @@ def test_a_container_without_credentials_hears_of_the_hop_limit(
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_what_the_loopback_cannot_cause(asking: CallContext, exc: Exception, part: str) -> None:
+def test_what_the_loopback_cannot_cause(call: CallContext, exc: Exception, part: str) -> None:
     """The rest of boto3's exceptions, and unknown ones: one line, no class names."""
-    error = str(explain(exc, asking))
+    error = str(explain(exc, call))
 
     assert part in error
     assert "\n" not in error
@@ -140,10 +140,10 @@ def test_what_the_loopback_cannot_cause(asking: CallContext, exc: Exception, par
 
 
 @pytest.mark.parametrize("operation", ["GetRoleCredentials", "GetAuthorizationToken"])
-def test_a_denial_without_names_still_names_the_action(asking: CallContext, operation: str) -> None:
+def test_a_denial_without_names_still_names_the_action(call: CallContext, operation: str) -> None:
     """Where AWS's text says neither who nor what."""
     response: Any = {"Error": {"Code": "AccessDenied", "Message": "No access"}}
-    error = str(explain(boto.ClientError(response, operation), asking))
+    error = str(explain(boto.ClientError(response, operation), call))
 
     assert error.startswith("this AWS identity may not call ")
     assert f":{operation};" in error

@@ -153,7 +153,7 @@ class TestList:
         """That it is not used, and its times."""
         now, hour = time.time_ns(), 3600 * cache.SECOND
         end = now + expires * hour
-        entry = cache.Entry(now + written * hour, end, end, b"x", booted=0)  # it started anew since
+        entry = cache.Entry(now + written * hour, end, end, b"x", booted=0)  # it restarted since
         store.write(*cache.token_place(str(machine.cache), HOST, "me"), entry)
         text = said(machine, "list")
 
@@ -244,7 +244,7 @@ class TestClear:
     def test_whatever_the_environment_says(
         self, machine: Machine, name: str, arguments: tuple[str, ...]
     ) -> None:
-        """A person who asks for it means it."""
+        """The user who asks for it means it."""
         machine.login()
         machine.get()
 
@@ -335,7 +335,7 @@ class TestClear:
         assert machine.run("list").stdout == b"{}\n"
 
     def test_a_name_that_was_nobodys(self, machine: Machine) -> None:
-        """It is asked for anew."""
+        """It is fetched again."""
         machine.settings(rule("images.example.com", registry=HOST))
         machine.get("ghcr.io")
 

@@ -22,7 +22,7 @@ from tests.world.machine import HOST, Machine
 NAMES = ("docker-credential-ecr-login", "docker-credential-ecrpy")
 ALL_COMMANDS = {*COMMANDS, "get", "store", "erase", "list", "version", "help"}
 OTHER = EU.format(B)
-# Each has its shell read our script and then do as the shell does when a person presses Tab.
+# Each has its shell read our script and then do as the shell does when the user presses Tab.
 BASH = """\
 eval "$("$1" completion bash)"
 shift
@@ -83,7 +83,7 @@ def answered(machine: Machine, *words: str, **environ: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_commands(machine: Machine, shell: str, name: str) -> None:
-    """What a person types, and Docker's actions; by either name of the program."""
+    """What the user types, and Docker's actions; by either name of the program."""
     assert tab(machine, shell, "", name=name) == ALL_COMMANDS
     assert tab(machine, shell, "c", name=name) == {"cache", "completion", "configure"}
     assert tab(machine, shell, "cache", "", name=name) == {"clear", "list"}
@@ -156,7 +156,7 @@ class TestAnswer:
         ["{", "[]", '{"credHelpers": 1}', '{"credHelpers": {"\\u0000": "ecrpy"}}', "[" * 9999],
     )
     def test_what_cannot_be_read_is_nothing(self, machine: Machine, text: str) -> None:
-        """No word of it: a person is in the middle of a line."""
+        """No word of it: the user is in the middle of a line."""
         machine.file("home/.docker/config.json", text)
         machine.settings("x = [")
 
@@ -168,7 +168,7 @@ class TestAnswer:
         "environ", [{}, {"COMP_WORDS": ""}, {"COMP_WORD": "\n\t"}, {"COMP_WORDS": "x\n\n\n--\n-"}]
     )
     def test_an_environment_of_any_shape(self, machine: Machine, environ: dict[str, str]) -> None:
-        """A person may have set the variable, too."""
+        """The user may have set the variable, too."""
         done = machine.run(environ={COMPLETE: "nonsense", **environ})
 
         assert (done.code in (0, 1), done.stderr) == (True, b"")

@@ -51,7 +51,7 @@ def test_a_machine_that_has_nothing(machine: Machine, docker: Path) -> None:
 
 
 def test_docker_desktops_file(machine: Machine, docker: Path) -> None:
-    """Its store stays, and so does all else; what was there before is kept beside it."""
+    """Its store stays, and so does all else; the previous content is kept beside it."""
     before = write(docker, DESKTOP)
     done = configure(machine, WHERE)
 

@@ -102,7 +102,7 @@ class TestRegistries:
 
 
 class TestIdentity:
-    """Whom this program is to be."""
+    """Which AWS identity to use."""
 
     def test_a_profile(self, machine: Machine, docker: Path) -> None:
         """A rule for the account, which goes again."""

@@ -11,7 +11,7 @@ import pytest
 from docker_credential_ecrpy import __version__
 from tests.world.accounts import A, B
 from tests.world.aws import delay
-from tests.world.broken_setups import WAYS, Way, treat
+from tests.world.broken_setups import WAYS, Way, check_fix
 from tests.world.docker_host import IMAGE, DockerHost
 from tests.world.machine import HOST
 from tests.world.terminal import on_terminal
@@ -35,7 +35,7 @@ def test_the_cause_is_named_first_and_doing_what_is_said_helps(
     docker_host: DockerHost, way: Way
 ) -> None:
     """Then all is well. In tests/e2e it is a real engine that pulls then."""
-    treat(docker_host, way)
+    check_fix(docker_host, way)
 
 
 def test_what_it_says_of_a_working_set_up(docker_host: DockerHost) -> None:
@@ -145,7 +145,7 @@ def test_no_secret_is_said(docker_host: DockerHost) -> None:
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
 def test_it_fits_the_terminal(docker_host: DockerHost, columns: int) -> None:
-    """Lines end at blanks; a command stays one for the shell; and NO_COLOR is heeded."""
+    """Lines end at blanks; a command stays one for the shell; and NO_COLOR is respected."""
     docker_host.configure(auths=docker_host.old_login())
     plain = on_terminal(docker_host.machine, columns, "doctor", IMAGE, NO_COLOR="1")
     lines = plain.splitlines()
@@ -167,7 +167,7 @@ def test_it_fits_the_terminal(docker_host: DockerHost, columns: int) -> None:
 
 
 def test_fix_has_the_same_time(docker_host: DockerHost) -> None:
-    """It looks at files alone before it mends them, and once at the network."""
+    """It looks at files alone before it fixes them, and once at the network."""
     docker_host.configure(auths=docker_host.old_login())
     docker_host.machine.aws.faults["ecr"] = delay(60)
     found = docker_host.doctor(HOST, "--fix", AWS_ECR_TIMEOUT="4")
@@ -194,7 +194,7 @@ def test_fix_that_fails_is_a_check(docker_host: DockerHost) -> None:
     """With all that was seen besides."""
     docker_host.configure(auths=docker_host.old_login())
     docker_host.config.parent.chmod(0o500)
-    if os.geteuid() == 0:  # whom modes do not stop
+    if os.geteuid() == 0:  # modes do not stop root
         powerless = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
         docker_host.machine.program = [
             str(shutil.which(powerless[0])),

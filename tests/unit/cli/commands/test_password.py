@@ -111,7 +111,7 @@ def test_what_is_not_ecrs(machine: Machine, text: str) -> None:
 
 
 def test_ecr_public_without_credentials(machine: Machine) -> None:
-    """A person asked for a token: that there is none is told, where a pull goes on without."""
+    """The user asked for a token: that there is none is told, where a pull goes on without."""
     assert "no AWS credentials found" in failure(machine, "public.ecr.aws")
 
 
@@ -175,7 +175,7 @@ class TestRegion:
         ],
     )
     def test_a_region_that_is_none(self, machine: Machine, region: str, hint: str) -> None:
-        """A near miss is named, and nobody is asked."""
+        """A near miss is named, with no network call."""
         machine.login()
         assert f"'{region}' is no AWS region; {hint}" in failure(machine, "--region", region)
         assert machine.aws.calls == []
