@@ -10,7 +10,7 @@ import pytest
 
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.tokens import store
-from tests.world.entries import HOUR, LOGIN, NOW, REPLY, make_entry
+from tests.world.entries import HOUR, NOW, REPLY, make_entry
 from tests.world.hosts import HOST
 
 pytestmark = pytest.mark.usefixtures("same_descriptors")
