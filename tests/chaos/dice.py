@@ -126,7 +126,7 @@ class _Dice:
         return [Fault(service, self._rng.choice(FAULTS), self._rng.choice((1, 2, 4, 1000)))]
 
     def _harm(self, actor: str = "", folder: str = "", host: str = "") -> list[Step]:
-        folder = folder or self._rng.choices(FOLDERS, (12, 6, 1, 2))[0]
+        folder = folder or self._rng.choices(FOLDERS, (12, 6, 1, 2, 2))[0]
         name = self._rng.choices(HARMS, (2, 2, 2, 2, 2, 1, 2, 1, 2, 3, 1, 1))[0]
         pick, at = self._rng.randrange(1000), self._rng.randrange(4000)
         return [Harm(actor or self._actor(), folder, name, pick, at, host)]

@@ -16,6 +16,7 @@ _NAMES = {
     "logins": re.compile(r"[a-z0-9.-]+~[0-9a-f]{32}"),
     "locks": re.compile(r"[a-z0-9.@-]+~[0-9a-f]{3}|logins"),
     "registries": re.compile(r"[a-z0-9.-]+"),
+    "elsewhere": re.compile(r"[a-z0-9.-]+~[0-9a-f]{32}"),
 }
 _AWS_CLIS = re.compile(r"[0-9a-f]{40}\.json")
 # Where secrets are kept on purpose, and what the campaign itself wrote.

@@ -28,7 +28,7 @@ FAULTS = (
     "garbage",
     "lie",
 )
-FOLDERS = ("tokens", "logins", "locks", "registries")
+FOLDERS = ("tokens", "logins", "locks", "registries", "elsewhere")
 HARMS = (
     *("truncate", "flip", "swap", "future", "open", "closed"),
     *("link", "dangling", "directory", "fifo", "socket", "folder"),
