@@ -29,4 +29,4 @@ class DeadlineExceeded(HelperError):
 
 
 class WireText(HelperError):
-    """One of Docker's exact texts: it goes to standard output, and nothing to a person."""
+    """One of Docker's exact texts, for standard output alone."""

@@ -35,7 +35,7 @@ DEFAULT_TIMEOUT = 25.0
 """Seconds that one `get` may take; testcontainers gives up at 30."""
 
 MAX_TIMEOUT = 3600.0
-"""Seconds that it may be made to take; nobody waits longer for a pull to begin."""
+"""The largest AWS_ECR_TIMEOUT, in seconds."""
 
 Answer = tuple[int, bytes]
 """An exit code and what goes to standard output."""
@@ -96,7 +96,7 @@ class Helper:
         return identity.line(self.environ, stamp)
 
     def choose(self, server_url: str) -> Choice | None:
-        """Return who asks for a registry's token; None where it is not ECR's.
+        """Return which identity requests a registry's token; None if the registry is not ECR's.
 
         Raises HelperError.
         """

@@ -47,7 +47,7 @@ _READ_FLAGS = (
 _REPLY_START = b'"Username":"'
 _REPLY_SECRET = b'","Secret":"'
 _REPLY_END = b'"}\n'
-_STEP = SECOND  # that a clock may be set back by, as time servers do, and nothing is thought of it
+_STEP = SECOND  # a clock that was set back by less, as time servers do, is left out of account
 
 
 class Miss(Exception):
@@ -86,7 +86,7 @@ class Entry:
         return now < self.refresh
 
     def dead(self, now: int) -> str:
-        """Return why it is of no use at `now` (nanoseconds), whoever asks; "" where it lives."""
+        """Return why it is of no use to anybody at `now` (nanoseconds); "" if it is alive."""
         if now < self.written:
             return "it was written in the future: the clock was set back"
         if now >= self.expires:
@@ -94,12 +94,11 @@ class Entry:
         return ""
 
     def set_back(self, now: int) -> "Entry":
-        """Return it with its times as the present clock has them, which says that it is `now`.
+        """Return the entry with its times moved back if the clock was set back since it was written.
 
-        Where that was set back since, by whoever or a time server, the entry is older than it
-        seems. That shows by when the machine started, which moves with the clock; where it
-        started anew, `dead` tells what it can. To a machine that shares these files, and runs
-        for longer, entries seem older than they are.
+        The clock says `now`. How far it was set back shows in the machine's start time, which moves
+        with the clock; after a restart, only `dead` can tell. A machine that shares these files and
+        has been running for longer sees entries as older than they are.
         """
         back = self.booted + _uptime() - now
         if back <= _STEP:
@@ -109,10 +108,10 @@ class Entry:
 
 
 def _uptime() -> int:
-    """Return the nanoseconds since this machine started, on a clock that nobody sets.
+    """Return the nanoseconds since this machine started, by a clock that is never set.
 
-    On Linux also those that it slept: https://man7.org/linux/man-pages/man2/clock_gettime.2.html
-    Elsewhere it may stop in sleep, and less is seen of a clock that is set back.
+    On Linux it counts suspended time too: https://man7.org/linux/man-pages/man2/clock_gettime.2.html
+    Elsewhere it may stop while suspended, and a clock that was set back may show less.
     """
     if sys.platform == "linux":
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
@@ -128,10 +127,10 @@ def token_place(directory: str, name: str, identity: str) -> "tuple[str, str]":
 
 
 def login_place(directory: str, host: str, settings: str = "") -> "tuple[str, str]":
-    """Return path and subject of what `docker login` stored for `host`, whoever asks for it.
+    """Return path and subject of what `docker login` stored for `host`, for every identity.
 
-    settings: for a private name, `identity.of_settings`: what the name stands for is written
-    there, and another registry's login is not to be sent to it.
+    settings: for a private name, `identity.of_settings`: they say which registry the name stands
+    for, and one registry's login must never be sent to another.
     """
     subject = f"{host} login {settings}".rstrip()
     return _place(os.path.join(directory, paths.LOGINS), host, subject)

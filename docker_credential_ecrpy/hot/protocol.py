@@ -80,7 +80,7 @@ def reply(server_url: str, tail: bytes) -> bytes:
 
 
 def send(data: bytes, descriptor: int = STDOUT) -> None:
-    """Write all of `data`. Raises OSError, such as BrokenPipeError when nobody reads."""
+    """Write all of `data`. Raises OSError, such as BrokenPipeError when the reader is gone."""
     while data:
         try:
             data = data[os.write(descriptor, data) :]

@@ -1,8 +1,7 @@
-"""A registry's address, parsed without asking anybody.
+"""The registry that an address names, from its host name alone.
 
-The host forms are those of the Amazon ECR user guide ("Private registry
-authentication", "Making requests to Amazon ECR registries") and of botocore's
-partition table.
+The host forms are those of the Amazon ECR user guide ("Private registry authentication", "Making
+requests to Amazon ECR registries") and of botocore's partition table.
 """
 
 TYPE_CHECKING = False

@@ -75,8 +75,8 @@ class Broker:
         if found.fresh is not None:
             return self._serve(found.fresh)
         in_hand = self._in_hand(found)
-        # With a token that works for a while, do not wait for whoever renews it, and do not
-        # spend the whole deadline on a renewal.
+        # With a token that works for a while, do not wait for the process that renews it, and do
+        # not spend the whole deadline on a renewal.
         hurry = in_hand is not None and in_hand.expires - started > _WORTH_USING
         with self._lock(0 if hurry else seconds) as (note, busy):
             if busy is not None:

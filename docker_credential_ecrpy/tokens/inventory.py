@@ -18,7 +18,7 @@ class CacheRecord:
     kind: TOKEN, LOGIN, or ELSEWHERE for a host that is neither ECR's nor the fallback's.
     name: the registry's host, or the API endpoint whose registries it serves.
     identity: who it was fetched for, as `identity.line` has it; "" for a login.
-    problem: why it is not used whoever asks, or "".
+    problem: why no identity can use it, or "".
     """
 
     kind: str
@@ -69,9 +69,10 @@ class Cleared:
 
 
 def clear_cache(directory: str) -> Cleared:
-    """Forget every token, login and known host, damaged ones too; what cannot go, stays.
+    """Remove every token, login and known host, damaged ones too, as far as that is possible.
 
-    Lock files stay: who waits on one that is gone, and who makes it anew, would hold two locks.
+    Lock files stay: a process that waits on a removed one and a process that makes a new one
+    would hold two locks.
     """
     left: list[str] = []
     folders = (paths.TOKENS, paths.LOGINS, paths.REGISTRIES, paths.ELSEWHERE)

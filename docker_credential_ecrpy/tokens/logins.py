@@ -1,7 +1,7 @@
-"""The logins that `docker login` stored, which no cleaning up may lose.
+"""The logins that `docker login` stored, which no sweep may lose.
 
 Between the look at a dead login and its removal, another process may put a live one in its place.
-So whoever keeps one and whoever removes dead ones hold the same lock.
+So storing a login and removing dead ones take the same lock.
 """
 
 import os

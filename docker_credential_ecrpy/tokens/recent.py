@@ -1,4 +1,4 @@
-"""The ECR hosts that were asked for lately, which is what `list` answers with.
+"""The ECR hosts that were used lately, which is what `list` prints.
 
 Kept apart from the tokens: a host is still known when its token has expired. One empty file a
 host, so that nothing is shared and no write can lose another's.

@@ -1,4 +1,4 @@
-"""Tokens and logins are kept, forgotten, and cleared away when they are of no use."""
+"""Entries of tokens and logins: written, forgotten, and swept when they are dead."""
 
 import os
 import stat
@@ -9,7 +9,7 @@ from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.hot.cache import SECOND, Entry, Miss, packed, read_any
 
 _DEAD_AFTER = 24 * 3600  # seconds until what is no entry is rubbish, not work in progress
-_WRITTEN_IN = 2  # seconds; a file that is still being written then, by nobody, is rubbish too
+_WRITTEN_IN = 2  # seconds; a half-written file older than this, whose process has ended, is dead
 _SWEEP_LIMIT = 500  # files examined by one write, so that old ones never make it slow
 
 

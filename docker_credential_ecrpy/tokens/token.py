@@ -47,7 +47,7 @@ class Token:
 
 
 Fetch = Callable[[Choice, float], Token]
-"""Asks AWS for a registry's token, for so many seconds at most. Raises HelperError."""
+"""Requests a registry's token from AWS, within so many seconds. Raises HelperError."""
 
 
 def reply_tail(token: Token) -> bytes:
@@ -77,7 +77,7 @@ def parse_authorization(encoded: str, expires: int, credentials_expire: int | No
 
 
 def token_from_login(username: str, password: str, now: int) -> Token:
-    """Return the token that a person logged in with.
+    """Return the token of a `docker login`.
 
     An ECR password is base64 of a JSON object with an `password_expiry`, in seconds since the
     epoch; one that does not say is taken to have the whole life of a token before it.
