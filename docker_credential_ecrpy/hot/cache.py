@@ -94,7 +94,7 @@ class Entry:
         return ""
 
     def set_back(self, now: int) -> "Entry":
-        """Return the entry with its times moved back if the clock was set back since it was written.
+        """Return the entry with its times moved back as far as the clock was set back since.
 
         The clock says `now`. How far it was set back shows in the machine's start time, which moves
         with the clock; after a restart, only `dead` can tell. A machine that shares these files and
