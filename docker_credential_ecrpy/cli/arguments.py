@@ -1,9 +1,8 @@
-"""What a person names a registry by."""
+"""How users name a registry."""
 
 import click
 
 from docker_credential_ecrpy.aws import regions
-from docker_credential_ecrpy.aws.regions import explain_not_ecr
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.docker.config import bare_host
 from docker_credential_ecrpy.docker.image_reference import Image
@@ -12,24 +11,24 @@ from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.text.sanitize import one_line
 
 
-def parse_registry(text: str, given: CommandContext) -> str:
-    """Return the host of `<account>@<region>`, of a registry's address, or of an image.
+def parse_registry(text: str, context: CommandContext) -> str:
+    """Return the host of `<account>@<region>`, a registry's address or an image, with its port.
 
-    It is one of ECR's, or a private name that a rule has, with its port. Raises click.BadParameter
-    for others, and HelperError where the rules make no sense.
+    Raises click.BadParameter unless it is ECR's or a rule's private name, and HelperError for
+    wrong rules.
     """
     text = expand_account(text)
     host = parse_image(text, "REGISTRY").host
-    if given.helper.choose(host) is None:
-        msg = f"{host} {explain_not_ecr(host)}"
+    if context.helper.choose(host) is None:
+        msg = f"{host} {regions.explain_not_ecr(host)}"
         raise click.BadParameter(msg, param_hint="REGISTRY")
     return bare_host(text.strip())
 
 
 def parse_image(text: str, argument: str) -> Image:
-    """Return the registry, or the image, that a text names, also as `<account>@<region>`.
+    """Return the registry or image that a text names. Raises click.BadParameter for neither.
 
-    argument: what its usage calls it. Raises click.BadParameter for a text that names none.
+    argument: what the command's usage calls it.
     """
     image = Image.parse(expand_account(text))
     if not image.host:
@@ -45,22 +44,22 @@ def expand_account(text: str) -> str:
     Raises click.BadParameter for an account or a region that is none.
     """
     account, at, region = text.partition("@")
-    if at and account.isdigit() and "/" not in region and ":" not in region:
-        return _of_account(account, region)
-    return text
+    if not at or not account.isdigit() or "/" in region or ":" in region:
+        return text
+    try:
+        return _account_host(account, region)
+    except HelperError as exc:
+        raise click.BadParameter(str(exc), param_hint="ACCOUNT@REGION") from exc
 
 
-def _of_account(account: str, region: str) -> str:
+def _account_host(account: str, region: str) -> str:
     if not registry.is_account(account):
         msg = (
             f"an account id has {registry.ACCOUNT_DIGITS} digits, and {account} has {len(account)}"
         )
-        raise click.BadParameter(msg, param_hint="ACCOUNT@REGION")
-    try:
-        host = f"{account}.dkr.ecr.{region}.{regions.dns_suffix(region)}"
-    except HelperError as exc:
-        raise click.BadParameter(str(exc), param_hint="ACCOUNT@REGION") from exc
+        raise HelperError(msg)
+    host = f"{account}.dkr.ecr.{region}.{regions.dns_suffix(region)}"
     if registry.parse(host) is None:
         msg = f"{one_line(region)!r} is not a region"
-        raise click.BadParameter(msg, param_hint="ACCOUNT@REGION")
+        raise HelperError(msg)
     return host

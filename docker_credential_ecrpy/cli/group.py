@@ -1,8 +1,4 @@
-"""The command line for a person, made of its commands.
-
-click reads it: that is usage, help, and the completion of three shells.
-https://click.palletsprojects.com
-"""
+"""The command line for users, read by click (https://click.palletsprojects.com)."""
 
 from collections.abc import Sequence
 
@@ -28,47 +24,34 @@ def program() -> None:
     """Set up and examine docker-credential-ecrpy."""
 
 
-for _command in (
-    configure.command,
-    doctor.command,
-    explain.command,
-    password.command,
-    cache.command,
-    completion.command,
-):
-    program.add_command(_command)
+for _module in (configure, doctor, explain, password, cache, completion):
+    program.add_command(_module.command)
 
 
-def run_command(arguments: Sequence[str], given: CommandContext) -> int:
-    """Run the command that the arguments begin with; return the exit code.
+def run_command(arguments: Sequence[str], context: CommandContext) -> int:
+    """Run the command that the arguments begin with; without any, complete a line for a shell.
 
-    Without any, a shell asks how a line may go on.
-
-    Raises HelperError, and OSError where standard output cannot be written to.
+    Returns the exit code. Raises HelperError, and OSError where standard output cannot be written.
     """
     if not arguments:
-        return completion.answer(program, given)
-    if arguments[:1] == ["help"]:
+        return completion.answer(program, context)
+    if arguments[0] == "help":
         arguments = [*arguments[1:], "--help"]
     try:
         code = program.main(
             list(arguments),
-            prog_name=given.name,
-            complete_var="",  # a shell's question has no arguments, whatever click would look at
+            prog_name=context.name,
+            complete_var="",  # a shell asks without arguments, whatever variable click looks at
             standalone_mode=False,
-            obj=given,
+            obj=context,
         )
     except click.UsageError as exc:
-        usage = exc.ctx.get_usage() + "\n" if exc.ctx else ""
-        path = exc.ctx.command_path if exc.ctx else given.name
-        given.console.note(f"{usage}{given.name}: {_sentence(exc.format_message())}")
-        given.console.note(f"'{path} --help' has examples")
+        at = exc.ctx or click.Context(program, info_name=context.name)
+        text = exc.format_message()
+        text = text[:1].lower() + text[1:].rstrip(".")  # as our own errors are written
+        context.console.note(f"{at.get_usage()}\n{context.name}: {text}")
+        context.console.note(f"'{at.command_path} --help' has examples")
         return WRONG_USAGE
     except click.Abort:
         return protocol.INTERRUPTED
-    return protocol.OK if code is None else int(code)
-
-
-def _sentence(text: str) -> str:
-    """Return a sentence of click's in the voice of this program."""
-    return text[:1].lower() + text[1:].rstrip(".")
+    return int(code or protocol.OK)

@@ -13,7 +13,7 @@ HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 
 
 class Command(click.Command):
-    """A command of click's. examples: what to type after its name, and what that does."""
+    """A click command. examples: what to type after its name, and what that does."""
 
     def __init__(self, name: str, *, examples: Sequence[tuple[str, str]], **options: Any) -> None:
         super().__init__(name, **options)
@@ -28,11 +28,8 @@ class Command(click.Command):
             for arguments, meaning in self.examples:
                 example = f"{ctx.command_path} {arguments}".rstrip()
                 formatter.write(continued(example, formatter.width, "  ") + "\n")
-                formatter.indent()
-                formatter.indent()
-                formatter.write_text(meaning)
-                formatter.dedent()
-                formatter.dedent()
+                with formatter.indentation(), formatter.indentation():
+                    formatter.write_text(meaning)
         if rest:
             formatter.write_paragraph()
             formatter.write_text(rest)

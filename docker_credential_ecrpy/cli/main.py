@@ -1,9 +1,8 @@
-"""Arguments, streams and exit codes; the one place that tells a person of an error.
+"""Arguments, streams and exit codes; the one place that reports errors.
 
-The voice of the program: the answer goes to standard output and nothing else does. An error is
-one line, what is wrong and then what to do; it goes to both streams, since clients differ in
-which they show, and on standard error the program's name stands before it. No class names, no
-capital at the start, no full stop at the end.
+Standard output gets the answer and nothing else. An error is one line, what is wrong and then what
+to do, without class names, capital or full stop; it goes to both streams, since clients differ in
+which they show, and on standard error it begins with the program's name.
 """
 
 import difflib
@@ -21,7 +20,7 @@ from docker_credential_ecrpy.files.log_file import from_environ
 from docker_credential_ecrpy.helper.actions import Answer, Helper, timeout
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings.rules import Written
-from docker_credential_ecrpy.text import log
+from docker_credential_ecrpy.text.log import Log, to_stderr
 from docker_credential_ecrpy.text.sanitize import one_line, printable
 
 TYPE_CHECKING = False
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.helper.fallback import Fallback
 
 COMMANDS = ("configure", "doctor", "explain", "password", "cache", "completion")
-"""What a person types, beside Docker's actions."""
+"""What users type, beside Docker's actions."""
 ACTIONS = ("get", "store", "erase", "list")
 VERSION = ("version", "--version", "-v")
 HELPED = ("help", "--help", "-h")
@@ -82,95 +81,40 @@ Environment:
 def run_cli(
     argv: Sequence[str], environ: Mapping[str, str], request: protocol.GetRequest | None
 ) -> int:
-    """Run one action and return the exit code.
+    """Run one action or command and return the exit code.
 
-    `request` is that of a `get`, when the caller has read standard input, or else None. Only this
-    function catches errors in order to print them. Raises OSError when standard output cannot
-    be written to.
+    `request` is that of a `get`, when the caller has read standard input, or else None. Raises
+    OSError when standard output cannot be written to.
     """
     started = time.monotonic()
-    environ = dict(environ)  # what is done for botocore's sake does not change who is asking
+    environ = dict(environ)  # changes made for botocore must not change the identity
     _open_standard_streams()
-    name = program_name(argv)
-    write_log = from_environ(environ, started)
+    name, arguments = program_name(argv), argv[1:]
+    log = from_environ(environ, started)
+    for_user = _is_for_user(arguments, environ)
     try:
-        code, answer = _answer(argv[1:], name, environ, request, write_log)
-    except _UsageError as exc:
-        protocol.send(f"{exc}\n".encode(errors="replace"))
+        if for_user:
+            return _run_command(arguments, name, environ, log)
+        code, answer = _run_action(arguments, name, environ, request, log)
     except WireText as exc:
-        protocol.send(f"{exc}\n".encode())
+        code, answer = protocol.FAILED, f"{exc}\n".encode()
     except HelperError as exc:
-        _report(name, one_error_line(exc), for_person=_is_for_person(argv[1:], environ))
+        return _report(name, exc, for_user=for_user)
     except BrokenPipeError:
         raise  # a command's reader left, as `head` does
-    except Exception as exc:  # noqa: BLE001 - the boundary: no traceback reaches a person
+    except Exception as exc:  # noqa: BLE001 - the boundary: users see no traceback
         where = exc.__traceback__
         while where and where.tb_next:
             where = where.tb_next
         place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "nowhere"
-        write_log(f"unexpected {type(exc).__name__} at {place}")
+        log(f"unexpected {type(exc).__name__} at {place}")
         error = HelperError(
             f"unexpected error: {one_line(str(exc)) or 'it says nothing'}",
             hint="run it again with AWS_ECR_DEBUG=1, and report what that says",
         )
-        _report(name, one_error_line(error), for_person=_is_for_person(argv[1:], environ))
-    else:
-        protocol.send(answer)
-        return code
-    return protocol.FAILED
-
-
-class _UsageError(Exception):
-    """The arguments make no sense; the text says how they would."""
-
-
-def _answer(
-    arguments: Sequence[str],
-    name: str,
-    environ: Mapping[str, str],
-    request: protocol.GetRequest | None,
-    write_log: log.Log,
-) -> Answer:
-    usage = USAGE.format(name=name)
-    if _is_for_person(arguments, environ):
-        return _command(arguments, name, environ, write_log), b""
-    action = arguments[0] if arguments else ""
-    if arguments and action not in ACTIONS + VERSION + HELPED:
-        near = difflib.get_close_matches(action, COMMANDS + ACTIONS + VERSION + HELPED, n=1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        usage = f"{name}: unknown action: {one_line(action)}{meant}\n{usage}"
-        raise _UsageError(usage)
-    if len(arguments) != 1:
-        raise _UsageError(usage)
-    if action in VERSION:
-        return protocol.OK, f"{name} ({PACKAGE}) {__version__}\n".encode()
-    if action in HELPED:
-        return protocol.OK, _help(name, usage, environ)
-    helper = _helper(environ, write_log)
-    if action == "list":  # its input is not read: some clients leave a terminal there
-        return helper.list()
-    if action == "get":
-        return helper.get(request or protocol.GetRequest(protocol.read_input()))
-    data = protocol.read_input()
-    return helper.store(data) if action == "store" else helper.erase(data)
-
-
-def _help(name: str, usage: str, environ: Mapping[str, str]) -> bytes:
-    from docker_credential_ecrpy.text.console import (  # with re: only for a person
-        Console,
-        continued,
-    )
-
-    console = Console(environ)
-    width = console.width or 80
-    lines = HELP.format(name=name, usage=usage).splitlines()
-    fitted = [
-        continued(line.strip(), width, "  ")
-        if line.startswith("  docker")
-        else console.fitted(line, width)
-        for line in lines
-    ]
-    return ("\n".join(fitted) + "\n").encode()
+        return _report(name, error, for_user=for_user)
+    protocol.send(answer)
+    return code
 
 
 def program_name(argv: Sequence[str]) -> str:
@@ -180,66 +124,98 @@ def program_name(argv: Sequence[str]) -> str:
     return PACKAGE if name in ("", "__main__.py", "-c", "-m") else name
 
 
-def one_error_line(error: HelperError) -> str:
+def format_error(error: HelperError) -> str:
     """Return an error as one line of text, whatever its parts hold."""
     return printable(str(error))
 
 
-def _helper(environ: Mapping[str, str], write_log: log.Log) -> Helper:
-    def fallback(name: Written) -> "Fallback":
-        from docker_credential_ecrpy.helper import fallback  # with subprocess: only to run it
-
-        return fallback.Fallback(name.text, name.place, timeout(environ), environ, write_log)
-
-    fetch = AwsCalls(write_log).fetch
-    return Helper(environ, fetch, gateway.resolve, fallback, time.time_ns, write_log)
-
-
-def _is_for_person(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
-    """Whether a person types this, or their shell asks how it may go on."""
+def _is_for_user(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Whether a user types this, or their shell asks for completions."""
     if not arguments:
         return COMPLETE in environ
     return arguments[0] in COMMANDS or (arguments[0] == "help" and len(arguments) > 1)
 
 
-def _command(
-    arguments: Sequence[str], name: str, environ: Mapping[str, str], write_log: log.Log
-) -> int:
-    from docker_credential_ecrpy.cli import (
-        context,  # with click: only for a person
-        group,
-    )
+def _run_command(arguments: Sequence[str], name: str, environ: Mapping[str, str], log: Log) -> int:
+    # They load click, which the actions do without.
+    from docker_credential_ecrpy.cli import context, group
 
-    aws = AwsCalls(write_log)
+    helper = _build_helper(environ, log)
     return group.run_command(
-        arguments, context.CommandContext(name, environ, _helper(environ, write_log), aws)
+        arguments, context.CommandContext(name, environ, helper, AwsCalls(log))
     )
 
 
-def _report(name: str, line: str, *, for_person: bool) -> None:
-    """Tell of an error: a person sees both streams, and a client may show either."""
-    text = f"{name}: {line}"
-    if for_person:
-        from docker_credential_ecrpy.text.console import Console  # with re: only for a person
+def _run_action(
+    arguments: Sequence[str],
+    name: str,
+    environ: Mapping[str, str],
+    request: protocol.GetRequest | None,
+    log: Log,
+) -> Answer:
+    usage = USAGE.format(name=name)
+    action = arguments[0] if arguments else ""
+    known = ACTIONS + VERSION + HELPED
+    if action not in known and arguments:
+        near = difflib.get_close_matches(action, COMMANDS + known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        usage = f"{name}: unknown action: {one_line(action)}{meant}\n{usage}"
+    if action not in known or len(arguments) > 1:
+        return protocol.FAILED, f"{usage}\n".encode()
+    if action in VERSION:
+        return protocol.OK, f"{name} ({PACKAGE}) {__version__}\n".encode()
+    if action in HELPED:
+        return protocol.OK, _help_text(name, usage, environ).encode()
+    helper = _build_helper(environ, log)
+    if action == "list":  # its input is not read: some clients leave a terminal there
+        return helper.list()
+    if action == "get":
+        return helper.get(request or protocol.GetRequest(protocol.read_input()))
+    data = protocol.read_input()
+    return helper.store(data) if action == "store" else helper.erase(data)
 
-        Console(os.environ).note(text)
-        return
-    try:
-        protocol.send(f"{text}\n".encode(errors="backslashreplace"), protocol.STDERR)
-    except OSError:
-        pass  # standard output says it too
-    protocol.send(f"{line}\n".encode(errors="backslashreplace"))
+
+def _help_text(name: str, usage: str, environ: Mapping[str, str]) -> str:
+    from docker_credential_ecrpy.text.console import Console, continued  # slow: for users alone
+
+    console = Console(environ)
+    width = console.width or 80
+    return "".join(
+        continued(line.strip(), width, "  ") + "\n"
+        if line.startswith("  docker")
+        else console.fitted(line, width) + "\n"
+        for line in HELP.format(name=name, usage=usage).splitlines()
+    )
+
+
+def _build_helper(environ: Mapping[str, str], log: Log) -> Helper:
+    def fallback(name: Written) -> "Fallback":
+        from docker_credential_ecrpy.helper import fallback  # loads subprocess: only to run it
+
+        return fallback.Fallback(name.text, name.place, timeout(environ), environ, log)
+
+    return Helper(environ, AwsCalls(log).fetch, gateway.resolve, fallback, time.time_ns, log)
+
+
+def _report(name: str, error: HelperError, *, for_user: bool) -> int:
+    """Print an error: users see both streams, and a client may show either."""
+    line = format_error(error)
+    if for_user:
+        from docker_credential_ecrpy.text.console import Console  # slow: for users alone
+
+        Console(os.environ).note(f"{name}: {line}")
+    else:
+        to_stderr(f"{name}: {line}\n".encode(errors="backslashreplace"))
+        protocol.send(f"{line}\n".encode(errors="backslashreplace"))
+    return protocol.FAILED
 
 
 def _open_standard_streams() -> None:
-    """Open the standard streams that are closed, so that no file of ours takes their place.
-
-    A lock file on descriptor 1 would get the token written into it.
-    """
+    """Open closed standard streams, or a token may be written into a lock file on descriptor 1."""
     for descriptor in (protocol.STDIN, protocol.STDOUT, protocol.STDERR):
         try:
             os.fstat(descriptor)
         except OSError as exc:
             if exc.errno == errno.EBADF:
-                # To read alone: what is said to it is not heard, which is a failure.
+                # Read-only: writing to it fails, so a lost answer is an error.
                 os.open(os.devnull, os.O_RDONLY)

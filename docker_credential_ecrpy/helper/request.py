@@ -1,4 +1,4 @@
-"""What a client writes to standard input, taken apart."""
+"""What a client writes to standard input, parsed."""
 
 import json
 
@@ -7,20 +7,20 @@ from docker_credential_ecrpy.hot import protocol, registry
 from docker_credential_ecrpy.text.sanitize import one_line
 
 LOGIN_FORM = 'it takes {"ServerURL": "...", "Username": "...", "Secret": "..."}'
-"""What to do about a login that is none."""
+"""The hint for a login that cannot be read."""
 
 
 def parse_server_url(request: bytes) -> str:
-    """Return the address that `get` and `erase` get. Raises WireText for none."""
+    """Return the address in the input of `get` or `erase`. Raises WireText for none."""
     if not request:
         raise WireText(protocol.NO_SERVER_URL)
     return request.decode("latin-1")
 
 
 def parse_login(request: bytes) -> tuple[str, str, str]:
-    """Return server URL, user name and secret from the JSON that `store` gets.
+    """Return server URL, user name and secret in the input of `store`.
 
-    Raises WireText for an empty one of the first two, and HelperError for what is no login.
+    Raises WireText where one of the first two is empty, and HelperError for what is no login.
     """
     if len(request) > protocol.MAX_INPUT:
         msg = f"the login is longer than {protocol.MAX_INPUT // 1024} KiB"
@@ -46,5 +46,4 @@ def parse_login(request: bytes) -> tuple[str, str, str]:
 
 def shown_host(url: str) -> str:
     """Return a server URL fit for an error: its host, or what there is of one, never user info."""
-    host = registry.host_of(url)
-    return host or one_line(url.rpartition("@")[2])[:100] or "that address"
+    return registry.host_of(url) or one_line(url.rpartition("@")[2])[:100] or "that address"

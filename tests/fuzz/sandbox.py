@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from docker_credential_ecrpy import __main__ as door
 from docker_credential_ecrpy.aws.gateway import AwsCalls
-from docker_credential_ecrpy.cli.main import one_error_line
+from docker_credential_ecrpy.cli.main import format_error
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import racy
 from docker_credential_ecrpy.hot import protocol
@@ -179,7 +179,7 @@ def check_form(action: str, result: Result) -> None:
 
 def check_error(error: HelperError) -> None:
     """Fail unless an error is fit for the user, as it is shown."""
-    check_line(one_error_line(error))
+    check_line(format_error(error))
 
 
 def check_line(text: str) -> None:

@@ -1,4 +1,4 @@
-"""`cache`: what is kept on this machine, and how it is forgotten."""
+"""`cache`: list and clear what is kept on this machine."""
 
 import ast
 import json
@@ -28,15 +28,10 @@ _OF_A_ROLE = ("external id", "session name", "duration")
 
 
 @click.group(
-    "cache",
-    short_help="list what is kept on this machine, or forget it",
-    no_args_is_help=False,
+    "cache", short_help="list what is kept on this machine, or forget it", no_args_is_help=False
 )
 def command() -> None:
     """List the tokens and logins that are kept on this machine, or forget them."""
-
-
-# --- list -------------------------------------------------------------------------------------
 
 
 @command.command(
@@ -50,74 +45,69 @@ def command() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="As a list of JSON objects.")
 @click.pass_obj
-def list_command(given: CommandContext, *, as_json: bool) -> None:
+def list_command(context: CommandContext, *, as_json: bool) -> None:
     """List the tokens and logins that are kept, with whose and how old they are; never the token.
 
     A token of an endpoint is one that all registries share which it serves. A name that is
     nobody's is one that neither ECR nor the fallback is asked for.
     """
-    directory, console = paths.kept_dir(given.environ), given.console
-    now = given.helper.clock()
-    found = _everything(directory, now)
-    if as_json:
-        console.say_as_is(json.dumps([_fields(listed) for listed in found], indent=2))
-        return
-    none = _why_none(given)
-    if none:
-        before = "; this was, before that:" if found else ""
-        console.say(f"none is kept: {none}{before}")
-    elif not found:
-        console.say(f"nothing is kept in {directory}")
-    for number, listed in enumerate(found):
-        if number or none:
-            console.say()
-        for title, text in _block(listed, now):
-            console.say(f"{title:<10} {text}")
-
-
-def _everything(directory: str, now: int) -> list[CacheRecord]:
+    directory, console = paths.kept_dir(context.environ), context.console
+    now = context.helper.clock()
     try:
-        return list(inventory.list_records(directory, now)) if directory else []
+        records = list(inventory.list_records(directory, now)) if directory else []
     except OSError as exc:
         msg = f"{directory} cannot be read: {exc.strerror or exc}"
         raise HelperError(msg, hint="make it yours to read, or set AWS_ECR_CACHE_DIR") from exc
+    if as_json:
+        console.say_as_is(json.dumps([_json_fields(record) for record in records], indent=2))
+        return
+    none = _why_none(context)
+    if none:
+        console.say(f"none is kept: {none}{'; this was, before that:' if records else ''}")
+    elif not records:
+        console.say(f"nothing is kept in {directory}")
+    for number, record in enumerate(records):
+        if number or none:
+            console.say()
+        for title, text in _describe(record, now):
+            console.say(f"{title:<10} {text}")
 
 
-def _why_none(given: CommandContext) -> str:
+def _why_none(context: CommandContext) -> str:
     """Return why there is no cache, or "" where there is one."""
-    if given.helper.find_directory():
+    if context.helper.find_directory():
         return ""
-    if given.environ.get("AWS_ECR_DISABLE_CACHE"):
+    if context.environ.get("AWS_ECR_DISABLE_CACHE"):
         return "AWS_ECR_DISABLE_CACHE is set"
-    home = paths.home(given.environ)
+    home = paths.home(context.environ)
     return f"the home directory {one_line(home)} is not there" if home else _NO_HOME
 
 
-def _block(listed: CacheRecord, now: int) -> Iterator[tuple[str, str]]:
-    name = one_line(listed.name)
-    if listed.kind == inventory.ELSEWHERE:
+def _describe(record: CacheRecord, now: int) -> Iterator[tuple[str, str]]:
+    """Yield titles and texts."""
+    name, title = one_line(record.name), record.kind
+    if record.kind == inventory.ELSEWHERE:
+        title = "kept"
         yield "registry", f"{name}: nobody's, neither ECR's nor the fallback's"
-    elif _is_endpoint(listed):
+    elif _is_endpoint(record):
         yield "endpoint", f"{name}: for all registries that it serves"
     else:
         yield "registry", name
-    if listed.identity:
-        yield "identity", _readable(listed.identity)
-    title = "login" if listed.kind == inventory.LOGIN else "token"
-    yield title if listed.kind != inventory.ELSEWHERE else "kept", one_line(listed.path)
-    if listed.problem:
-        yield "", f"not used: {one_line(listed.problem)}"
-    if listed.entry is not None:
-        for text in lifetime(listed.entry, now):
-            yield "", text
+    if record.identity:
+        yield "identity", _readable(record.identity)
+    yield title, one_line(record.path)
+    if record.problem:
+        yield "", f"not used: {one_line(record.problem)}"
+    if record.entry is not None:
+        yield from (("", text) for text in lifetime(record.entry, now))
 
 
-def _is_endpoint(listed: CacheRecord) -> bool:
-    return "@" in listed.name
+def _is_endpoint(record: CacheRecord) -> bool:
+    return "@" in record.name
 
 
 def _readable(identity: str) -> str:
-    """Return what a person can read of an identity line: variables, machine, profile and role.
+    """Return an identity line's variables, machine, profile and role.
 
     The stamps of files and the digests of secrets are left out.
     """
@@ -131,28 +121,20 @@ def _readable(identity: str) -> str:
     return ", ".join(shown) or "no variable of AWS's is set"
 
 
-def _fields(listed: CacheRecord) -> dict[str, object]:
-    """Return what --json says of an entry; times are ISO 8601 in UTC, and seconds of the epoch."""
-    entry, on_endpoint = listed.entry, _is_endpoint(listed)
-    times = {"written": None, "refresh": None, "expires": None}
-    if entry:
-        times |= {name: getattr(entry, name) for name in times}
+def _json_fields(record: CacheRecord) -> dict[str, object]:
+    """Return what --json says of a file; times are ISO 8601 in UTC, and seconds of the epoch."""
+    on_endpoint = _is_endpoint(record)
+    times = {name: getattr(record.entry, name, None) for name in ("written", "refresh", "expires")}
     return {
-        "kind": listed.kind,
-        "registry": None if on_endpoint else listed.name,
-        "endpoint": listed.name if on_endpoint else None,
-        "identity": listed.identity or None,
-        "path": listed.path,
+        "kind": record.kind,
+        "registry": None if on_endpoint else record.name,
+        "endpoint": record.name if on_endpoint else None,
+        "identity": record.identity or None,
+        "path": record.path,
         **{name: None if when is None else stamp(when) for name, when in times.items()},
-        **{
-            f"{name}_seconds": None if when is None else when // cache.SECOND
-            for name, when in times.items()
-        },
-        "problem": listed.problem or None,
+        **{f"{name}_seconds": when and when // cache.SECOND for name, when in times.items()},
+        "problem": record.problem or None,
     }
-
-
-# --- clear ------------------------------------------------------------------------------------
 
 
 @command.command(
@@ -166,48 +148,40 @@ def _fields(listed: CacheRecord) -> dict[str, object]:
 )
 @click.argument("registry", metavar="[REGISTRY]", required=False, shell_complete=registries)
 @click.pass_obj
-def clear_command(given: CommandContext, registry: str | None) -> None:
+def clear_command(context: CommandContext, registry: str | None) -> None:
     """Forget the tokens and logins of a registry, or of all, and that they were asked for.
 
     With a registry's, the token goes that it shares with others of its endpoint: they ask AWS
     anew, too. A token that was given out already stays good until it expires.
     """
+    directory, console = paths.kept_dir(context.environ), context.console
     if registry is not None:
-        given.console.say(_cleared(registry, given))
+        console.say(_forget_registry(registry, directory, context))
         return
-    directory = paths.kept_dir(given.environ)
     if not directory:
-        given.console.say(f"nothing is kept: {_NO_HOME}")
+        console.say(f"nothing is kept: {_NO_HOME}")
         return
     done = inventory.clear_cache(directory)
-    counts = (
-        _counted(done.tokens, "token"),
-        _counted(done.logins, "login"),
-        _counted(done.hosts, "known host"),
-    )
-    if done.tokens or done.logins or done.hosts:
-        given.console.say(f"forgotten in {directory}: {', '.join(counts)}")
+    counts = {"token": done.tokens, "login": done.logins, "known host": done.hosts}
+    if any(counts.values()):
+        parts = (f"{count} {what if count == 1 else what + 's'}" for what, count in counts.items())
+        console.say(f"forgotten in {directory}: {', '.join(parts)}")
     elif not done.left:
-        given.console.say(f"nothing is kept in {directory}")
+        console.say(f"nothing is kept in {directory}")
     if done.left:
         others = f", and {len(done.left) - 1} more" if len(done.left) > 1 else ""
         msg = f"not all of it can be removed: {one_line(done.left[0])}{others}"
         raise HelperError(msg, hint=f"remove it from {directory} by hand")
 
 
-def _cleared(text: str, given: CommandContext) -> str:
+def _forget_registry(text: str, directory: str, context: CommandContext) -> str:
     """Forget what is kept for a registry, and return what to say of that."""
     host = parse_image(text, "REGISTRY").host
-    choice = given.helper.choose(host)
-    directory = paths.kept_dir(given.environ)
+    choice = context.helper.choose(host)
     was_listed = bool(directory) and host in recent.hosts(directory)
-    gone = given.helper.forget(host, choice.registry.endpoint if choice else "")
+    gone = context.helper.forget(host, choice.registry.endpoint if choice else "")
     if gone:
-        return f"forgotten for {host}: {_counted(gone, 'entry', 'entries')}"
+        return f"forgotten for {host}: {gone} {'entry' if gone == 1 else 'entries'}"
     if was_listed:
         return f"forgotten for {host}: that it was asked for; no token was kept"
     return f"nothing is kept for {host}"
-
-
-def _counted(number: int, what: str, several: str = "") -> str:
-    return f"{number} {what if number == 1 else several or what + 's'}"

@@ -1,15 +1,16 @@
-r"""`completion`: the scripts of three shells, and what they are answered with.
+"""`completion`: the scripts of three shells, and the answers to them.
 
-A script may be older than the program that answers it, and than its click: so what goes between
-them is ours. The shell sets cli.COMPLETE to its name, COMP_WORDS to the words before the cursor,
-one a line, and COMP_WORD to the one at it; the answer is a line for each way to go on: kind, value
-and help, with tabs between. A kind is click's "plain", "file" or "dir".
+A script may be older than this program and its click, so the protocol is ours. The shell sets
+`names.COMPLETE` to its name, COMP_WORDS to the words before the cursor, one a line, and COMP_WORD
+to the one at it; the answer has a line for each completion: kind, value and help, separated by
+tabs. A kind is click's "plain", "file" or "dir".
 https://click.palletsprojects.com/en/stable/shell-completion/
 """
 
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 
 import click
 from click.shell_completion import CompletionItem, ShellComplete
@@ -25,8 +26,7 @@ from docker_credential_ecrpy.tokens import recent
 PROGRAMS = tuple(HELPER_PREFIX + name for name in HELPER_NAMES)
 """The two names of the program; one script serves both."""
 
-# How each of the files begins that a shell has of these two programs. Up to bash 3.2, which macOS
-# has, neither `nosort` nor `compopt` is known.
+# macOS has bash 3.2, which knows neither `nosort` nor `compopt`.
 _BASH = """\
 _docker_credential_ecrpy() {
     local IFS=$'\\n' kind value help
@@ -121,107 +121,96 @@ _OPTION = re.compile(r"--\w")
 )
 @click.argument("shell", type=click.Choice(tuple(SCRIPTS)))
 @click.pass_obj
-def command(given: CommandContext, shell: str) -> None:
+def command(context: CommandContext, shell: str) -> None:
     """Print the script by which a shell completes both program names.
 
     Packages have it installed already. For one shell alone, have it read the script when it
     starts: in bash, source <(docker-credential-ecrpy completion bash).
     """
-    given.console.say_as_is(SCRIPTS[shell].rstrip("\n"))
+    context.console.say_as_is(SCRIPTS[shell].rstrip("\n"))
 
 
-def answer(program: click.Group, given: CommandContext) -> int:
-    """Say how the words may go on that the environment has; return the exit code.
+def answer(program: click.Group, context: CommandContext) -> int:
+    """Print the completions of the words in the environment; return the exit code.
 
-    Nothing is ever said of a failure: a person is in the middle of a line.
+    Errors are not printed: the user is in the middle of a line.
     """
     try:
-        before = [_unquoted(word) for word in given.environ.get("COMP_WORDS", "").split("\n")[1:]]
-        word = _unquoted(given.environ.get("COMP_WORD", ""))
         lines = [
             "\t".join((item.type, str(item.value), " ".join((item.help or "").split())))
-            for item in _ways(program, given, before, word)
+            for item in _complete(program, context)
         ]
         if lines:
-            given.console.say_as_is("\n".join(lines))
+            context.console.say_as_is("\n".join(lines))
     except Exception:  # noqa: BLE001 - see above
         return protocol.FAILED
     return protocol.OK
 
 
-def _ways(
-    program: click.Group, given: CommandContext, before: list[str], word: str
-) -> "Iterator[CompletionItem[str]]":
+def _complete(program: click.Group, context: CommandContext) -> "Iterator[CompletionItem[str]]":
+    before = [_unquoted(word) for word in context.environ.get("COMP_WORDS", "").split("\n")[1:]]
+    word = _unquoted(context.environ.get("COMP_WORD", ""))
     if not before:
-        yield from (CompletionItem(name, help=text) for name, text in _begin(_ACTIONS, word))
+        for name, text in _ACTIONS.items():
+            if name.startswith(word):
+                yield CompletionItem(name, help=text)
     elif before == ["help"]:
         before = []
     elif before[0] in _ACTIONS:
         return
-    # bash takes an equals sign for a word.
+    # bash splits --option=value into three words.
     before = [
-        text
-        for at, text in enumerate(before)
-        if not (text == "=" and at and _OPTION.match(before[at - 1]))
+        text for last, text in pairwise(["", *before]) if text != "=" or not _OPTION.match(last)
     ]
-    shell = ShellComplete(program, {"obj": given}, given.name, COMPLETE)
+    shell = ShellComplete(program, {"obj": context}, context.name, COMPLETE)
     yield from shell.get_completions(before, word)
 
 
-def _begin(meanings: Mapping[str, str], word: str) -> list[tuple[str, str]]:
-    return [(name, text) for name, text in meanings.items() if name.startswith(word)]
-
-
 def _unquoted(word: str) -> str:
-    return word.lstrip("'\"").rstrip("'\"").replace("\\", "")
-
-
-# --- values -----------------------------------------------------------------------------------
+    return word.strip("'\"").replace("\\", "")
 
 
 def registries(
     ctx: click.Context, _param: click.Parameter | None, incomplete: str
 ) -> "list[CompletionItem[str]]":
-    """Return the registries that a word may become: known hosts, and those in Docker's config.json.
+    """Return the known hosts and those in Docker's config.json that complete a word.
 
-    As click's `shell_complete`. Nothing is raised for what cannot be read.
+    Usable as click's `shell_complete`; unreadable files are skipped.
     """
     environ = ctx.ensure_object(CommandContext).environ if ctx.obj else {}
     directory = paths.cache_dir(environ)
-    hosts = set(recent.hosts(directory) if directory else ()) | set(_configured(environ))
-    return _items(sorted(hosts), incomplete)
+    known = recent.hosts(directory) if directory else []
+    return _matching([*known, *_configured(environ)], incomplete)
 
 
 def profiles(
     ctx: click.Context, _param: click.Parameter | None, incomplete: str
 ) -> "list[CompletionItem[str]]":
-    """Return the AWS profiles that a word may become, by the names of the files' sections.
+    """Return the AWS profiles that complete a word, from the sections of AWS's two files.
 
-    As `registries`; botocore, which knows more of them, takes too long.
+    As `registries`. botocore, which knows more of them, takes too long.
     """
     environ = ctx.ensure_object(CommandContext).environ if ctx.obj else {}
     config, credentials = paths.aws_files(environ)[:2]
-    names = {name for of_profile, name in _sections(config) if of_profile or name == "default"}
-    names |= {name for _, name in _sections(credentials)}
-    return _items(sorted(names), incomplete)
+    names = [name for kind, name in _sections(config) if kind or name == "default"]
+    return _matching([*names, *(name for _, name in _sections(credentials))], incomplete)
 
 
-def _items(values: Iterable[str], incomplete: str) -> "list[CompletionItem[str]]":
-    return [CompletionItem(value) for value in values if value.startswith(incomplete)]
+def _matching(values: Iterable[str], incomplete: str) -> "list[CompletionItem[str]]":
+    return [CompletionItem(value) for value in sorted(set(values)) if value.startswith(incomplete)]
 
 
 def _configured(environ: Mapping[str, str]) -> list[str]:
     try:
         with open(config_path(environ), "rb") as file:
-            helpers = json.load(file)[HELPERS]
-        keys = [key for key, name in helpers.items() if name in HELPER_NAMES]
+            helpers = json.load(file)[HELPERS].items()
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
-    return [key for key in keys if registry.host_of(key) == key]
+    return [key for key, name in helpers if name in HELPER_NAMES and registry.host_of(key) == key]
 
 
 def _sections(path: str) -> list[tuple[str, str]]:
-    """Return of each section of a file whether it is a profile's by its title, and its name."""
+    """Return the kind ("profile" or "") and the name of each section of a file."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             found = _SECTION.findall(file.read())

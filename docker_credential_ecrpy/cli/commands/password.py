@@ -1,7 +1,8 @@
-"""`password`: a registry's token alone, for programs that ask no credential helper."""
+"""`password`: a registry's token alone, for programs that use no credential helper."""
 
 import base64
 import json
+import re
 
 import click
 
@@ -37,7 +38,7 @@ _ARGUMENT = "REGISTRY|IMAGE"
 )
 @click.pass_obj
 def command(
-    given: CommandContext, registry: str | None, region: str | None, *, docker_config_json: bool
+    context: CommandContext, registry: str | None, region: str | None, *, docker_config_json: bool
 ) -> None:
     """Print the token for a registry, from the cache where it has a fresh one.
 
@@ -54,35 +55,33 @@ def command(
         msg = f"--docker-config-json needs {_ARGUMENT}: a login is kept by the registry's name"
         raise click.UsageError(msg)
     if registry is not None:
-        registry = expand_account(registry)
-    if registry is None:
-        choice = Choice(regions.registry_for_region(region or _region_by_default(given)))
+        choice = _choose(registry, context)
     else:
-        choice = _choice_of(registry, given)
-    with given.console.waiting("asking AWS"):
-        entry = given.helper.find_token(choice)
+        choice = Choice(regions.registry_for_region(region or _default_region(context)))
+    with context.console.waiting("asking AWS"):
+        entry = context.helper.find_token(choice)
     username, secret = login_in_reply(entry.reply)
-    if registry is None or not docker_config_json:
-        given.console.say_as_is(secret)
-        return
-    auth = base64.b64encode(f"{username}:{secret}".encode()).decode()
-    given.console.say_as_is(json.dumps({"auths": {_authority(registry): {"auth": auth}}}))
+    printed = secret
+    if registry is not None and docker_config_json:
+        auth = base64.b64encode(f"{username}:{secret}".encode()).decode()
+        printed = json.dumps({"auths": {_authority(expand_account(registry)): {"auth": auth}}})
+    context.console.say_as_is(printed)
 
 
-def _region_by_default(given: CommandContext) -> str:
-    found = regions.default_region(given.environ)
-    if not found:
+def _default_region(context: CommandContext) -> str:
+    region = regions.default_region(context.environ)
+    if not region:
         msg = (
             f"name a registry, or a region by --region or AWS_REGION: neither {_ARGUMENT}, nor"
             " AWS_REGION, AWS_DEFAULT_REGION or the AWS profile says which"
         )
         raise click.UsageError(msg)
-    return found
+    return region
 
 
-def _choice_of(text: str, given: CommandContext) -> Choice:
+def _choose(text: str, context: CommandContext) -> Choice:
     host = parse_image(text, _ARGUMENT).host
-    choice = given.helper.choose(host)
+    choice = context.helper.choose(host)
     if choice is None:
         msg = f"{host} is not an ECR registry"
         hint = f'name one such as {HOST}, or write a rule with registry = "..." for {host}'
@@ -92,8 +91,5 @@ def _choice_of(text: str, given: CommandContext) -> Choice:
 
 def _authority(text: str) -> str:
     """Return host and port of a registry's address or an image's name, as they were written."""
-    text = text.strip()
-    rest = text.partition("://")[2] if "://" in text else text
-    for end in "/?#":
-        rest = rest.partition(end)[0]
-    return rest.rpartition("@")[2]
+    rest = text.strip().split("://", 1)[-1]
+    return re.split("[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
