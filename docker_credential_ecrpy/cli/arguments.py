@@ -52,13 +52,11 @@ def expand_account(text: str) -> str:
         raise click.BadParameter(str(exc), param_hint="ACCOUNT@REGION") from exc
 
 
-def _account_host(account: str, region: str) -> str:
-    if not registry.is_account(account):
-        msg = (
-            f"an account id has {registry.ACCOUNT_DIGITS} digits, and {account} has {len(account)}"
-        )
+def _account_host(digits: str, region: str) -> str:
+    if not registry.is_account(digits):
+        msg = f"an account id has {registry.ACCOUNT_DIGITS} digits, and {digits} has {len(digits)}"
         raise HelperError(msg)
-    host = f"{account}.dkr.ecr.{region}.{regions.dns_suffix(region)}"
+    host = f"{digits}.dkr.ecr.{region}.{regions.dns_suffix(region)}"
     if registry.parse(host) is None:
         msg = f"{one_line(region)!r} is not a region"
         raise HelperError(msg)

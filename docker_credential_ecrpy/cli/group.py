@@ -15,9 +15,6 @@ from docker_credential_ecrpy.cli.commands import (
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.hot import protocol
 
-WRONG_USAGE = 2
-"""The exit code for arguments that make no sense, as of every Unix program."""
-
 
 @click.group(no_args_is_help=False)
 def program() -> None:
@@ -51,7 +48,7 @@ def run_command(arguments: Sequence[str], context: CommandContext) -> int:
         text = text[:1].lower() + text[1:].rstrip(".")  # as our own errors are written
         context.console.note(f"{at.get_usage()}\n{context.name}: {text}")
         context.console.note(f"'{at.command_path} --help' has examples")
-        return WRONG_USAGE
+        return exc.exit_code
     except click.Abort:
         return protocol.INTERRUPTED
     return int(code or protocol.OK)

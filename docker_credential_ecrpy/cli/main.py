@@ -90,12 +90,12 @@ def run_cli(
     environ = dict(environ)  # changes made for botocore must not change the identity
     _open_standard_streams()
     name, arguments = program_name(argv), argv[1:]
-    log = from_environ(environ, started)
+    helper = _build_helper(environ, from_environ(environ, started))
     for_user = _is_for_user(arguments, environ)
     try:
         if for_user:
-            return _run_command(arguments, name, environ, log)
-        code, answer = _run_action(arguments, name, environ, request, log)
+            return _run_command(arguments, name, helper)
+        code, answer = _run_action(arguments, name, helper, request)
     except WireText as exc:
         code, answer = protocol.FAILED, f"{exc}\n".encode()
     except HelperError as exc:
@@ -107,7 +107,7 @@ def run_cli(
         while where and where.tb_next:
             where = where.tb_next
         place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "nowhere"
-        log(f"unexpected {type(exc).__name__} at {place}")
+        helper.log(f"unexpected {type(exc).__name__} at {place}")
         error = HelperError(
             f"unexpected error: {one_line(str(exc)) or 'it says nothing'}",
             hint="run it again with AWS_ECR_DEBUG=1, and report what that says",
@@ -124,11 +124,6 @@ def program_name(argv: Sequence[str]) -> str:
     return PACKAGE if name in ("", "__main__.py", "-c", "-m") else name
 
 
-def format_error(error: HelperError) -> str:
-    """Return an error as one line of text, whatever its parts hold."""
-    return printable(str(error))
-
-
 def _is_for_user(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
     """Whether a user types this, or their shell asks for completions."""
     if not arguments:
@@ -136,27 +131,20 @@ def _is_for_user(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
     return arguments[0] in COMMANDS or (arguments[0] == "help" and len(arguments) > 1)
 
 
-def _run_command(arguments: Sequence[str], name: str, environ: Mapping[str, str], log: Log) -> int:
-    # They load click, which the actions do without.
-    from docker_credential_ecrpy.cli import context, group
+def _run_command(arguments: Sequence[str], name: str, helper: Helper) -> int:
+    from docker_credential_ecrpy.cli import context, group  # they load click: for users alone
 
-    helper = _build_helper(environ, log)
-    return group.run_command(
-        arguments, context.CommandContext(name, environ, helper, AwsCalls(log))
-    )
+    aws = AwsCalls(helper.log)
+    return group.run_command(arguments, context.CommandContext(name, helper.environ, helper, aws))
 
 
 def _run_action(
-    arguments: Sequence[str],
-    name: str,
-    environ: Mapping[str, str],
-    request: protocol.GetRequest | None,
-    log: Log,
+    arguments: Sequence[str], name: str, helper: Helper, request: protocol.GetRequest | None
 ) -> Answer:
     usage = USAGE.format(name=name)
     action = arguments[0] if arguments else ""
     known = ACTIONS + VERSION + HELPED
-    if action not in known and arguments:
+    if arguments and action not in known:
         near = difflib.get_close_matches(action, COMMANDS + known, n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
         usage = f"{name}: unknown action: {one_line(action)}{meant}\n{usage}"
@@ -165,8 +153,7 @@ def _run_action(
     if action in VERSION:
         return protocol.OK, f"{name} ({PACKAGE}) {__version__}\n".encode()
     if action in HELPED:
-        return protocol.OK, _help_text(name, usage, environ).encode()
-    helper = _build_helper(environ, log)
+        return protocol.OK, _help_text(name, usage, helper.environ).encode()
     if action == "list":  # its input is not read: some clients leave a terminal there
         return helper.list()
     if action == "get":
@@ -199,7 +186,7 @@ def _build_helper(environ: Mapping[str, str], log: Log) -> Helper:
 
 def _report(name: str, error: HelperError, *, for_user: bool) -> int:
     """Print an error: users see both streams, and a client may show either."""
-    line = format_error(error)
+    line = printable(str(error))
     if for_user:
         from docker_credential_ecrpy.text.console import Console  # slow: for users alone
 

@@ -1,8 +1,7 @@
 """Another credential helper, for the registries that are not ECR's.
 
-It is run as Docker would run it: the same action, the same input; what it prints and its exit
-code go back as they are, and its standard error is the client's already. Only what Docker would
-wait for without end, or could not name, is told in our words.
+It is run as Docker would run it: same action, same input, the client's standard error; its output
+and exit code go back unchanged. Only what would hang, or Docker could not name, is our own error.
 """
 
 import json
@@ -13,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, NoReturn
 
@@ -25,15 +25,15 @@ from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import one_line
 
 MARK = "AWS_ECR_FALLBACK_OF"
-"""Set for the fallback helper: when its time is up, in seconds since the epoch, and its suffix.
+"""Set for the fallback helper: its deadline, in seconds since the epoch, and then suffixes.
 
-Before that stand the suffixes of the fallbacks that this process was itself started for. Once the
-time is up the mark is a leftover, in the environment of a daemon that the fallback started.
+They are those of the fallbacks that this process was itself started for, and its own. After the
+deadline the mark is a leftover, in the environment of a daemon that the fallback started.
 """
 _TERMINATED = 128 + signal.SIGTERM  # what a shell reports
-_GRACE = 1.0  # seconds for it to be gone once it was told to end
-_STEP = 0.02  # seconds between looks at whether it is gone by then
-_SLICE = 0.5  # seconds between looks at whether it ended, with what it started holding on
+_GRACE = 1.0  # seconds that it has to end after SIGTERM
+_STEP = 0.02  # seconds between checks whether it has ended after SIGTERM
+_SLICE = 0.5  # seconds between checks whether it has ended while its children hold the pipe
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,18 @@ class Fallback:
     def run(self, action: str, request: bytes) -> tuple[int, bytes]:
         """Return its exit code and standard output.
 
-        Raises HelperError where it is not there, leads back here, does not end, or is ended by a
-        signal.
+        Raises HelperError where it is not there, leads back here, hangs, or is ended by a signal.
         """
         if len(request) > protocol.MAX_INPUT:
             msg = f"the input is longer than {protocol.MAX_INPUT // 1024} KiB"
             raise HelperError(msg, hint="a registry's address and a login are shorter")
         path = self.path()
-        if self.suffix in self._under_way() or _same_program(path):
-            raise self._ourselves()
+        if self.suffix in self._callers() or _is_running(path):
+            msg = f'fallback = "{self.suffix}" in {self.place} leads back to this program'
+            others = "pass, secretservice, osxkeychain or wincred"
+            raise HelperError(
+                msg, hint=f"name a credential helper for other registries, such as {others}"
+            )
         self.log(f"fallback: {path} {action}")
         code, output = self._run([path, action], request)
         self.log(f"fallback: exit code {code}, {len(output)} bytes")
@@ -76,7 +79,16 @@ class Fallback:
             raise HelperError(msg, hint="run it by hand to see why")
         return code, output
 
-    def _under_way(self) -> list[str]:
+    def path(self) -> str:
+        """Return where it is on PATH. Raises HelperError."""
+        path = search_path.find(self.program, self.environ)
+        if path:
+            return path
+        msg = f"the fallback credential helper {self.program} is not on PATH"
+        hint = f"install it where Docker's PATH leads, or mend the fallback in {self.place}"
+        raise HelperError(msg, hint=hint)
+
+    def _callers(self) -> list[str]:
         """Return the suffixes of the fallbacks that this process was started for, by the mark."""
         until, *suffixes = self.environ.get(MARK, "").split() or [""]
         try:
@@ -85,16 +97,16 @@ class Fallback:
             return []
 
     def _run(self, command: list[str], request: bytes) -> tuple[int, bytes]:
-        # Without a terminal there is nobody for it to ask, and all that it starts is ended with
-        # it. With one it stays where it may ask after a passphrase.
+        # With a terminal it stays in the session, where it may ask for a passphrase. Without one
+        # it gets its own, to be ended with all that it starts.
         alone = sys.platform != "win32" and not _has_terminal()
-        told: list[int] = []  # to end, before there was something to end
-        before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+        signals: list[int] = []  # that came before the child was there to be ended
+        before = signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))
         try:
             child = self._start(command, alone=alone)
             try:
-                signal.signal(signal.SIGTERM, _terminated)
-                if told:
+                signal.signal(signal.SIGTERM, _exit_on_signal)
+                if signals:
                     sys.exit(_TERMINATED)
                 return self._communicate(child, command[1], request)
             except BaseException:
@@ -104,7 +116,7 @@ class Fallback:
             signal.signal(signal.SIGTERM, before or signal.SIG_DFL)  # None: not one of Python's
 
     def _start(self, command: list[str], *, alone: bool) -> "subprocess.Popen[bytes]":
-        mark = [f"{time.time() + self.seconds:.3f}", *self._under_way(), self.suffix]
+        mark = [f"{time.time() + self.seconds:.3f}", *self._callers(), self.suffix]
         try:
             return subprocess.Popen(
                 command,
@@ -121,10 +133,10 @@ class Fallback:
     def _communicate(
         self, child: "subprocess.Popen[bytes]", action: str, request: bytes
     ) -> tuple[int, bytes]:
-        """Return exit code and output, of one that ended; what it left running may hold on."""
+        """Return exit code and output once it has ended, though its children may go on."""
         end = time.monotonic() + self.seconds
         ended = False
-        # In a thread: `communicate` would not go on with what it could not send at once.
+        # In a thread: a repeated `communicate` does not send the rest of a partial write.
         threading.Thread(target=_write, args=(child.stdin, request), daemon=True).start()
         child.stdin = None
         while True:
@@ -132,18 +144,22 @@ class Fallback:
             try:
                 output, _ = child.communicate(timeout=max(min(_SLICE, left), 0))
             except subprocess.TimeoutExpired as exc:
-                if ended and sys.platform != "win32":  # where what was read is not told
+                if ended and sys.platform != "win32":  # Windows has no exc.output
                     return child.returncode, exc.output or b""
                 ended = child.poll() is not None
                 if left <= 0:
-                    raise self._hangs(action) from None
+                    what = f"the fallback credential helper {self.program} {action}"
+                    msg = f"no answer from {what} within {self.seconds:g} s"
+                    hint = f"run '{self.program} list' by hand to see what it waits for;"
+                    hint += " AWS_ECR_TIMEOUT sets the limit in seconds"
+                    raise HelperError(msg, hint=hint) from None
             else:
                 return child.returncode, output
 
     def users(self, output: bytes) -> dict[str, str]:
-        """Return what its `list` printed, server URL -> user name. Raises HelperError."""
+        """Return what its `list` printed: server URL -> user name. Raises HelperError."""
         try:
-            # Docker's client reads one value, and takes null for none.
+            # Docker's client reads one value, and takes null for an empty object.
             found, _ = json.JSONDecoder().raw_decode(output.decode().lstrip())
         except (ValueError, RecursionError):
             found = ""
@@ -155,32 +171,8 @@ class Fallback:
             raise HelperError(msg, hint=hint)
         return found
 
-    def path(self) -> str:
-        """Return where it is on PATH. Raises HelperError."""
-        path = search_path.find(self.program, self.environ)
-        if path:
-            return path
-        msg = f"the fallback credential helper {self.program} is not on PATH"
-        hint = f"install it where Docker's PATH leads, or mend the fallback in {self.place}"
-        raise HelperError(msg, hint=hint)
 
-    def _ourselves(self) -> HelperError:
-        return HelperError(
-            f'fallback = "{self.suffix}" in {self.place} leads back to this program',
-            hint="name a credential helper for other registries, such as pass, secretservice,"
-            " osxkeychain or wincred",
-        )
-
-    def _hangs(self, action: str) -> HelperError:
-        return HelperError(
-            f"no answer from the fallback credential helper {self.program} {action} within"
-            f" {self.seconds:g} s",
-            hint=f"run '{self.program} list' by hand to see what it waits for;"
-            " AWS_ECR_TIMEOUT sets the limit in seconds",
-        )
-
-
-def _same_program(path: str) -> bool:
+def _is_running(path: str) -> bool:
     """Whether a program is the one that runs now, under whatever name."""
     own = sys.executable if getattr(sys, "frozen", False) else sys.argv[0]
     try:
@@ -190,16 +182,12 @@ def _same_program(path: str) -> bool:
 
 
 def _write(pipe: IO[bytes], data: bytes) -> None:
-    try:
-        with pipe:
-            pipe.write(data)
-    except OSError:
-        pass  # a helper need not read what it does not want
+    with suppress(OSError), pipe:  # a helper need not read its input
+        pipe.write(data)
 
 
-def _terminated(*_: object) -> NoReturn:
-    """End the program, and with it what it runs, for SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt that
+def _exit_on_signal(*_: object) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt the clean-up
     sys.exit(_TERMINATED)
 
 
@@ -212,14 +200,11 @@ def _has_terminal() -> bool:
 
 
 def _end(child: "subprocess.Popen[bytes]", *, alone: bool) -> None:
-    """End a program, and all that it started where that can be told.
-
-    By SIGTERM first: where this program is among them, it ends in turn what it runs itself.
-    """
+    """End a program, and what it started where it has its own session."""
     try:
         if alone and sys.platform != "win32":
             until = time.monotonic() + _GRACE
-            os.killpg(child.pid, signal.SIGTERM)
+            os.killpg(child.pid, signal.SIGTERM)  # our own program, too, then ends what it runs
             while time.monotonic() < until:
                 time.sleep(_STEP)
                 child.poll()
@@ -234,7 +219,5 @@ def _end(child: "subprocess.Popen[bytes]", *, alone: bool) -> None:
         child.kill()
     if child.stdout:
         child.stdout.close()
-    try:
+    with suppress(subprocess.TimeoutExpired):  # where it is stuck in the kernel
         child.wait(_GRACE)
-    except subprocess.TimeoutExpired:
-        pass  # it is in the kernel's hands

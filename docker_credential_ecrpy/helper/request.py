@@ -32,11 +32,10 @@ def parse_login(request: bytes) -> tuple[str, str, str]:
     if not isinstance(fields, dict):
         msg = "the login to store is not a JSON object"
         raise HelperError(msg, hint=LOGIN_FORM)
-    values = [fields.get(name, "") for name in ("ServerURL", "Username", "Secret")]
-    if not all(isinstance(value, str) for value in values):
+    url, username, secret = (fields.get(name, "") for name in ("ServerURL", "Username", "Secret"))
+    if not all(isinstance(value, str) for value in (url, username, secret)):
         msg = "ServerURL, Username and Secret of the login to store have to be strings"
         raise HelperError(msg, hint=LOGIN_FORM)
-    url, username, secret = values
     if not url.strip():
         raise WireText(protocol.NO_SERVER_URL)
     if not username:

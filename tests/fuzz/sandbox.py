@@ -12,11 +12,11 @@ from contextlib import contextmanager
 
 from docker_credential_ecrpy import __main__ as door
 from docker_credential_ecrpy.aws.gateway import AwsCalls
-from docker_credential_ecrpy.cli.main import format_error
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import racy
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.text.sanitize import printable
 from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token
 from tests.world.machine import Result
 

@@ -16,7 +16,6 @@ from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import lifetime, stamp
 from docker_credential_ecrpy.tokens import inventory, recent
-from docker_credential_ecrpy.tokens.inventory import CacheRecord
 
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 # A part of an identity line as `identity.line` and `Choice.identity` write it.
@@ -51,26 +50,25 @@ def list_command(context: CommandContext, *, as_json: bool) -> None:
     A token of an endpoint is one that all registries share which it serves. A name that is
     nobody's is one that neither ECR nor the fallback is asked for.
     """
-    directory, console = paths.kept_dir(context.environ), context.console
-    now = context.helper.clock()
+    directory, now = paths.kept_dir(context.environ), context.helper.clock()
     try:
         records = list(inventory.list_records(directory, now)) if directory else []
     except OSError as exc:
         msg = f"{directory} cannot be read: {exc.strerror or exc}"
         raise HelperError(msg, hint="make it yours to read, or set AWS_ECR_CACHE_DIR") from exc
     if as_json:
-        console.say_as_is(json.dumps([_json_fields(record) for record in records], indent=2))
+        context.console.say_as_is(
+            json.dumps([_json_fields(record) for record in records], indent=2)
+        )
         return
+    blocks = [
+        "\n".join(f"{title:<10} {text}" for title, text in _describe(record, now))
+        for record in records
+    ]
     none = _why_none(context)
     if none:
-        console.say(f"none is kept: {none}{'; this was, before that:' if records else ''}")
-    elif not records:
-        console.say(f"nothing is kept in {directory}")
-    for number, record in enumerate(records):
-        if number or none:
-            console.say()
-        for title, text in _describe(record, now):
-            console.say(f"{title:<10} {text}")
+        blocks.insert(0, f"none is kept: {none}{'; this was, before that:' if records else ''}")
+    context.console.say("\n\n".join(blocks) or f"nothing is kept in {directory}")
 
 
 def _why_none(context: CommandContext) -> str:
@@ -83,11 +81,10 @@ def _why_none(context: CommandContext) -> str:
     return f"the home directory {one_line(home)} is not there" if home else _NO_HOME
 
 
-def _describe(record: CacheRecord, now: int) -> Iterator[tuple[str, str]]:
+def _describe(record: inventory.CacheRecord, now: int) -> Iterator[tuple[str, str]]:
     """Yield titles and texts."""
-    name, title = one_line(record.name), record.kind
+    name = one_line(record.name)
     if record.kind == inventory.ELSEWHERE:
-        title = "kept"
         yield "registry", f"{name}: nobody's, neither ECR's nor the fallback's"
     elif _is_endpoint(record):
         yield "endpoint", f"{name}: for all registries that it serves"
@@ -95,33 +92,29 @@ def _describe(record: CacheRecord, now: int) -> Iterator[tuple[str, str]]:
         yield "registry", name
     if record.identity:
         yield "identity", _readable(record.identity)
-    yield title, one_line(record.path)
+    yield "kept" if record.kind == inventory.ELSEWHERE else record.kind, one_line(record.path)
     if record.problem:
         yield "", f"not used: {one_line(record.problem)}"
     if record.entry is not None:
         yield from (("", text) for text in lifetime(record.entry, now))
 
 
-def _is_endpoint(record: CacheRecord) -> bool:
+def _is_endpoint(record: inventory.CacheRecord) -> bool:
     return "@" in record.name
 
 
 def _readable(identity: str) -> str:
-    """Return an identity line's variables, machine, profile and role.
-
-    The stamps of files and the digests of secrets are left out.
-    """
+    """Return an identity line without the stamps of files and the digests of secrets."""
     shown = []
     for part in _PART.finditer(identity):
         name, value = part["name"], part["value"]
-        if value is None or name in _OF_A_ROLE:
-            continue
-        name = ast.literal_eval(name) if name[0] in "'\"" else name
-        shown.append(f"{one_line(name)}={value}")
+        if value is not None and name not in _OF_A_ROLE:
+            name = ast.literal_eval(name) if name[0] in "'\"" else name
+            shown.append(f"{one_line(name)}={value}")
     return ", ".join(shown) or "no variable of AWS's is set"
 
 
-def _json_fields(record: CacheRecord) -> dict[str, object]:
+def _json_fields(record: inventory.CacheRecord) -> dict[str, object]:
     """Return what --json says of a file; times are ISO 8601 in UTC, and seconds of the epoch."""
     on_endpoint = _is_endpoint(record)
     times = {name: getattr(record.entry, name, None) for name in ("written", "refresh", "expires")}

@@ -105,6 +105,7 @@ _ACTIONS = {
     "version": "print the version",
     "help": "say how it is used",
 }
+_Items = list["CompletionItem[str]"]
 _SECTION = re.compile(r"^\[\s*(?:(profile)\s+)?(.*?)\s*\]", re.MULTILINE)
 _OPTION = re.compile(r"--\w")
 
@@ -170,33 +171,23 @@ def _unquoted(word: str) -> str:
     return word.strip("'\"").replace("\\", "")
 
 
-def registries(
-    ctx: click.Context, _param: click.Parameter | None, incomplete: str
-) -> "list[CompletionItem[str]]":
-    """Return the known hosts and those in Docker's config.json that complete a word.
-
-    Usable as click's `shell_complete`; unreadable files are skipped.
-    """
+def registries(ctx: click.Context, _param: click.Parameter | None, incomplete: str) -> _Items:
+    """Return the known hosts, and those in Docker's config.json, that begin with a text."""
     environ = ctx.ensure_object(CommandContext).environ if ctx.obj else {}
     directory = paths.cache_dir(environ)
     known = recent.hosts(directory) if directory else []
     return _matching([*known, *_configured(environ)], incomplete)
 
 
-def profiles(
-    ctx: click.Context, _param: click.Parameter | None, incomplete: str
-) -> "list[CompletionItem[str]]":
-    """Return the AWS profiles that complete a word, from the sections of AWS's two files.
-
-    As `registries`. botocore, which knows more of them, takes too long.
-    """
+def profiles(ctx: click.Context, _param: click.Parameter | None, incomplete: str) -> _Items:
+    """Return the AWS profiles that begin with a text, without botocore, which takes too long."""
     environ = ctx.ensure_object(CommandContext).environ if ctx.obj else {}
     config, credentials = paths.aws_files(environ)[:2]
     names = [name for kind, name in _sections(config) if kind or name == "default"]
     return _matching([*names, *(name for _, name in _sections(credentials))], incomplete)
 
 
-def _matching(values: Iterable[str], incomplete: str) -> "list[CompletionItem[str]]":
+def _matching(values: Iterable[str], incomplete: str) -> _Items:
     return [CompletionItem(value) for value in sorted(set(values)) if value.startswith(incomplete)]
 
 

@@ -57,7 +57,14 @@ def command(
     if registry is not None:
         choice = _choose(registry, context)
     else:
-        choice = Choice(regions.registry_for_region(region or _default_region(context)))
+        region = region or regions.default_region(context.environ)
+        if not region:
+            msg = (
+                f"name a registry, or a region by --region or AWS_REGION: neither {_ARGUMENT}, nor"
+                " AWS_REGION, AWS_DEFAULT_REGION or the AWS profile says which"
+            )
+            raise click.UsageError(msg)
+        choice = Choice(regions.registry_for_region(region))
     with context.console.waiting("asking AWS"):
         entry = context.helper.find_token(choice)
     username, secret = login_in_reply(entry.reply)
@@ -66,17 +73,6 @@ def command(
         auth = base64.b64encode(f"{username}:{secret}".encode()).decode()
         printed = json.dumps({"auths": {_authority(expand_account(registry)): {"auth": auth}}})
     context.console.say_as_is(printed)
-
-
-def _default_region(context: CommandContext) -> str:
-    region = regions.default_region(context.environ)
-    if not region:
-        msg = (
-            f"name a registry, or a region by --region or AWS_REGION: neither {_ARGUMENT}, nor"
-            " AWS_REGION, AWS_DEFAULT_REGION or the AWS profile says which"
-        )
-        raise click.UsageError(msg)
-    return region
 
 
 def _choose(text: str, context: CommandContext) -> Choice:
