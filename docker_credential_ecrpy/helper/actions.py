@@ -196,7 +196,7 @@ class Helper:
         try:
             gone = store.forget(os.path.join(directory, paths.LOGINS), host)
             gone += store.forget(tokens, host)
-            store.forget(os.path.join(directory, paths.ELSEWHERE), host)
+            gone += store.forget(os.path.join(directory, paths.ELSEWHERE), host)
             if endpoint:  # or the next get would take that very token from there
                 gone += store.forget(tokens, endpoint)
             recent.forget(directory, host)

@@ -101,6 +101,24 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
     return " ".join(parts)
 
 
+def parse(line: str) -> "dict[str, str]":
+    """Return the variables and choices in a line, name -> value, for users to read.
+
+    It may be longer by the choices of a rule (`rules.Choice.identity`). The stamps of files and
+    the digest of the container's token are left out.
+    """
+    import ast
+    import re
+
+    quoted = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+    part = re.compile(rf"([\w-]+|{quoted}|external id|session name)(?:=({quoted})|~\w+|:\S+)")
+    return {
+        ast.literal_eval(name) if name[0] in "'\"" else name: ast.literal_eval(value)
+        for name, value in part.findall(line)
+        if value
+    }
+
+
 def chosen(environ: "Mapping[str, str]") -> "list[str]":
     """Return the names of the variables that choose an identity for an account."""
     return sorted(name for name in environ if name.startswith((PROFILE_OF, ROLE_OF)))

@@ -179,7 +179,7 @@ def check_form(action: str, result: Result) -> None:
 
 def check_error(error: HelperError) -> None:
     """Fail unless an error is fit for the user, as it is shown."""
-    check_line(format_error(error))
+    check_line(printable(str(error)))
 
 
 def check_line(text: str) -> None:

@@ -1,8 +1,6 @@
 """`cache`: list and clear what is kept on this machine."""
 
-import ast
 import json
-import re
 from collections.abc import Iterator
 
 import click
@@ -12,16 +10,11 @@ from docker_credential_ecrpy.cli.commands.completion import registries
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, Command
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.hot import cache, paths
+from docker_credential_ecrpy.hot import cache, identity, paths
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import lifetime, stamp
 from docker_credential_ecrpy.tokens import inventory, recent
 
-_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
-# A part of an identity line as `identity.line` and `Choice.identity` write it.
-_PART = re.compile(
-    rf"(?P<name>[\w-]+|{_QUOTED}|external id|session name)(?:=(?P<value>{_QUOTED})|~\w+|:\S+)"
-)
 _NO_HOME = "there is no home directory"
 _OF_A_ROLE = ("external id", "session name", "duration")
 
@@ -103,14 +96,13 @@ def _is_endpoint(record: inventory.CacheRecord) -> bool:
     return "@" in record.name
 
 
-def _readable(identity: str) -> str:
+def _readable(line: str) -> str:
     """Return an identity line without the stamps of files and the digests of secrets."""
-    shown = []
-    for part in _PART.finditer(identity):
-        name, value = part["name"], part["value"]
-        if value is not None and name not in _OF_A_ROLE:
-            name = ast.literal_eval(name) if name[0] in "'\"" else name
-            shown.append(f"{one_line(name)}={value}")
+    shown = [
+        f"{one_line(name)}={value!a}"
+        for name, value in identity.parse(line).items()
+        if name not in _OF_A_ROLE
+    ]
     return ", ".join(shown) or "no variable of AWS's is set"
 
 

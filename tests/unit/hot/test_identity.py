@@ -463,3 +463,29 @@ class TestStamps:
 
         assert len({before, away, after}) == 3
         assert away.endswith(">-")
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*identity.DECIDING_VARIABLES, "AWS_ECR_PROFILE_123456789012"]),
+        st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1),
+    )
+)
+def test_a_line_is_taken_apart_as_it_was_put_together(environ: dict[str, str]) -> None:
+    """Whatever the values hold; an address with a password is a digest."""
+    parsed = identity.parse(identity.line(environ))
+
+    assert parsed.pop("machine", None) in (None, identity._machine({}))
+    assert parsed == {name: identity._shown(name, value) for name, value in environ.items()}
+
+
+def test_a_line_has_the_choices_of_a_rule(tmp_path: Path) -> None:
+    """They stand behind what the environment has."""
+    line = f"AWS_PROFILE='a b' '{tmp_path}/x y':1.2.3 profile='p\\'q' role='r' external id='~1'"
+
+    assert identity.parse(line) == {
+        "AWS_PROFILE": "a b",
+        "profile": "p'q",
+        "role": "r",
+        "external id": "~1",
+    }

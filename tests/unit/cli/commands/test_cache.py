@@ -114,7 +114,7 @@ class TestList:
         text = said(machine, "list")
 
         assert text.startswith("registry   ghcr.io: nobody's, neither ECR's nor the fallback's\n")
-        assert f"\nkept       {machine.cache}/tokens/ghcr.io~" in text
+        assert f"\nkept       {machine.cache}/elsewhere/ghcr.io~" in text
         assert listed(machine)[0]["kind"] == "nobody"
 
     @pytest.mark.parametrize(
