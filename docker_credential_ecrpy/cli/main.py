@@ -19,7 +19,7 @@ from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files.log_file import from_environ
 from docker_credential_ecrpy.helper.actions import Answer, Helper, timeout
 from docker_credential_ecrpy.hot import protocol
-from docker_credential_ecrpy.settings.rules import Written
+from docker_credential_ecrpy.settings.rules import SettingText
 from docker_credential_ecrpy.text.log import Log, to_stderr
 from docker_credential_ecrpy.text.sanitize import one_line, printable
 
@@ -176,7 +176,7 @@ def _help_text(name: str, usage: str, environ: Mapping[str, str]) -> str:
 
 
 def _build_helper(environ: Mapping[str, str], log: Log) -> Helper:
-    def fallback(name: Written) -> "Fallback":
+    def fallback(name: SettingText) -> "Fallback":
         from docker_credential_ecrpy.helper import fallback  # loads subprocess: only to run it
 
         return fallback.Fallback(name.text, name.place, timeout(environ), environ, log)

@@ -253,9 +253,9 @@ class Planner:
         if wanted.remove:
             was_store = wanted.store and is_our_helper(self.config.store)
             if file and (was_store or wanted.fallback is not None):
-                data = editor.with_fallback(data, file, "")
+                data = editor.set_fallback(data, file, "")
         elif wanted.fallback is not None:
-            data = editor.with_fallback(data, file, wanted.fallback)
+            data = editor.set_fallback(data, file, wanted.fallback)
         return data
 
     def _is_last(self, host: str, wanted: ConfigureRequest) -> bool:

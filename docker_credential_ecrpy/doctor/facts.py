@@ -229,7 +229,7 @@ def _elsewhere(machine: Machine, choice: Choice, image: Image) -> str:
 def _other_regions(machine: Machine, choice: Choice) -> Iterable[str]:
     """Return the registries of the account in the regions that this machine knows of."""
     own = choice.registry
-    if not choice.of_ecr or own.public:
+    if not choice.is_ecr_host or own.public:
         return []
     regions = [machine.environ.get(name, "") for name in ("AWS_REGION", "AWS_DEFAULT_REGION")]
     found = (registry.parse(host) for host in machine.registries())

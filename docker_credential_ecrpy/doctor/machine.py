@@ -26,7 +26,7 @@ from docker_credential_ecrpy.files import search_path
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.loader import Settings
-from docker_credential_ecrpy.settings.rules import Written
+from docker_credential_ecrpy.settings.rules import SettingText
 from docker_credential_ecrpy.tokens import recent
 
 Fact = TypeVar("Fact")
@@ -133,7 +133,7 @@ class Machine:
         ]
 
     @property
-    def fallback(self) -> Written | None:
+    def fallback(self) -> SettingText | None:
         """The credential helper for other registries, where our settings name one."""
         return self.settings.fallback if isinstance(self.settings, Settings) else None
 

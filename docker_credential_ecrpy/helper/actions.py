@@ -18,7 +18,7 @@ from docker_credential_ecrpy.hot import cache, identity, paths, protocol, regist
 from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.loader import Settings
-from docker_credential_ecrpy.settings.rules import Choice, Written
+from docker_credential_ecrpy.settings.rules import Choice, SettingText
 from docker_credential_ecrpy.text.log import Log, is_set
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.tokens import logins, lookup, recent, store
@@ -53,7 +53,7 @@ class Helper:
     environ: Mapping[str, str]
     fetch: Fetch
     resolve: Callable[[Choice], Choice]
-    fallback: "Callable[[Written], Fallback]"
+    fallback: "Callable[[SettingText], Fallback]"
     clock: Callable[[], int]
     log: Log
 
@@ -260,7 +260,7 @@ class Helper:
         # What a private name stands for is written in the settings, so a login to one belongs to
         # them; a login to a host of ECR does not.
         settings = ""
-        if not choice.of_ecr:
+        if not choice.is_ecr_host:
             settings = identity.of_settings(self.environ, self.load_settings().stamp)
         return lookup.login_place(directory, choice.registry.host, settings)
 

@@ -1,14 +1,13 @@
 """Edits of our own settings, `~/.ecr/config.toml`, from bytes to bytes.
 
-What an edit is not about stays as it is, byte for byte, and what an edit puts in, the opposite one
-takes out again. Each result is read as `settings` reads it, and compared with what was meant,
-before it is returned.
+All other text keeps every byte, and the opposite edit restores the file. Each result is parsed and
+compared with the rules that were meant before it is returned.
 """
 
 import codecs
 import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import Any
 
@@ -20,22 +19,21 @@ from docker_credential_ecrpy.settings import loader, rule_parser, rules
 from docker_credential_ecrpy.settings.toml_document import TOP, Statement, TomlDocument
 from docker_credential_ecrpy.text.sanitize import one_line
 
-_WHERE_ASKED = ("registry", "endpoint_url", "region")
 _NOTHING, _COMMENT, _STATEMENT = range(3)  # what a line holds
 
 _Table = dict[str, Any]
+_quote = partial(json.dumps, ensure_ascii=False)  # TOML's basic strings have all escapes of JSON
 
 
 def choose(data: bytes, file: str, host: str, *, profile: str, role_arn: str) -> bytes:
     """Return the settings with a rule that gives `host` this profile, role, or both.
 
     data: the file as it is, b"" for none. file: its path, for errors. host: as a client sends it.
-    The rule that decides stays where it says so already; a rule of this very host is changed in
-    its place; another one gets a rule of this host above it, that asks in the same place. Where
-    none decides, a rule of the whole account is added.
+    A rule of this very host is changed in its place; any other that decides gets one of this host
+    above it, with the same endpoint; without any, a rule of the whole account is added.
 
-    Raises HelperError for settings that are not sound, for a host that no rule can mean yet, for
-    texts that are no profile or role, and for a file that has to be edited by hand.
+    Raises HelperError for invalid settings, for a host that no rule can mean yet, for texts that
+    are no profile or role, and for a file that has to be edited by hand.
     """
     _check_identity(profile, role_arn)
     page = _Page(file, data)
@@ -47,32 +45,28 @@ def choose(data: bytes, file: str, host: str, *, profile: str, role_arn: str) ->
     if _identity(choice) == (profile, role_arn):
         return data
     name, rule = choice.registry.host, choice.rule
-    if rule is None:
-        table = _table(choice.registry.account or name, profile, role_arn, {})
-        text, tables = page.with_table(len(page.tables), table), [*page.tables, table]
+    number = next((n for n, other in enumerate(page.rules) if other is rule), len(page.rules))
+    old, match = (page.tables[number], name) if rule else ({}, choice.registry.account or name)
+    above, below = page.tables[:number], page.tables[number:]
+    if rule and rule.pattern.text == name:
+        table = _make_table(old["match"], profile, role_arn, old)
+        text, tables = page.change_keys(number, table), [*above, table, *below[1:]]
     else:
-        number = next(n for n, other in enumerate(page.rules) if other is rule)
-        old, above, below = page.tables[number], page.tables[:number], page.tables[number:]
-        if rule.pattern.text == name:
-            table = _table(old["match"], profile, role_arn, old)
-            text, tables = page.with_keys(number, table), [*above, table, *below[1:]]
-        else:
-            table = _table(name, profile, role_arn, old)
-            text, tables = page.with_table(number, table), [*above, table, *below]
+        table = _make_table(match, profile, role_arn, old)
+        text, tables = page.insert_table(number, table), [*above, table, *below]
     by_hand = f"write this by hand, above all rules that match it: {', '.join(_lines(table))}"
-    after = page.verified(text, tables, page.fallback, by_hand)
+    after = page.verify(text, tables, page.fallback, by_hand)
     chosen = rules.choose(host, after.rules, {})
     if chosen is None or _identity(chosen) != (profile, role_arn):
-        reason = "another rule would decide"
-        raise page.unsafe(reason, by_hand)
+        raise page.error_by_hand(by_hand, "another rule would decide")
     return after.data
 
 
 def forget(data: bytes, file: str, host: str, *, account_too: bool) -> bytes:
     """Return the settings without the rule whose `match` is the host itself.
 
-    account_too: also without that of its account's id. A comment that stands directly above a
-    rule goes with it. Raises HelperError like `choose`.
+    account_too: also without the rule of its account. A comment directly above a rule goes with
+    it. Raises HelperError like `choose`.
     """
     found = registry.parse(host)
     name = found.host if found else registry.host_of(host)
@@ -82,34 +76,33 @@ def forget(data: bytes, file: str, host: str, *, account_too: bool) -> bytes:
         if match not in texts:
             continue
         number = texts.index(match)
-        by_hand = f"remove the rule with match = {_quoted(match)} by hand"
-        text = page.without_lines(*page.lines_of_table(number, by_hand))
+        by_hand = f"remove the rule with match = {_quote(match)} by hand"
+        text = page.remove_lines(*page.lines_of_table(number, by_hand))
         tables = [*page.tables[:number], *page.tables[number + 1 :]]
-        data = page.verified(text, tables, page.fallback, by_hand).data
+        data = page.verify(text, tables, page.fallback, by_hand).data
     return data
 
 
-def with_fallback(data: bytes, file: str, name: str) -> bytes:
-    """Return the settings with this fallback helper, or with none where `name` is "".
+def set_fallback(data: bytes, file: str, name: str) -> bytes:
+    """Return the settings with this fallback helper, or without any where `name` is "".
 
-    name: what the name of the helper's program ends in. Raises HelperError like `choose`.
+    name: the helper's program without `docker-credential-`. Raises HelperError like `choose`.
     """
     page = _Page(file, data)
     if name == page.fallback:
         return data
-    line = f"fallback = {_quoted(name)}"
+    line = f"fallback = {_quote(name)}"
     if name:
-        _Page(file, line.encode(errors="replace"))  # raises what is to say about the name
+        _Page(file, line.encode(errors="replace"))  # raises what is wrong with the name
     statement = page.source.statements.get((TOP, "fallback"))
     if statement is None:
-        first = next(iter(page.source.statements.values()), None)
-        text = page.with_lines(page.first_line(first) if first else None, [line])
+        text = page.insert_lines(next(iter(page.source.statements.values()), None), [line])
     elif name:
-        text = page.edited(page.new_value(statement, name))
+        text = page.apply(page.replace_value(statement, name))
     else:
-        text = page.without_lines(*page.span(statement))
+        text = page.remove_lines(*page.span(statement))
     by_hand = f"write {line} by hand" if name else "remove the line of fallback by hand"
-    return page.verified(text, page.tables, name, by_hand).data
+    return page.verify(text, page.tables, name, by_hand).data
 
 
 def _check_identity(profile: str, role_arn: str) -> None:
@@ -128,32 +121,26 @@ def _identity(choice: rules.Choice) -> tuple[str, str]:
     return choice.profile, choice.role.arn if choice.role else ""
 
 
-def _table(match: str, profile: str, role_arn: str, old: Mapping[str, Any]) -> _Table:
+def _make_table(match: str, profile: str, role_arn: str, old: Mapping[str, Any]) -> _Table:
     """Return the rule that takes the place of `old` for what `match` means."""
-    same_role = role_arn and role_arn == old.get("role_arn")
-    kept = (*_WHERE_ASKED, *(rule_parser.ROLE_KEYS if same_role else ()))
-    new = {key: old[key] for key in kept if key in old}
-    new |= {"match": match, "profile": profile, "role_arn": role_arn}
-    return {key: new[key] for key in rule_parser.KEYS if new.get(key)}
+    new = {**old, "match": match, "profile": profile, "role_arn": role_arn}
+    same_role = role_arn == old.get("role_arn")
+    keys = (key for key in rule_parser.KEYS if same_role or key not in rule_parser.ROLE_KEYS)
+    return {key: new[key] for key in keys if new.get(key)}
 
 
 def _lines(table: Mapping[str, Any]) -> list[str]:
-    return [f"[[{loader.TABLE}]]", *(f"{key} = {_quoted(table[key])}" for key in table)]
+    return [f"[[{loader.TABLE}]]", *(f"{key} = {_quote(table[key])}" for key in table)]
 
 
 def _inline(table: Mapping[str, Any]) -> str:
     return f"{{{', '.join(_lines(table)[1:])}}}"
 
 
-def _quoted(value: str | int) -> str:
-    """Return a value as TOML, whose basic strings have all the escapes of JSON."""
-    return json.dumps(value, ensure_ascii=False)
-
-
 class _Page:
-    """Sound settings as text: what is on each line, and the text as it is after an edit.
+    """Valid settings as text, with what is on each line; its edits return the new text.
 
-    Lines count from 0. Raises HelperError for settings that are not sound.
+    Lines count from 0. Raises HelperError for invalid settings.
     """
 
     def __init__(self, file: str, data: bytes) -> None:
@@ -167,36 +154,35 @@ class _Page:
         self._starts = list(accumulate((len(line) + 1 for line in self._lines), initial=0))
         self._end = text_edits.line_end(self._text)
 
-    def verified(self, text: str, tables: Sequence[_Table], fallback: str, by_hand: str) -> "_Page":
-        """Return the page that `text` makes. Raises HelperError where that is not what is meant."""
+    def verify(self, text: str, tables: Sequence[_Table], fallback: str, by_hand: str) -> "_Page":
+        """Return the page of `text`. Raises HelperError where that is not what was meant."""
         data = codecs.BOM_UTF8 * self.data.startswith(codecs.BOM_UTF8) + text.encode()
-        reason = f"it would be larger than {loader.MAX_SIZE // 1024} KiB"
         if len(data) > loader.MAX_SIZE:
-            raise self.unsafe(reason, by_hand)
+            raise self.error_by_hand(
+                by_hand, f"it would be larger than {loader.MAX_SIZE // 1024} KiB"
+            )
         try:
             after = _Page(self.source.file, data)
         except HelperError as exc:
-            reason = f"then {exc.message}"
-            raise self.unsafe(reason, by_hand) from exc
-        reason = "more than that would change"
+            raise self.error_by_hand(by_hand, f"then {exc.message}") from exc
         if (after.tables, after.fallback) != (list(tables), fallback):
-            raise self.unsafe(reason, by_hand)
+            raise self.error_by_hand(by_hand, "more than that would change")
         return after
 
-    def unsafe(self, reason: str, by_hand: str) -> HelperError:
-        """Return the error over a file that only a person can edit."""
+    def error_by_hand(self, by_hand: str, reason: str) -> HelperError:
+        """Return the error over a file that only the user can edit; by_hand: how."""
         msg = f"{one_line(self.source.file)} cannot be edited safely: {reason}"
         return HelperError(msg, hint=by_hand)
 
-    def with_table(self, number: int, table: Mapping[str, Any]) -> str:
-        """Return the text with one more table before the one of that number, or after all."""
-        by_hand = f"write there by hand, above all rules that match it: {_inline(table)}"
-        self._check_not_inline(by_hand)
-        heading = self.source.statements.get((number, ""))
-        return self.with_lines(self.first_line(heading) if heading else None, _lines(table))
+    def insert_table(self, number: int, table: Mapping[str, Any]) -> str:
+        """Insert a table before the one of that number, or after all."""
+        self._check_not_inline(
+            f"write there by hand, above all rules that match it: {_inline(table)}"
+        )
+        return self.insert_lines(self.source.statements.get((number, "")), _lines(table))
 
-    def with_keys(self, number: int, table: Mapping[str, Any]) -> str:
-        """Return the text with other keys in a table, all but its `match`."""
+    def change_keys(self, number: int, table: Mapping[str, Any]) -> str:
+        """Give a table other keys, all but its `match`."""
         self._check_not_inline(f"write this rule there by hand: {_inline(table)}")
         statements, old = self.source.statements, self.tables[number]
         anchor, edits = statements[number, "match"], []
@@ -205,7 +191,7 @@ class _Page:
             if here and key in table:
                 anchor = here
                 if table[key] != old[key]:
-                    edits.append(self.new_value(here, table[key]))
+                    edits.append(self.replace_value(here, table[key]))
             elif here:
                 first, last = self.span(here)
                 edits.append((self._stop(first - 1), self._stop(last), ""))
@@ -213,63 +199,55 @@ class _Page:
                 first, last = self.span(anchor)
                 indent = self._text[self._starts[first] : anchor.start]
                 at = self._stop(last)
-                edits.append((at, at, f"{self._end}{indent}{key} = {_quoted(table[key])}"))
-        return self.edited(*edits)
+                edits.append((at, at, f"{self._end}{indent}{key} = {_quote(table[key])}"))
+        return self.apply(*edits)
 
-    def new_value(self, statement: Statement, value: str | int) -> Edit:
+    def replace_value(self, statement: Statement, value: str | int) -> Edit:
         """Return the edit that gives a key of ours, which has no "=" in it, another value."""
         start = self._text.index("=", statement.start) + 1
         blanks = self._text[start : statement.end]
-        start += len(blanks) - len(blanks.lstrip())
-        return start, statement.end, _quoted(value)
+        return start + len(blanks) - len(blanks.lstrip()), statement.end, _quote(value)
 
-    def edited(self, *edits: Edit) -> str:
+    def apply(self, *edits: Edit) -> str:
         """Return the text after edits."""
         return text_edits.apply(self._text, edits)
 
-    def with_lines(self, at: int | None, lines: Sequence[str]) -> str:
-        """Return the text with a block of lines before line `at`, or below all where it is None."""
+    def insert_lines(self, below: Statement | None, lines: Sequence[str]) -> str:
+        """Insert a block of lines before a statement and its comments, or below all for None."""
         end, new = self._end, self._end.join(lines)
-        last = max((n for n, kind in enumerate(self._kinds) if kind), default=-1)
-        if at is None and last >= 0:
+        last = max(self._filled, default=-1)
+        if below is None and last >= 0:
             stop = self._stop(last)
-            return self.edited((stop, stop, end + end + new))
-        at = at or 0
+            return self.apply((stop, stop, end + end + new))
+        at = self.first_line(below) if below else 0
         close = at > 0 and self._kinds[at - 1] != _NOTHING
         new = end + new + end if close else new + end + end * (last >= 0)
-        return self.edited((self._starts[at], self._starts[at], new))
+        return self.apply((self._starts[at], self._starts[at], new))
 
-    def without_lines(self, first: int, last: int) -> str:
-        """Return the text without these lines, and without the blank ones that are too many then.
-
-        What `with_lines` makes of a text becomes that text again.
-        """
+    def remove_lines(self, first: int, last: int) -> str:
+        """Remove these lines, and the blank ones that are too many then; undoes `insert_lines`."""
         kinds = self._kinds
-        above, below = first - 1, last + 1
-        while above >= 0 and kinds[above] == _NOTHING:
-            above -= 1
-        while below < len(kinds) and kinds[below] == _NOTHING:
-            below += 1
+        above = max((line for line in self._filled if line < first), default=-1)
+        below = min((line for line in self._filled if line > last), default=len(kinds))
         blanks_above, blanks_below = first - 1 - above, below - 1 - last
         if below == len(kinds) and above >= 0:
-            return self.edited((self._stop(above), self._stop(last), ""))
+            return self.apply((self._stop(above), self._stop(last), ""))
         fewer = blanks_below > blanks_above if blanks_below else kinds[above] == _STATEMENT
         if (above >= 0 and fewer) or below == len(kinds):
             first, below = above + 1, last + 1
-        return self.edited((self._starts[first], self._starts[below], ""))
+        return self.apply((self._starts[first], self._starts[below], ""))
 
     def lines_of_table(self, number: int, by_hand: str) -> tuple[int, int]:
         """Return the first and last line of a table, with the comments that are its own."""
         self._check_not_inline(by_hand)
         mine = [where for (n, _), where in self.source.statements.items() if n == number]
-        last = after = self.span(mine[-1])[1] + 1
-        while after < len(self._kinds) and self._kinds[after] == _COMMENT:
-            after += 1
-        of_next = after < len(self._kinds) and self._kinds[after] == _STATEMENT
-        return self.first_line(mine[0]), (last if of_next else after) - 1
+        last, kinds = self.span(mine[-1])[1], self._kinds
+        after = next((n for n in range(last + 1, len(kinds)) if kinds[n] != _COMMENT), len(kinds))
+        next_has_them = kinds[after : after + 1] == [_STATEMENT]
+        return self.first_line(mine[0]), last if next_has_them else after - 1
 
     def first_line(self, statement: Statement) -> int:
-        """Return the line of a statement, or of the first comment that stands directly above."""
+        """Return the line of a statement, or of the first comment directly above it."""
         line = statement.line - 1
         while line and self._kinds[line - 1] == _COMMENT:
             line -= 1
@@ -288,6 +266,10 @@ class _Page:
             kinds[first : last + 1] = [_STATEMENT] * (last + 1 - first)
         return kinds
 
+    @property
+    def _filled(self) -> list[int]:
+        return [line for line, kind in enumerate(self._kinds) if kind != _NOTHING]
+
     def _stop(self, line: int) -> int:
         """Return where a line ends, before its line end."""
         return self._starts[line] + len(self._lines[line].rstrip("\r"))
@@ -295,4 +277,4 @@ class _Page:
     def _check_not_inline(self, by_hand: str) -> None:
         if (TOP, loader.TABLE) in self.source.statements:
             msg = f"{loader.TABLE} is a list in brackets, to which no table can be added"
-            raise self.source.wrong(TOP, loader.TABLE, msg, by_hand)
+            raise self.source.error_at(TOP, loader.TABLE, msg, by_hand)

@@ -1,7 +1,7 @@
 """The hosts that a rule's `match` stands for: one, an account's, or a glob's.
 
-A pattern is a sequence of steps: the characters that may be in one place, or a star. So is the form
-of ECR's host names. Matching takes time in proportion to the host's length for each step.
+A pattern is a sequence of steps: the characters that may be in one place, or a star. So is a form
+of ECR's host names. Each step costs time in proportion to the host's length.
 """
 
 import re
@@ -22,7 +22,7 @@ _REGION_END = frozenset(_LETTERS)  # any number of a label's characters may prec
 
 
 class BadPattern(ValueError):
-    """A text is no pattern; says why."""
+    """The reason why a text is no pattern."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Pattern:
 
     @property
     def is_account(self) -> bool:
-        """Whether it is an account id, and not a host name or a glob."""
+        """Whether it is an account id."""
         return registry.is_account(self.text)
 
     @property
@@ -47,15 +47,12 @@ class Pattern:
 
     @property
     def ends_in_domain(self) -> bool:
-        """Whether its end is fixed, and has a domain of two labels at least, as in *.a.example."""
+        """Whether it ends in a fixed domain of two labels or more, as *.a.example does."""
         return "." in self._fixed[-1].partition(".")[2]
 
     @property
     def examples(self) -> list[str]:
-        """Host names with "*" for unknown text, which stand for all hosts that are meant.
-
-        A pattern that `matches` each of these leaves nothing to a rule with this one below it.
-        """
+        """Host names with "*" for unknown text: a pattern that `matches` all takes all hosts."""
         return list(_private_hosts(self.text)) if self.is_account else ["*".join(self._fixed)]
 
     @cached_property
@@ -64,41 +61,36 @@ class Pattern:
         return "".join(min(step) if len(step) == 1 else "*" for step in self.steps).split("*")
 
     def matches(self, host: str) -> bool:
-        """Whether `host`, a name in lower case, is meant. A "*" in it is matched by stars only."""
+        """Whether it takes in `host`, a name in lower case; only stars match a "*" in that."""
         return all(map(host.__contains__, self._fixed)) and _meet(self.steps, host)
 
     def can_match_ecr(self) -> bool:
-        """Whether any host of ECR's is meant, whatever the account and region."""
+        """Whether it takes in any host of ECR's, whatever the account and region."""
         return any(_meet(self.steps, form) for form in _ecr_forms())
 
 
 def parse(text: str) -> Pattern:
-    """Return the pattern that `text` writes. Raises BadPattern."""
+    """Return the pattern in `text`. Raises BadPattern."""
     lowered = text.lower()
     if registry.is_account(lowered):
-        return Pattern(lowered, tuple(_steps(f"{lowered}.*")))
-    if _WILD.isdisjoint(lowered):
-        host = registry.host_of(lowered)
+        return Pattern(lowered, tuple(_parse_steps(f"{lowered}.*")))
+    host = registry.host_of(lowered)
+    if _WILD.isdisjoint(lowered) and (host != lowered or not host or host.isdigit()):
+        msg = f'write the host name alone, without scheme, port and path: "{host}"'
         if not host:
             msg = "it is neither an account id of 12 digits, nor a host name, nor a glob over hosts"
-            raise BadPattern(msg)
-        if host.isdigit():
-            msg = (
-                f"an account id has {registry.ACCOUNT_DIGITS} digits, and this one has {len(host)}"
-            )
-            raise BadPattern(msg)
-        if host != lowered:
-            msg = f'write the host name alone, without scheme, port and path: "{host}"'
-            raise BadPattern(msg)
-    return Pattern(lowered, tuple(_steps(lowered)))
+        elif host.isdigit():
+            msg = f"an account id has 12 digits, and this one has {len(host)}"
+        raise BadPattern(msg)
+    return Pattern(lowered, tuple(_parse_steps(lowered)))
 
 
-def _steps(text: str) -> Iterator[frozenset[str]]:
+def _parse_steps(text: str) -> Iterator[frozenset[str]]:
     """Yield the steps of a glob. Raises BadPattern."""
     for found in _PIECES.finditer(text):
-        piece, of_set = found[0], found[1]
-        if of_set:
-            yield _set(of_set)
+        piece, characters = found[0], found[1]
+        if characters:
+            yield _parse_set(characters)
         elif piece == "?":
             yield _ANY
         elif piece == "*" or piece in _ANY:
@@ -113,7 +105,7 @@ def _one(character: str) -> frozenset[str]:
     return frozenset(character)
 
 
-def _set(text: str) -> frozenset[str]:
+def _parse_set(text: str) -> frozenset[str]:
     inverted = text.startswith("!")
     ranges = re.findall("(.)(?:-(.))?", text[inverted:], re.DOTALL)
     found = {c for c in _ANY if any(first <= c <= (last or first) for first, last in ranges)}
@@ -121,14 +113,11 @@ def _set(text: str) -> frozenset[str]:
 
 
 def _private_hosts(account: str) -> Iterator[str]:
-    """Yield a host of each form that `registry.parse` knows, with "*" in the region's place."""
-    for suffixes, kinds in (
-        (registry.SUFFIXES, ("dkr.ecr", "dkr.ecr-fips")),
-        (registry.DUAL_STACK_SUFFIXES, ("dkr-ecr", "dkr-ecr-fips")),
-    ):
+    """Yield a host of each form that `registry.parse` knows, with "*" as region."""
+    kinds = {"dkr.ecr": registry.SUFFIXES, "dkr-ecr": registry.DUAL_STACK_SUFFIXES}
+    for kind, suffixes in kinds.items():
         for suffix in sorted(suffixes):
-            for kind in kinds:
-                yield f"{account}.{kind}.*.{suffix}"
+            yield from (f"{account}.{kind}{fips}.*.{suffix}" for fips in ("", "-fips"))
 
 
 @cache
@@ -144,7 +133,7 @@ def _ecr_forms() -> Sequence[Sequence[frozenset[str]]]:
 
 
 def _meet(steps: Sequence[frozenset[str]], form: Sequence[str | frozenset[str]]) -> bool:
-    """Whether any text of a form is meant. A host is a form with one character in each place."""
+    """Whether steps match any text of a form. A host is a form with one character in each place."""
     places = {0}  # how much of the form may be matched by the steps so far
     for step in steps:
         if step == _STAR:

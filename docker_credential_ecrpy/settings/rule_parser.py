@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,11 +20,10 @@ KEYS = ("match", "profile", "role_arn", *ROLE_KEYS, "registry", "endpoint_url", 
 """All that a rule may have."""
 
 DURATIONS = range(900, 43200 + 1)
-"""Seconds that a role's session may last. The limits of its name and external id stand beside
-it in https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html."""
+"""Seconds; https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html, as `_FORMS`."""
 
 GLOBS_COMPARED = 300
-"""Globs that a rule below them is compared with, each in some microseconds."""
+"""Globs that each rule below them is compared with, in some microseconds each."""
 
 _MATCHES = 'such as "123456789012" or "*.dkr.ecr.eu-*.amazonaws.com"'
 # key -> what its text has to look like, and what that is called
@@ -49,30 +49,25 @@ _FORMS = {
 
 
 def read(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Rule:
-    """Return the rule that a table is. Raises HelperError, with its file, line and key."""
+    """Return the rule in a table. Raises HelperError, with its file, line and key."""
     for key, value in table.items():
-        _check(source, number, key, value)
+        _check_value(source, number, key, value)
     if "match" not in table:
         msg = f"this [[{source.table}]] has no match"
         hint = f"say which registries it is for; write match {_MATCHES}"
-        raise source.wrong(number, "", msg, hint)
+        raise source.error_at(number, "", msg, hint)
     for key in ROLE_KEYS:
         if key in table and "role_arn" not in table:
             msg = f"{key} is for a role, and this rule has none"
-            raise source.wrong(number, key, msg, "add role_arn, or remove it")
-    stands_for = _stands_for(source, number, table)
+            raise source.error_at(number, key, msg, "add role_arn, or remove it")
+    stands_for = _parse_registry(source, number, table.get("registry", ""))
     role = None
     if "role_arn" in table:
-        plain = Role(table["role_arn"])
-        role = Role(
-            plain.arn,
-            table.get("external_id", plain.external_id),
-            table.get("role_session_name", plain.session_name),
-            table.get("duration", plain.duration),
-        )
+        options = {key.removeprefix("role_"): table[key] for key in ROLE_KEYS if key in table}
+        role = Role(table["role_arn"], **options)
     return Rule(
-        _pattern(source, number, table["match"], stands_for),
-        {key: _place(source, number, key) for key in table},
+        _parse_pattern(source, number, table["match"], stands_for),
+        {key: Place(source.file, partial(source.line, number, key)) for key in table},
         table.get("profile", ""),
         role,
         stands_for,
@@ -81,14 +76,14 @@ def read(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Rule:
     )
 
 
-def unknown(key: str, keys: Sequence[str]) -> str:
-    """Return the hint for a key that is none of `keys`: the one that was meant, or all."""
+def suggest_key(key: str, keys: Sequence[str]) -> str:
+    """Return the hint for a key that is none of `keys`: the nearest one, or all."""
     near = difflib.get_close_matches(key.lower(), keys, n=1)
     return f"did you mean {near[0]}?" if near else f"it may be {', '.join(keys)}"
 
 
 def shown(value: Any) -> str:
-    """Return a value as it may stand in the file, fit for an error."""
+    """Return a value of the file, fit for an error."""
     if isinstance(value, str):
         return f'"{one_line(value)}"'
     if isinstance(value, bool):
@@ -99,26 +94,21 @@ def shown(value: Any) -> str:
         return "a number of thousands of digits"
 
 
-def _place(source: TomlDocument, number: int, key: str) -> Place:
-    return Place(source.file, lambda: source.line(number, key))
-
-
-def _check(source: TomlDocument, number: int, key: str, value: Any) -> None:
+def _check_value(source: TomlDocument, number: int, key: str, value: Any) -> None:
     """Raise HelperError for a key or value that no rule has."""
     if key not in KEYS:
-        hint = unknown(key, KEYS)
-        if key == "fallback":
-            hint = f"put it above the first [[{source.table}]]"
+        hint = f"put it above the first [[{source.table}]]"
+        if key != "fallback":
+            hint = suggest_key(key, KEYS)
         msg = f"unknown key {shown(key)} in [[{source.table}]]"
-        raise source.wrong(number, key, msg, hint)
-    wanted = _wanted(key, value)
-    if wanted:
-        msg = f"{key} = {shown(value)} is not {wanted[0]}"
-        raise source.wrong(number, key, msg, f"write it such as {key} = {wanted[1]}")
+        raise source.error_at(number, key, msg, hint)
+    if expected := _find_mismatch(key, value):
+        msg = f"{key} = {shown(value)} is not {expected[0]}"
+        raise source.error_at(number, key, msg, f"write it such as {key} = {expected[1]}")
 
 
-def _wanted(key: str, value: Any) -> tuple[str, str] | None:
-    """Return what a key's value has to be, and an example; None where it is that."""
+def _find_mismatch(key: str, value: Any) -> tuple[str, str] | None:
+    """Return what a key's value has to be, and an example; None where the value is right."""
     if key == "duration":
         fits = isinstance(value, int) and not isinstance(value, bool) and value in DURATIONS
         limits = f"from {DURATIONS[0]} to {DURATIONS[-1]}"
@@ -135,57 +125,54 @@ def _wanted(key: str, value: Any) -> tuple[str, str] | None:
 
 
 def _has_port(url: str) -> bool:
-    """Whether a URL's port is one, where it has any."""
+    """Whether a URL's port is one that can be used, or is not given."""
     try:
         return urlsplit(url).port != 0
     except ValueError:
         return False
 
 
-def _stands_for(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Registry | None:
-    text = table.get("registry")
-    if text is None:
-        return None
+def _parse_registry(source: TomlDocument, number: int, text: str) -> Registry | None:
     found = registry.parse(text)
-    if found is None or found.host != text.lower():
+    if text and (found is None or found.host != text.lower()):
         msg = f"registry = {shown(text)} is not the host name of an ECR registry"
         hint = 'write it such as registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com"'
-        raise source.wrong(number, "registry", msg, hint)
+        raise source.error_at(number, "registry", msg, hint)
     return found
 
 
-def _pattern(
+def _parse_pattern(
     source: TomlDocument, number: int, text: str, stands_for: Registry | None
 ) -> patterns.Pattern:
-    def wrong(msg: str, hint: str) -> HelperError:
-        return source.wrong(number, "match", f"match = {shown(text)}: {msg}", hint)
+    def error(msg: str, hint: str) -> HelperError:
+        return source.error_at(number, "match", f"match = {shown(text)}: {msg}", hint)
 
     try:
         pattern = patterns.parse(text)
     except patterns.BadPattern as exc:
-        raise wrong(str(exc), f"write it {_MATCHES}") from exc
-    of_ecr = pattern.is_account or (not pattern.is_glob and registry.parse(pattern.text))
+        raise error(str(exc), f"write it {_MATCHES}") from exc
+    is_ecr = pattern.is_account or (not pattern.is_glob and registry.parse(pattern.text))
     if stands_for:
-        if of_ecr:
+        if is_ecr:
             msg = "this is an ECR registry itself, and stands for no other"
-            raise wrong(msg, "remove registry, or give the private name as match")
+            raise error(msg, "remove registry, or give the private name as match")
         if pattern.is_glob and not pattern.ends_in_domain:
             msg = "it takes in hosts of anybody, which would be sent a token"
-            raise wrong(msg, 'end it in a domain of yours, such as "*.example.com"')
-    elif not of_ecr and not (pattern.is_glob and pattern.can_match_ecr()):
-        msg = "it can match no ECR registry"
+            raise error(msg, 'end it in a domain of yours, such as "*.example.com"')
+    elif not is_ecr and not (pattern.is_glob and pattern.can_match_ecr()):
         hint = f"write it {_MATCHES}"
         if not pattern.is_glob:
             hint += '; if it is a private name in front of ECR, add registry = "..."'
-        raise wrong(msg, hint)
+        msg = "it can match no ECR registry"
+        raise error(msg, hint)
     return pattern
 
 
 def check_reach(source: TomlDocument, rules: Sequence[Rule]) -> None:
-    """Raise HelperError for a rule that one above it leaves nothing for.
+    """Raise HelperError for a rule whose hosts are all taken by one above it.
 
-    That is what an equal one, its account's, or a glob does. No account or host is compared with
-    all others, and no rule with more than `GLOBS_COMPARED` globs: a file may have thousands.
+    That is an equal one, its account's, or one of the first `GLOBS_COMPARED` globs: a file may
+    have thousands of rules, and comparing all of them would be slow.
     """
     above: dict[bool, dict[str, Rule]] = {False: {}, True: {}}
     globs: dict[bool, list[Rule]] = {False: [], True: []}
@@ -199,7 +186,7 @@ def check_reach(source: TomlDocument, rules: Sequence[Rule]) -> None:
             taken_by = f'match = "{hidden_by.pattern.text}" in line {hidden_by.place.line}'
             msg = f'match = "{text}" is never reached: {taken_by} takes all of its hosts'
             hint = "the first rule that matches wins: move this one up, or remove it"
-            raise source.wrong(number, "match", msg, hint)
+            raise source.error_at(number, "match", msg, hint)
         earlier[text] = rule
         if rule.pattern.is_glob and len(wide) < GLOBS_COMPARED:
             wide.append(rule)

@@ -1,8 +1,7 @@
-"""Which AWS identity asks for which registry's token, and where it asks.
+"""Which AWS identity and endpoint a registry's token is requested with.
 
-The first rule of `~/.ecr/config.toml` (see `settings`) whose `match` means the host decides. For
-the identity alone, two variables with an account's digits at their end stand above it:
-AWS_ECR_PROFILE_<account> and AWS_ECR_ROLE_ARN_<account>. Nothing here asks AWS, or reads a file.
+The first rule of `~/.ecr/config.toml` that matches the host decides. AWS_ECR_PROFILE_<account> and
+AWS_ECR_ROLE_ARN_<account> override its identity. No AWS calls and no file access here.
 """
 
 import re
@@ -27,14 +26,10 @@ ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 
 
 class Place:
-    """Where something is written: a variable, or a file and its line, found when it is asked for.
-
-    Only errors and `explain` do.
-    """
+    """A variable, or a file and a line, which is looked up when an error or `explain` shows it."""
 
     def __init__(self, name: str, line: Callable[[], int] | None = None) -> None:
-        self._name = name
-        self._line = line
+        self._name, self._line = name, line
 
     @property
     def line(self) -> int:
@@ -46,8 +41,8 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Written:
-    """A text of the settings, and where it is."""
+class SettingText:
+    """A text of the settings, and its place."""
 
     text: str
     place: Place
@@ -65,11 +60,10 @@ class Role:
 
 @dataclass(frozen=True)
 class Rule:
-    """One `[[registry]]` of the settings.
+    """One `[[registry]]` of the settings; `places` has the place of each of its keys.
 
-    places: where each of its keys is written.
     profile: an AWS profile, "auto", or "" for the ambient identity.
-    registry: what the host stands for, or None where it is an ECR registry's own.
+    registry: the one that a private host name stands for, or None for ECR's own host names.
     """
 
     pattern: "Pattern"
@@ -81,21 +75,20 @@ class Rule:
     region: str = ""
 
     def means(self, host: str, found: Registry | None) -> bool:
-        """Whether this rule is for `host`, which is the ECR registry `found`, or None."""
+        """Whether this rule is for `host`; found: the ECR registry of that name, if it is one."""
         return (self.registry is None) == (found is not None) and self.pattern.matches(host)
 
     @property
     def place(self) -> Place:
-        """Where its `match` is."""
+        """The place of its `match`."""
         return self.places["match"]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Who asks for a registry's token, and where.
+    """The AWS identity and endpoint for a registry's token, and the rule that matched, if any.
 
-    rule: the rule that matched, if any did.
-    chosen_at: where the profile or role is written; None for the ambient identity.
+    chosen_at: the place of the profile or role; None for the ambient identity.
     """
 
     registry: Registry
@@ -106,18 +99,17 @@ class Choice:
     endpoint_url: str = ""
 
     @property
-    def of_ecr(self) -> bool:
-        """Whether the host is an ECR registry's own name, and not a private one."""
+    def is_ecr_host(self) -> bool:
+        """Whether the host is ECR's own name, and not a private one."""
         return self.rule is None or self.rule.registry is None
 
     def identity(self, ambient: str) -> str:
-        """Return who asks, as one line: `ambient` (`identity.line`), and what is chosen over it.
+        """Return the AWS identity as one line: `ambient` (`identity.line`), and what is chosen.
 
-        Two choices with equal lines, and with registries of one endpoint, share their tokens.
+        Choices with equal lines, and with registries of one endpoint, share their tokens.
         """
         chosen = {"profile": self.profile, "endpoint": self.endpoint_url}
-        role = self.role
-        if role:
+        if role := self.role:
             chosen |= {
                 "role": role.arn,
                 "external id": role.external_id and identity.digest(role.external_id),
@@ -144,20 +136,14 @@ def choose(server_url: str, rules: Sequence[Rule], environ: Mapping[str, str]) -
         return None
     region = rule.region if rule and not target.public else ""
     target = target.standing_in(host=host, region=region)
-    choice = Choice(target, rule)
+    choice = Choice(target)
     if rule:
-        key = next((key for key in ("profile", "role_arn") if key in rule.places), None)
-        choice = replace(
-            choice,
-            chosen_at=rule.places[key] if key else None,
-            profile=rule.profile,
-            role=rule.role,
-            endpoint_url=rule.endpoint_url,
-        )
-    return _by_environment(choice, environ)
+        chosen_at = rule.places.get("profile") or rule.places.get("role_arn")
+        choice = Choice(target, rule, chosen_at, rule.profile, rule.role, rule.endpoint_url)
+    return _apply_environment(choice, environ)
 
 
-def _by_environment(choice: Choice, environ: Mapping[str, str]) -> Choice:
+def _apply_environment(choice: Choice, environ: Mapping[str, str]) -> Choice:
     """Return the choice with the identity that variables name for its account, if any do."""
     _check_names(environ)
     account = choice.registry.account
@@ -178,11 +164,8 @@ def _by_environment(choice: Choice, environ: Mapping[str, str]) -> Choice:
 def _check_names(environ: Mapping[str, str]) -> None:
     for prefix in (identity.PROFILE_OF, identity.ROLE_OF):
         for name in sorted(environ):
-            account = name.removeprefix(prefix)
-            if account == name or not environ[name]:
-                continue
-            if not registry.is_account(account):
+            is_set = name.startswith(prefix) and environ[name]
+            if is_set and not registry.is_account(name.removeprefix(prefix)):
                 msg = f"{one_line(name)} does not end in an account id"
-                raise HelperError(
-                    msg, hint=f"name it {prefix}<the account's {registry.ACCOUNT_DIGITS} digits>"
-                )
+                hint = f"name it {prefix}<the account's {registry.ACCOUNT_DIGITS} digits>"
+                raise HelperError(msg, hint=hint)

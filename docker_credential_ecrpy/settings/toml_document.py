@@ -1,7 +1,6 @@
-"""A TOML file with the lines that its keys are on, which no TOML parser tells.
+"""A TOML file with the lines of its keys, which no TOML parser tells.
 
-The file is split into statements once, when a line is asked for; what a statement is about is
-then what the parser says of it alone.
+The file is split into statements when a line is first needed; each is then parsed alone.
 """
 
 import re
@@ -25,7 +24,7 @@ TOP = -1
 
 _DEEPEST = 100
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
-# Comments, and every form of string, are passed over as one piece.
+# A comment, or a string in any of its forms, is one piece.
 _PIECES = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\])*"|\'[^\']*\'|#[^\n]*|.', re.DOTALL
 )
@@ -33,7 +32,7 @@ _PIECES = re.compile(
 
 @dataclass(frozen=True)
 class Statement:
-    """A key with its value, or a heading: the line it begins on, from 1 on, and its characters."""
+    """A key with its value, or a heading: its first line, from 1 on, and its span in the text."""
 
     line: int
     start: int
@@ -48,8 +47,7 @@ class TomlDocument:
     """
 
     def __init__(self, file: str, data: bytes, table: str) -> None:
-        self.file = file
-        self.table = table
+        self.file, self.table = file, table
         try:
             self.text = data.decode("utf-8-sig")
         except UnicodeDecodeError as exc:
@@ -63,17 +61,11 @@ class TomlDocument:
             raise self._not_toml("it is nested too deeply" if deep else str(exc)) from exc
 
     def line(self, number: int, key: str = "") -> int:
-        """Return the line of a key of the table `number`, or of its heading; 1 at worst.
+        """Return the line of a key of table `number`, or of its heading or array; 1 at worst."""
+        places = ((number, key), (number, ""), (TOP, self.table))
+        return next((self.statements[at].line for at in places if at in self.statements), 1)
 
-        A table that is written inline is where its array is.
-        """
-        statements = self.statements
-        for where in ((number, key), (number, ""), (TOP, self.table)):
-            if where in statements:
-                return statements[where].line
-        return 1
-
-    def wrong(self, number: int, key: str, message: str, hint: str) -> HelperError:
+    def error_at(self, number: int, key: str, message: str, hint: str) -> HelperError:
         """Return the error over a key of the table `number`."""
         return self._at(self.line(number, key), message, hint)
 

@@ -177,7 +177,7 @@ def _tables(data: bytes) -> int:
 def _undone(before: bytes, after: bytes, host: str) -> bytes:
     """Return the settings without what an edit put in: a fallback, or a rule."""
     if not host:
-        return editor.with_fallback(after, FILE, "")
+        return editor.set_fallback(after, FILE, "")
     account = registry.parse(host)
     texts = {rule.pattern.text for rule in _rules(after)} - {r.pattern.text for r in _rules(before)}
     whole = account is not None and account.account in texts
@@ -193,7 +193,7 @@ def _forgotten(host: str) -> Edit:
 
 
 def _fallback(name: str) -> Edit:
-    return lambda data: editor.with_fallback(data, FILE, name)
+    return lambda data: editor.set_fallback(data, FILE, name)
 
 
 _EDITS: tuple[tuple[Edit, str, tuple[str, str] | None], ...] = (

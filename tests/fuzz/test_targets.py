@@ -23,7 +23,7 @@ from docker_credential_ecrpy.helper import actions
 from docker_credential_ecrpy.hot import cache, protocol, registry
 from docker_credential_ecrpy.settings import editor, rule_parser, rules
 from docker_credential_ecrpy.settings.rules import Choice, Rule
-from docker_credential_ecrpy.settings.toml_document import TomlDocument
+from docker_credential_ecrpy.settings.toml_document import Statement, TomlDocument
 from docker_credential_ecrpy.tokens import store, token
 from docker_credential_ecrpy.tokens.broker import Broker
 from tests.fuzz.near import near
@@ -175,7 +175,7 @@ def _is_too_deep(target: str, data: bytes) -> bool:
     return False
 
 
-_WITH_LINES, _CHANGED, _CHOOSE = editor._Page.with_lines, JsonDocument.changed, rules.choose
+_INSERT_LINES, _CHANGED, _CHOOSE = editor._Page.insert_lines, JsonDocument.changed, rules.choose
 
 
 def _to_any_host(_server_url: str) -> str:
@@ -190,8 +190,8 @@ def _raises(*_: object, **__: object) -> Any:
     raise KeyError
 
 
-def _with_more(page: editor._Page, at: int | None, lines: Sequence[str]) -> str:
-    return _WITH_LINES(page, at, lines) + "\n# more\n"
+def _with_more(page: editor._Page, below: Statement | None, lines: Sequence[str]) -> str:
+    return _INSERT_LINES(page, below, lines) + "\n# more\n"
 
 
 def _crossed(source: JsonDocument, changes: dict[tuple[str, ...], Any]) -> bytes:
@@ -219,7 +219,7 @@ BROKEN: dict[str, tuple[str, Any, str, Any]] = {
     "a reader breaks": ("settings", rule_parser, "read", _raises),
     "the last rule wins": ("settings", rules, "choose", _from_below),
     "no line": ("settings", TomlDocument, "line", lambda *_: 0),
-    "a byte more changes": ("settings-edit", editor._Page, "with_lines", _with_more),
+    "a byte more changes": ("settings-edit", editor._Page, "insert_lines", _with_more),
     "a name is not found": ("docker-config", config, "bare", lambda _: ""),
     "another member changes": ("docker-config", JsonDocument, "changed", _crossed),
     "no helper is read": ("docker-config", JsonDocument, "members", lambda *_: []),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker_credential_ecrpy.helper.fallback import Fallback
-from docker_credential_ecrpy.settings.rules import Written
+from docker_credential_ecrpy.settings.rules import SettingText
 from tests.world.aws import ACCOUNT, Aws
 from tests.world.web import Authority, WebServer
 
@@ -147,7 +147,7 @@ class Machine:
         self.environ |= self.aws.user(as_user).environ
 
 
-def no_fallback(_name: Written) -> Fallback:
+def no_fallback(_name: SettingText) -> Fallback:
     """Stand in for the fallback of a helper that has none."""
     raise AssertionError
 

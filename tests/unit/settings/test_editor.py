@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings import loader, rules
-from docker_credential_ecrpy.settings.editor import choose, forget, with_fallback
+from docker_credential_ecrpy.settings.editor import choose, forget, set_fallback
 from docker_credential_ecrpy.settings.rule_parser import GLOBS_COMPARED
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
 
@@ -227,7 +227,7 @@ def test_what_is_forgotten(before: str, edit: Callable[[str], str], after: str) 
 
 
 def _fallback(name: str) -> Callable[[str], str]:
-    return lambda text: with_fallback(text.encode(), FILE, name).decode()
+    return lambda text: set_fallback(text.encode(), FILE, name).decode()
 
 
 FALLBACKS = {
@@ -449,15 +449,15 @@ def test_what_is_chosen_is_forgotten_without_a_trace(data: bytes, host: str, pro
 @given(files(), st.sampled_from(["pass", "secretservice", "a.b"]))
 def test_a_fallback_comes_and_goes_without_a_trace(data: bytes, name: str) -> None:
     """The rules stay as they are, and so does the file once the fallback is taken out again."""
-    none = with_fallback(data, FILE, "")
-    after = with_fallback(none, FILE, name)
+    none = set_fallback(data, FILE, "")
+    after = set_fallback(none, FILE, name)
     found = loader.parse(TomlDocument(FILE, after, "registry"))
 
     assert found.fallback is not None
     assert found.fallback.text == name
     assert _rules(after) == _rules(data)
-    assert with_fallback(after, FILE, name) == after
-    assert with_fallback(after, FILE, "") == none
+    assert set_fallback(after, FILE, name) == after
+    assert set_fallback(after, FILE, "") == none
 
 
 @given(files(), HOSTS)

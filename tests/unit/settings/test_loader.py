@@ -277,7 +277,7 @@ def test_whatever_the_file_holds_ends_in_settings_or_in_one_line(lines: list[str
     """Never in any other error, and never in a line that the file does not have."""
     text = "\n".join(lines).encode(errors="replace")
     try:
-        loader._settings(TomlDocument("f", text, loader.TABLE), "-")
+        loader.parse(TomlDocument("f", text, loader.TABLE), "-")
     except HelperError as exc:
         message = str(exc)
     else:

@@ -47,7 +47,7 @@ profile = "public"
 
 
 def _choose(host: str, environ: Mapping[str, str] | None = None) -> Choice | None:
-    found = loader._settings(TomlDocument("f", TEXT.encode(), loader.TABLE), "-")
+    found = loader.parse(TomlDocument("f", TEXT.encode(), loader.TABLE), "-")
     return rules.choose(host, found.rules, environ or {})
 
 
