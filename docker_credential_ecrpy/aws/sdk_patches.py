@@ -74,7 +74,7 @@ def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
         return  # what is to have no home gets none
     try:
         if not os.path.isdir(os.path.dirname(path)):
-            private.own_directory(os.path.dirname(path))
+            private.make_directory(os.path.dirname(path))
         private.write_whole(path, text.encode(), shared=True)
     except OSError:
         pass  # botocore goes on with what it holds

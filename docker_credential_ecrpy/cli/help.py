@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from docker_credential_ecrpy.text.console import continued
+from docker_credential_ecrpy.text.console import wrap_command
 
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 """The registry of examples."""
@@ -27,7 +27,7 @@ class Command(click.Command):
         with formatter.section("Examples"):
             for arguments, meaning in self.examples:
                 example = f"{ctx.command_path} {arguments}".rstrip()
-                formatter.write(continued(example, formatter.width, "  ") + "\n")
+                formatter.write(wrap_command(example, formatter.width, "  ") + "\n")
                 with formatter.indentation(), formatter.indentation():
                     formatter.write_text(meaning)
         if rest:

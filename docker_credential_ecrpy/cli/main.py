@@ -16,12 +16,12 @@ from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.aws.gateway import AwsCalls
 from docker_credential_ecrpy.cli.names import COMPLETE
 from docker_credential_ecrpy.errors import HelperError, WireText
-from docker_credential_ecrpy.files.log_file import from_environ
+from docker_credential_ecrpy.files.log_file import open_log
 from docker_credential_ecrpy.helper.actions import Answer, Helper, timeout
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings.rules import SettingText
-from docker_credential_ecrpy.text.log import Log, to_stderr
-from docker_credential_ecrpy.text.sanitize import one_line, printable
+from docker_credential_ecrpy.text.log import Log, write_stderr
+from docker_credential_ecrpy.text.sanitize import make_printable, one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def run_cli(
     environ = dict(environ)  # changes made for botocore must not change the identity
     _open_standard_streams()
     name, arguments = program_name(argv), argv[1:]
-    helper = _build_helper(environ, from_environ(environ, started))
+    helper = _build_helper(environ, open_log(environ, started))
     for_user = _is_for_user(arguments, environ)
     try:
         if for_user:
@@ -120,7 +120,7 @@ def run_cli(
 def program_name(argv: Sequence[str]) -> str:
     """Return the name that the program was called by."""
     name = os.path.basename(argv[0]) if argv else ""
-    name = printable(name.removesuffix(".exe"))
+    name = make_printable(name.removesuffix(".exe"))
     return PACKAGE if name in ("", "__main__.py", "-c", "-m") else name
 
 
@@ -163,14 +163,14 @@ def _run_action(
 
 
 def _help_text(name: str, usage: str, environ: Mapping[str, str]) -> str:
-    from docker_credential_ecrpy.text.console import Console, continued  # slow: for users alone
+    from docker_credential_ecrpy.text.console import Console, wrap_command  # slow: for users alone
 
     console = Console(environ)
     width = console.width or 80
     return "".join(
-        continued(line.strip(), width, "  ") + "\n"
+        wrap_command(line.strip(), width, "  ") + "\n"
         if line.startswith("  docker")
-        else console.fitted(line, width) + "\n"
+        else console.fit(line, width) + "\n"
         for line in HELP.format(name=name, usage=usage).splitlines()
     )
 
@@ -186,13 +186,13 @@ def _build_helper(environ: Mapping[str, str], log: Log) -> Helper:
 
 def _report(name: str, error: HelperError, *, for_user: bool) -> int:
     """Print an error: users see both streams, and a client may show either."""
-    line = printable(str(error))
+    line = make_printable(str(error))
     if for_user:
         from docker_credential_ecrpy.text.console import Console  # slow: for users alone
 
         Console(os.environ).note(f"{name}: {line}")
     else:
-        to_stderr(f"{name}: {line}\n".encode(errors="backslashreplace"))
+        write_stderr(f"{name}: {line}\n".encode(errors="backslashreplace"))
         protocol.send(f"{line}\n".encode(errors="backslashreplace"))
     return protocol.FAILED
 

@@ -1,4 +1,4 @@
-"""A change of a file as a diff, without the secrets that the file holds."""
+"""The diff of a file's change, without the secrets in the file."""
 
 import bisect
 import itertools
@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from docker_credential_ecrpy.docker.config import HELPERS, STORE, shown_key
 from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.files.replace import Rewrite
-from docker_credential_ecrpy.text.sanitize import without_user_info
+from docker_credential_ecrpy.text.sanitize import strip_user_info
 
 _CONTEXT = 2  # lines around each change
-_LONGEST = 200  # characters of a line that a person reads
+_LONGEST = 200  # characters of a readable line
 _DEEPEST = 40  # levels that are still indented
 _SHOWN = frozenset(key.casefold() for key in (HELPERS, STORE, "currentContext"))
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
@@ -23,70 +23,62 @@ _SCALAR = re.compile(rf"({_STRING})([ \t\r\n]*:)?|-?[0-9][\w.+-]*")
 _TOKEN = re.compile(rf'{_STRING}|[{{}}\[\],:]|[^{{}}\[\],:"\s]+')
 
 
-def lines(rewrite: Rewrite, width: int | None = None) -> Iterator[str]:
+def render(rewrite: Rewrite, width: int | None = None) -> Iterator[str]:
     """Yield the lines of a unified diff of a file of JSON or TOML.
 
-    Passwords and tokens are shown as "...": of JSON, that is every string and number outside of
-    what names credential helpers. A file with a very long line, or of one line that is wider than
-    `width`, is shown as if it were indented.
+    "..." stands for secrets: in JSON, for all strings and numbers but the names of credential
+    helpers. JSON with a very long line, or of one line wider than `width`, is shown indented.
     """
-    readable = _json_lines if rewrite.of_json else _toml_lines
-    before, after = (
-        readable(rewrite.file, data or b"") for data in (rewrite.before, rewrite.after)
-    )
-    longest = _LONGEST
-    if width and len(before) <= 1:
-        longest = min(longest, width)
-    if max(map(len, before + after), default=0) > longest and rewrite.of_json:
-        before, after = (_indented("\n".join(text)) for text in (before, after))
+    split = _split_json if rewrite.is_json else _split_toml
+    before, after = (split(rewrite.file, data or b"") for data in (rewrite.before, rewrite.after))
+    longest = min(_LONGEST, width) if width and len(before) <= 1 else _LONGEST
+    if max(map(len, before + after), default=0) > longest and rewrite.is_json:
+        before, after = (_indent("\n".join(text)) for text in (before, after))
     if before == after:
         return
     name = rewrite.file if rewrite.before is not None else "/dev/null"
-    for line in (f"--- {name}", f"+++ {rewrite.file}", *_hunks(_compared(before, after))):
+    for line in (f"--- {name}", f"+++ {rewrite.file}", *_hunks(_compare(before, after))):
         yield "".join(c if c.isprintable() or c == "\t" else "?" for c in line)
 
 
-def _toml_lines(_file: str, data: bytes) -> list[str]:
-    return without_user_info(data.decode("utf-8", "replace")).splitlines()
+def _split_toml(_file: str, data: bytes) -> list[str]:
+    return strip_user_info(data.decode("utf-8", "replace")).splitlines()
 
 
-def _json_lines(file: str, data: bytes) -> list[str]:
+def _split_json(file: str, data: bytes) -> list[str]:
     source = JsonDocument(file, data)
     pieces, at = [], 0
     for member in source.members():
-        hidden = _hidden if member.key.casefold() not in _SHOWN else _without_users
-        pieces.append(_without_users(source.text[at : member.at]))
-        pieces.append(hidden(source.text[member.at : member.end]))
+        secret = member.key.casefold() not in _SHOWN
+        pieces.append(_redact(source.text[at : member.at], secret=False))
+        pieces.append(_redact(source.text[member.at : member.end], secret=secret))
         at = member.end
     text = "".join([*pieces, source.text[at:]])
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
 
 
-def _hidden(text: str) -> str:
-    """Return JSON without the strings and numbers in it, and without user info in its keys."""
-    return _SCALAR.sub(lambda m: _key(m[1]) + m[2] if m[2] else '"..."', text)
+def _redact(text: str, *, secret: bool) -> str:
+    """Return JSON without user info in its keys, and without its strings and numbers if secret."""
+
+    def redact(found: re.Match[str]) -> str:
+        string, colon = found[1] or "", found[2] or ""
+        if secret and not colon:
+            return '"..."'
+        if "@" in string or "\\" in string:
+            key = json.loads(string)
+            string = json.dumps(shown_key(key), ensure_ascii=False) if "@" in key else string
+        return string + colon or found[0]
+
+    return _SCALAR.sub(redact, text)
 
 
-def _without_users(text: str) -> str:
-    return _SCALAR.sub(lambda m: _key(m[1]) + (m[2] or "") if m[1] else m[0], text)
-
-
-def _key(text: str) -> str:
-    if "@" not in text and "\\" not in text:
-        return text
-    key = json.loads(text)
-    return json.dumps(shown_key(key), ensure_ascii=False) if "@" in key else text
-
-
-def _indented(text: str) -> list[str]:
-    """Return the lines of JSON, one for each member. Depth is no matter to it."""
+def _indent(text: str) -> list[str]:
+    """Return the lines of JSON of any depth, one for each member."""
     found, line, depth, before = [], "", 0, ""
     for piece in _TOKEN.findall(text):
         closes = piece in "}]"
         depth -= closes
-        if before and (
-            (before in "{[" and not closes) or before == "," or closes > (before in "{[")
-        ):
+        if before and (before == "," or (before in "{[") != closes):
             found.append(line)
             line = "  " * min(depth, _DEEPEST)
         line += ": " if piece == ":" else piece
@@ -99,17 +91,17 @@ _Chain = tuple[int, int, "_Chain | tuple[()]"]
 """Where a line is in both files, and the chain of those above it."""
 
 
-def _compared(before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """Return all lines of both, each behind what becomes of it: " ", "-" or "+".
+def _compare(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """Return all lines of both, each after " ", "-" or "+".
 
-    Between two lines that stay, those that both begin and end with stay, and all others change.
+    Between two anchors, common first and last lines stay, and all others change.
     """
     found: list[str] = []
     i = j = 0
     for x, y in [*_anchors(before, after), (len(before), len(after))]:
         old, new = before[i:x], after[j:y]
-        head = _common(old, new)
-        tail = _common(old[head:][::-1], new[head:][::-1])
+        head = _count_common(old, new)
+        tail = _count_common(old[head:][::-1], new[head:][::-1])
         found += [" " + line for line in old[:head]]
         found += ["-" + line for line in old[head : len(old) - tail]]
         found += ["+" + line for line in new[head : len(new) - tail]]
@@ -119,12 +111,12 @@ def _compared(before: Sequence[str], after: Sequence[str]) -> list[str]:
 
 
 def _anchors(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int]]:
-    """Return where the lines are that both have once, as many as are in the same order in both.
+    """Return the offsets of lines that both have once, as many as are in the same order in both.
 
-    That takes seconds where difflib takes minutes, and here it says the same.
+    That takes seconds where difflib takes minutes, and gives the same here.
     """
-    of_before, of_after = Counter(before), Counter(after)
-    where = {line: at for at, line in enumerate(after) if of_before[line] == of_after[line] == 1}
+    counts = Counter(before), Counter(after)
+    where = {line: at for at, line in enumerate(after) if all(each[line] == 1 for each in counts)}
     # The longest increasing subsequence: the chains of each length that end first in `after`.
     chains: list[_Chain] = []
     for at, line in enumerate(before):
@@ -139,27 +131,27 @@ def _anchors(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int
     return found[::-1]
 
 
-def _common(old: Sequence[str], new: Sequence[str]) -> int:
-    """Return how many lines both begin with."""
+def _count_common(old: Sequence[str], new: Sequence[str]) -> int:
+    """Return how many first lines both share."""
     pairs = enumerate(zip(old, new, strict=False))
     return next((at for at, (x, y) in pairs if x != y), min(len(old), len(new)))
 
 
 def _hunks(compared: Sequence[str]) -> Iterator[str]:
-    """Yield the changes with the lines around them, and where they are, as in a unified diff."""
+    """Yield the changes with the lines around them, under the headings of a unified diff."""
     changed = (at for at, line in enumerate(compared) if line[0] != " ")
     near = {at + distance for at in changed for distance in range(-_CONTEXT, _CONTEXT + 1)}
-    of_before = of_after = 0
+    old = new = 0  # lines so far
     for is_near, run in itertools.groupby(range(len(compared)), near.__contains__):
         hunk = [compared[at] for at in run]
         less = sum(line[0] != "+" for line in hunk)
         more = sum(line[0] != "-" for line in hunk)
         if is_near:
-            yield f"@@ -{_span(of_before, less)} +{_span(of_after, more)} @@"
+            yield f"@@ -{_span(old, less)} +{_span(new, more)} @@"
             yield from hunk
-        of_before, of_after = of_before + less, of_after + more
+        old, new = old + less, new + more
 
 
 def _span(start: int, length: int) -> str:
-    """Return where a number of lines begins, as a diff says it; `start` counts from 0."""
+    """Return a span of lines as a unified diff writes it; `start` counts from 0."""
     return f"{start + 1}" if length == 1 else f"{start + 1 if length else start},{length}"

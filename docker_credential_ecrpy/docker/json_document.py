@@ -1,19 +1,16 @@
-"""A JSON file that is edited as text, so that what nobody asked to change stays.
+"""A JSON file that is edited as text, so that all else in it keeps every byte.
 
-Every byte outside of the members that are set or removed is kept: order, indentation, line
-endings, escapes, and keys that mean nothing to us. What is added looks like what stands beside it.
-
-It is for files that Go programs read: keys at the top are found in upper and lower case alike.
-https://pkg.go.dev/encoding/json#Unmarshal
+What is added looks like what stands beside it. As Go reads such files, keys at the top are found
+in upper and lower case alike: https://pkg.go.dev/encoding/json#Unmarshal
 """
 
 import codecs
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NoReturn
 
 from docker_credential_ecrpy.errors import HelperError
@@ -27,33 +24,33 @@ REMOVED = object()
 Path = tuple[str, ...]
 """The keys that lead to a member: one, or two for a member of an object at the top."""
 
-_DEEPEST = 700  # Docker itself reads ten thousand; nobody writes ten
-_BLANKS = re.compile(r"[ \t\r\n]*")
+_DEEPEST = 700  # levels; Docker reads ten thousand
+_BLANKS = " \t\r\n"
+_SPACE = re.compile(f"[{_BLANKS}]*")
 _COMMENT = re.compile(r"[\s,]*(//|/\*|#)")
 _BOMS_OF_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def _not_json(constant: str) -> NoReturn:
+_quote = partial(json.dumps, ensure_ascii=False)
+
+
+def _refuse_constant(constant: str) -> NoReturn:
     msg = f"{constant} is no value of JSON"
     raise ValueError(msg)
 
 
 class Number:
-    """In a number's place, whose value nobody looks at: a huge one would cost time, or fail."""
+    """Stands for a number, whose value does not matter: a huge one would cost time, or fail."""
 
-    def __init__(self, _text: str) -> None:
-        pass
+    def __init__(self, _text: str) -> None: ...
 
 
-_DECODER = json.JSONDecoder(parse_constant=_not_json, parse_int=Number, parse_float=Number)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=Number, parse_float=Number)
 
 
 @dataclass(frozen=True)
 class Member:
-    """A key and its value; `start`, `colon`, `at` and `end` are offsets into the text.
-
-    Those of the key, of the end of the key, of the value, and of its end.
-    """
+    """A key and its value; `start` to `colon` and `at` to `end` are their spans in the text."""
 
     key: str
     value: Any
@@ -66,8 +63,8 @@ class Member:
 class JsonDocument:
     """The text of a JSON file that has one object.
 
-    file: its path, for errors. data: what it holds; nothing but blanks stands for {}. Raises
-    HelperError where that is not JSON, or not an object.
+    file: its path, for errors. data: its content; blanks alone stand for {}. Raises HelperError
+    where that is not JSON, or not an object.
     """
 
     def __init__(self, file: str, data: bytes) -> None:
@@ -76,34 +73,32 @@ class JsonDocument:
         if data.startswith(_BOMS_OF_UTF_16):
             self._refuse("it is UTF-16, which Docker does not read", "save it as UTF-8")
         if data.startswith(codecs.BOM_UTF8):
-            self._refuse(
-                "it begins with a byte order mark, which Docker does not read",
-                "save it as UTF-8 without one",
-            )
-        # Bytes that are no UTF-8 come through unharmed; Docker, too, reads on over them.
+            problem = "it begins with a byte order mark, which Docker does not read"
+            self._refuse(problem, "save it as UTF-8 without one")
+        # Bytes that are no UTF-8 come through unchanged; Docker, too, reads on over them.
         self.text = data.decode("utf-8", "surrogateescape")
-        if not self.text.strip(" \t\r\n"):
+        if not self.text.strip(_BLANKS):
             self.text = ""
             return
         try:
-            at = _after_blanks(self.text, 0)
-            value, end = _DECODER.raw_decode(self.text, at)
+            self._start = _after_blanks(self.text, 0)
+            value, self._end = _DECODER.raw_decode(self.text, self._start)
             bounded.check_depth(value, _DEEPEST)
-        except json.JSONDecodeError as exc:
-            where = f"line {exc.lineno}, column {exc.colno}"
-            hint = "mend it by hand"
-            if _COMMENT.match(self.text, exc.pos):
-                hint = "take the comments out, which JSON has none of"
-            reason = exc.msg[0].lower() + exc.msg[1:]
-            self._refuse(f"it is not JSON: {where}: {reason}", hint, exc)
         except (ValueError, RecursionError) as exc:
-            reason = "it is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
-            msg = f"it is not JSON: {one_line(reason)}"
-            self._refuse(msg, "mend it by hand", exc)
+            reason, hint = one_line(str(exc)), "mend it by hand"
+            if isinstance(exc, RecursionError):
+                reason = "it is nested too deeply"
+            elif isinstance(exc, json.JSONDecodeError):
+                reason = exc.msg[0].lower() + exc.msg[1:]
+                reason = f"line {exc.lineno}, column {exc.colno}: {reason}"
+                if _COMMENT.match(self.text, exc.pos):
+                    hint = "take the comments out, which JSON has none of"
+            self._refuse(f"it is not JSON: {reason}", hint, exc)
         if not isinstance(value, dict):
             self._refuse("it is not an object", "it has to be such as {}")
-        if _after_blanks(self.text, end) != len(self.text):
-            line = self.text.count("\n", 0, _after_blanks(self.text, end)) + 1
+        rest = _after_blanks(self.text, self._end)
+        if rest != len(self.text):
+            line = self.text.count("\n", 0, rest) + 1
             self._refuse(f"something follows the object, in line {line}", "take it out")
 
     def members(self, section: str = "") -> list[Member]:
@@ -114,7 +109,7 @@ class JsonDocument:
         """
         if not section:
             return self._top
-        found = self._section(section)
+        found = self._find(section)
         if found is None or found.value is None:
             return []
         if not isinstance(found.value, dict):
@@ -125,48 +120,42 @@ class JsonDocument:
 
     def value(self, key: str) -> Any:
         """Return the value of a member at the top, or None. Raises HelperError for two of it."""
-        found = self._section(key)
-        return None if found is None else found.value
+        found = self._find(key)
+        return found.value if found else None
 
-    def changed(self, changes: Mapping[Path, Any]) -> bytes:
+    def apply(self, changes: Mapping[Path, Any]) -> bytes:
         """Return the file with each member set to its value, or without it where that is REMOVED.
 
-        Values are strings. An object that is missing is made; one that is null is, too. What
-        is said of a key goes for each member of it. Raises HelperError as `members` does.
+        Values are strings. An object that is missing or null is made. All members with a key are
+        changed. Raises HelperError as `members` does.
         """
         if not self.text:
-            return self._new(changes)
-        of_sections: dict[str, dict[str, Any]] = {}
+            return _new_file(changes)
+        by_section: dict[str, dict[str, Any]] = {}
         at_top: dict[str, Any] = {}
         for path, value in changes.items():
-            found = self._section(path[0])
+            found = self._find(path[0])
             key = found.key if found else path[0]
             if len(path) == 1:
                 at_top[key] = value
             else:
-                of_sections.setdefault(key, {})[path[1]] = value
+                by_section.setdefault(key, {})[path[1]] = value
         edits: list[Edit] = []
-        for section, wanted in of_sections.items():
+        for section, wanted in by_section.items():
             if at_top.get(section) is REMOVED:
                 continue
-            found = self._section(section)
-            members = self.members(section)
-            if found is not None and found.value is not None:
-                edits += self._edits(found.at, found.end, members, wanted, depth=1)
-            elif any(value is not REMOVED for value in wanted.values()):
-                at_top[section] = {k: v for k, v in wanted.items() if v is not REMOVED}
-        start = _after_blanks(self.text, 0)
-        end = len(self.text.rstrip(" \t\r\n"))
-        edits += self._edits(start, end, self._top, at_top, depth=0)
+            if self.value(section) is not None:
+                edits += self._edits(section, wanted)
+            elif made := {key: value for key, value in wanted.items() if value is not REMOVED}:
+                at_top[section] = made
+        edits += self._edits("", at_top)
         return text_edits.apply(self.text, edits).encode("utf-8", "surrogateescape")
-
-    # --- reading ------------------------------------------------------------------------------
 
     @cached_property
     def _top(self) -> list[Member]:
-        return list(_members(self.text, _after_blanks(self.text, 0))) if self.text else []
+        return list(_members(self.text, self._start)) if self.text else []
 
-    def _section(self, key: str) -> Member | None:
+    def _find(self, key: str) -> Member | None:
         found = [member for member in self._top if member.key.casefold() == key.casefold()]
         if len(found) > 1:
             self._refuse(f'"{key}" is there {len(found)} times', "make one of them")
@@ -176,94 +165,80 @@ class JsonDocument:
         msg = f"{one_line(self.file)}: {problem}"
         raise HelperError(msg, hint=hint) from cause
 
-    # --- writing ------------------------------------------------------------------------------
-
-    def _new(self, changes: Mapping[Path, Any]) -> bytes:
-        """Return a whole file, indented as Docker does."""
-        made: dict[str, Any] = {}
-        for path, value in changes.items():
-            if value is not REMOVED:
-                inner = made if len(path) == 1 else made.setdefault(path[0], {})
-                inner[path[-1]] = value
-        return (json.dumps(made, indent="\t", ensure_ascii=False) + "\n").encode()
-
-    def _edits(
-        self,
-        start: int,
-        end: int,
-        members: Sequence[Member],
-        wanted: Mapping[str, Any],
-        *,
-        depth: int,
-    ) -> Iterator[Edit]:
-        """Yield what has to be done to the object from `start` to `end`."""
-        present = {member.key for member in members}
-        for member in members:
+    def _edits(self, section: str, wanted: Mapping[str, Any]) -> Iterator[Edit]:
+        """Yield the edits of a section, or of the whole object for ""."""
+        found = self._find(section) if section else None
+        start, end = (found.at, found.end) if found else (self._start, self._end)
+        depth, members = (1 if found else 0), self.members(section)
+        kept = [member for member in members if wanted.get(member.key) is not REMOVED]
+        for member in kept:
             value = wanted.get(member.key, member.value)
-            if value is not REMOVED and value != member.value:
-                yield member.at, member.end, self._written(value, depth + 1)
-        added = [
-            self._member(key, value, depth + 1)
-            for key, value in wanted.items()
-            if key not in present and value is not REMOVED
-        ]
-        last = [member for member in members if wanted.get(member.key) is not REMOVED][-1:]
+            if value != member.value:
+                yield member.at, member.end, self._format(value, depth + 1)
+        present = {member.key for member in members}
+        added = (each for each in wanted.items() if each[0] not in present)
+        texts = self._format_members((each for each in added if each[1] is not REMOVED), depth + 1)
+        if not kept:
+            if texts or members:
+                yield start + 1, end - 1, self._fill(texts, depth)
+            return
+        last = kept[-1]
         for member, following in itertools.pairwise(members):
-            gone = wanted.get(member.key) is REMOVED
-            if gone and last and member.start < last[0].start:
+            if wanted.get(member.key) is REMOVED and member.start < last.start:
                 yield member.start, following.start, ""
-        if last:
-            # What was behind the last one that stays goes with its comma; blanks before } stay.
-            separator = self._separator(members)
-            tail = "".join(f",{separator}{text}" for text in added)
-            if tail or members[-1].end > last[0].end:
-                yield last[0].end, members[-1].end, tail
-        elif added or members:
-            yield start + 1, end - 1, self._filling(added, depth)
+        # What was behind the last one that stays goes with its comma; blanks before } stay.
+        tail = "".join(f",{self._separator(members)}{text}" for text in texts)
+        if tail or members[-1].end > last.end:
+            yield last.end, members[-1].end, tail
 
     def _separator(self, members: Sequence[Member]) -> str:
-        """Return the blanks that a new last member has before it: those of the last one."""
+        """Return the blanks before a new last member: those of the last one."""
         blanks = self.text[: members[-1].start]
-        blanks = blanks[len(blanks.rstrip(" \t\r\n")) :]
-        if "\n" in blanks or len(members) > 1:
-            return blanks
-        return " " if self._colon.endswith(" ") else ""
+        blanks = blanks[len(blanks.rstrip(_BLANKS)) :]
+        return blanks if "\n" in blanks or len(members) > 1 else self._blank
 
-    def _filling(self, added: Sequence[str], depth: int) -> str:
-        """Return what stands between the braces of an object that had nothing to keep."""
-        if not added:
+    def _fill(self, members: Sequence[str], depth: int) -> str:
+        """Return the text between the braces of an object of new members."""
+        if not members:
             return ""
         if self._indent is None:
-            return f",{' ' if self._colon.endswith(' ') else ''}".join(added)
-        lines = f",{self._line(depth + 1)}".join(added)
-        return f"{self._line(depth + 1)}{lines}{self._line(depth)}"
+            return f",{self._blank}".join(members)
+        outer = text_edits.line_end(self.text) + self._indent * depth
+        inner = outer + self._indent
+        return f"{inner}{f',{inner}'.join(members)}{outer}"
 
-    def _written(self, value: Any, depth: int) -> str:
+    def _format(self, value: Any, depth: int) -> str:
         if not isinstance(value, dict):
-            return json.dumps(value, ensure_ascii=False)
-        members = [self._member(key, inner, depth + 1) for key, inner in value.items()]
-        return "{" + self._filling(members, depth) + "}"
+            return _quote(value)
+        return "{" + self._fill(self._format_members(value.items(), depth + 1), depth) + "}"
 
-    def _member(self, key: str, value: Any, depth: int) -> str:
-        return json.dumps(key, ensure_ascii=False) + self._colon + self._written(value, depth)
-
-    def _line(self, depth: int) -> str:
-        return text_edits.line_end(self.text) + (self._indent or "") * depth
+    def _format_members(self, members: Iterable[tuple[str, Any]], depth: int) -> list[str]:
+        return [f"{_quote(key)}{self._colon}{self._format(value, depth)}" for key, value in members]
 
     @cached_property
     def _indent(self) -> str | None:
-        """What a level is indented by; None where all is in one line."""
-        if not self._top:
-            return "\t"  # as Docker does
-        blanks = self.text[_after_blanks(self.text, 0) + 1 : self._top[0].start]
+        """What a level is indented by, as Docker does without members; None for one line."""
+        blanks = self.text[self._start + 1 : self._top[0].start] if self._top else "\n\t"
         return blanks.rpartition("\n")[2] if "\n" in blanks else None
 
     @cached_property
     def _colon(self) -> str:
         """What stands between a key and its value."""
-        if not self._top:
-            return ": "
-        return self.text[self._top[0].colon : self._top[0].at]
+        return self.text[self._top[0].colon : self._top[0].at] if self._top else ": "
+
+    @property
+    def _blank(self) -> str:
+        return " " if self._colon.endswith(" ") else ""
+
+
+def _new_file(changes: Mapping[Path, Any]) -> bytes:
+    """Return a whole file, indented as Docker does."""
+    made: dict[str, Any] = {}
+    for path, value in changes.items():
+        if value is not REMOVED:
+            inner = made if len(path) == 1 else made.setdefault(path[0], {})
+            inner[path[-1]] = value
+    return (json.dumps(made, indent="\t", ensure_ascii=False) + "\n").encode()
 
 
 def _members(text: str, at: int) -> Iterator[Member]:
@@ -281,5 +256,5 @@ def _members(text: str, at: int) -> Iterator[Member]:
 
 
 def _after_blanks(text: str, at: int) -> int:
-    found = _BLANKS.match(text, at)
+    found = _SPACE.match(text, at)
     return found.end() if found else at

@@ -54,7 +54,7 @@ class Plan:
     @property
     def needed(self) -> list[Rewrite]:
         """The files that change."""
-        return [rewrite for rewrite in self.rewrites if rewrite.needed]
+        return [rewrite for rewrite in self.rewrites if rewrite.is_needed]
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Planner:
             self._remove(self.config, wanted, changes)
         else:
             self._add(wanted, changes)
-        after = self.config.source.changed(changes) if changes else self.config.data or b""
+        after = self.config.source.apply(changes) if changes else self.config.data or b""
         if wanted.remove and changes:
             after = self._given_back(changes, after)
         self.plan.rewrites.append(Rewrite(self.config.file, self.config.data, after))
@@ -101,11 +101,11 @@ class Planner:
             else:
                 self._remove_logins(other, list(wanted.hosts), in_other)
             if in_other:
-                changed = other.source.changed(in_other)
+                changed = other.source.apply(in_other)
                 self.plan.rewrites.append(Rewrite(other.file, other.data, changed))
         rules = self._rules(wanted)
         before = self.settings.before
-        self.plan.rewrites.append(Rewrite(self.settings.file, before, rules, of_json=False))
+        self.plan.rewrites.append(Rewrite(self.settings.file, before, rules, is_json=False))
         return self.plan
 
     # --- Docker's file ------------------------------------------------------------------------
@@ -228,7 +228,7 @@ class Planner:
                 old = DockerConfig(config.file, data, JsonDocument(config.file, data))
                 ours = [old.store] if (STORE,) in undone else []
                 ours += [old.helpers.get(path[1], "") for path in undone if len(path) > 1]
-                if not any(map(is_our_helper, ours)) and old.source.changed(undone) == config.data:
+                if not any(map(is_our_helper, ours)) and old.source.apply(undone) == config.data:
                     return data
             except HelperError:
                 continue  # it was broken then

@@ -1,4 +1,4 @@
-"""What a person's file holds, whatever stands in its place."""
+"""Reads of the user's files, with limits of size and depth."""
 
 import errno
 import os
@@ -14,9 +14,9 @@ _FLAGS = (
 
 
 def check_depth(value: object, most: int) -> None:
-    """Raise RecursionError where lists and dictionaries lie in each other deeper than `most`.
+    """Raise RecursionError for lists and dictionaries nested deeper than `most`.
 
-    Near the depth where Python gives up, one parser reads what another one will not.
+    Near Python's own limit, one parser reads what another one does not.
     """
     level: list[object] = [value]
     for _ in range(most):
@@ -34,10 +34,10 @@ def check_depth(value: object, most: int) -> None:
 
 
 def read(file: str, most: int) -> bytes:
-    """Return what a file holds, which is no more than `most` bytes.
+    """Return the content of a file of `most` bytes at most.
 
-    Raises OSError, also for what is no file and for one that is larger, and ValueError for a name
-    that no file can have.
+    Raises OSError, also for what is no regular file and for a larger one, and ValueError for an
+    impossible name.
     """
     opened = os.open(file, _FLAGS)
     try:

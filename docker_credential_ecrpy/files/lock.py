@@ -1,14 +1,13 @@
 """A file lock between processes, with a time limit.
 
-The system drops it when its holder dies, however that happens. The file is never removed:
-those who wait on a removed one and those who make it anew would hold two locks.
+The system drops it when its holder dies. The file is never removed: those who wait on a removed
+file and those who create it again would hold two locks.
 """
 
 import errno
 import os
 import sys
 import time
-from types import TracebackType
 
 from docker_credential_ecrpy.files import private
 
@@ -36,10 +35,9 @@ else:
 
 
 class FileLock:
-    """A lock on `path`, which is made where it is missing.
+    """A lock on the file `path`, which is created if missing; leaving its context releases it.
 
-    Raises OSError when the file cannot be opened. Use it as a context manager, so that it is
-    closed, which also lets go of it.
+    Raises OSError when the file cannot be opened.
     """
 
     def __init__(self, path: str) -> None:
@@ -51,20 +49,15 @@ class FileLock:
     def __enter__(self) -> "FileLock":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the lock."""
         os.close(self._opened)
 
     def acquire(self, seconds: float) -> bool:
-        """Take the lock, waiting `seconds` at most; return whether it was had.
+        """Take the lock, waiting `seconds` at most; return whether that succeeded.
 
         Raises OSError where this file system has no locks.
         """
@@ -84,14 +77,13 @@ class FileLock:
             time.sleep(min(pause, left))
             pause = min(pause * 2, _LAST_PAUSE)
 
-    @property
-    def note(self) -> bytes:
-        """What the holder, or the last one, left. Raises OSError."""
+    def read_note(self) -> bytes:
+        """Return what this holder, or the last one, wrote. Raises OSError."""
         os.lseek(self._opened, 0, os.SEEK_SET)
         return os.read(self._opened, _MAX_NOTE)
 
-    def leave(self, note: bytes) -> None:
-        """Leave `note` for the others. Raises OSError, on a full disk for one."""
+    def write_note(self, note: bytes) -> None:
+        """Write `note` for the others. Raises OSError, such as on a full disk."""
         os.lseek(self._opened, 0, os.SEEK_SET)
         written = os.write(self._opened, note[:_MAX_NOTE])
         os.ftruncate(self._opened, written)

@@ -10,41 +10,39 @@ import time
 from collections.abc import Callable, Mapping
 
 from docker_credential_ecrpy.files import private
-from docker_credential_ecrpy.text.log import Log, is_set, nowhere, to_stderr
-from docker_credential_ecrpy.text.sanitize import printable
+from docker_credential_ecrpy.text.log import Log, discard, is_set, write_stderr
+from docker_credential_ecrpy.text.sanitize import make_printable
 
 _MAX_BYTES = 1024 * 1024
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | private.SAFE_FLAGS
 
 
-def from_environ(environ: Mapping[str, str], started: float) -> Log:
-    """Return the log that `environ` asks for; one that does nothing where it asks for none.
+def open_log(environ: Mapping[str, str], started: float) -> Log:
+    """Return the log that `environ` asks for, or `discard`.
 
-    `started` is the `time.monotonic()` that the timings count from. A log that cannot be
-    written is no reason to fail: its lines are lost.
+    started: the `time.monotonic()` that timings count from. Lines that cannot be written are lost.
     """
     sinks: list[Callable[[bytes], None]] = []
     if is_set(environ, "AWS_ECR_DEBUG"):
-        sinks.append(to_stderr)
-    path = environ.get("AWS_ECR_LOG")
-    if path:
-        sinks.append(_to_file(os.path.expanduser(path)))
+        sinks.append(write_stderr)
+    if path := environ.get("AWS_ECR_LOG"):
+        sinks.append(_open_file(os.path.expanduser(path)))
     if not sinks:
-        return nowhere
+        return discard
 
     def log(text: str) -> None:
         now = time.time()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
         took = (time.monotonic() - started) * 1000
         head = f"{stamp}.{int(now * 1000) % 1000:03d}Z [{os.getpid()}] {took:7.1f} ms  "
-        line = (head + printable(text) + "\n").encode(errors="backslashreplace")
+        line = (head + make_printable(text) + "\n").encode(errors="backslashreplace")
         for sink in sinks:
             sink(line)
 
     return log
 
 
-def _to_file(path: str) -> Callable[[bytes], None]:
+def _open_file(path: str) -> Callable[[bytes], None]:
     def append(line: bytes) -> None:
         try:
             opened = os.open(path, _FLAGS, 0o600)

@@ -1,6 +1,6 @@
 """Files and directories that are this user's alone.
 
-What stands in their place may be anybody's, and was put there to be followed or filled.
+Another user may have planted a symlink or directory in their place: it is never followed or used.
 """
 
 import os
@@ -9,38 +9,38 @@ import sys
 import time
 
 TEMPORARY = ".new-"
-"""How the name of a file begins that is being written; then, who writes it."""
+"""The prefix of a file that is being written; the process id follows."""
 
 SAFE_FLAGS = (
     getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not hang a get
     | getattr(os, "O_CLOEXEC", 0)
 )
-"""For `os.open`, of a file in whose place another user may have put something."""
+"""For `os.open` of a file in whose place another user may have put something."""
 _WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_FLAGS | getattr(os, "O_BINARY", 0)
 
 
-def own_directory(directory: str) -> None:
-    """Make `directory` where it is missing, for this user's eyes alone.
+def make_directory(directory: str) -> None:
+    """Make `directory` where it is missing, with mode 0700.
 
-    Raises OSError where that fails, where it belongs to somebody else, or where root, by
-    `sudo`, would make it in the home of the very user who asked: they could not use it then.
+    Raises OSError where that fails, where it belongs to another user, or where root, by `sudo`,
+    would make it in the home of the user who called that, who could not use it then.
     """
-    # Not makedirs: it would give the parents the default mode. Others may be at the same.
+    # Not makedirs: it gives parents the default mode. Other processes may do the same at once.
     try:
         os.lstat(directory)
     except FileNotFoundError:
-        pass  # any other error is one that making it would meet, too
+        pass  # any other error would come when making it, too
     missing = [directory]
     while (parent := os.path.dirname(missing[-1])) not in ("", missing[-1]):  # a drive has itself
         if os.path.isdir(parent):
             break
         missing.append(parent)
     for each in reversed(missing):
-        _own_one(each)
+        _make_one(each)
 
 
-def _own_one(directory: str) -> None:
+def _make_one(directory: str) -> None:
     parent = os.path.dirname(directory)
     if _is_anothers_link(parent):
         msg = "the directory is behind another user's link"
@@ -70,9 +70,9 @@ def _refuse_for_sudo(directory: str, parent: str) -> None:
 
 
 def is_own(directory: str) -> bool:
-    """Whether it is a directory of this user's, and not a link to one. Raises OSError.
+    """Whether it is this user's directory, and no link: nothing behind a link is ever removed.
 
-    What is behind a link may be anything, so nothing there is ever removed for its age.
+    Raises OSError.
     """
     seen = os.lstat(directory)
     own = sys.platform == "win32" or seen.st_uid == os.geteuid()
@@ -93,29 +93,24 @@ def is_behind_link(directory: str) -> bool:
 
 
 def stands_alone(seen: os.stat_result) -> bool:
-    """Whether what was opened is a regular file of this user's, under one name.
-
-    A second name may be that of a file that was never meant.
-    """
+    """Whether what was opened is this user's regular file, with no hard link to another name."""
     own = sys.platform == "win32" or seen.st_uid == os.geteuid()
     return stat.S_ISREG(seen.st_mode) and own and seen.st_nlink <= 1
 
 
 def write_whole(path: str, data: bytes, *, shared: bool = False) -> None:
-    """Write a private file whole: beside its place, and then moved there.
+    """Replace a private file atomically. Raises OSError, and then the old content stays.
 
-    shared: with other programs. Then it is on the disk before that, since it has no checksum,
-    and what root writes into another user's directory is that user's. Raises OSError, and then
-    leaves what was there before and nothing else.
+    shared: with other programs. It is then synced first, since it has no checksum, and what root
+    writes into another user's directory belongs to that user.
     """
     directory = os.path.dirname(path)
     beside = os.path.join(directory, f"{TEMPORARY}{os.getpid()}-{time.monotonic_ns()}")
     try:
         opened = os.open(beside, _WRITE_FLAGS, 0o600)
         try:
-            left = data
-            while left:
-                left = left[os.write(opened, left) :]
+            while data:
+                data = data[os.write(opened, data) :]
             if shared and sys.platform != "win32":
                 owner = os.stat(directory)
                 if owner.st_uid != os.geteuid() == 0:

@@ -1,9 +1,7 @@
-"""Files that changed a moment ago, of which a second change might not show.
+"""Racy timestamps: a second write within one clock tick leaves the same mtime and stamp.
 
-A file system's clock moves in steps: of a few milliseconds mostly, of one or two seconds on some.
-Two changes within one step leave the same times behind, and so the same stamp. What is kept under
-a stamp is therefore read only when that step is over, as git does with its index.
-https://git-scm.com/docs/racy-git
+A file is therefore read only when the tick (milliseconds; seconds on some file systems) of its last
+change is over, as git does with its index: https://git-scm.com/docs/racy-git
 """
 
 import os
@@ -17,21 +15,21 @@ STEP = 20_000_000
 """Nanoseconds; Linux stamps files by a tick of 10 ms at most."""
 COARSE_STEP = 2 * SECOND
 """Nanoseconds, where times have whole seconds: of FAT, and of ext3 and its like."""
-_STEPS = 3  # files that change all the time are not waited for
+_STEPS = 3  # waits at most, for files that change all the time
 
 
 def wait(files: Collection[str]) -> None:
     """Wait until none of the files changed within the present step; for a few steps at most."""
     for _ in range(_STEPS):
         now = time.time_ns()
-        longest = max((left(at, now) for file in files for at in _changes(file)), default=0)
+        longest = max((time_left(at, now) for file in files for at in _changes(file)), default=0)
         if not longest:
             return
         time.sleep(longest / SECOND)
 
 
-def left(changed: int, now: int) -> int:
-    """Return how long the step goes on in which a file changed; all in nanoseconds."""
+def time_left(changed: int, now: int) -> int:
+    """Return how long the step of a file's change still lasts; all in nanoseconds."""
     step = STEP if changed % SECOND else COARSE_STEP
     age = now - changed
     if age < -step:

@@ -1,4 +1,4 @@
-"""A person's file is replaced: whole or not at all, with what it was kept beside it."""
+"""Replaces a user's file atomically, with a backup beside it."""
 
 import errno
 import os
@@ -7,6 +7,7 @@ import stat
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from docker_credential_ecrpy.errors import HelperError
@@ -14,40 +15,37 @@ from docker_credential_ecrpy.files import bounded, private
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _MAX_SIZE = 64 * 1024 * 1024  # bytes; a config.json of more is something else
-_MOST_BACKUPS = 10  # that are looked at
+_MOST_BACKUPS = 10  # that are read
 _BACKUP = re.compile(r"\.(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:-(\d+))?\.bak", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Rewrite:
-    """A file, what it holds (None where it is not there), and what it is to hold.
-
-    of_json: whether that is JSON, and not TOML.
-    """
+    """A file (of JSON, or else TOML), its content (None for no file), and its new content."""
 
     file: str
     before: bytes | None
     after: bytes
-    of_json: bool = True
+    is_json: bool = True
 
     @property
-    def needed(self) -> bool:
+    def is_needed(self) -> bool:
         """Whether anything changes."""
         return (self.before or b"") != self.after
 
 
 def read_user_file(file: str) -> bytes | None:
-    """Return what a file holds; None where there is none. Raises HelperError."""
+    """Return the content of a file, None where there is none. Raises HelperError."""
     try:
         return bounded.read(file, _MAX_SIZE)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as exc:
-        raise _failed(file, "read", exc) from exc
+        raise _error(file, "read", exc) from exc
 
 
 def read_backups(file: str) -> list[bytes]:
-    """Return what the latest backups of a file hold, the last one first; [] where none is read."""
+    """Return the contents of a file's latest backups, the last one first; [] for none readable."""
     directory, name = os.path.split(os.path.realpath(file))
     found: list[tuple[str, int, str]] = []
     try:
@@ -62,49 +60,48 @@ def read_backups(file: str) -> list[bytes]:
 
 
 def check_replaceable(rewrite: Rewrite) -> None:
-    """Raise HelperError where it is plain beforehand that the file cannot be replaced."""
+    """Raise HelperError for a file that surely cannot be replaced."""
     target = os.path.realpath(rewrite.file)
-    if rewrite.before is not None and not os.access(target, os.W_OK):
-        raise _failed(rewrite.file, "written", OSError(errno.EACCES, "it is read-only"))
     directory = os.path.dirname(target)
     while directory and not os.path.lexists(directory):
         directory = os.path.dirname(directory)
-    if not os.path.isdir(directory):
-        reason = f"{directory} is not a directory"
-        raise _failed(rewrite.file, "written", OSError(errno.ENOTDIR, reason))
-    if not os.access(directory, os.W_OK):
-        reason = f"the directory {directory} is read-only"
-        raise _failed(rewrite.file, "written", OSError(errno.EACCES, reason))
+    if rewrite.before is not None and not os.access(target, os.W_OK):
+        problem = OSError(errno.EACCES, "it is read-only")
+    elif not os.path.isdir(directory):
+        problem = OSError(errno.ENOTDIR, f"{directory} is not a directory")
+    elif not os.access(directory, os.W_OK):
+        problem = OSError(errno.EACCES, f"the directory {directory} is read-only")
+    else:
+        return
+    raise _error(rewrite.file, "written", problem)
 
 
 def replace_file(rewrite: Rewrite) -> str:
-    """Replace the file; return the path of the backup, or "" where there was nothing to keep.
+    """Replace the file; return the path of the backup, or "" where there was no file.
 
-    A link stays one, and what it leads to keeps its mode and owner; new files are for their
-    owner alone. Raises HelperError, and then the file is as it was.
+    A symlink stays, and its target keeps mode and owner; new files have mode 0600. Raises
+    HelperError, and then the file is as it was.
     """
     target = os.path.realpath(rewrite.file)
     directory = os.path.dirname(target)
     beside = backup = ""
     try:
         if not os.path.isdir(directory):
-            private.own_directory(directory)
+            private.make_directory(directory)
         _check_unchanged(target, rewrite.before)
         if rewrite.before is not None:
-            backup = _backup(target, rewrite.before)
+            opened, backup = _create_backup(target)
+            _write(opened, rewrite.before, target, is_new=True)
         opened, beside = tempfile.mkstemp(prefix=".new-", dir=directory)
-        with os.fdopen(opened, "wb") as stream:
-            stream.write(rewrite.after)
-            stream.flush()
-            _make_like(stream.fileno(), target if backup else directory, is_new=not backup)
-            os.fsync(stream.fileno())
+        _write(opened, rewrite.after, target if backup else directory, is_new=not backup)
         _check_unchanged(target, rewrite.before)
         os.replace(beside, target)
     except BaseException as exc:
-        for path in (beside, backup):
-            _remove(path)
+        for path in filter(None, (beside, backup)):
+            with suppress(OSError):
+                private.remove(path)
         if isinstance(exc, OSError):
-            raise _failed(rewrite.file, "written", exc) from exc
+            raise _error(rewrite.file, "written", exc) from exc
         raise
     return backup
 
@@ -114,51 +111,38 @@ def _check_unchanged(target: str, before: bytes | None) -> None:
         raise OSError(errno.EAGAIN, "it was changed meanwhile")
 
 
-def _backup(target: str, data: bytes) -> str:
+def _create_backup(target: str) -> tuple[int, str]:
     stamp = time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
     for number in range(1, 100):
         path = f"{target}.{stamp}{f'-{number}' if number > 1 else ''}.bak"
         try:
-            opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), path
         except FileExistsError:
             continue
-        try:
-            with os.fdopen(opened, "wb") as stream:
-                stream.write(data)
-                _make_like(stream.fileno(), target, is_new=True)
-        except BaseException:
-            _remove(path)
-            raise
-        return path
     raise OSError(errno.EEXIST, "there are backups of it of this very second")
 
 
-def _make_like(opened: int, model: str, *, is_new: bool) -> None:
-    """Give an open file the owner of another one, or of its directory, and unless new its mode."""
-    if sys.platform == "win32":
-        return
-    seen = os.stat(model)
-    if os.geteuid() == 0 != seen.st_uid or not is_new:
-        try:
-            os.fchown(opened, seen.st_uid, seen.st_gid)
-        except PermissionError:
-            pass  # only root gives files away
-    if not is_new:
-        os.fchmod(opened, stat.S_IMODE(seen.st_mode))
+def _write(opened: int, data: bytes, model: str, *, is_new: bool) -> None:
+    """Write a file, with the owner of a file or directory, and its mode unless the file is new."""
+    with os.fdopen(opened, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        if sys.platform != "win32":
+            seen = os.stat(model)
+            if os.geteuid() == 0 != seen.st_uid or not is_new:
+                try:
+                    os.fchown(opened, seen.st_uid, seen.st_gid)
+                except PermissionError:
+                    pass  # only root gives files away
+            if not is_new:
+                os.fchmod(opened, stat.S_IMODE(seen.st_mode))
+        os.fsync(opened)
 
 
-def _remove(path: str) -> None:
-    try:
-        if path:
-            os.unlink(path)
-    except OSError:
-        pass  # the error that led here says more
-
-
-def _failed(file: str, what: str, exc: OSError | ValueError) -> HelperError:
-    reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+def _error(file: str, what: str, exc: OSError | ValueError) -> HelperError:
+    reason = getattr(exc, "strerror", None) or str(exc)
     hint = "check its owner and mode" if what == "read" else "it is as it was"
-    number = exc.errno if isinstance(exc, OSError) else None
+    number = getattr(exc, "errno", None)
     if what == "read" and number in (errno.EINVAL, errno.EISDIR):
         hint = "move it away"
     elif number == errno.EAGAIN:

@@ -15,8 +15,8 @@ def find(program: str, environ: Mapping[str, str]) -> str:
 def find_all(program: str, environ: Mapping[str, str]) -> Iterator[str]:
     """Yield the path of a program in each directory of PATH that has it, in their order.
 
-    As Go does for Docker: an executable file, in an absolute directory. Others are found by way
-    of the current directory, which may be anybody's; shutil.which looks there, too.
+    As Go does for Docker: executable files in absolute directories. shutil.which also takes others,
+    which depend on the current directory.
     """
     endings = [""]
     if sys.platform == "win32":

@@ -1,4 +1,4 @@
-"""Edits of a text by offsets, for files that keep every byte an edit is not about."""
+"""Edits of a text by offsets, which keep all other bytes."""
 
 from collections.abc import Iterable
 

@@ -56,7 +56,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     except (OSError, ValueError) as exc:
         if not paths.has_settings(environ):
             return Settings(file, identity.MISSING)
-        reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+        reason = getattr(exc, "strerror", None) or str(exc)
         msg = f"{one_line(file)} cannot be read: {one_line(reason)}"
         hint = "mend it, or remove it"
         if environ.get("AWS_ECR_CONFIG"):

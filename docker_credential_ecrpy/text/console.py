@@ -1,8 +1,6 @@
-"""Text for a person: its width, its colours, and a sign of life while one waits.
+"""Text for the user: line width, colours and progress on a terminal, and plain lines elsewhere.
 
-The voice of the commands: what was asked for goes to standard output; questions, progress and
-errors go to standard error. On a terminal, lines end where it ends and colours say what is good
-and bad; elsewhere a fact is one line, for whoever searches them, and there are no colours.
+Results go to standard output; questions, progress and errors go to standard error.
 """
 
 import os
@@ -13,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from docker_credential_ecrpy.hot import protocol
+from docker_credential_ecrpy.text.log import write_stderr
 
 _COLOURS = {"good": "32", "warning": "33", "bad": "1;31", "strong": "1"}  # ECMA-48, SGR
-_FIRST_SIGN = 0.4  # seconds; what is quicker needs none
+_FIRST_SIGN = 0.4  # seconds before progress is shown
 _SIGNS = "|/-\\"
 _NARROWEST = 20  # characters; less is no width to write in
-_USUAL = 80  # of a terminal that does not say
+_USUAL = 80  # where the terminal does not tell
 _INDENT = re.compile(r" *(\S+(?: \S+)*  +)?")
 
 
@@ -35,36 +34,28 @@ class Console:
 
         Raises OSError when nobody reads it.
         """
-        fitted = self.fitted(text, self.width)
-        if mark and self._has_colours():
-            fitted = fitted.replace(mark, f"\033[{_COLOURS[style]}m{mark}\033[0m", 1)
-        self.say_as_is(fitted)
+        self.say_as_is(self._colour(self.fit(text, self.width), mark, style))
 
     def say_line(self, text: str, style: str = "") -> None:
         """Write one line to standard output as it stands, in a style."""
-        if text and style and self._has_colours():
-            text = f"\033[{_COLOURS[style]}m{text}\033[0m"
-        self.say_as_is(text)
+        self.say_as_is(self._colour(text, text, style))
 
     def note(self, text: str) -> None:
-        """Write a text to standard error, where it may not be heard."""
-        fitted = self.fitted(text, self._width(protocol.STDERR))
-        try:
-            protocol.send(f"{fitted}\n".encode(errors="backslashreplace"), protocol.STDERR)
-        except OSError:
-            pass  # nobody is there; the exit code still says it
+        """Write a text to standard error, whether or not anybody reads it."""
+        fitted = self.fit(text, self._width(protocol.STDERR))
+        write_stderr(f"{fitted}\n".encode(errors="backslashreplace"))
 
     def say_as_is(self, text: str) -> None:
-        """Write a text to standard output as it stands, such as what is for a program."""
+        """Write a text to standard output as it stands, such as for a program."""
         protocol.send(f"{text}\n".encode(errors="backslashreplace"))
 
-    def command(self, text: str, indent: str) -> str:
+    def fit_command(self, text: str, indent: str) -> str:
         """Return a command to type, on several lines where it is too long for the terminal."""
-        return indent + text if self.width is None else continued(text, self.width, indent)
+        return indent + text if self.width is None else wrap_command(text, self.width, indent)
 
     @staticmethod
-    def fitted(text: str, width: int | None) -> str:
-        """Return a text with its lines broken at blanks to fit; what follows is indented alike.
+    def fit(text: str, width: int | None) -> str:
+        """Return a text with its lines broken at blanks to fit.
 
         The indent is that of the line, or of its second column, which two blanks stand before.
         """
@@ -82,8 +73,8 @@ class Console:
         return "\n".join(lines)
 
     @contextmanager
-    def waiting(self, what: str) -> Iterator[None]:
-        """Show on a terminal that something goes on, for as long as it does."""
+    def show_progress(self, what: str) -> Iterator[None]:
+        """Show on a terminal that work goes on, for as long as it does."""
         width = self._width(protocol.STDERR)
         if width is None or self.environ.get("TERM") == "dumb":
             yield
@@ -91,15 +82,15 @@ class Console:
         over = threading.Event()
         shown = f"{what} ..."[: width - 3]
 
-        def turn() -> None:
+        def spin() -> None:
             count = 0
             while not over.wait(_FIRST_SIGN if count == 0 else 0.1):
-                self._try(f"\r{_SIGNS[count % len(_SIGNS)]} {shown}")
+                write_stderr(f"\r{_SIGNS[count % len(_SIGNS)]} {shown}".encode())
                 count += 1
             if count:
-                self._try("\r" + " " * (len(shown) + 2) + "\r")
+                write_stderr(b"\r" + b" " * (len(shown) + 2) + b"\r")
 
-        thread = threading.Thread(target=turn, daemon=True)
+        thread = threading.Thread(target=spin, daemon=True)
         thread.start()
         try:
             yield
@@ -107,17 +98,12 @@ class Console:
             over.set()
             thread.join()
 
-    @staticmethod
-    def _try(text: str) -> None:
-        try:
-            protocol.send(text.encode(), protocol.STDERR)
-        except OSError:
-            pass  # the terminal is gone
-
-    def _has_colours(self) -> bool:
+    def _colour(self, text: str, mark: str, style: str) -> str:
         # https://no-color.org: any value but none
         plain = self.environ.get("NO_COLOR") or self.environ.get("TERM") == "dumb"
-        return self.width is not None and not plain
+        if not (mark and style) or plain or self.width is None:
+            return text
+        return text.replace(mark, f"\033[{_COLOURS[style]}m{mark}\033[0m", 1)
 
     def _width(self, descriptor: int) -> int | None:
         """Return the columns of the terminal at a descriptor, or None where there is none."""
@@ -133,8 +119,8 @@ class Console:
         return max(columns or _USUAL, _NARROWEST)
 
 
-def continued(command: str, width: int, indent: str) -> str:
-    """Return a command to type, indented, on as many lines as a shell needs to read it as one."""
+def wrap_command(command: str, width: int, indent: str) -> str:
+    """Return a command to type, indented, on as many lines as it needs to fit."""
     if len(indent) + len(command) <= width:
         return indent + command
     lines = _Wrapper(max(width - len(indent) - len("   \\"), _NARROWEST)).wrap(command)
@@ -142,7 +128,7 @@ def continued(command: str, width: int, indent: str) -> str:
 
 
 class _Wrapper(textwrap.TextWrapper):
-    """Breaks lines at blanks alone: names and addresses stay whole, to be copied."""
+    """Breaks lines at blanks only: names and addresses stay whole, to be copied."""
 
     def __init__(self, width: int, first: str = "", others: str = "") -> None:
         super().__init__(

@@ -1,7 +1,4 @@
-"""Log lines: what the helper did and why, for users who turn the log on.
-
-No line ever holds a token or a key: callers pass names, places and times only.
-"""
+"""Log lines: what the helper did and why, without tokens and keys."""
 
 from collections.abc import Callable, Mapping
 
@@ -18,13 +15,13 @@ def is_set(environ: Mapping[str, str], name: str) -> bool:
     return environ.get(name, "").strip().lower() not in _NO
 
 
-def nowhere(_text: str) -> None:
+def discard(_text: str) -> None:
     """Be a log that is off."""
 
 
-def to_stderr(line: bytes) -> None:
-    """Write a line to standard error, if anybody reads it."""
+def write_stderr(data: bytes) -> None:
+    """Write to standard error, if anybody reads it."""
     try:
-        protocol.send(line, protocol.STDERR)
+        protocol.send(data, protocol.STDERR)
     except OSError:
-        pass  # nobody reads it; the answer still counts
+        pass  # it is closed; the answer and the exit code still count

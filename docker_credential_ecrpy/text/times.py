@@ -1,4 +1,4 @@
-"""Times in a person's words."""
+"""Times and durations for users."""
 
 import time
 
@@ -14,25 +14,20 @@ def moment(when: int, now: int) -> str:
 
 
 def expiry(when: int, now: int) -> str:
-    """Return that something expires, or has expired, and when; nanoseconds since the epoch."""
+    """Return when something expires or expired; nanoseconds since the epoch."""
     return f"{'expired' if when <= now else 'expires'} at {moment(when, now)}"
 
 
 def lifetime(entry: cache.Entry, now: int) -> list[str]:
     """Return since when an entry is kept, when it is renewed if it is, and when it expires."""
-    renewed = [f"to be renewed from {moment(entry.refresh, now)}"]
-    return [
-        f"kept since {moment(entry.written, now)}",
-        *(renewed if entry.refresh < entry.expires else []),
-        expiry(entry.expires, now),
-    ]
+    times = [f"kept since {moment(entry.written, now)}"]
+    if entry.refresh < entry.expires:
+        times.append(f"to be renewed from {moment(entry.refresh, now)}")
+    return [*times, expiry(entry.expires, now)]
 
 
 def stamp(when: int) -> str:
-    """Return a time, in nanoseconds since the epoch, as ISO 8601 has it, in UTC.
-
-    What no calendar holds is the nearest end of the year 1 to 9999.
-    """
+    """Return nanoseconds since the epoch in ISO 8601 and UTC, limited to the years 1 to 9999."""
     seconds = min(max(when // cache.SECOND, -62_135_596_800), 253_402_300_799)
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 

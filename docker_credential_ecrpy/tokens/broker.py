@@ -220,7 +220,7 @@ class Broker:
         slot = int(cache.fingerprint(self._identity), 16) % _LOCK_FILES
         directory = os.path.join(self.directory, paths.LOCKS)
         try:
-            private.own_directory(directory)
+            private.make_directory(directory)
             lock = FileLock(os.path.join(directory, f"{self._registry.endpoint}~{slot:03x}"))
         except OSError as exc:
             self.log(f"no lock: {exc}")

@@ -80,7 +80,7 @@ class LockNote:
     def _read(self) -> dict[str, Any]:
         """Return what the lock's holder, or the last one, left for our like; {} for nothing."""
         try:
-            note = json.loads(self.lock.note) if self.lock is not None else {}
+            note = json.loads(self.lock.read_note()) if self.lock is not None else {}
             return note if note["who"] == self.circumstances else {}
         except (OSError, ValueError, TypeError, LookupError, RecursionError):
             return {}  # no note, or none of ours
@@ -88,7 +88,7 @@ class LockNote:
     def _leave(self, note: dict[str, Any]) -> None:
         try:
             if self.lock is not None:
-                self.lock.leave(json.dumps({"who": self.circumstances, **note}).encode())
+                self.lock.write_note(json.dumps({"who": self.circumstances, **note}).encode())
         except OSError as exc:
             self.log(f"lock: no note left: {exc}")
 

@@ -38,7 +38,7 @@ class _Alone:
 
     def __enter__(self) -> bool:
         try:
-            private.own_directory(self._folder)
+            private.make_directory(self._folder)
             self._lock = FileLock(os.path.join(self._folder, _NAME))
             return self._lock.acquire(self._seconds)
         except OSError:

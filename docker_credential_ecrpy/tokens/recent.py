@@ -19,7 +19,7 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | private.SAFE_FLAGS
 def remember(directory: str, host: str) -> None:
     """Note that `host` is in use. Raises OSError where that cannot be written."""
     folder = os.path.join(directory, paths.REGISTRIES)
-    private.own_directory(folder)
+    private.make_directory(folder)
     path = os.path.join(folder, host)
     os.close(os.open(path, _FLAGS, 0o600))
     os.utime(path)

@@ -18,7 +18,7 @@ def write(path: str, subject: str, entry: Entry) -> None:
 
     Raises OSError, also when the directory is not ours; then nothing is left behind.
     """
-    private.own_directory(os.path.dirname(path))
+    private.make_directory(os.path.dirname(path))
     private.write_whole(path, packed(subject, entry))
 
 

@@ -10,7 +10,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, identity, registry
 from docker_credential_ecrpy.hot.cache import Entry, Miss
 from docker_credential_ecrpy.settings.rules import Choice
-from docker_credential_ecrpy.text.sanitize import printable
+from docker_credential_ecrpy.text.sanitize import make_printable
 from docker_credential_ecrpy.tokens import inventory, store
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.token import Token
@@ -100,7 +100,7 @@ def _put(path: str, data: bytes) -> None:
 
 def _check_one_line(error: HelperError) -> None:
     # What the line holds came from this program, which is the only one to write such files.
-    assert "\n" not in printable(str(error))
+    assert "\n" not in make_printable(str(error))
 
 
 def note(data: bytes) -> None:

@@ -16,7 +16,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import racy
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings.rules import Choice
-from docker_credential_ecrpy.text.sanitize import printable
+from docker_credential_ecrpy.text.sanitize import make_printable
 from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token
 from tests.world.machine import Result
 
@@ -179,7 +179,7 @@ def check_form(action: str, result: Result) -> None:
 
 def check_error(error: HelperError) -> None:
     """Fail unless an error is fit for the user, as it is shown."""
-    check_line(printable(str(error)))
+    check_line(make_printable(str(error)))
 
 
 def check_line(text: str) -> None:

@@ -175,7 +175,7 @@ def _is_too_deep(target: str, data: bytes) -> bool:
     return False
 
 
-_INSERT_LINES, _CHANGED, _CHOOSE = editor._Page.insert_lines, JsonDocument.changed, rules.choose
+_INSERT_LINES, _APPLY, _CHOOSE = editor._Page.insert_lines, JsonDocument.apply, rules.choose
 
 
 def _to_any_host(_server_url: str) -> str:
@@ -195,7 +195,7 @@ def _with_more(page: editor._Page, below: Statement | None, lines: Sequence[str]
 
 
 def _crossed(source: JsonDocument, changes: dict[tuple[str, ...], Any]) -> bytes:
-    return _CHANGED(source, changes).replace(b"gcr.io", b"gcs.io")
+    return _APPLY(source, changes).replace(b"gcr.io", b"gcs.io")
 
 
 def _believes(data: bytes) -> tuple[cache.Entry, str]:
@@ -221,7 +221,7 @@ BROKEN: dict[str, tuple[str, Any, str, Any]] = {
     "no line": ("settings", TomlDocument, "line", lambda *_: 0),
     "a byte more changes": ("settings-edit", editor._Page, "insert_lines", _with_more),
     "a name is not found": ("docker-config", config, "bare", lambda _: ""),
-    "another member changes": ("docker-config", JsonDocument, "changed", _crossed),
+    "another member changes": ("docker-config", JsonDocument, "apply", _crossed),
     "no helper is read": ("docker-config", JsonDocument, "members", lambda *_: []),
     "a checksum is not looked at": ("cache-entry", cache, "_parse", _believes),
     "a miss is an error": ("cache-entry", cache, "_checksum", _raises),

@@ -184,7 +184,7 @@ def carry_out(given: CommandContext, plan: Plan, *, dry_run: bool) -> bool:
     """
     console = given.console
     for rewrite in plan.needed:
-        for line in diff.lines(rewrite, console.width):
+        for line in diff.render(rewrite, console.width):
             style = {"+": "good", "-": "bad"}.get(line[:1], "")
             console.say_line(line, style if line[:3] not in ("+++", "---") else "strong")
     for note in plan.notes:

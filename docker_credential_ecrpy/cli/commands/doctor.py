@@ -102,7 +102,7 @@ def _looked_at(given: CommandContext, machine: Machine, named: Image | None) -> 
     """Gather the facts, and judge them."""
     found: Found = []
     until = machine.until
-    with given.console.waiting("looking at Docker, AWS and the registry"):
+    with given.console.show_progress("looking at Docker, AWS and the registry"):
         hosts = [] if named else machine.registries()
         images = _images(machine, named)
         for done, image in enumerate(images):
@@ -177,7 +177,7 @@ def _print(given: CommandContext, found: Found, cause: tuple[str, Check] | None)
     if check.fix:
         console.say(f"do: {check.fix}", mark="do:", style="strong")
     if check.command:
-        console.say_as_is(console.command(check.command, "  "))
+        console.say_as_is(console.fit_command(check.command, "  "))
 
 
 def _print_json(given: CommandContext, found: Found, cause: tuple[str, Check] | None) -> None:

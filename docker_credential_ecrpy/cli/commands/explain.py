@@ -72,7 +72,7 @@ def _explained(host: str, given: CommandContext, *, check: bool) -> Iterator[tup
     yield "region", choice.registry.region
     yield "endpoint", outlook.endpoint
     if check:
-        with given.console.waiting("asking AWS"):
+        with given.console.show_progress("asking AWS"):
             caller = given.aws.caller(choice, timeout(helper.environ))
         yield "caller", caller.arn
 

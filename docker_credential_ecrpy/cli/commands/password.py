@@ -65,7 +65,7 @@ def command(
             )
             raise click.UsageError(msg)
         choice = Choice(regions.registry_for_region(region))
-    with context.console.waiting("asking AWS"):
+    with context.console.show_progress("asking AWS"):
         entry = context.helper.find_token(choice)
     username, secret = login_in_reply(entry.reply)
     printed = secret

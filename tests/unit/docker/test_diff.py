@@ -36,8 +36,8 @@ DOCUMENTS = st.fixed_dictionaries(
 )
 
 
-def shown(before: bytes, after: bytes, *, of_json: bool = True) -> str:
-    return "\n".join(diff.lines(Rewrite("f", before, after, of_json=of_json)))
+def shown(before: bytes, after: bytes, *, is_json: bool = True) -> str:
+    return "\n".join(diff.render(Rewrite("f", before, after, is_json=is_json)))
 
 
 @given(
@@ -56,7 +56,7 @@ def test_it_holds_no_secrets(
         text = text.replace("/", "\\/").replace("@", "\\u0040")
     source = JsonDocument("f", text.encode())
     keys = [member.key for member in source.members("auths")]
-    after = source.changed(
+    after = source.apply(
         {("credHelpers", HOST): "ecr-login", **{("auths", key): REMOVED for key in keys[::2]}}
     )
     told = shown(text.encode(), after)
@@ -85,7 +85,7 @@ def test_settings_are_shown_as_they_are() -> None:
     """But for the password of a URL."""
     text = b'[[registry]]\nmatch = "1"\nendpoint_url = "https://u:hunter2@h"\n'
 
-    assert shown(b"", text, of_json=False).splitlines()[3:] == [
+    assert shown(b"", text, is_json=False).splitlines()[3:] == [
         "+[[registry]]",
         '+match = "1"',
         '+endpoint_url = "https://h"',
@@ -166,7 +166,7 @@ def applied(before: list[str], told: list[str]) -> list[str]:
 def test_it_is_a_diff(before: list[str], after: list[str]) -> None:
     """Of any lines: what is applied to the one file makes the other, with the usual headers."""
     texts = ["\n".join(lines).encode() for lines in (before, after)]
-    told = list(diff.lines(Rewrite("f", texts[0], texts[1], of_json=False)))
+    told = list(diff.render(Rewrite("f", texts[0], texts[1], is_json=False)))
     other = list(difflib.unified_diff(before, after, "f", "f", lineterm=""))
 
     assert bool(told) is (before != after)
@@ -184,6 +184,6 @@ def test_large_files_take_no_time(indent: int | None, every: int) -> None:
     source = JsonDocument("f", json.dumps(made, indent=indent).encode())
     changes: dict[tuple[str, ...], Any] = {("credHelpers", HOST): "ecr-login"}
     changes |= {("auths", key): REMOVED for key in list(auths)[::every]}
-    told = list(diff.lines(Rewrite("f", source.text.encode(), source.changed(changes))))
+    told = list(diff.render(Rewrite("f", source.text.encode(), source.apply(changes))))
 
     assert sum(line.startswith("-") for line in told) >= 40_000 // every

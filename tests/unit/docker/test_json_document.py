@@ -93,13 +93,13 @@ def test_a_change_is_what_was_meant_and_nothing_more(
     """The document is as expected, its keys in order, every other member's text the same."""
     made, data = file
     source = JsonDocument(FILE, data)
-    after = source.changed(changes)
+    after = source.apply(changes)
 
     wanted = expected(made, changes)
     assert json.loads(after) == wanted
     assert sorted(json.loads(after)) == sorted(wanted)
     assert kept(JsonDocument(FILE, after), changes) == kept(source, changes)
-    assert JsonDocument(FILE, after).changed(changes) == after
+    assert JsonDocument(FILE, after).apply(changes) == after
 
 
 @given(texts(), CHANGES)
@@ -108,9 +108,9 @@ def test_what_is_outside_of_the_object_stays(
 ) -> None:
     """Blanks before and after it, and every byte where nothing changes."""
     _, data = file
-    after = JsonDocument(FILE, data).changed(changes)
+    after = JsonDocument(FILE, data).apply(changes)
 
-    assert JsonDocument(FILE, data).changed({}) == data
+    assert JsonDocument(FILE, data).apply({}) == data
     assert after[: after.index(b"{")] == data[: data.index(b"{")]
     assert after[after.rindex(b"}") :] == data[data.rindex(b"}") :]
 
@@ -123,12 +123,12 @@ def test_what_is_added_is_removed_again_without_a_trace(
     made, data = file
     if made.get("credHelpers", "") in ({}, None) or not made:
         return  # whether it was null, {} or { } cannot be seen afterwards
-    added = JsonDocument(FILE, data).changed({("credHelpers", key): "x" for key in keys})
+    added = JsonDocument(FILE, data).apply({("credHelpers", key): "x" for key in keys})
     gone: dict[tuple[str, ...], Any] = {("credHelpers", key): REMOVED for key in keys}
     if "credHelpers" not in made:
         gone = {("credHelpers",): REMOVED}
 
-    assert JsonDocument(FILE, added).changed(gone) == data
+    assert JsonDocument(FILE, added).apply(gone) == data
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,7 @@ def test_what_is_added_is_removed_again_without_a_trace(
 )
 def test_how_a_member_is_added(before: str, after: str) -> None:
     """In the style of what stands around it, and tab-indented where there is nothing."""
-    assert (
-        JsonDocument(FILE, before.encode()).changed({("credHelpers", "h"): "x"}) == after.encode()
-    )
+    assert JsonDocument(FILE, before.encode()).apply({("credHelpers", "h"): "x"}) == after.encode()
 
 
 @pytest.mark.parametrize(
@@ -170,7 +168,7 @@ def test_how_a_member_is_added(before: str, after: str) -> None:
 )
 def test_what_python_cannot_hold_comes_through(data: bytes) -> None:
     """Byte for byte, though the file is changed."""
-    after = JsonDocument(FILE, data).changed({("credsStore",): "x"})
+    after = JsonDocument(FILE, data).apply({("credsStore",): "x"})
 
     assert after == data[:-1] + b', "credsStore": "x"}'
 
@@ -225,4 +223,4 @@ def test_a_section_that_cannot_be_edited(text: str, says: str) -> None:
     with pytest.raises(HelperError, match=says):
         source.members("auths")
     with pytest.raises(HelperError, match=says):
-        source.changed({("auths", "x"): "y"})
+        source.apply({("auths", "x"): "y"})

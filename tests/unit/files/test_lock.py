@@ -67,10 +67,10 @@ def test_a_note_is_for_the_next_holder(path: str) -> None:
     for note in (b"a long note", b"short"):
         with FileLock(path) as lock:
             assert lock.acquire(0)
-            lock.leave(note)
+            lock.write_note(note)
         with FileLock(path) as lock:
             assert lock.acquire(0)
-            assert lock.note == note
+            assert lock.read_note() == note
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes and links of Unix")

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.files.log_file import from_environ
+from docker_credential_ecrpy.files.log_file import open_log
 
 
 def test_it_is_off_by_default(capfd: pytest.CaptureFixture[str]) -> None:
     """Without a variable, and with one that says no, nothing is written."""
     for environ in ({}, {"AWS_ECR_DEBUG": "0"}, {"AWS_ECR_DEBUG": ""}, {"AWS_ECR_LOG": ""}):
-        from_environ(environ, time.monotonic())("hello")
+        open_log(environ, time.monotonic())("hello")
 
     assert capfd.readouterr() == ("", "")
 
 
 def test_it_goes_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
     """One line for each, with time, process and milliseconds; standard output stays clean."""
-    write = from_environ({"AWS_ECR_DEBUG": "1"}, time.monotonic())
+    write = open_log({"AWS_ECR_DEBUG": "1"}, time.monotonic())
     write("one\nand\ttwo")
 
     stdout, stderr = capfd.readouterr()
@@ -33,7 +33,7 @@ def test_it_goes_to_a_private_file(tmp_path: Path) -> None:
     """Lines are appended, and only the owner may read them."""
     path = tmp_path / "helper.log"
     for text in ("one", "two"):
-        from_environ({"AWS_ECR_LOG": str(path)}, time.monotonic())(text)
+        open_log({"AWS_ECR_LOG": str(path)}, time.monotonic())(text)
 
     assert [line.split("  ")[-1] for line in path.read_text().splitlines()] == ["one", "two"]
     if sys.platform != "win32":
@@ -43,7 +43,7 @@ def test_it_goes_to_a_private_file(tmp_path: Path) -> None:
 def test_it_is_rotated(tmp_path: Path) -> None:
     """At a megabyte the file moves aside, once, so that two is all there ever is."""
     path = tmp_path / "helper.log"
-    write = from_environ({"AWS_ECR_LOG": str(path)}, time.monotonic())
+    write = open_log({"AWS_ECR_LOG": str(path)}, time.monotonic())
     for _ in range(5):
         path.write_text("x" * (1024 * 1024 + 1))
         write("over")
@@ -56,7 +56,7 @@ def test_it_is_rotated(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", ["missing/helper.log", "."])
 def test_a_log_that_cannot_be_written_costs_nothing(tmp_path: Path, place: str) -> None:
     """No directory, or a directory in its place: the line is lost and that is all."""
-    from_environ({"AWS_ECR_LOG": str(tmp_path / place)}, time.monotonic())("hello")
+    open_log({"AWS_ECR_LOG": str(tmp_path / place)}, time.monotonic())("hello")
 
     assert list(tmp_path.iterdir()) == []
 
@@ -71,7 +71,7 @@ def test_only_a_file_is_made_private(tmp_path: Path) -> None:
         path.chmod(0o666)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     for path in (file, fifo):
-        from_environ({"AWS_ECR_LOG": str(path)}, time.monotonic())("hello")
+        open_log({"AWS_ECR_LOG": str(path)}, time.monotonic())("hello")
 
     assert os.read(reader, 100).endswith(b"hello\n")
     os.close(reader)
@@ -83,6 +83,6 @@ def test_only_a_file_is_made_private(tmp_path: Path) -> None:
 def test_a_link_is_not_written_through(tmp_path: Path) -> None:
     """A link planted in the place of the log is refused."""
     (tmp_path / "helper.log").symlink_to(tmp_path / "target")
-    from_environ({"AWS_ECR_LOG": str(tmp_path / "helper.log")}, time.monotonic())("hello")
+    open_log({"AWS_ECR_LOG": str(tmp_path / "helper.log")}, time.monotonic())("hello")
 
     assert not (tmp_path / "target").exists()

@@ -31,7 +31,7 @@ def test_on_windows_modes_say_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("SUDO_UID", str(os.getuid()))
     monkeypatch.setattr(sys, "platform", "win32")
 
-    private.own_directory(str(tmp_path / "more"))
+    private.make_directory(str(tmp_path / "more"))
     assert private.is_own(str(tmp_path))
     assert tmp_path.stat().st_mode & 0o777 == 0o755
     private.write_whole(str(tmp_path / "file"), b"x", shared=True)
@@ -49,7 +49,7 @@ def test_directories_may_be_made_by_many_at_once(tmp_path: Path) -> None:
         def make(start: threading.Barrier = start, directory: str = directory) -> None:
             start.wait()
             try:
-                private.own_directory(directory)
+                private.make_directory(directory)
             except OSError as exc:
                 errors.append(exc)
 
@@ -71,7 +71,7 @@ class TestOwnDirectory:
         """Each of them counts."""
         tmp_path.chmod(mode)
 
-        private.own_directory(str(tmp_path))
+        private.make_directory(str(tmp_path))
 
         assert tmp_path.stat().st_mode & 0o777 == 0o700
 
@@ -79,7 +79,7 @@ class TestOwnDirectory:
         """Its owner may have closed it to themselves."""
         tmp_path.chmod(0o500)
 
-        private.own_directory(str(tmp_path))
+        private.make_directory(str(tmp_path))
 
         assert tmp_path.stat().st_mode & 0o777 == 0o500
 
@@ -90,8 +90,8 @@ class TestOwnDirectory:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("SUDO_UID", "99999")
 
-        private.own_directory("made")
-        private.own_directory(os.path.join("also", "made"))
+        private.make_directory("made")
+        private.make_directory(os.path.join("also", "made"))
 
         assert (tmp_path / "made").is_dir()
         assert (tmp_path / "also" / "made").is_dir()
@@ -106,14 +106,14 @@ class TestOwnDirectory:
             way.touch()
 
         with pytest.raises(FileExistsError) as raised:
-            private.own_directory(str(way))
+            private.make_directory(str(way))
         assert raised.value.filename == str(way)
         assert way.is_symlink() == bool(leads)
 
     def test_one_that_cannot_be_has_no_beginning_made(self, tmp_path: Path) -> None:
         """A path that is too long for the system."""
         with pytest.raises(OSError, match="too long"):
-            private.own_directory(str(tmp_path) + ("/" + "a" * 250) * 17)
+            private.make_directory(str(tmp_path) + ("/" + "a" * 250) * 17)
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.skipif(not hasattr(os, "lchown"), reason="links have no owner there")
@@ -132,13 +132,13 @@ class TestOwnDirectory:
         os.chown(tmp_path / "real", 1, 1)
 
         if taken:
-            private.own_directory(str(link / "ecr"))
+            private.make_directory(str(link / "ecr"))
             os.chown(tmp_path / "real" / "ecr", 1, 1)
         else:
             with pytest.raises(
                 PermissionError, match=r"^the directory is behind another user's link$"
             ):
-                private.own_directory(str(link / "ecr"))
+                private.make_directory(str(link / "ecr"))
             (tmp_path / "real" / "ecr").mkdir(mode=0o700)
             os.chown(tmp_path / "real" / "ecr", 1, 1)
         assert private.is_own(str(link / "ecr")) == taken
@@ -158,7 +158,7 @@ class TestOwnDirectory:
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + beside)
 
         with pytest.raises(PermissionError, match=r"^the directory belongs to another user$"):
-            private.own_directory(str(tmp_path))
+            private.make_directory(str(tmp_path))
         assert tmp_path.stat().st_mode & 0o777 == 0o755
         assert not private.is_own(str(tmp_path))
 
@@ -184,20 +184,20 @@ class TestOwnDirectory:
         made_there = tmp_path / "ecr"
 
         if made:
-            private.own_directory(str(made_there))
+            private.make_directory(str(made_there))
         else:
             with pytest.raises(
                 PermissionError,
                 match=r"^it would be root's, in a directory of the user that sudo was called by$",
             ):
-                private.own_directory(str(made_there))
+                private.make_directory(str(made_there))
         assert made_there.is_dir() == made
 
     def test_sudo_to_oneself_is_none(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Root may call it, too, in a home of its own."""
         monkeypatch.setenv("SUDO_UID", str(os.geteuid()))
 
-        private.own_directory(str(tmp_path / "ecr"))
+        private.make_directory(str(tmp_path / "ecr"))
 
         assert (tmp_path / "ecr").is_dir()
 
@@ -213,7 +213,7 @@ class TestOwnDirectory:
         monkeypatch.setenv("SUDO_UID", "12345")
 
         with pytest.raises(PermissionError, match="sudo"):
-            private.own_directory(str(tmp_path / "link" / "ecr"))
+            private.make_directory(str(tmp_path / "link" / "ecr"))
 
     def test_sudo_uses_what_is_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What root made itself, before, in the home of who calls it now."""
@@ -223,7 +223,7 @@ class TestOwnDirectory:
         monkeypatch.setattr(os, "geteuid", lambda: us)
 
         with pytest.raises(PermissionError, match=r"^the directory belongs to another user$"):
-            private.own_directory(str(tmp_path / "ecr"))
+            private.make_directory(str(tmp_path / "ecr"))
 
 
 class TestStandingAlone:

@@ -31,7 +31,7 @@ def _slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 )
 def test_how_long_a_step_goes_on(changed: int, age_ms: int, left_ms: int) -> None:
     """Twenty milliseconds, or two seconds where times are whole ones; never for a clock ahead."""
-    assert racy.left(changed, changed + age_ms * 10**6) == left_ms * 10**6
+    assert racy.time_left(changed, changed + age_ms * 10**6) == left_ms * 10**6
 
 
 def test_files_that_are_not_there_are_not_waited_for(tmp_path: Path, slept: list[float]) -> None:

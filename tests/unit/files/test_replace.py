@@ -71,7 +71,7 @@ except HelperError as exc:
 )
 def test_whether_it_is_needed(before: bytes | None, after: bytes, needed: bool) -> None:
     """Only where bytes change."""
-    assert Rewrite("x", before, after).needed is needed
+    assert Rewrite("x", before, after).is_needed is needed
 
 
 def test_a_new_file(tmp_path: Path) -> None:

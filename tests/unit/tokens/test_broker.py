@@ -285,11 +285,11 @@ def test_after_an_edit_the_endpoints_token_is_in_hand_alone(
     [
         (cache, "read"),
         (store, "write"),
-        (private, "own_directory"),
+        (private, "make_directory"),
         (recent, "remember"),
         (FileLock, "__init__"),
         (FileLock, "acquire"),
-        (FileLock, "leave"),
+        (FileLock, "write_note"),
         None,
     ],
     ids=["read", "write", "directory", "list", "file", "lock", "note", "fetch"],

@@ -130,7 +130,7 @@ class TestTheLog:
         def refuse(*_: object) -> bool:
             raise OSError(37, "No locks available")
 
-        monkeypatch.setattr(FileLock, "leave", refuse)
+        monkeypatch.setattr(FileLock, "write_note", refuse)
         assert told().count("lock: no note left: [Errno 37] No locks available") == 2
         monkeypatch.setattr(FileLock, "acquire", refuse)
         lines = told(identity="you")

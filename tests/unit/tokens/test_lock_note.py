@@ -82,7 +82,7 @@ class TestTheNote:
 
         def finds(note: bytes | dict[str, Any]) -> str:
             path = tmp_path / "ecr" / "locks" / f"{ENDPOINT}~d65"
-            private.own_directory(str(path.parent))
+            private.make_directory(str(path.parent))
             if isinstance(note, dict):
                 note = json.dumps({"who": "me", "message": "denied", "hint": None} | note).encode()
             path.write_bytes(note)
@@ -171,7 +171,7 @@ class TestTheNote:
         def fail(_: FileLock) -> bytes:
             raise OSError(5, "Input/output error")
 
-        monkeypatch.setattr(FileLock, "note", property(fail))
+        monkeypatch.setattr(FileLock, "read_note", fail)
 
         assert read_secret(broker().obtain(parse_host(), 25)) == "token-1"
 
@@ -183,7 +183,7 @@ class TestTheNote:
         def fail(_: FileLock) -> bytes:
             raise MemoryError
 
-        monkeypatch.setattr(FileLock, "note", property(fail))
+        monkeypatch.setattr(FileLock, "read_note", fail)
 
         with pytest.raises(MemoryError):
             broker().obtain(parse_host(), 25)
@@ -242,8 +242,8 @@ def test_one_who_gets_the_lock_late_is_not_too_late(
     monkeypatch.setattr(FileLock, "acquire", lambda *_: next(got))
     monkeypatch.setattr(
         FileLock,
-        "note",
-        property(lambda _: json.dumps({"who": "me", "until": time.monotonic() + 9}).encode()),
+        "read_note",
+        lambda _: json.dumps({"who": "me", "until": time.monotonic() + 9}).encode(),
     )
 
     lines: list[str] = []
@@ -270,11 +270,11 @@ class TestTheLocksHolder:
         (path,) = (tmp_path / "ecr" / "locks").glob("*~*")
         with FileLock(str(path)) as lock:
             assert lock.acquire(0)
-            who = json.loads(lock.note)["who"]
+            who = json.loads(lock.read_note())["who"]
 
             def announce(seconds: float) -> None:
                 note = {"who": who, "until": time.monotonic() + seconds}
-                lock.leave(json.dumps(note).encode())
+                lock.write_note(json.dumps(note).encode())
 
             yield announce
 
