@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from docker_credential_ecrpy.docker.config import HELPERS, STORE, shown_key
 from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.files.replace import Rewrite
+from docker_credential_ecrpy.files.text_edits import quote
 from docker_credential_ecrpy.text.sanitize import strip_user_info
 
 _CONTEXT = 2  # lines around each change
@@ -66,7 +67,7 @@ def _redact(text: str, *, secret: bool) -> str:
             return '"..."'
         if "@" in string or "\\" in string:
             key = json.loads(string)
-            string = json.dumps(shown_key(key), ensure_ascii=False) if "@" in key else string
+            string = quote(shown_key(key)) if "@" in key else string
         return string + colon or found[0]
 
     return _SCALAR.sub(redact, text)

@@ -10,12 +10,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, NoReturn
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files import bounded, text_edits
-from docker_credential_ecrpy.files.text_edits import Edit
+from docker_credential_ecrpy.files import bounded
+from docker_credential_ecrpy.files.text_edits import Edit, apply_edits, line_end, quote
 from docker_credential_ecrpy.text.sanitize import one_line
 
 REMOVED = object()
@@ -29,9 +29,6 @@ _BLANKS = " \t\r\n"
 _SPACE = re.compile(f"[{_BLANKS}]*")
 _COMMENT = re.compile(r"[\s,]*(//|/\*|#)")
 _BOMS_OF_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-
-
-_quote = partial(json.dumps, ensure_ascii=False)
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -149,7 +146,7 @@ class JsonDocument:
             elif made := {key: value for key, value in wanted.items() if value is not REMOVED}:
                 at_top[section] = made
         edits += self._edits("", at_top)
-        return text_edits.apply(self.text, edits).encode("utf-8", "surrogateescape")
+        return apply_edits(self.text, edits).encode("utf-8", "surrogateescape")
 
     @cached_property
     def _top(self) -> list[Member]:
@@ -203,17 +200,17 @@ class JsonDocument:
             return ""
         if self._indent is None:
             return f",{self._blank}".join(members)
-        outer = text_edits.line_end(self.text) + self._indent * depth
+        outer = line_end(self.text) + self._indent * depth
         inner = outer + self._indent
         return f"{inner}{f',{inner}'.join(members)}{outer}"
 
     def _format(self, value: Any, depth: int) -> str:
         if not isinstance(value, dict):
-            return _quote(value)
+            return quote(value)
         return "{" + self._fill(self._format_members(value.items(), depth + 1), depth) + "}"
 
     def _format_members(self, members: Iterable[tuple[str, Any]], depth: int) -> list[str]:
-        return [f"{_quote(key)}{self._colon}{self._format(value, depth)}" for key, value in members]
+        return [f"{quote(key)}{self._colon}{self._format(value, depth)}" for key, value in members]
 
     @cached_property
     def _indent(self) -> str | None:

@@ -8,6 +8,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.text.log import Log, discard, is_set, write_stderr
@@ -26,7 +27,7 @@ def open_log(environ: Mapping[str, str], started: float) -> Log:
     if is_set(environ, "AWS_ECR_DEBUG"):
         sinks.append(write_stderr)
     if path := environ.get("AWS_ECR_LOG"):
-        sinks.append(_open_file(os.path.expanduser(path)))
+        sinks.append(partial(_append, os.path.expanduser(path)))
     if not sinks:
         return discard
 
@@ -42,23 +43,20 @@ def open_log(environ: Mapping[str, str], started: float) -> Log:
     return log
 
 
-def _open_file(path: str) -> Callable[[bytes], None]:
-    def append(line: bytes) -> None:
+def _append(path: str, line: bytes) -> None:
+    try:
+        opened = os.open(path, _FLAGS, 0o600)
         try:
-            opened = os.open(path, _FLAGS, 0o600)
-            try:
-                seen = os.fstat(opened)
-                ours = stat.S_ISREG(seen.st_mode)  # not a device or a pipe, which stays as it is
-                if ours and not private.stands_alone(seen):
-                    return
-                if sys.platform != "win32" and ours and seen.st_mode & 0o077:
-                    os.fchmod(opened, 0o600)
-                os.write(opened, line)
-            finally:
-                os.close(opened)
-            if ours and seen.st_size > _MAX_BYTES and os.stat(path).st_ino == seen.st_ino:
-                os.replace(path, path + ".1")
-        except OSError:
-            pass  # a full disk must not cost a pull; AWS_ECR_DEBUG=1 needs no disk
-
-    return append
+            seen = os.fstat(opened)
+            ours = stat.S_ISREG(seen.st_mode)  # not a device or a pipe, which stays as it is
+            if ours and not private.stands_alone(seen):
+                return
+            if sys.platform != "win32" and ours and seen.st_mode & 0o077:
+                os.fchmod(opened, 0o600)
+            os.write(opened, line)
+        finally:
+            os.close(opened)
+        if ours and seen.st_size > _MAX_BYTES and os.stat(path).st_ino == seen.st_ino:
+            os.replace(path, path + ".1")
+    except OSError:
+        pass  # a full disk must not cost a pull; AWS_ECR_DEBUG=1 needs no disk

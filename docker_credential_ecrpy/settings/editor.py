@@ -5,15 +5,13 @@ compared with the rules that were meant before it is returned.
 """
 
 import codecs
-import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files import text_edits
-from docker_credential_ecrpy.files.text_edits import Edit
+from docker_credential_ecrpy.files.text_edits import Edit, apply_edits, line_end, quote
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings import loader, rule_parser, rules
 from docker_credential_ecrpy.settings.toml_document import TOP, Statement, TomlDocument
@@ -22,7 +20,6 @@ from docker_credential_ecrpy.text.sanitize import one_line
 _NOTHING, _COMMENT, _STATEMENT = range(3)  # what a line holds
 
 _Table = dict[str, Any]
-_quote = partial(json.dumps, ensure_ascii=False)  # TOML's basic strings have all escapes of JSON
 
 
 def choose(data: bytes, file: str, host: str, *, profile: str, role_arn: str) -> bytes:
@@ -42,7 +39,7 @@ def choose(data: bytes, file: str, host: str, *, profile: str, role_arn: str) ->
         msg = f"{one_line(host)} is not an ECR registry"
         hint = 'if it stands for one, write a rule for it by hand, with match and registry = "..."'
         raise HelperError(msg, hint=hint)
-    if _identity(choice) == (profile, role_arn):
+    if (choice.profile, choice.role.arn if choice.role else "") == (profile, role_arn):
         return data
     name, rule = choice.registry.host, choice.rule
     number = next((n for n, other in enumerate(page.rules) if other is rule), len(page.rules))
@@ -55,11 +52,7 @@ def choose(data: bytes, file: str, host: str, *, profile: str, role_arn: str) ->
         table = _make_table(match, profile, role_arn, old)
         text, tables = page.insert_table(number, table), [*above, table, *below]
     by_hand = f"write this by hand, above all rules that match it: {', '.join(_lines(table))}"
-    after = page.verify(text, tables, page.fallback, by_hand)
-    chosen = rules.choose(host, after.rules, {})
-    if chosen is None or _identity(chosen) != (profile, role_arn):
-        raise page.error_by_hand(by_hand, "another rule would decide")
-    return after.data
+    return page.verify(text, tables, page.fallback, by_hand).data
 
 
 def forget(data: bytes, file: str, host: str, *, account_too: bool) -> bytes:
@@ -76,7 +69,7 @@ def forget(data: bytes, file: str, host: str, *, account_too: bool) -> bytes:
         if match not in texts:
             continue
         number = texts.index(match)
-        by_hand = f"remove the rule with match = {_quote(match)} by hand"
+        by_hand = f"remove the rule with match = {quote(match)} by hand"
         text = page.remove_lines(*page.lines_of_table(number, by_hand))
         tables = [*page.tables[:number], *page.tables[number + 1 :]]
         data = page.verify(text, tables, page.fallback, by_hand).data
@@ -91,14 +84,14 @@ def set_fallback(data: bytes, file: str, name: str) -> bytes:
     page = _Page(file, data)
     if name == page.fallback:
         return data
-    line = f"fallback = {_quote(name)}"
+    line = f"fallback = {quote(name)}"
     if name:
         _Page(file, line.encode(errors="replace"))  # raises what is wrong with the name
     statement = page.source.statements.get((TOP, "fallback"))
     if statement is None:
         text = page.insert_lines(next(iter(page.source.statements.values()), None), [line])
     elif name:
-        text = page.apply(page.replace_value(statement, name))
+        text = apply_edits(page.source.text, [page.replace_value(statement, name)])
     else:
         text = page.remove_lines(*page.span(statement))
     by_hand = f"write {line} by hand" if name else "remove the line of fallback by hand"
@@ -117,10 +110,6 @@ def _check_identity(profile: str, role_arn: str) -> None:
         raise HelperError(msg, hint='write it such as "arn:aws:iam::123456789012:role/puller"')
 
 
-def _identity(choice: rules.Choice) -> tuple[str, str]:
-    return choice.profile, choice.role.arn if choice.role else ""
-
-
 def _make_table(match: str, profile: str, role_arn: str, old: Mapping[str, Any]) -> _Table:
     """Return the rule that takes the place of `old` for what `match` means."""
     new = {**old, "match": match, "profile": profile, "role_arn": role_arn}
@@ -130,7 +119,7 @@ def _make_table(match: str, profile: str, role_arn: str, old: Mapping[str, Any])
 
 
 def _lines(table: Mapping[str, Any]) -> list[str]:
-    return [f"[[{loader.TABLE}]]", *(f"{key} = {_quote(table[key])}" for key in table)]
+    return [f"[[{loader.TABLE}]]", *(f"{key} = {quote(table[key])}" for key in table)]
 
 
 def _inline(table: Mapping[str, Any]) -> str:
@@ -152,15 +141,14 @@ class _Page:
         self._text = self.source.text
         self._lines = self._text.split("\n")
         self._starts = list(accumulate((len(line) + 1 for line in self._lines), initial=0))
-        self._end = text_edits.line_end(self._text)
+        self._end = line_end(self._text)
 
     def verify(self, text: str, tables: Sequence[_Table], fallback: str, by_hand: str) -> "_Page":
         """Return the page of `text`. Raises HelperError where that is not what was meant."""
         data = codecs.BOM_UTF8 * self.data.startswith(codecs.BOM_UTF8) + text.encode()
         if len(data) > loader.MAX_SIZE:
-            raise self.error_by_hand(
-                by_hand, f"it would be larger than {loader.MAX_SIZE // 1024} KiB"
-            )
+            limit = f"{loader.MAX_SIZE // 1024} KiB"
+            raise self.error_by_hand(by_hand, f"it would be larger than {limit}")
         try:
             after = _Page(self.source.file, data)
         except HelperError as exc:
@@ -176,9 +164,8 @@ class _Page:
 
     def insert_table(self, number: int, table: Mapping[str, Any]) -> str:
         """Insert a table before the one of that number, or after all."""
-        self._check_not_inline(
-            f"write there by hand, above all rules that match it: {_inline(table)}"
-        )
+        by_hand = f"write there by hand, above all rules that match it: {_inline(table)}"
+        self._check_not_inline(by_hand)
         return self.insert_lines(self.source.statements.get((number, "")), _lines(table))
 
     def change_keys(self, number: int, table: Mapping[str, Any]) -> str:
@@ -199,18 +186,14 @@ class _Page:
                 first, last = self.span(anchor)
                 indent = self._text[self._starts[first] : anchor.start]
                 at = self._stop(last)
-                edits.append((at, at, f"{self._end}{indent}{key} = {_quote(table[key])}"))
-        return self.apply(*edits)
+                edits.append((at, at, f"{self._end}{indent}{key} = {quote(table[key])}"))
+        return apply_edits(self._text, edits)
 
     def replace_value(self, statement: Statement, value: str | int) -> Edit:
         """Return the edit that gives a key of ours, which has no "=" in it, another value."""
         start = self._text.index("=", statement.start) + 1
         blanks = self._text[start : statement.end]
-        return start + len(blanks) - len(blanks.lstrip()), statement.end, _quote(value)
-
-    def apply(self, *edits: Edit) -> str:
-        """Return the text after edits."""
-        return text_edits.apply(self._text, edits)
+        return start + len(blanks) - len(blanks.lstrip()), statement.end, quote(value)
 
     def insert_lines(self, below: Statement | None, lines: Sequence[str]) -> str:
         """Insert a block of lines before a statement and its comments, or below all for None."""
@@ -218,11 +201,11 @@ class _Page:
         last = max(self._filled, default=-1)
         if below is None and last >= 0:
             stop = self._stop(last)
-            return self.apply((stop, stop, end + end + new))
+            return apply_edits(self._text, [(stop, stop, end + end + new)])
         at = self.first_line(below) if below else 0
         close = at > 0 and self._kinds[at - 1] != _NOTHING
         new = end + new + end if close else new + end + end * (last >= 0)
-        return self.apply((self._starts[at], self._starts[at], new))
+        return apply_edits(self._text, [(self._starts[at], self._starts[at], new)])
 
     def remove_lines(self, first: int, last: int) -> str:
         """Remove these lines, and the blank ones that are too many then; undoes `insert_lines`."""
@@ -231,11 +214,11 @@ class _Page:
         below = min((line for line in self._filled if line > last), default=len(kinds))
         blanks_above, blanks_below = first - 1 - above, below - 1 - last
         if below == len(kinds) and above >= 0:
-            return self.apply((self._stop(above), self._stop(last), ""))
+            return apply_edits(self._text, [(self._stop(above), self._stop(last), "")])
         fewer = blanks_below > blanks_above if blanks_below else kinds[above] == _STATEMENT
         if (above >= 0 and fewer) or below == len(kinds):
             first, below = above + 1, last + 1
-        return self.apply((self._starts[first], self._starts[below], ""))
+        return apply_edits(self._text, [(self._starts[first], self._starts[below], "")])
 
     def lines_of_table(self, number: int, by_hand: str) -> tuple[int, int]:
         """Return the first and last line of a table, with the comments that are its own."""

@@ -6,7 +6,7 @@ of ECR's host names. Each step costs time in proportion to the host's length.
 
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -18,6 +18,7 @@ _ANY = _LABEL | {"."}
 _WILD = frozenset("*?[")
 _PIECES = re.compile(r"\[((?:!.|[^!])[^\]]*)\]|.", re.DOTALL)  # a set, or one character
 _STAR = frozenset("*")  # the step that stands for any characters, or none
+_one: Callable[[str], frozenset[str]] = cache(frozenset)  # one object for each character
 _REGION_END = frozenset(_LETTERS)  # any number of a label's characters may precede this one
 
 
@@ -34,11 +35,7 @@ class Pattern:
 
     text: str
     steps: tuple[frozenset[str], ...]
-
-    @property
-    def is_account(self) -> bool:
-        """Whether it is an account id."""
-        return registry.is_account(self.text)
+    is_account: bool = False
 
     @property
     def is_glob(self) -> bool:
@@ -73,7 +70,7 @@ def parse(text: str) -> Pattern:
     """Return the pattern in `text`. Raises BadPattern."""
     lowered = text.lower()
     if registry.is_account(lowered):
-        return Pattern(lowered, tuple(_parse_steps(f"{lowered}.*")))
+        return Pattern(lowered, tuple(_parse_steps(f"{lowered}.*")), is_account=True)
     host = registry.host_of(lowered)
     if _WILD.isdisjoint(lowered) and (host != lowered or not host or host.isdigit()):
         msg = f'write the host name alone, without scheme, port and path: "{host}"'
@@ -98,11 +95,6 @@ def _parse_steps(text: str) -> Iterator[frozenset[str]]:
         else:
             msg = f"{piece!r} is in no host name: write hosts without scheme, port and path"
             raise BadPattern("a [ has no ] after it" if piece == "[" else msg)
-
-
-@cache
-def _one(character: str) -> frozenset[str]:
-    return frozenset(character)
 
 
 def _parse_set(text: str) -> frozenset[str]:
@@ -137,12 +129,10 @@ def _meet(steps: Sequence[frozenset[str]], form: Sequence[str | frozenset[str]])
     places = {0}  # how much of the form may be matched by the steps so far
     for step in steps:
         if step == _STAR:
-            places = set(range(min(places), len(form) + 1))
+            places = set(range(min(places, default=len(form) + 1), len(form) + 1))
             continue
         open_places = [at for at in places if at < len(form)]
         places = {at + 1 for at in open_places if not step.isdisjoint(form[at])}
         if not step.isdisjoint(_LABEL):
             places.update(at for at in open_places if form[at] is _REGION_END)
-        if not places:
-            return False
     return len(form) in places

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.registry import Registry
 from docker_credential_ecrpy.settings import patterns
@@ -144,27 +143,25 @@ def _parse_registry(source: TomlDocument, number: int, text: str) -> Registry | 
 def _parse_pattern(
     source: TomlDocument, number: int, text: str, stands_for: Registry | None
 ) -> patterns.Pattern:
-    def error(msg: str, hint: str) -> HelperError:
-        return source.error_at(number, "match", f"match = {shown(text)}: {msg}", hint)
-
+    msg, hint = "", f"write it {_MATCHES}"
     try:
         pattern = patterns.parse(text)
     except patterns.BadPattern as exc:
-        raise error(str(exc), f"write it {_MATCHES}") from exc
+        msg = f"match = {shown(text)}: {exc}"
+        raise source.error_at(number, "match", msg, hint) from exc
     is_ecr = pattern.is_account or (not pattern.is_glob and registry.parse(pattern.text))
-    if stands_for:
-        if is_ecr:
-            msg = "this is an ECR registry itself, and stands for no other"
-            raise error(msg, "remove registry, or give the private name as match")
-        if pattern.is_glob and not pattern.ends_in_domain:
-            msg = "it takes in hosts of anybody, which would be sent a token"
-            raise error(msg, 'end it in a domain of yours, such as "*.example.com"')
-    elif not is_ecr and not (pattern.is_glob and pattern.can_match_ecr()):
-        hint = f"write it {_MATCHES}"
+    if stands_for and is_ecr:
+        msg = "this is an ECR registry itself, and stands for no other"
+        hint = "remove registry, or give the private name as match"
+    elif stands_for and pattern.is_glob and not pattern.ends_in_domain:
+        msg = "it takes in hosts of anybody, which would be sent a token"
+        hint = 'end it in a domain of yours, such as "*.example.com"'
+    elif not (stands_for or is_ecr or (pattern.is_glob and pattern.can_match_ecr())):
+        msg = "it can match no ECR registry"
         if not pattern.is_glob:
             hint += '; if it is a private name in front of ECR, add registry = "..."'
-        msg = "it can match no ECR registry"
-        raise error(msg, hint)
+    if msg:
+        raise source.error_at(number, "match", f"match = {shown(text)}: {msg}", hint)
     return pattern
 
 

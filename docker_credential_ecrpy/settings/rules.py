@@ -4,6 +4,7 @@ The first rule of `~/.ecr/config.toml` that matches the host decides. AWS_ECR_PR
 AWS_ECR_ROLE_ARN_<account> override its identity. No AWS calls and no file access here.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -145,7 +146,12 @@ def choose(server_url: str, rules: Sequence[Rule], environ: Mapping[str, str]) -
 
 def _apply_environment(choice: Choice, environ: Mapping[str, str]) -> Choice:
     """Return the choice with the identity that variables name for its account, if any do."""
-    _check_names(environ)
+    for prefix, name in itertools.product((identity.PROFILE_OF, identity.ROLE_OF), sorted(environ)):
+        is_set = name.startswith(prefix) and environ[name]
+        if is_set and not registry.is_account(name.removeprefix(prefix)):
+            msg = f"{one_line(name)} does not end in an account id"
+            hint = f"name it {prefix}<the account's {registry.ACCOUNT_DIGITS} digits>"
+            raise HelperError(msg, hint=hint)
     account = choice.registry.account
     profile_name, role_name = identity.PROFILE_OF + account, identity.ROLE_OF + account
     profile, role_arn = environ.get(profile_name, ""), environ.get(role_name, "")
@@ -159,13 +165,3 @@ def _apply_environment(choice: Choice, environ: Mapping[str, str]) -> Choice:
         role = choice.role  # an external id belongs to the role, whoever names it
     place = Place(profile_name if profile else role_name)
     return replace(choice, chosen_at=place, profile=profile, role=role)
-
-
-def _check_names(environ: Mapping[str, str]) -> None:
-    for prefix in (identity.PROFILE_OF, identity.ROLE_OF):
-        for name in sorted(environ):
-            is_set = name.startswith(prefix) and environ[name]
-            if is_set and not registry.is_account(name.removeprefix(prefix)):
-                msg = f"{one_line(name)} does not end in an account id"
-                hint = f"name it {prefix}<the account's {registry.ACCOUNT_DIGITS} digits>"
-                raise HelperError(msg, hint=hint)

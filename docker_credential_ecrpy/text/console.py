@@ -36,17 +36,14 @@ class Console:
         """
         self.say_as_is(self._colour(self.fit(text, self.width), mark, style))
 
-    def say_line(self, text: str, style: str = "") -> None:
-        """Write one line to standard output as it stands, in a style."""
-        self.say_as_is(self._colour(text, text, style))
-
     def note(self, text: str) -> None:
         """Write a text to standard error, whether or not anybody reads it."""
         fitted = self.fit(text, self._width(protocol.STDERR))
         write_stderr(f"{fitted}\n".encode(errors="backslashreplace"))
 
-    def say_as_is(self, text: str) -> None:
-        """Write a text to standard output as it stands, such as for a program."""
+    def say_as_is(self, text: str, style: str = "") -> None:
+        """Write a text to standard output as it stands, such as for a program, or in a style."""
+        text = self._colour(text, text, style)
         protocol.send(f"{text}\n".encode(errors="backslashreplace"))
 
     def fit_command(self, text: str, indent: str) -> str:
@@ -68,8 +65,7 @@ class Console:
                 continue
             match = _INDENT.match(line)
             column = len(match[0]) if match and len(match[0]) < width * 3 // 4 else 2
-            wrapper = _Wrapper(width, line[:column], " " * column)
-            lines += wrapper.wrap(line[column:]) or [line]
+            lines += _wrap(line[column:], width, line[:column], " " * column) or [line]
         return "\n".join(lines)
 
     @contextmanager
@@ -123,18 +119,12 @@ def wrap_command(command: str, width: int, indent: str) -> str:
     """Return a command to type, indented, on as many lines as it needs to fit."""
     if len(indent) + len(command) <= width:
         return indent + command
-    lines = _Wrapper(max(width - len(indent) - len("   \\"), _NARROWEST)).wrap(command)
+    lines = _wrap(command, max(width - len(indent) - len("   \\"), _NARROWEST))
     return " \\\n".join(f"{indent}{'  ' if n else ''}{line}" for n, line in enumerate(lines))
 
 
-class _Wrapper(textwrap.TextWrapper):
-    """Breaks lines at blanks only: names and addresses stay whole, to be copied."""
-
-    def __init__(self, width: int, first: str = "", others: str = "") -> None:
-        super().__init__(
-            width,
-            initial_indent=first,
-            subsequent_indent=others,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+def _wrap(text: str, width: int, first: str = "", others: str = "") -> list[str]:
+    """Break a text at blanks only: names and addresses stay whole, to be copied."""
+    wrapper = textwrap.TextWrapper(width, first, others)
+    wrapper.break_long_words = wrapper.break_on_hyphens = False
+    return wrapper.wrap(text)

@@ -186,7 +186,7 @@ def carry_out(given: CommandContext, plan: Plan, *, dry_run: bool) -> bool:
     for rewrite in plan.needed:
         for line in diff.render(rewrite, console.width):
             style = {"+": "good", "-": "bad"}.get(line[:1], "")
-            console.say_line(line, style if line[:3] not in ("+++", "---") else "strong")
+            console.say_as_is(line, style if line[:3] not in ("+++", "---") else "strong")
     for note in plan.notes:
         console.say(f"note: {note}")
     if dry_run:

@@ -19,7 +19,7 @@ TEXT = "0123456789"
 )
 def test_edits_in_any_order(edits: list[text_edits.Edit], after: str) -> None:
     """What is between them stays; new texts of one place stay in their order."""
-    assert text_edits.apply(TEXT, edits) == after
+    assert text_edits.apply_edits(TEXT, edits) == after
 
 
 @pytest.mark.parametrize(
