@@ -142,6 +142,21 @@ def _decoded(auth: object) -> tuple[str, str]:
 
 
 @dataclass(frozen=True)
+class Problem:
+    """An entry that Docker cannot read. key: None where it is the section itself. text: why."""
+
+    section: str
+    key: str | None
+    text: str
+
+    def __str__(self) -> str:
+        """Say where it is and what is wrong, without a password that the key may hold."""
+        if self.key is None:
+            return f"{self.section} {self.text}"
+        return f"{self.section}, {shown_key(self.key)!r}: {self.text}"
+
+
+@dataclass(frozen=True)
 class DockerConfig:
     """A config.json, or an auth.json. data: what it holds, or None where it is not there."""
 
@@ -150,10 +165,14 @@ class DockerConfig:
     source: JsonDocument
 
     @classmethod
+    def parse(cls, file: str, data: bytes | None) -> "DockerConfig":
+        """Return what `data` says. file: its path, for errors. Raises HelperError."""
+        return cls(file, data, JsonDocument(file, data or b""))
+
+    @classmethod
     def load(cls, file: str) -> "DockerConfig":
         """Return what the file says. Raises HelperError where that cannot be made out."""
-        data = read_user_file(file)
-        config = cls(file, data, JsonDocument(file, data or b""))
+        config = cls.parse(file, read_user_file(file))
         for section in (HELPERS, AUTHS):
             config.source.members(section)
         config.source.value(STORE)
@@ -174,19 +193,19 @@ class DockerConfig:
     @cached_property
     def logins(self) -> list[Login]:
         """What `auths` holds that Docker can read, without what is empty."""
-        return [login for login, _ in self._entries if login]
+        return [entry for entry in self._entries if isinstance(entry, Login)]
 
     @cached_property
-    def problems(self) -> list[str]:
+    def problems(self) -> list[Problem]:
         """What is in it that Docker cannot read; for one of them it reads nothing of the file."""
-        found = [problem for _, problem in self._entries if problem]
+        found = [entry for entry in self._entries if isinstance(entry, Problem)]
         found += [
-            f"{HELPERS}, {shown_key(member.key)!r}: it is not a string"
+            Problem(HELPERS, member.key, "it is not a string")
             for member in self.source.members(HELPERS)
             if not isinstance(member.value, str | None)
         ]
         if not isinstance(self.source.value(STORE), str | None):
-            found.append(f"{STORE} is not a string")
+            found.append(Problem(STORE, None, "is not a string"))
         return found
 
     @property
@@ -216,13 +235,13 @@ class DockerConfig:
         return found
 
     @cached_property
-    def _entries(self) -> list[tuple[Login | None, str]]:
-        found: list[tuple[Login | None, str]] = []
+    def _entries(self) -> list[Login | Problem | None]:
+        found: list[Login | Problem | None] = []
         for member in self.source.members(AUTHS):
             try:
-                found.append((Login.read(member.key, member.value), ""))
+                found.append(Login.read(member.key, member.value))
             except ValueError as exc:
-                found.append((None, f"{AUTHS}, {shown_key(member.key)!r}: {exc}"))
+                found.append(Problem(AUTHS, member.key, str(exc)))
         return found
 
 

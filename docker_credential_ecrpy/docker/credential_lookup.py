@@ -7,6 +7,7 @@ cli/config/memorystore for the variable.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from docker_credential_ecrpy.docker.config import (
     AUTH_VARIABLE,
@@ -15,7 +16,6 @@ from docker_credential_ecrpy.docker.config import (
     DockerConfig,
     Login,
 )
-from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -23,18 +23,27 @@ READS_VARIABLE_FROM = (28, 3)
 """The first version of docker that heeds the variable."""
 _VERSION = re.compile(r"\b(\d+)\.(\d+)\.\d+")
 
-ENVIRONMENT, HELPER, STORE, BY_DEFAULT, FILE, NOTHING = range(6)
+
+class SourceKind(Enum):
+    """Where Docker finds credentials, in the order in which it looks."""
+
+    ENVIRONMENT = auto()
+    HELPER = auto()
+    STORE = auto()
+    DEFAULT_STORE = auto()
+    FILE = auto()
+    NOTHING = auto()
 
 
 @dataclass(frozen=True)
 class CredentialSource:
     """Where the credentials come from.
 
-    kind: one of the constants above. name: the credential helper's, as config.json has it, or "".
+    name: the credential helper's, as config.json has it, or "".
     login: what is sent, where it is kept in a file or a variable.
     """
 
-    kind: int
+    kind: SourceKind
     name: str = ""
     login: Login | None = None
 
@@ -52,18 +61,18 @@ def lookup_credentials(
     variable: what DOCKER_AUTH_CONFIG holds, where it counts. default_store: what Docker takes
     where its file says nothing.
     """
-    found = _login(host, variable) if variable else None
+    found = _find_login(host, variable) if variable else None
     if found:
-        return CredentialSource(ENVIRONMENT, login=found)
+        return CredentialSource(SourceKind.ENVIRONMENT, login=found)
     helper = config.helpers.get(host)
     if helper:
-        return CredentialSource(HELPER, helper)
+        return CredentialSource(SourceKind.HELPER, helper)
     if config.store and helper is None:
-        return CredentialSource(STORE, config.store)
+        return CredentialSource(SourceKind.STORE, config.store)
     if not config.has_any and default_store:
-        return CredentialSource(BY_DEFAULT, default_store)
-    found = _login(host, config)
-    return CredentialSource(FILE, login=found) if found else CredentialSource(NOTHING)
+        return CredentialSource(SourceKind.DEFAULT_STORE, default_store)
+    found = _find_login(host, config)
+    return CredentialSource(SourceKind.FILE if found else SourceKind.NOTHING, login=found)
 
 
 def parse_version(text: str) -> tuple[int, int] | None:
@@ -86,9 +95,8 @@ def read_variable(environ: Mapping[str, str]) -> DockerConfig | None:
     text = environ.get(AUTH_VARIABLE, "")
     if not text:
         return None
-    data = text.encode("utf-8", "surrogateescape")
-    source = JsonDocument(AUTH_VARIABLE, data)
-    found = DockerConfig(AUTH_VARIABLE, data, source)
+    found = DockerConfig.parse(AUTH_VARIABLE, text.encode("utf-8", "surrogateescape"))
+    source = found.source
     fields = {(member.key.casefold(), AUTHS) for member in source.members()}
     for member in source.members(AUTHS):
         if isinstance(member.value, dict):
@@ -96,11 +104,11 @@ def read_variable(environ: Mapping[str, str]) -> DockerConfig | None:
     unknown = sorted(key for key, known in fields if key != known)
     if unknown or found.problems:
         msg = f"{AUTH_VARIABLE} has {one_line(unknown[0])!r}" if unknown else found.problems[0]
-        raise HelperError(msg)
+        raise HelperError(str(msg))
     return found
 
 
-def _login(host: str, config: DockerConfig) -> Login | None:
+def _find_login(host: str, config: DockerConfig) -> Login | None:
     """Return what Docker finds under `auths`: the host itself, or else a key that means it."""
     logins = [login for login in config.logins if _hostname(login.key) == host]
     return next((login for login in logins if login.key == host), logins[0] if logins else None)

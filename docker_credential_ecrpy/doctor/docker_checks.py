@@ -16,6 +16,7 @@ from docker_credential_ecrpy.docker.config import (
     Login,
     shown_key,
 )
+from docker_credential_ecrpy.docker.credential_lookup import SourceKind
 from docker_credential_ecrpy.doctor.check import (
     FAIL,
     PASS,
@@ -71,8 +72,8 @@ def _config(facts: Facts) -> Check:
 
 def _all_go(config: DockerConfig, host: str) -> bool:
     """Whether all that Docker cannot read are logins for a host, which `configure` takes away."""
-    ours = tuple(f"{AUTHS}, {shown_key(key)!r}: " for key in config.login_keys(host))
-    return bool(ours) and all(problem.startswith(ours) for problem in config.problems)
+    keys = config.login_keys(host)
+    return all(problem.section == AUTHS and problem.key in keys for problem in config.problems)
 
 
 def _old_login(facts: Facts) -> Check:
@@ -83,12 +84,12 @@ def _old_login(facts: Facts) -> Check:
     config, found = facts.machine.config, facts.mechanism
     if not isinstance(config, DockerConfig) or found is None:
         return Check(name, SKIP, "docker's config.json cannot be read")
-    if found.kind == credential_lookup.ENVIRONMENT and found.login:
+    if found.kind == SourceKind.ENVIRONMENT and found.login:
         return _of_variable(name, found.login, facts)
     keys = config.login_keys(facts.host)
     if not keys:
         return Check(name, PASS, f"none under {AUTHS}")
-    sent = found.login if found.kind == credential_lookup.FILE else None
+    sent = found.login if found.kind == SourceKind.FILE else None
     login = sent or next((login for login in config.logins if login.key in keys), None)
     key = shown_key(login.key if login else keys[0])
     seen = f"{config.file} has a login for {key} under {AUTHS}, {_age(login, facts)}"
@@ -126,14 +127,14 @@ def _mechanism(facts: Facts) -> Check:
         return Check(name, SKIP, "docker's config.json cannot be read")
     public = isinstance(facts.choice, Choice) and facts.choice.registry.public
     if found.is_ours:
-        where = HELPERS if found.kind == credential_lookup.HELPER else "credsStore"
+        where = HELPERS if found.kind == SourceKind.HELPER else "credsStore"
         return Check(name, PASS, f"{where} says {found.name!r} for {host}{_unheeded(facts)}")
-    if found.kind == credential_lookup.ENVIRONMENT:
+    if found.kind == SourceKind.ENVIRONMENT:
         return Check(name, WARN, f"not at all: {AUTH_VARIABLE} goes before")
     seen = _other_mechanism(found, facts, config)
     if not isinstance(facts.choice, Choice):
         return Check(name, SKIP, seen)
-    if found.kind == credential_lookup.FILE and not facts.refusal(found.login):
+    if found.kind == SourceKind.FILE and not facts.refusal(found.login):
         return Check(name, WARN, seen, *configure_fix(facts))
     return Check(name, WARN if public else FAIL, seen, *configure_fix(facts))
 
@@ -159,14 +160,11 @@ def _other_mechanism(
             " before it itself"
         )
     return {
-        credential_lookup.HELPER: f"{HELPERS} says {helper} for {host}, which is another helper",
-        credential_lookup.STORE: f"docker asks its credsStore {helper} for {host}, "
-        "not this program",
-        credential_lookup.BY_DEFAULT: f"docker asks {helper}, the store that it finds by itself",
-        credential_lookup.FILE: f"docker sends the login under {AUTHS}, "
-        "and does not ask this program",
-        credential_lookup.NOTHING: f"{config.file} says nothing of {host}: "
-        "docker goes on anonymously",
+        SourceKind.HELPER: f"{HELPERS} says {helper} for {host}, which is another helper",
+        SourceKind.STORE: f"docker asks its credsStore {helper} for {host}, not this program",
+        SourceKind.DEFAULT_STORE: f"docker asks {helper}, the store that it finds by itself",
+        SourceKind.FILE: f"docker sends the login under {AUTHS}, and does not ask this program",
+        SourceKind.NOTHING: f"{config.file} says nothing of {host}: docker goes on anonymously",
     }[found.kind]
 
 

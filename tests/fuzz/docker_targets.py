@@ -181,8 +181,8 @@ def _check_read(config: DockerConfig, wanted: Pairs) -> None:
     assert config.store == (store if _is_text(store) else "")
     keys = [key for key, _ in _section(wanted, "auths")]
     assert {login.key for login in config.logins} <= set(keys)
-    for text in config.problems:
-        check_line(text)
+    for problem in config.problems:
+        check_line(str(problem))
     for login in config.logins:
         shown = repr(login).replace(repr(login.key), "").replace(repr(login.username), "")
         assert len(login.password) < _TELLING or login.password not in shown

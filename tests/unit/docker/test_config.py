@@ -136,7 +136,7 @@ def test_what_docker_cannot_read(fields: Any) -> None:
 
     assert found.logins == []
     assert found.login_keys(HOST) == [HOST]
-    assert [problem.partition(": ")[0] for problem in found.problems] == [
+    assert [str(problem).partition(": ")[0] for problem in found.problems] == [
         f"auths, '{HOST}'",
         "credHelpers, 'b'",
         "credsStore is not a string",
