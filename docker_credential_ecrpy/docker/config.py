@@ -15,7 +15,7 @@ from functools import cached_property
 from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.files import search_path
 from docker_credential_ecrpy.files.replace import read_user_file
-from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.hot import paths, registry
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.tokens.token import password_expiry
@@ -84,8 +84,7 @@ def auth_file_paths(environ: Mapping[str, str]) -> list[str]:
 
 def _home(environ: Mapping[str, str]) -> str:
     # Docker's own client asks the user database, too, where there is no HOME.
-    name = "USERPROFILE" if sys.platform == "win32" else "HOME"
-    return environ.get(name) or os.path.expanduser("~")
+    return paths.home(environ) or os.path.expanduser("~")
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,6 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        """Say where it is and what is wrong, without a password that the key may hold."""
         if self.key is None:
             return f"{self.section} {self.text}"
         return f"{self.section}, {shown_key(self.key)!r}: {self.text}"

@@ -7,7 +7,7 @@ cli/config/memorystore for the variable.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum
 
 from docker_credential_ecrpy.docker.config import (
     AUTH_VARIABLE,
@@ -19,20 +19,14 @@ from docker_credential_ecrpy.docker.config import (
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
-READS_VARIABLE_FROM = (28, 3)
-"""The first version of docker that heeds the variable."""
+_READS_VARIABLE_FROM = (28, 3)  # the first version of docker that does
 _VERSION = re.compile(r"\b(\d+)\.(\d+)\.\d+")
 
 
-class SourceKind(Enum):
-    """Where Docker finds credentials, in the order in which it looks."""
-
-    ENVIRONMENT = auto()
-    HELPER = auto()
-    STORE = auto()
-    DEFAULT_STORE = auto()
-    FILE = auto()
-    NOTHING = auto()
+SourceKind = Enum(
+    "SourceKind", ["ENVIRONMENT", "HELPER", "STORE", "DEFAULT_STORE", "FILE", "NOTHING"]
+)
+"""Where Docker finds credentials, in the order in which it looks."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +69,10 @@ def lookup_credentials(
     return CredentialSource(SourceKind.FILE if found else SourceKind.NOTHING, login=found)
 
 
-def parse_version(text: str) -> tuple[int, int] | None:
-    """Return the version in what `docker --version` prints, or None."""
-    found = _VERSION.search(text)
-    return (int(found[1]), int(found[2])) if found else None
-
-
-def reads_variable(version: tuple[int, int] | None) -> bool:
-    """Whether a docker of this version heeds the variable; one that is not known may."""
-    return version is None or version >= READS_VARIABLE_FROM
+def reads_variable(version: str) -> bool:
+    """Whether a docker whose `--version` prints this reads the variable; one unknown may."""
+    found = _VERSION.search(version)
+    return found is None or (int(found[1]), int(found[2])) >= _READS_VARIABLE_FROM
 
 
 def read_variable(environ: Mapping[str, str]) -> DockerConfig | None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 
 from docker_credential_ecrpy import PACKAGE
-from docker_credential_ecrpy.docker.config import HELPER_NAMES
 from docker_credential_ecrpy.files import search_path
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -30,15 +29,16 @@ class InstalledHelper:
     name: str
     paths: tuple[str, ...]
 
-    @property
-    def version(self) -> str:
-        """What the first one says of itself, in one line, or why it says nothing."""
-        return _version(self.paths[0]) if self.paths else ""
+    def read_version(self) -> str:
+        """Return what the first one says of itself, in one line, or why it says nothing.
 
-    @property
+        It is run once, and may take `SECONDS` to answer.
+        """
+        return _read_version(self.paths[0]) if self.paths else ""
+
     def is_ours(self) -> bool:
-        """Whether the first one is this program, in whichever version."""
-        return _MARK in self.version
+        """Whether the first one is this program, in whichever version, by what it says."""
+        return _MARK in self.read_version()
 
 
 @dataclass(frozen=True)
@@ -59,23 +59,12 @@ def find_helper(name: str, environ: Mapping[str, str]) -> InstalledHelper:
     return InstalledHelper(name, tuple(seen))
 
 
-def preferred_helper(environ: Mapping[str, str]) -> InstalledHelper:
-    """Return the program of ours that Docker is to be told of: the drop-in, if that is ours."""
-    found = [find_helper(name, environ) for name in HELPER_NAMES]
-    return next((program for program in found if program.is_ours), found[0])
-
-
-def answering_names(environ: Mapping[str, str]) -> list[str]:
-    """Return those of our names under which Docker finds this program."""
-    return [name for name in HELPER_NAMES if find_helper(name, environ).is_ours]
-
-
-def problem(program: InstalledHelper, environ: Mapping[str, str]) -> Problem | None:
+def find_problem(program: InstalledHelper, environ: Mapping[str, str]) -> Problem | None:
     """Return what keeps Docker from running this program by a name, or None where nothing does."""
-    if program.is_ours:
+    if program.is_ours():
         return None
     if program.paths:
-        seen = f"{program.paths[0]} is another program ({program.version[:_MOST_SAID]})"
+        seen = f"{program.paths[0]} is another program ({program.read_version()[:_MOST_SAID]})"
         return Problem(seen, "take it off PATH, or put the directory of this one before it")
     full = HELPER_PREFIX + program.name
     directories = environ.get("PATH", "").split(os.pathsep)
@@ -92,7 +81,7 @@ def problem(program: InstalledHelper, environ: Mapping[str, str]) -> Problem | N
         what = "a link to what is not there" if os.path.islink(unfit) else "no file"
         return Problem(f"{unfit} is {what}", "take it away, and install it again")
     seen = f"{full} is not on PATH, where docker looks for it"
-    here = own_path()
+    here = find_own_program()
     if not here or sys.platform == "win32" or "/usr/local/bin" not in directories:
         return Problem(seen, f"put {os.path.dirname(here) or 'its directory'} on PATH")
     sudo = "" if os.access("/usr/local/bin", os.W_OK) else "sudo "
@@ -100,7 +89,7 @@ def problem(program: InstalledHelper, environ: Mapping[str, str]) -> Problem | N
     return Problem(seen, "link it to where PATH leads", command)
 
 
-def own_path() -> str:
+def find_own_program() -> str:
     """Return where this very program is, if that can be told, as a place to link to."""
     if getattr(sys, "frozen", False):
         return sys.executable
@@ -109,7 +98,7 @@ def own_path() -> str:
 
 
 @cache
-def _version(path: str) -> str:
+def _read_version(path: str) -> str:
     try:
         done = run([path, "version"], SECONDS)
     except subprocess.TimeoutExpired:

@@ -175,7 +175,7 @@ def _unheeded(facts: Facts) -> str:
         return ""
     if isinstance(machine.variable, HelperError):
         return f"; {variable} is set and cannot be read: docker says so, and goes on without"
-    if not credential_lookup.reads_variable(credential_lookup.parse_version(machine.docker)):
+    if not credential_lookup.reads_variable(machine.docker):
         return f"; {variable} is set, and heeded from docker 28.3 on"
     return f"; {variable} has nothing for it"
 

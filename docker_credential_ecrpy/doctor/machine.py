@@ -72,7 +72,7 @@ class Machine:
         _ = self.settings, self.config, self.variable, self.podman, self.default_store
         with ThreadPoolExecutor(max_workers=3) as pool:  # each may hang
             docker = pool.submit(lambda: self.docker)
-            list(pool.map(lambda program: program.version, self.programs.values()))
+            list(pool.map(InstalledHelper.read_version, self.programs.values()))
             docker.result()
 
     @cached_property
@@ -107,7 +107,7 @@ class Machine:
     @property
     def heeded(self) -> DockerConfig | None:
         """What DOCKER_AUTH_CONFIG holds, where docker reads it."""
-        heeds = credential_lookup.reads_variable(credential_lookup.parse_version(self.docker))
+        heeds = credential_lookup.reads_variable(self.docker)
         return self.variable if heeds and isinstance(self.variable, DockerConfig) else None
 
     @cached_property

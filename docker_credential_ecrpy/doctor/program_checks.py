@@ -31,10 +31,10 @@ def check_programs(facts: Facts) -> Iterator[Check]:
 def _program(facts: Facts) -> Check:
     found = facts.mechanism
     known = facts.machine.programs
-    ours = next((program for program in known.values() if program.is_ours), None)
+    ours = next((program for program in known.values() if program.is_ours()), None)
     program = known[found.name] if found and found.is_ours else ours or known[HELPER_NAMES[0]]
     title = "program"
-    problem = installed_helpers.problem(program, facts.machine.environ)
+    problem = installed_helpers.find_problem(program, facts.machine.environ)
     if problem is None:
         return _installed(title, program)
     seen = problem.seen + _behind(program)
@@ -45,7 +45,7 @@ def _program(facts: Facts) -> Check:
 
 
 def _installed(title: str, program: InstalledHelper) -> Check:
-    said = program.version.rpartition(" ")[2]
+    said = program.read_version().rpartition(" ")[2]
     if said != __version__:
         seen = f"{program.paths[0]} is version {said}, and this one {__version__}"
         return Check(title, WARN, seen, "have one version installed")

@@ -5,12 +5,13 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from docker_credential_ecrpy.docker.config import DockerConfig
-from docker_credential_ecrpy.docker.json_document import JsonDocument
-from docker_credential_ecrpy.docker.plan import ConfigureRequest, Plan, Planner
+from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts, Programs
+from docker_credential_ecrpy.docker.plan import Plan, make_plan
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import Rewrite, replace_file
 from tests.fuzz import oracles
@@ -105,12 +106,12 @@ def _edit(
 
 
 def _plan(file: str, data: bytes, wanted: ConfigureRequest, earlier: tuple[bytes, ...]) -> Plan:
-    config = DockerConfig(file, data, JsonDocument(file, data))
-    settings = Rewrite("", None, b"")
-    planner = Planner(config, [], settings, "", HELPER, (HELPER,), _NOW, earlier)
+    config, programs = DockerConfig.parse(file, data), Programs(HELPER, (HELPER,))
+    facts = DockerFacts(config, programs, now=_NOW, backups=earlier)
     if wanted.store and not wanted.remove:
-        planner.settings = Rewrite("config.toml", b'fallback = "pass"\n', b"")
-    return planner.work_out(wanted)
+        settings = b'fallback = "pass"\n'
+        facts = replace(facts, settings_file="config.toml", settings=settings)
+    return make_plan(facts, wanted)
 
 
 # --- the oracle: json, with order, repetitions and numbers as they are written -----------------

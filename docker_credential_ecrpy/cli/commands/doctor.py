@@ -9,13 +9,14 @@ import click
 from docker_credential_ecrpy import PACKAGE, __version__
 from docker_credential_ecrpy.cli.arguments import parse_image, parse_registry
 from docker_credential_ecrpy.cli.commands import completion
-from docker_credential_ecrpy.cli.commands.configure import carry_out, plan_of, written
+from docker_credential_ecrpy.cli.commands.configure import carry_out
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, Command
-from docker_credential_ecrpy.docker import installed_helpers
-from docker_credential_ecrpy.docker.config import DockerConfig, bare_host, config_path
+from docker_credential_ecrpy.docker.apply import apply_plan
+from docker_credential_ecrpy.docker.config import bare_host
+from docker_credential_ecrpy.docker.discover import ConfigureRequest, discover
 from docker_credential_ecrpy.docker.image_reference import Image
-from docker_credential_ecrpy.docker.plan import ConfigureRequest
+from docker_credential_ecrpy.docker.plan import make_plan
 from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, WARN, Check, check_from_error
 from docker_credential_ecrpy.doctor.docker_checks import check_docker
 from docker_credential_ecrpy.doctor.facts import gather_facts, local_facts
@@ -145,15 +146,12 @@ def _configure(given: CommandContext, hosts: list[str], *, quiet: bool) -> None:
     """Do what `configure` would do for registries. Raises HelperError."""
     if not hosts:
         return
-    config = DockerConfig.load(config_path(given.environ))
     wanted = ConfigureRequest(dict.fromkeys(hosts, ("", "")))
-    plan = plan_of(
-        given, config, [], wanted, installed_helpers.preferred_helper(given.environ).name
-    )
+    plan = make_plan(discover(wanted, given.helper, given.aws.profiles), wanted)
     if not quiet:
-        carry_out(given, plan, dry_run=False)
+        carry_out(given.console, plan, dry_run=False)
         return
-    for _ in written(plan):
+    for _ in apply_plan(plan):
         pass  # with nothing said
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.docker import installed_helpers
+from docker_credential_ecrpy.docker.discover import find_programs
 
 OURS = "docker-credential-x (docker-credential-ecrpy) 9.9"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="shell scripts stand in for them")
@@ -35,8 +36,8 @@ def test_the_first_on_path_is_it(tmp_path: Path) -> None:
     )
 
     assert found.paths == (str(a), str(b))
-    assert found.is_ours
-    assert found.version == OURS
+    assert found.is_ours()
+    assert found.read_version() == OURS
 
 
 @pytest.mark.parametrize(
@@ -52,8 +53,8 @@ def test_what_another_program_says(tmp_path: Path, script: str, version: str) ->
     put(tmp_path, "ecr-login", script)
     found = installed_helpers.find_helper("ecr-login", environ(tmp_path))
 
-    assert found.version == version
-    assert not found.is_ours
+    assert found.read_version() == version
+    assert not found.is_ours()
 
 
 def test_one_that_does_not_start(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_one_that_does_not_start(tmp_path: Path) -> None:
     put(tmp_path, "ecr-login").write_bytes(b"\x7fELF")
     found = installed_helpers.find_helper("ecr-login", environ(tmp_path))
 
-    assert found.version.startswith("it does not start: ")
+    assert found.read_version().startswith("it does not start: ")
 
 
 def test_one_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +71,7 @@ def test_one_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     put(tmp_path, "ecr-login", "sleep 30")
 
     assert (
-        installed_helpers.find_helper("ecr-login", environ(tmp_path)).version
+        installed_helpers.find_helper("ecr-login", environ(tmp_path)).read_version()
         == "no answer within 0.2 s"
     )
 
@@ -93,8 +94,10 @@ def test_the_name_for_dockers_file(
     for name, said in scripts.items():
         put(tmp_path, name, f"echo '{said}'")
 
-    assert installed_helpers.preferred_helper(environ(tmp_path)).name == chosen
-    assert installed_helpers.answering_names(environ(tmp_path)) == answering
+    found = find_programs(environ(tmp_path))
+
+    assert found.name == chosen
+    assert list(found.answering) == answering
 
 
 def test_the_problem(tmp_path: Path) -> None:
@@ -103,8 +106,8 @@ def test_the_problem(tmp_path: Path) -> None:
     shadow = put(other, "ecr-login", f"echo {'no ' * 60}")
 
     def told(*path: Path) -> installed_helpers.Problem | None:
-        return installed_helpers.problem(
-            installed_helpers.preferred_helper(environ(*path)), environ(*path)
+        return installed_helpers.find_problem(
+            installed_helpers.find_helper("ecr-login", environ(*path)), environ(*path)
         )
 
     assert told(ours) is told(ours, other) is None
@@ -122,7 +125,7 @@ def test_one_that_is_not_there(tmp_path: Path, path: str, link: str) -> None:
     program = tmp_path / "a b" / "docker-credential-ecr-login"
     code = "import sys\nfrom docker_credential_ecrpy.docker import installed_helpers as helpers\n"
     code += "sys.argv[0] = sys.argv[1]\nnone = helpers.InstalledHelper('ecr-login', ())\n"
-    code += f"found = helpers.problem(none, {{'PATH': {path!r}}})\n"
+    code += f"found = helpers.find_problem(none, {{'PATH': {path!r}}})\n"
     code += "print(found.seen, found.fix, found.command, sep='\\n')"
     done = subprocess.run(
         [sys.executable, "-c", code, str(program)], capture_output=True, text=True, check=True

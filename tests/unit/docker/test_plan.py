@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docker_credential_ecrpy.docker.config import DockerConfig
-from docker_credential_ecrpy.docker.json_document import JsonDocument
-from docker_credential_ecrpy.docker.plan import ConfigureRequest, Plan, Planner
-from docker_credential_ecrpy.files.replace import Rewrite
+from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts, Programs
+from docker_credential_ecrpy.docker.plan import Plan, make_plan
 from tests.world.machine import HOST
 
 OTHER = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
@@ -29,12 +28,14 @@ DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 
 def plan(data: bytes, wanted: ConfigureRequest, earlier: Sequence[bytes] = ()) -> Plan:
-    config = DockerConfig("config.json", data, JsonDocument("config.json", data))
-    settings = Rewrite("config.toml", None, b"")
-    planner = Planner(
-        config, [], settings, "desktop", "ecr-login", ["ecr-login"], 0, earlier, default_store=""
+    facts = DockerFacts(
+        DockerConfig.parse("config.json", data),
+        Programs("ecr-login", ("ecr-login",)),
+        settings_file="config.toml",
+        fallback="desktop",
+        backups=earlier,
     )
-    return planner.work_out(wanted)
+    return make_plan(facts, wanted)
 
 
 def after(data: bytes, wanted: ConfigureRequest, earlier: Sequence[bytes] = ()) -> bytes:
