@@ -112,7 +112,7 @@ class Login:
             fields = {key.casefold(): value for key, value in fields.items()}
             username, password = fields.get("username", ""), fields.get("password", "")
             if fields.get("auth"):
-                username, password = _decoded(fields["auth"])
+                username, password = _decode_auth(fields["auth"])
             if isinstance(username, str) and isinstance(password, str):
                 return cls(key, username, password, password_expiry(password))
             problem = "its user name and password are not strings"
@@ -126,7 +126,7 @@ def _holds_any(fields: object) -> bool:
     return fields is not None
 
 
-def _decoded(auth: object) -> tuple[str, str]:
+def _decode_auth(auth: object) -> tuple[str, str]:
     """Return the user name and password of a login. Raises ValueError."""
     try:
         text = base64.b64decode(str(auth), validate=True).decode("utf-8", "replace")

@@ -99,11 +99,11 @@ def read_variable(environ: Mapping[str, str]) -> DockerConfig | None:
 
 def _find_login(host: str, config: DockerConfig) -> Login | None:
     """Return what Docker finds under `auths`: the host itself, or else a key that means it."""
-    logins = [login for login in config.logins if _hostname(login.key) == host]
+    logins = [login for login in config.logins if _convert_to_hostname(login.key) == host]
     return next((login for login in logins if login.key == host), logins[0] if logins else None)
 
 
-def _hostname(key: str) -> str:
+def _convert_to_hostname(key: str) -> str:
     """Return the host that a key means to Docker, which minds its case.
 
     docker/cli, cli/config/credentials/file_store.go: ConvertToHostname

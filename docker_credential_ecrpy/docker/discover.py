@@ -124,7 +124,7 @@ def discover(request: ConfigureRequest, helper: Helper, profiles: Profiles) -> D
         file = ""
     settings = read_user_file(file) if file else None
     fallback = helper.load_settings().fallback
-    candidates = {name for name in (request.fallback, config.store) if name}
+    names = {request.fallback or "", config.store}  # of what may be the fallback
     return DockerFacts(
         config,
         find_programs(environ),
@@ -136,7 +136,7 @@ def discover(request: ConfigureRequest, helper: Helper, profiles: Profiles) -> D
         found,
         left_out,
         _find_profile_problem(request, environ, profiles),
-        [name for name in candidates if find_helper(name, environ).paths],
+        [n for n in names if n and not is_our_helper(n) and find_helper(n, environ).paths],
         default_store(environ) if config.is_dockers else "",
         read_backups(config.file) if request.remove else (),
         _find_elsewhere(environ, config) if request.remove else (),
@@ -168,7 +168,7 @@ def _find_by_profiles(
     left_out: list[str] = []
     for profile in profiles:
         try:
-            names.setdefault(_registry_host(profile), []).append(profile.name)
+            names.setdefault(_build_host(profile), []).append(profile.name)
         except ValueError as exc:
             left_out.append(f"AWS profile {one_line(profile.name)!r} is left out: {exc}")
     hosts: Hosts = {}
@@ -186,7 +186,7 @@ def _find_by_profiles(
     return hosts if names else None, left_out
 
 
-def _registry_host(profile: "ProfileSummary") -> str:
+def _build_host(profile: "ProfileSummary") -> str:
     """Return the registry of an AWS profile. Raises ValueError where it does not name one."""
     if not (profile.account and profile.region):
         msg = f"it names no {'region' if profile.account else 'account'}"

@@ -50,10 +50,10 @@ class Image:
         path = path.rstrip("/")
         if not host or not path or path in ("v1", "v2"):
             return cls(host)
-        return cls(host, *_parts(path))
+        return cls(host, *_split_path(path))
 
 
-def _parts(path: str) -> tuple[str, str, str]:
+def _split_path(path: str) -> tuple[str, str, str]:
     """Return repository, reference, and what is wrong with them."""
     path, at, digest = path.partition("@")
     repository, colon, tag = path.partition(":")

@@ -54,7 +54,7 @@ def find_helper(name: str, environ: Mapping[str, str]) -> InstalledHelper:
     """Return what Docker finds for a name of its config.json, on the PATH of `environ`."""
     seen: list[str] = []
     for path in search_path.find_all(HELPER_PREFIX + name, environ):
-        if not any(_same(path, other) for other in seen):
+        if not any(_is_same_file(path, other) for other in seen):
             seen.append(path)
     return InstalledHelper(name, tuple(seen))
 
@@ -116,7 +116,7 @@ def run(command: list[str], seconds: float) -> "subprocess.CompletedProcess[byte
     )
 
 
-def _same(path: str, other: str) -> bool:
+def _is_same_file(path: str, other: str) -> bool:
     try:
         return os.path.samefile(path, other)
     except OSError:

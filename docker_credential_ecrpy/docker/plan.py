@@ -66,9 +66,9 @@ def make_plan(facts: DockerFacts, request: ConfigureRequest) -> Plan:
         steps = [list(_remove_logins(file, facts, request)) for file in files]
         steps[0] = [*_add_helpers(facts, request), *_become_store(facts, request), *steps[0]]
         steps[0] += _tell_of_others(facts, request, _changes(steps[0]))
-    rewrites = [_rewrite(file, _changes(those)) for file, those in zip(files, steps, strict=True)]
+    rewrites = [*map(_rewrite, files, map(_changes, steps))]
     if request.remove and rewrites[0].is_needed:
-        rewrites[0] = _restored(rewrites[0], facts, _changes(steps[0]))
+        rewrites[0] = _restore(rewrites[0], facts, _changes(steps[0]))
     rules = _edit_rules(facts, request)
     rewrites.append(Rewrite(facts.settings_file, facts.settings, rules, is_json=False))
     notes = [step.note for those in steps for step in those if step.note]
@@ -187,7 +187,7 @@ def _remove_helpers(config: DockerConfig, request: ConfigureRequest) -> Iterator
         yield _Step((HELPERS,), REMOVED)
 
 
-def _restored(rewrite: Rewrite, facts: DockerFacts, changes: _Changes) -> Rewrite:
+def _restore(rewrite: Rewrite, facts: DockerFacts, changes: _Changes) -> Rewrite:
     """Return what gives the file back as it was before we came, where that is known.
 
     That is a backup of which the opposite changes make the very file that is there.

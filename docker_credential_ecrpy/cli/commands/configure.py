@@ -158,13 +158,11 @@ def _name_registries(
         _print_warnings(given.console, facts.left_out)
         msg = "no AWS profile names an account (sso_account_id or role_arn) and a region"
         raise HelperError(msg, hint="name the registry: configure ACCOUNT@REGION --profile PROFILE")
-    if not request.is_open:
-        return replace(request, hosts=request.hosts | facts.found)
-    if not (facts.found or request.remove):
+    if request.is_open and not (facts.found or request.remove):
         msg = f"name a registry: {one_line(facts.config.file)} has none of ECR to begin with"
         raise click.UsageError(msg)
-    store = request.remove and is_our_helper(facts.config.store)
-    return replace(request, hosts=facts.found, store=store)
+    store = request.is_open and is_our_helper(facts.config.store) and request.remove
+    return replace(request, hosts=request.hosts | facts.found, store=request.store or store)
 
 
 def _offer_fallback(
