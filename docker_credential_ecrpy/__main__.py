@@ -94,11 +94,11 @@ def quick_answer(
     if found is None and request.data and not paths.has_settings(environ):
         return _NOT_FOUND
     # With settings, a host that is not ECR's may stand for one, or be another helper's.
-    host = found.host if found else registry.host_of(request.server_url)
+    host = found.host if found else registry.parse_host(request.server_url)
     directory = paths.cache_dir(environ)
     if not (host and directory):
         return None
-    settings = "" if found else identity.of_settings(environ)
+    settings = "" if found else identity.settings_part(environ)
     line = identity.line(environ)
     try:
         entry = cache.answer(directory, host, line, now, settings=settings)

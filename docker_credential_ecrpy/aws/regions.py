@@ -66,7 +66,7 @@ def registry_for_region(region: str) -> Registry:
     name is no host's. Raises HelperError as `dns_suffix` does.
     """
     found = Registry("", account="", region=region, service="ecr", suffix=dns_suffix(region))
-    return found.standing_in(host=found.endpoint)
+    return found.override(host=found.endpoint)
 
 
 def default_region(environ: Mapping[str, str]) -> str:

@@ -47,7 +47,7 @@ def bare_host(key: str) -> str:
 
     That is the host in lower case, with its port: but none where it is one of ECR's own.
     """
-    host = registry.host_of(key)
+    host = registry.parse_host(key)
     if not host or registry.parse(host):
         return host
     authority = re.split("[/?#]", key.partition("://")[2] or key, maxsplit=1)[0]

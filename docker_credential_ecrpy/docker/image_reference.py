@@ -44,7 +44,7 @@ class Image:
         name = first.partition("@")[0].partition(":")[0]
         if not ("://" in text or "." in name or name == "localhost" or (":" in first and slash)):
             return cls(DOCKER_HUB if _OF_HUB.fullmatch(text) else "")
-        host = registry.host_of(text)
+        host = registry.parse_host(text)
         if host == "docker.io":
             return cls(DOCKER_HUB)
         path = path.rstrip("/")

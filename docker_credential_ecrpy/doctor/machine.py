@@ -159,7 +159,7 @@ class Machine:
             keys += [login.key for login in self.heeded.logins]
         hosts = [bare_host(key) for key in keys]
         if not hosts and self.helper.find_directory():
-            hosts = recent.hosts(self.helper.find_directory())
+            hosts = recent.list_hosts(self.helper.find_directory())
         return [host for host in dict.fromkeys(hosts) if host and self._is_ours(host)]
 
     def _is_ours(self, host: str) -> bool:

@@ -176,7 +176,7 @@ class Helper:
         elif choice:
             self.forget(choice.registry.host, choice.registry.endpoint)
         else:
-            self.forget(registry.host_of(server_url))  # a rule may once have made it ours
+            self.forget(registry.parse_host(server_url))  # a rule may once have made it ours
         fallback = self.find_fallback() if choice is None else None
         if fallback:
             return fallback.run("erase", request)
@@ -212,7 +212,7 @@ class Helper:
         Raises HelperError where the settings or the fallback cannot be used.
         """
         directory = paths.cache_dir(self.environ)
-        hosts = recent.hosts(directory) if directory else []
+        hosts = recent.list_hosts(directory) if directory else []
         urls = {f"https://{host}": USERNAME for host in hosts if self.choose(host)}
         fallback = self.find_fallback()
         if fallback:
@@ -227,7 +227,7 @@ class Helper:
         if fallback:
             return fallback.run("get", request)
         self.log("get: not an ECR registry")
-        host = registry.host_of(server_url)
+        host = registry.parse_host(server_url)
         directory = self.find_directory()
         if host and directory and self.load_settings().stamp != identity.MISSING:
             # From the next time on, the hot path knows it without reading the settings.
@@ -261,7 +261,7 @@ class Helper:
         # them; a login to a host of ECR does not.
         settings = ""
         if not choice.is_ecr_host:
-            settings = identity.of_settings(self.environ, self.load_settings().stamp)
+            settings = identity.settings_part(self.environ, self.load_settings().stamp)
         return lookup.login_place(directory, choice.registry.host, settings)
 
     def find_token(

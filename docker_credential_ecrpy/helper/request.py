@@ -45,4 +45,4 @@ def parse_login(request: bytes) -> tuple[str, str, str]:
 
 def shown_host(url: str) -> str:
     """Return a server URL fit for an error: its host, or what there is of one, never user info."""
-    return registry.host_of(url) or one_line(url.rpartition("@")[2])[:100] or "that address"
+    return registry.parse_host(url) or one_line(url.rpartition("@")[2])[:100] or "that address"

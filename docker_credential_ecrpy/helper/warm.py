@@ -20,7 +20,7 @@ def answer(request: GetRequest, environ: Mapping[str, str], now: int) -> bytes |
     registry, line, directory = request.registry, request.identity, paths.cache_dir(environ)
     if registry is None or not line:  # the cache was not searched
         return None
-    if paths.has_settings(environ) or identity.chosen(environ):
+    if paths.has_settings(environ) or identity.account_variables(environ):
         return None
     hit = lookup.find([lookup.endpoint_place(directory, registry, line)], now).fresh
     if hit is None:

@@ -129,7 +129,7 @@ def token_place(directory: str, name: str, identity: str) -> "tuple[str, str]":
 def login_place(directory: str, host: str, settings: str = "") -> "tuple[str, str]":
     """Return path and subject of what `docker login` stored for `host`, for every identity.
 
-    settings: for a private name, `identity.of_settings`: they say which registry the name stands
+    settings: for a private name, `identity.settings_part`: they say which registry the name stands
     for, and one registry's login must never be sent to another.
     """
     subject = f"{host} login {settings}".rstrip()

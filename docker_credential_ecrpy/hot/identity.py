@@ -85,11 +85,11 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
     ]
     if _CONTAINER_TOKEN in environ:
         parts.append(f"{_CONTAINER_TOKEN}~{digest(environ[_CONTAINER_TOKEN])}")
-    choosing = chosen(environ)
+    choosing = account_variables(environ)
     parts += [f"{name!a}={environ[name]!a}" for name in choosing]
     files = deciding_files(environ)
-    parts += [f"{path!a}:{stamp_of(path)}" for path in files]
-    ours = of_settings(environ, settings)
+    parts += [f"{path!a}:{file_stamp(path)}" for path in files]
+    ours = settings_part(environ, settings)
     parts.append(ours)
     # Settings of ours may choose a profile, and a profile the machine's role, over the environment.
     by_environment = any(environ.get(name) for name in _NAMED_BY_ENVIRONMENT)
@@ -119,15 +119,15 @@ def parse(line: str) -> "dict[str, str]":
     }
 
 
-def chosen(environ: "Mapping[str, str]") -> "list[str]":
+def account_variables(environ: "Mapping[str, str]") -> "list[str]":
     """Return the names of the variables that choose an identity for an account."""
     return sorted(name for name in environ if name.startswith((PROFILE_OF, ROLE_OF)))
 
 
-def of_settings(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
+def settings_part(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
     """Return the part of the line that our own settings have in it."""
     ours = paths.config_file(environ)
-    return f"{ours!a}:{stamp_of(ours) if settings is None else settings}"
+    return f"{ours!a}:{file_stamp(ours) if settings is None else settings}"
 
 
 def deciding_files(environ: "Mapping[str, str]") -> "list[str]":
@@ -165,7 +165,7 @@ def digest(secret: str) -> str:
     return found[:16]
 
 
-def stamp_of(path: str) -> str:
+def file_stamp(path: str) -> str:
     """Return what changes when a file does.
 
     Of a link, and of one that its directory is, also when that is turned elsewhere and back.

@@ -80,7 +80,7 @@ class Registry:
         self.fips = fips
         self.dual_stack = dual_stack
 
-    def standing_in(self, *, host: str = "", region: str = "") -> "Registry":
+    def override(self, *, host: str = "", region: str = "") -> "Registry":
         """Return this registry under another name, or asked for in another region, or both."""
         return Registry(
             host or self.host,
@@ -115,7 +115,7 @@ def parse(server_url: str) -> "Registry | None":
     `server_url` is what a client sends: a host, with or without scheme, user info, port,
     path, query, upper case and a trailing dot. Never raises.
     """
-    host = host_of(server_url)
+    host = parse_host(server_url)
     if not host:
         return None
     if host in PUBLIC_HOSTS:
@@ -156,7 +156,7 @@ def is_account(text: str) -> bool:
     return len(text) == ACCOUNT_DIGITS and text.isascii() and text.isdigit()
 
 
-def host_of(server_url: str) -> str:
+def parse_host(server_url: str) -> str:
     """Return the host name in `server_url`, in lower case, or "" where there is no sound one.
 
     Only names made of proper DNS labels count: no address in brackets, no escapes, no unicode.

@@ -62,7 +62,7 @@ def forget(data: bytes, file: str, host: str, *, account_too: bool) -> bytes:
     it. Raises HelperError like `choose`.
     """
     found = registry.parse(host)
-    name = found.host if found else registry.host_of(host)
+    name = found.host if found else registry.parse_host(host)
     for match in (name, found.account if found and account_too else ""):
         page = _Page(file, data)
         texts = [rule.pattern.text for rule in page.rules]

@@ -71,9 +71,9 @@ def _read(file: str) -> tuple[bytes, str]:
     """Return what a file holds, and its stamp. Raises OSError and ValueError."""
     for _ in range(_TRIES):
         racy.wait([file])
-        stamp = identity.stamp_of(file)
+        stamp = identity.file_stamp(file)
         data = b"" if file == os.devnull else bounded.read(file, MAX_SIZE)
-        if stamp == identity.stamp_of(file):
+        if stamp == identity.file_stamp(file):
             return data, stamp
     raise OSError(errno.EBUSY, "it changes all the time")
 

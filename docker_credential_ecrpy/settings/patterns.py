@@ -71,7 +71,7 @@ def parse(text: str) -> Pattern:
     lowered = text.lower()
     if registry.is_account(lowered):
         return Pattern(lowered, tuple(_parse_steps(f"{lowered}.*")), is_account=True)
-    host = registry.host_of(lowered)
+    host = registry.parse_host(lowered)
     if _WILD.isdisjoint(lowered) and (host != lowered or not host or host.isdigit()):
         msg = f'write the host name alone, without scheme, port and path: "{host}"'
         if not host:

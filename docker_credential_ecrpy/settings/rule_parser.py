@@ -119,7 +119,7 @@ def _find_mismatch(key: str, value: Any) -> tuple[str, str] | None:
     form, what, example = _FORMS.get(key, (None, "", ""))
     fits = form is None or form.fullmatch(value) is not None
     if fits and key == "endpoint_url":
-        fits = bool(registry.host_of(value)) and _has_port(value)
+        fits = bool(registry.parse_host(value)) and _has_port(value)
     return None if fits else (what, f'"{example}"')
 
 

@@ -130,13 +130,13 @@ def choose(server_url: str, rules: Sequence[Rule], environ: Mapping[str, str]) -
     Raises HelperError for variables that make no sense.
     """
     found = registry.parse(server_url)
-    host = found.host if found else registry.host_of(server_url)
+    host = found.host if found else registry.parse_host(server_url)
     rule = next((rule for rule in rules if rule.means(host, found)), None)
     target = rule.registry if rule and rule.registry else found
     if target is None:
         return None
     region = rule.region if rule and not target.public else ""
-    target = target.standing_in(host=host, region=region)
+    target = target.override(host=host, region=region)
     choice = Choice(target)
     if rule:
         chosen_at = rule.places.get("profile") or rule.places.get("role_arn")

@@ -43,7 +43,7 @@ def _in_use(file: "os.DirEntry[str]") -> bool:
     return time.time() - changed < FORGET_AFTER
 
 
-def hosts(directory: str) -> list[str]:
+def list_hosts(directory: str) -> list[str]:
     """Return the hosts in use, sorted; none where nothing can be read."""
     try:
         return sorted(file.name for file in _files(directory) if _in_use(file))
@@ -57,7 +57,7 @@ def _files(directory: str) -> "list[os.DirEntry[str]]":
     if not private.is_own(folder):
         return []
     with os.scandir(folder) as files:
-        return [file for file in files if registry.host_of(file.name) == file.name]
+        return [file for file in files if registry.parse_host(file.name) == file.name]
 
 
 def forget(directory: str, host: str) -> None:

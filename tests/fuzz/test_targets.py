@@ -207,7 +207,7 @@ def _from_below(url: str, written: Sequence[Rule], environ: Mapping[str, str]) -
 
 
 BROKEN: dict[str, tuple[str, Any, str, Any]] = {
-    "every address is ECR's": ("get", registry, "host_of", _to_any_host),
+    "every address is ECR's": ("get", registry, "parse_host", _to_any_host),
     "a token for nobody's host": ("get", protocol, "NOT_FOUND", "none"),
     "nothing is cached": ("get", store, "write", _nothing),
     "a login is not kept": ("store", store, "write", _nothing),

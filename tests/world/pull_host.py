@@ -70,7 +70,7 @@ def _private(host: str) -> Choice:
     assert target is not None
     pattern = patterns.parse("images.example.com")
     rule = Rule(pattern, {"match": Place("config.toml")}, registry=target)
-    return Choice(target.standing_in(host=host), rule)
+    return Choice(target.override(host=host), rule)
 
 
 def list_steps(found: PullTrace) -> list[str]:

@@ -163,7 +163,7 @@ def _forget_registry(text: str, directory: str, context: CommandContext) -> str:
     """Forget what is kept for a registry, and return what to say of that."""
     host = parse_image(text, "REGISTRY").host
     choice = context.helper.choose(host)
-    was_listed = bool(directory) and host in recent.hosts(directory)
+    was_listed = bool(directory) and host in recent.list_hosts(directory)
     gone = context.helper.forget(host, choice.registry.endpoint if choice else "")
     if gone:
         return f"forgotten for {host}: {gone} {'entry' if gone == 1 else 'entries'}"

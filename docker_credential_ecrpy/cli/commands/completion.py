@@ -175,7 +175,7 @@ def registries(ctx: click.Context, _param: click.Parameter | None, incomplete: s
     """Return the known hosts, and those in Docker's config.json, that begin with a text."""
     environ = ctx.ensure_object(CommandContext).environ if ctx.obj else {}
     directory = paths.cache_dir(environ)
-    known = recent.hosts(directory) if directory else []
+    known = recent.list_hosts(directory) if directory else []
     return _matching([*known, *_configured(environ)], incomplete)
 
 
@@ -197,7 +197,9 @@ def _configured(environ: Mapping[str, str]) -> list[str]:
             helpers = json.load(file)[HELPERS].items()
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
-    return [key for key, name in helpers if name in HELPER_NAMES and registry.host_of(key) == key]
+    return [
+        key for key, name in helpers if name in HELPER_NAMES and registry.parse_host(key) == key
+    ]
 
 
 def _sections(path: str) -> list[tuple[str, str]]:

@@ -72,7 +72,7 @@ def test_a_link_that_is_turned_and_turned_back_shows(tmp_path: Path, of: str) ->
         link.unlink(missing_ok=True)
         target = tmp_path / name
         link.symlink_to(target / "config" if of == "file" else target)
-        return identity.stamp_of(str(path))
+        return identity.file_stamp(str(path))
 
     stamps = [turn(name) for name in ("one", "other", "one", "nowhere")]
     assert len({*stamps, identity.MISSING}) == 5

@@ -208,9 +208,9 @@ def test_a_setting_as_it_was_read_is_not_looked_at_again(tmp_path: Path) -> None
     file.touch()
     environ = {"AWS_ECR_CONFIG": str(file)}
 
-    now = f"{str(file)!a}:{identity.stamp_of(str(file))}"
-    assert identity.of_settings(environ) == now
-    assert identity.of_settings(environ, "") == f"{str(file)!a}:"
+    now = f"{str(file)!a}:{identity.file_stamp(str(file))}"
+    assert identity.settings_part(environ) == now
+    assert identity.settings_part(environ, "") == f"{str(file)!a}:"
     assert f" {now} " in identity.line(environ)
 
 
@@ -219,7 +219,7 @@ def test_variables_for_accounts_choose() -> None:
     names = ["AWS_ECR_PROFILE_123456789012", "AWS_ECR_ROLE_ARN_123456789012"]
     others = ["AWS_ECR_CONFIG", "AWS_PROFILE", "AWS_ROLE_ARN"]
 
-    assert identity.chosen(dict.fromkeys([*reversed(names), *others], "x")) == names
+    assert identity.account_variables(dict.fromkeys([*reversed(names), *others], "x")) == names
 
 
 def test_files_that_are_named_decide_and_no_others() -> None:
@@ -418,14 +418,14 @@ class TestStamps:
     @pytest.mark.parametrize("path", ["", "no/such/file", "a\0b"])
     def test_what_is_not_there_has_none(self, path: str) -> None:
         """No name, no file, or a name that no file can have."""
-        assert identity.stamp_of(path) == "-"
+        assert identity.file_stamp(path) == "-"
 
     def test_a_file_has_its_own(self, tmp_path: Path) -> None:
         """That of the file itself, where nothing on the way is a link."""
         path = tmp_path / "file"
         path.touch()
 
-        assert identity.stamp_of(str(path)) == identity.stamp(path.stat())
+        assert identity.file_stamp(str(path)) == identity.stamp(path.stat())
 
     @pytest.mark.parametrize("call", ["stat", "lstat"])
     def test_what_the_system_did_not_say_is_not_hidden(
@@ -439,7 +439,7 @@ class TestStamps:
         with monkeypatch.context() as patch:
             patch.setattr(os, call, fail)
             with pytest.raises(MemoryError):
-                identity.stamp_of(str(tmp_path))
+                identity.file_stamp(str(tmp_path))
 
     @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
     @pytest.mark.parametrize("of", ["the file", "its directory"])
@@ -452,14 +452,14 @@ class TestStamps:
         link.symlink_to(file if of == "the file" else file.parent)
         path = str(link if of == "the file" else link / "file")
 
-        before = identity.stamp_of(path)
+        before = identity.file_stamp(path)
         assert before == f"{identity.stamp(link.lstat())}>{identity.stamp(file.stat())}"
         link.rename(tmp_path / "first")  # a number in use is not given again
         link.symlink_to("elsewhere")
-        away = identity.stamp_of(path)
+        away = identity.file_stamp(path)
         link.rename(tmp_path / "second")
         link.symlink_to(file if of == "the file" else file.parent)
-        after = identity.stamp_of(path)
+        after = identity.file_stamp(path)
 
         assert len({before, away, after}) == 3
         assert away.endswith(">-")

@@ -116,7 +116,7 @@ def test_an_address_has_64_kib_at_most(length: int, understood: bool) -> None:
     written = f"{HOST}/".ljust(length, "a")
 
     assert (registry.parse(written) is not None) == understood
-    assert registry.host_of(written) == (HOST if understood else "")
+    assert registry.parse_host(written) == (HOST if understood else "")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_an_address_has_64_kib_at_most(length: int, understood: bool) -> None:
 )
 def test_the_host_of_any_address_is_found(written: str, host: str) -> None:
     """Whoever's it is; where the name is not sound, there is none."""
-    assert registry.host_of(written) == host
+    assert registry.parse_host(written) == host
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_registry_stands_in_with_all_else_the_same(host: str, changes: dict[st
     found = registry.parse(host)
     assert found is not None
 
-    made = found.standing_in(**changes)
+    made = found.override(**changes)
 
     as_it_was = {name: getattr(found, name) for name in registry.Registry.__slots__}
     assert {

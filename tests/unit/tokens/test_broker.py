@@ -235,12 +235,12 @@ def test_things_are_where_they_were(
     assert {str(path) for path in (tmp_path / "ecr" / "tokens").iterdir()} == set(tokens)
     locks = {path.name for path in (tmp_path / "ecr" / "locks").iterdir()}
     assert locks - {"logins"} == {f"{ENDPOINT}~{slot}"}
-    assert recent.hosts(directory) == [HOST]
+    assert recent.list_hosts(directory) == [HOST]
 
 
 def test_a_region_itself_is_not_listed(broker: MakeBroker, fake: FakeAws, tmp_path: Path) -> None:
     """The user may ask for the token of one; that is no host to log in to."""
-    region = parse_host().standing_in(host=ENDPOINT)
+    region = parse_host().override(host=ENDPOINT)
 
     assert read_secret(broker().obtain(region, 25)) == "token-1"
     assert not (tmp_path / "ecr" / "registries").exists()
@@ -253,12 +253,12 @@ def test_each_host_that_is_served_is_listed(
 ) -> None:
     """Also those that another's token serves, and private names; each has what it needs."""
     for host in (first, HOST, PRIVATE):
-        found = parse_host().standing_in(host=host)
+        found = parse_host().override(host=host)
         assert read_secret(broker().obtain(found, 25)) == "token-1"
         place = cache.token_place(str(tmp_path / "ecr"), host, "me")
         assert read_secret(cache.read(*place, START)) == "token-1"
 
-    assert recent.hosts(str(tmp_path / "ecr")) == [HOST, PRIVATE]
+    assert recent.list_hosts(str(tmp_path / "ecr")) == [HOST, PRIVATE]
 
 
 @pytest.mark.parametrize("host", [HOST, PRIVATE])
@@ -270,7 +270,7 @@ def test_after_an_edit_the_endpoints_token_is_in_hand_alone(
     fake.error = HelperError("AWS is down")
     keep_stale(broker, host if of_host else ENDPOINT, "in hand")
     edited = broker(unchanged=lambda: False)
-    found = parse_host().standing_in(host=host)
+    found = parse_host().override(host=host)
 
     if of_host:
         with pytest.raises(HelperError, match="AWS is down"):

@@ -17,11 +17,11 @@ def test_hosts_are_remembered_in_order_and_forgotten(tmp_path: Path) -> None:
     """Each once, sorted; one that is forgotten is gone, and twice is no error."""
     for host in (OTHER, HOST, OTHER):
         recent.remember(str(tmp_path), host)
-    assert recent.hosts(str(tmp_path)) == [HOST, OTHER]
+    assert recent.list_hosts(str(tmp_path)) == [HOST, OTHER]
 
     for _ in range(2):
         recent.forget(str(tmp_path), HOST)
-    assert recent.hosts(str(tmp_path)) == [OTHER]
+    assert recent.list_hosts(str(tmp_path)) == [OTHER]
 
 
 def test_a_host_out_of_use_is_no_longer_listed(tmp_path: Path) -> None:
@@ -29,10 +29,10 @@ def test_a_host_out_of_use_is_no_longer_listed(tmp_path: Path) -> None:
     recent.remember(str(tmp_path), HOST)
     month_ago = time.time() - recent.FORGET_AFTER - 60
     os.utime(tmp_path / "registries" / HOST, (month_ago, month_ago))
-    assert recent.hosts(str(tmp_path)) == []
+    assert recent.list_hosts(str(tmp_path)) == []
 
     recent.remember(str(tmp_path), HOST)
-    assert recent.hosts(str(tmp_path)) == [HOST]
+    assert recent.list_hosts(str(tmp_path)) == [HOST]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has none")
@@ -55,7 +55,7 @@ def test_nothing_behind_a_link_is_known_or_forgotten(tmp_path: Path) -> None:
 
     recent.sweep(str(tmp_path))
 
-    assert recent.hosts(str(tmp_path)) == []
+    assert recent.list_hosts(str(tmp_path)) == []
     assert (tmp_path / "others" / HOST).read_text() == "notes"
 
 
@@ -65,14 +65,14 @@ def test_only_hosts_are_listed(tmp_path: Path) -> None:
     for name in (".DS_Store", ".new-1", HOST.upper(), HOST + "."):
         (tmp_path / "registries" / name).touch()
 
-    assert recent.hosts(str(tmp_path)) == [HOST]
+    assert recent.list_hosts(str(tmp_path)) == [HOST]
 
 
 def test_without_a_directory_nothing_is_known(tmp_path: Path) -> None:
     """No directory, or a file in its place, is an empty list."""
-    assert recent.hosts(str(tmp_path / "missing")) == []
+    assert recent.list_hosts(str(tmp_path / "missing")) == []
     (tmp_path / "registries").touch()
-    assert recent.hosts(str(tmp_path)) == []
+    assert recent.list_hosts(str(tmp_path)) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links of Unix")
