@@ -42,6 +42,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     "hot.cache": ("tests/unit/hot/test_cache.py",),
     "tokens.store": ("tests/unit/tokens/test_store.py",),
     "files.private": ("tests/unit/files/test_private.py",),
+    "tokens.lookup": ("tests/unit/tokens/test_lookup.py",),
+    "tokens.lock_note": (
+        "tests/unit/tokens/test_lock_note.py",
+        "tests/unit/tokens/test_broker_log.py",
+        "tests/unit/tokens/test_single_flight.py",
+    ),
     "tokens.broker": (
         "tests/unit/tokens/test_broker.py",
         "tests/unit/tokens/test_broker_log.py",

@@ -1,5 +1,7 @@
 """What the holder of the lock says in its note, and what those who wait make of it."""
 
+import dataclasses
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, registry
 from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens.lock_note import GRACE, LockNote, circumstances
 from docker_credential_ecrpy.tokens.token import Token
 from tests.world.tokens import (
     ENDPOINT,
@@ -103,6 +106,7 @@ class TestTheNote:
     @pytest.mark.parametrize(
         ("note", "found"),
         [
+            ({"at": START - 1}, "token-1"),
             ({"at": START}, "token-1"),
             ({"at": START + 1}, "denied"),
             ({"at": START + 5}, "denied"),
@@ -320,3 +324,118 @@ class TestTheLocksHolder:
 
         assert read_secret(broker().obtain(parse_host(), 0.3)) == "in hand"
         assert fake.calls == []
+
+
+class TestOneNote:
+    """A note without a broker: the same object leaves it and reads it."""
+
+    @pytest.fixture(name="note")
+    def _note(self, tmp_path: Path) -> Iterator[LockNote]:
+        with FileLock(str(tmp_path / "lock")) as lock:
+            yield LockNote(lock, "me", lambda: START, lambda _: None)
+
+    @pytest.mark.parametrize("chosen_at", ["config.toml:3", None])
+    def test_a_failure_names_where_its_identity_was_chosen(
+        self, note: LockNote, chosen_at: str | None
+    ) -> None:
+        """The helper adds that place to a message, unless the message has it already."""
+        note.leave_failure(HelperError("denied", chosen_at=chosen_at), 5)
+        shared = note.shared_failure(START - 1, 5)
+
+        assert shared is not None
+        assert (shared.message, shared.hint, shared.chosen_at) == ("denied", None, chosen_at)
+
+    def test_a_place_that_is_no_text_becomes_one(self, note: LockNote, tmp_path: Path) -> None:
+        """Another version may have left it."""
+        left = {"who": "me", "at": START, "message": "denied", "hint": None, "chosen_at": 3}
+        (tmp_path / "lock").write_text(json.dumps(left))
+        shared = note.shared_failure(START - 1, 5)
+
+        assert shared is not None
+        assert shared.chosen_at == "3"
+
+    def test_an_announced_deadline_ends(
+        self, note: LockNote, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A second after it: the holder was stopped, or the note was left by a dead process."""
+        assert GRACE == 1.0
+        monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+        note.announce(5)
+        for now, has_time in ((100.0, True), (105.9, True), (106.1, False), (999.0, False)):
+            monkeypatch.setattr(time, "monotonic", lambda now=now: now)
+            assert note.holder_has_time() == has_time
+
+    @pytest.mark.parametrize(("seconds", "has_time"), [(3600.9, True), (3601.1, False)])
+    def test_nobody_has_more_than_an_hour(
+        self, note: LockNote, tmp_path: Path, seconds: float, has_time: bool
+    ) -> None:
+        """A deadline beyond that comes from the clock of another machine."""
+        until = time.monotonic() + seconds
+        (tmp_path / "lock").write_text(json.dumps({"who": "me", "until": until}))
+
+        assert note.holder_has_time() == has_time
+
+    def test_without_a_lock_there_is_no_note(self) -> None:
+        """Nothing is left, nothing is read, and nothing fails."""
+        said: list[str] = []
+        note = LockNote(None, "me", lambda: START, said.append)
+        note.announce(5)
+        note.leave_failure(HelperError("denied"), 5)
+
+        assert not note.holder_has_time()
+        assert note.shared_failure(START - 1, 5) is None
+        assert said == []
+
+    def test_its_fields_cannot_be_changed(self, note: LockNote) -> None:
+        """One call to the broker reads and leaves notes through the same object."""
+        for field in dataclasses.fields(note):
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                setattr(note, field.name, None)
+
+
+class TestCircumstances:
+    """Which processes share a failure: those that would meet the same one."""
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_ECR_TIMEOUT",
+            "AWS_ECR_LOG_LEVEL",
+            "AWS_",
+            "BOTO_CONFIG",
+            "SSL_CERT_FILE",
+            "HTTPS_PROXY",
+            "NO_PROXY",
+            "https_proxy",
+            "aws_profile",
+            "REQUESTS_CA_BUNDLE",
+        ],
+    )
+    def test_what_a_call_to_aws_reads_counts(self, name: str) -> None:
+        """By presence and by value, in capitals or not."""
+        without = circumstances("me", {"HOME": "/home"})
+        one, other = (circumstances("me", {"HOME": "/home", name: value}) for value in "ab")
+
+        assert len({without, one, other}) == 3
+
+    @pytest.mark.parametrize(
+        "name",
+        ["HOME", "AWS_ECR_LOG", "AWS_ECR_DEBUG", "aws_ecr_debug", "MY_AWS_", "PROXY_", "CA_BUNDLE"],
+    )
+    def test_what_no_call_depends_on_does_not_count(self, name: str) -> None:
+        """Two builds with other working directories or logs share one failure."""
+        assert circumstances("me", {name: "a"}) == circumstances("me", {})
+
+    def test_the_identity_counts(self) -> None:
+        """Two identities may share a lock file."""
+        assert circumstances("me", {}) != circumstances("you", {})
+
+    def test_it_is_one_digest_for_every_order_and_version(self) -> None:
+        """SHA-256 of the identity and the variables by name, which another version computes too."""
+        environ = {"SSL_CERT_FILE": "/\u00e9\udcff", "AWS_REGION": "us-east-1", "HOME": "/"}
+        text = "me\nAWS_REGION='us-east-1'\nSSL_CERT_FILE='/\\xe9\\udcff'"
+        digest = hashlib.sha256(text.encode()).hexdigest()
+
+        assert circumstances("me", environ) == digest
+        assert circumstances("me", dict(reversed(environ.items()))) == digest

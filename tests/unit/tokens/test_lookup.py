@@ -1,5 +1,6 @@
 """Facts about what answers for a registry, and in which order."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from docker_credential_ecrpy.hot import cache, registry
 from docker_credential_ecrpy.tokens import lookup, store
-from docker_credential_ecrpy.tokens.lookup import CacheHit, Found, Kind, Place
+from docker_credential_ecrpy.tokens.lookup import CacheHit, CacheMiss, Found, Kind, Place
 from tests.world.entries import HOUR, NOW, REPLY
 
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -47,6 +48,23 @@ def test_where_they_are(places: list[Place], tmp_path: Path) -> None:
     ]
 
 
+def test_a_login_of_a_private_name_has_its_settings_place(tmp_path: Path) -> None:
+    """A login stored under other settings is not found there."""
+    place = lookup.login_place(str(tmp_path), "images.test", "'f':1")
+
+    assert (place.path, place.subject) == cache.login_place(str(tmp_path), "images.test", "'f':1")
+    assert place.subject == "images.test login 'f':1"
+
+
+def test_each_kind_has_its_words_for_users() -> None:
+    """`explain` and `doctor` print them."""
+    assert [kind.value for kind in Kind] == [
+        "a login, which answers until it expires",
+        "a token for this host",
+        "a token of its endpoint, which will serve",
+    ]
+
+
 @pytest.mark.parametrize("kept", [(0, 1, 2), (1, 2), (2,), (0, 2), (0,), (1,), ()])
 def test_the_first_that_is_fresh_answers(places: list[Place], kept: tuple[int, ...]) -> None:
     """A login before the host's token before the endpoint's; the places before it are misses."""
@@ -55,8 +73,8 @@ def test_the_first_that_is_fresh_answers(places: list[Place], kept: tuple[int, .
     found = lookup.find(places, NOW)
     first = min(kept, default=len(places))
 
-    assert [miss.place for miss in found.misses] == places[:first]
-    assert {miss.reason for miss in found.misses} <= {"there is none yet"}
+    assert found.misses == tuple(CacheMiss(place, "there is none yet") for place in places[:first])
+    assert found.due == ()
     if kept:
         assert found.fresh is not None
         assert (found.fresh.kind, found.fresh.path) == (places[first].kind, places[first].path)
@@ -130,3 +148,27 @@ def test_a_hit_shows_no_secret(places: list[Place]) -> None:
 
     assert "tok+en" not in repr(lookup.find(places, NOW))
     assert "tok+en" not in repr(CacheHit(Kind.LOGIN, "path", cache.Entry(1, 2, 3, REPLY)))
+
+
+def test_a_lookup_cannot_be_changed(places: list[Place]) -> None:
+    """The helper looks up the host's places and passes the result on to the broker."""
+    hit = CacheHit(Kind.HOST, "path", cache.Entry(1, 2, 3, REPLY))
+
+    for value in (places[0], hit, CacheMiss(places[0], "damaged"), Found(hit)):
+        for field in dataclasses.fields(value):
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                setattr(value, field.name, None)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
+def test_a_bug_or_ctrl_c_is_not_a_miss(
+    places: list[Place], kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only `cache.Miss` sends the lookup on to the next place."""
+
+    def fail(*_: object) -> cache.Entry:
+        raise kind
+
+    monkeypatch.setattr(cache, "read", fail)
+    with pytest.raises(kind):
+        lookup.find(places, NOW)
