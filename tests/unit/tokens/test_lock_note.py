@@ -386,6 +386,19 @@ class TestOneNote:
         assert note.shared_failure(START - 1, 5) is None
         assert said == []
 
+    @pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
+    def test_a_bug_or_ctrl_c_is_not_a_note_that_failed(
+        self, note: LockNote, kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Only an error of the system leaves a process without its note."""
+
+        def fail(*_: object) -> None:
+            raise kind
+
+        monkeypatch.setattr(FileLock, "leave", fail)
+        with pytest.raises(kind):
+            note.announce(5)
+
     def test_its_fields_cannot_be_changed(self, note: LockNote) -> None:
         """One call to the broker reads and leaves notes through the same object."""
         for field in dataclasses.fields(note):
