@@ -8,6 +8,7 @@ from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.tokens import store
 from docker_credential_ecrpy.tokens.broker import Broker
+from docker_credential_ecrpy.tokens.lookup import Found
 from docker_credential_ecrpy.tokens.token import Token
 
 HOUR = 3600 * cache.SECOND
@@ -42,7 +43,9 @@ class Brokers:
     clock: Callable[[], int]
     log: Log
 
-    def obtain(self, asked: registry.Registry, seconds: float) -> cache.Entry:
+    def obtain(
+        self, asked: registry.Registry, seconds: float, host: Found | None = None
+    ) -> cache.Entry:
         broker = Broker(
             directory=self.directory,
             ambient=self.ambient,
@@ -53,7 +56,7 @@ class Brokers:
             clock=self.clock,
             log=self.log,
         )
-        return broker.obtain(seconds)
+        return broker.obtain(seconds, host)
 
 
 MakeBroker = Callable[..., Brokers]

@@ -160,7 +160,9 @@ class TestReasons:
         kind: type[BaseException],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """Neither Ctrl-C nor a fault of ours is a miss."""
+        """Neither Ctrl-C nor a fault of ours is a miss, of a token or of a note."""
+        directory = str(kept.parents[1])
+        store.write(*cache.elsewhere_place(directory, HOST, "me"), make_entry())
 
         def fail(*_: object) -> bytes:
             raise kind
@@ -170,6 +172,8 @@ class TestReasons:
                 patch.setattr(os, name, fail)
                 with pytest.raises(kind):
                     cache.read(*place, NOW)
+                with pytest.raises(kind):
+                    cache.is_elsewhere(directory, HOST, "me", NOW)
         assert cache.read(*place, NOW).reply == REPLY
 
 
@@ -386,6 +390,20 @@ def test_a_token_grows_old_whatever_the_clock_says(
         cache.read(*place, NOW + 12 * HOUR - back)
 
 
+def test_without_a_clock_its_times_are_as_written(
+    place: tuple[str, str], uptime: Callable[[int], None]
+) -> None:
+    """A sweep removes no entry of another machine that shares the cache and runs for longer."""
+    uptime(0)
+    store.write(*place, make_entry())
+    uptime(9 * HOUR)
+
+    assert cache.read_any(place[0], NOW)[0].expires == NOW + 3 * HOUR
+    found, subject = cache.read_any(place[0])
+    assert (found.written, found.refresh, found.expires) == (NOW, NOW + 6 * HOUR, NOW + 12 * HOUR)
+    assert subject == place[1]
+
+
 def test_what_is_kept_again_is_not_younger(
     place: tuple[str, str], uptime: Callable[[int], None]
 ) -> None:
@@ -435,7 +453,8 @@ def test_a_host_that_is_not_ecrs_is_noted_apart(tmp_path: Path) -> None:
     place = cache.elsewhere_place(str(tmp_path), HOST, "me")
     store.write(*place, note)
 
-    assert place == (str(tmp_path / "elsewhere" / Path(place[0]).name), f"{HOST} me")
+    name = f"{HOST}~{cache.fingerprint(f'{HOST} me')}"
+    assert place == (str(tmp_path / "elsewhere" / name), f"{HOST} me")
     assert cache.is_elsewhere(str(tmp_path), HOST, "me", NOW)
     assert not cache.is_elsewhere(str(tmp_path), HOST, "you", NOW)
     assert not cache.is_elsewhere(str(tmp_path), HOST, "me", NOW + HOUR)
@@ -461,9 +480,14 @@ def test_a_token_is_no_note(tmp_path: Path) -> None:
         b'"Username":"AWS","Secret":""}\n',
         b'"Username":"AWS","Secret":"x"}',
         b'"Username":"AWS","Secret":"x',
+        b'"Username":"AWS","Secret":"tok+en/=="',
+        b'"Username":"AWS","Secret":"tok+en/=="}',
+        b'"Username":"AWS","Secret":"tok+en/=="}\n\n',
         b'"Username":"AWS"}\n',
         b'"Secret":"x"}\n',
         b'"Username":"AWS","Secret":"}\n',
+        b'"User":"AWS","Secret":"x"}\n',
+        b' "Username":"AWS","Secret":"x"}\n',
     ],
 )
 def test_an_entry_without_a_token_is_a_miss(place: tuple[str, str], reply: bytes) -> None:
@@ -506,8 +530,20 @@ def test_a_login_answers_before_a_token(tmp_path: Path) -> None:
     assert cache.answer(str(tmp_path), HOST, "me", NOW + HOUR).reply == REPLY
     with pytest.raises(cache.Miss, match="none yet"):
         cache.answer(str(tmp_path), HOST, "you", NOW + HOUR)
-    with pytest.raises(cache.Miss, match=r"^it is due for renewal$"):
+
+
+def test_a_token_that_is_due_comes_with_the_miss(tmp_path: Path) -> None:
+    """The broker takes it from there, as the token in hand; a dead or missing one does not."""
+    store.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
+
+    with pytest.raises(cache.Miss, match=r"^it is due for renewal$") as raised:
         cache.answer(str(tmp_path), HOST, "me", NOW + 6 * HOUR)
+    assert raised.value.due is not None
+    assert (raised.value.due.reply, raised.value.due.expires) == (REPLY, NOW + 12 * HOUR)
+    for who, now in (("me", NOW + 12 * HOUR), ("you", NOW)):
+        with pytest.raises(cache.Miss) as raised:
+            cache.answer(str(tmp_path), HOST, who, now)
+        assert raised.value.due is None
 
 
 def test_entries_are_opened_with_what_the_system_has(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.hot import protocol
+from tests.world.hosts import HOST
 
 pytestmark = pytest.mark.usefixtures("same_descriptors")
 
@@ -25,13 +26,14 @@ class TestBytes:
             (b" \t\r\n", b""),
             (b" \t\r\nhost\n\r\t ", b"host"),
             (b"a\n b", b"a\n b"),
+            (b"`host`", b"`host`"),
             (b"\x0b\x0c\0host\0\x0c\x0b", b"\x0b\x0c\0host\0\x0c\x0b"),
             (b"\xff\n", b"\xff"),
             (b" " + b"a" * (LIMIT - 2) + b" ", b"a" * (LIMIT - 2)),
             (b" " + b"a" * (LIMIT - 1) + b" ", b" " + b"a" * (LIMIT - 1) + b" "),
             (b"a" * (LIMIT + 2), b"a" * (LIMIT + 1)),
         ],
-        ids=range(9),
+        ids=range(10),
     )
     def test_an_input_is_trimmed_of_blanks(
         self, written: bytes, got: bytes, tmp_path: Path
@@ -139,6 +141,24 @@ class TestBytes:
         made = protocol.reply("https://h/", b'"Username":"AWS","Secret":"s"}\n')
 
         assert made == b'{"ServerURL":"https://h/","Username":"AWS","Secret":"s"}\n'
+
+
+def test_a_request_has_what_the_client_wrote() -> None:
+    """Bytes that are no UTF-8 make no difference; what was not looked up is empty."""
+    asked = protocol.GetRequest(b"https://" + HOST.encode() + b"/")
+    other = protocol.GetRequest(b"h\xff")
+
+    assert (asked.data, asked.server_url) == (f"https://{HOST}/".encode(), f"https://{HOST}/")
+    assert asked.registry is not None
+    assert asked.registry.host == HOST
+    assert (asked.identity, asked.due) == ("", None)
+    assert (other.data, other.server_url, other.registry) == (b"h\xff", "h\u00ff", None)
+
+
+def test_a_request_has_no_other_fields() -> None:
+    """A misspelt one is an error."""
+    with pytest.raises(AttributeError):
+        protocol.GetRequest(b"").identify = "me"  # type: ignore[attr-defined]  # that is the point
 
 
 def test_the_exact_texts() -> None:

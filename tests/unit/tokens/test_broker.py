@@ -13,6 +13,7 @@ from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, registry
 from docker_credential_ecrpy.tokens import recent, store
 from docker_credential_ecrpy.tokens.broker import RETRY_AFTER
+from docker_credential_ecrpy.tokens.lookup import CacheHit, Found, Kind
 from docker_credential_ecrpy.tokens.token import Token
 from tests.world.tokens import (
     ENDPOINT,
@@ -434,6 +435,55 @@ def test_expired_logins_and_forgotten_hosts_go_too(
 
     assert list((tmp_path / "ecr" / "logins").iterdir()) == []
     assert not stale.exists()
+
+
+class TestTheHostsPlaces:
+    """The helper has looked there a moment ago, and says what it found."""
+
+    @pytest.fixture(autouse=True)
+    def _busy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Another process holds the lock, so that nothing is looked up under it."""
+        monkeypatch.setattr(FileLock, "acquire", lambda *_: False)
+
+    @pytest.mark.parametrize(("hours", "given"), [(2, "of host"), (4, "of endpoint")])
+    def test_a_token_there_that_is_due_is_in_hand(
+        self, broker: MakeBroker, fake: FakeAws, hours: int, given: str
+    ) -> None:
+        """Or the endpoint's, where that expires later."""
+        keep_stale(broker, ENDPOINT, "of endpoint", START + hours * HOUR)
+        reply = b'"Username":"AWS","Secret":"of host"}\n'
+        entry = cache.Entry(START - HOUR, START, START + 3 * HOUR, reply)
+        host = Found(due=(CacheHit(Kind.HOST, "path", entry),))
+
+        assert read_secret(broker().obtain(parse_host(), 25, host)) == given
+        assert fake.calls == []
+
+    def test_without_one_the_endpoints_fresh_token_serves(
+        self, broker: MakeBroker, fake: FakeAws
+    ) -> None:
+        """Only the endpoint's place is looked up, and no lock is taken."""
+        broker().obtain(parse_host("2" + HOST[1:]), 25)
+        lines: list[str] = []
+        made = broker()
+        made.log = lines.append
+
+        assert read_secret(made.obtain(parse_host(), 25, Found())) == "token-1"
+        assert lines == [
+            f"cache: the token of {ENDPOINT} serves {HOST}",
+            f"cache: written for {HOST}",
+        ]
+
+    def test_they_are_not_looked_up_again(self, broker: MakeBroker, fake: FakeAws) -> None:
+        """The first lines of the log are of the endpoint and of the lock."""
+        lines: list[str] = []
+        made = broker()
+        made.log = lines.append
+        made.obtain(parse_host(), 25, Found())
+
+        assert lines[:2] == [
+            f"cache: nothing for {ENDPOINT}: there is none yet",
+            "lock: not had in time",
+        ]
 
 
 class TestAnEditMeanwhile:
