@@ -395,7 +395,7 @@ class TestOneNote:
         def fail(*_: object) -> None:
             raise kind
 
-        monkeypatch.setattr(FileLock, "leave", fail)
+        monkeypatch.setattr(FileLock, "write_note", fail)
         with pytest.raises(kind):
             note.announce(5)
 
