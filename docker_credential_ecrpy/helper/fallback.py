@@ -65,10 +65,8 @@ class Fallback:
         path = self.path()
         if self.suffix in self._callers() or _is_running(path):
             msg = f'fallback = "{self.suffix}" in {self.place} leads back to this program'
-            others = "pass, secretservice, osxkeychain or wincred"
-            raise HelperError(
-                msg, hint=f"name a credential helper for other registries, such as {others}"
-            )
+            hint = "name a credential helper for other registries, such as "
+            raise HelperError(msg, hint=hint + "pass, secretservice, osxkeychain or wincred")
         self.log(f"fallback: {path} {action}")
         code, output = self._run([path, action], request)
         self.log(f"fallback: exit code {code}, {len(output)} bytes")
@@ -82,11 +80,11 @@ class Fallback:
     def path(self) -> str:
         """Return where it is on PATH. Raises HelperError."""
         path = search_path.find(self.program, self.environ)
-        if path:
-            return path
-        msg = f"the fallback credential helper {self.program} is not on PATH"
-        hint = f"install it where Docker's PATH leads, or mend the fallback in {self.place}"
-        raise HelperError(msg, hint=hint)
+        if not path:
+            msg = f"the fallback credential helper {self.program} is not on PATH"
+            hint = f"install it where Docker's PATH leads, or mend the fallback in {self.place}"
+            raise HelperError(msg, hint=hint)
+        return path
 
     def _callers(self) -> list[str]:
         """Return the suffixes of the fallbacks that this process was started for, by the mark."""

@@ -50,14 +50,10 @@ def list_command(context: CommandContext, *, as_json: bool) -> None:
         msg = f"{directory} cannot be read: {exc.strerror or exc}"
         raise HelperError(msg, hint="make it yours to read, or set AWS_ECR_CACHE_DIR") from exc
     if as_json:
-        context.console.say_as_is(
-            json.dumps([_json_fields(record) for record in records], indent=2)
-        )
+        fields = [_json_fields(record) for record in records]
+        context.console.say_as_is(json.dumps(fields, indent=2))
         return
-    blocks = [
-        "\n".join(f"{title:<10} {text}" for title, text in _describe(record, now))
-        for record in records
-    ]
+    blocks = ["\n".join(_describe(record, now)) for record in records]
     none = _why_none(context)
     if none:
         blocks.insert(0, f"none is kept: {none}{'; this was, before that:' if records else ''}")
@@ -74,22 +70,21 @@ def _why_none(context: CommandContext) -> str:
     return f"the home directory {one_line(home)} is not there" if home else _NO_HOME
 
 
-def _describe(record: inventory.CacheRecord, now: int) -> Iterator[tuple[str, str]]:
-    """Yield titles and texts."""
-    name = one_line(record.name)
+def _describe(record: inventory.CacheRecord, now: int) -> Iterator[str]:
+    name, title = one_line(record.name), record.kind
     if record.kind == inventory.ELSEWHERE:
-        yield "registry", f"{name}: nobody's, neither ECR's nor the fallback's"
+        title = "kept"
+        yield f"registry   {name}: nobody's, neither ECR's nor the fallback's"
     elif _is_endpoint(record):
-        yield "endpoint", f"{name}: for all registries that it serves"
+        yield f"endpoint   {name}: for all registries that it serves"
     else:
-        yield "registry", name
+        yield f"registry   {name}"
     if record.identity:
-        yield "identity", _readable(record.identity)
-    yield "kept" if record.kind == inventory.ELSEWHERE else record.kind, one_line(record.path)
-    if record.problem:
-        yield "", f"not used: {one_line(record.problem)}"
-    if record.entry is not None:
-        yield from (("", text) for text in lifetime(record.entry, now))
+        yield f"identity   {_readable(record.identity)}"
+    yield f"{title:<10} {one_line(record.path)}"
+    notes = [f"not used: {one_line(record.problem)}"] if record.problem else []
+    notes += lifetime(record.entry, now) if record.entry else []
+    yield from (f"{'':<10} {note}" for note in notes)
 
 
 def _is_endpoint(record: inventory.CacheRecord) -> bool:
