@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from docker_credential_ecrpy.aws.errors import explain
+from docker_credential_ecrpy.aws import session
 from docker_credential_ecrpy.docker import config
 from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.errors import HelperError
@@ -25,9 +25,10 @@ from docker_credential_ecrpy.settings import editor, rule_parser, rules
 from docker_credential_ecrpy.settings.rules import Choice, Rule
 from docker_credential_ecrpy.settings.toml_document import Statement, TomlDocument
 from docker_credential_ecrpy.tokens import store, token
-from docker_credential_ecrpy.tokens.broker import Broker
+from docker_credential_ecrpy.tokens.lock_note import LockNote
 from tests.fuzz.near import near
 from tests.fuzz.targets import TARGETS, Target
+from tests.world.entries import LOGIN
 from tests.world.machine import HOST
 from tests.world.tree import REPOSITORY
 
@@ -198,8 +199,8 @@ def _crossed(source: JsonDocument, changes: dict[tuple[str, ...], Any]) -> bytes
     return _APPLY(source, changes).replace(b"gcr.io", b"gcs.io")
 
 
-def _believes(data: bytes) -> tuple[cache.Entry, str]:
-    return cache.Entry(0, 2**62, 2**62, data), f"{HOST} AWS_PROFILE='dev'"
+def _believes(_data: bytes) -> tuple[cache.Entry, str]:
+    return cache.Entry(0, 2**62, 2**62, LOGIN), f"{HOST} AWS_PROFILE='dev'"
 
 
 def _from_below(url: str, written: Sequence[Rule], environ: Mapping[str, str]) -> Choice | None:
@@ -220,14 +221,14 @@ BROKEN: dict[str, tuple[str, Any, str, Any]] = {
     "the last rule wins": ("settings", rules, "choose", _from_below),
     "no line": ("settings", TomlDocument, "line", lambda *_: 0),
     "a byte more changes": ("settings-edit", editor._Page, "insert_lines", _with_more),
-    "a name is not found": ("docker-config", config, "bare", lambda _: ""),
+    "a name is not found": ("docker-config", config, "bare_host", lambda _: ""),
     "another member changes": ("docker-config", JsonDocument, "apply", _crossed),
     "no helper is read": ("docker-config", JsonDocument, "members", lambda *_: []),
     "a checksum is not looked at": ("cache-entry", cache, "_parse", _believes),
     "a miss is an error": ("cache-entry", cache, "_checksum", _raises),
-    "a note is obeyed": ("lock-note", Broker, "_shared_failure", lambda *_: HelperError("x")),
-    "an error without a word": ("ecr", explain, "explain", lambda *_: HelperError("")),
-    "an error with a traceback": ("sts", explain, "explain", lambda *_: HelperError("<class")),
+    "a note is obeyed": ("lock-note", LockNote, "shared_failure", lambda *_: HelperError("x")),
+    "an error without a word": ("ecr", session, "explain", lambda *_: HelperError("")),
+    "an error with a traceback": ("sts", session, "explain", lambda *_: HelperError("<class")),
 }
 
 
