@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from docker_credential_ecrpy.aws.context import SERVICES
+from docker_credential_ecrpy.aws.sdk_patches import SERVICES
 
 # Of the services' data, what describes calls and endpoints. The rest is for pages, waiters and
 # examples; beside it botocore reads the files at the top of its data.

@@ -1,24 +1,17 @@
-"""How far a call to AWS has come, in the words that its errors need."""
+"""The state of one call to AWS: what its steps share, and what its errors name."""
 
 import shlex
 
 import botocore.session
 from botocore.exceptions import BotoCoreError
 
-from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.profiles import config_files
+from docker_credential_ecrpy.aws.deadline import Stage, Watch
+from docker_credential_ecrpy.aws.profiles import name_config_files
+from docker_credential_ecrpy.aws.sdk_patches import SERVICES
 from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import one_line
 
-SERVICES = {
-    "ecr": "ECR",
-    "ecr-public": "ECR Public",
-    "sts": "STS",
-    "sso": "IAM Identity Center",
-    "sso-oidc": "IAM Identity Center",
-    "signin": "signin",
-}
-"""All that clients are made for, here and by botocore: its name of a service -> a person's."""
 _SOURCES = {
     "env": "the environment",
     "shared-credentials-file": "profile {!r} in the credentials file",
@@ -30,41 +23,44 @@ _SOURCES = {
     "container-role": "the container's role",
     "iam-role": "the instance's role",
 }
-"""botocore's name of a source of credentials -> a person's, around the profile's name."""
+"""botocore's name for a credential source -> the one in messages, around the profile's name."""
 
 
 class CallContext:
-    """How far a call to AWS has come; what an error needs to name its cause.
+    """The state of a call to AWS.
 
-    choice: who is asking, and for which registry.
-    watch: told who is being waited for. source: botocore's name of the credentials' source.
+    choice: the AWS identity to use, and the registry. core: botocore's session.
+    watch: what the call waits for. source: botocore's name for the credential source.
     role: the ARN of the chosen role, once its credentials are in use.
-    bundle: the file of certificates to trust, or "" for botocore's own.
+    bundle: the file of trusted certificates, or "" for botocore's own.
     resolved: whether the credentials of profile or environment are there.
-    service: whom the last request was sent to, or "" before there was one.
+    service: the service that the last request was sent to, or "" before the first.
     """
 
-    def __init__(self, choice: Choice, core: botocore.session.Session, watch: Watch) -> None:
+    def __init__(
+        self, choice: Choice, core: botocore.session.Session, watch: Watch, log: Log
+    ) -> None:
         self.choice = choice
         self.registry = choice.registry
         self.core = core
         self.resolved = False
+        self.log = log
         self.watch = watch
-        self.watch.stage = "the AWS settings"
+        self.watch.enter(Stage.SETTINGS)
         self.bundle = ""
         self.source = ""
         self.role = ""
         self.service = ""
 
     @property
-    def stage(self) -> str:
-        """Who is being waited for."""
-        return self.watch.stage
+    def target(self) -> str:
+        """What the call waits for, as an error names it."""
+        return self.watch.target
 
-    def sends(self, service: str, url: str) -> None:
-        """Note that a request goes out to a service of AWS."""
+    def note_request(self, service: str, url: str) -> None:
+        """Note that a request is sent to a service of AWS, by botocore's name for it."""
         self.service = SERVICES.get(service, service)
-        self.watch.stage = f"{self.service} at {shown_url(url)}"
+        self.watch.enter(Stage.SERVICE, f"{self.service} at {redact_url(url)}")
 
     @property
     def profile(self) -> str:
@@ -73,49 +69,56 @@ class CallContext:
 
     @property
     def profile_option(self) -> str:
-        """What makes an `aws` command use the same profile; nothing for the default one."""
+        """The option of an `aws` command for the same profile; "" for the default one."""
         return f" --profile {shlex.quote(self.core.profile)}" if self.core.profile else ""
 
-    def source_name(self, operation: str = "") -> str:
-        """Return where the credentials came from, in a person's words.
+    def describe_source(self, operation: str = "") -> str:
+        """Return where the credentials of an operation came from, as an error names it.
 
-        The call for a profile's role is made with those of the profile at the end of its chain,
-        or of what that one's `credential_source` names.
+        A profile's role is assumed with the credentials of the last profile of its chain, or
+        with those that its `credential_source` names.
         """
         if self.role and operation != "AssumeRole":
             return f"the role {self.role}"
         if operation == "AssumeRole" and not self.resolved:
-            profiles = self.profiles()
-            name = self._end_of_chain()
-            source = profiles.get(name, {}).get("credential_source")
-            return f"the credential_source {source}" if source else f"profile {name!r}"
+            source = self._credential_source()
+            last = f"profile {self._last_profile()!r}"
+            return f"the credential_source {source}" if source else last
         return _SOURCES.get(self.source, self.source or "their source").format(self.profile)
+
+    def uses_environment(self, operation: str = "") -> bool:
+        """Whether the credentials of an operation came from the environment's variables."""
+        by_chain = operation == "AssumeRole" and not self.resolved
+        return self.source == "env" or (by_chain and self._credential_source() == "Environment")
 
     @property
     def config_files(self) -> str:
-        """Where the profiles are looked for."""
-        return config_files(self.core)
+        """The files that the profiles are read from, as an error names them."""
+        return name_config_files(self.core)
 
-    def sso_login(self) -> tuple[str, str]:
-        """Return the profile whose SSO session it is, and the command that begins one.
+    def find_sso_login(self) -> tuple[str, str]:
+        """Return the profile that has the SSO session, and the command that starts a new one.
 
-        That command takes only a profile which has the session itself, and that may be another
-        one: what the profile in use has its role from.
+        The command needs the profile that has the session itself, which may be the source
+        profile of the one in use.
         """
-        name = self._end_of_chain()
+        name = self._last_profile()
         return name, f"aws sso login --profile {shlex.quote(name)}"
 
-    def _end_of_chain(self) -> str:
-        """Return the profile that the one in use has its first credentials from."""
-        profiles = self.profiles()
+    def _credential_source(self) -> str:
+        return self.read_profiles().get(self._last_profile(), {}).get("credential_source", "")
+
+    def _last_profile(self) -> str:
+        """Return the last profile of the chain of source profiles, which has credentials."""
+        profiles = self.read_profiles()
         name, seen = self.profile, set()
         while name not in seen:
             seen.add(name)
             name = profiles.get(name, {}).get("source_profile", name)
         return name
 
-    def profiles(self) -> dict[str, dict[str, str]]:
-        """Return the settings of every profile; none where the files cannot be read."""
+    def read_profiles(self) -> dict[str, dict[str, str]]:
+        """Return the settings of every profile; empty where the files cannot be read."""
         try:
             found: dict[str, dict[str, str]] = self.core.full_config.get("profiles", {})
         except BotoCoreError:
@@ -123,8 +126,8 @@ class CallContext:
         return found
 
 
-def shown_url(url: str) -> str:
-    """Return a URL fit for an error: without user info, path and query."""
+def redact_url(url: str) -> str:
+    """Return a URL as errors show it: without user info, path and query."""
     scheme, _, rest = url.partition("://")
-    # User info first: a password may hold a slash, which it should not.
+    # Remove the user info first: a password may hold a slash, though it should not.
     return one_line(f"{scheme}://{rest.rpartition('@')[2].partition('/')[0]}")

@@ -1,68 +1,73 @@
-"""The AWS credentials of a call: resolved, and the role of a rule assumed."""
+"""The AWS credentials of a call: resolve them, and assume the role of a rule."""
 
 from typing import Any
 
 import boto3.session
 
 from docker_credential_ecrpy.aws.context import CallContext
-from docker_credential_ecrpy.aws.errors.explain import no_credentials, not_ecr, unknown_profile
+from docker_credential_ecrpy.aws.deadline import Stage
+from docker_credential_ecrpy.aws.errors.explain import (
+    explain_no_credentials,
+    explain_unknown_profile,
+    explain_wrong_answer,
+)
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Role
-from docker_credential_ecrpy.text.log import Log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
 
 
-def check_profile(asking: CallContext) -> None:
-    """Raise HelperError where the profile in use is in no file."""
-    core = asking.core
+def check_profile(call: CallContext) -> None:
+    """Raise HelperError where no file has the profile in use."""
+    core = call.core
     if core.profile is not None and core.profile not in core.available_profiles:
-        raise unknown_profile(core.profile, asking)
+        raise explain_unknown_profile(core.profile, call)
 
 
-def resolve_credentials(
-    session: boto3.session.Session, asking: CallContext, log: Log
-) -> int | None:
-    """Resolve the credentials, and return when they expire in ns since the epoch, if ever."""
-    asking.watch.stage = "the AWS credentials"
-    core = asking.core
-    check_profile(asking)
+def resolve_credentials(session: boto3.session.Session, call: CallContext) -> int | None:
+    """Resolve the credentials, and return when they expire in ns since the epoch, if ever.
+
+    Raises HelperError where there are none, and what botocore raises.
+    """
+    call.watch.enter(Stage.CREDENTIALS)
+    check_profile(call)
     credentials: Credentials | None = session.get_credentials()
     if credentials is None:
-        raise no_credentials(asking)
-    asking.source = credentials.method
-    log(f"aws: credentials from {credentials.method}, profile {core.profile or 'default'}")
+        raise explain_no_credentials(call)
+    call.source = credentials.method
+    call.log(f"aws: credentials from {credentials.method}, profile {call.profile}")
     credentials.get_frozen_credentials()
-    asking.resolved = True
-    role = asking.choice.role
+    call.resolved = True
+    role = call.choice.role
     if role:
-        return assume_role(role, session, asking, log)
-    # The only place where botocore says so; None for keys without an end.
+        return assume_role(role, session, call)
+    # The only attribute of botocore's that tells it; None for keys that do not expire.
     end = getattr(credentials, "_expiry_time", None)
     if end is None:
         return None
-    log(f"aws: credentials expire at {end.isoformat()}")
+    call.log(f"aws: credentials expire at {end.isoformat()}")
     return int(end.timestamp() * cache.SECOND)
 
 
-def assume_role(role: Role, session: boto3.session.Session, asking: CallContext, log: Log) -> int:
-    """Go on with the credentials of `role`; return when they expire in ns since the epoch.
+def assume_role(role: Role, session: boto3.session.Session, call: CallContext) -> int:
+    """Use the credentials of `role` from here on; return when they expire in ns since the epoch.
 
-    They are in no cache on disk: the AWS CLI's knows a role, and not who assumed it.
+    No cache on disk holds them: the AWS CLI's keys have the role, but not the identity that
+    assumed it. Raises HelperError, and what botocore raises.
     """
     options: dict[str, Any] = {"ExternalId": role.external_id} if role.external_id else {}
     options |= {"RoleSessionName": role.session_name, "DurationSeconds": role.duration}
-    client = session.client("sts", region_name=asking.registry.region)
+    client = session.client("sts", region_name=call.registry.region)
     answer = client.assume_role(RoleArn=role.arn, **options)["Credentials"]
     try:
         keys = answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]
         expires = answer["Expiration"]
-        asking.core.set_credentials(*keys)
+        call.core.set_credentials(*keys)
         end = int(expires.timestamp() * cache.SECOND)
     except (LookupError, TypeError, ValueError, AttributeError) as exc:
-        raise not_ecr(asking) from exc
-    asking.role = role.arn
-    log(f"aws: role {role.arn} assumed, credentials expire at {expires.isoformat()}")
+        raise explain_wrong_answer(call) from exc
+    call.role = role.arn
+    call.log(f"aws: role {role.arn} assumed, credentials expire at {expires.isoformat()}")
     return end

@@ -1,4 +1,4 @@
-"""A bound on a call, whatever hangs in it: a name server, a pipe, a child process."""
+"""A time limit for a call, whatever hangs in it: a name server, a pipe, a child process."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from enum import Enum
 from typing import TypeVar
 
 from docker_credential_ecrpy.errors import DeadlineExceeded
@@ -13,19 +14,36 @@ from docker_credential_ecrpy.errors import DeadlineExceeded
 Result = TypeVar("Result")
 
 
-class Watch:
-    """What a bounded call is at, so that an error can say it, and what it has to leave behind.
+class Stage(Enum):
+    """What a call waits for; the value is its name in an error."""
 
-    stage: who is being waited for.
+    SDK = "the AWS SDK to load"
+    SETTINGS = "the AWS settings"
+    CREDENTIALS = "the AWS credentials"
+    PROCESS = "credential_process"
+    SERVICE = "AWS"
+
+
+class Watch:
+    """The progress of a call with a time limit, and the programs that it started.
+
+    stage: what the call waits for. target: the same as an error names it.
     """
 
     def __init__(self) -> None:
-        self.stage = "the AWS SDK to load"
+        self.enter(Stage.SDK)
         self._children: list[subprocess.Popen[bytes]] = []
         self._over = False
 
+    def enter(self, stage: Stage, target: str = "") -> None:
+        """Note what the call waits for now; `target` names it where `stage` alone does not."""
+        self.stage, self.target = stage, target or stage.value
+
     def start(self, command: list[str], stdout: int, stderr: int) -> "subprocess.Popen[bytes]":
-        """Start a program that ends with the call, without a terminal to ask a person on."""
+        """Start a program that ends with the call, without a terminal that it could prompt on.
+
+        Raises DeadlineExceeded once the call has ended, and OSError.
+        """
         if self._over:
             msg = "the time is up"
             raise DeadlineExceeded(msg)
@@ -40,7 +58,7 @@ class Watch:
         return child
 
     def end(self) -> None:
-        """End what was started and still runs, with all that it started itself."""
+        """Kill the programs that still run, with their own child processes."""
         self._over = True
         for child in self._children:
             if child.returncode is not None:
@@ -51,15 +69,15 @@ class Watch:
                 try:
                     os.killpg(child.pid, signal.SIGKILL)
                 except OSError:
-                    pass  # it has ended, or became another user's, whose it is to end
+                    pass  # it has ended, or runs as another user
 
 
 def within(seconds: float, call: Callable[[Watch], Result]) -> Result:
     """Return what `call` returns, or raise what it raises, within `seconds`.
 
-    Raises DeadlineExceeded when the time is up; the call is then left behind in a thread that
-    does not keep the process alive. Signals would do for Unix alone, and only where the call
-    does not swallow what they raise.
+    Raises DeadlineExceeded when the time is up; the call then goes on in a thread that does not
+    keep the process alive. A signal would work on Unix only, and only where the call does not
+    catch what its handler raises.
     """
     watch = Watch()
     results: list[Result] = []
@@ -68,7 +86,7 @@ def within(seconds: float, call: Callable[[Watch], Result]) -> Result:
     def run() -> None:
         try:
             results.append(call(watch))
-        except BaseException as exc:  # noqa: BLE001 - handed on to the caller, below
+        except BaseException as exc:  # noqa: BLE001 - raised in the caller's thread, below
             errors.append(exc)
 
     thread = threading.Thread(target=run, daemon=True)
@@ -81,7 +99,7 @@ def within(seconds: float, call: Callable[[Watch], Result]) -> Result:
     if errors:
         raise errors[0]
     if not results:
-        msg = f"no answer from {watch.stage} within {round(seconds, 2):g} s"
+        msg = f"no answer from {watch.target} within {round(seconds, 2):g} s"
         raise DeadlineExceeded(
             msg,
             hint="check the network, VPN or proxy, and what the AWS profile runs;"

@@ -1,9 +1,5 @@
-"""The AWS profiles, and the account of each, for rules that leave it open.
+"""The AWS profiles and the account of each, read from the AWS config files alone."""
 
-With `aws`, all that reads the profiles; none of it asks AWS.
-"""
-
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,28 +7,29 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import BotoCoreError
 
+from docker_credential_ecrpy.aws import sdk_patches
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.registry import is_account
 from docker_credential_ecrpy.settings.rules import AUTO, Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _KEYS = ("role_arn", "sso_account_id", "aws_account_id")
-_ROLE_ACCOUNT = 4  # the field of an ARN that has the account
+_ROLE_ACCOUNT = 4  # the field of an ARN that holds the account
 
 
 def profile_for_account(choice: Choice) -> str:
-    """Return the name of the one profile that is of the registry's account.
+    """Return the name of the only profile of the registry's account.
 
-    That is "", the ambient identity, for ECR Public, which is of no account. Raises HelperError
-    where there is none or more than one, or the files cannot be read.
+    For ECR Public, which belongs to no account, that is "": the ambient identity. Raises
+    HelperError where there is none or more than one, or the files cannot be read.
     """
     where = f'{choice.chosen_at}: profile = "{AUTO}"'
     account = choice.registry.account
     if not account:
         return ""
-    profiles = _profiles(botocore_session())
-    accounts = {name: _account(profile) for name, profile in sorted(profiles.items())}
-    # What a profile says of the identity that it leads to goes before what it says of itself.
+    profiles = _read_profiles(make_botocore_session())
+    accounts = {name: _find_account(profile) for name, profile in sorted(profiles.items())}
+    # The account of the identity that a profile leads to goes before its own aws_account_id.
     for keys in (("sso_account_id", "role_arn"), ("aws_account_id",)):
         found = [n for n, (key, number) in accounts.items() if key in keys and number == account]
         if len(found) == 1:
@@ -52,7 +49,7 @@ def profile_for_account(choice: Choice) -> str:
 
 @dataclass(frozen=True)
 class ProfileSummary:
-    """An AWS profile, with what it says of its account and its region; "" where it does not."""
+    """An AWS profile with its account and its region; "" where it names none."""
 
     name: str
     account: str
@@ -60,67 +57,65 @@ class ProfileSummary:
 
 
 def list_profiles(environ: Mapping[str, str]) -> list[ProfileSummary]:
-    """Return every profile; one without a region has the environment's or the default one's.
+    """Return every profile; the region defaults to the environment's or the default profile's.
 
     Raises HelperError where the files cannot be read.
     """
-    profiles = _profiles(botocore_session())
+    profiles = _read_profiles(make_botocore_session())
     otherwise = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     otherwise = otherwise or str(profiles.get("default", {}).get("region", ""))
     found = []
     for name, profile in sorted(profiles.items()):
         source = profiles.get(str(profile.get("source_profile", "")), {})
         region = profile.get("region") or source.get("region") or otherwise
-        account = _account(profile)[1]
+        account = _find_account(profile)[1]
         found.append(ProfileSummary(name, account if is_account(account) else "", str(region)))
     return found
 
 
-def _profiles(core: botocore.session.Session) -> Mapping[str, Mapping[str, Any]]:
+def _read_profiles(core: botocore.session.Session) -> Mapping[str, Mapping[str, Any]]:
     try:
         found: Mapping[str, Mapping[str, Any]] = core.full_config.get("profiles", {})
     except BotoCoreError as exc:
-        raise wrong_settings(exc, core) from exc
+        raise explain_wrong_settings(exc, core) from exc
     return found
 
 
-def region() -> str:
+def find_region() -> str:
     """Return the region of the profile in use, "" where it names none. Raises HelperError."""
-    core = botocore_session()
+    core = make_botocore_session()
     try:
         return str(core.get_scoped_config().get("region", ""))
     except BotoCoreError as exc:
-        raise wrong_settings(exc, core) from exc
+        raise explain_wrong_settings(exc, core) from exc
 
 
-def wrong_settings(exc: Exception, core: botocore.session.Session) -> HelperError:
+def explain_wrong_settings(exc: Exception, core: botocore.session.Session) -> HelperError:
     """Return the error for AWS settings that botocore cannot use."""
     msg = f"the AWS settings are wrong: {one_line(str(exc))}"
-    return HelperError(msg, hint=f"mend {config_files(core)} or the AWS_... variables")
+    return HelperError(msg, hint=f"mend {name_config_files(core)} or the AWS_... variables")
 
 
-def config_files(core: botocore.session.Session) -> str:
-    """Return where the profiles are looked for, as an error names it."""
+def name_config_files(core: botocore.session.Session) -> str:
+    """Return the files that the profiles are read from, as an error names them."""
     names = ("config_file", "credentials_file")
     return " or ".join(one_line(str(core.get_config_variable(name))) for name in names)
 
 
-def botocore_session(profile: str = "") -> botocore.session.Session:
-    """Return botocore's session: of a profile, or of the ambient identity.
+def make_botocore_session(profile: str = "") -> botocore.session.Session:
+    """Return botocore's session for a profile, or for the ambient identity.
 
-    A profile that is named so is used whatever keys the environment has; by AWS_PROFILE it is not.
+    A profile named here goes before the keys in the environment; one from AWS_PROFILE does not.
     """
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        if not os.environ[name]:
-            del os.environ[name]  # CI systems set them to nothing, and botocore takes that as set
+    sdk_patches.patch_process()
     return botocore.session.Session(profile=profile or None)
 
 
-def _account(profile: Mapping[str, Any]) -> tuple[str, str]:
-    """Return which of a profile's settings says its account, and the account."""
+def _find_account(profile: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the setting of a profile that names its account, and the account."""
     profile = {key: value for key, value in profile.items() if isinstance(value, str)}
     role_arn = profile.get("role_arn", "")
-    if role_arn:  # it is what the profile leads to, wherever it starts from
+    if role_arn:  # the identity that the profile leads to, whatever its source profile is
         return "role_arn", (role_arn.split(":") + [""] * _ROLE_ACCOUNT)[_ROLE_ACCOUNT]
     for key in _KEYS:
         if profile.get(key):

@@ -1,7 +1,6 @@
-"""An AWS region without a registry: its partition, and the one that one's shell is in.
+"""AWS regions: the partition of one, the default one, and hosts that look like ECR's.
 
-A region's name says its partition, and so no list has to be loaded, nor to be new, for it: only
-for one that looks like none.
+A region's name tells its partition. botocore's list is loaded only for a name of another form.
 """
 
 import difflib
@@ -12,7 +11,7 @@ from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.registry import Registry
 from docker_credential_ecrpy.text.sanitize import one_line
 
-# How the regions of each partition begin, and its DNS suffix; a test holds them against botocore.
+# The prefix of each partition's regions, and its DNS suffix; a test compares them to botocore's.
 # https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
 _SUFFIXES = {
     **dict.fromkeys(("af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"), "amazonaws.com"),
@@ -24,7 +23,7 @@ _SUFFIXES = {
     "eu-isoe": "cloud.adc-e.uk",
     "us-isof": "csp.hci.ic.gov",
 }
-# The rest of a name, before its number: also of a region that botocore has not heard of yet.
+# The rest of a name, before its number: this covers regions that botocore does not know yet.
 _SIDES = ("central", "north", "east", "south", "west")
 _CORNERS = ("northeast", "northwest", "southeast", "southwest")
 
@@ -32,24 +31,24 @@ _CORNERS = ("northeast", "northwest", "southeast", "southwest")
 def dns_suffix(region: str) -> str:
     """Return the DNS suffix of a region's partition, such as "amazonaws.com".
 
-    Raises HelperError, with a near miss, for a name that no partition has.
+    Raises HelperError, with similar names as its hint, for a name that no partition has.
     """
     where, side, number = ["", "", *region.rsplit("-", 2)][-3:]
     sound = side in _SIDES + _CORNERS and number.isascii() and number.isdigit()
     if sound and where in _SUFFIXES:
         return _SUFFIXES[where]
-    listed = _listed()
-    if region in listed:  # of a partition that is newer than this table
+    listed = _list_suffixes()
+    if region in listed:  # its partition is newer than this table
         return listed[region]
-    near = difflib.get_close_matches(region.lower(), known_regions("ecr"), n=2, cutoff=0.8)
+    near = difflib.get_close_matches(region.lower(), list_regions("ecr"), n=2, cutoff=0.8)
     msg = f"{one_line(region)!r} is no AWS region"
     hint = f"did you mean {' or '.join(sorted(near))}?" if near else "write one such as us-east-1"
     raise HelperError(msg, hint=hint)
 
 
-def known_regions(service: str) -> list[str]:
-    """Return the regions, of all partitions, in which botocore knows a service, sorted."""
-    from botocore.loaders import Loader  # with its data: only where a name looks like no region
+def list_regions(service: str) -> list[str]:
+    """Return the regions of all partitions in which botocore knows a service, sorted."""
+    from botocore.loaders import Loader  # loads data: only for a name that looks like no region
     from botocore.regions import EndpointResolver
 
     resolver = EndpointResolver(Loader().load_data("endpoints"))
@@ -60,32 +59,32 @@ def known_regions(service: str) -> list[str]:
 
 
 def registry_for_region(region: str) -> Registry:
-    """Return what stands for all private registries of a region: its endpoint, as a registry.
+    """Return a registry that stands for all private ones of a region: its API endpoint.
 
-    A token for it is that of the endpoint, which all of them share. It is of no account, and its
-    name is no host's. Raises HelperError as `dns_suffix` does.
+    Its token is the endpoint's, which they all share. It has no account, and its name is not a
+    host's. Raises HelperError as `dns_suffix` does.
     """
     found = Registry("", account="", region=region, service="ecr", suffix=dns_suffix(region))
     return found.override(host=found.endpoint)
 
 
 def default_region(environ: Mapping[str, str]) -> str:
-    """Return the region of AWS_REGION, AWS_DEFAULT_REGION or the profile, as the AWS CLI has it.
+    """Return the region of AWS_REGION, AWS_DEFAULT_REGION or the profile, as the AWS CLI does.
 
-    That is "" where none of them says. Raises HelperError where the AWS settings are wrong.
+    Returns "" where none of them is set. Raises HelperError where the AWS settings are wrong.
     https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
     """
     named = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if named:
         return named
-    from docker_credential_ecrpy.aws import profiles  # a tenth of a second: only where it has to be
+    from docker_credential_ecrpy.aws import profiles  # takes 0.1 s: only where it is needed
 
-    return profiles.region()
+    return profiles.find_region()
 
 
-def _listed() -> dict[str, str]:
+def _list_suffixes() -> dict[str, str]:
     """Return botocore's regions, each with the DNS suffix of its partition."""
-    from botocore.loaders import Loader  # and no session, which wants the AWS settings to be right
+    from botocore.loaders import Loader  # not a session, which fails on wrong AWS settings
 
     data = Loader().load_data("partitions")
     return {
@@ -97,12 +96,12 @@ def _listed() -> dict[str, str]:
 
 
 def looks_like_ecr(host: str) -> bool:
-    """Whether a host that is none of ECR's was meant to be one."""
+    """Whether a host that is not ECR's was probably meant to be one."""
     return not {"dkr", "ecr", "ecr-fips", "dkr-ecr", "dkr-ecr-fips"}.isdisjoint(host.split("."))
 
 
 def explain_not_ecr(host: str) -> str:
-    """Return why a host is none of ECR's, and what to do about it."""
+    """Return why a host is not ECR's, and what to do about it."""
     labels = host.split(".")
     if looks_like_ecr(host):
         if not registry.is_account(labels[0]):

@@ -1,32 +1,52 @@
-"""The AWS CLI's caches of credentials and SSO sessions, used with care."""
+"""botocore adapted to a credential helper: damaged caches, full disks, prompts, load time."""
 
 import gzip
 import json
 import os
-from typing import Any
+import warnings
+from typing import Any, NoReturn
 
 from botocore.loaders import JSONFileLoader, Loader
 from botocore.utils import JSONFileCache, parse_timestamp
 
-from docker_credential_ecrpy.aws.context import SERVICES
-from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.errors.explain import PROCESS, refuse_mfa_prompt
+from docker_credential_ecrpy.aws.deadline import Stage, Watch
 from docker_credential_ecrpy.files import private
 
+SERVICES = {
+    "ecr": "ECR",
+    "ecr-public": "ECR Public",
+    "sts": "STS",
+    "sso": "IAM Identity Center",
+    "sso-oidc": "IAM Identity Center",
+    "signin": "signin",
+}
+"""The services that this program and botocore make clients for: botocore's name -> AWS's."""
 
-def make_careful() -> None:
-    """Have damaged files and full disks be no failure, also in the caches that botocore makes.
 
-    It has no way to hand those in.
+class MfaNeeded(Exception):
+    """A profile needs an MFA code; standard input belongs to Docker, so there is no prompt."""
+
+
+def patch_process() -> None:
+    """Make all changes to this process that botocore needs; a second call changes nothing more.
+
+    An empty AWS_... variable counts as unset: CI systems leave them empty, and botocore takes
+    that as a value. Warnings of libraries stay off standard error, which Docker shows its users.
+    A cache file that is damaged or cannot be written is no error, also in the caches that
+    botocore makes itself and lets no caller replace.
     """
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        if not os.environ.get(name):
+            os.environ.pop(name, None)
+    warnings.simplefilter("ignore")
     JSONFileCache.__setitem__ = _write_if_possible  # type: ignore[method-assign]  # on purpose
-    JSONFileCache.__contains__ = _holds  # type: ignore[method-assign]  # same
+    JSONFileCache.__contains__ = _has_usable  # type: ignore[method-assign]  # same
 
 
 class CliCache(JSONFileCache):
     """The AWS CLI's cache of assumed-role and SSO credentials, in `~/.aws/cli/cache`.
 
-    Sharing it makes one `aws` command with an MFA code serve Docker too.
+    Since it is shared, one `aws` command with an MFA code serves Docker too.
     https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html
     """
 
@@ -40,14 +60,11 @@ class CliCache(JSONFileCache):
             texts = all(isinstance(found[name], str) for name in names)
             return texts and _is_time(found["Expiration"])
         except (LookupError, TypeError, RecursionError):
-            return False  # damaged, as after a full disk: as good as none
+            return False  # a damaged file, as after a full disk, counts as none
 
 
-def _holds(self: JSONFileCache, key: str) -> bool:
-    """Whether one of botocore's caches has something that can be used.
-
-    An SSO session whose file is damaged is one that has to be begun anew.
-    """
+def _has_usable(self: JSONFileCache, key: str) -> bool:
+    """Whether one of botocore's caches has a usable entry; a damaged SSO session is none."""
     try:
         found = self[key]
     except (KeyError, RecursionError):
@@ -56,7 +73,7 @@ def _holds(self: JSONFileCache, key: str) -> bool:
 
 
 def _is_time(value: object) -> bool:
-    """Whether it is a time that botocore can compare with the present one."""
+    """Whether a value is a time that botocore can compare with the current one."""
     try:
         return isinstance(value, str) and parse_timestamp(value).tzinfo is not None
     except (ValueError, OverflowError, RuntimeError):
@@ -64,30 +81,30 @@ def _is_time(value: object) -> bool:
 
 
 def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
-    """Write to one of botocore's caches, of credentials or sessions, if that can be done.
+    """Write an entry of one of botocore's caches, unless the home is missing, full or read-only.
 
-    A session that was just renewed serves this call also when the home is read-only or full.
+    The new credentials or session serve this call all the same.
     """
     path: str = self._convert_cache_key(key)  # type: ignore[attr-defined]  # not in the stub
     text: str = self._dumps(value)  # type: ignore[attr-defined]  # same
     if not os.path.isdir(os.path.expanduser("~")):
-        return  # what is to have no home gets none
+        return  # do not create a home directory
     try:
         if not os.path.isdir(os.path.dirname(path)):
             private.make_directory(os.path.dirname(path))
         private.write_whole(path, text.encode(), shared=True)
     except OSError:
-        pass  # botocore goes on with what it holds
+        pass  # botocore has the value in memory
 
 
 class _Files(JSONFileLoader):
-    """The files of botocore's data, as plain dictionaries: read in half the time of ordered ones.
+    """Reads botocore's data into plain dictionaries, in half the time of ordered ones.
 
     Its list of endpoints has a megabyte.
     """
 
     def load_file(self, file_path: str) -> Any:
-        """Return what is in the file, whose path lacks its suffix; None where there is none."""
+        """Return the content of a file, by its path without the suffix; None without one."""
         for suffix, open_file in ((".json", open), (".json.gz", gzip.open)):
             try:
                 with open_file(file_path + suffix, "rb") as file:
@@ -98,39 +115,45 @@ class _Files(JSONFileLoader):
 
 
 class SdkData(Loader):
-    """botocore's data, where botocore finds it; no service is looked for among all.
+    """botocore's data, from where botocore finds it, with a short list of services.
 
-    For a list of those that there are, botocore looks into four hundred directories.
+    For its own list, botocore searches four hundred directories.
     """
 
     def __init__(self, search_paths: list[str]) -> None:
         super().__init__(search_paths, _Files(), include_default_search_paths=False)
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's
-        """Return the services that clients are made for."""
+        """Return the services that this program and botocore make clients for."""
         return list(SERVICES)
 
 
-def never_prompt(resolver: Any, watch: Watch) -> None:
-    """Keep credential sources from asking a person, and have the programs they start watched.
+def refuse_prompts(resolver: Any, watch: Watch) -> None:
+    """Keep credential sources from prompting, and start their programs through `watch`.
 
-    botocore has no public way to say so once its resolver is made, and making the resolver by
-    hand would copy its order of sources; tests of each source notice if these names go.
+    botocore has no public way to do this once its resolver is made, and making the resolver by
+    hand would copy its order of sources; tests of each source fail if these names change.
     """
     assume_role = resolver.get_provider("assume-role")
-    assume_role._prompter = refuse_mfa_prompt
+    assume_role._prompter = _refuse_mfa_prompt
     builder = assume_role._profile_provider_builder
     make_process_provider = builder._create_process_provider
 
-    def watched(provider: Any) -> Any:
+    def bind(provider: Any) -> Any:
         def start(command: list[str], stdout: int, stderr: int) -> Any:
-            watch.stage = f"{PROCESS} of AWS profile {provider._profile_name!r}"
+            name = f"{Stage.PROCESS.value} of AWS profile {provider._profile_name!r}"
+            watch.enter(Stage.PROCESS, name)
             return watch.start(command, stdout, stderr)
 
         provider._popen = start
         return provider
 
-    builder._create_process_provider = lambda profile_name: watched(
+    builder._create_process_provider = lambda profile_name: bind(
         make_process_provider(profile_name=profile_name)
     )
-    watched(resolver.get_provider("custom-process"))
+    bind(resolver.get_provider("custom-process"))
+
+
+def _refuse_mfa_prompt(_prompt: str) -> NoReturn:
+    """Stand in for the prompt for an MFA code. Raises MfaNeeded."""
+    raise MfaNeeded

@@ -1,32 +1,31 @@
-"""A boto3 session made fit for a credential helper: deadlines, trusted certificates, no prompts."""
+"""One call to AWS: its error boundary, and a boto3 session with limits and no prompts."""
 
 import os
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import boto3.session
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import create_credential_resolver
 
-from docker_credential_ecrpy.aws import profiles, sdk_patches
+from docker_credential_ecrpy.aws import profiles
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain
-from docker_credential_ecrpy.aws.sdk_patches import SdkData, never_prompt
+from docker_credential_ecrpy.aws.sdk_patches import CliCache, SdkData, refuse_prompts
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 
-Result = TypeVar("Result")
-# botocore's names of sources that no profile has a part in.
+# botocore's names for the credential sources that belong to no profile.
 _NOT_A_PROFILES = ("ec2-credentials-file", "boto-config", "container-role", "iam-role")
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
 ATTEMPTS = 3
 # Where systems keep the certificates that their administrators trust: a private authority that
-# works for other programs has to work here. As in https://go.dev/src/crypto/x509/root_linux.go
+# works for other programs has to work here. From https://go.dev/src/crypto/x509/root_linux.go
 SYSTEM_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -37,27 +36,24 @@ SYSTEM_BUNDLES = (
 )
 
 
-def explained(
-    choice: Choice, watch: Watch, log: Log, ask: Callable[[CallContext], Result]
-) -> Result:
-    """Return what `ask` returns. Raises HelperError for whatever goes wrong in it."""
-    asking = CallContext(choice, profiles.botocore_session(choice.profile), watch)
+@contextmanager
+def aws_call(choice: Choice, watch: Watch, log: Log) -> Iterator[CallContext]:
+    """Give the context of a call to AWS; raise HelperError for any exception in its body."""
+    call = CallContext(choice, profiles.make_botocore_session(choice.profile), watch, log)
     try:
-        return ask(asking)
+        yield call
     except HelperError:
         raise
     except Exception as exc:
-        log(f"aws: {type(exc).__name__} while asking {asking.stage}")
-        raise explain(exc, asking) from exc
+        log(f"aws: {type(exc).__name__} while asking {call.target}")
+        raise explain(exc, call) from exc
 
 
-def make_session(asking: CallContext, log: Log) -> boto3.session.Session:
-    """Return boto3's session, made to behave as a credential helper has to."""
-    # Standard error belongs to the protocol: what libraries warn of is not for Docker's user.
-    warnings.simplefilter("ignore")
-    core = asking.core
+def make_session(call: CallContext) -> boto3.session.Session:
+    """Return a boto3 session with time limits, trusted certificates and no prompts."""
+    core = call.core
     core.register_component("data_loader", SdkData(core.get_component("data_loader").search_paths))
-    # For every client, also those that botocore makes to get credentials.
+    # These are the limits of every client, also of those that botocore makes for credentials.
     core.set_default_client_config(
         Config(
             connect_timeout=CONNECT_SECONDS,
@@ -65,34 +61,33 @@ def make_session(asking: CallContext, log: Log) -> boto3.session.Session:
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         )
     )
-    # Empty is unset. botocore takes it as an error or, in older releases, as trust in everybody;
-    # True, its own certificates, keeps it from a look at the variables.
-    named = (str(path) for path in _bundles(core, os.environ) if path)
-    asking.bundle = next((path for path in named if path.strip()), "")
-    core.set_config_variable("ca_bundle", asking.bundle or True)
-    sdk_patches.make_careful()
+    # Empty counts as unset: for botocore it is an error or, in older releases, turns the check
+    # off. True stands for botocore's own certificates, and keeps it from reading the variables.
+    named = (str(path) for path in _list_bundles(core, os.environ) if path)
+    call.bundle = next((path for path in named if path.strip()), "")
+    core.set_config_variable("ca_bundle", call.bundle or True)
     resolver = create_credential_resolver(
         core,
-        sdk_patches.CliCache(),  # type: ignore[arg-type]  # the stub wants a dict, botocore any mapping
-        asking.registry.region,
+        CliCache(),  # type: ignore[arg-type]  # the stub wants a dict, botocore any mapping
+        call.registry.region,
     )
-    never_prompt(resolver, asking.watch)
-    if asking.choice.profile:
+    refuse_prompts(resolver, call.watch)
+    if call.choice.profile:
         for source in _NOT_A_PROFILES:
-            resolver.remove(source)  # a rule's profile is that one, and not whoever else is there
+            resolver.remove(source)  # a rule's profile without credentials is an error
     core.register_component("credential_provider", resolver)
 
     def note(**sent: Any) -> None:
-        # What a client says of its endpoint before a call is not always where the call goes.
-        asking.sends(sent["event_name"].split(".")[1], sent["request"].url)
-        log(f"aws: asking {asking.stage}")
+        # The URL of the request itself: a client's endpoint is not always where its call goes.
+        call.note_request(sent["event_name"].split(".")[1], sent["request"].url)
+        call.log(f"aws: asking {call.target}")
 
     core.register("before-send", note)
     return boto3.session.Session(botocore_session=core)
 
 
-def _bundles(core: botocore.session.Session, environ: Mapping[str, str]) -> Iterator[Any]:
-    """Yield the files of certificates that are named, first choice first, then the system's."""
+def _list_bundles(core: botocore.session.Session, environ: Mapping[str, str]) -> Iterator[Any]:
+    """Yield the configured files of trusted certificates, in order, then the system's."""
     yield environ.get("AWS_CA_BUNDLE")
     yield core.get_scoped_config().get("ca_bundle")
     yield environ.get("REQUESTS_CA_BUNDLE")

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from docker_credential_ecrpy.aws.gateway import AwsCalls
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.text.console import Console
 
@@ -16,7 +15,6 @@ class CommandContext:
     name: str
     environ: Mapping[str, str]
     helper: Helper
-    aws: AwsCalls
 
     @cached_property
     def console(self) -> Console:

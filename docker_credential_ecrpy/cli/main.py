@@ -10,10 +10,10 @@ import errno
 import os
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from docker_credential_ecrpy import PACKAGE, __version__
 from docker_credential_ecrpy.aws import gateway
-from docker_credential_ecrpy.aws.gateway import AwsCalls
 from docker_credential_ecrpy.cli.names import COMPLETE
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files.log_file import open_log
@@ -134,8 +134,7 @@ def _is_for_user(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
 def _run_command(arguments: Sequence[str], name: str, helper: Helper) -> int:
     from docker_credential_ecrpy.cli import context, group  # they load click: for users alone
 
-    aws = AwsCalls(helper.log)
-    return group.run_command(arguments, context.CommandContext(name, helper.environ, helper, aws))
+    return group.run_command(arguments, context.CommandContext(name, helper.environ, helper))
 
 
 def _run_action(
@@ -181,7 +180,8 @@ def _build_helper(environ: Mapping[str, str], log: Log) -> Helper:
 
         return fallback.Fallback(name.text, name.place, timeout(environ), environ, log)
 
-    return Helper(environ, AwsCalls(log).fetch, gateway.resolve, fallback, time.time_ns, log)
+    fetch = partial(gateway.fetch, log=log)
+    return Helper(environ, fetch, gateway.resolve, fallback, time.time_ns, log)
 
 
 def _report(name: str, error: HelperError, *, for_user: bool) -> int:

@@ -12,6 +12,7 @@ from docker_credential_ecrpy.docker import credential_lookup
 from docker_credential_ecrpy.docker.config import DockerConfig, Login
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.machine import Machine, attempt
+from docker_credential_ecrpy.doctor.probes import gateway
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.cache import Entry
@@ -158,13 +159,17 @@ def _sent(facts: Facts) -> "PullTrace | HelperError | None":
 
 def _ask(machine: Machine, choice: Choice, image: Image) -> NetworkFacts:
     """Ask the endpoint, STS, and ECR and the registry, all three at once."""
-    aws = machine.aws
-    outlook = attempt(lambda: aws.outlook(choice, machine.left()))  # loads boto3 for all three
+    log = machine.helper.log
+    outlook = attempt(
+        lambda: gateway.preview(choice, machine.left(), log)
+    )  # loads boto3 for all three
     with ThreadPoolExecutor(max_workers=3) as pool:
-        reach = pool.submit(attempt, lambda: aws.reach(choice, machine.left()))
+        reach = pool.submit(attempt, lambda: gateway.probe_endpoint(choice, machine.left(), log))
         caller = None
         if not isinstance(outlook, HelperError):
-            caller = pool.submit(attempt, lambda: aws.caller(choice, machine.left()))
+            caller = pool.submit(
+                attempt, lambda: gateway.identify_caller(choice, machine.left(), log)
+            )
         token = attempt(lambda: _token(machine, choice))
         login = token.login() if isinstance(token, TokenFact) else None
         visit = None
@@ -179,7 +184,7 @@ def _ask(machine: Machine, choice: Choice, image: Image) -> NetworkFacts:
 
 
 def _near_regions(choice: Choice) -> list[str] | None:
-    region, known_ones = choice.registry.region, regions.known_regions(choice.registry.service)
+    region, known_ones = choice.registry.region, regions.list_regions(choice.registry.service)
     if choice.registry.public or region in known_ones:
         return None
     return difflib.get_close_matches(region, known_ones, n=2)
@@ -200,8 +205,7 @@ def _token(machine: Machine, choice: Choice) -> TokenFact:
 def _visit(
     machine: Machine, choice: Choice, image: Image, login: tuple[str, str] | None
 ) -> "PullTrace":
-    parts = image.repository, image.reference
-    return machine.aws.visit(choice, image.host, parts, login, machine.left())
+    return gateway.trace_pull(choice, image, login, machine.left(), machine.helper.log)
 
 
 def _is_unknown(visit: "PullTrace") -> bool:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
-from docker_credential_ecrpy.aws.gateway import AwsCalls
 from docker_credential_ecrpy.docker import credential_lookup, installed_helpers
 from docker_credential_ecrpy.docker.config import (
     HELPER_NAMES,
@@ -52,7 +51,6 @@ class Machine:
     """
 
     helper: Helper
-    aws: AwsCalls
     until: float
     environ: Mapping[str, str] = field(init=False)
 

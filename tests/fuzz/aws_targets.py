@@ -24,7 +24,7 @@ from docker_credential_ecrpy.aws import ecr, profiles, sdk_patches, session
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.credentials import assume_role, resolve_credentials
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.session import explained, make_session
+from docker_credential_ecrpy.aws.session import aws_call, make_session
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol, registry
 from docker_credential_ecrpy.settings.rules import Choice, Role
@@ -77,14 +77,14 @@ class Caller:
         self._hooks: list[tuple[Any, str, Any]] = []
         self.core: Any
         with self.sandbox.entered():
-            self.core = profiles.botocore_session(profile)
+            self.core = profiles.make_botocore_session(profile)
             attempts, session.ATTEMPTS = (
                 session.ATTEMPTS,
                 1,
             )  # whoever is asked again, answers the same
             try:
-                call = CallContext(self.choice, self.core, self.watch)
-                self.session = make_session(call, lambda _: None)
+                call = CallContext(self.choice, self.core, self.watch, _quiet)
+                self.session = make_session(call)
             finally:
                 session.ATTEMPTS = attempts
             self._make = self.core.create_client
@@ -120,20 +120,21 @@ class Caller:
 
     def ask(self, ask: Callable[[CallContext], Token | int | None]) -> Token | int | None:
         """Return what a call gives; None for the error that is told."""
-        make = profiles.botocore_session
+        make = profiles.make_botocore_session
 
         def session(profile: str = "") -> botocore.session.Session:
             core: botocore.session.Session = self.core
             return core
 
-        profiles.botocore_session = session
+        profiles.make_botocore_session = session
         try:
-            return explained(self.choice, self.watch, lambda _: None, ask)
+            with aws_call(self.choice, self.watch, _quiet) as call:
+                return ask(call)
         except HelperError as exc:
             check_error(exc)
             return None
         finally:
-            profiles.botocore_session = make
+            profiles.make_botocore_session = make
             for client, event, handler in self._hooks:
                 client.meta.events.unregister(event, handler)
             self._hooks.clear()
@@ -186,7 +187,7 @@ def sts(data: bytes) -> None:
     caller = _caller(HOST)
     caller.answer = data
     with caller.sandbox.entered():
-        end = caller.ask(lambda call: assume_role(Role(ROLE), caller.session, call, _quiet))
+        end = caller.ask(lambda call: assume_role(Role(ROLE), caller.session, call))
     assert end is None or isinstance(end, int)
 
 
@@ -201,7 +202,7 @@ def credential_process(data: bytes) -> None:
 
     def ask(call: CallContext) -> Token:
         caller.core._credentials = None
-        end = resolve_credentials(caller.session, call, _quiet)
+        end = resolve_credentials(caller.session, call)
         client, _ = ecr.make_ecr_client(caller.session, call)
         client._request_signer._credentials = caller.session.get_credentials()
         return ecr._authorize(caller.session, call, end)
@@ -231,7 +232,7 @@ def aws_cache(data: bytes) -> None:
     """A file of the AWS CLI's caches holds what can be used, or counts as none."""
     sandbox = _caller(HOST).sandbox
     with sandbox.entered():
-        sdk_patches.make_careful()
+        sdk_patches.patch_process()
         folder = os.path.dirname(sandbox.path(_KEPT_SESSION))
         os.makedirs(folder, 0o700, exist_ok=True)
         with open(sandbox.path(_KEPT_SESSION), "wb") as stream:

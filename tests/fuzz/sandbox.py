@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from docker_credential_ecrpy import __main__ as door
-from docker_credential_ecrpy.aws.gateway import AwsCalls
+from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import racy
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import make_printable
 from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token
 from tests.world.machine import Result
@@ -92,26 +93,26 @@ class Sandbox:
     def entered(self) -> Iterator[None]:
         """Have this home, and nothing else of the machine, be the process's; put it back first."""
         self.put_back()
-        fetch, steps = AwsCalls.fetch, (racy.STEP, racy.COARSE_STEP)
+        fetch, steps = gateway.fetch, (racy.STEP, racy.COARSE_STEP)
         before = {name: value for name, value in os.environ.items() if name not in self.environ}
         replaced = {name: os.environ.get(name) for name in self.environ}
         for name in before:
             del os.environ[name]
         os.environ.update(self.environ)
-        setattr(AwsCalls, "fetch", self._fetch)  # noqa: B010 - stands in for AWS, which mypy minds
+        gateway.fetch = self._fetch
         racy.STEP = racy.COARSE_STEP = 0  # nobody else edits these files
         try:
             yield
         finally:
             racy.STEP, racy.COARSE_STEP = steps
-            setattr(AwsCalls, "fetch", fetch)  # noqa: B010 - as it was
+            gateway.fetch = fetch
             os.environ.update(before)
             for name, value in replaced.items():
                 del os.environ[name]
                 if value is not None:
                     os.environ[name] = value
 
-    def _fetch(self, _choice: Choice, _seconds: float) -> Token:
+    def _fetch(self, choice: Choice, seconds: float, log: Log) -> Token:
         self.fetched += 1
         return Token("AWS", f"{MADE_UP}{self.fetched}", time.time_ns() + TOKEN_LIFE)
 

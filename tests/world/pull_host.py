@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from docker_credential_ecrpy.aws.deadline import Watch
+from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.probes import pull
 from docker_credential_ecrpy.doctor.probes.pull import PullTrace
 from docker_credential_ecrpy.errors import HelperError
@@ -53,7 +54,8 @@ class PullHost:
         found = registry.parse(host)
         watch = watch or Watch()
         choice = Choice(found) if found else _private(host)
-        return pull.trace_pull(choice, host, repository, reference, login, watch, self.log.append)
+        image = Image(host, repository, reference)
+        return pull.trace_pull(choice, image, login, watch, self.log.append)
 
     def fails(self, host: str = HOST) -> str:
         """Return the error of a pull with a good token."""

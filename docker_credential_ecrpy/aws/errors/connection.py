@@ -1,4 +1,4 @@
-"""Connections that fail, explained: cause and cure."""
+"""Errors for failed connections: the cause, and what to do."""
 
 import re
 import socket
@@ -8,29 +8,29 @@ from typing import Any
 
 from botocore import exceptions as boto
 
-from docker_credential_ecrpy.aws.context import CallContext, shown_url
+from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
-# What OpenSSL and urllib3 say of a certificate.
+# The texts of OpenSSL and urllib3 for a certificate that is not trusted.
 _DISTRUST = re.compile(r"(?<=certificate verify failed: )[^(\]]+|hostname '.*' doesn't match .*")
 
 
-def explain_connection(exc: Exception, asking: CallContext) -> HelperError | None:
-    """Return what a failed connection means to a person; None where it is something else."""
+def explain_connection(exc: Exception, call: CallContext) -> HelperError | None:
+    """Return the error for a failed connection; None for an exception of another kind."""
     if not isinstance(exc, boto.HTTPClientError | boto.ConnectionError):
         return None
-    if "Invalid header value" in str(exc):  # the text goes on with that value
+    if "Invalid header value" in str(exc):  # the rest of the text is that value
         return HelperError(
-            f"the AWS credentials from {asking.source_name()} hold a line break or another"
+            f"the AWS credentials from {call.describe_source()} hold a line break or another"
             " character that no key has",
             hint="set the keys and the session token anew, each on one line",
         )
     url = str(exc.kwargs.get("endpoint_url") or exc.kwargs.get("proxy_url") or "")
-    where = shown_url(url) if url else asking.stage
+    where = redact_url(url) if url else call.target
     network = "check the network, VPN, firewall and HTTPS_PROXY"
     if isinstance(exc, boto.SSLError):
-        return _untrusted(exc, where, asking)
+        return _explain_tls(exc, where, call)
     if isinstance(exc, boto.ProxyConnectionError):
         return HelperError(
             f"the proxy {where} does not answer",
@@ -40,22 +40,22 @@ def explain_connection(exc: Exception, asking: CallContext) -> HelperError | Non
         return HelperError(f"no connection to {where}: it does not answer", hint=network)
     if isinstance(exc, boto.ReadTimeoutError):
         return HelperError(f"{where} took the request and did not answer it", hint=network)
-    led_here = tuple(causes(exc))
-    if any(isinstance(cause, socket.gaierror) for cause in led_here) or "resolve" in str(exc):
+    chain = tuple(iterate_causes(exc))
+    if any(isinstance(cause, socket.gaierror) for cause in chain) or "resolve" in str(exc):
         return HelperError(
             f"the name of {where} does not resolve",
             hint="check the region in the registry's host name, the network, VPN and DNS",
         )
-    if any(isinstance(cause, ConnectionRefusedError) for cause in led_here):
+    if any(isinstance(cause, ConnectionRefusedError) for cause in chain):
         return HelperError(f"{where} refuses the connection", hint=network)
     if isinstance(exc, boto.ConnectionClosedError | boto.ResponseStreamingError) or any(
-        isinstance(cause, ConnectionResetError) for cause in led_here
+        isinstance(cause, ConnectionResetError) for cause in chain
     ):
         return HelperError(f"{where} broke off the connection", hint=network)
     return HelperError(f"no connection to {where}: {one_line(str(exc))}", hint=network)
 
 
-def _untrusted(exc: boto.SSLError, where: str, asking: CallContext) -> HelperError:
+def _explain_tls(exc: boto.SSLError, where: str, call: CallContext) -> HelperError:
     reason = _DISTRUST.search(str(exc))
     if reason:
         return HelperError(
@@ -63,10 +63,10 @@ def _untrusted(exc: boto.SSLError, where: str, asking: CallContext) -> HelperErr
             hint="set AWS_CA_BUNDLE to a PEM file with the authority that signed it,"
             " such as your company's proxy's",
         )
-    unread = [str(cause) for cause in causes(exc) if _is_of_bundle(cause)]
-    if asking.bundle and unread:
+    unread = [str(cause) for cause in iterate_causes(exc) if _is_bundle_error(cause)]
+    if call.bundle and unread:
         return HelperError(
-            f"the certificates to trust in {one_line(asking.bundle)} cannot be used:"
+            f"the certificates to trust in {one_line(call.bundle)} cannot be used:"
             f" {one_line(unread[-1])}",
             hint="point AWS_CA_BUNDLE, or ca_bundle in the AWS config, at a PEM file",
         )
@@ -76,15 +76,15 @@ def _untrusted(exc: boto.SSLError, where: str, asking: CallContext) -> HelperErr
     )
 
 
-def _is_of_bundle(cause: BaseException) -> bool:
-    """Whether an error is of the file of certificates, before anything is said to a server."""
+def _is_bundle_error(cause: BaseException) -> bool:
+    """Whether an error comes from reading the file of certificates, before any connection."""
     if isinstance(cause, ssl.SSLError):
         return "X509" in str(cause) or "PEM" in str(cause)
     return isinstance(cause, FileNotFoundError | IsADirectoryError | PermissionError)
 
 
-def causes(exc: BaseException) -> Iterator[BaseException]:
-    """Yield `exc` and what led to it, as Python, botocore and urllib3 each note it."""
+def iterate_causes(exc: BaseException) -> Iterator[BaseException]:
+    """Yield `exc` and its causes, wherever Python, botocore and urllib3 keep them."""
     waiting: list[Any] = [exc]
     seen: set[int] = set()
     while waiting:

@@ -1,4 +1,4 @@
-"""What AWS says when it refuses, told as cause and cure."""
+"""Errors for requests that AWS refuses: the cause, and what to do."""
 
 import email.utils
 import re
@@ -12,11 +12,11 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
 SKEW_SECONDS = 4 * 60
-"""From how far off a clock is named as the cause: AWS bears with about five minutes."""
+"""The difference from which the clock is named as the cause; AWS tolerates five minutes."""
 
 MAX_CODE = 80
-"""Characters of an error code that are repeated; AWS's have 40 at most, and registries' 21."""
-# Error codes of the AWS APIs that are used here, by what a person has to do about them.
+"""The length at which an error code is cut; AWS's have 40 characters at most, registries' 21."""
+# Error codes of the AWS APIs that are used here, by what the user has to do about them.
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html and STS's page.
 _EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired"))
 _UNKNOWN_KEY = frozenset(
@@ -55,18 +55,19 @@ _ACTIONS = {
     "GetRoleCredentials": "sso:GetRoleCredentials",
 }
 _PRINCIPAL = re.compile(r"\barn:[\w-]+:(?:iam|sts)::\d*:[\w+=,.@/-]+")
-# "with an explicit deny in a service control policy" and its like say that allowing will not help.
+# After an explicit deny, as "in a service control policy", another policy that allows is no help.
 _DENY = re.compile(r"with an explicit deny[\w\s-]*(?:: [\w:/+=,.@-]+)?")
 _ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
 
 
-def refused(exc: ClientError, asking: CallContext) -> HelperError | None:
-    """Return what an error answer of AWS's means to a person; None where it is not AWS's own."""
+def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
+    """Return the error for a refusal by AWS; None for an answer that is not AWS's own."""
     code = one_line(str(exc.response.get("Error", {}).get("Code", "")))[:MAX_CODE]
     text = one_line(str(exc.response.get("Error", {}).get("Message", "")))
     status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    service = _service(exc.operation_name)
-    skew = _clock_skew(exc)
+    attempts = int(exc.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)) + 1
+    service = _name_service(exc.operation_name)
+    skew = _explain_clock_skew(exc)
     if skew is not None and code in _EXPIRED | _BAD_SIGNATURE | _UNKNOWN_KEY:
         return skew
     if code in _WEB_IDENTITY or (code in _EXPIRED and "WebIdentity" in exc.operation_name):
@@ -75,13 +76,13 @@ def refused(exc: ClientError, asking: CallContext) -> HelperError | None:
             hint="check that the token file is renewed, and that the role trusts its issuer",
         )
     if code in _EXPIRED:
-        return expired(asking, exc.operation_name)
-    source = asking.source_name(exc.operation_name)
+        return explain_expired(call, exc.operation_name)
+    source = call.describe_source(exc.operation_name)
     if code in _UNKNOWN_KEY:
         return HelperError(
             f"{service} does not know the AWS access key from {source} ({code})",
             hint="it may be deleted, disabled or of another partition;"
-            f" check with: aws sts get-caller-identity{asking.profile_option}",
+            f" check with: aws sts get-caller-identity{call.profile_option}",
         )
     if code in _BAD_SIGNATURE:
         return HelperError(
@@ -89,18 +90,18 @@ def refused(exc: ClientError, asking: CallContext) -> HelperError | None:
             hint="the secret access key does not belong to the access key id; set both anew",
         )
     if code in _DENIED:
-        return _denied(exc, text)
+        return _explain_denial(exc, text)
     if code in _THROTTLED or status == HTTPStatus.TOO_MANY_REQUESTS:
         return HelperError(
-            f"{service} is throttling this account ({code}), also after {_attempts(exc)} attempts",
+            f"{service} is throttling this account ({code}), also after {attempts} attempts",
             hint="try again in a minute, and let fewer jobs without a shared cache start at once",
         )
     if isinstance(status, int) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return HelperError(
-            f"{service} failed with HTTP {status} ({code}), also after {_attempts(exc)} attempts",
+            f"{service} failed with HTTP {status} ({code}), also after {attempts} attempts",
             hint="try again; if it lasts, see https://health.aws.amazon.com/health/status",
         )
-    if not text or code == str(status):  # no error body of AWS's
+    if not text or code == str(status):  # the body is not an error of AWS
         return None
     return HelperError(
         f"{service} refused the request ({code}): {text}",
@@ -108,7 +109,7 @@ def refused(exc: ClientError, asking: CallContext) -> HelperError | None:
     )
 
 
-def _denied(exc: ClientError, text: str) -> HelperError:
+def _explain_denial(exc: ClientError, text: str) -> HelperError:
     principal, named, deny = _PRINCIPAL.search(text), _ACTION.search(text), _DENY.search(text)
     operation = exc.operation_name
     action = named[1] if named else _ACTIONS.get(operation, operation)
@@ -127,8 +128,8 @@ def _denied(exc: ClientError, text: str) -> HelperError:
     return HelperError(f"{who} may not call {action}", hint=hint)
 
 
-def _clock_skew(exc: ClientError) -> HelperError | None:
-    """Return the error for a clock that is off by minutes, by what the answer's Date says."""
+def _explain_clock_skew(exc: ClientError) -> HelperError | None:
+    """Return the error for a clock that is off by minutes from the Date of AWS's answer."""
     headers = exc.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     try:
         theirs = email.utils.parsedate_to_datetime(str(headers["date"])).timestamp()
@@ -144,27 +145,22 @@ def _clock_skew(exc: ClientError) -> HelperError | None:
     )
 
 
-def _attempts(exc: ClientError) -> int:
-    retries = exc.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
-    return int(retries) + 1
-
-
-def _service(operation: str) -> str:
+def _name_service(operation: str) -> str:
     if operation.startswith("AssumeRole") or operation == "GetCallerIdentity":
         return "STS"
     return "ECR" if operation == "GetAuthorizationToken" else "IAM Identity Center"
 
 
-def expired(asking: CallContext, operation: str = "") -> HelperError:
-    """Return the error for credentials that are over, as `operation` showed."""
-    source = asking.source_name(operation)
-    if asking.source == "env" or source.endswith("Environment"):
+def explain_expired(call: CallContext, operation: str = "") -> HelperError:
+    """Return the error for expired credentials, which `operation` was called with."""
+    source = call.describe_source(operation)
+    if call.uses_environment(operation):
         hint = (
             "export fresh AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN,"
             " or unset them to use a profile"
         )
-    elif asking.source == "sso":
-        hint = f"run: {asking.sso_login()[1]}"
+    elif call.source == "sso":
+        hint = f"run: {call.find_sso_login()[1]}"
     else:
         hint = "renew them and try again"
     return HelperError(f"the AWS credentials from {source} have expired", hint=hint)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import click
 
+from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.cli.arguments import parse_registry
 from docker_credential_ecrpy.cli.commands import completion
 from docker_credential_ecrpy.cli.context import CommandContext
@@ -70,7 +71,7 @@ PUBLIC = "public.ecr.aws"
 @click.option("--podman", is_flag=True, help="In podman's auth.json, not Docker's config.json.")
 @click.pass_obj
 def command(
-    given: CommandContext,
+    context: CommandContext,
     registries: tuple[str, ...],
     profile: str,
     role_arn: str,
@@ -86,7 +87,7 @@ def command(
     """Have Docker use this program for registries, and say which AWS identity it is to be.
 
     The change is shown as a diff and then made: in Docker's config.json (DOCKER_CONFIG says
-    where), and in ~/.ecr/config.toml where a profile, a role or a fallback is given. Old logins
+    where), and in ~/.ecr/config.toml where a profile, a role or a fallback is context. Old logins
     of these registries under "auths" go, since an expired token there is what 403 Forbidden
     comes from. What was there before is kept beside each file, with .bak at its end. With
     --remove, also the rules for these registries and, after the last of them, their accounts go.
@@ -99,17 +100,17 @@ def command(
         raise click.UsageError(msg)
     _check_values(role_arn, fallback)
     identity = profile, role_arn
-    hosts = dict.fromkeys((parse_registry(text, given) for text in registries), identity)
+    hosts = dict.fromkeys((parse_registry(text, context) for text in registries), identity)
     if public:
         hosts[PUBLIC] = identity
     request = ConfigureRequest(hosts, creds_store, fallback, remove, identity, all_profiles, podman)
-    facts = discover(request, given.helper, given.aws.profiles)
-    request = _offer_fallback(given, facts, _name_registries(given, facts, request))
+    facts = discover(request, context.helper, gateway.list_profiles)
+    request = _offer_fallback(context, facts, _name_registries(context, facts, request))
     plan = make_plan(facts, request)
-    carry_out(given.console, plan, dry_run=dry_run)
+    carry_out(context.console, plan, dry_run=dry_run)
     if not plan.needed:
-        given.console.say("nothing to change: it is so already")
-    _print_warnings(given.console, plan.warnings)
+        context.console.say("nothing to change: it is so already")
+    _print_warnings(context.console, plan.warnings)
 
 
 def carry_out(console: Console, plan: Plan, *, dry_run: bool) -> None:
@@ -148,14 +149,14 @@ def _check_values(role_arn: str, fallback: str | None) -> None:
 
 
 def _name_registries(
-    given: CommandContext, facts: DockerFacts, request: ConfigureRequest
+    context: CommandContext, facts: DockerFacts, request: ConfigureRequest
 ) -> ConfigureRequest:
     """Return the request with the registries that it leaves to the AWS profiles or Docker's file.
 
     Raises HelperError and click.UsageError where those name none.
     """
     if facts.found is None:
-        _print_warnings(given.console, facts.left_out)
+        _print_warnings(context.console, facts.left_out)
         msg = "no AWS profile names an account (sso_account_id or role_arn) and a region"
         raise HelperError(msg, hint="name the registry: configure ACCOUNT@REGION --profile PROFILE")
     if request.is_open and not (facts.found or request.remove):
@@ -166,7 +167,7 @@ def _name_registries(
 
 
 def _offer_fallback(
-    given: CommandContext, facts: DockerFacts, request: ConfigureRequest
+    context: CommandContext, facts: DockerFacts, request: ConfigureRequest
 ) -> ConfigureRequest:
     """Return the request with what becomes of the store that there is: the user is asked."""
     store = facts.config.store
@@ -179,6 +180,6 @@ def _offer_fallback(
         raise HelperError(
             msg, hint=f"add --fallback {one_line(store)} to keep it behind this program"
         )
-    given.console.note(msg)
+    context.console.note(msg)
     keep = click.confirm("keep it for registries that are not ECR?", default=True, err=True)
     return replace(request, fallback=store if keep else "")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import click
 
 from docker_credential_ecrpy import PACKAGE, __version__
+from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.cli.arguments import parse_image, parse_registry
 from docker_credential_ecrpy.cli.commands import completion
 from docker_credential_ecrpy.cli.commands.configure import carry_out
@@ -96,7 +97,7 @@ def _machine(given: CommandContext) -> tuple[Machine, Found]:
         found.append(("", check_from_error("time limit", seconds)))
         seconds = DEFAULT_TIMEOUT
     until = time.monotonic() + seconds - min(_MARGIN, seconds / 10)
-    return Machine(given.helper, given.aws, until), found
+    return Machine(given.helper, until), found
 
 
 def _looked_at(given: CommandContext, machine: Machine, named: Image | None) -> Found:
@@ -131,7 +132,7 @@ def _images(machine: Machine, named: Image | None) -> list[Image]:
 
 def _mended(given: CommandContext, machine: Machine, named: Image | None, *, quiet: bool) -> Found:
     """Do what is safe; return what went wrong with that."""
-    machine = Machine(given.helper, given.aws, machine.until)  # of the files as they are now
+    machine = Machine(given.helper, machine.until)  # of the files as they are now
     hosts = []
     for image in _images(machine, named):
         facts = local_facts(machine, image)
@@ -147,7 +148,7 @@ def _configure(given: CommandContext, hosts: list[str], *, quiet: bool) -> None:
     if not hosts:
         return
     wanted = ConfigureRequest(dict.fromkeys(hosts, ("", "")))
-    plan = make_plan(discover(wanted, given.helper, given.aws.profiles), wanted)
+    plan = make_plan(discover(wanted, given.helper, gateway.list_profiles), wanted)
     if not quiet:
         carry_out(given.console, plan, dry_run=False)
         return

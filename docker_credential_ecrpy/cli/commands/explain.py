@@ -9,6 +9,7 @@ from docker_credential_ecrpy.cli.arguments import parse_image
 from docker_credential_ecrpy.cli.commands.completion import registries
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, Command
+from docker_credential_ecrpy.doctor.probes import gateway
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper, timeout
 from docker_credential_ecrpy.hot import paths, protocol
@@ -62,7 +63,7 @@ def _explained(host: str, given: CommandContext, *, check: bool) -> Iterator[tup
     choice = helper.resolve(choice)
     yield from _cached(choice, helper)
     try:
-        outlook = given.aws.outlook(choice, timeout(helper.environ))
+        outlook = gateway.preview(choice, timeout(helper.environ), helper.log)
     except HelperError as exc:
         if not choice.registry.public:
             raise
@@ -73,7 +74,7 @@ def _explained(host: str, given: CommandContext, *, check: bool) -> Iterator[tup
     yield "endpoint", outlook.endpoint
     if check:
         with given.console.show_progress("asking AWS"):
-            caller = given.aws.caller(choice, timeout(helper.environ))
+            caller = gateway.identify_caller(choice, timeout(helper.environ), helper.log)
         yield "caller", caller.arn
 
 

@@ -1,6 +1,6 @@
-"""What asking AWS would be like: whose credentials, which endpoint, who that is.
+"""Probes of AWS: the credential source, the endpoint, and the identity of the caller.
 
-`preview` asks nobody, `probe_endpoint` asks without credentials, `identify_caller` with them.
+`preview` makes no network call, `probe_endpoint` an unsigned one, `identify_caller` a signed one.
 """
 
 import email.utils
@@ -10,28 +10,27 @@ from dataclasses import dataclass
 from datetime import timezone
 from typing import Any
 
-import boto3.session
 from botocore import UNSIGNED
 
 from docker_credential_ecrpy.aws import ecr
-from docker_credential_ecrpy.aws.context import CallContext, shown_url
+from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.aws.credentials import check_profile, resolve_credentials
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.errors.explain import no_credentials, not_ecr
-from docker_credential_ecrpy.aws.session import explained, make_session
+from docker_credential_ecrpy.aws.errors.explain import explain_no_credentials, explain_wrong_answer
+from docker_credential_ecrpy.aws.session import aws_call, make_session
 from docker_credential_ecrpy.doctor.probes.http import Connection
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 
 READ_SECONDS = 5
 BOTOCORES_OWN = "botocore's own"
-"""The trusted certificates, where no file of them is named or found."""
+"""The trusted certificates, where no file of them is configured or found."""
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
 @dataclass(frozen=True)
 class Preview:
-    """Whose credentials would ask, in a person's words, and which endpoint, as a URL."""
+    """A fetch before it is made: the credential source in words, and the endpoint's URL."""
 
     source: str
     endpoint: str
@@ -43,7 +42,7 @@ class EndpointProbe:
 
     endpoint, proxy: URLs without user info and path; no proxy is "". milliseconds: from
     connecting to the answer. clock_ahead: seconds that AWS's clock is ahead of this machine's,
-    good to about one; None where the answer has no date. trust: the file of trusted
+    within about one; None where the answer has no date. trust: the file of trusted
     certificates, or `BOTOCORES_OWN`.
     """
 
@@ -56,7 +55,7 @@ class EndpointProbe:
 
 @dataclass(frozen=True)
 class CallerIdentity:
-    """Who AWS knows the identity as. expires: its credentials' end in ns since the epoch, if any.
+    """The identity that STS sees. expires: when its credentials do, in ns since the epoch.
 
     https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
     """
@@ -66,76 +65,68 @@ class CallerIdentity:
 
 
 def preview(choice: Choice, watch: Watch, log: Log) -> Preview:
-    """Return what asking AWS would be like, without asking.
+    """Return the credential source and the endpoint of a fetch, without a network call.
 
-    Raises HelperError where it is plain already that it would fail.
+    Raises HelperError where the settings alone show that a fetch would fail.
     """
-
-    def look(asking: CallContext) -> Preview:
-        url = _endpoint(make_session(asking, log), asking)
-        return Preview(_source(asking), shown_url(url))
-
-    return explained(choice, watch, log, look)
+    with aws_call(choice, watch, log) as call:
+        url = _resolve_endpoint(call)
+        return Preview(_find_source(call), redact_url(url))
 
 
 def probe_endpoint(choice: Choice, watch: Watch, log: Log) -> EndpointProbe:
-    """Return how the endpoint is reached that a token would be asked of.
+    """Return how the endpoint of a fetch is reached.
 
-    One request without a signature, tried once: whatever the answer's status, it was reached.
-    Raises HelperError where it is not.
+    Sends one unsigned request, once: any status of an answer counts as reached. Raises
+    HelperError where there is no answer.
     """
-
-    def ask(asking: CallContext) -> EndpointProbe:
-        url = _endpoint(make_session(asking, log), asking)
-        asking.sends(asking.registry.service, url)
-        log(f"aws: asking {asking.stage}, unsigned")
-        connection = Connection(asking, url, READ_SECONDS)
+    with aws_call(choice, watch, log) as call:
+        url = _resolve_endpoint(call)
+        call.note_request(call.registry.service, url)
+        log(f"aws: asking {call.target}, unsigned")
+        connection = Connection(call, url, READ_SECONDS)
         try:
             before = time.time()
             answer = connection.send("GET", url, {})
             midway = (before + time.time()) / 2
         finally:
             connection.close()
-        theirs = _when(answer.headers.get("Date", ""))
+        theirs = _parse_date(answer.headers.get("Date", ""))
         return EndpointProbe(
-            shown_url(url),
+            redact_url(url),
             answer.milliseconds,
             None if theirs is None else theirs - midway,
             connection.proxy,
             connection.bundle or BOTOCORES_OWN,
         )
 
-    return explained(choice, watch, log, ask)
-
 
 def identify_caller(choice: Choice, watch: Watch, log: Log) -> CallerIdentity:
-    """Return who AWS knows the identity as. Raises HelperError."""
-
-    def ask(asking: CallContext) -> CallerIdentity:
-        session = make_session(asking, log)
-        expires = resolve_credentials(session, asking, log)
+    """Return the identity that STS sees. Raises HelperError."""
+    with aws_call(choice, watch, log) as call:
+        session = make_session(call)
+        expires = resolve_credentials(session, call)
         client: Any = session.client("sts", region_name=choice.registry.region)
         try:
             return CallerIdentity(str(client.get_caller_identity()["Arn"]), expires)
         except LookupError as exc:
-            raise not_ecr(asking) from exc
-
-    return explained(choice, watch, log, ask)
+            raise explain_wrong_answer(call) from exc
 
 
-def _endpoint(session: boto3.session.Session, asking: CallContext) -> str:
-    """Return the URL that a token would be asked of. Raises HelperError where it is wrong."""
-    check_profile(asking)
-    client, own = ecr.make_ecr_client(session, asking, signature_version=UNSIGNED)
-    # The URL comes from the same rules as a call's, and nothing is sent.
+def _resolve_endpoint(call: CallContext) -> str:
+    """Return the URL of a fetch. Raises HelperError where it is wrong."""
+    session = make_session(call)
+    check_profile(call)
+    client, own = ecr.make_ecr_client(session, call, signature_version=UNSIGNED)
+    # botocore makes this URL by the rules for a call's, and sends nothing.
     url = str(client.generate_presigned_url("get_authorization_token"))
     if not own:
-        ecr.check_partition(url, asking)
+        ecr.check_partition(url, call)
     return url
 
 
-def _when(date: str) -> float | None:
-    """Return an HTTP date as seconds since the epoch, or None where it is none."""
+def _parse_date(date: str) -> float | None:
+    """Return an HTTP date as seconds since the epoch, or None for another text."""
     try:
         moment = email.utils.parsedate_to_datetime(date)
     except (TypeError, ValueError, OverflowError):
@@ -143,18 +134,18 @@ def _when(date: str) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
-def _source(asking: CallContext) -> str:
-    resolver: Any = asking.core.get_component("credential_provider")
+def _find_source(call: CallContext) -> str:
+    resolver: Any = call.core.get_component("credential_provider")
     for provider in resolver.providers:
-        if _provides(provider, asking):
-            asking.source = provider.METHOD
-            return _described(asking)
-    raise no_credentials(asking)
+        if _provides(provider, call):
+            call.source = provider.METHOD
+            return _describe_source(call)
+    raise explain_no_credentials(call)
 
 
-def _provides(provider: Any, asking: CallContext) -> bool:
-    """Whether a source of credentials has any. Those that would ask or run something are not."""
-    profile = asking.profiles().get(asking.profile, {})
+def _provides(provider: Any, call: CallContext) -> bool:
+    """Whether a credential source has credentials, by the settings where it would have to run."""
+    profile = call.read_profiles().get(call.profile, {})
     method = provider.METHOD
     if method == "assume-role":
         return "role_arn" in profile and "web_identity_token_file" not in profile
@@ -169,20 +160,20 @@ def _provides(provider: Any, asking: CallContext) -> bool:
     return provider.load() is not None
 
 
-def _described(asking: CallContext) -> str:
-    text = asking.source_name()
-    profile = asking.profiles().get(asking.profile, {})
-    if asking.source == "assume-role":
-        text += f", {profile['role_arn']}, assumed from {asking.source_name('AssumeRole')}"
-    elif asking.source == "env":
+def _describe_source(call: CallContext) -> str:
+    text = call.describe_source()
+    profile = call.read_profiles().get(call.profile, {})
+    if call.source == "assume-role":
+        text += f", {profile['role_arn']}, assumed from {call.describe_source('AssumeRole')}"
+    elif call.source == "env":
         text += " (AWS_ACCESS_KEY_ID)"
-    elif asking.source == "sso":
+    elif call.source == "sso":
         text += f", role {profile.get('sso_role_name')} in account {profile.get('sso_account_id')}"
-    elif asking.source == "assume-role-with-web-identity":
+    elif call.source == "assume-role-with-web-identity":
         text += f", {profile.get('role_arn') or os.environ.get('AWS_ROLE_ARN')}"
-    elif asking.source == "iam-role":
+    elif call.source == "iam-role":
         text += ", if this machine has one"
-    role = asking.choice.role
+    role = call.choice.role
     if role:
         with_id = " with an external id" if role.external_id else ""
         text = f"the role {role.arn}, assumed{with_id} from {text}"

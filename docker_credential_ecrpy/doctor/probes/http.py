@@ -1,4 +1,4 @@
-"""Connections as botocore makes them, and those that fail, told as cause and cure."""
+"""HTTP requests with the proxy and the trusted certificates of botocore's own."""
 
 import time
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from botocore.response import StreamingBody
 from botocore.utils import get_environ_proxies
 
 from docker_credential_ecrpy import PACKAGE, __version__
-from docker_credential_ecrpy.aws.context import CallContext, shown_url
+from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.aws.session import CONNECT_SECONDS
 
 _USER_AGENT = f"{PACKAGE}/{__version__}"
@@ -19,9 +19,9 @@ _USER_AGENT = f"{PACKAGE}/{__version__}"
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What a server answered, and the milliseconds from connecting to it until that was here.
+    """A server's answer. milliseconds: from connecting until it was read.
 
-    headers: by name, in upper or lower case. body: as much of it as was wanted; whole: all of it.
+    headers: their names match in any case. body: cut at the wanted length; whole: it was not cut.
     """
 
     status: int
@@ -32,17 +32,17 @@ class HttpAnswer:
 
 
 class Connection:
-    """HTTP requests to one origin, by the proxy and with the trust of botocore's own calls.
+    """Sends HTTP requests to one origin, with the proxy and the trust of botocore's own calls.
 
-    The settings of `asking` have to be those that `aws.make_session` leaves behind. proxy: its URL
-    without a password, or "". bundle: the file of trusted certificates, or "" for botocore's.
+    `make_session` has to be called for the same `call` before. proxy: its URL without a password,
+    or "". bundle: the file of trusted certificates, or "" for botocore's.
     """
 
-    def __init__(self, asking: CallContext, url: str, read_seconds: float) -> None:
-        self.bundle = asking.bundle
+    def __init__(self, call: CallContext, url: str, read_seconds: float) -> None:
+        self.bundle = call.bundle
         proxies = get_environ_proxies(url)
         proxy = ProxyConfiguration(proxies).proxy_url_for(url)
-        self.proxy = shown_url(proxy) if proxy else ""
+        self.proxy = redact_url(proxy) if proxy else ""
         self._session = URLLib3Session(
             verify=self.bundle or True,  # type: ignore[arg-type]  # the stub knows no paths
             proxies=proxies,
@@ -50,9 +50,9 @@ class Connection:
         )
 
     def send(self, method: str, url: str, headers: Mapping[str, str], most: int = 0) -> HttpAnswer:
-        """Return the answer, with at most `most` bytes of its body; redirects are not followed.
+        """Return the answer, with at most `most` bytes of its body; follow no redirect.
 
-        Tried once. Raises what botocore raises, for `aws_errors.explain`.
+        There is one attempt. Raises what botocore raises, for `aws_call` to explain.
         """
         began = time.monotonic()
         wanted = {"User-Agent": _USER_AGENT, **headers}
@@ -67,10 +67,10 @@ class Connection:
         return HttpAnswer(answer.status_code, answer.headers, body[:most], whole, took)
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close the connections."""
         self._session.close()
 
 
 def _read(raw: Any, most: int) -> bytes:
-    unknown: Any = None  # how long it should be; the stub wants a number
+    unknown: Any = None  # the expected length; the stub wants a number
     return bytes(StreamingBody(raw, unknown).read(most))

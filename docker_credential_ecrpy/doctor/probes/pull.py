@@ -1,6 +1,6 @@
-"""A pull's requests, sent to an ECR registry itself, and what it says to each.
+"""The requests of a pull, sent to an ECR registry, and its reply to each.
 
-They are those of a client that pulls one image, in its order, but for the layer's bytes.
+They are those of a client that pulls one image, in its order, without the layer's bytes.
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md and, for tokens,
 https://distribution.github.io/distribution/spec/auth/token/
 """
@@ -18,9 +18,10 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from botocore.exceptions import BotoCoreError
 
-from docker_credential_ecrpy.aws.context import CallContext, shown_url
+from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.session import explained, make_session
+from docker_credential_ecrpy.aws.session import aws_call, make_session
+from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.probes import replies
 from docker_credential_ecrpy.doctor.probes.http import Connection, HttpAnswer
 from docker_credential_ecrpy.errors import HelperError
@@ -32,14 +33,14 @@ Part = TypeVar("Part")
 
 READ_SECONDS = 8
 TAGS_SECONDS = 3
-"""For every read of a page of tags, and the time after which no further page is asked for."""
+"""The limit for each read of a page of tags; after this time, no further page is requested."""
 TAG_PAGES = 5
 NEAR_TAGS = 5
 BODY_BYTES = 4 * 1024 * 1024
 LAYER_BYTES = 64 * 1024
 
 BASE, MANIFEST, LAYER_CHECK, LAYER = "base", "manifest", "layer check", "layer"
-# What ECR asks IAM about for each request of a pull.
+# The IAM action that ECR checks for each request of a pull.
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html and
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
 _NEEDS = {
@@ -62,7 +63,7 @@ _NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 
 @dataclass(frozen=True)
 class Reply:
-    """What the registry said to one request.
+    """The registry's reply to one request.
 
     what: "base", "manifest", "layer check" or "layer". status: HTTP's. code, message: of the
     first error in its body, or "". action: the IAM action that is missing, or "".
@@ -78,10 +79,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class PullTrace:
-    """The replies in the order asked, up to the first that no pull gets past.
+    """The replies in order, up to the first one after which a pull fails.
 
-    An image index and the manifest that it leads to are two. tags: where the registry has no
-    such tag, those that are near it, or else its first. digest: the tag's manifest's, or "".
+    An image index and the manifest that it points to are two. tags: where the registry does not
+    have the tag, similar ones, or else its first. digest: that of the tag's manifest, or "".
     """
 
     replies: tuple[Reply, ...]
@@ -89,77 +90,60 @@ class PullTrace:
     digest: str
 
 
-def trace_pull(  # noqa: PLR0913, PLR0917 - who asks whom for what, and how
-    choice: Choice,
-    host: str,
-    repository: str,
-    reference: str,
-    login: tuple[str, str] | None,
-    watch: Watch,
-    log: Log,
+def trace_pull(
+    choice: Choice, image: Image, login: tuple[str, str] | None, watch: Watch, log: Log
 ) -> PullTrace:
-    """Return what the registry at `host`, which is that of `choice`, says to one who pulls.
+    """Return the replies of the registry of `choice`, at the host of `image`, to a pull.
 
-    reference: a tag or a digest; with none, or no repository, only the base is asked. login: user
-    name and password, or None to be anonymous. The password goes to `host` alone. Raises
-    HelperError where it cannot be reached, or does not answer as a registry does.
+    Without a repository and a reference, only the base is requested. login: user name and
+    password, or None for an anonymous pull. The password is sent to that host only. Raises
+    HelperError where the host cannot be reached, or does not answer as a registry does.
     """
-
-    def ask(asking: CallContext) -> PullTrace:
-        make_session(asking, log)  # which settles what certificates are trusted
-        visitor = _Visitor(asking, host, repository, login, log)
+    with aws_call(choice, watch, log) as call:
+        make_session(call)  # finds the trusted certificates
+        tracer = _Tracer(call, image, login)
         try:
-            return visitor.visit(reference)
+            return tracer.trace(image.reference)
         finally:
-            visitor.close()
-
-    return explained(choice, watch, log, ask)
+            tracer.close()
 
 
-class _Visitor:
-    """Goes from one request to the next. All of them are sent to the one host."""
+class _Tracer:
+    """Makes one request after the other, all of them to one host."""
 
-    def __init__(
-        self,
-        asking: CallContext,
-        host: str,
-        repository: str,
-        login: tuple[str, str] | None,
-        log: Log,
-    ) -> None:
-        self._asking = asking
-        self._base = f"https://{host}"
-        self._repository = repository
-        self._place = f"/v2/{quote(repository)}"
-        self._log = log
+    def __init__(self, call: CallContext, image: Image, login: tuple[str, str] | None) -> None:
+        self._call = call
+        self._base = f"https://{image.host}"
+        self._repository = image.repository
+        self._place = f"/v2/{quote(image.repository)}"
         self._authorization: dict[str, str] = {}
         if login:
             basic = base64.b64encode(":".join(login).encode()).decode()
             self._authorization["Authorization"] = f"Basic {basic}"
-        self._connection = Connection(asking, self._base, READ_SECONDS)
+        self._connection = Connection(call, self._base, READ_SECONDS)
         self._replies: list[Reply] = []
 
     def close(self) -> None:
         self._connection.close()
 
-    def visit(self, reference: str) -> PullTrace:
+    def trace(self, reference: str) -> PullTrace:
         tags: tuple[str, ...] = ()
         digest = ""
-        if self._enter() and self._repository and reference:
-            answer = self._manifest(reference)
+        if self._request_base() and self._repository and reference:
+            answer = self._request_manifest(reference)
             reply = self._replies[-1]
             if answer is not None:
                 found = replies.DIGEST.fullmatch(answer.headers.get("Docker-Content-Digest", ""))
                 digest = found[0] if found else ""
-                self._pull(answer)
+                self._request_layer(answer)
             elif reply.status == HTTPStatus.NOT_FOUND and reply.code == "MANIFEST_UNKNOWN":
-                tags = () if ":" in reference else self._near(reference)
+                tags = () if ":" in reference else self._find_near_tags(reference)
         return PullTrace(tuple(self._replies), tags, digest)
 
-    # --- the base, and who is asking ----------------------------------------------------------
+    # --- the base and its token ---------------------------------------------------------------
 
-    def _enter(self) -> bool:
-        """Ask the base, with a bearer token where it wants one; return whether one may go on."""
+    def _request_base(self) -> bool:
+        """Request the base, with a bearer token where it needs one; return whether it answered."""
         answer = self._send("GET", "/v2/")
         challenge = _BEARER.search(answer.headers.get("WWW-Authenticate", ""))
         if answer.status == HTTPStatus.UNAUTHORIZED and challenge:
@@ -167,15 +151,15 @@ class _Visitor:
             realm = parameters.get("realm", "")
             path = self._own_path(realm)
             if not path:
-                where = shown_url(realm) if "://" in realm else "it does not say where"
+                where = redact_url(realm) if "://" in realm else "it does not say where"
                 return self._note(BASE, answer, f"it wants a token from elsewhere: {where}")
-            answer = self._with_token(path, parameters)
+            answer = self._request_token(path, parameters)
         if answer.status == HTTPStatus.OK and "html" in answer.headers.get("Content-Type", ""):
-            raise self._unlike()  # a page to sign in on, of a network or a proxy
+            raise self._not_a_registry()  # the login page of a network or a proxy
         return self._note(BASE, answer)
 
-    def _with_token(self, path: str, parameters: dict[str, str]) -> HttpAnswer:
-        """Get a bearer token and ask the base with it; return its answer, or the refusal."""
+    def _request_token(self, path: str, parameters: dict[str, str]) -> HttpAnswer:
+        """Get a bearer token and request the base with it; return its answer, or the refusal."""
         wanted = {name: parameters.get(name, "") for name in ("service", "scope")}
         if self._repository:
             wanted["scope"] = f"repository:{self._repository}:pull"
@@ -183,43 +167,43 @@ class _Visitor:
         answer = self._send("GET", path + ("&" if "?" in path else "?") + query)
         if answer.status != HTTPStatus.OK:
             return answer
-        self._authorization["Authorization"] = f"Bearer {self._read(answer, replies.token)}"
+        self._authorization["Authorization"] = f"Bearer {self._parse(answer, replies.parse_token)}"
         return self._send("GET", "/v2/")
 
     # --- manifest and layer -------------------------------------------------------------------
 
-    def _manifest(self, reference: str) -> HttpAnswer | None:
+    def _request_manifest(self, reference: str) -> HttpAnswer | None:
         path = f"{self._place}/manifests/{quote(reference, safe=':')}"
         answer = self._send("GET", path, {"Accept": ", ".join(_MANIFESTS)})
         return answer if self._note(MANIFEST, answer) else None
 
-    def _pull(self, answer: HttpAnswer) -> None:
-        """Ask for a layer of the image whose manifest or index was answered."""
-        kind, digest = self._read(answer, replies.leads_to)
+    def _request_layer(self, answer: HttpAnswer) -> None:
+        """Request a layer of the image, from the answer with its manifest or index."""
+        kind, digest = self._parse(answer, replies.find_next)
         if kind == "manifests":
-            found = self._manifest(digest)
+            found = self._request_manifest(digest)
             if found is None:
                 return
-            kind, digest = self._read(found, replies.leads_to)
+            kind, digest = self._parse(found, replies.find_next)
         if kind != "blobs":
-            return  # an index in an index: enough is known
+            return  # an index in an index is not followed
         path = f"{self._place}/blobs/{digest}"
         if self._note(LAYER_CHECK, self._send("HEAD", path)):
             first_byte = {"Range": "bytes=0-0"}
-            # ECR redirects to where its layers are, which is not followed.
+            # ECR redirects to the storage of its layers; the redirect is not followed.
             self._note(LAYER, self._send("GET", path, first_byte, most=LAYER_BYTES))
 
     # --- tags ---------------------------------------------------------------------------------
 
-    def _near(self, reference: str) -> tuple[str, ...]:
-        """Return tags like one that is not there. What goes wrong here is no finding."""
+    def _find_near_tags(self, reference: str) -> tuple[str, ...]:
+        """Return tags similar to one that does not exist; an error only shortens the list."""
         found: set[str] = set()
         self._connection.close()
-        self._connection = Connection(self._asking, self._base, TAGS_SECONDS)
+        self._connection = Connection(self._call, self._base, TAGS_SECONDS)
         try:
             self._list_tags(found)
         except (HelperError, BotoCoreError) as exc:
-            self._log(f"registry: {type(exc).__name__} while listing tags")
+            self._call.log(f"registry: {type(exc).__name__} while listing tags")
         tags = sorted(found)
         return tuple(difflib.get_close_matches(reference, tags, NEAR_TAGS) or tags[:NEAR_TAGS])
 
@@ -230,7 +214,7 @@ class _Visitor:
             answer = self._send("GET", path)
             if answer.status != HTTPStatus.OK:
                 return
-            found |= self._read(answer, replies.tags)
+            found |= self._parse(answer, replies.parse_tags)
             link = _NEXT.search(answer.headers.get("Link", ""))
             path = self._own_path(urljoin(self._base + path, link[1])) if link else ""
             if not path or time.monotonic() > until:
@@ -246,15 +230,17 @@ class _Visitor:
         most: int = BODY_BYTES,
     ) -> HttpAnswer:
         url = self._base + path
-        self._asking.sends("the registry", url)
+        self._call.note_request("the registry", url)
         answer = self._connection.send(
             method, url, {**self._authorization, **(headers or {})}, most
         )
-        self._log(f"registry: {method} {one_line(path.partition('?')[0])}: HTTP {answer.status}")
+        self._call.log(
+            f"registry: {method} {one_line(path.partition('?')[0])}: HTTP {answer.status}"
+        )
         return answer
 
     def _own_path(self, url: str) -> str:
-        """Return path and query of a URL that is this registry's own; of any other, nothing."""
+        """Return path and query of a URL of this registry; "" for any other URL."""
         try:
             parts, own = urlsplit(url), urlsplit(self._base)
             places = {(one.scheme, one.hostname, one.port or 443) for one in (parts, own)}
@@ -265,34 +251,34 @@ class _Visitor:
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def _note(self, what: str, answer: HttpAnswer, message: str = "") -> bool:
-        """Keep a reply; return whether a pull goes on after it."""
-        code, said = replies.error(answer)
+        """Record a reply; return whether a pull continues after it."""
+        code, said = replies.parse_error(answer)
         message = message or said
-        action = self._missing(what, answer.status, message)
+        action = self._find_missing_action(what, answer.status, message)
         self._replies.append(Reply(what, answer.status, code, message, action, answer.milliseconds))
         limit = (
             HTTPStatus.BAD_REQUEST if what in (LAYER_CHECK, LAYER) else HTTPStatus.MULTIPLE_CHOICES
         )
         return answer.status < limit
 
-    def _missing(self, what: str, status: int, message: str) -> str:
+    def _find_missing_action(self, what: str, status: int, message: str) -> str:
         named = _ACTION.search(message)
         if named:
             return named[1]
         if status != HTTPStatus.FORBIDDEN or _OF_TOKEN.search(message):
             return ""
-        return "" if self._asking.registry.public else _NEEDS.get(what, "")
+        return "" if self._call.registry.public else _NEEDS.get(what, "")
 
-    def _read(self, answer: HttpAnswer, part: Callable[[Any], Part]) -> Part:
-        """Return a part of the JSON that was answered. Raises HelperError."""
+    def _parse(self, answer: HttpAnswer, part: Callable[[Any], Part]) -> Part:
+        """Return a part of an answer's JSON. Raises HelperError."""
         try:
             if answer.whole:
                 return part(json.loads(answer.body))
         except replies.NOT_UNDERSTOOD as exc:
-            raise self._unlike() from exc
-        raise self._unlike()
+            raise self._not_a_registry() from exc
+        raise self._not_a_registry()
 
-    def _unlike(self) -> HelperError:
+    def _not_a_registry(self) -> HelperError:
         return HelperError(
             f"{self._base} did not answer as a registry does",
             hint="check the host name, HTTPS_PROXY and whatever else stands in between",

@@ -1,6 +1,6 @@
-"""What the documents say that a registry answers with; they may say anything.
+"""The documents that a registry answers with, parsed as input that may hold anything.
 
-Each reader raises one of `NOT_UNDERSTOOD` for a document that is not as it should be.
+Each parser raises one of `NOT_UNDERSTOOD` for a document of another form.
 https://github.com/opencontainers/image-spec and
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
 """
@@ -16,16 +16,16 @@ from docker_credential_ecrpy.docker.image_reference import TAG
 from docker_credential_ecrpy.doctor.probes.http import HttpAnswer
 from docker_credential_ecrpy.text.sanitize import one_line
 
-# What Docker calls the machines that Python names otherwise.
+# Python's name for a machine -> Docker's.
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 DIGEST = re.compile(r"[a-z0-9]+([+._-][a-z0-9]+)*:[0-9a-fA-F]{32,128}")
 _TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # RFC 6750, section 2.1
-# What JSON leads to that is not as it should be.
+# What JSON of another form makes a parser raise.
 NOT_UNDERSTOOD = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
 
-def error(answer: HttpAnswer) -> tuple[str, str]:
-    """Return code and message of the first error in an answer; none where it has none."""
+def parse_error(answer: HttpAnswer) -> tuple[str, str]:
+    """Return code and message of the first error in an answer, each "" where it has none."""
     if answer.status < HTTPStatus.BAD_REQUEST:
         return "", ""
     try:
@@ -36,7 +36,7 @@ def error(answer: HttpAnswer) -> tuple[str, str]:
     return one_line(str(code or ""))[:MAX_CODE], one_line(str(message or ""))
 
 
-def token(document: Any) -> str:
+def parse_token(document: Any) -> str:
     """Return the bearer token in a token server's answer."""
     found = _TOKEN.fullmatch(document.get("token") or document["access_token"])
     if not found:
@@ -45,30 +45,30 @@ def token(document: Any) -> str:
     return found[0]
 
 
-def tags(document: Any) -> set[str]:
-    """Return the tags in a list of them."""
+def parse_tags(document: Any) -> set[str]:
+    """Return the tags in a list of tags."""
     return {tag for tag in document["tags"] or () if TAG.fullmatch(tag)}
 
 
-def leads_to(document: Any) -> tuple[str, str]:
-    """Return what a manifest has a client ask for next: "manifests" or "blobs", and the digest."""
+def find_next(document: Any) -> tuple[str, str]:
+    """Return what a client requests after a manifest: "manifests" or "blobs", and the digest."""
     if "manifests" in document:
         entries = document["manifests"]
-        return "manifests", _digest(next(filter(_fits, entries), entries[0]))
-    # What has URLs is elsewhere, such as the layers of Windows.
+        return "manifests", _parse_digest(next(filter(_fits, entries), entries[0]))
+    # A layer with URLs is stored elsewhere, such as those of Windows.
     layers = [layer for layer in document.get("layers") or () if not layer.get("urls")]
-    return "blobs", _digest(layers[0] if layers else document["config"])
+    return "blobs", _parse_digest(layers[0] if layers else document["config"])
 
 
 def _fits(entry: Any) -> bool:
-    """Whether a manifest is for this machine, where engines nearly always run Linux's images."""
+    """Whether a manifest is for this machine; engines nearly always run Linux images."""
     machine = platform.machine().lower()
     wanted = entry.get("platform") or {}
-    there = wanted.get("os"), wanted.get("architecture")
-    return there == ("linux", _ARCHITECTURES.get(machine, machine))
+    offered = wanted.get("os"), wanted.get("architecture")
+    return offered == ("linux", _ARCHITECTURES.get(machine, machine))
 
 
-def _digest(entry: Any) -> str:
+def _parse_digest(entry: Any) -> str:
     found = DIGEST.fullmatch(entry["digest"])
     if not found:
         msg = "not a digest"

@@ -31,7 +31,7 @@ def test_a_call_that_hangs_is_left_behind() -> None:
     began = time.monotonic()
 
     def hang(watch: deadline.Watch) -> None:
-        watch.stage = "Godot"
+        watch.enter(deadline.Stage.SERVICE, "Godot")
         release.wait()
 
     with pytest.raises(DeadlineExceeded, match=r"no answer from Godot within 0\.1 s"):

@@ -21,8 +21,8 @@ def test_every_region_has_its_partitions_suffix() -> None:
     }
 
     assert {region: regions.dns_suffix(region) for region in found} == found
-    assert set(regions.known_regions("ecr")) <= set(found)
-    assert set(found) == set(regions._listed())
+    assert set(regions.list_regions("ecr")) <= set(found)
+    assert set(found) == set(regions._list_suffixes())
 
 
 def test_a_region_that_is_newer_than_botocore() -> None:

@@ -7,8 +7,9 @@ import botocore.session
 import pytest
 from botocore import exceptions
 
-from docker_credential_ecrpy.aws.context import SERVICES, CallContext
+from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
+from docker_credential_ecrpy.aws.sdk_patches import SERVICES
 from docker_credential_ecrpy.aws.session import make_session
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
@@ -20,8 +21,8 @@ def _loaders(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     found = registry.parse(HOST)
     assert found is not None
-    call = CallContext(Choice(found), botocore.session.Session(), Watch())
-    make_session(call, lambda _: None)
+    call = CallContext(Choice(found), botocore.session.Session(), Watch(), lambda _: None)
+    make_session(call)
     own: Any = botocore.session.Session().get_component("data_loader")
     return own, call.core.get_component("data_loader")
 

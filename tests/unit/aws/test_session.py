@@ -18,8 +18,8 @@ def test_every_client_has_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     found = registry.parse(HOST)
     assert found is not None
-    call = CallContext(Choice(found), botocore.session.Session(), Watch())
-    make_session(call, lambda _: None)
+    call = CallContext(Choice(found), botocore.session.Session(), Watch(), lambda _: None)
+    make_session(call)
 
     for service in ("ecr", "sts", "sso", "sso-oidc"):
         config: Any = call.core.create_client(service, region_name="us-east-1").meta.config

@@ -9,7 +9,7 @@ from botocore import exceptions as boto
 
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.errors.explain import explain, no_credentials
+from docker_credential_ecrpy.aws.errors.explain import explain, explain_no_credentials
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
 from tests.world import aws as world
@@ -81,7 +81,7 @@ def _call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CallContext:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path) + "/credentials")
     found = registry.parse(HOST)
     assert found is not None
-    return CallContext(Choice(found), botocore.session.Session(), Watch())
+    return CallContext(Choice(found), botocore.session.Session(), Watch(), lambda _: None)
 
 
 @pytest.mark.parametrize("disabled", ["true", "false"])
@@ -100,7 +100,7 @@ def test_a_container_without_credentials_hears_of_the_hop_limit(
     )
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", disabled)
 
-    said = str(no_credentials(call))
+    said = str(explain_no_credentials(call))
 
     assert ("hop limit" in said) == (inside and disabled == "false")
 

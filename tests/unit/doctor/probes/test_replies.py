@@ -29,7 +29,7 @@ def test_any_error_has_a_code_and_a_message(document: object) -> None:
     """Each a line, whatever JSON it is."""
     answer = HttpAnswer(400, {}, json.dumps(document).encode(), whole=True, milliseconds=1)
 
-    for text in replies.error(answer):
+    for text in replies.parse_error(answer):
         assert text.isprintable()
         assert len(text) <= 400
 
@@ -38,7 +38,7 @@ def test_any_error_has_a_code_and_a_message(document: object) -> None:
 def test_any_manifest_leads_to_a_digest_or_is_none(document: object) -> None:
     """It raises nothing but what is taken for a wrong answer."""
     try:
-        kind, digest = replies.leads_to(document)
+        kind, digest = replies.find_next(document)
     except replies.NOT_UNDERSTOOD:
         return
     assert kind in {"manifests", "blobs"}
