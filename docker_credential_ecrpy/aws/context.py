@@ -6,7 +6,6 @@ import botocore.session
 from botocore.exceptions import BotoCoreError
 
 from docker_credential_ecrpy.aws.deadline import Stage, Watch
-from docker_credential_ecrpy.aws.profiles import name_config_files
 from docker_credential_ecrpy.aws.sdk_patches import SERVICES
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
@@ -52,11 +51,6 @@ class CallContext:
         self.role = ""
         self.service = ""
 
-    @property
-    def target(self) -> str:
-        """What the call waits for, as an error names it."""
-        return self.watch.target
-
     def note_request(self, service: str, url: str) -> None:
         """Note that a request is sent to a service of AWS, by botocore's name for it."""
         self.service = SERVICES.get(service, service)
@@ -90,11 +84,6 @@ class CallContext:
         """Whether the credentials of an operation came from the environment's variables."""
         by_chain = operation == "AssumeRole" and not self.resolved
         return self.source == "env" or (by_chain and self._credential_source() == "Environment")
-
-    @property
-    def config_files(self) -> str:
-        """The files that the profiles are read from, as an error names them."""
-        return name_config_files(self.core)
 
     def find_sso_login(self) -> tuple[str, str]:
         """Return the profile that has the SSO session, and the command that starts a new one.

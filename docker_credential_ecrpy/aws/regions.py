@@ -102,17 +102,12 @@ def looks_like_ecr(host: str) -> bool:
 
 def explain_not_ecr(host: str) -> str:
     """Return why a host is not ECR's, and what to do about it."""
-    labels = host.split(".")
-    if looks_like_ecr(host):
-        if not registry.is_account(labels[0]):
-            return (
-                f"is not an ECR registry: it has to begin with an account's"
-                f" {registry.ACCOUNT_DIGITS} digits, and {one_line(labels[0])!r} has"
-                f" {len(labels[0])} characters"
-            )
-        return (
-            "is not an ECR registry: those are such as 123456789012.dkr.ecr.us-east-1.amazonaws.com"
-        )
+    first, no = host.split(".", maxsplit=1)[0], "is not an ECR registry"
+    if not looks_like_ecr(host):
+        return f"{no}; a private name for one needs a rule with registry = in config.toml"
+    if registry.is_account(first):
+        return f"{no}: those are such as 123456789012.dkr.ecr.us-east-1.amazonaws.com"
     return (
-        "is not an ECR registry; a private name for one needs a rule with registry = in config.toml"
+        f"{no}: it has to begin with an account's {registry.ACCOUNT_DIGITS} digits,"
+        f" and {one_line(first)!r} has {len(first)} characters"
     )

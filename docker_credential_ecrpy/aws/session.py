@@ -45,7 +45,7 @@ def aws_call(choice: Choice, watch: Watch, log: Log) -> Iterator[CallContext]:
     except HelperError:
         raise
     except Exception as exc:
-        log(f"aws: {type(exc).__name__} while asking {call.target}")
+        log(f"aws: {type(exc).__name__} while asking {call.watch.target}")
         raise explain(exc, call) from exc
 
 
@@ -80,7 +80,7 @@ def make_session(call: CallContext) -> boto3.session.Session:
     def note(**sent: Any) -> None:
         # The URL of the request itself: a client's endpoint is not always where its call goes.
         call.note_request(sent["event_name"].split(".")[1], sent["request"].url)
-        call.log(f"aws: asking {call.target}")
+        call.log(f"aws: asking {call.watch.target}")
 
     core.register("before-send", note)
     return boto3.session.Session(botocore_session=core)

@@ -1,1 +1,1 @@
-"""Why a pull fails: `facts` are gathered once, `checks` judge them and ask nobody."""
+"""Why a pull fails: `run` gathers facts, the checks judge them, and `report` prints the result."""

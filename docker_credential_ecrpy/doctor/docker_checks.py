@@ -1,4 +1,4 @@
-"""The checks of `doctor`: what Docker's files say. They judge facts, and ask nobody."""
+"""The checks of `doctor` on the files of Docker and podman. They make no network call."""
 
 import fnmatch
 import shlex
@@ -36,16 +36,16 @@ from docker_credential_ecrpy.text.times import expiry
 
 
 def check_docker(facts: Facts) -> Iterator[Check]:
-    """Yield what is to be said of the files of Docker and podman."""
-    yield _config(facts)
+    """Yield the checks on the files of Docker and podman."""
+    yield _check_config(facts)
     if facts.host:
-        yield _old_login(facts)
-        yield _mechanism(facts)
+        yield _check_old_login(facts)
+        yield _check_mechanism(facts)
     if facts.is_ecrs:
-        yield from _podman(facts)
+        yield from _check_podman(facts)
 
 
-def _config(facts: Facts) -> Check:
+def _check_config(facts: Facts) -> Check:
     name, config = "docker config", facts.machine.config
     directory = facts.machine.environ.get("DOCKER_CONFIG")
     if isinstance(config, HelperError):
@@ -57,8 +57,8 @@ def _config(facts: Facts) -> Check:
         return check
     if config.problems:
         broken = f"{config.file}: {config.problems[0]}, so docker reads nothing of it"
-        if facts.is_ecrs and _all_go(config, facts.host):
-            return Check(name, FAIL, broken, *configure_fix(facts))
+        if facts.is_ecrs and _are_removable(config, facts.host):
+            return Check(name, FAIL, broken, *configure_fix(facts.host))
         return Check(name, FAIL, broken, "mend that entry by hand, or take it out")
     if config.data is None:
         where = ", where DOCKER_CONFIG leads" if directory else ""
@@ -70,14 +70,14 @@ def _config(facts: Facts) -> Check:
     return Check(name, PASS, f"{config.file}: {', '.join(said)}")
 
 
-def _all_go(config: DockerConfig, host: str) -> bool:
-    """Whether all that Docker cannot read are logins for a host, which `configure` takes away."""
+def _are_removable(config: DockerConfig, host: str) -> bool:
+    """Whether all that Docker cannot read are logins for a host, which `configure` removes."""
     keys = config.login_keys(host)
     return all(problem.section == AUTHS and problem.key in keys for problem in config.problems)
 
 
-def _old_login(facts: Facts) -> Check:
-    """Judge what an earlier `docker login` left behind, which is where 403 Forbidden comes from."""
+def _check_old_login(facts: Facts) -> Check:
+    """Judge the login that an earlier `docker login` stored: once expired, it leads to HTTP 403."""
     name = "old login"
     if not facts.is_ecrs:
         return Check(name, SKIP, f"{facts.host} is none of ECR's: its login is no matter of ours")
@@ -85,42 +85,42 @@ def _old_login(facts: Facts) -> Check:
     if not isinstance(config, DockerConfig) or found is None:
         return Check(name, SKIP, "docker's config.json cannot be read")
     if found.kind == SourceKind.ENVIRONMENT and found.login:
-        return _of_variable(name, found.login, facts)
+        return _check_variable(name, found.login, facts)
     keys = config.login_keys(facts.host)
     if not keys:
         return Check(name, PASS, f"none under {AUTHS}")
     sent = found.login if found.kind == SourceKind.FILE else None
     login = sent or next((login for login in config.logins if login.key in keys), None)
     key = shown_key(login.key if login else keys[0])
-    seen = f"{config.file} has a login for {key} under {AUTHS}, {_age(login, facts)}"
+    seen = f"{config.file} has a login for {key} under {AUTHS}, {_name_expiry(login, facts)}"
     if sent is None:
         seen += "; docker does not use it, others may"
-        return Check(name, WARN, seen, *configure_fix(facts))
-    status, said = _outcome(sent, facts)
-    return Check(name, status, f"{seen}, and docker sends that{said}", *configure_fix(facts))
+        return Check(name, WARN, seen, *configure_fix(facts.host))
+    status, said = _judge_login(sent, facts)
+    return Check(name, status, f"{seen}, and docker sends that{said}", *configure_fix(facts.host))
 
 
-def _of_variable(name: str, login: Login, facts: Facts) -> Check:
+def _check_variable(name: str, login: Login, facts: Facts) -> Check:
     variable = AUTH_VARIABLE
-    status, said = _outcome(login, facts)
-    seen = f"{variable} has a login for {shown_key(login.key)}, {_age(login, facts)}"
+    status, said = _judge_login(login, facts)
+    seen = f"{variable} has a login for {shown_key(login.key)}, {_name_expiry(login, facts)}"
     seen += f", and docker sends that before it looks into config.json{said}"
     return Check(name, status, seen, f"unset {variable}, wherever it is set", f"unset {variable}")
 
 
-def _outcome(login: Login, facts: Facts) -> tuple[str, str]:
-    """Return the status of a login that Docker sends, and what the registry says to it."""
-    refusal = facts.refusal(login)
+def _judge_login(login: Login, facts: Facts) -> tuple[str, str]:
+    """Return the check's status for a login that Docker sends, and the registry's reply."""
+    refusal = facts.find_refusal(login)
     return (FAIL, f": {refusal} {HTTPStatus(refusal).phrase}") if refusal else (WARN, "")
 
 
-def _age(login: Login | None, facts: Facts) -> str:
+def _name_expiry(login: Login | None, facts: Facts) -> str:
     if login is None or login.expires is None:
         return "which does not say when it expires"
     return f"whose token {expiry(login.expires, facts.now)}"
 
 
-def _mechanism(facts: Facts) -> Check:
+def _check_mechanism(facts: Facts) -> Check:
     name, found, host = "asked by docker", facts.mechanism, facts.host
     config = facts.machine.config
     if found is None or not isinstance(config, DockerConfig):
@@ -128,21 +128,21 @@ def _mechanism(facts: Facts) -> Check:
     public = isinstance(facts.choice, Choice) and facts.choice.registry.public
     if found.is_ours:
         where = HELPERS if found.kind == SourceKind.HELPER else "credsStore"
-        return Check(name, PASS, f"{where} says {found.name!r} for {host}{_unheeded(facts)}")
+        return Check(name, PASS, f"{where} says {found.name!r} for {host}{_note_variable(facts)}")
     if found.kind == SourceKind.ENVIRONMENT:
         return Check(name, WARN, f"not at all: {AUTH_VARIABLE} goes before")
-    seen = _other_mechanism(found, facts, config)
+    seen = _describe_mechanism(found, facts, config)
     if not isinstance(facts.choice, Choice):
         return Check(name, SKIP, seen)
-    if found.kind == SourceKind.FILE and not facts.refusal(found.login):
-        return Check(name, WARN, seen, *configure_fix(facts))
-    return Check(name, WARN if public else FAIL, seen, *configure_fix(facts))
+    if found.kind == SourceKind.FILE and not facts.find_refusal(found.login):
+        return Check(name, WARN, seen, *configure_fix(facts.host))
+    return Check(name, WARN if public else FAIL, seen, *configure_fix(facts.host))
 
 
-def _other_mechanism(
+def _describe_mechanism(
     found: credential_lookup.CredentialSource, facts: Facts, config: DockerConfig
 ) -> str:
-    """Return what Docker does in place of asking this program."""
+    """Return what Docker does instead of running this program."""
     host, helper = facts.host, quoted(found.name)
     mistaken = config.mistaken_keys(host)
     wild = [key for key in config.helpers if "*" in key and fnmatch.fnmatchcase(host, key)]
@@ -168,20 +168,20 @@ def _other_mechanism(
     }[found.kind]
 
 
-def _unheeded(facts: Facts) -> str:
-    """Return what has to be said of a variable that is set and does not count here."""
+def _note_variable(facts: Facts) -> str:
+    """Return a note on the variable where it is set and not used for this host, or ""."""
     machine, variable = facts.machine, AUTH_VARIABLE
     if machine.variable is None:
         return ""
     if isinstance(machine.variable, HelperError):
         return f"; {variable} is set and cannot be read: docker says so, and goes on without"
-    if not credential_lookup.reads_variable(machine.docker):
+    if not credential_lookup.reads_variable(machine.docker or ""):
         return f"; {variable} is set, and heeded from docker 28.3 on"
     return f"; {variable} has nothing for it"
 
 
-def _podman(facts: Facts) -> Iterator[Check]:
-    """Yield what is wrong with the files of podman, buildah and skopeo."""
+def _check_podman(facts: Facts) -> Iterator[Check]:
+    """Yield a check for each problem in the files of podman, buildah and skopeo."""
     name = "podman"
     for config in facts.machine.podman:
         if isinstance(config, HelperError):
@@ -190,7 +190,9 @@ def _podman(facts: Facts) -> Iterator[Check]:
         keys = config.login_keys(facts.host)
         login = next((login for login in config.logins if login.key in keys), None)
         if keys and config.helpers.get(facts.host) not in HELPER_NAMES:
-            seen = f"{config.file} has a login for {shown_key(keys[0])}, {_age(login, facts)}"
+            seen = (
+                f"{config.file} has a login for {shown_key(keys[0])}, {_name_expiry(login, facts)}"
+            )
             command = f"podman logout {shlex.quote(shown_key(keys[0]))}"
             fix = "podman, buildah and skopeo send that: take it out"
             yield Check(name, WARN, seen, fix, command)

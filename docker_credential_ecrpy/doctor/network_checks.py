@@ -1,4 +1,4 @@
-"""The checks of `doctor`: what AWS and the registry said. They ask nobody."""
+"""The checks of `doctor` on the answers of AWS and the registry. They make no network call."""
 
 import re
 import shlex
@@ -20,11 +20,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.doctor.probes.pull import PullTrace, Reply
 
-# AWS refuses a signature that is 5 minutes old; well before that, something is wrong.
+# AWS refuses a signature that is 5 minutes old; a minute already shows a clock that is not set.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html
 SKEW_REFUSED = 300
 SKEW_ODD = 60
-# What a pull through a cache needs besides.
+# What a pull through a cache needs in addition.
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html
 _IMPORTS = ("ecr:CreateRepository", "ecr:BatchImportUpstreamImage")
 _WHY = re.compile(r"\bbecause no [\w-]+ policy\b.*|\bwith an explicit deny\b.*")
@@ -32,43 +32,43 @@ _NO_SUCH = ("NAME_UNKNOWN", "MANIFEST_UNKNOWN")
 
 
 def check_network(facts: Facts) -> Iterator[Check]:
-    """Yield what is to be said of AWS and the registry."""
+    """Yield the checks on AWS and the registry."""
     choice = facts.choice
     if not isinstance(choice, Choice):
         return
-    yield _credentials(facts, choice)
+    yield _check_credentials(facts, choice)
     if facts.network.near_regions is not None:
-        yield _region(facts, choice, facts.network.near_regions)
-    yield _endpoint(facts)
-    yield _clock(facts)
-    yield _identity(facts, choice)
-    yield _token(facts, choice)
-    yield _registry(facts, choice)
+        yield _check_region(facts, choice, facts.network.near_regions)
+    yield _check_endpoint(facts)
+    yield _check_clock(facts)
+    yield _check_identity(facts, choice)
+    yield _check_token(facts, choice)
+    yield _check_registry(facts, choice)
     if facts.image.repository:
-        yield _image(facts, choice)
+        yield _check_image(facts, choice)
 
 
-def _credentials(facts: Facts, choice: Choice) -> Check:
-    name, found = "credentials", facts.network.outlook
+def _check_credentials(facts: Facts, choice: Choice) -> Check:
+    name, found = "credentials", facts.network.preview
     if isinstance(found, HelperError):
         return check_from_error(name, found, WARN if choice.registry.public else FAIL)
     return Check(name, PASS, found.source) if found else Check(name, SKIP, "not looked at")
 
 
-def _region(facts: Facts, choice: Choice, near: list[str]) -> Check:
+def _check_region(facts: Facts, choice: Choice, near: list[str]) -> Check:
     """Judge a region that botocore does not know: a new one, or none at all."""
     seen = f"{choice.registry.region!r} in {facts.host} is no region that the AWS SDK knows"
     fix = "see 'aws account list-regions' for what there is"
     if near:
         fix = f"did you mean {' or '.join(near)}?"
-    unreached = isinstance(facts.network.reach, HelperError)
+    unreached = isinstance(facts.network.endpoint, HelperError)
     return Check("region", FAIL if unreached else WARN, seen, fix)
 
 
-def _endpoint(facts: Facts) -> Check:
-    name, found = "endpoint", facts.network.reach
+def _check_endpoint(facts: Facts) -> Check:
+    name, found = "endpoint", facts.network.endpoint
     if isinstance(found, HelperError):
-        # A token in hand needs no endpoint, for as long as it lives.
+        # A cached token needs no endpoint until it expires.
         status = WARN if isinstance(facts.network.token, TokenFact) else FAIL
         return check_from_error(name, found, status)
     if found is None:
@@ -78,8 +78,8 @@ def _endpoint(facts: Facts) -> Check:
     return Check(name, PASS, seen)
 
 
-def _clock(facts: Facts) -> Check:
-    name, found = "clock", facts.network.reach
+def _check_clock(facts: Facts) -> Check:
+    name, found = "clock", facts.network.endpoint
     if found is None or isinstance(found, HelperError) or found.clock_ahead is None:
         return Check(name, SKIP, "AWS did not say what time it is")
     ahead = found.clock_ahead
@@ -92,19 +92,19 @@ def _clock(facts: Facts) -> Check:
     return Check(name, status, seen, "set the clock", command)
 
 
-def _identity(facts: Facts, choice: Choice) -> Check:
+def _check_identity(facts: Facts, choice: Choice) -> Check:
     name, found = "identity", facts.network.caller
     if found is None:
         return Check(name, SKIP, "there are no credentials to ask with")
     if isinstance(found, HelperError):
-        # Networks may have a way to ECR and none to STS.
+        # Some networks reach ECR and not STS.
         works = isinstance(facts.network.token, TokenFact) or choice.registry.public
         return check_from_error(name, found, WARN if works else FAIL)
     until = f", until {moment(found.expires, facts.now)}" if found.expires else ""
     return Check(name, PASS, f"{found.arn}{until}")
 
 
-def _token(facts: Facts, choice: Choice) -> Check:
+def _check_token(facts: Facts, choice: Choice) -> Check:
     name, found = "token", facts.network.token
     if isinstance(found, HelperError):
         if choice.registry.public:
@@ -114,19 +114,19 @@ def _token(facts: Facts, choice: Choice) -> Check:
     if found is None:
         return Check(name, SKIP, "not asked for")
     expires = f"expires at {moment(found.entry.expires, facts.now)}"
-    if found.kept is None:
+    if found.hit is None:
         seen = f"fetched in {found.milliseconds} ms; {expires}"
-        return Check(name, PASS, seen) if found.stays else _not_kept(name, seen, facts)
+        return Check(name, PASS, seen) if found.is_stored else _check_storage(name, seen, facts)
     age = duration((facts.now - found.entry.written) // cache.SECOND)
-    return Check(name, PASS, f"{found.kept.kind.value}, kept for {age}; {expires}")
+    return Check(name, PASS, f"{found.hit.kind.value}, kept for {age}; {expires}")
 
 
-def _not_kept(name: str, seen: str, facts: Facts) -> Check:
-    helper = facts.machine.helper
-    if helper.find_directory():
-        fix = f"see that {helper.find_directory()} is yours to write, or set AWS_ECR_CACHE_DIR"
+def _check_storage(name: str, seen: str, facts: Facts) -> Check:
+    directory = facts.machine.cache
+    if directory:
+        fix = f"see that {directory} is yours to write, or set AWS_ECR_CACHE_DIR"
         return Check(name, WARN, f"{seen}; it cannot be kept, so each pull asks AWS", fix)
-    if helper.environ.get("AWS_ECR_DISABLE_CACHE"):
+    if facts.machine.environ.get("AWS_ECR_DISABLE_CACHE"):
         return Check(name, PASS, f"{seen}; none is kept, as AWS_ECR_DISABLE_CACHE is set")
     fix = "set HOME or AWS_ECR_CACHE_DIR"
     return Check(name, WARN, f"{seen}; there is no home directory to keep it in", fix)
@@ -135,23 +135,23 @@ def _not_kept(name: str, seen: str, facts: Facts) -> Check:
 # --- the registry -----------------------------------------------------------------------------
 
 
-def _registry(facts: Facts, choice: Choice) -> Check:
-    name, visit = "registry", facts.network.visit
-    if visit is None:
+def _check_registry(facts: Facts, choice: Choice) -> Check:
+    name, pull = "registry", facts.network.pull
+    if pull is None:
         return Check(name, SKIP, "not asked: there is no token to ask with")
-    if isinstance(visit, HelperError):
-        return check_from_error(name, visit)
-    base = visit.replies[0]
+    if isinstance(pull, HelperError):
+        return check_from_error(name, pull)
+    base = pull.replies[0]
     if base.status == HTTPStatus.OK:
         return Check(name, PASS, f"{facts.host} takes the token, in {base.milliseconds} ms")
-    seen = f"{facts.host} answers {_said(base)}"
+    seen = f"{facts.host} answers {_quote(base)}"
     if base.action:
-        return _not_permitted(name, base, facts)
-    return _refused(name, seen, base, facts, choice)
+        return _explain_denial(name, base, facts)
+    return _explain_refusal(name, seen, base, facts, choice)
 
 
-def _refused(name: str, seen: str, reply: "Reply", facts: Facts, choice: Choice) -> Check:
-    """Judge an answer that is no good: most often to a token that the registry does not take."""
+def _explain_refusal(name: str, seen: str, reply: "Reply", facts: Facts, choice: Choice) -> Check:
+    """Judge an error answer: most often the registry does not accept the token."""
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         return Check(name, FAIL, seen, "try again in a minute, with fewer pulls at once")
     if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -162,15 +162,12 @@ def _refused(name: str, seen: str, reply: "Reply", facts: Facts, choice: Choice)
         return Check(name, FAIL, seen if reply.code else f"{seen}, as no registry does", fix)
     token = facts.network.token
     rule = choice.rule
-    moved = rule is not None and (
-        bool(rule.region) or (rule.registry is None and bool(choice.endpoint_url))
-    )
-    if rule is not None and moved:
+    if rule and (rule.region or (rule.registry is None and choice.endpoint_url)):
         key = "region" if rule.region else "endpoint_url"
         fix = f"{rule.places[key]}: {key} has to be that of {facts.host}"
         return Check(name, FAIL, f"{seen}: its token is of the wrong region", fix)
-    if isinstance(token, TokenFact) and token.kept is not None:
-        of_login = token.kept.kind is Kind.LOGIN
+    if isinstance(token, TokenFact) and token.hit is not None:
+        of_login = token.hit.kind is Kind.LOGIN
         forget = "docker logout" if of_login else f"{PACKAGE} cache clear"
         what = "the login that was stored" if of_login else "the token that is kept"
         fix = f"forget {what}, which may be of another region or of a role that is gone"
@@ -181,48 +178,48 @@ def _refused(name: str, seen: str, reply: "Reply", facts: Facts, choice: Choice)
     return Check(name, FAIL, seen, fix)
 
 
-def _image(facts: Facts, choice: Choice) -> Check:
-    name, image, visit = "image", facts.image, facts.network.visit
+def _check_image(facts: Facts, choice: Choice) -> Check:
+    name, image, pull = "image", facts.image, facts.network.pull
     if image.mistake:
         return Check(name, FAIL, f"{one_line(image.repository)}: {image.mistake}", "write it so")
-    if visit is None or isinstance(visit, HelperError) or len(visit.replies) == 1:
+    if pull is None or isinstance(pull, HelperError) or len(pull.replies) == 1:
         return Check(name, SKIP, "not asked for, as the registry was not reached")
-    last = visit.replies[-1]
-    shown = _shown(facts)
+    last = pull.replies[-1]
+    shown = _name_image(facts)
     if last.status < HTTPStatus.BAD_REQUEST:
-        took = sum(reply.milliseconds for reply in visit.replies[1:])
+        took = sum(reply.milliseconds for reply in pull.replies[1:])
         return Check(name, PASS, f"{shown} can be pulled: manifest and a layer, in {took} ms")
     if last.status == HTTPStatus.NOT_FOUND and last.code in _NO_SUCH:
-        return _not_there(name, last, facts, visit, choice)
+        return _explain_missing(name, facts, pull, choice)
     if last.action:
-        return _not_permitted(name, last, facts)
-    return _refused(name, f"{last.what} of {shown}: {_said(last)}", last, facts, choice)
+        return _explain_denial(name, last, facts)
+    return _explain_refusal(name, f"{last.what} of {shown}: {_quote(last)}", last, facts, choice)
 
 
-def _not_there(name: str, last: "Reply", facts: Facts, visit: "PullTrace", choice: Choice) -> Check:
+def _explain_missing(name: str, facts: Facts, pull: "PullTrace", choice: Choice) -> Check:
     image, found = facts.image, choice.registry
-    if last.code == "NAME_UNKNOWN":
+    if pull.replies[-1].code == "NAME_UNKNOWN":
         whose = f"account {found.account} in {found.region}" if found.account else facts.host
         seen = f"there is no repository {image.repository!r} in {whose}"
-        if facts.network.elsewhere:
-            right = _shown(facts, facts.network.elsewhere)
-            seen += f": the region is wrong, {facts.network.elsewhere} has it"
+        if facts.network.other_host:
+            right = _name_image(facts, facts.network.other_host)
+            seen += f": the region is wrong, {facts.network.other_host} has it"
             return Check(name, FAIL, seen, "pull from there", f"docker pull {right}")
         return Check(name, FAIL, seen, "check its name, the account and the region")
     seen = f"{image.repository} has no {'digest' if ':' in image.reference else 'tag'}"
     seen += f" {image.reference!r}"
-    if not visit.tags:
+    if not pull.tags:
         return Check(name, FAIL, seen, "check what was pushed")
-    seen += f"; there are: {', '.join(visit.tags)}"
-    near = f"docker pull {shlex.quote(f'{facts.host}/{image.repository}:{visit.tags[0]}')}"
+    seen += f"; there are: {', '.join(pull.tags)}"
+    near = f"docker pull {shlex.quote(f'{facts.host}/{image.repository}:{pull.tags[0]}')}"
     return Check(name, FAIL, seen, "pull one that is there", near)
 
 
-def _not_permitted(name: str, reply: "Reply", facts: Facts) -> Check:
+def _explain_denial(name: str, reply: "Reply", facts: Facts) -> Check:
     caller = facts.network.caller
     who = "the identity" if caller is None or isinstance(caller, HelperError) else caller.arn
     seen = f"{who} is not permitted {reply.action}: HTTP {reply.status}"
-    # AWS's text repeats who, what and where, before it comes to why.
+    # AWS's text repeats identity, action and resource before the reason.
     why = _WHY.search(reply.message)
     if why or (reply.message and reply.action not in reply.message):
         seen += f", {why[0] if why else reply.message}"
@@ -237,13 +234,13 @@ def _not_permitted(name: str, reply: "Reply", facts: Facts) -> Check:
     return Check(name, FAIL, seen, fix)
 
 
-def _said(reply: "Reply") -> str:
+def _quote(reply: "Reply") -> str:
     text = f"HTTP {reply.status}"
     text += f" {reply.code}" if reply.code else ""
     return f"{text}: {reply.message}" if reply.message else text
 
 
-def _shown(facts: Facts, host: str = "") -> str:
+def _name_image(facts: Facts, host: str = "") -> str:
     image = facts.image
     mark = "@" if ":" in image.reference else ":"
     return f"{host or facts.host}/{image.repository}{mark}{image.reference}"

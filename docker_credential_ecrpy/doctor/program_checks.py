@@ -1,4 +1,4 @@
-"""The checks of `doctor`: our own program and settings. They ask nobody."""
+"""The checks of `doctor` on our own program and settings. They make no network call."""
 
 from collections.abc import Iterator
 
@@ -23,12 +23,12 @@ from docker_credential_ecrpy.text.sanitize import one_line
 
 
 def check_programs(facts: Facts) -> Iterator[Check]:
-    """Yield what is to be said of the programs that Docker runs, and of our rules."""
-    yield _program(facts)
-    yield _settings(facts)
+    """Yield the checks on the program that Docker runs, and on our rules."""
+    yield _check_program(facts)
+    yield _check_rules(facts)
 
 
-def _program(facts: Facts) -> Check:
+def _check_program(facts: Facts) -> Check:
     found = facts.mechanism
     known = facts.machine.programs
     ours = next((program for program in known.values() if program.is_ours()), None)
@@ -36,32 +36,32 @@ def _program(facts: Facts) -> Check:
     title = "program"
     problem = installed_helpers.find_problem(program, facts.machine.environ)
     if problem is None:
-        return _installed(title, program)
-    seen = problem.seen + _behind(program)
+        return _check_version(title, program)
+    seen = problem.seen + _describe_others(program)
     if not (ours and facts.is_ecrs):
         return Check(title, FAIL, seen, problem.fix, problem.command)
     fix = f"have docker run {ours.paths[0]}: it answers as {ours.name!r}"
-    return Check(title, FAIL, seen, fix, *configure_fix(facts)[1:])
+    return Check(title, FAIL, seen, fix, *configure_fix(facts.host)[1:])
 
 
-def _installed(title: str, program: InstalledHelper) -> Check:
+def _check_version(title: str, program: InstalledHelper) -> Check:
     said = program.read_version().rpartition(" ")[2]
     if said != __version__:
         seen = f"{program.paths[0]} is version {said}, and this one {__version__}"
         return Check(title, WARN, seen, "have one version installed")
-    return Check(title, PASS, f"{program.paths[0]}, version {said}{_behind(program)}")
+    return Check(title, PASS, f"{program.paths[0]}, version {said}{_describe_others(program)}")
 
 
-def _behind(program: InstalledHelper) -> str:
+def _describe_others(program: InstalledHelper) -> str:
     others = ", ".join(program.paths[1:])
     return f"; behind it on PATH: {others}" if others else ""
 
 
 def check_other_helpers(facts: Facts) -> Iterator[Check]:
-    """Yield the credential helpers that Docker or this program is told of, and are not there."""
+    """Yield a check for each configured credential helper that is not on PATH."""
     title, config, fallback = "other helpers", facts.machine.config, facts.machine.fallback
     for name in facts.machine.absent_helpers:
-        assert isinstance(config, DockerConfig)  # noqa: S101 - who is absent is written there
+        assert isinstance(config, DockerConfig)  # noqa: S101 - the absent helpers are read from it
         where = "credsStore" if name == config.store else HELPERS
         full = HELPER_PREFIX + one_line(name)
         seen = f"{where} says {quoted(name)}, and {full} is not on PATH"
@@ -75,7 +75,7 @@ def check_other_helpers(facts: Facts) -> Iterator[Check]:
         yield Check(title, status, seen, "install it, or name another fallback there")
 
 
-def _settings(facts: Facts) -> Check:
+def _check_rules(facts: Facts) -> Check:
     name, settings, choice = "rules", facts.machine.settings, facts.choice
     if isinstance(settings, HelperError):
         return check_from_error(name, settings)
@@ -85,7 +85,7 @@ def _settings(facts: Facts) -> Check:
         count = len(settings.rules)
         return Check(name, PASS, f"{settings.file}: {count} rules" if count else "none")
     if choice is None:
-        return _elsewhere(name, facts)
+        return _check_other_host(name, facts)
     if choice.chosen_at and choice.chosen_at.line == 0:
         return Check(name, PASS, f"{choice.chosen_at} chooses the identity")
     if choice.rule:
@@ -93,14 +93,13 @@ def _settings(facts: Facts) -> Check:
     return Check(name, PASS, "none matches: the identity is that of the AWS CLI")
 
 
-def _elsewhere(name: str, facts: Facts) -> Check:
-    """Judge a registry that is none of ECR's."""
+def _check_other_host(name: str, facts: Facts) -> Check:
+    """Judge a registry that is not ECR's."""
     found, fallback = facts.mechanism, facts.machine.fallback
+    reason = f"{facts.host} {explain_not_ecr(facts.host)}"
     if looks_like_ecr(facts.host):
-        return Check(
-            name, FAIL, f"{facts.host} {explain_not_ecr(facts.host)}", "write its name anew"
-        )
+        return Check(name, FAIL, reason, "write its name anew")
     if found and found.is_ours and fallback:
         seen = f"{fallback.place}: fallback = {fallback.text!r} answers for {facts.host}"
         return Check(name, PASS, seen)
-    return Check(name, WARN, f"{facts.host} {explain_not_ecr(facts.host)}")
+    return Check(name, WARN, reason)

@@ -27,7 +27,7 @@ def explain_connection(exc: Exception, call: CallContext) -> HelperError | None:
             hint="set the keys and the session token anew, each on one line",
         )
     url = str(exc.kwargs.get("endpoint_url") or exc.kwargs.get("proxy_url") or "")
-    where = redact_url(url) if url else call.target
+    where = redact_url(url) if url else call.watch.target
     network = "check the network, VPN, firewall and HTTPS_PROXY"
     if isinstance(exc, boto.SSLError):
         return _explain_tls(exc, where, call)

@@ -15,7 +15,7 @@ from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Stage
 from docker_credential_ecrpy.aws.errors.connection import explain_connection, iterate_causes
 from docker_credential_ecrpy.aws.errors.service import explain_expired, explain_refusal
-from docker_credential_ecrpy.aws.profiles import explain_wrong_settings
+from docker_credential_ecrpy.aws.profiles import explain_wrong_settings, name_config_files
 from docker_credential_ecrpy.aws.sdk_patches import MfaNeeded
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -45,13 +45,13 @@ def explain(exc: Exception, call: CallContext) -> HelperError:
     requested = call.watch.stage is Stage.SERVICE
     if isinstance(exc, ResponseParserError) or (requested and isinstance(exc, _PARSER_ERRORS)):
         return explain_wrong_answer(call)
-    for explain_kind in (_explain_credentials, _explain_settings, explain_connection):
-        error = explain_kind(exc, call)
-        if error is not None:
-            return error
+    error = _explain_credentials(exc, call) or _explain_settings(exc, call)
+    error = error or explain_connection(exc, call)
+    if error:
+        return error
     text = one_line(str(exc)) or "no reason given"
     return HelperError(
-        f"the AWS SDK failed while asking {call.target}: {text}",
+        f"the AWS SDK failed while asking {call.watch.target}: {text}",
         hint="run it again with AWS_ECR_DEBUG=1 to see how far it came",
     )
 
@@ -61,10 +61,10 @@ def explain_no_credentials(call: CallContext) -> HelperError:
     hint = (
         "run 'aws configure sso' or 'aws configure', or set AWS_PROFILE to a profile that has some"
     )
-    place = call.choice.chosen_at
+    place, files = call.choice.chosen_at, name_config_files(call.core)
     if call.choice.profile:
         return HelperError(
-            f"{place}: AWS profile {call.profile!r} in {call.config_files} has no credentials",
+            f"{place}: AWS profile {call.profile!r} in {files} has no credentials",
             hint="write keys, a role, an SSO session or a credential_process into it, or leave the"
             " profile out for the identity that the environment has",
             chosen_at=str(place),
@@ -77,7 +77,7 @@ def explain_no_credentials(call: CallContext) -> HelperError:
         )
     return HelperError(
         "no AWS credentials found in the environment, in profile "
-        f"{call.profile!r} of {call.config_files}, or from container or instance metadata",
+        f"{call.profile!r} of {files}, or from container or instance metadata",
         hint=hint,
     )
 
@@ -96,7 +96,7 @@ def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
         hint = f"{meant}there are: {', '.join(others)}" if others else "there are none"
         hint += "; run 'aws configure list-profiles' to see them, or 'aws configure sso' for one"
     return HelperError(
-        f"{where}AWS profile {one_line(name)!r} is not in {call.config_files}",
+        f"{where}AWS profile {one_line(name)!r} is not in {name_config_files(call.core)}",
         hint=one_line(hint),
         chosen_at=str(place) if where else None,
     )
@@ -105,7 +105,7 @@ def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
 def explain_wrong_answer(call: CallContext) -> HelperError:
     """Return the error for an answer that is not from the service of AWS that was called."""
     return HelperError(
-        f"the answer from {call.target} is not {call.service}'s",
+        f"the answer from {call.watch.target} is not {call.service}'s",
         hint="check AWS_ENDPOINT_URL, HTTPS_PROXY and whatever else stands in between",
     )
 
@@ -164,7 +164,7 @@ def _explain_failed_source(exc: boto.CredentialRetrievalError, call: CallContext
     source = exc.kwargs.get("provider")
     if source == "custom-process":
         return HelperError(
-            f"{call.target} failed: {reason}",
+            f"{call.watch.target} failed: {reason}",
             hint="run that command in a terminal and mend what it says",
         )
     if source == "container-role":
@@ -183,7 +183,7 @@ def _explain_credential_process(exc: Exception, call: CallContext) -> HelperErro
     """Return the error for what a credential_process makes Python raise, not botocore."""
     if call.watch.stage is not Stage.PROCESS or isinstance(exc, boto.BotoCoreError):
         return None
-    what = call.target
+    what = call.watch.target
     if isinstance(exc, OSError) and exc.filename:
         return HelperError(
             f"{what} cannot be run: {exc.filename}: {exc.strerror}",
@@ -208,6 +208,7 @@ def _explain_settings(exc: Exception, call: CallContext) -> HelperError | None:
         return HelperError(
             f"{one_line(str(exc.filename))}, which the AWS settings name, cannot be used:"
             f" {exc.strerror}",
-            hint=f"mend the file, or the setting in {call.config_files} or the environment",
+            hint="mend the file, or the setting in"
+            f" {name_config_files(call.core)} or the environment",
         )
     return None

@@ -18,36 +18,33 @@ MAX_CODE = 80
 """The length at which an error code is cut; AWS's have 40 characters at most, registries' 21."""
 # Error codes of the AWS APIs that are used here, by what the user has to do about them.
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html and STS's page.
-_EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired"))
-_UNKNOWN_KEY = frozenset(
-    ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "AuthFailure")
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
+_UNKNOWN_KEY = (
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "InvalidAccessKeyId",
+    "AuthFailure",
 )
-_BAD_SIGNATURE = frozenset(
-    ("SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature")
+_BAD_SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature")
+_DENIED = (
+    "AccessDenied",
+    "AccessDeniedException",
+    "ForbiddenException",  # IAM Identity Center's
+    "UnauthorizedOperation",
+    "NotAuthorized",
 )
-_DENIED = frozenset(
-    (
-        "AccessDenied",
-        "AccessDeniedException",
-        "ForbiddenException",  # IAM Identity Center's
-        "UnauthorizedOperation",
-        "NotAuthorized",
-    )
+_THROTTLED = (
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "LimitExceededException",
 )
-_THROTTLED = frozenset(
-    (
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "TooManyRequestsException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "LimitExceededException",
-    )
-)
-_WEB_IDENTITY = frozenset(("InvalidIdentityToken", "IDPRejectedClaim", "IDPCommunicationError"))
+_WEB_IDENTITY = ("InvalidIdentityToken", "IDPRejectedClaim", "IDPCommunicationError")
 _ACTIONS = {
     "AssumeRole": "sts:AssumeRole",
     "AssumeRoleWithWebIdentity": "sts:AssumeRoleWithWebIdentity",
@@ -68,7 +65,7 @@ def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
     attempts = int(exc.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)) + 1
     service = _name_service(exc.operation_name)
     skew = _explain_clock_skew(exc)
-    if skew is not None and code in _EXPIRED | _BAD_SIGNATURE | _UNKNOWN_KEY:
+    if skew is not None and code in _EXPIRED + _BAD_SIGNATURE + _UNKNOWN_KEY:
         return skew
     if code in _WEB_IDENTITY or (code in _EXPIRED and "WebIdentity" in exc.operation_name):
         return HelperError(

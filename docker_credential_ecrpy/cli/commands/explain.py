@@ -30,21 +30,21 @@ from docker_credential_ecrpy.text.times import lifetime
 @click.argument("registry", metavar="REGISTRY|IMAGE", shell_complete=registries)
 @click.option("--check", is_flag=True, help="Ask AWS who the identity is.")
 @click.pass_obj
-def command(given: CommandContext, registry: str, *, check: bool) -> None:
+def command(context: CommandContext, registry: str, *, check: bool) -> None:
     """Say which AWS identity is used for a registry, and why.
 
     It reads the settings and the cache, and asks nobody; with --check, AWS is asked who the
     identity is.
     """
     host = parse_image(registry, "REGISTRY|IMAGE").host
-    for title, text in _explained(host, given, check=check):
-        given.console.say(f"{title:<10} {text}")
+    for title, text in _describe(host, context, check=check):
+        context.console.say(f"{title:<10} {text}")
 
 
-def _explained(host: str, given: CommandContext, *, check: bool) -> Iterator[tuple[str, str]]:
-    helper, settings = given.helper, given.helper.load_settings()
+def _describe(host: str, context: CommandContext, *, check: bool) -> Iterator[tuple[str, str]]:
+    helper, settings = context.helper, context.helper.load_settings()
     choice = helper.choose(host)
-    yield "registry", _registry(host, choice)
+    yield "registry", _describe_registry(host, choice)
     if choice and choice.rule:
         rule = choice.rule
         yield "rule", f'{rule.place}: match = "{rule.pattern.text}"'
@@ -56,29 +56,29 @@ def _explained(host: str, given: CommandContext, *, check: bool) -> Iterator[tup
     else:
         yield "rule", "none: there is no home directory to look in"
     if choice is None:
-        yield "answer", _elsewhere(helper)
+        yield "answer", _describe_fallback(helper)
         return
     if choice.chosen_at and choice.chosen_at.line == 0:
         yield "variable", str(choice.chosen_at)
     choice = helper.resolve(choice)
-    yield from _cached(choice, helper)
+    yield from _describe_cache(choice, helper)
     try:
-        outlook = gateway.preview(choice, timeout(helper.environ), helper.log)
+        preview = gateway.preview(choice, timeout(helper.environ), helper.log)
     except HelperError as exc:
         if not choice.registry.public:
             raise
         yield "identity", f"none, and pulls work without: {one_line(str(exc))}"
         return
-    yield "identity", outlook.source
+    yield "identity", preview.source
     yield "region", choice.registry.region
-    yield "endpoint", outlook.endpoint
+    yield "endpoint", preview.endpoint
     if check:
-        with given.console.show_progress("asking AWS"):
+        with context.console.show_progress("asking AWS"):
             caller = gateway.identify_caller(choice, timeout(helper.environ), helper.log)
         yield "caller", caller.arn
 
 
-def _registry(host: str, choice: Choice | None) -> str:
+def _describe_registry(host: str, choice: Choice | None) -> str:
     if choice is None:
         return f"{host}: not an ECR registry"
     found = choice.registry
@@ -88,17 +88,14 @@ def _registry(host: str, choice: Choice | None) -> str:
     return f"{host}: {whose}"
 
 
-def _elsewhere(helper: Helper) -> str:
+def _describe_fallback(helper: Helper) -> str:
     other = helper.find_fallback()
     if other is None:
         return f'"{protocol.NOT_FOUND}": clients go on without credentials'
     return f"that of {other.path()}, the fallback of {other.place}"
 
 
-# --- the cache --------------------------------------------------------------------------------
-
-
-def _cached(choice: Choice, helper: Helper) -> Iterator[tuple[str, str]]:
+def _describe_cache(choice: Choice, helper: Helper) -> Iterator[tuple[str, str]]:
     if not helper.find_directory():
         yield "cache", "none is kept"
         return

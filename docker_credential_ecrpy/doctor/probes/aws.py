@@ -6,6 +6,7 @@
 import email.utils
 import os
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timezone
 from typing import Any
@@ -83,14 +84,11 @@ def probe_endpoint(choice: Choice, watch: Watch, log: Log) -> EndpointProbe:
     with aws_call(choice, watch, log) as call:
         url = _resolve_endpoint(call)
         call.note_request(call.registry.service, url)
-        log(f"aws: asking {call.target}, unsigned")
-        connection = Connection(call, url, READ_SECONDS)
-        try:
+        log(f"aws: asking {call.watch.target}, unsigned")
+        with closing(Connection(call, url, READ_SECONDS)) as connection:
             before = time.time()
             answer = connection.send("GET", url, {})
             midway = (before + time.time()) / 2
-        finally:
-            connection.close()
         theirs = _parse_date(answer.headers.get("Date", ""))
         return EndpointProbe(
             redact_url(url),

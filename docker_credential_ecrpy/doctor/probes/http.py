@@ -59,7 +59,8 @@ class Connection:
         request = AWSRequest(method, url, wanted, stream_output=True).prepare()
         answer = self._session.send(request)
         try:
-            body = _read(answer.raw, most + 1) if most else b""
+            raw: Any = StreamingBody(answer.raw, None)  # type: ignore[arg-type]  # of any length
+            body = bytes(raw.read(most + 1)) if most else b""
         finally:
             answer.raw.close()
         took = round((time.monotonic() - began) * 1000)
@@ -69,8 +70,3 @@ class Connection:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
-
-
-def _read(raw: Any, most: int) -> bytes:
-    unknown: Any = None  # the expected length; the stub wants a number
-    return bytes(StreamingBody(raw, unknown).read(most))

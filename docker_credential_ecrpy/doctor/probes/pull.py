@@ -11,6 +11,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -101,11 +102,8 @@ def trace_pull(
     """
     with aws_call(choice, watch, log) as call:
         make_session(call)  # finds the trusted certificates
-        tracer = _Tracer(call, image, login)
-        try:
+        with closing(_Tracer(call, image, login)) as tracer:
             return tracer.trace(image.reference)
-        finally:
-            tracer.close()
 
 
 class _Tracer:
@@ -223,17 +221,12 @@ class _Tracer:
     # --- one request --------------------------------------------------------------------------
 
     def _send(
-        self,
-        method: str,
-        path: str,
-        headers: dict[str, str] | None = None,
-        most: int = BODY_BYTES,
+        self, method: str, path: str, headers: dict[str, str] | None = None, most: int = BODY_BYTES
     ) -> HttpAnswer:
         url = self._base + path
         self._call.note_request("the registry", url)
-        answer = self._connection.send(
-            method, url, {**self._authorization, **(headers or {})}, most
-        )
+        headers = self._authorization | (headers or {})
+        answer = self._connection.send(method, url, headers, most)
         self._call.log(
             f"registry: {method} {one_line(path.partition('?')[0])}: HTTP {answer.status}"
         )
@@ -256,10 +249,8 @@ class _Tracer:
         message = message or said
         action = self._find_missing_action(what, answer.status, message)
         self._replies.append(Reply(what, answer.status, code, message, action, answer.milliseconds))
-        limit = (
-            HTTPStatus.BAD_REQUEST if what in (LAYER_CHECK, LAYER) else HTTPStatus.MULTIPLE_CHOICES
-        )
-        return answer.status < limit
+        good = answer.status < HTTPStatus.MULTIPLE_CHOICES
+        return good or (what in (LAYER_CHECK, LAYER) and answer.status < HTTPStatus.BAD_REQUEST)
 
     def _find_missing_action(self, what: str, status: int, message: str) -> str:
         named = _ACTION.search(message)

@@ -147,3 +147,22 @@ def test_a_denial_without_names_still_names_the_action(call: CallContext, operat
 
     assert error.startswith("this AWS identity may not call ")
     assert f":{operation};" in error
+
+
+@pytest.mark.parametrize(
+    ("role", "source", "cure"),
+    [
+        ("arn:aws:iam::123456789012:role/Environment", "sso", "run: aws sso login"),
+        ("arn:aws:iam::123456789012:role/Environment", "env", "export fresh"),
+        ("", "shared-credentials-file", "renew them"),
+    ],
+)
+def test_a_roles_name_does_not_say_where_credentials_come_from(
+    call: CallContext, role: str, source: str, cure: str
+) -> None:
+    """Their source does, when they have expired."""
+    call.role, call.source = role, source
+    response: Any = {"Error": {"Code": "ExpiredToken", "Message": "The token has expired"}}
+    error = explain(boto.ClientError(response, "GetAuthorizationToken"), call)
+
+    assert (error.hint or "").startswith(cure)

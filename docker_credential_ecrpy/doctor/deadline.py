@@ -1,0 +1,42 @@
+"""The time that `doctor` has, and its share for each registry."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+
+Fact = TypeVar("Fact")
+
+
+class NotLookedAt(DeadlineExceeded):
+    """The time was up before this check began."""
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """The time by which all calls have to end. until: a value of `time.monotonic()`."""
+
+    until: float
+
+    def left(self) -> float:
+        """Return the seconds that are left. Raises NotLookedAt where there are none."""
+        seconds = self.until - time.monotonic()
+        if seconds > 0:
+            return seconds
+        msg = "the time was up before this was looked at"
+        raise NotLookedAt(msg, hint="AWS_ECR_TIMEOUT sets it, in seconds")
+
+    def share(self, count: int) -> "Deadline":
+        """Return the deadline for the first of `count` registries: an equal part of the time."""
+        now = time.monotonic()
+        return Deadline(now + (self.until - now) / count)
+
+
+def attempt(call: Callable[[], Fact]) -> Fact | HelperError:
+    """Return what a call returns, or the HelperError that it raises."""
+    try:
+        return call()
+    except HelperError as exc:
+        return exc

@@ -1,0 +1,115 @@
+"""The network calls of `doctor` for one registry: to the endpoint, STS, ECR and the registry."""
+
+import difflib
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from http import HTTPStatus
+
+from docker_credential_ecrpy.aws import regions
+from docker_credential_ecrpy.docker.image_reference import Image
+from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
+from docker_credential_ecrpy.doctor.facts import NetworkFacts, TokenFact
+from docker_credential_ecrpy.doctor.machine import Machine, list_registries
+from docker_credential_ecrpy.doctor.probes import gateway
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.helper.actions import Helper
+from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.settings.rules import Choice
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.doctor.probes.pull import PullTrace
+
+_OTHER_REGIONS = 3  # at most so many other regions are searched for an image
+
+
+def ask_network(
+    helper: Helper, choice: Choice, image: Image, deadline: Deadline, asked: "Future[Machine]"
+) -> NetworkFacts:
+    """Return the results of the calls; those to the endpoint, STS and ECR run at the same time.
+
+    asked: the machine, once its programs have printed their versions.
+    """
+    # Loads boto3 for all three.
+    preview = attempt(lambda: gateway.preview(choice, deadline.left(), helper.log))
+    has_credentials = not isinstance(preview, HelperError)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        endpoint = pool.submit(
+            attempt, lambda: gateway.probe_endpoint(choice, deadline.left(), helper.log)
+        )
+        caller = has_credentials and pool.submit(
+            attempt, lambda: gateway.identify_caller(choice, deadline.left(), helper.log)
+        )
+        token = attempt(lambda: _find_token(helper, choice, deadline))
+        login = token.login() if isinstance(token, TokenFact) else None
+        pull, other = None, ""
+        if login or choice.registry.public:
+            pull = attempt(
+                lambda: gateway.trace_pull(choice, image, login, deadline.left(), helper.log)
+            )
+        if pull is not None and not isinstance(pull, HelperError) and _is_unknown(pull):
+            hosts = _list_other_regions(choice, list_registries(helper, asked.result()), helper)
+            other = _find_other_host(helper, hosts, image, deadline)
+        return NetworkFacts(
+            preview,
+            endpoint.result(),
+            caller.result() if caller else None,
+            token,
+            pull,
+            other,
+            _find_near_regions(choice) if has_credentials else None,
+        )
+
+
+def _find_token(helper: Helper, choice: Choice, deadline: Deadline) -> TokenFact:
+    """Return the token that Docker would get. Raises HelperError."""
+    hit = helper.find_cached(choice).first
+    before = time.monotonic()
+    entry = helper.find_token(choice, deadline.left())
+    took = round((time.monotonic() - before) * 1000)
+    unchanged = hit is not None and hit.entry.written == entry.written
+    is_stored = unchanged or helper.find_cached(choice).first is not None
+    return TokenFact(entry, hit if unchanged else None, took, is_stored)
+
+
+def _find_near_regions(choice: Choice) -> list[str] | None:
+    region, known = choice.registry.region, regions.list_regions(choice.registry.service)
+    if choice.registry.public or region in known:
+        return None
+    return difflib.get_close_matches(region, known, n=2)
+
+
+def _is_unknown(pull: "PullTrace") -> bool:
+    """Whether the registry has no such repository."""
+    last = pull.replies[-1]
+    return last.status == HTTPStatus.NOT_FOUND and last.code == "NAME_UNKNOWN"
+
+
+def _find_other_host(helper: Helper, hosts: list[str], image: Image, deadline: Deadline) -> str:
+    """Return the first of these registries that has the image, or ""."""
+    for host in hosts:
+        try:
+            choice = helper.choose(host)
+            if choice is None:
+                continue
+            login = _find_token(helper, choice, deadline).login()
+            there = replace(image, host=host)
+            found = gateway.trace_pull(choice, there, login, deadline.left(), helper.log)
+        except HelperError:
+            continue  # this registry is only a guess
+        if found.replies[-1].status < HTTPStatus.BAD_REQUEST:
+            return host
+    return ""
+
+
+def _list_other_regions(choice: Choice, known_hosts: list[str], helper: Helper) -> list[str]:
+    """Return the account's registries in other regions that the environment or a host names."""
+    own = choice.registry
+    if not choice.is_ecr_host or own.public:
+        return []
+    names = [helper.environ.get(name, "") for name in ("AWS_REGION", "AWS_DEFAULT_REGION")]
+    found = (registry.parse(host) for host in known_hosts)
+    names += [other.region for other in found if other and other.account == own.account]
+    hosts = [own.host.replace(f".{own.region}.", f".{region}.") for region in names if region]
+    return list(dict.fromkeys(host for host in hosts if host != own.host))[:_OTHER_REGIONS]

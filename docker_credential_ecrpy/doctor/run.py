@@ -1,0 +1,118 @@
+"""The run of `doctor`: gather the facts of each registry, have them judged, fix what is safe."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+
+from docker_credential_ecrpy import PACKAGE
+from docker_credential_ecrpy.docker.image_reference import Image
+from docker_credential_ecrpy.doctor.check import FAIL, SKIP, WARN, Check, Finding, check_from_error
+from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
+from docker_credential_ecrpy.doctor.docker_checks import check_docker
+from docker_credential_ecrpy.doctor.facts import Facts, NetworkFacts
+from docker_credential_ecrpy.doctor.machine import (
+    Machine,
+    ask_docker,
+    ask_programs,
+    list_registries,
+    read_machine,
+)
+from docker_credential_ecrpy.doctor.network import ask_network
+from docker_credential_ecrpy.doctor.network_checks import check_network
+from docker_credential_ecrpy.doctor.probes import gateway
+from docker_credential_ecrpy.doctor.program_checks import check_other_helpers, check_programs
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.helper.actions import DEFAULT_TIMEOUT, Helper, timeout
+from docker_credential_ecrpy.settings.rules import Choice
+
+# In the order of causes: the first that fails explains why the others do.
+_JUDGES = (check_docker, check_programs, check_network, check_other_helpers)
+_MOST = 5  # registries that are looked at when none is named
+_MARGIN = 1.0  # seconds kept for the report
+
+
+def set_deadline(environ: Mapping[str, str]) -> tuple[Deadline, list[Finding]]:
+    """Return the deadline by AWS_ECR_TIMEOUT, and what is wrong with that."""
+    findings: list[Finding] = []
+    seconds = attempt(lambda: timeout(environ))
+    if isinstance(seconds, HelperError):
+        findings.append(Finding("", check_from_error("time limit", seconds)))
+        seconds = DEFAULT_TIMEOUT
+    return Deadline(time.monotonic() + seconds - min(_MARGIN, seconds / 10)), findings
+
+
+def diagnose(helper: Helper, named: Image | None, deadline: Deadline) -> list[Finding]:
+    """Return what the checks find for an image, or for each registry that Docker's files name."""
+    findings: list[Finding] = []
+    machine = read_machine(helper)
+    hosts: list[str] = []
+    if named is None:
+        machine = ask_docker(machine, deadline)
+        hosts = list_registries(helper, machine)
+    images = _choose_images(named, hosts)
+    with ThreadPoolExecutor(max_workers=1) as pool:  # the programs may hang: ask them meanwhile
+        asked = pool.submit(ask_programs, machine, deadline)
+        for done, image in enumerate(images):
+            # A registry that hangs leaves the others their share of the time.
+            facts = _gather(helper, image, deadline.share(len(images) - done), asked)
+            known = [finding.check for finding in findings]
+            checks = [check for judge in _JUDGES for check in judge(facts)]
+            findings += [Finding(image.host, check) for check in checks if check not in known]
+    if not (named or hosts):
+        configure = f"{PACKAGE} configure ACCOUNT@REGION"
+        seen = "docker is told of no ECR registry"
+        findings.append(Finding("", Check("registry", FAIL, seen, "name one", configure)))
+    if len(hosts) > _MOST:
+        others = f"{len(hosts) - _MOST} more registries: name one to look at it"
+        findings.append(Finding("", Check("registry", SKIP, others)))
+    return findings
+
+
+def fix_files(
+    helper: Helper,
+    named: Image | None,
+    deadline: Deadline,
+    configure: Callable[[list[str]], None],
+) -> list[Finding]:
+    """Call `configure` with the registries that it fixes; return the finding for its error."""
+    machine = ask_programs(read_machine(helper), deadline)
+    hosts: list[str] = []
+    for image in _choose_images(named, [] if named else list_registries(helper, machine)):
+        choice = _choose(helper, image)
+        facts = Facts(machine, image, helper.clock(), choice, NetworkFacts())
+        checks = (*check_docker(facts), *check_programs(facts))
+        if any(check.safe and check.status in (WARN, FAIL) for check in checks):
+            hosts.append(image.host)
+    done = attempt(lambda: configure(hosts))
+    return [Finding("", check_from_error("fix", done))] if isinstance(done, HelperError) else []
+
+
+def _choose_images(named: Image | None, hosts: list[str]) -> list[Image]:
+    return [named] if named else [Image(host) for host in hosts[:_MOST] or [""]]
+
+
+def _choose(helper: Helper, image: Image) -> Choice | HelperError | None:
+    """Return the choice for a registry; None for another host, or where settings are wrong."""
+    if not image.host or isinstance(attempt(helper.load_settings), HelperError):
+        return None
+    choice = attempt(lambda: helper.choose(image.host))
+    if not isinstance(choice, Choice):
+        return choice
+    return attempt(lambda: helper.resolve(choice))
+
+
+def _gather(helper: Helper, image: Image, deadline: Deadline, asked: "Future[Machine]") -> Facts:
+    """Return the facts of a registry or an image; a HelperError is a fact, too."""
+    choice = _choose(helper, image)
+    network = NetworkFacts()
+    if isinstance(choice, Choice):
+        network = ask_network(helper, choice, image, deadline, asked)
+    facts = Facts(asked.result(), image, helper.clock(), choice, network)
+    login = facts.mechanism.login if facts.mechanism else None
+    if login is None or facts.find_refusal(login) or not isinstance(choice, Choice):
+        return facts
+    pair = login.username, login.password
+    alone = Image(facts.host)
+    sent = attempt(lambda: gateway.trace_pull(choice, alone, pair, deadline.left(), helper.log))
+    return replace(facts, sent=sent)

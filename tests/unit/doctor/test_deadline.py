@@ -1,0 +1,24 @@
+"""Facts about the time that doctor has."""
+
+import time
+
+import pytest
+
+from docker_credential_ecrpy.doctor.deadline import Deadline, NotLookedAt
+
+
+def test_a_share_is_an_equal_part_of_what_is_left() -> None:
+    """The last registry has all of it; the deadline itself does not change."""
+    deadline = Deadline(time.monotonic() + 100)
+
+    assert 24 < deadline.share(4).left() <= 25
+    assert 99 < deadline.share(1).left() <= 100
+    assert 99 < deadline.left() <= 100
+
+
+def test_no_time_is_an_error_of_its_own() -> None:
+    """It tells what was not looked at from what did not answer."""
+    with pytest.raises(NotLookedAt, match="AWS_ECR_TIMEOUT"):
+        Deadline(time.monotonic() - 1).left()
+    with pytest.raises(NotLookedAt):
+        Deadline(time.monotonic() - 1).share(2).left()
