@@ -107,7 +107,7 @@ def ask_programs(machine: Machine, deadline: Deadline) -> Machine:
     """
     with ThreadPoolExecutor(max_workers=3) as pool:  # each may hang
         asked = pool.submit(ask_docker, machine, deadline)
-        list(pool.map(lambda program: program.version, machine.programs.values()))
+        list(pool.map(InstalledHelper.read_version, machine.programs.values()))
         return asked.result()
 
 

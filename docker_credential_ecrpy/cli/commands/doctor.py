@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import click
 
+from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.cli.arguments import parse_image, parse_registry
 from docker_credential_ecrpy.cli.commands import completion
 from docker_credential_ecrpy.cli.commands.configure import carry_out
@@ -13,7 +14,6 @@ from docker_credential_ecrpy.docker.apply import apply_plan
 from docker_credential_ecrpy.docker.config import bare_host
 from docker_credential_ecrpy.docker.discover import ConfigureRequest, discover
 from docker_credential_ecrpy.docker.image_reference import Image
-from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.docker.plan import make_plan
 from docker_credential_ecrpy.doctor import report, run
 from docker_credential_ecrpy.doctor.check import FAIL
