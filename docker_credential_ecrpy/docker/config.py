@@ -149,9 +149,8 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        if self.key is None:
-            return f"{self.section} {self.text}"
-        return f"{self.section}, {shown_key(self.key)!r}: {self.text}"
+        at = "" if self.key is None else f", {shown_key(self.key)!r}:"
+        return f"{self.section}{at} {self.text}"
 
 
 @dataclass(frozen=True)

@@ -59,26 +59,13 @@ class ConfigureRequest:
 
 
 @dataclass(frozen=True)
-class Programs:
-    """This program on PATH.
-
-    name: what Docker's file is to call it. answering: those of our names under which Docker finds
-    it, and not another program. warning: what keeps Docker from running it, or "".
-    """
-
-    name: str
-    answering: tuple[str, ...]
-    warning: str = ""
-
-
-@dataclass(frozen=True)
 class DockerFacts:
     """What there is on this machine.
 
     config: the file that gets the helpers. others: files whose logins go before its helpers.
+    helper, answering, helper_warning: as `find_program` returns them.
     settings_file, settings: our own; "" for no place for them, None for no file.
-    fallback: the credential helper that they name, or "".
-    now: nanoseconds since the epoch (UTC).
+    fallback: the credential helper that they name, or "". now: nanoseconds since the epoch (UTC).
     found: the registries that the request leaves to the AWS profiles, or to Docker's file; None
     where no AWS profile names one. left_out: why AWS profiles are left out.
     profile_problem: what is wrong with the AWS profile that is named, or "".
@@ -89,7 +76,9 @@ class DockerFacts:
     """
 
     config: DockerConfig
-    programs: Programs
+    helper: str
+    answering: Sequence[str]
+    helper_warning: str = ""
     others: Sequence[DockerConfig] = ()
     settings_file: str = ""
     settings: bytes | None = None
@@ -127,7 +116,7 @@ def discover(request: ConfigureRequest, helper: Helper, profiles: Profiles) -> D
     names = {request.fallback or "", config.store}  # of what may be the fallback
     return DockerFacts(
         config,
-        find_programs(environ),
+        *find_program(environ),
         others,
         file,
         settings,
@@ -143,8 +132,12 @@ def discover(request: ConfigureRequest, helper: Helper, profiles: Profiles) -> D
     )
 
 
-def find_programs(environ: Mapping[str, str]) -> Programs:
-    """Return this program on PATH: by the drop-in's name, unless only the other one leads here."""
+def find_program(environ: Mapping[str, str]) -> tuple[str, list[str], str]:
+    """Return what Docker's file is to call this program, by what there is on PATH.
+
+    Then those of our names under which Docker finds it, and not another program; and what keeps
+    Docker from running it, or "".
+    """
     found = [find_helper(name, environ) for name in HELPER_NAMES]
     ours = [program for program in found if program.is_ours()]
     program = (ours or found)[0]
@@ -153,7 +146,7 @@ def find_programs(environ: Mapping[str, str]) -> Programs:
         warning = f"{problem.seen}: {problem.command or problem.fix}"
     elif found[0].paths and (problem := find_problem(found[0], environ)):
         warning = f"{problem.seen}, so Docker is told of {program.name!r}"
-    return Programs(program.name, tuple(program.name for program in ours), warning)
+    return program.name, [program.name for program in ours], warning
 
 
 def _find_by_profiles(

@@ -93,8 +93,8 @@ def _warn(facts: DockerFacts, request: ConfigureRequest, after: DockerConfig) ->
         yield f"{file}: {problem}: docker reads nothing of the file; mend that by hand"
     if request.remove:
         return
-    if facts.programs.warning:
-        yield facts.programs.warning
+    if facts.helper_warning:
+        yield facts.helper_warning
     if request.fallback and request.fallback not in facts.installed:
         name = HELPER_PREFIX + request.fallback
         yield f"{name} is not on PATH, so nothing answers for registries that are not ECR"
@@ -107,7 +107,7 @@ def _warn(facts: DockerFacts, request: ConfigureRequest, after: DockerConfig) ->
 
 def _leads_here(facts: DockerFacts, name: str) -> bool:
     """Whether a helper that is there leads to this program already."""
-    return name in (facts.programs.answering or HELPER_NAMES)
+    return name in (facts.answering or HELPER_NAMES)
 
 
 def _add_helpers(facts: DockerFacts, request: ConfigureRequest) -> Iterator[_Step]:
@@ -115,7 +115,7 @@ def _add_helpers(facts: DockerFacts, request: ConfigureRequest) -> Iterator[_Ste
         present = facts.config.helpers.get(host, "")
         if not _leads_here(facts, present):
             note = f"{one_line(present)!r} no longer answers for {host}" if present else ""
-            yield _Step((HELPERS, host), facts.programs.name, note)
+            yield _Step((HELPERS, host), facts.helper, note)
         for key in facts.config.mistaken_keys(host):
             note = f"the key {shown_key(key)!r} goes: Docker looks for the bare host name"
             yield _Step((HELPERS, key), REMOVED, note)
@@ -125,7 +125,7 @@ def _become_store(facts: DockerFacts, request: ConfigureRequest) -> Iterator[_St
     store = facts.config.store
     if not request.store or _leads_here(facts, store):
         return
-    yield _Step((STORE,), facts.programs.name)
+    yield _Step((STORE,), facts.helper)
     fallback = facts.fallback if request.fallback is None else request.fallback
     if store and store != fallback and not is_our_helper(store):
         then = f"{one_line(fallback)!r} does" if fallback else "nothing does"

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from docker_credential_ecrpy.docker.config import DockerConfig
-from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts, Programs
+from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts
 from docker_credential_ecrpy.docker.plan import Plan, make_plan
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import Rewrite, replace_file
@@ -106,8 +106,8 @@ def _edit(
 
 
 def _plan(file: str, data: bytes, wanted: ConfigureRequest, earlier: tuple[bytes, ...]) -> Plan:
-    config, programs = DockerConfig.parse(file, data), Programs(HELPER, (HELPER,))
-    facts = DockerFacts(config, programs, now=_NOW, backups=earlier)
+    config = DockerConfig.parse(file, data)
+    facts = DockerFacts(config, HELPER, [HELPER], now=_NOW, backups=earlier)
     if wanted.store and not wanted.remove:
         settings = b'fallback = "pass"\n'
         facts = replace(facts, settings_file="config.toml", settings=settings)

@@ -1,7 +1,6 @@
 """`configure`: Docker is told to ask this program, and this program whom to be."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 
 import click
@@ -110,7 +109,8 @@ def command(
     carry_out(context.console, plan, dry_run=dry_run)
     if not plan.needed:
         context.console.say("nothing to change: it is so already")
-    _print_warnings(context.console, plan.warnings)
+    for warning in plan.warnings:
+        context.console.note(f"warning: {warning}")
 
 
 def carry_out(console: Console, plan: Plan, *, dry_run: bool) -> None:
@@ -133,11 +133,6 @@ def carry_out(console: Console, plan: Plan, *, dry_run: bool) -> None:
         console.say(f"written: {rewrite.file}{before}")
 
 
-def _print_warnings(console: Console, warnings: Sequence[str]) -> None:
-    for warning in warnings:
-        console.note(f"warning: {warning}")
-
-
 def _check_values(role_arn: str, fallback: str | None) -> None:
     """Raise click.BadParameter for values that can only be a mistake."""
     if role_arn and not rules.ROLE_ARN.fullmatch(role_arn):
@@ -156,7 +151,8 @@ def _name_registries(
     Raises HelperError and click.UsageError where those name none.
     """
     if facts.found is None:
-        _print_warnings(context.console, facts.left_out)
+        for warning in facts.left_out:
+            context.console.note(f"warning: {warning}")
         msg = "no AWS profile names an account (sso_account_id or role_arn) and a region"
         raise HelperError(msg, hint="name the registry: configure ACCOUNT@REGION --profile PROFILE")
     if request.is_open and not (facts.found or request.remove):

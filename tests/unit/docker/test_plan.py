@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docker_credential_ecrpy.docker.config import DockerConfig
-from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts, Programs
+from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts
 from docker_credential_ecrpy.docker.plan import Plan, make_plan
 from tests.world.machine import HOST
 
@@ -30,7 +30,8 @@ DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 def plan(data: bytes, wanted: ConfigureRequest, earlier: Sequence[bytes] = ()) -> Plan:
     facts = DockerFacts(
         DockerConfig.parse("config.json", data),
-        Programs("ecr-login", ("ecr-login",)),
+        "ecr-login",
+        ["ecr-login"],
         settings_file="config.toml",
         fallback="desktop",
         backups=earlier,
