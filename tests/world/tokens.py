@@ -22,12 +22,12 @@ Fetch = Callable[[registry.Registry, float], Token]
 
 @dataclass(frozen=True)
 class _As(Choice):
-    """A choice of an identity that a test names, instead of the line that would say it."""
+    """A choice of an identity that a test names; without a name, of the ambient one."""
 
     who: str = ""
 
     def identity(self, ambient: str) -> str:
-        return self.who
+        return self.who or super().identity(ambient)
 
 
 @dataclass

@@ -2,17 +2,19 @@
 
 import errno
 import os
+import time
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.files.lock import FileLock
-from docker_credential_ecrpy.hot import cache, registry
+from docker_credential_ecrpy.hot import cache, paths, registry
 from docker_credential_ecrpy.tokens import recent, store
-from docker_credential_ecrpy.tokens.broker import RETRY_AFTER
+from docker_credential_ecrpy.tokens.broker import RETRY_AFTER, Broker
 from docker_credential_ecrpy.tokens.lookup import CacheHit, Found, Kind
 from docker_credential_ecrpy.tokens.token import Token
 from tests.world.tokens import (
@@ -248,6 +250,35 @@ def test_a_region_itself_is_not_listed(broker: MakeBroker, fake: FakeAws, tmp_pa
     assert len(list((tmp_path / "ecr" / "tokens").iterdir())) == 1
 
 
+def test_a_regions_token_is_kept_for_the_chosen_identity_alone(
+    broker: MakeBroker, fake: FakeAws, tmp_path: Path
+) -> None:
+    """The region has the endpoint's name, and the ambient identity a place under that name."""
+    region = parse_host().standing_in(host=ENDPOINT)
+
+    for _ in range(2):
+        assert read_secret(broker("chosen", ambient="line").obtain(region, 25)) == "token-1"
+    place = cache.token_place(str(tmp_path / "ecr"), ENDPOINT, "chosen")
+    assert [str(path) for path in (tmp_path / "ecr" / "tokens").iterdir()] == [place[0]]
+
+
+def test_without_a_choice_a_token_is_the_ambient_identitys(
+    broker: MakeBroker, fake: FakeAws, tmp_path: Path
+) -> None:
+    """The line that names it is the subject of the host's token and of the endpoint's."""
+    broker("", ambient="line").obtain(parse_host(), 25)
+
+    for name in (HOST, ENDPOINT):
+        place = cache.token_place(str(tmp_path / "ecr"), name, "line")
+        assert read_secret(cache.read(*place, START)) == "token-1"
+
+
+def test_a_brokers_fields_are_named() -> None:
+    """Three are texts and four are callables: in another order they would fit as well."""
+    with pytest.raises(TypeError, match="positional"):
+        Broker("directory", "line")  # type: ignore[call-arg]  # that is the point
+
+
 @pytest.mark.parametrize("first", [HOST, PRIVATE])
 def test_each_host_that_is_served_is_listed(
     broker: MakeBroker, fake: FakeAws, tmp_path: Path, first: str
@@ -435,6 +466,85 @@ def test_expired_logins_and_forgotten_hosts_go_too(
 
     assert list((tmp_path / "ecr" / "logins").iterdir()) == []
     assert not stale.exists()
+
+
+def test_a_write_does_not_read_back_what_it_wrote(
+    broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sweep after it is told of the two files."""
+    swept: dict[str, Container[str]] = {}
+
+    def sweep(directory: str, now: int, skip: Container[str] = ()) -> int:
+        swept[os.path.basename(directory)] = skip
+        return 0
+
+    monkeypatch.setattr(store, "sweep", sweep)
+    made = broker()
+    made.obtain(parse_host(), 25)
+
+    places = (cache.token_place(made.directory, name, "me")[0] for name in (HOST, ENDPOINT))
+    assert swept[paths.TOKENS] == {os.path.basename(path) for path in places}
+    assert swept == {**swept, paths.ELSEWHERE: (), paths.LOGINS: ()}
+
+
+class TestTheLock:
+    """What the time is up for, and what is there, when the lock is had at last."""
+
+    @pytest.mark.parametrize("left", [0, -0.5])
+    @pytest.mark.parametrize("in_hand", [True, False])
+    def test_at_the_very_end_nothing_is_fetched(
+        self,
+        broker: MakeBroker,
+        fake: FakeAws,
+        monkeypatch: pytest.MonkeyPatch,
+        left: float,
+        in_hand: bool,
+    ) -> None:
+        """A token in hand is given, and its renewal not put off: there was none."""
+        self._take_until(left, monkeypatch)
+        if in_hand:
+            keep_stale(broker, HOST, "in hand", START + 30 * cache.SECOND)
+            assert read_secret(broker().obtain(parse_host(), 24)) == "in hand"
+            kept = cache.read(*cache.token_place(broker().directory, HOST, "me"), START)
+            assert kept.refresh == START
+        else:
+            with pytest.raises(DeadlineExceeded, match="without an answer for 24 s;"):
+                broker().obtain(parse_host(), 24)
+        assert fake.calls == []
+
+    def test_half_a_second_before_it_is_time_to_fetch(
+        self, broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It may be enough."""
+        self._take_until(0.5, monkeypatch)
+
+        assert read_secret(broker().obtain(parse_host(), 24)) == "token-1"
+        assert fake.calls == [(HOST, 0.5)]
+
+    def test_a_token_found_under_it_is_in_hand(
+        self, broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its last holder may have put off the renewal of a token."""
+        fake.error = HelperError("AWS is down")
+
+        def take(*_: object) -> bool:
+            keep_stale(broker, HOST, "in hand")
+            return True
+
+        monkeypatch.setattr(FileLock, "acquire", take)
+
+        assert read_secret(broker().obtain(parse_host(), 24)) == "in hand"
+
+    def _take_until(self, left: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have the lock taken when so many of 24 seconds are left."""
+        now = [100.0]
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+        def take(*_: object) -> bool:
+            now[0] = 124.0 - left
+            return True
+
+        monkeypatch.setattr(FileLock, "acquire", take)
 
 
 class TestTheHostsPlaces:
