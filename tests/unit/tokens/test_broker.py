@@ -17,6 +17,7 @@ from docker_credential_ecrpy.tokens import recent, store
 from docker_credential_ecrpy.tokens.broker import RETRY_AFTER, Broker
 from docker_credential_ecrpy.tokens.lookup import CacheHit, Found, Kind
 from docker_credential_ecrpy.tokens.token import Token
+from tests.world.entries import LOGIN
 from tests.world.tokens import (
     ENDPOINT,
     HOST,
@@ -455,8 +456,10 @@ def test_expired_logins_and_forgotten_hosts_go_too(
 ) -> None:
     """A write clears what is of no more use from every folder."""
     directory = str(tmp_path / "ecr")
-    login = cache.Entry(START, START + HOUR, START + HOUR, b"login")
+    login = cache.Entry(START, START + HOUR, START + HOUR, LOGIN)
     store.write(*cache.login_place(directory, HOST), login)
+    note = cache.Entry(START, START + HOUR, START + HOUR, b"")
+    store.write(*cache.elsewhere_place(directory, "registry.test", "me"), note)
     recent.remember(directory, HOST)
     stale = tmp_path / "ecr" / "registries" / HOST
     os.utime(stale, (1, 1))
@@ -464,7 +467,8 @@ def test_expired_logins_and_forgotten_hosts_go_too(
 
     broker().obtain(parse_host("2" + HOST[1:]), 25)
 
-    assert list((tmp_path / "ecr" / "logins").iterdir()) == []
+    for name in (paths.LOGINS, paths.ELSEWHERE):
+        assert list((tmp_path / "ecr" / name).iterdir()) == []
     assert not stale.exists()
 
 

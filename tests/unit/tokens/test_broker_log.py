@@ -11,6 +11,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.tokens import store
+from tests.world.entries import LOGIN
 from tests.world.tokens import (
     ENDPOINT,
     HOST,
@@ -157,9 +158,11 @@ class TestTheLog:
         self, told: Callable[..., list[str]], clock: Clock, tmp_path: Path
     ) -> None:
         """How many files, if any."""
-        login = cache.Entry(START, START + HOUR, START + HOUR, b"login", 0)
+        login = cache.Entry(START, START + HOUR, START + HOUR, LOGIN, 0)
         store.write(*cache.login_place(str(tmp_path / "ecr"), HOST), login)
+        note = cache.Entry(START, START + HOUR, START + HOUR, b"", 0)
+        store.write(*cache.elsewhere_place(str(tmp_path / "ecr"), "registry.test", "me"), note)
         told()
         clock.now += 13 * HOUR
 
-        assert told(identity="you")[-1] == "cache: 3 dead files removed"
+        assert told(identity="you")[-1] == "cache: 4 dead files removed"
