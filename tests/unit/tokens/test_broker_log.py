@@ -146,6 +146,18 @@ class TestTheLog:
 
         assert "lock: not had in time" in told()
 
+    def test_of_a_renewal_that_another_is_at(
+        self, told: Callable[..., list[str]], broker: MakeBroker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """That process was not waited for, so no number of seconds is named."""
+        keep_stale(broker, HOST, "in hand")
+        monkeypatch.setattr(FileLock, "acquire", lambda *_: False)
+
+        assert told()[-1] == (
+            "not renewed: another process is asking AWS for this token; check the network, VPN or "
+            "proxy; AWS_ECR_TIMEOUT sets the limit in seconds; the token in hand is still good"
+        )
+
     def test_of_an_edit_meanwhile(self, told: Callable[..., list[str]]) -> None:
         """Why the next one has to ask again."""
         lines = told(unchanged=lambda: False)
