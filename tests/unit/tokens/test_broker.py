@@ -255,7 +255,7 @@ def test_a_regions_token_is_kept_for_the_chosen_identity_alone(
     broker: MakeBroker, fake: FakeAws, tmp_path: Path
 ) -> None:
     """The region has the endpoint's name, and the ambient identity a place under that name."""
-    region = parse_host().standing_in(host=ENDPOINT)
+    region = parse_host().override(host=ENDPOINT)
 
     for _ in range(2):
         assert read_secret(broker("chosen", ambient="line").obtain(region, 25)) == "token-1"
