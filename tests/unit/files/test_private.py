@@ -412,3 +412,11 @@ class TestWritingWhole:
             private.write_whole(str(tmp_path / "file"), b"abc")
         (left,) = tmp_path.iterdir()
         assert left.name.startswith(f".new-{os.getpid()}-")
+
+
+def test_removing_says_whether_there_was_a_file(tmp_path: Path) -> None:
+    """So that forgotten entries are counted, also when two processes forget at once."""
+    (tmp_path / "a").touch()
+
+    assert private.remove(str(tmp_path / "a")) is True
+    assert private.remove(str(tmp_path / "a")) is False
