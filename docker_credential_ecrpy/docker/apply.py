@@ -1,4 +1,4 @@
-"""The files of a plan are written."""
+"""Writes the files of a plan."""
 
 from collections.abc import Iterator
 
@@ -7,12 +7,11 @@ from docker_credential_ecrpy.files.replace import Rewrite, check_replaceable, re
 
 
 def apply_plan(plan: Plan) -> Iterator[tuple[Rewrite, str]]:
-    """Write the files of a plan; yield each, and the path of its backup or "", when it is done.
+    """Write the files of a plan; yield each with the path of its backup (or "") once written.
 
-    Raises HelperError, before anything is written where that can be; what was not yet written is
-    as it was then.
+    Raises HelperError, before the first write where possible; files not yet written stay as is.
     """
     for rewrite in plan.needed:
         check_replaceable(rewrite)
-    for rewrite in reversed(plan.needed):  # our rules first: they do nothing alone
+    for rewrite in reversed(plan.needed):  # our rules first: alone they change nothing
         yield rewrite, replace_file(rewrite)

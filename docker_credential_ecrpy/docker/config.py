@@ -1,10 +1,6 @@
-"""Docker's config.json: where it is, what it says of registries, and what it ought to.
-
-The order in which Docker asks is that of docker/cli, cli/config/configfile/file.go.
-"""
+"""Docker's config.json and podman's auth.json: where they are, and what they say of registries."""
 
 import base64
-import binascii
 import os
 import re
 import sys
@@ -21,31 +17,31 @@ from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.tokens.token import password_expiry
 
 HELPER_NAMES = ("ecr-login", "ecrpy")
-"""What our programs are called in it: after `HELPER_PREFIX`, the drop-in's name first."""
+"""Our programs, without `HELPER_PREFIX`; the drop-in's name first."""
 AUTHS = "auths"
 HELPERS = "credHelpers"
 STORE = "credsStore"
 AUTH_VARIABLE = "DOCKER_AUTH_CONFIG"
-"""A variable that from docker 28.3 on goes before the file."""
+"""Docker 28.3 and later read this variable before the file."""
 
 _SECRETS = ("auth", "username", "password", "identitytoken", "registrytoken")
 
 
 def is_our_helper(helper: str) -> bool:
-    """Whether a helper's name is one of ours, or by mistake that of the whole program."""
+    """Whether a helper's name is one of ours, even with the prefix, which is a mistake."""
     return helper.removeprefix(HELPER_PREFIX) in HELPER_NAMES
 
 
 def shown_key(key: str) -> str:
-    """Return a key for a person: without the password that it may have before its host."""
+    """Return a key as users may see it: without the password that its URL may have."""
     scheme, separator, rest = key.rpartition("://")
     return one_line(scheme + separator + rest.rpartition("@")[2])
 
 
 def bare_host(key: str) -> str:
-    """Return what Docker looks for where a key means it; "" where it means no registry.
+    """Return the key that Docker looks up for the registry of `key`, or "" for no registry.
 
-    That is the host in lower case, with its port: but none where it is one of ECR's own.
+    That is its host in lower case, with its port unless the registry is ECR's own.
     """
     host = registry.parse_host(key)
     if not host or registry.parse(host):
@@ -56,7 +52,7 @@ def bare_host(key: str) -> str:
 
 
 def config_path(environ: Mapping[str, str]) -> str:
-    """Return where Docker's config.json is: in `$DOCKER_CONFIG`, or else in `~/.docker`.
+    """Return the path of Docker's config.json: in `$DOCKER_CONFIG`, or else in `~/.docker`.
 
     https://docs.docker.com/reference/cli/docker/#environment-variables
     """
@@ -65,9 +61,9 @@ def config_path(environ: Mapping[str, str]) -> str:
 
 
 def auth_file_paths(environ: Mapping[str, str]) -> list[str]:
-    """Return the files of podman, buildah and skopeo, in the order that they are read in.
+    """Return the files of podman, buildah and skopeo, in the order in which they read them.
 
-    The last one is there after a restart, too. `$REGISTRY_AUTH_FILE` goes before all.
+    The last one outlives a restart. `$REGISTRY_AUTH_FILE` replaces all of them.
     https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
     """
     if environ.get("REGISTRY_AUTH_FILE"):
@@ -83,13 +79,13 @@ def auth_file_paths(environ: Mapping[str, str]) -> list[str]:
 
 
 def _home(environ: Mapping[str, str]) -> str:
-    # Docker's own client asks the user database, too, where there is no HOME.
+    # Without HOME, Docker's client reads the user database.
     return paths.home(environ) or os.path.expanduser("~")
 
 
 @dataclass(frozen=True)
 class Login:
-    """What a file holds for a registry. key: what it stands under.
+    """What a file holds for a registry, under a key.
 
     expires: nanoseconds since the epoch (UTC), where the password of an ECR login says so.
     """
@@ -99,50 +95,10 @@ class Login:
     password: str = field(default="", repr=False)
     expires: int | None = None
 
-    @classmethod
-    def read(cls, key: str, fields: object) -> "Login | None":
-        """Return the login that an entry of `auths` is; None for an empty one, as Docker leaves it.
-
-        Raises ValueError where Docker could not read it.
-        """
-        if not _holds_any(fields):
-            return None
-        problem = "it is not an object"
-        if isinstance(fields, dict):
-            fields = {key.casefold(): value for key, value in fields.items()}
-            username, password = fields.get("username", ""), fields.get("password", "")
-            if fields.get("auth"):
-                username, password = _decode_auth(fields["auth"])
-            if isinstance(username, str) and isinstance(password, str):
-                return cls(key, username, password, password_expiry(password))
-            problem = "its user name and password are not strings"
-        raise ValueError(problem)
-
-
-def _holds_any(fields: object) -> bool:
-    """Whether an entry of `auths` is more than the empty one that a store's login leaves."""
-    if isinstance(fields, dict):
-        return any(value for key, value in fields.items() if key.casefold() in _SECRETS)
-    return fields is not None
-
-
-def _decode_auth(auth: object) -> tuple[str, str]:
-    """Return the user name and password of a login. Raises ValueError."""
-    try:
-        text = base64.b64decode(str(auth), validate=True).decode("utf-8", "replace")
-    except (binascii.Error, ValueError) as exc:
-        msg = "its auth is not base64"
-        raise ValueError(msg) from exc
-    username, colon, password = text.partition(":")
-    if not (colon and username):
-        msg = "its auth has no user name and password"
-        raise ValueError(msg)
-    return username, password.strip("\0")
-
 
 @dataclass(frozen=True)
 class Problem:
-    """An entry that Docker cannot read. key: None where it is the section itself. text: why."""
+    """An entry that Docker cannot read, or with no key, a section. text: why."""
 
     section: str
     key: str | None
@@ -153,9 +109,38 @@ class Problem:
         return f"{self.section}{at} {self.text}"
 
 
+def _holds_any(fields: object) -> bool:
+    """Whether an entry of `auths` is more than the empty one that a store's login leaves."""
+    if isinstance(fields, dict):
+        return any(value for key, value in fields.items() if key.casefold() in _SECRETS)
+    return fields is not None
+
+
+def _read_login(key: str, fields: object) -> Login | Problem | None:
+    """Return what an entry of `auths` is; None for an empty one."""
+    if not _holds_any(fields):
+        return None
+    if not isinstance(fields, dict):
+        return Problem(AUTHS, key, "it is not an object")
+    fields = {name.casefold(): value for name, value in fields.items()}
+    username, password = fields.get("username", ""), fields.get("password", "")
+    if fields.get("auth"):
+        try:
+            text = base64.b64decode(str(fields["auth"]), validate=True).decode("utf-8", "replace")
+        except ValueError:
+            return Problem(AUTHS, key, "its auth is not base64")
+        username, colon, password = text.partition(":")
+        if not (colon and username):
+            return Problem(AUTHS, key, "its auth has no user name and password")
+        password = password.strip("\0")
+    if not (isinstance(username, str) and isinstance(password, str)):
+        return Problem(AUTHS, key, "its user name and password are not strings")
+    return Login(key, username, password, password_expiry(password))
+
+
 @dataclass(frozen=True)
 class DockerConfig:
-    """A config.json, or an auth.json. data: what it holds, or None where it is not there."""
+    """A config.json or auth.json. data: its content, None for no file."""
 
     file: str
     data: bytes | None
@@ -163,12 +148,12 @@ class DockerConfig:
 
     @classmethod
     def parse(cls, file: str, data: bytes | None) -> "DockerConfig":
-        """Return what `data` says. file: its path, for errors. Raises HelperError."""
+        """Parse the content of a file. file: its path, for errors. Raises HelperError."""
         return cls(file, data, JsonDocument(file, data or b""))
 
     @classmethod
     def load(cls, file: str) -> "DockerConfig":
-        """Return what the file says. Raises HelperError where that cannot be made out."""
+        """Read a file. Raises HelperError where it is unreadable or its sections are no objects."""
         config = cls.parse(file, read_user_file(file))
         for section in (HELPERS, AUTHS):
             config.source.members(section)
@@ -177,9 +162,14 @@ class DockerConfig:
 
     @cached_property
     def helpers(self) -> dict[str, str]:
-        """Registry -> the credential helper for it."""
+        """The credential helper of each registry."""
         members = self.source.members(HELPERS)
         return {member.key: member.value for member in members if isinstance(member.value, str)}
+
+    @property
+    def our_keys(self) -> list[str]:
+        """The keys under credHelpers that name one of our programs."""
+        return [key for key, helper in self.helpers.items() if is_our_helper(helper)]
 
     @cached_property
     def store(self) -> str:
@@ -189,12 +179,12 @@ class DockerConfig:
 
     @cached_property
     def logins(self) -> list[Login]:
-        """What `auths` holds that Docker can read, without what is empty."""
+        """The entries under `auths` that Docker can read, without empty ones."""
         return [entry for entry in self._entries if isinstance(entry, Login)]
 
     @cached_property
     def problems(self) -> list[Problem]:
-        """What is in it that Docker cannot read; for one of them it reads nothing of the file."""
+        """What Docker cannot read; one of them makes Docker reject the whole file."""
         found = [entry for entry in self._entries if isinstance(entry, Problem)]
         found += [
             Problem(HELPERS, member.key, "it is not a string")
@@ -207,20 +197,20 @@ class DockerConfig:
 
     @property
     def has_any(self) -> bool:
-        """Whether it says anything of credentials: if not, Docker looks for a store itself."""
+        """Whether it configures credentials at all; if not, Docker chooses a store itself."""
         return bool(self.store or self.helpers or self.source.members(AUTHS))
 
     @property
     def is_dockers(self) -> bool:
-        """Whether it is Docker's own, and not podman's."""
+        """Whether the file is Docker's and not podman's."""
         return os.path.basename(self.file) == "config.json"
 
     def login_keys(self, host: str) -> list[str]:
-        """Return the keys under `auths`, however written, that hold something for a host."""
+        """Return the keys of the logins for a host, in whichever form they are written."""
         return self._keys_of_logins.get(host, [])
 
     def mistaken_keys(self, host: str) -> list[str]:
-        """Return the keys under credHelpers that mean a host, and that Docker does not find."""
+        """Return the keys under credHelpers that mean a host, but that Docker does not look up."""
         return [key for key in self.helpers if key != host and bare_host(key) == host]
 
     @cached_property
@@ -233,17 +223,11 @@ class DockerConfig:
 
     @cached_property
     def _entries(self) -> list[Login | Problem | None]:
-        found: list[Login | Problem | None] = []
-        for member in self.source.members(AUTHS):
-            try:
-                found.append(Login.read(member.key, member.value))
-            except ValueError as exc:
-                found.append(Problem(AUTHS, member.key, str(exc)))
-        return found
+        return [_read_login(member.key, member.value) for member in self.source.members(AUTHS)]
 
 
 def default_store(environ: Mapping[str, str]) -> str:
-    """Return the store that Docker takes where its file says nothing; "" where there is none.
+    """Return the store that Docker uses when its file configures none, or "".
 
     docker/cli, cli/config/credentials/default_store*.go.
     """

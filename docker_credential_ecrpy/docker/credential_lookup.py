@@ -1,7 +1,6 @@
-"""Where Docker gets a registry's credentials from, and why.
+"""Where Docker gets a registry's credentials from.
 
-The order is that of docker/cli: cli/config/configfile/file.go, and from 28.3 on
-cli/config/memorystore for the variable.
+The order is that of docker/cli: cli/config/memorystore, then cli/config/configfile/file.go.
 """
 
 import re
@@ -9,19 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from docker_credential_ecrpy.docker.config import (
-    AUTH_VARIABLE,
-    AUTHS,
-    HELPER_NAMES,
-    DockerConfig,
-    Login,
-)
+from docker_credential_ecrpy.docker import config as docker_config
+from docker_credential_ecrpy.docker.config import AUTH_VARIABLE, AUTHS, DockerConfig, Login
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
-_READS_VARIABLE_FROM = (28, 3)  # the first version of docker that does
+_READS_VARIABLE_FROM = (28, 3)
 _VERSION = re.compile(r"\b(\d+)\.(\d+)\.\d+")
-
 
 SourceKind = Enum(
     "SourceKind", ["ENVIRONMENT", "HELPER", "STORE", "DEFAULT_STORE", "FILE", "NOTHING"]
@@ -31,11 +24,7 @@ SourceKind = Enum(
 
 @dataclass(frozen=True)
 class CredentialSource:
-    """Where the credentials come from.
-
-    name: the credential helper's, as config.json has it, or "".
-    login: what is sent, where it is kept in a file or a variable.
-    """
+    """name: the credential helper, as in config.json. login: what a file or variable holds."""
 
     kind: SourceKind
     name: str = ""
@@ -43,8 +32,8 @@ class CredentialSource:
 
     @property
     def is_ours(self) -> bool:
-        """Whether Docker runs this program, or what has its name."""
-        return self.name in HELPER_NAMES
+        """Whether Docker runs a program with one of our names."""
+        return self.name in docker_config.HELPER_NAMES
 
 
 def lookup_credentials(
@@ -52,11 +41,9 @@ def lookup_credentials(
 ) -> CredentialSource:
     """Return how Docker gets credentials for a host.
 
-    variable: what DOCKER_AUTH_CONFIG holds, where it counts. default_store: what Docker takes
-    where its file says nothing.
+    variable: DOCKER_AUTH_CONFIG, where Docker reads it. default_store: as `config.default_store`.
     """
-    found = _find_login(host, variable) if variable else None
-    if found:
+    if variable and (found := _find_login(host, variable)):
         return CredentialSource(SourceKind.ENVIRONMENT, login=found)
     helper = config.helpers.get(host)
     if helper:
@@ -70,24 +57,22 @@ def lookup_credentials(
 
 
 def reads_variable(version: str) -> bool:
-    """Whether a docker whose `--version` prints this reads the variable; one unknown may."""
+    """Whether a docker whose `--version` prints this reads DOCKER_AUTH_CONFIG; unknown ones do."""
     found = _VERSION.search(version)
     return found is None or (int(found[1]), int(found[2])) >= _READS_VARIABLE_FROM
 
 
 def read_variable(environ: Mapping[str, str]) -> DockerConfig | None:
-    """Return what the variable holds, or None where it is not set.
+    """Return what DOCKER_AUTH_CONFIG holds, or None where it is not set.
 
-    Raises HelperError where Docker does without it: for it, a field that it does not know is a
-    mistake, and so is a login that is not in `auth`.
+    Raises HelperError where Docker ignores it: for a field other than `auths` and their `auth`.
     """
-    text = environ.get(AUTH_VARIABLE, "")
+    text = environ.get(AUTH_VARIABLE)
     if not text:
         return None
     found = DockerConfig.parse(AUTH_VARIABLE, text.encode("utf-8", "surrogateescape"))
-    source = found.source
-    fields = {(member.key.casefold(), AUTHS) for member in source.members()}
-    for member in source.members(AUTHS):
+    fields = {(member.key.casefold(), AUTHS) for member in found.source.members()}
+    for member in found.source.members(AUTHS):
         if isinstance(member.value, dict):
             fields |= {(key.casefold(), "auth") for key in member.value}
     unknown = sorted(key for key, known in fields if key != known)
@@ -98,16 +83,13 @@ def read_variable(environ: Mapping[str, str]) -> DockerConfig | None:
 
 
 def _find_login(host: str, config: DockerConfig) -> Login | None:
-    """Return what Docker finds under `auths`: the host itself, or else a key that means it."""
+    """Return Docker's match under `auths`: the host itself, or else the first key for it."""
     logins = [login for login in config.logins if _convert_to_hostname(login.key) == host]
     return next((login for login in logins if login.key == host), logins[0] if logins else None)
 
 
 def _convert_to_hostname(key: str) -> str:
-    """Return the host that a key means to Docker, which minds its case.
-
-    docker/cli, cli/config/credentials/file_store.go: ConvertToHostname
-    """
+    # docker/cli, cli/config/credentials/file_store.go; unlike `bare_host`, case counts
     _, scheme, rest = key.partition("://")
     if scheme:
         return rest.partition("/")[0].rpartition("@")[2]

@@ -1,19 +1,11 @@
-"""What `configure` changes, worked out from facts; nothing is read or written here."""
+"""Plans what `configure` changes, from facts; reads and writes no files."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from docker_credential_ecrpy.docker.config import (
-    AUTHS,
-    HELPER_NAMES,
-    HELPERS,
-    STORE,
-    DockerConfig,
-    bare_host,
-    is_our_helper,
-    shown_key,
-)
+from docker_credential_ecrpy.docker import config as docker_config
+from docker_credential_ecrpy.docker.config import AUTHS, HELPERS, STORE, DockerConfig, is_our_helper
 from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts
 from docker_credential_ecrpy.docker.json_document import REMOVED, Path
 from docker_credential_ecrpy.errors import HelperError
@@ -24,13 +16,12 @@ from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text import times
 from docker_credential_ecrpy.text.sanitize import one_line
 
-_BESIDES = 1  # registries under credHelpers that the classic builder may ask for without a note
 _MOST_NAMED = 5  # logins in one sentence
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Files and what they are to hold, Docker's first, and what the user has to know of that."""
+    """The new content of files, Docker's first, and what to tell the user."""
 
     rewrites: tuple[Rewrite, ...]
     notes: tuple[str, ...]
@@ -44,7 +35,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Step:
-    """A change of one of Docker's files, unless `path` is empty; and a word to the user, if any."""
+    """A change of one of Docker's files, unless `path` is empty; and what to tell the user."""
 
     path: Path = ()
     value: Any = None
@@ -65,49 +56,39 @@ def make_plan(facts: DockerFacts, request: ConfigureRequest) -> Plan:
     else:
         steps = [list(_remove_logins(file, facts, request)) for file in files]
         steps[0] = [*_add_helpers(facts, request), *_become_store(facts, request), *steps[0]]
-        steps[0] += _tell_of_others(facts, request, _changes(steps[0]))
-    rewrites = [*map(_rewrite, files, map(_changes, steps))]
-    if request.remove and rewrites[0].is_needed:
-        rewrites[0] = _restore(rewrites[0], facts, _changes(steps[0]))
+    changes = [{step.path: step.value for step in those if step.path} for those in steps]
+    rewrites = [
+        Rewrite(file.file, file.data, file.source.apply(made) if made else file.data or b"")
+        for file, made in zip(files, changes, strict=True)
+    ]
+    if not request.remove:
+        steps[0] += _judge_others(facts, request, changes[0])
+    elif rewrites[0].is_needed:
+        rewrites[0] = _restore(rewrites[0], facts, changes[0])
     rules = _edit_rules(facts, request)
     rewrites.append(Rewrite(facts.settings_file, facts.settings, rules, is_json=False))
-    notes = [step.note for those in steps for step in those if step.note]
-    warnings = [*facts.left_out, *(step.warning for step in steps[0] if step.warning)]
+    notes = [step.note for those in steps for step in those]
+    warnings = [*facts.left_out, *(step.warning for step in steps[0])]
     warnings += _warn(facts, request, DockerConfig.parse(config.file, rewrites[0].after))
-    return Plan(tuple(rewrites), tuple(notes), tuple(warnings))
-
-
-def _changes(steps: Iterable[_Step]) -> _Changes:
-    return {step.path: step.value for step in steps if step.path}
-
-
-def _rewrite(config: DockerConfig, changes: _Changes) -> Rewrite:
-    after = config.source.apply(changes) if changes else config.data or b""
-    return Rewrite(config.file, config.data, after)
+    return Plan(tuple(rewrites), tuple(filter(None, notes)), tuple(filter(None, warnings)))
 
 
 def _warn(facts: DockerFacts, request: ConfigureRequest, after: DockerConfig) -> Iterator[str]:
-    """Yield what keeps Docker, or this program, from working once `after` is in place."""
+    """Yield what keeps Docker or this program from working with `after` in place, and ""."""
     file = one_line(after.file)
     for problem in after.problems:
         yield f"{file}: {problem}: docker reads nothing of the file; mend that by hand"
     if request.remove:
         return
-    if facts.helper_warning:
-        yield facts.helper_warning
+    yield facts.helper_warning
     if request.fallback and request.fallback not in facts.installed:
         name = HELPER_PREFIX + request.fallback
         yield f"{name} is not on PATH, so nothing answers for registries that are not ECR"
-    if facts.profile_problem:
-        yield facts.profile_problem
-
-
-# --- Docker's file ----------------------------------------------------------------------------
+    yield facts.profile_problem
 
 
 def _leads_here(facts: DockerFacts, name: str) -> bool:
-    """Whether a helper that is there leads to this program already."""
-    return name in (facts.answering or HELPER_NAMES)
+    return name in (facts.answering or docker_config.HELPER_NAMES)
 
 
 def _add_helpers(facts: DockerFacts, request: ConfigureRequest) -> Iterator[_Step]:
@@ -117,7 +98,8 @@ def _add_helpers(facts: DockerFacts, request: ConfigureRequest) -> Iterator[_Ste
             note = f"{one_line(present)!r} no longer answers for {host}" if present else ""
             yield _Step((HELPERS, host), facts.helper, note)
         for key in facts.config.mistaken_keys(host):
-            note = f"the key {shown_key(key)!r} goes: Docker looks for the bare host name"
+            shown = docker_config.shown_key(key)
+            note = f"the key {shown!r} goes: Docker looks for the bare host name"
             yield _Step((HELPERS, key), REMOVED, note)
 
 
@@ -133,42 +115,37 @@ def _become_store(facts: DockerFacts, request: ConfigureRequest) -> Iterator[_St
         yield _Step(note=note)
     others = [login.key for login in facts.config.logins if not registry.parse(login.key)]
     if others and not store:  # with a store, they were not used either
-        named = ", ".join(map(shown_key, others[:_MOST_NAMED]))
+        named = ", ".join(map(docker_config.shown_key, others[:_MOST_NAMED]))
         more = len(others) - _MOST_NAMED
-        warning = (
-            f"docker no longer uses the logins under {AUTHS} for {named}"
+        yield _Step(
+            warning=f"docker no longer uses the logins under {AUTHS} for {named}"
             f"{f' and {more} more' if more > 0 else ''}: log in again there,"
             " with --fallback naming the helper that keeps them"
         )
-        yield _Step(warning=warning)
 
 
-def _tell_of_others(
+def _judge_others(
     facts: DockerFacts, request: ConfigureRequest, changes: _Changes
 ) -> Iterator[_Step]:
     """Yield what the changes mean for other registries."""
     config = facts.config
     asked = {path[1]: value for path, value in changes.items() if path[0] == HELPERS}
-    helpers = [key for key, value in (config.helpers | asked).items() if value is not REMOVED]
-    if request.hosts and len(helpers) > _BESIDES and config.is_dockers:
-        note = (
-            f"the classic 'docker build' asks for each of the {len(helpers)} registries under"
+    count = sum(value is not REMOVED for value in (config.helpers | asked).values())
+    if request.hosts and count > 1 and config.is_dockers:
+        yield _Step(
+            note=f"the classic 'docker build' asks for each of the {count} registries under"
             f" {HELPERS} before it begins; BuildKit asks for those that it needs"
         )
-        yield _Step(note=note)
     if request.hosts and is_our_helper(config.store):
         yield _Step(note=f"{STORE} is {config.store!r} already, for all registries")
     default = facts.default_store
     answered = request.store and (facts.fallback or request.fallback is not None)
     if changes and default and not (config.has_any or answered):
         cure = f'"{STORE}": "{default}" to {one_line(config.file)}'
-        if request.store:
-            cure = f"--fallback {default}"
-        warning = (
-            f"docker no longer chooses {default!r} for other registries by itself:"
-            f" to keep it, add {cure}"
+        yield _Step(
+            warning=f"docker no longer chooses {default!r} for other registries by itself:"
+            f" to keep it, add {f'--fallback {default}' if request.store else cure}"
         )
-        yield _Step(warning=warning)
 
 
 def _remove_helpers(config: DockerConfig, request: ConfigureRequest) -> Iterator[_Step]:
@@ -180,7 +157,7 @@ def _remove_helpers(config: DockerConfig, request: ConfigureRequest) -> Iterator
                 gone.add(key)
                 yield _Step((HELPERS, key), REMOVED)
             elif present:
-                note = f"{shown_key(key)} stays: its helper is {one_line(present)!r}"
+                note = f"{docker_config.shown_key(key)} stays: its helper is {one_line(present)!r}"
                 yield _Step(note=note)
     members = config.source.members(HELPERS)
     if members and gone.issuperset(member.key for member in members):
@@ -188,9 +165,9 @@ def _remove_helpers(config: DockerConfig, request: ConfigureRequest) -> Iterator
 
 
 def _restore(rewrite: Rewrite, facts: DockerFacts, changes: _Changes) -> Rewrite:
-    """Return what gives the file back as it was before we came, where that is known.
+    """Return a rewrite to the backup that the opposite changes turn into the present file, if any.
 
-    That is a backup of which the opposite changes make the very file that is there.
+    Such a backup is the file as it was before `configure` changed it.
     """
     config = facts.config
     keys = [path[1] for path in changes if len(path) > 1]
@@ -205,44 +182,36 @@ def _restore(rewrite: Rewrite, facts: DockerFacts, changes: _Changes) -> Rewrite
             if not any(map(is_our_helper, ours)) and old.source.apply(undone) == config.data:
                 return replace(rewrite, after=data)
         except HelperError:
-            continue  # it was broken then
+            continue  # the backup is broken
     return rewrite
-
-
-# --- logins -----------------------------------------------------------------------------------
 
 
 def _remove_logins(
     config: DockerConfig, facts: DockerFacts, request: ConfigureRequest
 ) -> Iterator[_Step]:
-    """Yield the logins of a file that go: those of all of ECR's where Docker's store is meant."""
+    """Yield the removal of the logins for the request's hosts, or as a store for all of ECR's."""
     hosts = list(request.hosts)
     if request.store and config is facts.config:
-        hosts += [h for login in config.logins if registry.parse(h := bare_host(login.key))]
-    logins = {login.key: login for login in config.logins}
+        hosts += [
+            h for login in config.logins if registry.parse(h := docker_config.bare_host(login.key))
+        ]
+    expiries = {login.key: login.expires for login in config.logins}
     for key in (key for host in dict.fromkeys(hosts) for key in config.login_keys(host)):
-        login = logins.get(key)
-        when = ""
-        if login and login.expires is not None:
-            when = f", whose token {times.expiry(login.expires, facts.now)}"
-        note = (
-            f"the login under {AUTHS} for {shown_key(key)} goes{when}: with it clients"
-            " send an old token, and get 403 Forbidden"
-        )
-        yield _Step((AUTHS, key), REMOVED, note)
-
-
-# --- our own settings -------------------------------------------------------------------------
+        expires = expiries.get(key)
+        when = "" if expires is None else f", whose token {times.expiry(expires, facts.now)}"
+        note = f"the login under {AUTHS} for {docker_config.shown_key(key)} goes{when}"
+        why = "with it clients send an old token, and get 403 Forbidden"
+        yield _Step((AUTHS, key), REMOVED, f"{note}: {why}")
 
 
 def _edit_rules(facts: DockerFacts, request: ConfigureRequest) -> bytes:
-    """Return what our settings are to hold. Raises HelperError where they cannot."""
+    """Return the new content of our settings. Raises HelperError where they cannot be edited."""
     data, file, fallback = facts.settings or b"", facts.settings_file, request.fallback
     if request.remove:
         for host in request.hosts:
-            # The rule of a private name is what makes it one, and was written by hand.
-            if data and registry.parse(host) and host not in facts.elsewhere:
-                account_too = _is_last(host, facts, request)
+            # The rule of a private name was written by hand, and makes that name a registry.
+            if data and (found := registry.parse(host)) and host not in facts.elsewhere:
+                account_too = not _keeps_account(found.account, facts, request)
                 data = editor.forget(data, file, host, account_too=account_too)
         was_store = request.store and is_our_helper(facts.config.store)
         is_moot = file and (was_store or fallback is not None)
@@ -256,13 +225,9 @@ def _edit_rules(facts: DockerFacts, request: ConfigureRequest) -> bytes:
     return data if fallback is None else editor.set_fallback(data, file, fallback)
 
 
-def _is_last(host: str, facts: DockerFacts, request: ConfigureRequest) -> bool:
-    """Whether no other registry of the same account stays."""
+def _keeps_account(account: str, facts: DockerFacts, request: ConfigureRequest) -> bool:
+    """Whether another registry of the account stays."""
     if is_our_helper(facts.config.store) and not request.store:
-        return False  # all of them do
-    found = registry.parse(host)
-    stay = [key for key in facts.config.helpers if key not in request.hosts]
-    others = [registry.parse(key) for key in (*stay, *facts.elsewhere)]
-    return found is not None and all(
-        other is None or other.account != found.account for other in others
-    )
+        return True
+    stay = {*facts.config.helpers} - {*request.hosts} | {*facts.elsewhere}
+    return any(other.account == account for other in map(registry.parse, stay) if other)

@@ -11,7 +11,6 @@ import pytest
 
 from docker_credential_ecrpy.docker.config import (
     DockerConfig,
-    Login,
     auth_file_paths,
     bare_host,
     config_path,
@@ -120,9 +119,9 @@ def test_how_a_key_is_shown(key: str, shown: str) -> None:
 )
 def test_what_an_entry_is(fields: Any, login: tuple[str, str] | None) -> None:
     """A login, or nothing where it holds none."""
-    found = Login.read(HOST, fields)
+    found = config({"auths": {HOST: fields}}).logins
 
-    assert (found and (found.username, found.password)) == login
+    assert [(each.username, each.password) for each in found] == ([login] if login else [])
 
 
 @pytest.mark.parametrize(
@@ -145,7 +144,7 @@ def test_what_docker_cannot_read(fields: Any) -> None:
 
 def test_a_login_does_not_show_its_password() -> None:
     """Whoever prints it."""
-    assert "hunter2" not in repr(Login.read(HOST, {"auth": auth("AWS:hunter2")}))
+    assert "hunter2" not in repr(config({"auths": {HOST: {"auth": auth("AWS:hunter2")}}}).logins)
 
 
 def test_when_a_login_expires() -> None:
