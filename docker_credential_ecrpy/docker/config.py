@@ -155,9 +155,7 @@ class DockerConfig:
     def load(cls, file: str) -> "DockerConfig":
         """Read a file. Raises HelperError where it is unreadable or its sections are no objects."""
         config = cls.parse(file, read_user_file(file))
-        for section in (HELPERS, AUTHS):
-            config.source.members(section)
-        config.source.value(STORE)
+        _ = config.source.members(HELPERS), config.source.members(AUTHS), config.source.value(STORE)
         return config
 
     @cached_property
@@ -231,10 +229,7 @@ def default_store(environ: Mapping[str, str]) -> str:
 
     docker/cli, cli/config/credentials/default_store*.go.
     """
-    if sys.platform == "win32":
-        name = "wincred"
-    elif sys.platform == "darwin":
-        name = "osxkeychain"
-    else:
+    name = {"win32": "wincred", "darwin": "osxkeychain"}.get(sys.platform)
+    if not name:
         name = "pass" if search_path.find("pass", environ) else "secretservice"
     return name if search_path.find(HELPER_PREFIX + name, environ) else ""

@@ -1,4 +1,4 @@
-"""The diff of a file's change, without the secrets in the file."""
+"""Shows a change of a file as a unified diff, without the secrets in it."""
 
 import bisect
 import itertools
@@ -16,7 +16,7 @@ from docker_credential_ecrpy.text.sanitize import strip_user_info
 
 _CONTEXT = 2  # lines around each change
 _LONGEST = 200  # characters of a readable line
-_DEEPEST = 40  # levels that are still indented
+_DEEPEST = 40  # levels that are indented
 _SHOWN = frozenset(key.casefold() for key in (HELPERS, STORE, "currentContext"))
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 # A string with the colon after it, which makes it a key; or a number.
@@ -25,13 +25,12 @@ _TOKEN = re.compile(rf'{_STRING}|[{{}}\[\],:]|[^{{}}\[\],:"\s]+')
 
 
 def render(rewrite: Rewrite, width: int | None = None) -> Iterator[str]:
-    """Yield the lines of a unified diff of a file of JSON or TOML.
+    """Yield the lines of a unified diff of a JSON or TOML file.
 
-    "..." stands for secrets: in JSON, for all strings and numbers but the names of credential
-    helpers. JSON with a very long line, or of one line wider than `width`, is shown indented.
+    In JSON, "..." replaces all strings and numbers but the names of credential helpers. JSON with
+    a very long line, or of one line wider than `width` (characters), is shown indented.
     """
-    split = _split_json if rewrite.is_json else _split_toml
-    before, after = (split(rewrite.file, data or b"") for data in (rewrite.before, rewrite.after))
+    before, after = (_split(rewrite, data or b"") for data in (rewrite.before, rewrite.after))
     longest = min(_LONGEST, width) if width and len(before) <= 1 else _LONGEST
     if max(map(len, before + after), default=0) > longest and rewrite.is_json:
         before, after = (_indent("\n".join(text)) for text in (before, after))
@@ -42,12 +41,11 @@ def render(rewrite: Rewrite, width: int | None = None) -> Iterator[str]:
         yield "".join(c if c.isprintable() or c == "\t" else "?" for c in line)
 
 
-def _split_toml(_file: str, data: bytes) -> list[str]:
-    return strip_user_info(data.decode("utf-8", "replace")).splitlines()
-
-
-def _split_json(file: str, data: bytes) -> list[str]:
-    source = JsonDocument(file, data)
+def _split(rewrite: Rewrite, data: bytes) -> list[str]:
+    """Return the lines of a file, without secrets."""
+    if not rewrite.is_json:
+        return strip_user_info(data.decode("utf-8", "replace")).splitlines()
+    source = JsonDocument(rewrite.file, data)
     pieces, at = [], 0
     for member in source.members():
         secret = member.key.casefold() not in _SHOWN
@@ -95,7 +93,7 @@ _Chain = tuple[int, int, "_Chain | tuple[()]"]
 def _compare(before: Sequence[str], after: Sequence[str]) -> list[str]:
     """Return all lines of both, each after " ", "-" or "+".
 
-    Between two anchors, common first and last lines stay, and all others change.
+    Between two anchors, only the common first and last lines are kept.
     """
     found: list[str] = []
     i = j = 0
@@ -112,13 +110,13 @@ def _compare(before: Sequence[str], after: Sequence[str]) -> list[str]:
 
 
 def _anchors(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int]]:
-    """Return the offsets of lines that both have once, as many as are in the same order in both.
+    """Return the offsets of unique lines in both, as many as are in the same order (patience diff).
 
-    That takes seconds where difflib takes minutes, and gives the same here.
+    It takes seconds where difflib takes minutes.
     """
-    counts = Counter(before), Counter(after)
-    where = {line: at for at, line in enumerate(after) if all(each[line] == 1 for each in counts)}
-    # The longest increasing subsequence: the chains of each length that end first in `after`.
+    once, again = Counter(before), Counter(after)
+    where = {line: at for at, line in enumerate(after) if once[line] == again[line] == 1}
+    # Longest increasing subsequence: of each length, the chain that ends first in `after`.
     chains: list[_Chain] = []
     for at, line in enumerate(before):
         if line in where:
@@ -134,12 +132,11 @@ def _anchors(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int
 
 def _count_common(old: Sequence[str], new: Sequence[str]) -> int:
     """Return how many first lines both share."""
-    pairs = enumerate(zip(old, new, strict=False))
-    return next((at for at, (x, y) in pairs if x != y), min(len(old), len(new)))
+    return sum(itertools.takewhile(bool, map(operator.eq, old, new)))
 
 
 def _hunks(compared: Sequence[str]) -> Iterator[str]:
-    """Yield the changes with the lines around them, under the headings of a unified diff."""
+    """Yield the changes with the lines around them, each under its @@ line."""
     changed = (at for at, line in enumerate(compared) if line[0] != " ")
     near = {at + distance for at in changed for distance in range(-_CONTEXT, _CONTEXT + 1)}
     old = new = 0  # lines so far
@@ -154,5 +151,5 @@ def _hunks(compared: Sequence[str]) -> Iterator[str]:
 
 
 def _span(start: int, length: int) -> str:
-    """Return a span of lines as a unified diff writes it; `start` counts from 0."""
+    """Return a span of lines as in an @@ line; `start` counts from 0."""
     return f"{start + 1}" if length == 1 else f"{start + 1 if length else start},{length}"

@@ -1,20 +1,13 @@
-"""What `configure` has to know of this machine, each file and PATH read once."""
+"""Reads what `configure` needs from this machine."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from docker_credential_ecrpy.aws import regions
-from docker_credential_ecrpy.docker.config import (
-    AUTHS,
-    HELPER_NAMES,
-    DockerConfig,
-    auth_file_paths,
-    bare_host,
-    config_path,
-    default_store,
-    is_our_helper,
-)
+from docker_credential_ecrpy.docker import config as docker_config
+from docker_credential_ecrpy.docker.config import AUTHS, HELPER_NAMES, DockerConfig
 from docker_credential_ecrpy.docker.installed_helpers import find_helper, find_problem
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import read_backups, read_user_file
@@ -28,7 +21,7 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.aws.profiles import ProfileSummary
 
 Hosts = dict[str, tuple[str, str]]
-"""Registries, each with the AWS profile and the role to use for it ("" for neither)."""
+"""Registries, each with its AWS profile and role; "" for none."""
 Profiles = Callable[[Mapping[str, str]], "list[ProfileSummary]"]
 
 
@@ -36,11 +29,10 @@ Profiles = Callable[[Mapping[str, str]], "list[ProfileSummary]"]
 class ConfigureRequest:
     """What the user asks for.
 
-    store: whether all registries are meant, by credsStore.
-    fallback: the credential helper for other registries; None where nothing was said of it.
-    remove: whether all that is to be taken away.
-    identity: the AWS profile and the role that are named, also for registries of Docker's file.
-    all_profiles: whether the registry of each AWS profile is meant. podman: whether its files are.
+    store: become Docker's credsStore, for all registries. fallback: the credential helper for
+    other registries; None where the user names none. identity: the AWS profile and role to use,
+    also for registries from Docker's file. all_profiles: the registry of each AWS profile.
+    podman: edit podman's files.
     """
 
     hosts: Hosts = field(default_factory=dict)
@@ -53,26 +45,26 @@ class ConfigureRequest:
 
     @property
     def is_open(self) -> bool:
-        """Whether the registries are those of Docker's file, since nothing else is named."""
+        """Whether nothing is named, so that the registries are those of Docker's file."""
         named = self.hosts or self.store or self.all_profiles
         return not named and self.fallback is None
 
 
 @dataclass(frozen=True)
 class DockerFacts:
-    """What there is on this machine.
+    """What `configure` reads on this machine.
 
-    config: the file that gets the helpers. others: files whose logins go before its helpers.
+    config: the file that gets the helpers. others: files that its client reads before it.
     helper, answering, helper_warning: as `find_program` returns them.
     settings_file, settings: our own; "" for no place for them, None for no file.
     fallback: the credential helper that they name, or "". now: nanoseconds since the epoch (UTC).
-    found: the registries that the request leaves to the AWS profiles, or to Docker's file; None
-    where no AWS profile names one. left_out: why AWS profiles are left out.
+    found: the registries of the AWS profiles or Docker's file, where the request names none
+    itself; None where no AWS profile has one. left_out: why AWS profiles are left out.
     profile_problem: what is wrong with the AWS profile that is named, or "".
-    installed: the credential helpers on PATH, of those that may be the fallback.
-    default_store: what Docker takes while `config` says nothing of credentials; "" for none.
-    For a removal, backups: what `config` held before, the last first. elsewhere: the registries
-    that other clients' files have this program for.
+    installed: the helpers on PATH, of those that may be the fallback.
+    default_store: as `config.default_store`.
+    For a removal, backups: earlier contents of `config`, the last first. elsewhere: the
+    registries that other clients' files have this program for.
     """
 
     config: DockerConfig
@@ -96,12 +88,11 @@ class DockerFacts:
 def discover(request: ConfigureRequest, helper: Helper, profiles: Profiles) -> DockerFacts:
     """Return the facts for a request. Raises HelperError for what cannot be read.
 
-    profiles: returns the AWS profiles of an environment; called only where they are meant.
+    profiles: returns the AWS profiles of an environment; called only where needed.
     """
     environ = helper.environ
-    files = auth_file_paths(environ) if request.podman else [config_path(environ)]
-    config = DockerConfig.load(files[-1])
-    others = [DockerConfig.load(file) for file in files[:-1]]
+    *first, last = _list_files(environ, podman=request.podman)
+    config, *others = map(DockerConfig.load, (last, *first))
     found: Hosts | None = {}
     left_out: list[str] = []
     if request.all_profiles:
@@ -109,11 +100,11 @@ def discover(request: ConfigureRequest, helper: Helper, profiles: Profiles) -> D
     elif request.is_open:
         found = dict.fromkeys(_find_in_config(request, helper, config), request.identity)
     file = paths.config_file(environ)
-    if file == os.devnull:  # it says that there are no settings
+    if file == os.devnull:  # it means no settings
         file = ""
     settings = read_user_file(file) if file else None
     fallback = helper.load_settings().fallback
-    names = {request.fallback or "", config.store}  # of what may be the fallback
+    names = filter(None, (request.fallback, config.store))
     return DockerFacts(
         config,
         *find_program(environ),
@@ -125,11 +116,17 @@ def discover(request: ConfigureRequest, helper: Helper, profiles: Profiles) -> D
         found,
         left_out,
         _find_profile_problem(request, environ, profiles),
-        [n for n in names if n and not is_our_helper(n) and find_helper(n, environ).paths],
-        default_store(environ) if config.is_dockers else "",
+        [name for name in names if find_helper(name, environ).paths],
+        docker_config.default_store(environ) if config.is_dockers else "",
         read_backups(config.file) if request.remove else (),
         _find_elsewhere(environ, config) if request.remove else (),
     )
+
+
+def _list_files(environ: Mapping[str, str], *, podman: bool) -> list[str]:
+    if podman:
+        return docker_config.auth_file_paths(environ)
+    return [docker_config.config_path(environ)]
 
 
 def find_program(environ: Mapping[str, str]) -> tuple[str, list[str], str]:
@@ -152,17 +149,17 @@ def find_program(environ: Mapping[str, str]) -> tuple[str, list[str], str]:
 def _find_by_profiles(
     profiles: Sequence["ProfileSummary"], helper: Helper, *, remove: bool
 ) -> tuple[Hosts | None, list[str]]:
-    """Return the registry of each AWS profile, None for none at all, and why some are left out.
+    """Return the registry of each AWS profile (None for none), and why some are left out.
 
-    A profile that the rules lead to already is not named again. remove: whether it does not
-    matter which profile it is. Raises HelperError where the rules make no sense.
+    A registry whose rules choose its profile already, or that is removed, gets no profile.
+    Raises HelperError for invalid rules.
     """
     names: dict[str, list[str]] = {}
     left_out: list[str] = []
     for profile in profiles:
         try:
             names.setdefault(_build_host(profile), []).append(profile.name)
-        except ValueError as exc:
+        except HelperError as exc:
             left_out.append(f"AWS profile {one_line(profile.name)!r} is left out: {exc}")
     hosts: Hosts = {}
     for host, those in names.items():
@@ -180,19 +177,16 @@ def _find_by_profiles(
 
 
 def _build_host(profile: "ProfileSummary") -> str:
-    """Return the registry of an AWS profile. Raises ValueError where it does not name one."""
+    """Return the registry of an AWS profile. Raises HelperError where it does not name one."""
     if not (profile.account and profile.region):
         msg = f"it names no {'region' if profile.account else 'account'}"
-        raise ValueError(msg)
-    try:
-        suffix = regions.dns_suffix(profile.region)
-    except HelperError as exc:
-        raise ValueError(str(exc)) from exc
+        raise HelperError(msg)
+    suffix = regions.dns_suffix(profile.region)
     return f"{profile.account}.dkr.ecr.{profile.region}.{suffix}"
 
 
 def _is_chosen(helper: Helper, host: str, profile: str) -> bool:
-    """Whether the rules lead to that profile already, such as one with "auto"."""
+    """Whether the rules choose that profile already, such as one with "auto"."""
     choice = helper.choose(host)
     try:
         return choice is not None and helper.resolve(choice).profile == profile
@@ -201,14 +195,11 @@ def _is_chosen(helper: Helper, host: str, profile: str) -> bool:
 
 
 def _find_in_config(request: ConfigureRequest, helper: Helper, config: DockerConfig) -> list[str]:
-    """Return the registries that a file has helpers of ours for, and logins unless for a removal.
-
-    A login that another store keeps has an empty entry. Raises HelperError.
-    """
-    keys = [key for key, name in config.helpers.items() if is_our_helper(name)]
-    if not request.remove:
+    """Return the registries of our helpers in a file, and unless for a removal, of its logins."""
+    keys = config.our_keys
+    if not request.remove:  # entries count also when empty: a store has their logins
         keys += [m.key for m in config.source.members(AUTHS) if registry.parse(m.key)]
-    hosts = [host for key in keys if (host := bare_host(key))]
+    hosts = [host for key in keys if (host := docker_config.bare_host(key))]
     return [h for h in hosts if request.remove or registry.parse(h) or helper.choose(h)]
 
 
@@ -227,12 +218,9 @@ def _find_profile_problem(
 
 
 def _find_elsewhere(environ: Mapping[str, str], config: DockerConfig) -> list[str]:
-    """Return the registries that this program answers for by the files of other clients."""
+    """Return the registries that the files of other clients have this program for."""
     found: list[str] = []
-    for file in auth_file_paths(environ) if config.is_dockers else [config_path(environ)]:
-        try:
-            helpers = DockerConfig.load(file).helpers
-        except HelperError:
-            continue  # its client cannot read it, either
-        found += [key for key, helper in helpers.items() if is_our_helper(helper)]
+    for file in _list_files(environ, podman=config.is_dockers):
+        with suppress(HelperError):  # of a file that its client cannot read, either
+            found += DockerConfig.load(file).our_keys
     return found

@@ -1,7 +1,4 @@
-"""An image's name, taken apart as Docker does.
-
-https://pkg.go.dev/github.com/distribution/reference
-"""
+"""Parses image names as Docker does: https://pkg.go.dev/github.com/distribution/reference."""
 
 import re
 from dataclasses import dataclass
@@ -14,17 +11,15 @@ _OF_HUB = re.compile(
 )
 _REPOSITORY = re.compile(r"[a-z0-9]+([._/-]+[a-z0-9]+)*", re.ASCII)
 TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
-"""A tag, as it is written after a repository's colon."""
 _DIGEST = re.compile(r"[a-z][a-z0-9+._-]*:[0-9a-fA-F]{32,}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Image:
-    """What the name of a registry or an image says.
+    """The parts of a registry's address or an image's name.
 
-    host: in lower case, without a port; "" where the text is neither.
-    repository: "" where a registry alone is named. reference: a tag or a digest.
-    mistake: what is wrong with the part after the host, or "".
+    host: in lower case, without a port; "" for neither. repository: "" for a registry.
+    reference: a tag or a digest. mistake: what is wrong with the part after the host, or "".
     """
 
     host: str
@@ -34,10 +29,7 @@ class Image:
 
     @classmethod
     def parse(cls, text: str) -> "Image":
-        """Return the parts of a registry's address or an image's name. Never raises.
-
-        A name whose first part cannot be a host is Docker Hub's, as it is to Docker.
-        """
+        """Parse a text; names whose first part is no host are Docker Hub's. Never raises."""
         text = text.strip()
         rest = text.partition("://")[2] if "://" in text else text
         first, slash, path = rest.partition("/")

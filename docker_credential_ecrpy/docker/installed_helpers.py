@@ -1,4 +1,4 @@
-"""Which programs Docker finds under the names of ours, and whose they are."""
+"""Credential helpers on PATH: which programs Docker runs, and whether they are ours."""
 
 import os
 import shlex
@@ -14,36 +14,30 @@ from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
 
 SECONDS = 5
-"""What a program may take to say its version."""
-_MOST_SAID = 120  # characters of what another program says of itself
-_MARK = f"({PACKAGE})"  # in what ours says
+"""How long a program may take to print its version."""
+_MOST_SAID = 120  # characters of another program's version
+_MARK = f"({PACKAGE})"  # in our own version
 
 
 @dataclass(frozen=True)
 class InstalledHelper:
-    """What is on PATH under one name.
-
-    name: as in Docker's config.json. paths: of which Docker takes the first.
-    """
+    """name: as in Docker's config.json. paths: on PATH; Docker runs the first."""
 
     name: str
     paths: tuple[str, ...]
 
     def read_version(self) -> str:
-        """Return what the first one says of itself, in one line, or why it says nothing.
-
-        It is run once, and may take `SECONDS` to answer.
-        """
+        """Return the version that it prints, in one line, or why there is none; runs it once."""
         return _read_version(self.paths[0]) if self.paths else ""
 
     def is_ours(self) -> bool:
-        """Whether the first one is this program, in whichever version, by what it says."""
+        """Whether it prints the version of this program, whichever that is."""
         return _MARK in self.read_version()
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong. fix: what to do about it, in words. command: what to type, or ""."""
+    """seen: what is wrong. fix: what to do, in words. command: what to type, or ""."""
 
     seen: str
     fix: str
@@ -51,7 +45,7 @@ class Problem:
 
 
 def find_helper(name: str, environ: Mapping[str, str]) -> InstalledHelper:
-    """Return what Docker finds for a name of its config.json, on the PATH of `environ`."""
+    """Return the programs on PATH for a helper's name in Docker's config.json."""
     seen: list[str] = []
     for path in search_path.find_all(HELPER_PREFIX + name, environ):
         if not any(_is_same_file(path, other) for other in seen):
@@ -60,7 +54,7 @@ def find_helper(name: str, environ: Mapping[str, str]) -> InstalledHelper:
 
 
 def find_problem(program: InstalledHelper, environ: Mapping[str, str]) -> Problem | None:
-    """Return what keeps Docker from running this program by a name, or None where nothing does."""
+    """Return what keeps Docker from running this program by that name, or None."""
     if program.is_ours():
         return None
     if program.paths:
@@ -90,7 +84,7 @@ def find_problem(program: InstalledHelper, environ: Mapping[str, str]) -> Proble
 
 
 def find_own_program() -> str:
-    """Return where this very program is, if that can be told, as a place to link to."""
+    """Return the path of the running program, or "" where that is unknown."""
     if getattr(sys, "frozen", False):
         return sys.executable
     path = os.path.abspath(sys.argv[0]) if sys.argv[0] else ""

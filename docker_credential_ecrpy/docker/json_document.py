@@ -1,14 +1,13 @@
-"""A JSON file that is edited as text, so that all else in it keeps every byte.
+"""Edits JSON as text, so that all else keeps every byte; new members copy the style beside them.
 
-What is added looks like what stands beside it. As Go reads such files, keys at the top are found
-in upper and lower case alike: https://pkg.go.dev/encoding/json#Unmarshal
+As in Go, keys at the top match in any case: https://pkg.go.dev/encoding/json#Unmarshal
 """
 
 import codecs
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
@@ -19,7 +18,7 @@ from docker_credential_ecrpy.files.text_edits import Edit, apply_edits, line_end
 from docker_credential_ecrpy.text.sanitize import one_line
 
 REMOVED = object()
-"""In a value's place: the member goes."""
+"""A value that removes its member."""
 
 Path = tuple[str, ...]
 """The keys that lead to a member: one, or two for a member of an object at the top."""
@@ -37,7 +36,7 @@ def _refuse_constant(constant: str) -> NoReturn:
 
 
 class Number:
-    """Stands for a number, whose value does not matter: a huge one would cost time, or fail."""
+    """Stands for any number: parsing a huge one would take long, or fail."""
 
     def __init__(self, _text: str) -> None: ...
 
@@ -58,10 +57,10 @@ class Member:
 
 
 class JsonDocument:
-    """The text of a JSON file that has one object.
+    """The text of a JSON file with one object.
 
-    file: its path, for errors. data: its content; blanks alone stand for {}. Raises HelperError
-    where that is not JSON, or not an object.
+    file: its path, for errors. data: its content; only blanks mean {}. Raises HelperError for
+    anything else.
     """
 
     def __init__(self, file: str, data: bytes) -> None:
@@ -72,7 +71,7 @@ class JsonDocument:
         if data.startswith(codecs.BOM_UTF8):
             problem = "it begins with a byte order mark, which Docker does not read"
             self._refuse(problem, "save it as UTF-8 without one")
-        # Bytes that are no UTF-8 come through unchanged; Docker, too, reads on over them.
+        # Bytes that are not UTF-8 stay unchanged; Docker accepts them.
         self.text = data.decode("utf-8", "surrogateescape")
         if not self.text.strip(_BLANKS):
             self.text = ""
@@ -99,10 +98,9 @@ class JsonDocument:
             self._refuse(f"something follows the object, in line {line}", "take it out")
 
     def members(self, section: str = "") -> list[Member]:
-        """Return the members of the object, or of the one that its member `section` is.
+        """Return the members of the object, or of its member `section`; [] if missing or null.
 
-        There are none where the section is missing or null. Raises HelperError where it is
-        neither that nor an object, or is there twice.
+        Raises HelperError where the section is no object, or is there twice.
         """
         if not section:
             return self._top
@@ -116,27 +114,24 @@ class JsonDocument:
         return self._members[found.key]
 
     def value(self, key: str) -> Any:
-        """Return the value of a member at the top, or None. Raises HelperError for two of it."""
+        """Return the value of a member at the top, or None. Raises HelperError for duplicates."""
         found = self._find(key)
         return found.value if found else None
 
     def apply(self, changes: Mapping[Path, Any]) -> bytes:
-        """Return the file with each member set to its value, or without it where that is REMOVED.
+        """Return the file with members set to strings, or REMOVED; creates missing sections.
 
-        Values are strings. An object that is missing or null is made. All members with a key are
-        changed. Raises HelperError as `members` does.
+        Changes all members with a key. Raises HelperError as `members` does.
         """
         if not self.text:
             return _new_file(changes)
         by_section: dict[str, dict[str, Any]] = {}
         at_top: dict[str, Any] = {}
-        for path, value in changes.items():
-            found = self._find(path[0])
-            key = found.key if found else path[0]
-            if len(path) == 1:
-                at_top[key] = value
-            else:
-                by_section.setdefault(key, {})[path[1]] = value
+        for (top, *below), value in changes.items():
+            found = self._find(top)
+            key = found.key if found else top
+            target = by_section.setdefault(key, {}) if below else at_top
+            target[below[0] if below else key] = value
         edits: list[Edit] = []
         for section, wanted in by_section.items():
             if at_top.get(section) is REMOVED:
@@ -172,9 +167,10 @@ class JsonDocument:
             value = wanted.get(member.key, member.value)
             if value != member.value:
                 yield member.at, member.end, self._format(value, depth + 1)
-        present = {member.key for member in members}
-        added = (each for each in wanted.items() if each[0] not in present)
-        texts = self._format_members((each for each in added if each[1] is not REMOVED), depth + 1)
+        added = {key: value for key, value in wanted.items() if value is not REMOVED}
+        for member in members:
+            added.pop(member.key, None)
+        texts = self._format_members(added, depth + 1)
         if not kept:
             if texts or members:
                 yield start + 1, end - 1, self._fill(texts, depth)
@@ -183,13 +179,13 @@ class JsonDocument:
         for member, following in itertools.pairwise(members):
             if wanted.get(member.key) is REMOVED and member.start < last.start:
                 yield member.start, following.start, ""
-        # What was behind the last one that stays goes with its comma; blanks before } stay.
+        # Remove all after the last kept member with its comma; the blanks before } stay.
         tail = "".join(f",{self._separator(members)}{text}" for text in texts)
         if tail or members[-1].end > last.end:
             yield last.end, members[-1].end, tail
 
     def _separator(self, members: Sequence[Member]) -> str:
-        """Return the blanks before a new last member: those of the last one."""
+        """Return the blanks before a new last member: those before the present last one."""
         blanks = self.text[: members[-1].start]
         blanks = blanks[len(blanks.rstrip(_BLANKS)) :]
         return blanks if "\n" in blanks or len(members) > 1 else self._blank
@@ -207,14 +203,14 @@ class JsonDocument:
     def _format(self, value: Any, depth: int) -> str:
         if not isinstance(value, dict):
             return quote(value)
-        return "{" + self._fill(self._format_members(value.items(), depth + 1), depth) + "}"
+        return "{" + self._fill(self._format_members(value, depth + 1), depth) + "}"
 
-    def _format_members(self, members: Iterable[tuple[str, Any]], depth: int) -> list[str]:
-        return [f"{quote(key)}{self._colon}{self._format(value, depth)}" for key, value in members]
+    def _format_members(self, members: Mapping[str, Any], depth: int) -> list[str]:
+        return [f"{quote(k)}{self._colon}{self._format(v, depth)}" for k, v in members.items()]
 
     @cached_property
     def _indent(self) -> str | None:
-        """What a level is indented by, as Docker does without members; None for one line."""
+        """The indent of one level, a tab (as Docker's) without members; None for one line."""
         blanks = self.text[self._start + 1 : self._top[0].start] if self._top else "\n\t"
         return blanks.rpartition("\n")[2] if "\n" in blanks else None
 
@@ -231,15 +227,15 @@ class JsonDocument:
 def _new_file(changes: Mapping[Path, Any]) -> bytes:
     """Return a whole file, indented as Docker does."""
     made: dict[str, Any] = {}
-    for path, value in changes.items():
+    for (*above, key), value in changes.items():
         if value is not REMOVED:
-            inner = made if len(path) == 1 else made.setdefault(path[0], {})
-            inner[path[-1]] = value
+            target = made.setdefault(above[0], {}) if above else made
+            target[key] = value
     return (json.dumps(made, indent="\t", ensure_ascii=False) + "\n").encode()
 
 
 def _members(text: str, at: int) -> Iterator[Member]:
-    """Yield the members of the object that begins at an offset, of a text that is JSON."""
+    """Yield the members of the object at an offset of valid JSON."""
     at = _after_blanks(text, at + 1)
     while text[at] != "}":
         start = at

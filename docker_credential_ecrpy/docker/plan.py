@@ -35,7 +35,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Step:
-    """A change of one of Docker's files, unless `path` is empty; and what to tell the user."""
+    """What to tell the user, and unless `path` is empty, a change of one of Docker's files."""
 
     path: Path = ()
     value: Any = None
@@ -44,6 +44,7 @@ class _Step:
 
 
 _Changes = dict[Path, Any]
+_Steps = Iterator[_Step]
 
 
 def make_plan(facts: DockerFacts, request: ConfigureRequest) -> Plan:
@@ -91,7 +92,7 @@ def _leads_here(facts: DockerFacts, name: str) -> bool:
     return name in (facts.answering or docker_config.HELPER_NAMES)
 
 
-def _add_helpers(facts: DockerFacts, request: ConfigureRequest) -> Iterator[_Step]:
+def _add_helpers(facts: DockerFacts, request: ConfigureRequest) -> _Steps:
     for host in request.hosts:
         present = facts.config.helpers.get(host, "")
         if not _leads_here(facts, present):
@@ -103,7 +104,7 @@ def _add_helpers(facts: DockerFacts, request: ConfigureRequest) -> Iterator[_Ste
             yield _Step((HELPERS, key), REMOVED, note)
 
 
-def _become_store(facts: DockerFacts, request: ConfigureRequest) -> Iterator[_Step]:
+def _become_store(facts: DockerFacts, request: ConfigureRequest) -> _Steps:
     store = facts.config.store
     if not request.store or _leads_here(facts, store):
         return
@@ -124,9 +125,7 @@ def _become_store(facts: DockerFacts, request: ConfigureRequest) -> Iterator[_St
         )
 
 
-def _judge_others(
-    facts: DockerFacts, request: ConfigureRequest, changes: _Changes
-) -> Iterator[_Step]:
+def _judge_others(facts: DockerFacts, request: ConfigureRequest, changes: _Changes) -> _Steps:
     """Yield what the changes mean for other registries."""
     config = facts.config
     asked = {path[1]: value for path, value in changes.items() if path[0] == HELPERS}
@@ -148,7 +147,7 @@ def _judge_others(
         )
 
 
-def _remove_helpers(config: DockerConfig, request: ConfigureRequest) -> Iterator[_Step]:
+def _remove_helpers(config: DockerConfig, request: ConfigureRequest) -> _Steps:
     gone: set[str] = set()
     for host in request.hosts:
         for key in (host, *config.mistaken_keys(host)):
@@ -186,9 +185,7 @@ def _restore(rewrite: Rewrite, facts: DockerFacts, changes: _Changes) -> Rewrite
     return rewrite
 
 
-def _remove_logins(
-    config: DockerConfig, facts: DockerFacts, request: ConfigureRequest
-) -> Iterator[_Step]:
+def _remove_logins(config: DockerConfig, facts: DockerFacts, request: ConfigureRequest) -> _Steps:
     """Yield the removal of the logins for the request's hosts, or as a store for all of ECR's."""
     hosts = list(request.hosts)
     if request.store and config is facts.config:

@@ -1,4 +1,4 @@
-"""`configure`: Docker is told to ask this program, and this program whom to be."""
+"""`configure`: set this program as Docker's helper for registries, and its AWS identity."""
 
 import os
 from dataclasses import replace
@@ -62,7 +62,6 @@ PUBLIC = "public.ecr.aws"
 @click.option(
     "--fallback",
     metavar="HELPER",
-    default=None,
     help='The credential helper for registries that are not ECR; "" for none.',
 )
 @click.option("--remove", is_flag=True, help="Take all that away again.")
@@ -86,7 +85,7 @@ def command(
     """Have Docker use this program for registries, and say which AWS identity it is to be.
 
     The change is shown as a diff and then made: in Docker's config.json (DOCKER_CONFIG says
-    where), and in ~/.ecr/config.toml where a profile, a role or a fallback is context. Old logins
+    where), and in ~/.ecr/config.toml where a profile, a role or a fallback is given. Old logins
     of these registries under "auths" go, since an expired token there is what 403 Forbidden
     comes from. What was there before is kept beside each file, with .bak at its end. With
     --remove, also the rules for these registries and, after the last of them, their accounts go.
@@ -114,10 +113,7 @@ def command(
 
 
 def carry_out(console: Console, plan: Plan, *, dry_run: bool) -> None:
-    """Show the plan, and make it so unless it is a dry run.
-
-    Raises HelperError, and then what was not yet written is as it was.
-    """
+    """Show the plan, and unless for a dry run, write its files. Raises HelperError."""
     for rewrite in plan.needed:
         for line in diff.render(rewrite, console.width):
             style = {"+": "good", "-": "bad"}.get(line[:1], "")
@@ -134,7 +130,7 @@ def carry_out(console: Console, plan: Plan, *, dry_run: bool) -> None:
 
 
 def _check_values(role_arn: str, fallback: str | None) -> None:
-    """Raise click.BadParameter for values that can only be a mistake."""
+    """Raise click.BadParameter for invalid values."""
     if role_arn and not rules.ROLE_ARN.fullmatch(role_arn):
         msg = f"{one_line(role_arn)!r} is not such as arn:aws:iam::123456789012:role/puller"
         raise click.BadParameter(msg, param_hint="--role-arn")
@@ -146,7 +142,7 @@ def _check_values(role_arn: str, fallback: str | None) -> None:
 def _name_registries(
     context: CommandContext, facts: DockerFacts, request: ConfigureRequest
 ) -> ConfigureRequest:
-    """Return the request with the registries that it leaves to the AWS profiles or Docker's file.
+    """Return the request with the registries of the AWS profiles or Docker's file.
 
     Raises HelperError and click.UsageError where those name none.
     """
@@ -165,17 +161,15 @@ def _name_registries(
 def _offer_fallback(
     context: CommandContext, facts: DockerFacts, request: ConfigureRequest
 ) -> ConfigureRequest:
-    """Return the request with what becomes of the store that there is: the user is asked."""
+    """Return the request with the present store as the fallback, if the user agrees."""
     store = facts.config.store
-    if request.remove or not request.store or not store or is_our_helper(store):
-        return request
-    if request.fallback is not None or facts.fallback:
+    decided = request.remove or request.fallback is not None or facts.fallback
+    if decided or not request.store or not store or is_our_helper(store):
         return request
     msg = f"Docker's credsStore is {one_line(store)!r}, which keeps other registries' passwords"
     if not (os.isatty(protocol.STDIN) and os.isatty(protocol.STDERR)):
-        raise HelperError(
-            msg, hint=f"add --fallback {one_line(store)} to keep it behind this program"
-        )
+        hint = f"add --fallback {one_line(store)} to keep it behind this program"
+        raise HelperError(msg, hint=hint)
     context.console.note(msg)
     keep = click.confirm("keep it for registries that are not ECR?", default=True, err=True)
     return replace(request, fallback=store if keep else "")
