@@ -56,7 +56,7 @@ def config_path(environ: Mapping[str, str]) -> str:
 
     https://docs.docker.com/reference/cli/docker/#environment-variables
     """
-    directory = environ.get("DOCKER_CONFIG") or os.path.join(_home(environ), ".docker")
+    directory = environ.get("DOCKER_CONFIG") or os.path.join(_find_home(environ), ".docker")
     return os.path.join(directory, "config.json")
 
 
@@ -68,7 +68,7 @@ def auth_file_paths(environ: Mapping[str, str]) -> list[str]:
     """
     if environ.get("REGISTRY_AUTH_FILE"):
         return [environ["REGISTRY_AUTH_FILE"]]
-    home = _home(environ)
+    home = _find_home(environ)
     config = environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
     found = [os.path.join(config, "containers", "auth.json")]
     if sys.platform == "linux":
@@ -78,7 +78,7 @@ def auth_file_paths(environ: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _home(environ: Mapping[str, str]) -> str:
+def _find_home(environ: Mapping[str, str]) -> str:
     # Without HOME, Docker's client reads the user database.
     return paths.home(environ) or os.path.expanduser("~")
 

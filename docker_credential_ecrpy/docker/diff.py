@@ -37,7 +37,7 @@ def render(rewrite: Rewrite, width: int | None = None) -> Iterator[str]:
     if before == after:
         return
     name = rewrite.file if rewrite.before is not None else "/dev/null"
-    for line in (f"--- {name}", f"+++ {rewrite.file}", *_hunks(_compare(before, after))):
+    for line in (f"--- {name}", f"+++ {rewrite.file}", *_format_hunks(_compare(before, after))):
         yield "".join(c if c.isprintable() or c == "\t" else "?" for c in line)
 
 
@@ -91,13 +91,10 @@ _Chain = tuple[int, int, "_Chain | tuple[()]"]
 
 
 def _compare(before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """Return all lines of both, each after " ", "-" or "+".
-
-    Between two anchors, only the common first and last lines are kept.
-    """
+    """Return all lines of both, each after " ", "-" or "+"; between anchors common ends stay."""
     found: list[str] = []
     i = j = 0
-    for x, y in [*_anchors(before, after), (len(before), len(after))]:
+    for x, y in [*_find_anchors(before, after), (len(before), len(after))]:
         old, new = before[i:x], after[j:y]
         head = _count_common(old, new)
         tail = _count_common(old[head:][::-1], new[head:][::-1])
@@ -109,11 +106,9 @@ def _compare(before: Sequence[str], after: Sequence[str]) -> list[str]:
     return found
 
 
-def _anchors(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int]]:
-    """Return the offsets of unique lines in both, as many as are in the same order (patience diff).
-
-    It takes seconds where difflib takes minutes.
-    """
+def _find_anchors(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the offsets of lines unique in both, as many as are in order: a patience diff."""
+    # It takes seconds where difflib takes minutes.
     once, again = Counter(before), Counter(after)
     where = {line: at for at, line in enumerate(after) if once[line] == again[line] == 1}
     # Longest increasing subsequence: of each length, the chain that ends first in `after`.
@@ -135,7 +130,7 @@ def _count_common(old: Sequence[str], new: Sequence[str]) -> int:
     return sum(itertools.takewhile(bool, map(operator.eq, old, new)))
 
 
-def _hunks(compared: Sequence[str]) -> Iterator[str]:
+def _format_hunks(compared: Sequence[str]) -> Iterator[str]:
     """Yield the changes with the lines around them, each under its @@ line."""
     changed = (at for at, line in enumerate(compared) if line[0] != " ")
     near = {at + distance for at in changed for distance in range(-_CONTEXT, _CONTEXT + 1)}
@@ -145,11 +140,11 @@ def _hunks(compared: Sequence[str]) -> Iterator[str]:
         less = sum(line[0] != "+" for line in hunk)
         more = sum(line[0] != "-" for line in hunk)
         if is_near:
-            yield f"@@ -{_span(old, less)} +{_span(new, more)} @@"
+            yield f"@@ -{_format_span(old, less)} +{_format_span(new, more)} @@"
             yield from hunk
         old, new = old + less, new + more
 
 
-def _span(start: int, length: int) -> str:
+def _format_span(start: int, length: int) -> str:
     """Return a span of lines as in an @@ line; `start` counts from 0."""
     return f"{start + 1}" if length == 1 else f"{start + 1 if length else start},{length}"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Hosts = dict[str, tuple[str, str]]
 """Registries, each with its AWS profile and role; "" for none."""
 Profiles = Callable[[Mapping[str, str]], "list[ProfileSummary]"]
+"""Returns the AWS profiles of an environment; called only where needed."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,11 @@ class DockerFacts:
     config: the file that gets the helpers. others: files that its client reads before it.
     helper, answering, helper_warning: as `find_program` returns them.
     settings_file, settings: our own; "" for no place for them, None for no file.
-    fallback: the credential helper that they name, or "". now: nanoseconds since the epoch (UTC).
-    found: the registries of the AWS profiles or Docker's file, where the request names none
-    itself; None where no AWS profile has one. left_out: why AWS profiles are left out.
-    profile_problem: what is wrong with the AWS profile that is named, or "".
+    fallback: the helper that they name, or "". now: nanoseconds since the epoch (UTC).
+    found: the registries of the AWS profiles or Docker's file, where the request leaves them open;
+    None where no AWS profile has one. left_out: why AWS profiles are left out.
     installed: the helpers on PATH, of those that may be the fallback.
-    default_store: as `config.default_store`.
-    For a removal, backups: earlier contents of `config`, the last first. elsewhere: the
+    For a removal, backups: earlier contents of `config`, the last first; elsewhere: the
     registries that other clients' files have this program for.
     """
 
@@ -86,10 +85,7 @@ class DockerFacts:
 
 
 def discover(request: ConfigureRequest, helper: Helper, profiles: Profiles) -> DockerFacts:
-    """Return the facts for a request. Raises HelperError for what cannot be read.
-
-    profiles: returns the AWS profiles of an environment; called only where needed.
-    """
+    """Return the facts for a request. Raises HelperError for what cannot be read."""
     environ = helper.environ
     *first, last = _list_files(environ, podman=request.podman)
     config, *others = map(DockerConfig.load, (last, *first))
@@ -151,8 +147,7 @@ def _find_by_profiles(
 ) -> tuple[Hosts | None, list[str]]:
     """Return the registry of each AWS profile (None for none), and why some are left out.
 
-    A registry whose rules choose its profile already, or that is removed, gets no profile.
-    Raises HelperError for invalid rules.
+    Registries to remove, or whose rules choose their profile already, get none.
     """
     names: dict[str, list[str]] = {}
     left_out: list[str] = []

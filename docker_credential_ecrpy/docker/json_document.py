@@ -77,7 +77,7 @@ class JsonDocument:
             self.text = ""
             return
         try:
-            self._start = _after_blanks(self.text, 0)
+            self._start = _skip_blanks(self.text, 0)
             value, self._end = _DECODER.raw_decode(self.text, self._start)
             bounded.check_depth(value, _DEEPEST)
         except (ValueError, RecursionError) as exc:
@@ -92,7 +92,7 @@ class JsonDocument:
             self._refuse(f"it is not JSON: {reason}", hint, exc)
         if not isinstance(value, dict):
             self._refuse("it is not an object", "it has to be such as {}")
-        rest = _after_blanks(self.text, self._end)
+        rest = _skip_blanks(self.text, self._end)
         if rest != len(self.text):
             line = self.text.count("\n", 0, rest) + 1
             self._refuse(f"something follows the object, in line {line}", "take it out")
@@ -110,7 +110,7 @@ class JsonDocument:
         if not isinstance(found.value, dict):
             self._refuse(f'"{section}" is not an object', f'it has to be such as "{section}": {{}}')
         if found.key not in self._members:
-            self._members[found.key] = list(_members(self.text, found.at))
+            self._members[found.key] = list(_scan_members(self.text, found.at))
         return self._members[found.key]
 
     def value(self, key: str) -> Any:
@@ -124,7 +124,7 @@ class JsonDocument:
         Changes all members with a key. Raises HelperError as `members` does.
         """
         if not self.text:
-            return _new_file(changes)
+            return _build_file(changes)
         by_section: dict[str, dict[str, Any]] = {}
         at_top: dict[str, Any] = {}
         for (top, *below), value in changes.items():
@@ -137,15 +137,15 @@ class JsonDocument:
             if at_top.get(section) is REMOVED:
                 continue
             if self.value(section) is not None:
-                edits += self._edits(section, wanted)
+                edits += self._make_edits(section, wanted)
             elif made := {key: value for key, value in wanted.items() if value is not REMOVED}:
                 at_top[section] = made
-        edits += self._edits("", at_top)
+        edits += self._make_edits("", at_top)
         return apply_edits(self.text, edits).encode("utf-8", "surrogateescape")
 
     @cached_property
     def _top(self) -> list[Member]:
-        return list(_members(self.text, self._start)) if self.text else []
+        return list(_scan_members(self.text, self._start)) if self.text else []
 
     def _find(self, key: str) -> Member | None:
         found = [member for member in self._top if member.key.casefold() == key.casefold()]
@@ -157,7 +157,7 @@ class JsonDocument:
         msg = f"{one_line(self.file)}: {problem}"
         raise HelperError(msg, hint=hint) from cause
 
-    def _edits(self, section: str, wanted: Mapping[str, Any]) -> Iterator[Edit]:
+    def _make_edits(self, section: str, wanted: Mapping[str, Any]) -> Iterator[Edit]:
         """Yield the edits of a section, or of the whole object for ""."""
         found = self._find(section) if section else None
         start, end = (found.at, found.end) if found else (self._start, self._end)
@@ -180,11 +180,11 @@ class JsonDocument:
             if wanted.get(member.key) is REMOVED and member.start < last.start:
                 yield member.start, following.start, ""
         # Remove all after the last kept member with its comma; the blanks before } stay.
-        tail = "".join(f",{self._separator(members)}{text}" for text in texts)
+        tail = "".join(f",{self._find_separator(members)}{text}" for text in texts)
         if tail or members[-1].end > last.end:
             yield last.end, members[-1].end, tail
 
-    def _separator(self, members: Sequence[Member]) -> str:
+    def _find_separator(self, members: Sequence[Member]) -> str:
         """Return the blanks before a new last member: those before the present last one."""
         blanks = self.text[: members[-1].start]
         blanks = blanks[len(blanks.rstrip(_BLANKS)) :]
@@ -224,7 +224,7 @@ class JsonDocument:
         return " " if self._colon.endswith(" ") else ""
 
 
-def _new_file(changes: Mapping[Path, Any]) -> bytes:
+def _build_file(changes: Mapping[Path, Any]) -> bytes:
     """Return a whole file, indented as Docker does."""
     made: dict[str, Any] = {}
     for (*above, key), value in changes.items():
@@ -234,20 +234,20 @@ def _new_file(changes: Mapping[Path, Any]) -> bytes:
     return (json.dumps(made, indent="\t", ensure_ascii=False) + "\n").encode()
 
 
-def _members(text: str, at: int) -> Iterator[Member]:
+def _scan_members(text: str, at: int) -> Iterator[Member]:
     """Yield the members of the object at an offset of valid JSON."""
-    at = _after_blanks(text, at + 1)
+    at = _skip_blanks(text, at + 1)
     while text[at] != "}":
         start = at
         key, colon = _DECODER.raw_decode(text, at)
-        value_at = _after_blanks(text, _after_blanks(text, colon) + 1)
+        value_at = _skip_blanks(text, _skip_blanks(text, colon) + 1)
         value, end = _DECODER.raw_decode(text, value_at)
         yield Member(key, value, start, colon, value_at, end)
-        at = _after_blanks(text, end)
+        at = _skip_blanks(text, end)
         if text[at] == ",":
-            at = _after_blanks(text, at + 1)
+            at = _skip_blanks(text, at + 1)
 
 
-def _after_blanks(text: str, at: int) -> int:
+def _skip_blanks(text: str, at: int) -> int:
     found = _SPACE.match(text, at)
     return found.end() if found else at

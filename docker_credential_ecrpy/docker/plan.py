@@ -164,10 +164,7 @@ def _remove_helpers(config: DockerConfig, request: ConfigureRequest) -> _Steps:
 
 
 def _restore(rewrite: Rewrite, facts: DockerFacts, changes: _Changes) -> Rewrite:
-    """Return a rewrite to the backup that the opposite changes turn into the present file, if any.
-
-    Such a backup is the file as it was before `configure` changed it.
-    """
+    """Return a rewrite to the backup that the opposite changes turn into the present file."""
     config = facts.config
     keys = [path[1] for path in changes if len(path) > 1]
     undone: _Changes = {(HELPERS, key): config.helpers[key] for key in keys}

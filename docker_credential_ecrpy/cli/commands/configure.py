@@ -142,10 +142,7 @@ def _check_values(role_arn: str, fallback: str | None) -> None:
 def _name_registries(
     context: CommandContext, facts: DockerFacts, request: ConfigureRequest
 ) -> ConfigureRequest:
-    """Return the request with the registries of the AWS profiles or Docker's file.
-
-    Raises HelperError and click.UsageError where those name none.
-    """
+    """Return the request with the registries of AWS profiles or Docker's file; raise for none."""
     if facts.found is None:
         for warning in facts.left_out:
             context.console.note(f"warning: {warning}")
