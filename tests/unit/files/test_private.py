@@ -96,6 +96,26 @@ class TestOwnDirectory:
         assert (tmp_path / "made").is_dir()
         assert (tmp_path / "also" / "made").is_dir()
 
+    def test_on_a_drive_that_is_not_there_it_is_an_error(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The search for a parent that exists ends at the root, which is its own parent."""
+        looked = iter(range(100))
+
+        def is_missing(_: str) -> bool:
+            next(looked)  # a search without an end raises StopIteration here
+            return False
+
+        def fail(path: str, _: int) -> None:
+            raise FileNotFoundError(2, "No such file or directory", path)
+
+        monkeypatch.setattr(os.path, "isdir", is_missing)
+        monkeypatch.setattr(os, "mkdir", fail)
+
+        with pytest.raises(FileNotFoundError) as raised:
+            private.own_directory(str(tmp_path / "made"))
+        assert raised.value.filename == tmp_path.anchor
+
     @pytest.mark.parametrize("leads", [None, ".", "nowhere", "way"])
     def test_what_is_in_its_way_is_an_error(self, tmp_path: Path, leads: str | None) -> None:
         """A file, or a link, which is not followed; the error says which, and it stays."""
