@@ -32,6 +32,7 @@ def test_on_windows_modes_say_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "platform", "win32")
 
     private.make_directory(str(tmp_path / "more"))
+    private.make_directory(str(tmp_path))
     assert private.is_own(str(tmp_path))
     assert tmp_path.stat().st_mode & 0o777 == 0o755
     private.write_whole(str(tmp_path / "file"), b"x", shared=True)
@@ -65,6 +66,17 @@ def test_directories_may_be_made_by_many_at_once(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="links and modes of Unix")
 class TestOwnDirectory:
     """A directory is made for this user alone, or not at all."""
+
+    def test_it_and_its_parents_are_made_for_this_user_alone(self, tmp_path: Path) -> None:
+        """From the start, whatever the umask."""
+        before = os.umask(0)
+        try:
+            private.make_directory(str(tmp_path / "parent" / "made"))
+        finally:
+            os.umask(before)
+
+        for made in (tmp_path / "parent", tmp_path / "parent" / "made"):
+            assert made.stat().st_mode & 0o7777 == 0o700
 
     @pytest.mark.parametrize("mode", [0o710, 0o701, 0o704, 0o702, 0o740, 0o720, 0o777])
     def test_any_right_of_others_is_taken(self, tmp_path: Path, mode: int) -> None:
@@ -113,7 +125,7 @@ class TestOwnDirectory:
         monkeypatch.setattr(os, "mkdir", fail)
 
         with pytest.raises(FileNotFoundError) as raised:
-            private.own_directory(str(tmp_path / "made"))
+            private.make_directory(str(tmp_path / "made"))
         assert raised.value.filename == tmp_path.anchor
 
     @pytest.mark.parametrize("leads", [None, ".", "nowhere", "way"])
