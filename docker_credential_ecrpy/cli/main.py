@@ -17,7 +17,8 @@ from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.cli.names import COMPLETE
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files.log_file import open_log
-from docker_credential_ecrpy.helper.actions import Answer, Helper, timeout
+from docker_credential_ecrpy.helper.actions import Answer, Helper
+from docker_credential_ecrpy.helper.timeout import read_timeout
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings.rules import SettingText
 from docker_credential_ecrpy.text.log import Log, write_stderr
@@ -178,7 +179,7 @@ def _build_helper(environ: Mapping[str, str], log: Log) -> Helper:
     def fallback(name: SettingText) -> "Fallback":
         from docker_credential_ecrpy.helper import fallback  # loads subprocess: only to run it
 
-        return fallback.Fallback(name.text, name.place, timeout(environ), environ, log)
+        return fallback.Fallback(name.text, name.place, read_timeout(environ), environ, log)
 
     fetch = partial(gateway.fetch, log=log)
     return Helper(environ, fetch, gateway.resolve, fallback, time.time_ns, log)

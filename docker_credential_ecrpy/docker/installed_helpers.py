@@ -36,7 +36,7 @@ class InstalledHelper:
 
 
 @dataclass(frozen=True)
-class Problem:
+class InstallProblem:
     """seen: what is wrong. fix: what to do, in words. command: what to type, or ""."""
 
     seen: str
@@ -53,13 +53,13 @@ def find_helper(name: str, environ: Mapping[str, str]) -> InstalledHelper:
     return InstalledHelper(name, tuple(seen))
 
 
-def find_problem(program: InstalledHelper, environ: Mapping[str, str]) -> Problem | None:
+def find_problem(program: InstalledHelper, environ: Mapping[str, str]) -> InstallProblem | None:
     """Return what keeps Docker from running this program by that name, or None."""
     if program.is_ours():
         return None
     if program.paths:
         seen = f"{program.paths[0]} is another program ({program.read_version()[:_MOST_SAID]})"
-        return Problem(seen, "take it off PATH, or put the directory of this one before it")
+        return InstallProblem(seen, "take it off PATH, or put the directory of this one before it")
     full = HELPER_PREFIX + program.name
     directories = environ.get("PATH", "").split(os.pathsep)
     there = [os.path.join(directory, full) for directory in directories if directory]
@@ -67,20 +67,20 @@ def find_problem(program: InstalledHelper, environ: Mapping[str, str]) -> Proble
     if unfit and not os.path.isabs(unfit):
         seen = f"{unfit} is found by way of the current directory, where docker runs nothing"
         directory = os.path.abspath(os.path.dirname(unfit))
-        return Problem(seen, f"put {directory} on PATH, as it stands here")
+        return InstallProblem(seen, f"put {directory} on PATH, as it stands here")
     if os.path.isfile(unfit):
         command = f"chmod +x {shlex.quote(unfit)}"
-        return Problem(f"{unfit} is not executable", "make it so", command)
+        return InstallProblem(f"{unfit} is not executable", "make it so", command)
     if unfit:
         what = "a link to what is not there" if os.path.islink(unfit) else "no file"
-        return Problem(f"{unfit} is {what}", "take it away, and install it again")
+        return InstallProblem(f"{unfit} is {what}", "take it away, and install it again")
     seen = f"{full} is not on PATH, where docker looks for it"
     here = find_own_program()
     if not here or sys.platform == "win32" or "/usr/local/bin" not in directories:
-        return Problem(seen, f"put {os.path.dirname(here) or 'its directory'} on PATH")
+        return InstallProblem(seen, f"put {os.path.dirname(here) or 'its directory'} on PATH")
     sudo = "" if os.access("/usr/local/bin", os.W_OK) else "sudo "
     command = f"{sudo}ln -s {shlex.quote(here)} /usr/local/bin/{full}"
-    return Problem(seen, "link it to where PATH leads", command)
+    return InstallProblem(seen, "link it to where PATH leads", command)
 
 
 def find_own_program() -> str:

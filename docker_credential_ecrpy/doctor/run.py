@@ -23,7 +23,8 @@ from docker_credential_ecrpy.doctor.network_checks import check_network
 from docker_credential_ecrpy.doctor.probes import gateway
 from docker_credential_ecrpy.doctor.program_checks import check_other_helpers, check_programs
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.helper.actions import DEFAULT_TIMEOUT, Helper, timeout
+from docker_credential_ecrpy.helper.actions import Helper
+from docker_credential_ecrpy.helper.timeout import DEFAULT_TIMEOUT, read_timeout
 from docker_credential_ecrpy.settings.rules import Choice
 
 # In the order of causes: the first that fails explains why the others do.
@@ -32,10 +33,10 @@ _MOST = 5  # registries that are looked at when none is named
 _MARGIN = 1.0  # seconds kept for the report
 
 
-def set_deadline(environ: Mapping[str, str]) -> tuple[Deadline, list[Finding]]:
+def read_deadline(environ: Mapping[str, str]) -> tuple[Deadline, list[Finding]]:
     """Return the deadline by AWS_ECR_TIMEOUT, and what is wrong with that."""
     findings: list[Finding] = []
-    seconds = attempt(lambda: timeout(environ))
+    seconds = attempt(lambda: read_timeout(environ))
     if isinstance(seconds, HelperError):
         findings.append(Finding("", check_from_error("time limit", seconds)))
         seconds = DEFAULT_TIMEOUT

@@ -92,7 +92,7 @@ def replace_file(rewrite: Rewrite) -> str:
         if rewrite.before is not None:
             opened, backup = _create_backup(target)
             _write(opened, rewrite.before, target, is_new=True)
-        opened, beside = tempfile.mkstemp(prefix=".new-", dir=directory)
+        opened, beside = tempfile.mkstemp(prefix=private.TEMPORARY, dir=directory)
         _write(opened, rewrite.after, target if backup else directory, is_new=not backup)
         _check_unchanged(target, rewrite.before)
         os.replace(beside, target)

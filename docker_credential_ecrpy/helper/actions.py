@@ -14,28 +14,22 @@ from docker_credential_ecrpy.helper.request import (
     parse_server_url,
     shown_host,
 )
+from docker_credential_ecrpy.helper.timeout import read_timeout
 from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
 from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Choice, SettingText
 from docker_credential_ecrpy.text.log import Log, is_set
-from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.tokens import logins, lookup, recent, store
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.lock_note import circumstances
-from docker_credential_ecrpy.tokens.lookup import CacheHit, Found, Place
+from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, LookupResult
 from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, USERNAME, Fetch, token_from_login
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.helper.fallback import Fallback
-
-DEFAULT_TIMEOUT = 25.0
-"""Seconds that one `get` may take; testcontainers gives up at 30."""
-
-MAX_TIMEOUT = 3600.0
-"""The largest AWS_ECR_TIMEOUT, in seconds."""
 
 Answer = tuple[int, bytes]
 """An exit code and what goes to standard output."""
@@ -152,7 +146,7 @@ class Helper:
         entry = token_from_login(username, secret, now).login_entry(now)
         directory = self._directory_for_logins(found.host)
         try:
-            place = self.login_place(directory, choice)
+            place = self._list_places(directory, choice)[0]
             logins.keep(directory, (place.path, place.subject), entry)
         except OSError as exc:
             msg = f"the login for {found.host} cannot be kept in {directory}: {exc.strerror or exc}"
@@ -239,30 +233,24 @@ class Helper:
                 self.log(f"cache: not written for {host}: {exc}")
         raise WireText(protocol.NOT_FOUND)
 
-    def host_places(self, directory: str, choice: Choice) -> tuple[Place, Place]:
-        """Return where a login to the registry of `choice` and its own token are kept."""
-        return (
-            self.login_place(directory, choice),
-            lookup.host_place(directory, choice.registry, self.read_identity()),
-        )
-
-    def find_cached(self, choice: Choice) -> Found:
+    def find_cached(self, choice: Choice) -> LookupResult:
         """Return what the cache holds for a choice whose profile is known. Raises HelperError."""
         directory = self.find_directory()
         if not directory:
-            return Found()
-        line = choice.identity(self.read_identity())
-        endpoint = lookup.endpoint_place(directory, choice.registry, line)
-        return lookup.find([*self.host_places(directory, choice), endpoint], self.clock())
+            return LookupResult()
+        return lookup.find(self._list_places(directory, choice), self.clock())
 
-    def login_place(self, directory: str, choice: Choice) -> Place:
-        """Return where a login to the registry of `choice` is kept."""
+    def _list_places(
+        self, directory: str, choice: Choice
+    ) -> tuple[CachePlace, CachePlace, CachePlace]:
         # What a private name stands for is written in the settings, so a login to one belongs to
         # them; a login to a host of ECR does not.
         settings = ""
         if not choice.is_ecr_host:
             settings = identity.settings_part(self.environ, self.load_settings().stamp)
-        return lookup.login_place(directory, choice.registry.host, settings)
+        ambient = self.read_identity()
+        line = choice.identity(ambient)
+        return lookup.list_places(directory, choice.registry, ambient, line, settings)
 
     def find_token(
         self, choice: Choice, seconds: float | None = None, looked: GetRequest | None = None
@@ -280,7 +268,7 @@ class Helper:
             if host.fresh:
                 self.log(f"cache: entry for {found.host} under {directory}")
                 return host.fresh.entry
-        seconds = seconds or timeout(self.environ)
+        seconds = seconds or read_timeout(self.environ)
         choice = self.resolve(choice)
         if choice.rule:
             self.log(f'rule: match = "{choice.rule.pattern.text}"')
@@ -304,14 +292,18 @@ class Helper:
             exc.message += f" (AWS identity chosen by {choice.chosen_at})"
             raise
 
-    def _look_for_host(self, directory: str, choice: Choice, looked: GetRequest | None) -> Found:
+    def _look_for_host(
+        self, directory: str, choice: Choice, looked: GetRequest | None
+    ) -> LookupResult:
         """Return what the host's own places hold, unless the hot path has just searched them."""
         if looked and looked.identity and looked.identity == self.read_identity():
             if looked.due is None:
-                return Found()
-            place = lookup.host_place(directory, choice.registry, looked.identity)
-            return Found(due=(CacheHit(place.kind, place.path, looked.due),))
-        found = lookup.find(self.host_places(directory, choice), self.clock())
+                return LookupResult()
+            _, place, _ = self._list_places(directory, choice)
+            return LookupResult(due=(CacheHit(place.kind, place.path, looked.due),))
+        # The endpoint's token has to wait until the profile is known.
+        *host_places, _ = self._list_places(directory, choice)
+        found = lookup.find(host_places, self.clock())
         if not found.fresh:
             why = found.misses[-1].reason if not found.due else "it is due for renewal"
             self.log(f"cache: no entry for {choice.registry.host} under {directory}: {why}")
@@ -329,21 +321,3 @@ class Helper:
         raise HelperError(
             msg, hint=f"{cure}, or set AWS_ECR_IGNORE_CREDS_STORAGE=true to do without it"
         )
-
-
-def timeout(environ: Mapping[str, str]) -> float:
-    """Return the seconds that one `get` may take, from AWS_ECR_TIMEOUT. Raises HelperError."""
-    text = environ.get("AWS_ECR_TIMEOUT", "").strip()
-    if not text:
-        return DEFAULT_TIMEOUT
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= MAX_TIMEOUT:
-        msg = f"AWS_ECR_TIMEOUT is {one_line(text)!r}, not a number of seconds above 0"
-        hint = (
-            f"set it to one such as {DEFAULT_TIMEOUT:.0f} (at most {MAX_TIMEOUT:.0f}), or unset it"
-        )
-        raise HelperError(msg, hint=hint)
-    return seconds

@@ -6,7 +6,7 @@ Docker knows, and without settings nothing of the broker has to be loaded for it
 
 from collections.abc import Mapping
 
-from docker_credential_ecrpy.hot import cache, identity, paths, protocol
+from docker_credential_ecrpy.hot import identity, paths, protocol
 from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.tokens import lookup, recent, store
 
@@ -22,11 +22,12 @@ def answer(request: GetRequest, environ: Mapping[str, str], now: int) -> bytes |
         return None
     if paths.has_settings(environ) or identity.account_variables(environ):
         return None
-    hit = lookup.find([lookup.endpoint_place(directory, registry, line)], now).fresh
+    _, host, endpoint = lookup.list_places(directory, registry, line, line)
+    hit = lookup.find([endpoint], now).fresh
     if hit is None:
         return None
     try:
-        store.write(*cache.token_place(directory, registry.host, line), hit.entry)
+        store.write(host.path, host.subject, hit.entry)
         recent.remember(directory, registry.host)
     except OSError:
         pass  # the next `get` finds it where this one did

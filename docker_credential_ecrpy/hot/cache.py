@@ -11,7 +11,7 @@ fingerprint in the file's name may collide without harm. The checksum covers all
 so a flipped bit is a miss.
 
 Reading never raises anything but `Miss`, and never changes anything. Nothing is shared between
-files, and each is written whole (`keeping`), so no write can lose another's.
+files, and each is written whole (`tokens.store`), so no write can lose another's.
 """
 
 import os
@@ -38,7 +38,7 @@ _MAX_ENTRY = 256 * 1024  # an ECR token is 2 to 5 KB; AWS names no limit
 
 _READ_FLAGS = (
     os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)  # a link is somebody else's idea
+    | getattr(os, "O_NOFOLLOW", 0)  # another user may have planted a link
     | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not hang a reader
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
@@ -47,7 +47,7 @@ _READ_FLAGS = (
 _REPLY_START = b'"Username":"'
 _REPLY_SECRET = b'","Secret":"'
 _REPLY_END = b'"}\n'
-_STEP = SECOND  # a clock that was set back by less, as time servers do, is left out of account
+_STEP = SECOND  # time servers set clocks back by less: ignore that
 
 
 class Miss(Exception):
@@ -86,7 +86,7 @@ class Entry:
         return now < self.refresh
 
     def dead(self, now: int) -> str:
-        """Return why it is of no use to anybody at `now` (nanoseconds); "" if it is alive."""
+        """Return why nobody can use it at `now` (nanoseconds); "" if it is alive."""
         if now < self.written:
             return "it was written in the future: the clock was set back"
         if now >= self.expires:
@@ -189,9 +189,9 @@ def read(path: str, subject: str, now: int) -> Entry:
 def holds_token(entry: Entry) -> bool:
     """Whether an entry's reply is the whole end of one, with a secret that is not empty."""
     reply = entry.reply
-    at = reply.find(_REPLY_SECRET)
+    at = reply.find(_REPLY_SECRET, len(_REPLY_START))
     return (
-        at > 0
+        at >= 0
         and reply.startswith(_REPLY_START)
         and reply.endswith(_REPLY_END)
         and at + len(_REPLY_SECRET) < len(reply) - len(_REPLY_END)

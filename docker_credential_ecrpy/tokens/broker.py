@@ -20,14 +20,14 @@ from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.tokens import logins, lookup, recent, store
 from docker_credential_ecrpy.tokens.lock_note import LockNote
-from docker_credential_ecrpy.tokens.lookup import CacheHit, Found, Kind, Place
+from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, Kind, LookupResult
 from docker_credential_ecrpy.tokens.token import Fetch
 
 RETRY_AFTER = 60 * cache.SECOND
 """How long a failed renewal is not tried again while the token in hand still works."""
 _WORTH_USING = (
     60 * cache.SECOND
-)  # a token that expires sooner is no reason not to wait for a new one
+)  # a token that expires sooner is not worth using instead of waiting
 _WAIT_SHARE = 2 / 3  # share of the deadline to wait for a lock holder that reports no progress
 _LOCK_FILES = 4096  # per endpoint: lock files are never removed, so their number is limited
 
@@ -56,10 +56,11 @@ class Broker:
     def __post_init__(self) -> None:
         self._registry = self.choice.registry
         self._identity = self.choice.identity(self.ambient)
-        self._host = lookup.host_place(self.directory, self._registry, self.ambient)
-        self._endpoint = lookup.endpoint_place(self.directory, self._registry, self._identity)
+        _, self._host, self._endpoint = lookup.list_places(
+            self.directory, self._registry, self.ambient, self._identity
+        )
 
-    def obtain(self, seconds: float, host: Found | None = None) -> cache.Entry:
+    def obtain(self, seconds: float, host: LookupResult | None = None) -> cache.Entry:
         """Return a live token for the registry, within about `seconds`.
 
         host: what the host's own places held a moment ago; by default they are looked up.
@@ -126,13 +127,13 @@ class Broker:
 
     # --- the cache ----------------------------------------------------------------------------
 
-    def _look(self, host: Found | None = None) -> Found:
+    def _look(self, host: LookupResult | None = None) -> LookupResult:
         """Look the token up: the host's, unless `host` holds that already, and the endpoint's."""
         places = (self._host, self._endpoint) if host is None else (self._endpoint,)
         found = lookup.find(places, self.clock())
         for miss in found.misses:
             self.log(f"cache: nothing for {miss.place.name}: {miss.reason}")
-        return found if host is None else Found(found.fresh, host.due + found.due)
+        return found if host is None else LookupResult(found.fresh, host.due + found.due)
 
     def _serve(self, hit: CacheHit) -> cache.Entry:
         """Return a fresh entry; from here on, one of the endpoint is the host's, too."""
@@ -142,19 +143,19 @@ class Broker:
             self._remember()
         return hit.entry
 
-    def _in_hand(self, found: Found) -> cache.Entry | None:
+    def _in_hand(self, found: LookupResult) -> cache.Entry | None:
         """Return the token that works until a new one is there, if any."""
         # The host's entry belongs to the settings that were read; after an edit it may be of
         # another identity than the one that asks now.
         usable = [hit for hit in found.due if hit.kind is Kind.ENDPOINT or self.unchanged()]
-        best = Found(due=tuple(usable)).first
+        best = LookupResult(due=tuple(usable)).first
         return best.entry if best else None
 
     def _keep(self, entry: cache.Entry) -> None:
         is_host = self._host.name != self._endpoint.name
         self._write([self._endpoint, self._host] if is_host else [self._endpoint], entry)
 
-    def _write(self, places: list[Place], entry: cache.Entry) -> None:
+    def _write(self, places: list[CachePlace], entry: cache.Entry) -> None:
         """Keep the entry; where that cannot be done, go on without.
 
         The AWS SDK reads the user's files at a moment that is not known here: if they were
@@ -172,7 +173,7 @@ class Broker:
             else:
                 self.log(f"cache: written for {place.name}")
 
-    def _write_or_make_room(self, place: Place, entry: cache.Entry) -> None:
+    def _write_or_make_room(self, place: CachePlace, entry: cache.Entry) -> None:
         try:
             store.write(place.path, place.subject, entry)
         except OSError as exc:

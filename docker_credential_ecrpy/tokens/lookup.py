@@ -23,7 +23,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Place:
+class CachePlace:
     """Where an entry may be. name: the host or endpoint. path, subject: as `hot.cache` has them."""
 
     kind: Kind
@@ -45,12 +45,12 @@ class CacheHit:
 class CacheMiss:
     """A place where nothing can be used, and why."""
 
-    place: Place
+    place: CachePlace
     reason: str
 
 
 @dataclass(frozen=True)
-class Found:
+class LookupResult:
     """What the places of a registry hold.
 
     fresh: what answers, or None. due: what works but is due for renewal, in the order of the
@@ -67,30 +67,24 @@ class Found:
         return self.fresh or max(self.due, key=lambda hit: hit.entry.expires, default=None)
 
 
-def login_place(directory: str, host: str, settings: str = "") -> Place:
-    """Return where a login to `host` is kept. settings: as in `hot.cache.login_place`."""
-    return Place(Kind.LOGIN, host, *cache.login_place(directory, host, settings))
+def list_places(
+    directory: str, registry: Registry, ambient: str, identity: str, settings: str = ""
+) -> tuple[CachePlace, CachePlace, CachePlace]:
+    """Return where a registry's entries are, in the order in which they answer.
 
-
-def host_place(directory: str, registry: Registry, ambient: str) -> Place:
-    """Return where the token of a registry's host is kept, which is found without any rule.
-
-    ambient: the line of `identity.line`.
+    That is a login, the token of its host, which is found without any rule, and the token of its
+    endpoint, for all registries that share it. ambient: the line of `identity.line`. identity:
+    that of `rules.Choice.identity`. settings: as in `hot.cache.login_place`.
     """
-    place = cache.token_place(directory, registry.host, ambient)
-    return Place(Kind.HOST, registry.host, *place)
+    host, endpoint = registry.host, registry.endpoint
+    return (
+        CachePlace(Kind.LOGIN, host, *cache.login_place(directory, host, settings)),
+        CachePlace(Kind.HOST, host, *cache.token_place(directory, host, ambient)),
+        CachePlace(Kind.ENDPOINT, endpoint, *cache.token_place(directory, endpoint, identity)),
+    )
 
 
-def endpoint_place(directory: str, registry: Registry, identity: str) -> Place:
-    """Return where the token of a registry's endpoint is kept, for all registries that share it.
-
-    identity: the line of `rules.Choice.identity`.
-    """
-    place = cache.token_place(directory, registry.endpoint, identity)
-    return Place(Kind.ENDPOINT, registry.endpoint, *place)
-
-
-def find(places: Iterable[Place], now: int) -> Found:
+def find(places: Iterable[CachePlace], now: int) -> LookupResult:
     """Return what `places`, in the order given, hold at `now` (nanoseconds since the epoch)."""
     due: list[CacheHit] = []
     misses: list[CacheMiss] = []
@@ -102,6 +96,6 @@ def find(places: Iterable[Place], now: int) -> Found:
             continue
         hit = CacheHit(place.kind, place.path, entry)
         if entry.fresh(now):
-            return Found(hit, tuple(due), tuple(misses))
+            return LookupResult(hit, tuple(due), tuple(misses))
         due.append(hit)
-    return Found(None, tuple(due), tuple(misses))
+    return LookupResult(None, tuple(due), tuple(misses))

@@ -13,7 +13,7 @@ from tests.world.aws import ACCOUNT, Keys
 from tests.world.machine import Machine
 
 _GAP = 0.05
-"""Seconds between two rewrites of a file: more than a step of its times (`settling.STEP`)."""
+"""Seconds between two rewrites of a file: more than a step of its times (`racy.STEP`)."""
 _PAUSE = 0.2
 """Seconds that a slow editor leaves a file empty."""
 _AT = {US: ("us-east-1", "ecr"), EU: ("eu-west-1", "ecr"), OTHER: ("us-east-1", "ecr")}

@@ -8,7 +8,7 @@ from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.tokens import store
 from docker_credential_ecrpy.tokens.broker import Broker
-from docker_credential_ecrpy.tokens.lookup import Found
+from docker_credential_ecrpy.tokens.lookup import LookupResult
 from docker_credential_ecrpy.tokens.token import Token
 
 HOUR = 3600 * cache.SECOND
@@ -44,7 +44,7 @@ class Brokers:
     log: Log
 
     def obtain(
-        self, asked: registry.Registry, seconds: float, host: Found | None = None
+        self, asked: registry.Registry, seconds: float, host: LookupResult | None = None
     ) -> cache.Entry:
         broker = Broker(
             directory=self.directory,

@@ -45,7 +45,7 @@ def command(context: CommandContext, image: str, *, as_json: bool, fix: bool) ->
     0 where nothing fails, and with 1 otherwise.
     """
     named = _parse_name(context, image) if image else None
-    deadline, findings = run.set_deadline(context.environ)
+    deadline, findings = run.read_deadline(context.environ)
     if fix:
         findings += run.fix_files(
             context.helper, named, deadline, lambda hosts: _configure(context, hosts, quiet=as_json)

@@ -11,7 +11,8 @@ from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, Command
 from docker_credential_ecrpy.doctor.probes import gateway
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.helper.actions import Helper, timeout
+from docker_credential_ecrpy.helper.actions import Helper
+from docker_credential_ecrpy.helper.timeout import read_timeout
 from docker_credential_ecrpy.hot import paths, protocol
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -63,7 +64,7 @@ def _describe(host: str, context: CommandContext, *, check: bool) -> Iterator[tu
     choice = helper.resolve(choice)
     yield from _describe_cache(choice, helper)
     try:
-        preview = gateway.preview(choice, timeout(helper.environ), helper.log)
+        preview = gateway.preview(choice, read_timeout(helper.environ), helper.log)
     except HelperError as exc:
         if not choice.registry.public:
             raise
@@ -74,7 +75,7 @@ def _describe(host: str, context: CommandContext, *, check: bool) -> Iterator[tu
     yield "endpoint", preview.endpoint
     if check:
         with context.console.show_progress("asking AWS"):
-            caller = gateway.identify_caller(choice, timeout(helper.environ), helper.log)
+            caller = gateway.identify_caller(choice, read_timeout(helper.environ), helper.log)
         yield "caller", caller.arn
 
 

@@ -486,6 +486,7 @@ def test_a_token_is_no_note(tmp_path: Path) -> None:
         b'"Username":"AWS"}\n',
         b'"Secret":"x"}\n',
         b'"Username":"AWS","Secret":"}\n',
+        b'"Username":","Secret":"x"}\n',
         b'"User":"AWS","Secret":"x"}\n',
         b' "Username":"AWS","Secret":"x"}\n',
     ],

@@ -16,7 +16,7 @@ from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, paths, registry
 from docker_credential_ecrpy.tokens import recent, store
 from docker_credential_ecrpy.tokens.broker import RETRY_AFTER, Broker
-from docker_credential_ecrpy.tokens.lookup import CacheHit, Found, Kind
+from docker_credential_ecrpy.tokens.lookup import CacheHit, Kind, LookupResult
 from docker_credential_ecrpy.tokens.token import Token
 from tests.world.entries import LOGIN
 from tests.world.tokens import (
@@ -567,7 +567,7 @@ class TestTheHostsPlaces:
         keep_stale(broker, ENDPOINT, "of endpoint", START + hours * HOUR)
         reply = b'"Username":"AWS","Secret":"of host"}\n'
         entry = cache.Entry(START - HOUR, START, START + 3 * HOUR, reply)
-        host = Found(due=(CacheHit(Kind.HOST, "path", entry),))
+        host = LookupResult(due=(CacheHit(Kind.HOST, "path", entry),))
 
         assert read_secret(broker().obtain(parse_host(), 25, host)) == given
         assert fake.calls == []
@@ -581,7 +581,7 @@ class TestTheHostsPlaces:
         made = broker()
         made.log = lines.append
 
-        assert read_secret(made.obtain(parse_host(), 25, Found())) == "token-1"
+        assert read_secret(made.obtain(parse_host(), 25, LookupResult())) == "token-1"
         assert lines == [
             f"cache: the token of {ENDPOINT} serves {HOST}",
             f"cache: written for {HOST}",
@@ -592,7 +592,7 @@ class TestTheHostsPlaces:
         lines: list[str] = []
         made = broker()
         made.log = lines.append
-        made.obtain(parse_host(), 25, Found())
+        made.obtain(parse_host(), 25, LookupResult())
 
         assert lines[:2] == [
             f"cache: nothing for {ENDPOINT}: there is none yet",

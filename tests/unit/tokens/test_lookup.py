@@ -8,31 +8,33 @@ import pytest
 
 from docker_credential_ecrpy.hot import cache, registry
 from docker_credential_ecrpy.tokens import lookup, store
-from docker_credential_ecrpy.tokens.lookup import CacheHit, CacheMiss, Found, Kind, Place
+from docker_credential_ecrpy.tokens.lookup import (
+    CacheHit,
+    CacheMiss,
+    CachePlace,
+    Kind,
+    LookupResult,
+)
 from tests.world.entries import HOUR, NOW, REPLY
 
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 
 
 @pytest.fixture(name="places")
-def _places(tmp_path: Path) -> list[Place]:
+def _places(tmp_path: Path) -> list[CachePlace]:
     """Where a login, the host's token and its endpoint's are, in this order."""
     found = registry.parse(HOST)
     assert found is not None
     directory = str(tmp_path)
-    return [
-        lookup.login_place(directory, HOST),
-        lookup.host_place(directory, found, "ambient"),
-        lookup.endpoint_place(directory, found, "chosen"),
-    ]
+    return [*lookup.list_places(directory, found, "ambient", "chosen")]
 
 
-def _keep(place: Place, refresh: int = HOUR, expires: int = 2 * HOUR) -> None:
+def _keep(place: CachePlace, refresh: int = HOUR, expires: int = 2 * HOUR) -> None:
     entry = cache.Entry(NOW, NOW + refresh, NOW + expires, REPLY)
     store.write(place.path, place.subject, entry)
 
 
-def test_where_they_are(places: list[Place], tmp_path: Path) -> None:
+def test_where_they_are(places: list[CachePlace], tmp_path: Path) -> None:
     """The host's token belongs to the ambient identity, the endpoint's to the chosen one."""
     endpoint = "ecr@us-east-1.amazonaws.com"
 
@@ -50,7 +52,10 @@ def test_where_they_are(places: list[Place], tmp_path: Path) -> None:
 
 def test_a_login_of_a_private_name_has_its_settings_place(tmp_path: Path) -> None:
     """A login stored under other settings is not found there."""
-    place = lookup.login_place(str(tmp_path), "images.test", "'f':1")
+    found = registry.parse(HOST)
+    assert found is not None
+    private = found.override(host="images.test")
+    place, *_ = lookup.list_places(str(tmp_path), private, "ambient", "chosen", "'f':1")
 
     assert (place.path, place.subject) == cache.login_place(str(tmp_path), "images.test", "'f':1")
     assert place.subject == "images.test login 'f':1"
@@ -66,7 +71,7 @@ def test_each_kind_has_its_words_for_users() -> None:
 
 
 @pytest.mark.parametrize("kept", [(0, 1, 2), (1, 2), (2,), (0, 2), (0,), (1,), ()])
-def test_the_first_that_is_fresh_answers(places: list[Place], kept: tuple[int, ...]) -> None:
+def test_the_first_that_is_fresh_answers(places: list[CachePlace], kept: tuple[int, ...]) -> None:
     """A login before the host's token before the endpoint's; the places before it are misses."""
     for number in kept:
         _keep(places[number])
@@ -80,11 +85,11 @@ def test_the_first_that_is_fresh_answers(places: list[Place], kept: tuple[int, .
         assert (found.fresh.kind, found.fresh.path) == (places[first].kind, places[first].path)
         assert found.fresh.entry.reply == REPLY
     else:
-        assert found == Found(misses=found.misses)
+        assert found == LookupResult(misses=found.misses)
     assert found.first is found.fresh
 
 
-def test_a_fresh_one_comes_before_one_that_is_due(places: list[Place]) -> None:
+def test_a_fresh_one_comes_before_one_that_is_due(places: list[CachePlace]) -> None:
     """Also where the one that is due stands before it."""
     _keep(places[1], refresh=0)
     _keep(places[2])
@@ -97,7 +102,7 @@ def test_a_fresh_one_comes_before_one_that_is_due(places: list[Place]) -> None:
 
 @pytest.mark.parametrize(("host", "endpoint"), [(2, 3), (3, 2), (2, 2)])
 def test_of_those_that_are_due_the_one_that_lives_longest(
-    places: list[Place], host: int, endpoint: int
+    places: list[CachePlace], host: int, endpoint: int
 ) -> None:
     """It works for as long as renewals fail."""
     _keep(places[1], refresh=0, expires=host * HOUR)
@@ -109,7 +114,7 @@ def test_of_those_that_are_due_the_one_that_lives_longest(
     assert found.first is found.due[1 if endpoint > host else 0]
 
 
-def test_why_a_place_is_of_no_use(places: list[Place]) -> None:
+def test_why_a_place_is_of_no_use(places: list[CachePlace]) -> None:
     """Each miss has its reason, for logs and for `explain`."""
     _keep(places[0], expires=0)
     Path(places[1].path).parent.mkdir(mode=0o700)
@@ -125,7 +130,7 @@ def test_why_a_place_is_of_no_use(places: list[Place]) -> None:
 
 
 def test_nothing_is_opened_after_the_fresh_one(
-    places: list[Place], monkeypatch: pytest.MonkeyPatch
+    places: list[CachePlace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One file a place, at most, and none beyond the answer."""
     _keep(places[1])
@@ -142,7 +147,7 @@ def test_nothing_is_opened_after_the_fresh_one(
     assert opened == [place.path for place in places[:2]]
 
 
-def test_a_hit_shows_no_secret(places: list[Place]) -> None:
+def test_a_hit_shows_no_secret(places: list[CachePlace]) -> None:
     """Its repr may end up in a log."""
     _keep(places[0])
 
@@ -150,11 +155,11 @@ def test_a_hit_shows_no_secret(places: list[Place]) -> None:
     assert "tok+en" not in repr(CacheHit(Kind.LOGIN, "path", cache.Entry(1, 2, 3, REPLY)))
 
 
-def test_a_lookup_cannot_be_changed(places: list[Place]) -> None:
+def test_a_lookup_cannot_be_changed(places: list[CachePlace]) -> None:
     """The helper looks up the host's places and passes the result on to the broker."""
     hit = CacheHit(Kind.HOST, "path", cache.Entry(1, 2, 3, REPLY))
 
-    for value in (places[0], hit, CacheMiss(places[0], "damaged"), Found(hit)):
+    for value in (places[0], hit, CacheMiss(places[0], "damaged"), LookupResult(hit)):
         for field in dataclasses.fields(value):
             with pytest.raises(dataclasses.FrozenInstanceError):
                 setattr(value, field.name, None)
@@ -162,7 +167,7 @@ def test_a_lookup_cannot_be_changed(places: list[Place]) -> None:
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
 def test_a_bug_or_ctrl_c_is_not_a_miss(
-    places: list[Place], kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
+    places: list[CachePlace], kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only `cache.Miss` sends the lookup on to the next place."""
 
