@@ -46,11 +46,13 @@ TESTS: dict[str, tuple[str, ...]] = {
     "tokens.lock_note": (
         "tests/unit/tokens/test_lock_note.py",
         "tests/unit/tokens/test_broker_log.py",
+        "tests/unit/tokens/test_broker_places.py",
         "tests/unit/tokens/test_single_flight.py",
     ),
     "tokens.broker": (
         "tests/unit/tokens/test_broker.py",
         "tests/unit/tokens/test_broker_log.py",
+        "tests/unit/tokens/test_broker_places.py",
         "tests/unit/tokens/test_lock_note.py",
         "tests/unit/tokens/test_single_flight.py",
     ),
