@@ -1,6 +1,8 @@
 """The state of one call to AWS: what its steps share, and what its errors name."""
 
 import shlex
+from contextlib import suppress
+from dataclasses import dataclass
 
 import botocore.session
 from botocore.exceptions import BotoCoreError
@@ -25,31 +27,23 @@ _SOURCES = {
 """botocore's name for a credential source -> the one in messages, around the profile's name."""
 
 
+@dataclass(eq=False)
 class CallContext:
-    """The state of a call to AWS.
+    """The state of a call to AWS."""
 
-    choice: the AWS identity to use, and the registry. core: botocore's session.
-    watch: what the call waits for. source: botocore's name for the credential source.
-    role: the ARN of the chosen role, once its credentials are in use.
-    bundle: the file of trusted certificates, or "" for botocore's own.
-    resolved: whether the credentials of profile or environment are there.
-    service: the service that the last request was sent to, or "" before the first.
-    """
+    choice: Choice  # the AWS identity to use, and the registry
+    core: botocore.session.Session
+    watch: Watch  # what the call waits for
+    log: Log
+    source: str = ""  # botocore's name for the credential source
+    role: str = ""  # the ARN of the chosen role, once its credentials are in use
+    bundle: str = ""  # the file of trusted certificates, or "" for botocore's own
+    resolved: bool = False  # whether the credentials of profile or environment are there
+    service: str = ""  # the one that the last request was sent to, or "" before the first
 
-    def __init__(
-        self, choice: Choice, core: botocore.session.Session, watch: Watch, log: Log
-    ) -> None:
-        self.choice = choice
-        self.registry = choice.registry
-        self.core = core
-        self.resolved = False
-        self.log = log
-        self.watch = watch
+    def __post_init__(self) -> None:
+        self.registry = self.choice.registry
         self.watch.enter(Stage.SETTINGS)
-        self.bundle = ""
-        self.source = ""
-        self.role = ""
-        self.service = ""
 
     def note_request(self, service: str, url: str) -> None:
         """Note that a request is sent to a service of AWS, by botocore's name for it."""
@@ -60,11 +54,6 @@ class CallContext:
     def profile(self) -> str:
         """The AWS profile in use."""
         return self.core.profile or "default"
-
-    @property
-    def profile_option(self) -> str:
-        """The option of an `aws` command for the same profile; "" for the default one."""
-        return f" --profile {shlex.quote(self.core.profile)}" if self.core.profile else ""
 
     def describe_source(self, operation: str = "") -> str:
         """Return where the credentials of an operation came from, as an error names it.
@@ -86,11 +75,7 @@ class CallContext:
         return self.source == "env" or (by_chain and self._credential_source() == "Environment")
 
     def find_sso_login(self) -> tuple[str, str]:
-        """Return the profile that has the SSO session, and the command that starts a new one.
-
-        The command needs the profile that has the session itself, which may be the source
-        profile of the one in use.
-        """
+        """Return the profile that has the SSO session itself, and the command for a new one."""
         name = self._last_profile()
         return name, f"aws sso login --profile {shlex.quote(name)}"
 
@@ -108,11 +93,9 @@ class CallContext:
 
     def read_profiles(self) -> dict[str, dict[str, str]]:
         """Return the settings of every profile; empty where the files cannot be read."""
-        try:
-            found: dict[str, dict[str, str]] = self.core.full_config.get("profiles", {})
-        except BotoCoreError:
-            return {}
-        return found
+        with suppress(BotoCoreError):
+            return dict(self.core.full_config.get("profiles", {}))
+        return {}
 
 
 def redact_url(url: str) -> str:

@@ -6,11 +6,7 @@ import boto3.session
 
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Stage
-from docker_credential_ecrpy.aws.errors.explain import (
-    explain_no_credentials,
-    explain_unknown_profile,
-    explain_wrong_answer,
-)
+from docker_credential_ecrpy.aws.errors import explain as errors
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Role
 
@@ -23,7 +19,7 @@ def check_profile(call: CallContext) -> None:
     """Raise HelperError where no file has the profile in use."""
     core = call.core
     if core.profile is not None and core.profile not in core.available_profiles:
-        raise explain_unknown_profile(core.profile, call)
+        raise errors.explain_unknown_profile(core.profile, call)
 
 
 def resolve_credentials(session: boto3.session.Session, call: CallContext) -> int | None:
@@ -35,14 +31,13 @@ def resolve_credentials(session: boto3.session.Session, call: CallContext) -> in
     check_profile(call)
     credentials: Credentials | None = session.get_credentials()
     if credentials is None:
-        raise explain_no_credentials(call)
+        raise errors.explain_no_credentials(call)
     call.source = credentials.method
     call.log(f"aws: credentials from {credentials.method}, profile {call.profile}")
     credentials.get_frozen_credentials()
     call.resolved = True
-    role = call.choice.role
-    if role:
-        return assume_role(role, session, call)
+    if call.choice.role:
+        return assume_role(call.choice.role, session, call)
     # The only attribute of botocore's that tells it; None for keys that do not expire.
     end = getattr(credentials, "_expiry_time", None)
     if end is None:
@@ -67,7 +62,7 @@ def assume_role(role: Role, session: boto3.session.Session, call: CallContext) -
         call.core.set_credentials(*keys)
         end = int(expires.timestamp() * cache.SECOND)
     except (LookupError, TypeError, ValueError, AttributeError) as exc:
-        raise explain_wrong_answer(call) from exc
+        raise errors.explain_wrong_answer(call) from exc
     call.role = role.arn
     call.log(f"aws: role {role.arn} assumed, credentials expire at {expires.isoformat()}")
     return end

@@ -48,11 +48,7 @@ class Watch:
             msg = "the time is up"
             raise DeadlineExceeded(msg)
         child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
+            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
         )
         self._children.append(child)
         return child
@@ -100,9 +96,6 @@ def within(seconds: float, call: Callable[[Watch], Result]) -> Result:
         raise errors[0]
     if not results:
         msg = f"no answer from {watch.target} within {round(seconds, 2):g} s"
-        raise DeadlineExceeded(
-            msg,
-            hint="check the network, VPN or proxy, and what the AWS profile runs;"
-            " AWS_ECR_TIMEOUT sets the limit in seconds",
-        )
+        hint = "check the network, VPN or proxy, and what the AWS profile runs;"
+        raise DeadlineExceeded(msg, hint=f"{hint} AWS_ECR_TIMEOUT sets the limit in seconds")
     return results[0]

@@ -9,10 +9,7 @@ from botocore.configprovider import ConfiguredEndpointProvider
 from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.aws.credentials import resolve_credentials
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.errors.explain import (
-    explain_wrong_answer,
-    explain_wrong_partition,
-)
+from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer, explain_wrong_partition
 from docker_credential_ecrpy.aws.session import aws_call, make_session
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Choice
@@ -31,16 +28,14 @@ def fetch(choice: Choice, watch: Watch, log: Log) -> Token:
 def _authorize(
     session: boto3.session.Session, call: CallContext, credentials_expire: int | None
 ) -> Token:
-    registry = call.registry
     client, has_own_endpoint = make_ecr_client(session, call)
 
     def check(request: Any, **_: Any) -> None:
         if not has_own_endpoint:
             check_partition(request.url, call)
 
-    client.meta.events.register(f"before-send.{registry.service}", check)
-    answer = client.get_authorization_token()
-    return _token(answer, credentials_expire, call)
+    client.meta.events.register(f"before-send.{call.registry.service}", check)
+    return _token(client.get_authorization_token(), credentials_expire, call)
 
 
 def make_ecr_client(

@@ -98,10 +98,7 @@ def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
 
 
 class _Files(JSONFileLoader):
-    """Reads botocore's data into plain dictionaries, in half the time of ordered ones.
-
-    Its list of endpoints has a megabyte.
-    """
+    """Reads botocore's data into plain dictionaries, in half the time of ordered ones."""
 
     def load_file(self, file_path: str) -> Any:
         """Return the content of a file, by its path without the suffix; None without one."""
@@ -115,10 +112,7 @@ class _Files(JSONFileLoader):
 
 
 class SdkData(Loader):
-    """botocore's data, from where botocore finds it, with a short list of services.
-
-    For its own list, botocore searches four hundred directories.
-    """
+    """botocore's data; for its own list of services, it would search 400 directories."""
 
     def __init__(self, search_paths: list[str]) -> None:
         super().__init__(search_paths, _Files(), include_default_search_paths=False)

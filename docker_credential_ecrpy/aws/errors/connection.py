@@ -14,6 +14,7 @@ from docker_credential_ecrpy.text.sanitize import one_line
 
 # The texts of OpenSSL and urllib3 for a certificate that is not trusted.
 _DISTRUST = re.compile(r"(?<=certificate verify failed: )[^(\]]+|hostname '.*' doesn't match .*")
+_BROKEN_OFF = boto.ConnectionClosedError, boto.ResponseStreamingError, ConnectionResetError
 
 
 def explain_connection(exc: Exception, call: CallContext) -> HelperError | None:
@@ -28,52 +29,44 @@ def explain_connection(exc: Exception, call: CallContext) -> HelperError | None:
         )
     url = str(exc.kwargs.get("endpoint_url") or exc.kwargs.get("proxy_url") or "")
     where = redact_url(url) if url else call.watch.target
-    network = "check the network, VPN, firewall and HTTPS_PROXY"
     if isinstance(exc, boto.SSLError):
         return _explain_tls(exc, where, call)
+    causes = list(iterate_causes(exc))
+    hint = "check the network, VPN, firewall and HTTPS_PROXY"
     if isinstance(exc, boto.ProxyConnectionError):
-        return HelperError(
-            f"the proxy {where} does not answer",
-            hint="check HTTPS_PROXY; NO_PROXY names the hosts to reach without it",
-        )
-    if isinstance(exc, boto.ConnectTimeoutError):
-        return HelperError(f"no connection to {where}: it does not answer", hint=network)
-    if isinstance(exc, boto.ReadTimeoutError):
-        return HelperError(f"{where} took the request and did not answer it", hint=network)
-    chain = tuple(iterate_causes(exc))
-    if any(isinstance(cause, socket.gaierror) for cause in chain) or "resolve" in str(exc):
-        return HelperError(
-            f"the name of {where} does not resolve",
-            hint="check the region in the registry's host name, the network, VPN and DNS",
-        )
-    if any(isinstance(cause, ConnectionRefusedError) for cause in chain):
-        return HelperError(f"{where} refuses the connection", hint=network)
-    if isinstance(exc, boto.ConnectionClosedError | boto.ResponseStreamingError) or any(
-        isinstance(cause, ConnectionResetError) for cause in chain
-    ):
-        return HelperError(f"{where} broke off the connection", hint=network)
-    return HelperError(f"no connection to {where}: {one_line(str(exc))}", hint=network)
+        msg = f"the proxy {where} does not answer"
+        hint = "check HTTPS_PROXY; NO_PROXY names the hosts to reach without it"
+    elif isinstance(exc, boto.ConnectTimeoutError):
+        msg = f"no connection to {where}: it does not answer"
+    elif isinstance(exc, boto.ReadTimeoutError):
+        msg = f"{where} took the request and did not answer it"
+    elif any(isinstance(cause, socket.gaierror) for cause in causes) or "resolve" in str(exc):
+        msg = f"the name of {where} does not resolve"
+        hint = "check the region in the registry's host name, the network, VPN and DNS"
+    elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        msg = f"{where} refuses the connection"
+    elif any(isinstance(cause, _BROKEN_OFF) for cause in causes):
+        msg = f"{where} broke off the connection"
+    else:
+        msg = f"no connection to {where}: {one_line(str(exc))}"
+    return HelperError(msg, hint=hint)
 
 
 def _explain_tls(exc: boto.SSLError, where: str, call: CallContext) -> HelperError:
     reason = _DISTRUST.search(str(exc))
-    if reason:
-        return HelperError(
-            f"the TLS certificate of {where} is not trusted: {one_line(reason[0])}",
-            hint="set AWS_CA_BUNDLE to a PEM file with the authority that signed it,"
-            " such as your company's proxy's",
-        )
     unread = [str(cause) for cause in iterate_causes(exc) if _is_bundle_error(cause)]
-    if call.bundle and unread:
-        return HelperError(
-            f"the certificates to trust in {one_line(call.bundle)} cannot be used:"
-            f" {one_line(unread[-1])}",
-            hint="point AWS_CA_BUNDLE, or ca_bundle in the AWS config, at a PEM file",
-        )
-    return HelperError(
-        f"no TLS connection to {where}: {one_line(str(exc))}",
-        hint="check the endpoint's URL, HTTPS_PROXY and whatever else stands in between",
-    )
+    if reason:
+        msg = f"the TLS certificate of {where} is not trusted: {one_line(reason[0])}"
+        hint = "set AWS_CA_BUNDLE to a PEM file with the authority that signed it,"
+        hint += " such as your company's proxy's"
+    elif call.bundle and unread:
+        msg = f"the certificates to trust in {one_line(call.bundle)} cannot be used:"
+        msg += f" {one_line(unread[-1])}"
+        hint = "point AWS_CA_BUNDLE, or ca_bundle in the AWS config, at a PEM file"
+    else:
+        msg = f"no TLS connection to {where}: {one_line(str(exc))}"
+        hint = "check the endpoint's URL, HTTPS_PROXY and whatever else stands in between"
+    return HelperError(msg, hint=hint)
 
 
 def _is_bundle_error(cause: BaseException) -> bool:

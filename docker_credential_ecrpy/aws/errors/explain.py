@@ -45,22 +45,17 @@ def explain(exc: Exception, call: CallContext) -> HelperError:
     requested = call.watch.stage is Stage.SERVICE
     if isinstance(exc, ResponseParserError) or (requested and isinstance(exc, _PARSER_ERRORS)):
         return explain_wrong_answer(call)
-    error = _explain_credentials(exc, call) or _explain_settings(exc, call)
-    error = error or explain_connection(exc, call)
-    if error:
-        return error
-    text = one_line(str(exc)) or "no reason given"
-    return HelperError(
-        f"the AWS SDK failed while asking {call.watch.target}: {text}",
-        hint="run it again with AWS_ECR_DEBUG=1 to see how far it came",
-    )
+    for explain_some in (_explain_credentials, _explain_settings, explain_connection):
+        error = explain_some(exc, call)
+        if error:
+            return error
+    msg = f"the AWS SDK failed while asking {call.watch.target}:"
+    msg += f" {one_line(str(exc)) or 'no reason given'}"
+    return HelperError(msg, hint="run it again with AWS_ECR_DEBUG=1 to see how far it came")
 
 
 def explain_no_credentials(call: CallContext) -> HelperError:
     """Return the error for a profile or an environment without credentials."""
-    hint = (
-        "run 'aws configure sso' or 'aws configure', or set AWS_PROFILE to a profile that has some"
-    )
     place, files = call.choice.chosen_at, name_config_files(call.core)
     if call.choice.profile:
         return HelperError(
@@ -69,17 +64,14 @@ def explain_no_credentials(call: CallContext) -> HelperError:
             " profile out for the identity that the environment has",
             chosen_at=str(place),
         )
+    msg = f"no AWS credentials found in the environment, in profile {call.profile!r} of {files},"
+    hint = "run 'aws configure sso' or 'aws configure', or set AWS_PROFILE to a profile that has"
+    hint += " some"
     inside = _KUBERNETES in os.environ or any(map(os.path.exists, _CONTAINER_MARKS))
     if inside and os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true":
-        hint += (
-            "; in a container on EC2, raise the instance's metadata hop limit to 2"
-            " (aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)"
-        )
-    return HelperError(
-        "no AWS credentials found in the environment, in profile "
-        f"{call.profile!r} of {files}, or from container or instance metadata",
-        hint=hint,
-    )
+        hint += "; in a container on EC2, raise the instance's metadata hop limit to 2"
+        hint += " (aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)"
+    return HelperError(f"{msg} or from container or instance metadata", hint=hint)
 
 
 def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
@@ -121,81 +113,69 @@ def explain_wrong_partition(call: CallContext) -> HelperError:
 
 
 def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | None:
+    profile, option = call.profile, f"--profile {shlex.quote(call.profile)}"
     if any(isinstance(cause, MfaNeeded) for cause in iterate_causes(exc)):
-        profile = call.profile
-        return HelperError(
-            f"AWS profile {profile!r} needs an MFA code, and a credential helper cannot ask"
-            " for one",
-            hint="type it once for the AWS CLI, whose cache serves Docker too:"
-            f" aws sts get-caller-identity --profile {shlex.quote(profile)}",
-        )
-    if isinstance(exc, boto.NoCredentialsError):
+        msg = f"AWS profile {profile!r} needs an MFA code, and a credential helper cannot ask for"
+        msg += " one"
+        hint = "type it once for the AWS CLI, whose cache serves Docker too:"
+        hint += f" aws sts get-caller-identity {option}"
+    elif isinstance(exc, boto.NoCredentialsError):
         return explain_no_credentials(call)
-    if isinstance(exc, boto.PartialCredentialsError):
-        return HelperError(
-            f"the AWS credentials are incomplete: {one_line(str(exc))}",
-            hint="set both the access key id and the secret access key",
-        )
-    if isinstance(exc, boto.SSOError | boto.TokenRetrievalError | boto.NoAuthTokenError):
+    elif isinstance(exc, boto.PartialCredentialsError):
+        msg = f"the AWS credentials are incomplete: {one_line(str(exc))}"
+        hint = "set both the access key id and the secret access key"
+    elif isinstance(exc, boto.SSOError | boto.TokenRetrievalError | boto.NoAuthTokenError):
         profile, command = call.find_sso_login()
-        return HelperError(
-            f"the SSO session of AWS profile {profile!r} has expired or was never begun",
-            hint=f"run: {command}",
-        )
-    if isinstance(exc, RuntimeError) and "still expired" in str(exc):
+        msg = f"the SSO session of AWS profile {profile!r} has expired or was never begun"
+        hint = f"run: {command}"
+    elif isinstance(exc, RuntimeError) and "still expired" in str(exc):
         return explain_expired(call)  # botocore's text for expired credentials of a source
-    if isinstance(exc, boto.LoginInsufficientPermissions):
-        return HelperError(
-            f"the AWS login of profile {call.profile!r} was refused: {one_line(str(exc))}",
-            hint="ask for permission to sign in with 'aws login', or use another profile",
-        )
-    if isinstance(exc, boto.LoginError):
-        return HelperError(
-            f"the AWS login of profile {call.profile!r} has expired or was never begun",
-            hint=f"run: aws login --profile {shlex.quote(call.profile)}",
-        )
-    if isinstance(exc, boto.CredentialRetrievalError):
+    elif isinstance(exc, boto.LoginInsufficientPermissions):
+        msg = f"the AWS login of profile {profile!r} was refused: {one_line(str(exc))}"
+        hint = "ask for permission to sign in with 'aws login', or use another profile"
+    elif isinstance(exc, boto.LoginError):
+        msg = f"the AWS login of profile {profile!r} has expired or was never begun"
+        hint = f"run: aws login {option}"
+    elif isinstance(exc, boto.CredentialRetrievalError):
         return _explain_failed_source(exc, call)
-    return _explain_credential_process(exc, call)
+    else:
+        return _explain_credential_process(exc, call)
+    return HelperError(msg, hint=hint)
 
 
 def _explain_failed_source(exc: boto.CredentialRetrievalError, call: CallContext) -> HelperError:
-    reason = one_line(str(exc.kwargs.get("error_msg", ""))) or "it gave no reason"
     source = exc.kwargs.get("provider")
     if source == "custom-process":
-        return HelperError(
-            f"{call.watch.target} failed: {reason}",
-            hint="run that command in a terminal and mend what it says",
+        what, hint = (
+            f"{call.watch.target} failed",
+            "run that command in a terminal and mend what it says",
         )
-    if source == "container-role":
-        return HelperError(
-            f"the container credentials endpoint failed: {reason}",
-            hint="check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or"
-            " AWS_CONTAINER_CREDENTIALS_FULL_URI, and the task's or pod's role",
-        )
-    return HelperError(
-        f"AWS credentials could not be had: {reason}",
-        hint="run it again with AWS_ECR_DEBUG=1 to see where they come from",
-    )
+    elif source == "container-role":
+        what = "the container credentials endpoint failed"
+        hint = "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI,"
+        hint += " and the task's or pod's role"
+    else:
+        what = "AWS credentials could not be had"
+        hint = "run it again with AWS_ECR_DEBUG=1 to see where they come from"
+    reason = one_line(str(exc.kwargs.get("error_msg", ""))) or "it gave no reason"
+    return HelperError(f"{what}: {reason}", hint=hint)
 
 
 def _explain_credential_process(exc: Exception, call: CallContext) -> HelperError | None:
     """Return the error for what a credential_process makes Python raise, not botocore."""
     if call.watch.stage is not Stage.PROCESS or isinstance(exc, boto.BotoCoreError):
         return None
-    what = call.watch.target
+    msg = call.watch.target
     if isinstance(exc, OSError) and exc.filename:
-        return HelperError(
-            f"{what} cannot be run: {exc.filename}: {exc.strerror}",
-            hint="give the program's full path: Docker's PATH may be another than your shell's",
-        )
-    if isinstance(exc, ValueError | TypeError | AttributeError | LookupError):
-        return HelperError(
-            f"{what} printed something that is not the JSON it has to",
-            hint="run that command in a terminal; it has to print Version, AccessKeyId and"
-            " SecretAccessKey, and nothing else, to standard output",
-        )
-    return None
+        msg += f" cannot be run: {exc.filename}: {exc.strerror}"
+        hint = "give the program's full path: Docker's PATH may be another than your shell's"
+    elif isinstance(exc, ValueError | TypeError | AttributeError | LookupError):
+        msg += " printed something that is not the JSON it has to"
+        hint = "run that command in a terminal; it has to print Version, AccessKeyId and"
+        hint += " SecretAccessKey, and nothing else, to standard output"
+    else:
+        return None
+    return HelperError(msg, hint=hint)
 
 
 def _explain_settings(exc: Exception, call: CallContext) -> HelperError | None:
@@ -205,10 +185,7 @@ def _explain_settings(exc: Exception, call: CallContext) -> HelperError | None:
     if wrong_value or isinstance(exc, _SETTINGS):
         return explain_wrong_settings(exc, call.core)
     if isinstance(exc, OSError) and exc.filename and exc.strerror:
-        return HelperError(
-            f"{one_line(str(exc.filename))}, which the AWS settings name, cannot be used:"
-            f" {exc.strerror}",
-            hint="mend the file, or the setting in"
-            f" {name_config_files(call.core)} or the environment",
-        )
+        name, files = one_line(str(exc.filename)), name_config_files(call.core)
+        msg = f"{name}, which the AWS settings name, cannot be used: {exc.strerror}"
+        return HelperError(msg, hint=f"mend the file, or the setting in {files} or the environment")
     return None

@@ -2,8 +2,11 @@
 
 import email.utils
 import re
+import shlex
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -18,32 +21,12 @@ MAX_CODE = 80
 """The length at which an error code is cut; AWS's have 40 characters at most, registries' 21."""
 # Error codes of the AWS APIs that are used here, by what the user has to do about them.
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html and STS's page.
-_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
-_UNKNOWN_KEY = (
-    "UnrecognizedClientException",
-    "InvalidClientTokenId",
-    "InvalidAccessKeyId",
-    "AuthFailure",
-)
-_BAD_SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature")
-_DENIED = (
-    "AccessDenied",
-    "AccessDeniedException",
-    "ForbiddenException",  # IAM Identity Center's
-    "UnauthorizedOperation",
-    "NotAuthorized",
-)
-_THROTTLED = (
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "LimitExceededException",
-)
+# They are here without the ending "Exception", which some of the APIs add.
+_EXPIRED = ("ExpiredToken", "RequestExpired")
+_UNKNOWN_KEY = ("UnrecognizedClient", "InvalidClientTokenId", "InvalidAccessKeyId", "AuthFailure")
+_BAD_SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignature", "IncompleteSignature")
+_DENIED = ("AccessDenied", "Forbidden", "UnauthorizedOperation", "NotAuthorized")
+_THROTTLED = re.compile("(Request)?(Throttled|LimitExceeded)|Throttling|TooManyRequests|SlowDown")
 _WEB_IDENTITY = ("InvalidIdentityToken", "IDPRejectedClaim", "IDPCommunicationError")
 _ACTIONS = {
     "AssumeRole": "sts:AssumeRole",
@@ -61,49 +44,41 @@ def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
     """Return the error for a refusal by AWS; None for an answer that is not AWS's own."""
     code = one_line(str(exc.response.get("Error", {}).get("Code", "")))[:MAX_CODE]
     text = one_line(str(exc.response.get("Error", {}).get("Message", "")))
-    status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    attempts = int(exc.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)) + 1
+    metadata = exc.response.get("ResponseMetadata", {})
+    status, attempts = metadata.get("HTTPStatusCode", 0), int(metadata.get("RetryAttempts", 0)) + 1
     service = _name_service(exc.operation_name)
-    skew = _explain_clock_skew(exc)
-    if skew is not None and code in _EXPIRED + _BAD_SIGNATURE + _UNKNOWN_KEY:
+    kind = code.removesuffix("Exception")
+    skew = _explain_clock_skew(metadata)
+    if skew and kind in _EXPIRED + _BAD_SIGNATURE + _UNKNOWN_KEY:
         return skew
-    if code in _WEB_IDENTITY or (code in _EXPIRED and "WebIdentity" in exc.operation_name):
-        return HelperError(
-            f"STS refused the web identity token ({code}): {text}",
-            hint="check that the token file is renewed, and that the role trusts its issuer",
-        )
-    if code in _EXPIRED:
-        return explain_expired(call, exc.operation_name)
     source = call.describe_source(exc.operation_name)
-    if code in _UNKNOWN_KEY:
-        return HelperError(
-            f"{service} does not know the AWS access key from {source} ({code})",
-            hint="it may be deleted, disabled or of another partition;"
-            f" check with: aws sts get-caller-identity{call.profile_option}",
-        )
-    if code in _BAD_SIGNATURE:
-        return HelperError(
-            f"{service} refused the signature ({code}) made with the AWS keys from {source}",
-            hint="the secret access key does not belong to the access key id; set both anew",
-        )
-    if code in _DENIED:
+    if kind in _WEB_IDENTITY or (kind in _EXPIRED and "WebIdentity" in exc.operation_name):
+        msg = f"STS refused the web identity token ({code}): {text}"
+        hint = "check that the token file is renewed, and that the role trusts its issuer"
+    elif kind in _EXPIRED:
+        return explain_expired(call, exc.operation_name)
+    elif kind in _UNKNOWN_KEY:
+        option = f" --profile {shlex.quote(call.core.profile)}" if call.core.profile else ""
+        msg = f"{service} does not know the AWS access key from {source} ({code})"
+        hint = "it may be deleted, disabled or of another partition;"
+        hint += f" check with: aws sts get-caller-identity{option}"
+    elif kind in _BAD_SIGNATURE:
+        msg = f"{service} refused the signature ({code}) made with the AWS keys from {source}"
+        hint = "the secret access key does not belong to the access key id; set both anew"
+    elif kind in _DENIED:
         return _explain_denial(exc, text)
-    if code in _THROTTLED or status == HTTPStatus.TOO_MANY_REQUESTS:
-        return HelperError(
-            f"{service} is throttling this account ({code}), also after {attempts} attempts",
-            hint="try again in a minute, and let fewer jobs without a shared cache start at once",
-        )
-    if isinstance(status, int) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return HelperError(
-            f"{service} failed with HTTP {status} ({code}), also after {attempts} attempts",
-            hint="try again; if it lasts, see https://health.aws.amazon.com/health/status",
-        )
-    if not text or code == str(status):  # the body is not an error of AWS
+    elif _THROTTLED.fullmatch(kind) or status == HTTPStatus.TOO_MANY_REQUESTS:
+        msg = f"{service} is throttling this account ({code}), also after {attempts} attempts"
+        hint = "try again in a minute, and let fewer jobs without a shared cache start at once"
+    elif isinstance(status, int) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        msg = f"{service} failed with HTTP {status} ({code}), also after {attempts} attempts"
+        hint = "try again; if it lasts, see https://health.aws.amazon.com/health/status"
+    elif not text or code == str(status):  # the body is not an error of AWS
         return None
-    return HelperError(
-        f"{service} refused the request ({code}): {text}",
-        hint="check the AWS identity and the registry's host name",
-    )
+    else:
+        msg = f"{service} refused the request ({code}): {text}"
+        hint = "check the AWS identity and the registry's host name"
+    return HelperError(msg, hint=hint)
 
 
 def _explain_denial(exc: ClientError, text: str) -> HelperError:
@@ -111,25 +86,24 @@ def _explain_denial(exc: ClientError, text: str) -> HelperError:
     operation = exc.operation_name
     action = named[1] if named else _ACTIONS.get(operation, operation)
     who = principal[0] if principal else "this AWS identity"
+    msg = f"{who} may not call {action}"
     if deny:
-        return HelperError(
-            f"{who} may not call {action}: {deny[0]}",
-            hint="only whoever wrote that policy can lift it, or use another AWS identity",
-        )
-    if operation == "GetRoleCredentials":
+        msg += f": {deny[0]}"
+        hint = "only whoever wrote that policy can lift it, or use another AWS identity"
+    elif operation == "GetRoleCredentials":
         hint = "ask for this permission set in IAM Identity Center"
     elif operation == "GetAuthorizationToken":
         hint = f"allow {action} on resource * in its IAM policy"
     else:
         hint = f"allow {action} in its IAM policy, and let the role's trust policy name it"
-    return HelperError(f"{who} may not call {action}", hint=hint)
+    return HelperError(msg, hint=hint)
 
 
-def _explain_clock_skew(exc: ClientError) -> HelperError | None:
+def _explain_clock_skew(metadata: Mapping[str, Any]) -> HelperError | None:
     """Return the error for a clock that is off by minutes from the Date of AWS's answer."""
-    headers = exc.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     try:
-        theirs = email.utils.parsedate_to_datetime(str(headers["date"])).timestamp()
+        date = str(metadata.get("HTTPHeaders", {})["date"])
+        theirs = email.utils.parsedate_to_datetime(date).timestamp()
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     off = time.time() - theirs
@@ -152,10 +126,8 @@ def explain_expired(call: CallContext, operation: str = "") -> HelperError:
     """Return the error for expired credentials, which `operation` was called with."""
     source = call.describe_source(operation)
     if call.uses_environment(operation):
-        hint = (
-            "export fresh AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN,"
-            " or unset them to use a profile"
-        )
+        hint = "export fresh AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN,"
+        hint += " or unset them to use a profile"
     elif call.source == "sso":
         hint = f"run: {call.find_sso_login()[1]}"
     else:
