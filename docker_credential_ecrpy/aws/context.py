@@ -64,8 +64,7 @@ class CallContext:
         if self.role and operation != "AssumeRole":
             return f"the role {self.role}"
         if operation == "AssumeRole" and not self.resolved:
-            source = self._credential_source()
-            last = f"profile {self._last_profile()!r}"
+            source, last = self._credential_source(), f"profile {self._last_profile()!r}"
             return f"the credential_source {source}" if source else last
         return _SOURCES.get(self.source, self.source or "their source").format(self.profile)
 

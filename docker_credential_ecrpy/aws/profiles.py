@@ -113,11 +113,9 @@ def make_botocore_session(profile: str = "") -> botocore.session.Session:
 
 def _find_account(profile: Mapping[str, Any]) -> tuple[str, str]:
     """Return the setting of a profile that names its account, and the account."""
-    profile = {key: value for key, value in profile.items() if isinstance(value, str)}
-    role_arn = profile.get("role_arn", "")
-    if role_arn:  # the identity that the profile leads to, whatever its source profile is
-        return "role_arn", (role_arn.split(":") + [""] * _ROLE_ACCOUNT)[_ROLE_ACCOUNT]
-    for key in _KEYS:
-        if profile.get(key):
-            return key, profile[key]
+    for key in _KEYS:  # first the identity that it leads to, whatever its source profile is
+        value = profile.get(key)
+        if value and isinstance(value, str):
+            fields = [*value.split(":"), *[""] * _ROLE_ACCOUNT]
+            return key, fields[_ROLE_ACCOUNT] if key == "role_arn" else value
     return "", ""

@@ -81,10 +81,7 @@ def _is_time(value: object) -> bool:
 
 
 def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
-    """Write an entry of one of botocore's caches, unless the home is missing, full or read-only.
-
-    The new credentials or session serve this call all the same.
-    """
+    """Write an entry of one of botocore's caches, unless the home is missing, full or read-only."""
     path: str = self._convert_cache_key(key)  # type: ignore[attr-defined]  # not in the stub
     text: str = self._dumps(value)  # type: ignore[attr-defined]  # same
     if not os.path.isdir(os.path.expanduser("~")):

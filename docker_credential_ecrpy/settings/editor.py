@@ -147,8 +147,8 @@ class _Page:
         """Return the page of `text`. Raises HelperError where that is not what was meant."""
         data = codecs.BOM_UTF8 * self.data.startswith(codecs.BOM_UTF8) + text.encode()
         if len(data) > loader.MAX_SIZE:
-            limit = f"{loader.MAX_SIZE // 1024} KiB"
-            raise self.error_by_hand(by_hand, f"it would be larger than {limit}")
+            reason = f"it would be larger than {loader.MAX_SIZE // 1024} KiB"
+            raise self.error_by_hand(by_hand, reason)
         try:
             after = _Page(self.source.file, data)
         except HelperError as exc:

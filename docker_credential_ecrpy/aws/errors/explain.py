@@ -20,9 +20,7 @@ from docker_credential_ecrpy.aws.sdk_patches import MfaNeeded
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
-# The mark files of Docker and podman, and a variable of Kubernetes, whose containers have none.
-_CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
-_KUBERNETES = "KUBERNETES_SERVICE_HOST"
+_CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")  # Docker's and podman's
 # What botocore raises for settings that it cannot use.
 _SETTINGS = (
     boto.ConfigParseError,
@@ -65,9 +63,11 @@ def explain_no_credentials(call: CallContext) -> HelperError:
             chosen_at=str(place),
         )
     msg = f"no AWS credentials found in the environment, in profile {call.profile!r} of {files},"
-    hint = "run 'aws configure sso' or 'aws configure', or set AWS_PROFILE to a profile that has"
-    hint += " some"
-    inside = _KUBERNETES in os.environ or any(map(os.path.exists, _CONTAINER_MARKS))
+    hint = "run 'aws configure sso' or 'aws configure', or"
+    hint += " set AWS_PROFILE to a profile that has some"
+    # The containers of Kubernetes have no mark file.
+    marks = any(map(os.path.exists, _CONTAINER_MARKS))
+    inside = marks or "KUBERNETES_SERVICE_HOST" in os.environ
     if inside and os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true":
         hint += "; in a container on EC2, raise the instance's metadata hop limit to 2"
         hint += " (aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)"
@@ -87,36 +87,29 @@ def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
         where = f"{place}: profile = {one_line(name)!r}: " if place.line else f"{place}: "
         hint = f"{meant}there are: {', '.join(others)}" if others else "there are none"
         hint += "; run 'aws configure list-profiles' to see them, or 'aws configure sso' for one"
-    return HelperError(
-        f"{where}AWS profile {one_line(name)!r} is not in {name_config_files(call.core)}",
-        hint=one_line(hint),
-        chosen_at=str(place) if where else None,
-    )
+    msg = f"{where}AWS profile {one_line(name)!r} is not in {name_config_files(call.core)}"
+    return HelperError(msg, hint=one_line(hint), chosen_at=str(place) if where else None)
 
 
 def explain_wrong_answer(call: CallContext) -> HelperError:
     """Return the error for an answer that is not from the service of AWS that was called."""
-    return HelperError(
-        f"the answer from {call.watch.target} is not {call.service}'s",
-        hint="check AWS_ENDPOINT_URL, HTTPS_PROXY and whatever else stands in between",
-    )
+    hint = "check AWS_ENDPOINT_URL, HTTPS_PROXY and whatever else stands in between"
+    return HelperError(f"the answer from {call.watch.target} is not {call.service}'s", hint=hint)
 
 
 def explain_wrong_partition(call: CallContext) -> HelperError:
     """Return the error for a region of another partition than the registry's domain."""
     registry, rule = call.registry, call.choice.rule
     place = rule.places["region"] if rule and rule.region else ""
-    return HelperError(
-        f"region {registry.region} does not belong to {registry.suffix}",
-        hint=f"check the region in {place}" if place else "check the registry's host name",
-    )
+    hint = f"check the region in {place}" if place else "check the registry's host name"
+    msg = f"region {registry.region} does not belong to {registry.suffix}"
+    return HelperError(msg, hint=hint)
 
 
 def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | None:
-    profile, option = call.profile, f"--profile {shlex.quote(call.profile)}"
+    name, option = call.profile, f"--profile {shlex.quote(call.profile)}"
     if any(isinstance(cause, MfaNeeded) for cause in iterate_causes(exc)):
-        msg = f"AWS profile {profile!r} needs an MFA code, and a credential helper cannot ask for"
-        msg += " one"
+        msg = f"AWS profile {name!r} needs an MFA code, and a credential helper cannot ask for one"
         hint = "type it once for the AWS CLI, whose cache serves Docker too:"
         hint += f" aws sts get-caller-identity {option}"
     elif isinstance(exc, boto.NoCredentialsError):
@@ -125,16 +118,16 @@ def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | Non
         msg = f"the AWS credentials are incomplete: {one_line(str(exc))}"
         hint = "set both the access key id and the secret access key"
     elif isinstance(exc, boto.SSOError | boto.TokenRetrievalError | boto.NoAuthTokenError):
-        profile, command = call.find_sso_login()
-        msg = f"the SSO session of AWS profile {profile!r} has expired or was never begun"
+        name, command = call.find_sso_login()
+        msg = f"the SSO session of AWS profile {name!r} has expired or was never begun"
         hint = f"run: {command}"
     elif isinstance(exc, RuntimeError) and "still expired" in str(exc):
         return explain_expired(call)  # botocore's text for expired credentials of a source
     elif isinstance(exc, boto.LoginInsufficientPermissions):
-        msg = f"the AWS login of profile {profile!r} was refused: {one_line(str(exc))}"
+        msg = f"the AWS login of profile {name!r} was refused: {one_line(str(exc))}"
         hint = "ask for permission to sign in with 'aws login', or use another profile"
     elif isinstance(exc, boto.LoginError):
-        msg = f"the AWS login of profile {profile!r} has expired or was never begun"
+        msg = f"the AWS login of profile {name!r} has expired or was never begun"
         hint = f"run: aws login {option}"
     elif isinstance(exc, boto.CredentialRetrievalError):
         return _explain_failed_source(exc, call)

@@ -14,11 +14,8 @@ from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
-SKEW_SECONDS = 4 * 60
-"""The difference from which the clock is named as the cause; AWS tolerates five minutes."""
-
-MAX_CODE = 80
-"""The length at which an error code is cut; AWS's have 40 characters at most, registries' 21."""
+SKEW_SECONDS = 4 * 60  # from here on the clock is named as the cause; AWS tolerates five minutes
+MAX_CODE = 80  # where an error code is cut; AWS's have 40 characters at most, registries' 21
 # Error codes of the AWS APIs that are used here, by what the user has to do about them.
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html and STS's page.
 # They are here without the ending "Exception", which some of the APIs add.
@@ -28,6 +25,7 @@ _BAD_SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignature", "IncompleteSignat
 _DENIED = ("AccessDenied", "Forbidden", "UnauthorizedOperation", "NotAuthorized")
 _THROTTLED = re.compile("(Request)?(Throttled|LimitExceeded)|Throttling|TooManyRequests|SlowDown")
 _WEB_IDENTITY = ("InvalidIdentityToken", "IDPRejectedClaim", "IDPCommunicationError")
+_SERVICES = {"AssumeRole": "STS", "GetCallerIdentity": "STS", "GetAuthorizationToken": "ECR"}
 _ACTIONS = {
     "AssumeRole": "sts:AssumeRole",
     "AssumeRoleWithWebIdentity": "sts:AssumeRoleWithWebIdentity",
@@ -46,7 +44,7 @@ def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
     text = one_line(str(exc.response.get("Error", {}).get("Message", "")))
     metadata = exc.response.get("ResponseMetadata", {})
     status, attempts = metadata.get("HTTPStatusCode", 0), int(metadata.get("RetryAttempts", 0)) + 1
-    service = _name_service(exc.operation_name)
+    service = _SERVICES.get(exc.operation_name.partition("With")[0], "IAM Identity Center")
     kind = code.removesuffix("Exception")
     skew = _explain_clock_skew(metadata)
     if skew and kind in _EXPIRED + _BAD_SIGNATURE + _UNKNOWN_KEY:
@@ -114,12 +112,6 @@ def _explain_clock_skew(metadata: Mapping[str, Any]) -> HelperError | None:
         f"this machine's clock is {minutes} minutes {side} AWS's, so AWS refuses the signature",
         hint="set the clock (timedatectl set-ntp true), in the virtual machine too if there is one",
     )
-
-
-def _name_service(operation: str) -> str:
-    if operation.startswith("AssumeRole") or operation == "GetCallerIdentity":
-        return "STS"
-    return "ECR" if operation == "GetAuthorizationToken" else "IAM Identity Center"
 
 
 def explain_expired(call: CallContext, operation: str = "") -> HelperError:
