@@ -10,10 +10,6 @@ from docker_credential_ecrpy.aws.errors import explain as errors
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Role
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from botocore.credentials import Credentials
-
 
 def check_profile(call: CallContext) -> None:
     """Raise HelperError where no file has the profile in use."""
@@ -29,7 +25,7 @@ def resolve_credentials(session: boto3.session.Session, call: CallContext) -> in
     """
     call.watch.enter(Stage.CREDENTIALS)
     check_profile(call)
-    credentials: Credentials | None = session.get_credentials()
+    credentials = session.get_credentials()
     if credentials is None:
         raise errors.explain_no_credentials(call)
     call.source = credentials.method

@@ -56,9 +56,7 @@ class Watch:
     def end(self) -> None:
         """Kill the programs that still run, with their own child processes."""
         self._over = True
-        for child in self._children:
-            if child.returncode is not None:
-                continue
+        for child in [child for child in self._children if child.returncode is None]:
             if sys.platform == "win32":
                 child.kill()
             else:

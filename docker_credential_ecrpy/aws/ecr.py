@@ -35,7 +35,15 @@ def _authorize(
             check_partition(request.url, call)
 
     client.meta.events.register(f"before-send.{call.registry.service}", check)
-    return _token(client.get_authorization_token(), credentials_expire, call)
+    answer: Any = client.get_authorization_token()
+    try:
+        data = answer["authorizationData"]
+        if isinstance(data, list):  # ECR answers with a list of one, ECR Public with an object
+            data = data[0]
+        expires = int(data["expiresAt"].timestamp() * cache.SECOND)
+        return parse_authorization(data["authorizationToken"], expires, credentials_expire)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as exc:
+        raise explain_wrong_answer(call) from exc
 
 
 def make_ecr_client(
@@ -85,17 +93,3 @@ def check_partition(url: str, call: CallContext) -> None:
             suffixes |= {standard, dual_stack}
     if not any(redact_url(url).endswith("." + suffix) for suffix in suffixes):
         raise explain_wrong_partition(call)
-
-
-def _token(answer: Any, credentials_expire: int | None, call: CallContext) -> Token:
-    try:
-        data = answer["authorizationData"]
-        if isinstance(data, list):  # ECR answers with a list of one, ECR Public with an object
-            data = data[0]
-        return parse_authorization(
-            data["authorizationToken"],
-            int(data["expiresAt"].timestamp() * cache.SECOND),
-            credentials_expire,
-        )
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as exc:
-        raise explain_wrong_answer(call) from exc

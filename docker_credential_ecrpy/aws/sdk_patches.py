@@ -57,8 +57,7 @@ class CliCache(JSONFileCache):
         try:
             found = self[str(key)]["Credentials"]
             names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-            texts = all(isinstance(found[name], str) for name in names)
-            return texts and _is_time(found["Expiration"])
+            return all(isinstance(found[n], str) for n in names) and _is_time(found["Expiration"])
         except (LookupError, TypeError, RecursionError):
             return False  # a damaged file, as after a full disk, counts as none
 

@@ -22,11 +22,9 @@ def explain_connection(exc: Exception, call: CallContext) -> HelperError | None:
     if not isinstance(exc, boto.HTTPClientError | boto.ConnectionError):
         return None
     if "Invalid header value" in str(exc):  # the rest of the text is that value
-        return HelperError(
-            f"the AWS credentials from {call.describe_source()} hold a line break or another"
-            " character that no key has",
-            hint="set the keys and the session token anew, each on one line",
-        )
+        msg = f"the AWS credentials from {call.describe_source()} hold a line break or another"
+        msg += " character that no key has"
+        return HelperError(msg, hint="set the keys and the session token anew, each on one line")
     url = str(exc.kwargs.get("endpoint_url") or exc.kwargs.get("proxy_url") or "")
     where = redact_url(url) if url else call.watch.target
     if isinstance(exc, boto.SSLError):

@@ -1,8 +1,4 @@
-"""Errors for what botocore raises: the cause, and what to do.
-
-Each function returns the error, for the caller to `raise ... from exc`. `service` has those for
-AWS's own error answers, `connection` those for the network.
-"""
+"""Errors for what botocore raises: the cause, and what to do; the caller raises them."""
 
 import difflib
 import os
@@ -56,12 +52,10 @@ def explain_no_credentials(call: CallContext) -> HelperError:
     """Return the error for a profile or an environment without credentials."""
     place, files = call.choice.chosen_at, name_config_files(call.core)
     if call.choice.profile:
-        return HelperError(
-            f"{place}: AWS profile {call.profile!r} in {files} has no credentials",
-            hint="write keys, a role, an SSO session or a credential_process into it, or leave the"
-            " profile out for the identity that the environment has",
-            chosen_at=str(place),
-        )
+        msg = f"{place}: AWS profile {call.profile!r} in {files} has no credentials"
+        hint = "write keys, a role, an SSO session or a credential_process into it, or leave the"
+        hint += " profile out for the identity that the environment has"
+        return HelperError(msg, hint=hint, chosen_at=str(place))
     msg = f"no AWS credentials found in the environment, in profile {call.profile!r} of {files},"
     hint = "run 'aws configure sso' or 'aws configure', or"
     hint += " set AWS_PROFILE to a profile that has some"

@@ -108,10 +108,9 @@ def _explain_clock_skew(metadata: Mapping[str, Any]) -> HelperError | None:
     if abs(off) < SKEW_SECONDS:
         return None
     minutes, side = round(abs(off) / 60), "ahead of" if off > 0 else "behind"
-    return HelperError(
-        f"this machine's clock is {minutes} minutes {side} AWS's, so AWS refuses the signature",
-        hint="set the clock (timedatectl set-ntp true), in the virtual machine too if there is one",
-    )
+    msg = f"this machine's clock is {minutes} minutes {side} AWS's, so AWS refuses the signature"
+    hint = "set the clock (timedatectl set-ntp true), in the virtual machine too if there is one"
+    return HelperError(msg, hint=hint)
 
 
 def explain_expired(call: CallContext, operation: str = "") -> HelperError:
