@@ -43,17 +43,16 @@ def find_cause(findings: Iterable[Finding]) -> Finding | None:
 
 def check_from_error(name: str, error: HelperError, status: str = FAIL) -> Check:
     """Return the check whose outcome is an error."""
-    if isinstance(error, NotLookedAt):
-        return Check(name, SKIP, error.message, error.hint or "")
+    status = SKIP if isinstance(error, NotLookedAt) else status
     return Check(name, status, error.message, error.hint or "")
 
 
 def configure_fix(host: str) -> tuple[str, str, bool]:
     """Return fix, command, and that it is safe, for what `configure` fixes."""
-    command = f"{PACKAGE} configure {host}"
-    return "have docker ask this program, without the old login", command, True
+    fix = "have docker ask this program, without the old login"
+    return fix, f"{PACKAGE} configure {host}", True
 
 
-def quoted(name: str) -> str:
+def quote(name: str) -> str:
     """Return a name in quotes, with blanks at its ends, fit to be shown."""
     return one_line(repr(name))

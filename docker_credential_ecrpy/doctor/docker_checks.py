@@ -6,33 +6,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http import HTTPStatus
 
-from docker_credential_ecrpy.docker import credential_lookup
-from docker_credential_ecrpy.docker.config import (
-    AUTH_VARIABLE,
-    AUTHS,
-    HELPER_NAMES,
-    HELPERS,
-    DockerConfig,
-    Login,
-    shown_key,
-)
-from docker_credential_ecrpy.docker.credential_lookup import SourceKind
-from docker_credential_ecrpy.doctor.check import (
-    FAIL,
-    PASS,
-    SKIP,
-    WARN,
-    Check,
-    check_from_error,
-    configure_fix,
-    quoted,
-)
+from docker_credential_ecrpy.docker import config as docker_config
+from docker_credential_ecrpy.docker.config import AUTHS, HELPERS, DockerConfig, Login, shown_key
+from docker_credential_ecrpy.docker.credential_lookup import CredentialSource, SourceKind
+from docker_credential_ecrpy.doctor import check
+from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, WARN, Check, configure_fix, quote
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import expiry
+
+_VARIABLE = docker_config.AUTH_VARIABLE
 
 
 def check_docker(facts: Facts) -> Iterator[Check]:
@@ -49,31 +35,25 @@ def _check_config(facts: Facts) -> Check:
     name, config = "docker config", facts.machine.config
     directory = facts.machine.environ.get("DOCKER_CONFIG")
     if isinstance(config, HelperError):
-        check = check_from_error(name, config)
+        found = check.check_from_error(name, config)
         if directory and directory.rstrip("/").endswith("config.json"):
-            return replace(
-                check, fix="DOCKER_CONFIG has to be the directory that config.json is in"
-            )
-        return check
+            fix = "DOCKER_CONFIG has to be the directory that config.json is in"
+            return replace(found, fix=fix)
+        return found
     if config.problems:
         broken = f"{config.file}: {config.problems[0]}, so docker reads nothing of it"
-        if facts.is_ecrs and _are_removable(config, facts.host):
+        keys = config.login_keys(facts.host)  # `configure` removes these
+        removable = all(at.section == AUTHS and at.key in keys for at in config.problems)
+        if facts.is_ecrs and removable:
             return Check(name, FAIL, broken, *configure_fix(facts.host))
         return Check(name, FAIL, broken, "mend that entry by hand, or take it out")
     if config.data is None:
         where = ", where DOCKER_CONFIG leads" if directory else ""
         return Check(name, SKIP, f"{config.file} is not there{where}: docker does without")
     said = [f"{len(config.helpers)} under {HELPERS}"] if config.helpers else []
-    said += [f"credsStore {quoted(config.store)}"] if config.store else []
+    said += [f"credsStore {quote(config.store)}"] if config.store else []
     said += [f"{len(config.logins)} under {AUTHS}"] if config.logins else []
-    said = said or ["nothing of credentials"]
-    return Check(name, PASS, f"{config.file}: {', '.join(said)}")
-
-
-def _are_removable(config: DockerConfig, host: str) -> bool:
-    """Whether all that Docker cannot read are logins for a host, which `configure` removes."""
-    keys = config.login_keys(host)
-    return all(problem.section == AUTHS and problem.key in keys for problem in config.problems)
+    return Check(name, PASS, f"{config.file}: {', '.join(said) or 'nothing of credentials'}")
 
 
 def _check_old_login(facts: Facts) -> Check:
@@ -90,7 +70,7 @@ def _check_old_login(facts: Facts) -> Check:
     if not keys:
         return Check(name, PASS, f"none under {AUTHS}")
     sent = found.login if found.kind == SourceKind.FILE else None
-    login = sent or next((login for login in config.logins if login.key in keys), None)
+    login = sent or _find_login(config, facts.host)
     key = shown_key(login.key if login else keys[0])
     seen = f"{config.file} has a login for {key} under {AUTHS}, {_name_expiry(login, facts)}"
     if sent is None:
@@ -101,11 +81,16 @@ def _check_old_login(facts: Facts) -> Check:
 
 
 def _check_variable(name: str, login: Login, facts: Facts) -> Check:
-    variable = AUTH_VARIABLE
     status, said = _judge_login(login, facts)
-    seen = f"{variable} has a login for {shown_key(login.key)}, {_name_expiry(login, facts)}"
+    seen = f"{_VARIABLE} has a login for {shown_key(login.key)}, {_name_expiry(login, facts)}"
     seen += f", and docker sends that before it looks into config.json{said}"
-    return Check(name, status, seen, f"unset {variable}, wherever it is set", f"unset {variable}")
+    command = f"unset {_VARIABLE}"
+    return Check(name, status, seen, f"{command}, wherever it is set", command)
+
+
+def _find_login(config: DockerConfig, host: str) -> Login | None:
+    keys = config.login_keys(host)
+    return next((login for login in config.logins if login.key in keys), None)
 
 
 def _judge_login(login: Login, facts: Facts) -> tuple[str, str]:
@@ -125,39 +110,34 @@ def _check_mechanism(facts: Facts) -> Check:
     config = facts.machine.config
     if found is None or not isinstance(config, DockerConfig):
         return Check(name, SKIP, "docker's config.json cannot be read")
-    public = isinstance(facts.choice, Choice) and facts.choice.registry.public
     if found.is_ours:
         where = HELPERS if found.kind == SourceKind.HELPER else "credsStore"
         return Check(name, PASS, f"{where} says {found.name!r} for {host}{_note_variable(facts)}")
     if found.kind == SourceKind.ENVIRONMENT:
-        return Check(name, WARN, f"not at all: {AUTH_VARIABLE} goes before")
+        return Check(name, WARN, f"not at all: {_VARIABLE} goes before")
     seen = _describe_mechanism(found, facts, config)
     if not isinstance(facts.choice, Choice):
         return Check(name, SKIP, seen)
-    if found.kind == SourceKind.FILE and not facts.find_refusal(found.login):
-        return Check(name, WARN, seen, *configure_fix(facts.host))
-    return Check(name, WARN if public else FAIL, seen, *configure_fix(facts.host))
+    accepted = found.kind == SourceKind.FILE and not facts.find_refusal(found.login)
+    status = WARN if accepted or facts.choice.registry.public else FAIL
+    return Check(name, status, seen, *configure_fix(host))
 
 
-def _describe_mechanism(
-    found: credential_lookup.CredentialSource, facts: Facts, config: DockerConfig
-) -> str:
+def _describe_mechanism(found: CredentialSource, facts: Facts, config: DockerConfig) -> str:
     """Return what Docker does instead of running this program."""
-    host, helper = facts.host, quoted(found.name)
-    mistaken = config.mistaken_keys(host)
-    wild = [key for key in config.helpers if "*" in key and fnmatch.fnmatchcase(host, key)]
-    if mistaken:
+    host, helper = facts.host, quote(found.name)
+    if mistaken := config.mistaken_keys(host):
         return (
             f"{HELPERS} has the key {shown_key(mistaken[0])!r}, where docker looks for"
             f" {host!r}: without a scheme, a port or a path, in lower case"
         )
+    wild = [key for key in config.helpers if "*" in key and fnmatch.fnmatchcase(host, key)]
     if wild:
         return f"{HELPERS} has the key {shown_key(wild[0])!r}, and docker knows no wildcards there"
     if found.name.startswith(HELPER_PREFIX):
         return (
             f"config.json says {helper} for {host}, so docker looks for the program"
-            f" {HELPER_PREFIX}{one_line(found.name)}: it puts {HELPER_PREFIX!r}"
-            " before it itself"
+            f" {HELPER_PREFIX}{one_line(found.name)}: it puts {HELPER_PREFIX!r} before it itself"
         )
     return {
         SourceKind.HELPER: f"{HELPERS} says {helper} for {host}, which is another helper",
@@ -170,14 +150,14 @@ def _describe_mechanism(
 
 def _note_variable(facts: Facts) -> str:
     """Return a note on the variable where it is set and not used for this host, or ""."""
-    machine, variable = facts.machine, AUTH_VARIABLE
-    if machine.variable is None:
+    variable = facts.machine.variable
+    if variable is None:
         return ""
-    if isinstance(machine.variable, HelperError):
-        return f"; {variable} is set and cannot be read: docker says so, and goes on without"
-    if not credential_lookup.reads_variable(machine.docker or ""):
-        return f"; {variable} is set, and heeded from docker 28.3 on"
-    return f"; {variable} has nothing for it"
+    if isinstance(variable, HelperError):
+        return f"; {_VARIABLE} is set and cannot be read: docker says so, and goes on without"
+    if not facts.machine.variable_in_use:
+        return f"; {_VARIABLE} is set, and heeded from docker 28.3 on"
+    return f"; {_VARIABLE} has nothing for it"
 
 
 def _check_podman(facts: Facts) -> Iterator[Check]:
@@ -185,14 +165,11 @@ def _check_podman(facts: Facts) -> Iterator[Check]:
     name = "podman"
     for config in facts.machine.podman:
         if isinstance(config, HelperError):
-            yield check_from_error(name, config, WARN)
+            yield check.check_from_error(name, config, WARN)
             continue
         keys = config.login_keys(facts.host)
-        login = next((login for login in config.logins if login.key in keys), None)
-        if keys and config.helpers.get(facts.host) not in HELPER_NAMES:
-            seen = (
-                f"{config.file} has a login for {shown_key(keys[0])}, {_name_expiry(login, facts)}"
-            )
-            command = f"podman logout {shlex.quote(shown_key(keys[0]))}"
+        if keys and config.helpers.get(facts.host) not in docker_config.HELPER_NAMES:
+            key, expires = shown_key(keys[0]), _name_expiry(_find_login(config, facts.host), facts)
+            seen = f"{config.file} has a login for {key}, {expires}"
             fix = "podman, buildah and skopeo send that: take it out"
-            yield Check(name, WARN, seen, fix, command)
+            yield Check(name, WARN, seen, fix, f"podman logout {shlex.quote(key)}")

@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TokenFact:
-    """The token for a registry.
+    """hit: the token's place in the cache; None where it was fetched just now.
 
-    hit: its place in the cache; None where it was fetched just now. is_stored: whether the cache
-    holds it for the next request.
+    is_stored: whether the cache holds it for the next request.
     """
 
     entry: Entry
@@ -36,23 +35,6 @@ class TokenFact:
     def login(self) -> tuple[str, str]:
         """Return user name and password."""
         return login_in_reply(self.entry.reply)
-
-
-@dataclass(frozen=True)
-class NetworkFacts:
-    """The results of network calls. None: no call was made, as something that it needs is missing.
-
-    other_host: another region's host that has the image which the registry does not know, or "".
-    near_regions: where botocore does not know the region, similar ones, nearest first.
-    """
-
-    preview: "Preview | HelperError | None" = None
-    endpoint: "EndpointProbe | HelperError | None" = None
-    caller: "CallerIdentity | HelperError | None" = None
-    token: "TokenFact | HelperError | None" = None
-    pull: "PullTrace | HelperError | None" = None
-    other_host: str = ""
-    near_regions: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +49,6 @@ class Facts:
     image: Image
     now: int
     choice: Choice | HelperError | None
-    network: NetworkFacts
     sent: "PullTrace | HelperError | None" = None
 
     @property
@@ -90,22 +71,29 @@ class Facts:
             self.host, machine.config, machine.variable_in_use, machine.default_store
         )
 
-    @property
-    def works(self) -> bool:
-        """Whether the registry accepts the token that this program gives."""
-        pull = self.network.pull
-        if pull is None or isinstance(pull, HelperError):
-            return False
-        return pull.replies[0].status == HTTPStatus.OK
-
     def find_refusal(self, login: Login | None) -> int:
         """Return the status with which the registry refuses a login; 0 where it may accept it."""
         if login and login.expires is not None and login.expires <= self.now:
             return HTTPStatus.FORBIDDEN
-        found = self.mechanism
-        if self.sent is None or isinstance(self.sent, HelperError):
+        found, sent = self.mechanism, self.sent
+        if sent is None or isinstance(sent, HelperError) or not (found and login == found.login):
             return 0
-        if found is None or login is None or found.login != login:
-            return 0
-        status = self.sent.replies[-1].status
+        status = sent.replies[-1].status
         return status if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EcrFacts(Facts):
+    """Those of an ECR registry, with the results of network calls.
+
+    caller, pull: None where no call was made, as there is nothing to authenticate with.
+    other_host: another region's host that has the image which the registry does not know, or "".
+    """
+
+    choice: Choice
+    preview: "Preview | HelperError"
+    endpoint: "EndpointProbe | HelperError"
+    caller: "CallerIdentity | HelperError | None"
+    token: TokenFact | HelperError
+    pull: "PullTrace | HelperError | None"
+    other_host: str

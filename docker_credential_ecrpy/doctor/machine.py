@@ -6,16 +6,9 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from docker_credential_ecrpy.docker import config as docker_config
 from docker_credential_ecrpy.docker import credential_lookup, installed_helpers
-from docker_credential_ecrpy.docker.config import (
-    HELPER_NAMES,
-    DockerConfig,
-    auth_file_paths,
-    bare_host,
-    config_path,
-    default_store,
-    is_our_helper,
-)
+from docker_credential_ecrpy.docker.config import DockerConfig
 from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper, find_helper
 from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
@@ -37,8 +30,7 @@ class Machine:
     None until it is run. default_store: the store that Docker takes by default, or "".
     podman: the files of podman, buildah and skopeo that exist.
     programs: the programs that Docker finds under each of our names.
-    absent_helpers: the other helpers that config.json names, and that are not on PATH.
-    fallback: the helper for other registries that our settings name. has_fallback: it is on PATH.
+    fallback: the helper for other registries that our settings name.
     """
 
     environ: Mapping[str, str]
@@ -49,9 +41,7 @@ class Machine:
     default_store: str
     podman: list[DockerConfig | HelperError]
     programs: dict[str, InstalledHelper]
-    absent_helpers: list[str]
     fallback: SettingText | None
-    has_fallback: bool
     docker: str | None = None
 
     @property
@@ -65,25 +55,17 @@ def read_machine(helper: Helper) -> Machine:
     """Return what the files of this machine hold. Runs no program."""
     environ = helper.environ
     settings = attempt(helper.load_settings)
-    config = attempt(lambda: DockerConfig.load(config_path(environ)))
-    fallback = settings.fallback if isinstance(settings, Settings) else None
-    others: list[str] = []
-    if isinstance(config, DockerConfig):
-        names = dict.fromkeys([config.store, *config.helpers.values()])
-        others = [name for name in names if name and not is_our_helper(name)]
-    podman = filter(os.path.exists, auth_file_paths(environ))
+    podman = filter(os.path.exists, docker_config.auth_file_paths(environ))
     return Machine(
         environ=environ,
         cache=helper.find_directory(),
         settings=settings,
-        config=config,
+        config=attempt(lambda: DockerConfig.load(docker_config.config_path(environ))),
         variable=attempt(lambda: credential_lookup.read_variable(environ)),
-        default_store=default_store(environ),
+        default_store=docker_config.default_store(environ),
         podman=[attempt(lambda file=file: DockerConfig.load(file)) for file in podman],  # type: ignore[misc]  # mypy knows no lambda with a default
-        programs={name: find_helper(name, environ) for name in HELPER_NAMES},
-        absent_helpers=[name for name in others if not find_helper(name, environ).paths],
-        fallback=fallback,
-        has_fallback=bool(fallback and find_helper(fallback.text, environ).paths),
+        programs={name: find_helper(name, environ) for name in docker_config.HELPER_NAMES},
+        fallback=settings.fallback if isinstance(settings, Settings) else None,
     )
 
 
@@ -114,20 +96,15 @@ def ask_programs(machine: Machine, deadline: Deadline) -> Machine:
 def list_registries(helper: Helper, machine: Machine) -> list[str]:
     """Return the hosts of ours in Docker's files, or else those that were asked for lately."""
     keys: list[str] = []
-    if isinstance(machine.config, DockerConfig):
-        helpers = machine.config.helpers.items()
-        keys = [key for key, name in helpers if is_our_helper(name)]
-        keys += [login.key for login in machine.config.logins]
-    if machine.variable_in_use:
-        keys += [login.key for login in machine.variable_in_use.logins]
-    hosts = [bare_host(key) for key in keys]
+    for config in (machine.config, machine.variable_in_use):  # the variable has no helpers
+        if isinstance(config, DockerConfig):
+            keys += config.our_keys + [login.key for login in config.logins]
+    hosts = [docker_config.bare_host(key) for key in keys]
     if not hosts and machine.cache:
         hosts = recent.list_hosts(machine.cache)
     return [host for host in dict.fromkeys(hosts) if host and _is_ours(host, helper)]
 
 
 def _is_ours(host: str, helper: Helper) -> bool:
-    if registry.parse(host):
-        return True
-    # By a rule, where the settings can be used.
-    return isinstance(attempt(lambda: helper.choose(host)), Choice)
+    # Other hosts by a rule, where the settings can be used.
+    return bool(registry.parse(host)) or isinstance(attempt(lambda: helper.choose(host)), Choice)

@@ -1,15 +1,13 @@
 """The network calls of `doctor` for one registry: to the endpoint, STS, ECR and the registry."""
 
-import difflib
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from http import HTTPStatus
 
-from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
-from docker_credential_ecrpy.doctor.facts import NetworkFacts, TokenFact
+from docker_credential_ecrpy.doctor.facts import EcrFacts, TokenFact
 from docker_credential_ecrpy.doctor.machine import Machine, list_registries
 from docker_credential_ecrpy.doctor.probes import gateway
 from docker_credential_ecrpy.errors import HelperError
@@ -17,48 +15,43 @@ from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from docker_credential_ecrpy.doctor.probes.pull import PullTrace
-
 _OTHER_REGIONS = 3  # at most so many other regions are searched for an image
 
 
 def ask_network(
     helper: Helper, choice: Choice, image: Image, deadline: Deadline, asked: "Future[Machine]"
-) -> NetworkFacts:
-    """Return the results of the calls; those to the endpoint, STS and ECR run at the same time.
+) -> EcrFacts:
+    """Return the facts of a registry; the calls to the endpoint, STS and ECR run at the same time.
 
     asked: the machine, once its programs have printed their versions.
     """
-    # Loads boto3 for all three.
-    preview = attempt(lambda: gateway.preview(choice, deadline.left(), helper.log))
-    has_credentials = not isinstance(preview, HelperError)
+    left, log = deadline.left, helper.log
+    preview = attempt(lambda: gateway.preview(choice, left(), log))  # loads boto3 for all three
     with ThreadPoolExecutor(max_workers=2) as pool:
-        endpoint = pool.submit(
-            attempt, lambda: gateway.probe_endpoint(choice, deadline.left(), helper.log)
-        )
-        caller = has_credentials and pool.submit(
-            attempt, lambda: gateway.identify_caller(choice, deadline.left(), helper.log)
+        endpoint = pool.submit(attempt, lambda: gateway.probe_endpoint(choice, left(), log))
+        caller = not isinstance(preview, HelperError) and pool.submit(
+            attempt, lambda: gateway.identify_caller(choice, left(), log)
         )
         token = attempt(lambda: _find_token(helper, choice, deadline))
         login = token.login() if isinstance(token, TokenFact) else None
         pull, other = None, ""
         if login or choice.registry.public:
-            pull = attempt(
-                lambda: gateway.trace_pull(choice, image, login, deadline.left(), helper.log)
-            )
-        if pull is not None and not isinstance(pull, HelperError) and _is_unknown(pull):
+            pull = attempt(lambda: gateway.trace_pull(choice, image, login, left(), log))
+        last = pull.replies[-1] if pull and not isinstance(pull, HelperError) else None
+        if last and last.status == HTTPStatus.NOT_FOUND and last.code == "NAME_UNKNOWN":
             hosts = _list_other_regions(choice, list_registries(helper, asked.result()), helper)
             other = _find_other_host(helper, hosts, image, deadline)
-        return NetworkFacts(
-            preview,
-            endpoint.result(),
-            caller.result() if caller else None,
-            token,
-            pull,
-            other,
-            _find_near_regions(choice) if has_credentials else None,
+        return EcrFacts(
+            endpoint=endpoint.result(),
+            caller=caller.result() if caller else None,
+            machine=asked.result(),
+            image=image,
+            now=helper.clock(),
+            choice=choice,
+            preview=preview,
+            token=token,
+            pull=pull,
+            other_host=other,
         )
 
 
@@ -71,19 +64,6 @@ def _find_token(helper: Helper, choice: Choice, deadline: Deadline) -> TokenFact
     unchanged = hit is not None and hit.entry.written == entry.written
     is_stored = unchanged or helper.find_cached(choice).first is not None
     return TokenFact(entry, hit if unchanged else None, took, is_stored)
-
-
-def _find_near_regions(choice: Choice) -> list[str] | None:
-    region, known = choice.registry.region, regions.list_regions(choice.registry.service)
-    if choice.registry.public or region in known:
-        return None
-    return difflib.get_close_matches(region, known, n=2)
-
-
-def _is_unknown(pull: "PullTrace") -> bool:
-    """Whether the registry has no such repository."""
-    last = pull.replies[-1]
-    return last.status == HTTPStatus.NOT_FOUND and last.code == "NAME_UNKNOWN"
 
 
 def _find_other_host(helper: Helper, hosts: list[str], image: Image, deadline: Deadline) -> str:

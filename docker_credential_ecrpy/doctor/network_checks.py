@@ -1,5 +1,6 @@
 """The checks of `doctor` on the answers of AWS and the registry. They make no network call."""
 
+import difflib
 import re
 import shlex
 import sys
@@ -7,11 +8,11 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 from docker_credential_ecrpy import PACKAGE
+from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, WARN, Check, check_from_error
-from docker_credential_ecrpy.doctor.facts import Facts, TokenFact
+from docker_credential_ecrpy.doctor.facts import EcrFacts, Facts, TokenFact
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import duration, moment
 from docker_credential_ecrpy.tokens.lookup import Kind
@@ -33,86 +34,87 @@ _NO_SUCH = ("NAME_UNKNOWN", "MANIFEST_UNKNOWN")
 
 def check_network(facts: Facts) -> Iterator[Check]:
     """Yield the checks on AWS and the registry."""
-    choice = facts.choice
-    if not isinstance(choice, Choice):
+    if not isinstance(facts, EcrFacts):
         return
-    yield _check_credentials(facts, choice)
-    if facts.network.near_regions is not None:
-        yield _check_region(facts, choice, facts.network.near_regions)
+    yield _check_credentials(facts)
+    yield from _check_region(facts)
     yield _check_endpoint(facts)
     yield _check_clock(facts)
-    yield _check_identity(facts, choice)
-    yield _check_token(facts, choice)
-    yield _check_registry(facts, choice)
+    yield _check_identity(facts)
+    yield _check_token(facts)
+    yield _check_registry(facts)
     if facts.image.repository:
-        yield _check_image(facts, choice)
+        yield _check_image(facts)
 
 
-def _check_credentials(facts: Facts, choice: Choice) -> Check:
-    name, found = "credentials", facts.network.preview
+def _check_credentials(facts: EcrFacts) -> Check:
+    name, found = "credentials", facts.preview
     if isinstance(found, HelperError):
-        return check_from_error(name, found, WARN if choice.registry.public else FAIL)
-    return Check(name, PASS, found.source) if found else Check(name, SKIP, "not looked at")
+        return check_from_error(name, found, WARN if facts.choice.registry.public else FAIL)
+    return Check(name, PASS, found.source)
 
 
-def _check_region(facts: Facts, choice: Choice, near: list[str]) -> Check:
+def _check_region(facts: EcrFacts) -> Iterator[Check]:
     """Judge a region that botocore does not know: a new one, or none at all."""
-    seen = f"{choice.registry.region!r} in {facts.host} is no region that the AWS SDK knows"
-    fix = "see 'aws account list-regions' for what there is"
-    if near:
-        fix = f"did you mean {' or '.join(near)}?"
-    unreached = isinstance(facts.network.endpoint, HelperError)
-    return Check("region", FAIL if unreached else WARN, seen, fix)
+    found = facts.choice.registry
+    if found.public or isinstance(facts.preview, HelperError):
+        return
+    known = regions.list_regions(found.service)
+    if found.region not in known:
+        near = " or ".join(difflib.get_close_matches(found.region, known, n=2))
+        seen = f"{found.region!r} in {facts.host} is no region that the AWS SDK knows"
+        fix = (
+            f"did you mean {near}?" if near else "see 'aws account list-regions' for what there is"
+        )
+        yield Check("region", FAIL if isinstance(facts.endpoint, HelperError) else WARN, seen, fix)
 
 
-def _check_endpoint(facts: Facts) -> Check:
-    name, found = "endpoint", facts.network.endpoint
+def _check_endpoint(facts: EcrFacts) -> Check:
+    name, found = "endpoint", facts.endpoint
     if isinstance(found, HelperError):
         # A cached token needs no endpoint until it expires.
-        status = WARN if isinstance(facts.network.token, TokenFact) else FAIL
+        status = WARN if isinstance(facts.token, TokenFact) else FAIL
         return check_from_error(name, found, status)
-    if found is None:
-        return Check(name, SKIP, "not asked")
     proxy = f"through the proxy {found.proxy}" if found.proxy else "without a proxy"
     seen = f"{found.endpoint} answers in {found.milliseconds} ms, {proxy}; trusted: {found.trust}"
     return Check(name, PASS, seen)
 
 
-def _check_clock(facts: Facts) -> Check:
-    name, found = "clock", facts.network.endpoint
-    if found is None or isinstance(found, HelperError) or found.clock_ahead is None:
+def _check_clock(facts: EcrFacts) -> Check:
+    name, found = "clock", facts.endpoint
+    if isinstance(found, HelperError) or found.clock_ahead is None:
         return Check(name, SKIP, "AWS did not say what time it is")
     ahead = found.clock_ahead
     if abs(ahead) < SKEW_ODD:
         return Check(name, PASS, f"within {max(round(abs(ahead)), 1)} s of AWS's")
     side = "behind" if ahead > 0 else "ahead of"
     seen = f"this machine's clock is {duration(abs(ahead))} {side} AWS's"
-    status = FAIL if abs(ahead) >= SKEW_REFUSED and not facts.works else WARN
+    pull = facts.pull
+    works = pull and not isinstance(pull, HelperError) and pull.replies[0].status == HTTPStatus.OK
+    status = FAIL if abs(ahead) >= SKEW_REFUSED and not works else WARN
     command = "sudo timedatectl set-ntp true" if sys.platform == "linux" else ""
     return Check(name, status, seen, "set the clock", command)
 
 
-def _check_identity(facts: Facts, choice: Choice) -> Check:
-    name, found = "identity", facts.network.caller
+def _check_identity(facts: EcrFacts) -> Check:
+    name, found = "identity", facts.caller
     if found is None:
         return Check(name, SKIP, "there are no credentials to ask with")
     if isinstance(found, HelperError):
         # Some networks reach ECR and not STS.
-        works = isinstance(facts.network.token, TokenFact) or choice.registry.public
+        works = isinstance(facts.token, TokenFact) or facts.choice.registry.public
         return check_from_error(name, found, WARN if works else FAIL)
     until = f", until {moment(found.expires, facts.now)}" if found.expires else ""
     return Check(name, PASS, f"{found.arn}{until}")
 
 
-def _check_token(facts: Facts, choice: Choice) -> Check:
-    name, found = "token", facts.network.token
+def _check_token(facts: EcrFacts) -> Check:
+    name, found = "token", facts.token
     if isinstance(found, HelperError):
-        if choice.registry.public:
-            seen = f"none, so pulls are anonymous: {found.message}"
-            return Check(name, WARN, seen, found.hint or "")
-        return check_from_error(name, found)
-    if found is None:
-        return Check(name, SKIP, "not asked for")
+        if not facts.choice.registry.public:
+            return check_from_error(name, found)
+        seen = f"none, so pulls are anonymous: {found.message}"
+        return Check(name, WARN, seen, found.hint or "")
     expires = f"expires at {moment(found.entry.expires, facts.now)}"
     if found.hit is None:
         seen = f"fetched in {found.milliseconds} ms; {expires}"
@@ -121,7 +123,7 @@ def _check_token(facts: Facts, choice: Choice) -> Check:
     return Check(name, PASS, f"{found.hit.kind.value}, kept for {age}; {expires}")
 
 
-def _check_storage(name: str, seen: str, facts: Facts) -> Check:
+def _check_storage(name: str, seen: str, facts: EcrFacts) -> Check:
     directory = facts.machine.cache
     if directory:
         fix = f"see that {directory} is yours to write, or set AWS_ECR_CACHE_DIR"
@@ -132,11 +134,8 @@ def _check_storage(name: str, seen: str, facts: Facts) -> Check:
     return Check(name, WARN, f"{seen}; there is no home directory to keep it in", fix)
 
 
-# --- the registry -----------------------------------------------------------------------------
-
-
-def _check_registry(facts: Facts, choice: Choice) -> Check:
-    name, pull = "registry", facts.network.pull
+def _check_registry(facts: EcrFacts) -> Check:
+    name, pull = "registry", facts.pull
     if pull is None:
         return Check(name, SKIP, "not asked: there is no token to ask with")
     if isinstance(pull, HelperError):
@@ -144,13 +143,12 @@ def _check_registry(facts: Facts, choice: Choice) -> Check:
     base = pull.replies[0]
     if base.status == HTTPStatus.OK:
         return Check(name, PASS, f"{facts.host} takes the token, in {base.milliseconds} ms")
-    seen = f"{facts.host} answers {_quote(base)}"
     if base.action:
         return _explain_denial(name, base, facts)
-    return _explain_refusal(name, seen, base, facts, choice)
+    return _explain_refusal(name, f"{facts.host} answers {_quote(base)}", base, facts)
 
 
-def _explain_refusal(name: str, seen: str, reply: "Reply", facts: Facts, choice: Choice) -> Check:
+def _explain_refusal(name: str, seen: str, reply: "Reply", facts: EcrFacts) -> Check:
     """Judge an error answer: most often the registry does not accept the token."""
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         return Check(name, FAIL, seen, "try again in a minute, with fewer pulls at once")
@@ -160,9 +158,8 @@ def _explain_refusal(name: str, seen: str, reply: "Reply", facts: Facts, choice:
     if reply.status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         fix = "check the host name, HTTPS_PROXY and whatever else stands in between"
         return Check(name, FAIL, seen if reply.code else f"{seen}, as no registry does", fix)
-    token = facts.network.token
-    rule = choice.rule
-    if rule and (rule.region or (rule.registry is None and choice.endpoint_url)):
+    token, rule = facts.token, facts.choice.rule
+    if rule and (rule.region or (rule.registry is None and facts.choice.endpoint_url)):
         key = "region" if rule.region else "endpoint_url"
         fix = f"{rule.places[key]}: {key} has to be that of {facts.host}"
         return Check(name, FAIL, f"{seen}: its token is of the wrong region", fix)
@@ -178,8 +175,8 @@ def _explain_refusal(name: str, seen: str, reply: "Reply", facts: Facts, choice:
     return Check(name, FAIL, seen, fix)
 
 
-def _check_image(facts: Facts, choice: Choice) -> Check:
-    name, image, pull = "image", facts.image, facts.network.pull
+def _check_image(facts: EcrFacts) -> Check:
+    name, image, pull = "image", facts.image, facts.pull
     if image.mistake:
         return Check(name, FAIL, f"{one_line(image.repository)}: {image.mistake}", "write it so")
     if pull is None or isinstance(pull, HelperError) or len(pull.replies) == 1:
@@ -190,24 +187,24 @@ def _check_image(facts: Facts, choice: Choice) -> Check:
         took = sum(reply.milliseconds for reply in pull.replies[1:])
         return Check(name, PASS, f"{shown} can be pulled: manifest and a layer, in {took} ms")
     if last.status == HTTPStatus.NOT_FOUND and last.code in _NO_SUCH:
-        return _explain_missing(name, facts, pull, choice)
+        return _explain_missing(name, facts, pull)
     if last.action:
         return _explain_denial(name, last, facts)
-    return _explain_refusal(name, f"{last.what} of {shown}: {_quote(last)}", last, facts, choice)
+    return _explain_refusal(name, f"{last.what} of {shown}: {_quote(last)}", last, facts)
 
 
-def _explain_missing(name: str, facts: Facts, pull: "PullTrace", choice: Choice) -> Check:
-    image, found = facts.image, choice.registry
+def _explain_missing(name: str, facts: EcrFacts, pull: "PullTrace") -> Check:
+    image, found = facts.image, facts.choice.registry
     if pull.replies[-1].code == "NAME_UNKNOWN":
         whose = f"account {found.account} in {found.region}" if found.account else facts.host
         seen = f"there is no repository {image.repository!r} in {whose}"
-        if facts.network.other_host:
-            right = _name_image(facts, facts.network.other_host)
-            seen += f": the region is wrong, {facts.network.other_host} has it"
-            return Check(name, FAIL, seen, "pull from there", f"docker pull {right}")
+        if other := facts.other_host:
+            seen += f": the region is wrong, {other} has it"
+            command = f"docker pull {_name_image(facts, other)}"
+            return Check(name, FAIL, seen, "pull from there", command)
         return Check(name, FAIL, seen, "check its name, the account and the region")
-    seen = f"{image.repository} has no {'digest' if ':' in image.reference else 'tag'}"
-    seen += f" {image.reference!r}"
+    what = "digest" if ":" in image.reference else "tag"
+    seen = f"{image.repository} has no {what} {image.reference!r}"
     if not pull.tags:
         return Check(name, FAIL, seen, "check what was pushed")
     seen += f"; there are: {', '.join(pull.tags)}"
@@ -215,8 +212,8 @@ def _explain_missing(name: str, facts: Facts, pull: "PullTrace", choice: Choice)
     return Check(name, FAIL, seen, "pull one that is there", near)
 
 
-def _explain_denial(name: str, reply: "Reply", facts: Facts) -> Check:
-    caller = facts.network.caller
+def _explain_denial(name: str, reply: "Reply", facts: EcrFacts) -> Check:
+    caller = facts.caller
     who = "the identity" if caller is None or isinstance(caller, HelperError) else caller.arn
     seen = f"{who} is not permitted {reply.action}: HTTP {reply.status}"
     # AWS's text repeats identity, action and resource before the reason.
@@ -226,9 +223,8 @@ def _explain_denial(name: str, reply: "Reply", facts: Facts) -> Check:
     if why and "deny" in why[0]:
         fix = "only whoever wrote that policy can lift it, or use another AWS identity"
         return Check(name, FAIL, seen, fix)
-    repository = facts.image.repository or "the repository"
-    fix = f"allow {reply.action} on {repository} in the identity's policies"
-    fix += ", and where it is another account's, in the repository's policy"
+    fix = f"allow {reply.action} on {facts.image.repository or 'the repository'} in the identity's"
+    fix += " policies, and where it is another account's, in the repository's policy"
     if reply.action in _IMPORTS:
         fix += ": the first pull through a cache rule imports the image"
     return Check(name, FAIL, seen, fix)
@@ -240,7 +236,7 @@ def _quote(reply: "Reply") -> str:
     return f"{text}: {reply.message}" if reply.message else text
 
 
-def _name_image(facts: Facts, host: str = "") -> str:
+def _name_image(facts: EcrFacts, host: str = "") -> str:
     image = facts.image
     mark = "@" if ":" in image.reference else ":"
     return f"{host or facts.host}/{image.repository}{mark}{image.reference}"

@@ -5,17 +5,10 @@ from collections.abc import Iterator
 from docker_credential_ecrpy import __version__
 from docker_credential_ecrpy.aws.regions import explain_not_ecr, looks_like_ecr
 from docker_credential_ecrpy.docker import installed_helpers
-from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPERS, DockerConfig
-from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper
-from docker_credential_ecrpy.doctor.check import (
-    FAIL,
-    PASS,
-    WARN,
-    Check,
-    check_from_error,
-    configure_fix,
-    quoted,
-)
+from docker_credential_ecrpy.docker.config import HELPERS, DockerConfig, is_our_helper
+from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper, find_helper
+from docker_credential_ecrpy.doctor import check
+from docker_credential_ecrpy.doctor.check import FAIL, PASS, WARN, Check, check_from_error, quote
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
@@ -29,11 +22,9 @@ def check_programs(facts: Facts) -> Iterator[Check]:
 
 
 def _check_program(facts: Facts) -> Check:
-    found = facts.mechanism
-    known = facts.machine.programs
+    title, found, known = "program", facts.mechanism, facts.machine.programs
     ours = next((program for program in known.values() if program.is_ours()), None)
-    program = known[found.name] if found and found.is_ours else ours or known[HELPER_NAMES[0]]
-    title = "program"
+    program = known[found.name] if found and found.is_ours else ours or next(iter(known.values()))
     problem = installed_helpers.find_problem(program, facts.machine.environ)
     if problem is None:
         return _check_version(title, program)
@@ -41,7 +32,7 @@ def _check_program(facts: Facts) -> Check:
     if not (ours and facts.is_ecrs):
         return Check(title, FAIL, seen, problem.fix, problem.command)
     fix = f"have docker run {ours.paths[0]}: it answers as {ours.name!r}"
-    return Check(title, FAIL, seen, fix, *configure_fix(facts.host)[1:])
+    return Check(title, FAIL, seen, fix, *check.configure_fix(facts.host)[1:])
 
 
 def _check_version(title: str, program: InstalledHelper) -> Check:
@@ -59,19 +50,20 @@ def _describe_others(program: InstalledHelper) -> str:
 
 def check_other_helpers(facts: Facts) -> Iterator[Check]:
     """Yield a check for each configured credential helper that is not on PATH."""
-    title, config, fallback = "other helpers", facts.machine.config, facts.machine.fallback
-    for name in facts.machine.absent_helpers:
-        assert isinstance(config, DockerConfig)  # noqa: S101 - the absent helpers are read from it
-        where = "credsStore" if name == config.store else HELPERS
-        full = HELPER_PREFIX + one_line(name)
-        seen = f"{where} says {quoted(name)}, and {full} is not on PATH"
-        seen += ": docker fails for the registries that it is for"
-        yield Check(title, WARN, seen, f"install it, or take it out of {config.file}")
-    if fallback and not facts.machine.has_fallback:
+    title, machine = "other helpers", facts.machine
+    config, fallback = machine.config, machine.fallback
+    if isinstance(config, DockerConfig):
+        for name in dict.fromkeys([config.store, *config.helpers.values()]):
+            if not name or is_our_helper(name) or find_helper(name, machine.environ).paths:
+                continue
+            where = "credsStore" if name == config.store else HELPERS
+            seen = f"{where} says {quote(name)}, and {HELPER_PREFIX}{one_line(name)} is not on PATH"
+            seen += ": docker fails for the registries that it is for"
+            yield Check(title, WARN, seen, f"install it, or take it out of {config.file}")
+    if fallback and not find_helper(fallback.text, machine.environ).paths:
         status = FAIL if facts.host and facts.choice is None else WARN
-        seen = f"{fallback.place}: fallback = {fallback.text!r}, and "
-        seen += f"{HELPER_PREFIX}{fallback.text} is not on PATH: registries that are not"
-        seen += " ECR have no login"
+        seen = f"{fallback.place}: fallback = {fallback.text!r}, and {HELPER_PREFIX}{fallback.text}"
+        seen += " is not on PATH: registries that are not ECR have no login"
         yield Check(title, status, seen, "install it, or name another fallback there")
 
 

@@ -7,17 +7,12 @@ from dataclasses import replace
 
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.docker.image_reference import Image
+from docker_credential_ecrpy.doctor import machine
 from docker_credential_ecrpy.doctor.check import FAIL, SKIP, WARN, Check, Finding, check_from_error
 from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
 from docker_credential_ecrpy.doctor.docker_checks import check_docker
-from docker_credential_ecrpy.doctor.facts import Facts, NetworkFacts
-from docker_credential_ecrpy.doctor.machine import (
-    Machine,
-    ask_docker,
-    ask_programs,
-    list_registries,
-    read_machine,
-)
+from docker_credential_ecrpy.doctor.facts import Facts
+from docker_credential_ecrpy.doctor.machine import Machine, ask_programs, read_machine
 from docker_credential_ecrpy.doctor.network import ask_network
 from docker_credential_ecrpy.doctor.network_checks import check_network
 from docker_credential_ecrpy.doctor.probes import gateway
@@ -46,14 +41,14 @@ def read_deadline(environ: Mapping[str, str]) -> tuple[Deadline, list[Finding]]:
 def diagnose(helper: Helper, named: Image | None, deadline: Deadline) -> list[Finding]:
     """Return what the checks find for an image, or for each registry that Docker's files name."""
     findings: list[Finding] = []
-    machine = read_machine(helper)
+    given = read_machine(helper)
     hosts: list[str] = []
     if named is None:
-        machine = ask_docker(machine, deadline)
-        hosts = list_registries(helper, machine)
+        given = machine.ask_docker(given, deadline)
+        hosts = machine.list_registries(helper, given)
     images = _choose_images(named, hosts)
     with ThreadPoolExecutor(max_workers=1) as pool:  # the programs may hang: ask them meanwhile
-        asked = pool.submit(ask_programs, machine, deadline)
+        asked = pool.submit(ask_programs, given, deadline)
         for done, image in enumerate(images):
             # A registry that hangs leaves the others their share of the time.
             facts = _gather(helper, image, deadline.share(len(images) - done), asked)
@@ -61,9 +56,8 @@ def diagnose(helper: Helper, named: Image | None, deadline: Deadline) -> list[Fi
             checks = [check for judge in _JUDGES for check in judge(facts)]
             findings += [Finding(image.host, check) for check in checks if check not in known]
     if not (named or hosts):
-        configure = f"{PACKAGE} configure ACCOUNT@REGION"
-        seen = "docker is told of no ECR registry"
-        findings.append(Finding("", Check("registry", FAIL, seen, "name one", configure)))
+        seen, command = "docker is told of no ECR registry", f"{PACKAGE} configure ACCOUNT@REGION"
+        findings.append(Finding("", Check("registry", FAIL, seen, "name one", command)))
     if len(hosts) > _MOST:
         others = f"{len(hosts) - _MOST} more registries: name one to look at it"
         findings.append(Finding("", Check("registry", SKIP, others)))
@@ -71,21 +65,17 @@ def diagnose(helper: Helper, named: Image | None, deadline: Deadline) -> list[Fi
 
 
 def fix_files(
-    helper: Helper,
-    named: Image | None,
-    deadline: Deadline,
-    configure: Callable[[list[str]], None],
+    helper: Helper, named: Image | None, deadline: Deadline, configure: Callable[[list[str]], None]
 ) -> list[Finding]:
     """Call `configure` with the registries that it fixes; return the finding for its error."""
-    machine = ask_programs(read_machine(helper), deadline)
+    given = ask_programs(read_machine(helper), deadline)
     hosts: list[str] = []
-    for image in _choose_images(named, [] if named else list_registries(helper, machine)):
-        choice = _choose(helper, image)
-        facts = Facts(machine, image, helper.clock(), choice, NetworkFacts())
+    for image in _choose_images(named, [] if named else machine.list_registries(helper, given)):
+        facts = Facts(given, image, helper.clock(), _choose(helper, image))
         checks = (*check_docker(facts), *check_programs(facts))
         if any(check.safe and check.status in (WARN, FAIL) for check in checks):
             hosts.append(image.host)
-    done = attempt(lambda: configure(hosts))
+    done = attempt(lambda: configure(hosts)) if hosts else None
     return [Finding("", check_from_error("fix", done))] if isinstance(done, HelperError) else []
 
 
@@ -98,20 +88,17 @@ def _choose(helper: Helper, image: Image) -> Choice | HelperError | None:
     if not image.host or isinstance(attempt(helper.load_settings), HelperError):
         return None
     choice = attempt(lambda: helper.choose(image.host))
-    if not isinstance(choice, Choice):
-        return choice
-    return attempt(lambda: helper.resolve(choice))
+    return attempt(lambda: helper.resolve(choice)) if isinstance(choice, Choice) else choice
 
 
 def _gather(helper: Helper, image: Image, deadline: Deadline, asked: "Future[Machine]") -> Facts:
     """Return the facts of a registry or an image; a HelperError is a fact, too."""
     choice = _choose(helper, image)
-    network = NetworkFacts()
-    if isinstance(choice, Choice):
-        network = ask_network(helper, choice, image, deadline, asked)
-    facts = Facts(asked.result(), image, helper.clock(), choice, network)
+    if not isinstance(choice, Choice):
+        return Facts(asked.result(), image, helper.clock(), choice)
+    facts = ask_network(helper, choice, image, deadline, asked)
     login = facts.mechanism.login if facts.mechanism else None
-    if login is None or facts.find_refusal(login) or not isinstance(choice, Choice):
+    if login is None or facts.find_refusal(login):
         return facts
     pair = login.username, login.password
     alone = Image(facts.host)

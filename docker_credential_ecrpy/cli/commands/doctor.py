@@ -69,12 +69,9 @@ def _parse_name(context: CommandContext, text: str) -> Image:
 
 def _configure(context: CommandContext, hosts: list[str], *, quiet: bool) -> None:
     """Do what `configure` would do for registries. Raises HelperError."""
-    if not hosts:
-        return
     wanted = ConfigureRequest(dict.fromkeys(hosts, ("", "")))
     plan = make_plan(discover(wanted, context.helper, gateway.list_profiles), wanted)
-    if not quiet:
+    if quiet:
+        list(apply_plan(plan))
+    else:
         carry_out(context.console, plan, dry_run=False)
-        return
-    for _ in apply_plan(plan):
-        pass  # with nothing said

@@ -26,6 +26,7 @@ from docker_credential_ecrpy.text.log import Log
 READ_SECONDS = 5
 BOTOCORES_OWN = "botocore's own"
 """The trusted certificates, where no file of them is configured or found."""
+_PROFILE_KEYS = {"custom-process": "credential_process", "login": "login_session"}
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
@@ -39,12 +40,11 @@ class Preview:
 
 @dataclass(frozen=True)
 class EndpointProbe:
-    """How the API endpoint is reached.
+    """How the API endpoint is reached. milliseconds: from connecting to the answer.
 
-    endpoint, proxy: URLs without user info and path; no proxy is "". milliseconds: from
-    connecting to the answer. clock_ahead: seconds that AWS's clock is ahead of this machine's,
-    within about one; None where the answer has no date. trust: the file of trusted
-    certificates, or `BOTOCORES_OWN`.
+    endpoint, proxy: URLs without user info and path; no proxy is "". clock_ahead: seconds that
+    AWS's clock is ahead of this machine's, within about one; None where the answer has no date.
+    trust: the file of trusted certificates, or `BOTOCORES_OWN`.
     """
 
     endpoint: str
@@ -76,10 +76,9 @@ def preview(choice: Choice, watch: Watch, log: Log) -> Preview:
 
 
 def probe_endpoint(choice: Choice, watch: Watch, log: Log) -> EndpointProbe:
-    """Return how the endpoint of a fetch is reached.
+    """Return how the endpoint of a fetch is reached, by one unsigned request.
 
-    Sends one unsigned request, once: any status of an answer counts as reached. Raises
-    HelperError where there is no answer.
+    Any status counts as reached. Raises HelperError where there is no answer.
     """
     with aws_call(choice, watch, log) as call:
         url = _resolve_endpoint(call)
@@ -147,10 +146,8 @@ def _provides(provider: Any, call: CallContext) -> bool:
     method = provider.METHOD
     if method == "assume-role":
         return "role_arn" in profile and "web_identity_token_file" not in profile
-    if method == "custom-process":
-        return "credential_process" in profile
-    if method == "login":
-        return "login_session" in profile
+    if method in _PROFILE_KEYS:
+        return _PROFILE_KEYS[method] in profile
     if method == "container-role":
         return any(name in os.environ for name in _CONTAINER)
     if method == "iam-role":
@@ -171,8 +168,7 @@ def _describe_source(call: CallContext) -> str:
         text += f", {profile.get('role_arn') or os.environ.get('AWS_ROLE_ARN')}"
     elif call.source == "iam-role":
         text += ", if this machine has one"
-    role = call.choice.role
-    if role:
+    if role := call.choice.role:
         with_id = " with an external id" if role.external_id else ""
         text = f"the role {role.arn}, assumed{with_id} from {text}"
     return text

@@ -96,9 +96,8 @@ def trace_pull(
 ) -> PullTrace:
     """Return the replies of the registry of `choice`, at the host of `image`, to a pull.
 
-    Without a repository and a reference, only the base is requested. login: user name and
-    password, or None for an anonymous pull. The password is sent to that host only. Raises
-    HelperError where the host cannot be reached, or does not answer as a registry does.
+    Without a repository, only the base is requested. login: user name and password, sent to that
+    host only; None for an anonymous pull. Raises HelperError where no registry answers.
     """
     with aws_call(choice, watch, log) as call:
         make_session(call)  # finds the trusted certificates
@@ -130,15 +129,13 @@ class _Tracer:
         if self._request_base() and self._repository and reference:
             answer = self._request_manifest(reference)
             reply = self._replies[-1]
-            if answer is not None:
-                found = replies.DIGEST.fullmatch(answer.headers.get("Docker-Content-Digest", ""))
-                digest = found[0] if found else ""
+            if answer:
+                digest = answer.headers.get("Docker-Content-Digest", "")
+                digest = digest if replies.DIGEST.fullmatch(digest) else ""
                 self._request_layer(answer)
             elif reply.status == HTTPStatus.NOT_FOUND and reply.code == "MANIFEST_UNKNOWN":
                 tags = () if ":" in reference else self._find_near_tags(reference)
         return PullTrace(tuple(self._replies), tags, digest)
-
-    # --- the base and its token ---------------------------------------------------------------
 
     def _request_base(self) -> bool:
         """Request the base, with a bearer token where it needs one; return whether it answered."""
@@ -168,8 +165,6 @@ class _Tracer:
         self._authorization["Authorization"] = f"Bearer {self._parse(answer, replies.parse_token)}"
         return self._send("GET", "/v2/")
 
-    # --- manifest and layer -------------------------------------------------------------------
-
     def _request_manifest(self, reference: str) -> HttpAnswer | None:
         path = f"{self._place}/manifests/{quote(reference, safe=':')}"
         answer = self._send("GET", path, {"Accept": ", ".join(_MANIFESTS)})
@@ -190,8 +185,6 @@ class _Tracer:
             first_byte = {"Range": "bytes=0-0"}
             # ECR redirects to the storage of its layers; the redirect is not followed.
             self._note(LAYER, self._send("GET", path, first_byte, most=LAYER_BYTES))
-
-    # --- tags ---------------------------------------------------------------------------------
 
     def _find_near_tags(self, reference: str) -> tuple[str, ...]:
         """Return tags similar to one that does not exist; an error only shortens the list."""
@@ -218,8 +211,6 @@ class _Tracer:
             if not path or time.monotonic() > until:
                 return
 
-    # --- one request --------------------------------------------------------------------------
-
     def _send(
         self, method: str, path: str, headers: dict[str, str] | None = None, most: int = BODY_BYTES
     ) -> HttpAnswer:
@@ -227,9 +218,8 @@ class _Tracer:
         self._call.note_request("the registry", url)
         headers = self._authorization | (headers or {})
         answer = self._connection.send(method, url, headers, most)
-        self._call.log(
-            f"registry: {method} {one_line(path.partition('?')[0])}: HTTP {answer.status}"
-        )
+        shown = one_line(path.partition("?")[0])
+        self._call.log(f"registry: {method} {shown}: HTTP {answer.status}")
         return answer
 
     def _own_path(self, url: str) -> str:
@@ -253,8 +243,7 @@ class _Tracer:
         return good or (what in (LAYER_CHECK, LAYER) and answer.status < HTTPStatus.BAD_REQUEST)
 
     def _find_missing_action(self, what: str, status: int, message: str) -> str:
-        named = _ACTION.search(message)
-        if named:
+        if named := _ACTION.search(message):
             return named[1]
         if status != HTTPStatus.FORBIDDEN or _OF_TOKEN.search(message):
             return ""
@@ -263,11 +252,9 @@ class _Tracer:
     def _parse(self, answer: HttpAnswer, part: Callable[[Any], Part]) -> Part:
         """Return a part of an answer's JSON. Raises HelperError."""
         try:
-            if answer.whole:
-                return part(json.loads(answer.body))
+            return part(json.loads(answer.body if answer.whole else b""))
         except replies.NOT_UNDERSTOOD as exc:
             raise self._not_a_registry() from exc
-        raise self._not_a_registry()
 
     def _not_a_registry(self) -> HelperError:
         return HelperError(

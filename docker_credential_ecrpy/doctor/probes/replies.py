@@ -38,11 +38,7 @@ def parse_error(answer: HttpAnswer) -> tuple[str, str]:
 
 def parse_token(document: Any) -> str:
     """Return the bearer token in a token server's answer."""
-    found = _TOKEN.fullmatch(document.get("token") or document["access_token"])
-    if not found:
-        msg = "not a token"
-        raise ValueError(msg)
-    return found[0]
+    return _match(_TOKEN, document.get("token") or document["access_token"])
 
 
 def parse_tags(document: Any) -> set[str]:
@@ -54,10 +50,11 @@ def find_next(document: Any) -> tuple[str, str]:
     """Return what a client requests after a manifest: "manifests" or "blobs", and the digest."""
     if "manifests" in document:
         entries = document["manifests"]
-        return "manifests", _parse_digest(next(filter(_fits, entries), entries[0]))
+        fit = next(filter(_fits, entries), entries[0])
+        return "manifests", _match(DIGEST, fit["digest"])
     # A layer with URLs is stored elsewhere, such as those of Windows.
     layers = [layer for layer in document.get("layers") or () if not layer.get("urls")]
-    return "blobs", _parse_digest(layers[0] if layers else document["config"])
+    return "blobs", _match(DIGEST, (layers[0] if layers else document["config"])["digest"])
 
 
 def _fits(entry: Any) -> bool:
@@ -68,9 +65,8 @@ def _fits(entry: Any) -> bool:
     return offered == ("linux", _ARCHITECTURES.get(machine, machine))
 
 
-def _parse_digest(entry: Any) -> str:
-    found = DIGEST.fullmatch(entry["digest"])
+def _match(pattern: re.Pattern[str], text: Any) -> str:
+    found = pattern.fullmatch(text)
     if not found:
-        msg = "not a digest"
-        raise ValueError(msg)
+        raise ValueError(pattern.pattern)
     return found[0]
