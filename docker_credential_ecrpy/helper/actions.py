@@ -243,14 +243,16 @@ class Helper:
     def _list_places(
         self, directory: str, choice: Choice
     ) -> tuple[CachePlace, CachePlace, CachePlace]:
-        # What a private name stands for is written in the settings, so a login to one belongs to
-        # them; a login to a host of ECR does not.
-        settings = ""
-        if not choice.is_ecr_host:
-            settings = identity.settings_part(self.environ, self.load_settings().stamp)
         ambient = self.read_identity()
-        line = choice.identity(ambient)
+        line, settings = choice.identity(ambient), self._settings_of(choice)
         return lookup.list_places(directory, choice.registry, ambient, line, settings)
+
+    def _settings_of(self, choice: Choice) -> str:
+        # Which registry a private name stands for is written in the settings, so what is kept for
+        # one belongs to them; what is kept for a host of ECR does not.
+        if choice.is_ecr_host:
+            return ""
+        return identity.settings_part(self.environ, self.load_settings().stamp)
 
     def find_token(
         self, choice: Choice, seconds: float | None = None, looked: GetRequest | None = None
@@ -283,6 +285,7 @@ class Helper:
             fetch=self.fetch,
             clock=self.clock,
             log=self.log,
+            settings=self._settings_of(choice),
         )
         try:
             return broker.obtain(seconds, host)

@@ -20,7 +20,9 @@ def answer(request: GetRequest, environ: Mapping[str, str], now: int) -> bytes |
     registry, line, directory = request.registry, request.identity, paths.cache_dir(environ)
     if registry is None or not line:  # the cache was not searched
         return None
-    if paths.has_settings(environ) or identity.account_variables(environ):
+    # The line says whether there were settings when the cache was searched; they may be back.
+    no_settings = identity.settings_part(environ, identity.MISSING) in line
+    if not no_settings or paths.has_settings(environ) or identity.account_variables(environ):
         return None
     _, host, endpoint = lookup.list_places(directory, registry, line, line)
     hit = lookup.find([endpoint], now).fresh

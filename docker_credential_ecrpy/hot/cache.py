@@ -118,12 +118,14 @@ def _uptime() -> int:
     return time.monotonic_ns()
 
 
-def token_place(directory: str, name: str, identity: str) -> "tuple[str, str]":
+def token_place(directory: str, name: str, identity: str, settings: str = "") -> "tuple[str, str]":
     """Return path and subject of the token that `identity` holds for `name`.
 
     `directory` is the cache's; `name` a registry's host or an endpoint, safe for a file name.
+    settings: as in `login_place`; a later version may know the name as a host of ECR's own.
     """
-    return _place(os.path.join(directory, paths.TOKENS), name, f"{name} {identity}")
+    subject = f"{name} {settings} {identity}" if settings else f"{name} {identity}"
+    return _place(os.path.join(directory, paths.TOKENS), name, subject)
 
 
 def login_place(directory: str, host: str, settings: str = "") -> "tuple[str, str]":
@@ -158,7 +160,7 @@ def answer(directory: str, host: str, identity: str, now: int, *, settings: str 
     try:
         return read(*login_place(directory, host, settings), now)
     except Miss:
-        entry = read(*token_place(directory, host, identity), now)
+        entry = read(*token_place(directory, host, identity, settings), now)
     if not entry.fresh(now):
         msg = "it is due for renewal"
         raise Miss(msg, entry)

@@ -112,11 +112,14 @@ def parse(line: str) -> "dict[str, str]":
 
     quoted = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
     part = re.compile(rf"([\w-]+|{quoted}|external id|session name)(?:=({quoted})|~\w+|:\S+)")
-    return {
-        ast.literal_eval(name) if name[0] in "'\"" else name: ast.literal_eval(value)
-        for name, value in part.findall(line)
-        if value
-    }
+    try:
+        return {
+            ast.literal_eval(name) if name[0] in "'\"" else name: ast.literal_eval(value)
+            for name, value in part.findall(line)
+            if value
+        }
+    except (SyntaxError, ValueError):
+        return {}  # no line of this program's
 
 
 def account_variables(environ: "Mapping[str, str]") -> "list[str]":

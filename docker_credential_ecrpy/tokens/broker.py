@@ -42,6 +42,7 @@ class Broker:
     unchanged: returns whether `ambient` is what the environment and its files give now.
     circumstances: see `lock_note.circumstances`.
     clock: returns nanoseconds since the epoch (UTC).
+    settings: for a private name, as in `lookup.list_places`.
     """
 
     directory: str
@@ -52,12 +53,13 @@ class Broker:
     fetch: Fetch
     clock: Callable[[], int]
     log: Log
+    settings: str = ""
 
     def __post_init__(self) -> None:
         self._registry = self.choice.registry
         self._identity = self.choice.identity(self.ambient)
         _, self._host, self._endpoint = lookup.list_places(
-            self.directory, self._registry, self.ambient, self._identity
+            self.directory, self._registry, self.ambient, self._identity, self.settings
         )
 
     def obtain(self, seconds: float, host: LookupResult | None = None) -> cache.Entry:

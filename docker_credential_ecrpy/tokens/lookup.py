@@ -79,7 +79,7 @@ def list_places(
     host, endpoint = registry.host, registry.endpoint
     return (
         CachePlace(Kind.LOGIN, host, *cache.login_place(directory, host, settings)),
-        CachePlace(Kind.HOST, host, *cache.token_place(directory, host, ambient)),
+        CachePlace(Kind.HOST, host, *cache.token_place(directory, host, ambient, settings)),
         CachePlace(Kind.ENDPOINT, endpoint, *cache.token_place(directory, endpoint, identity)),
     )
 

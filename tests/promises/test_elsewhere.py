@@ -9,6 +9,7 @@ import pytest
 
 from docker_credential_ecrpy.hot import cache, identity, registry
 from docker_credential_ecrpy.tokens import store
+from tests.world.accounts import profile, rule
 from tests.world.machine import HOST, MODULE, NOT_FOUND, Machine
 
 HOSTS = [
@@ -55,6 +56,25 @@ def test_a_new_form_of_host_is_asked_for_after_an_upgrade(
     else:
         printed = machine.run("password", host, command=MODULE).stdout.decode().strip()
         assert printed in machine.aws.issued
+
+
+def test_a_private_names_token_is_not_the_hosts_that_it_becomes(machine: Machine) -> None:
+    """An earlier version took it for a private name, for which a rule chose another registry."""
+    machine.login()
+    keys = machine.aws.user("other")
+    machine.config(profile("other", keys))
+    host = "222222222222.dkr.ecr.us-isof-east-1.csp.hci.ic.gov"
+    machine.settings(rule("*.csp.hci.ic.gov", registry=HOST, profile="other"))
+    done = machine.run(
+        stdin=host.encode(), command=[sys.executable, "-c", EARLIER, "csp.hci.ic.gov"]
+    )
+    assert machine.aws.issued[done.secret].arn == keys.arn
+    for path in machine.entries():
+        entry, subject = cache.read_any(str(path))
+        entry.refresh = entry.written
+        store.write(str(path), subject, entry)
+
+    assert machine.aws.issued[machine.get(host).secret].arn != keys.arn
 
 
 @pytest.mark.parametrize("where", ["tokens", "logins"])

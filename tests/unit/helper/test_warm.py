@@ -85,3 +85,15 @@ def test_a_cache_that_cannot_be_written_is_not_in_the_way(machine: Machine) -> N
     reply = warm.answer(request, machine.environ, now)
 
     assert reply == f'{{"ServerURL":"{OTHER}",'.encode() + LOGIN
+
+
+def test_settings_that_are_back_have_the_word(machine: Machine) -> None:
+    """They were there when the cache was searched, and are gone for the moment: on a slow mount."""
+    machine.login()
+    settings = machine.settings("")
+    machine.get()
+    request, now = GetRequest(OTHER.encode()), time.time_ns()
+    assert quick_answer(request, machine.environ, now) is None
+    settings.rename(settings.with_name("away"))
+
+    assert warm.answer(request, machine.environ, now) is None

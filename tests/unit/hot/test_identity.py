@@ -489,3 +489,8 @@ def test_a_line_has_the_choices_of_a_rule(tmp_path: Path) -> None:
         "role": "r",
         "external id": "~1",
     }
+
+
+def test_a_line_that_is_none_says_nothing() -> None:
+    """Such as one of another version's, which quotes in a way of its own."""
+    assert identity.parse("AWS_PROFILE='\\x'") == {}
