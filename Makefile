@@ -140,7 +140,7 @@ fuzz: $(VENV)/.ready-fuzz
 	@$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
 
 mutants: $(VENV)/.ready-mutants
-	@$(BIN)/python -m tests.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
+	@sh tools/sealed.sh $(BIN)/python -m tests.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
 
 matrix: $(VENV)/.ready-demo
 	@$(BIN)/python tools/matrix.py --workers $(WORKERS) $(MATRIX) $(TESTS)
