@@ -92,7 +92,7 @@ BROKEN = {
     ),
     "disks": Break(broker.Broker, {"_write_or_make_room": _insisting}, "needless failure"),
     "lists": Break(
-        recent, {"hosts": _always(["999999999999.dkr.ecr.us-east-1.amazonaws.com"])}, "list"
+        recent, {"list_hosts": _always(["999999999999.dkr.ecr.us-east-1.amazonaws.com"])}, "list"
     ),
 }
 BROKEN_PROGRAM = (sys.executable, os.path.abspath(__file__))

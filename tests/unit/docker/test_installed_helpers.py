@@ -121,7 +121,7 @@ def test_one_that_is_not_there(tmp_path: Path, path: str, link: str) -> None:
     """A link that can be typed as it is would help, where PATH leads to it."""
     program = tmp_path / "a b" / "docker-credential-ecr-login"
     code = "import sys\nfrom docker_credential_ecrpy.docker import installed_helpers as helpers\n"
-    code += "sys.argv[0] = sys.argv[1]\nnone = helpers.InstalledHelper('ecr-login', ())\n"
+    code += "sys.argv[0] = sys.argv[1]\nnone = helpers.InstalledHelper('no-such', ())\n"
     code += f"found = helpers.find_problem(none, {{'PATH': {path!r}}})\n"
     code += "print(found.seen, found.fix, found.command, sep='\\n')"
     done = subprocess.run(
@@ -129,9 +129,9 @@ def test_one_that_is_not_there(tmp_path: Path, path: str, link: str) -> None:
     )
     seen, fix, command = done.stdout.split("\n")[:3]
 
-    assert seen == "docker-credential-ecr-login is not on PATH, where docker looks for it"
+    assert seen == "docker-credential-no-such is not on PATH, where docker looks for it"
     if link:
-        link += f"'{program}' /usr/local/bin/docker-credential-ecr-login"
+        link += f"'{program}' /usr/local/bin/docker-credential-no-such"
         assert (fix, command.removeprefix("sudo ")) == ("link it to where PATH leads", link)
     else:
         assert (fix, command) == (f"put {program.parent} on PATH", "")
