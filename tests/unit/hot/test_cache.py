@@ -61,6 +61,7 @@ def test_an_entry_is_kept_as_before(tmp_path: Path) -> None:
         f"{HOST} login",
     )
     assert cache.login_place("d", HOST, "'f':1.2.3.4")[1] == f"{HOST} login 'f':1.2.3.4"
+    assert cache.token_place("d", HOST, "me", "'f':1.2.3.4")[1] == f"{HOST} 'f':1.2.3.4 me"
     assert cache.fingerprint("") == "0" * 32
     assert cache.fingerprint("a") == "61".zfill(32)
     assert cache.SECOND == 10**9
