@@ -153,10 +153,7 @@ class Helper:
             raise HelperError(
                 msg, hint="make that directory yours to write, or set AWS_ECR_CACHE_DIR"
             ) from exc
-        try:
-            recent.remember(directory, found.host)
-        except OSError as exc:
-            self.log(f"list: {found.host} cannot be noted: {exc}")
+        recent.try_to_remember(directory, found.host, self.log)
         logins.sweep(directory, now)
         self.log(f"store: kept for {found.host} for {(entry.expires - now) // cache.SECOND} s")
         return protocol.OK, b""

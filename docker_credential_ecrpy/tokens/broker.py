@@ -188,10 +188,7 @@ class Broker:
         host = self._registry.host
         if host == self._registry.endpoint:  # a whole region's: there is no host to list
             return
-        try:
-            recent.remember(self.directory, host)
-        except OSError as exc:
-            self.log(f"list: {host} cannot be noted: {exc}")
+        recent.try_to_remember(self.directory, host, self.log)
 
     def _sweep(self, skip: Container[str] = ()) -> int:
         now = self.clock()

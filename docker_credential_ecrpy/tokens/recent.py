@@ -10,6 +10,10 @@ import time
 from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.hot import paths, registry
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.text.log import Log
+
 FORGET_AFTER = 30 * 24 * 3600
 """Seconds without a new token after which a host is no longer listed: the classic `docker build`
 asks for every host that is."""
@@ -23,6 +27,14 @@ def remember(directory: str, host: str) -> None:
     path = os.path.join(folder, host)
     os.close(os.open(path, _FLAGS, 0o600))
     os.utime(path)
+
+
+def try_to_remember(directory: str, host: str, log: "Log") -> None:
+    """Note that `host` is in use; where that cannot be written, only `list` lacks it."""
+    try:
+        remember(directory, host)
+    except OSError as exc:
+        log(f"list: {host} cannot be noted: {exc}")
 
 
 def sweep(directory: str) -> None:

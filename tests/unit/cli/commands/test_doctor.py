@@ -179,7 +179,7 @@ def test_fix_has_the_same_time(docker_host: DockerHost) -> None:
 
 @pytest.mark.parametrize("image", ["quay.io/team/app", "docker.io", "alpine"])
 def test_fix_leaves_the_logins_of_others(docker_host: DockerHost, image: str) -> None:
-    """They are no matter of ours."""
+    """The logins of other registries are left alone."""
     login = {"auth": base64.b64encode(b"me:hunter2").decode()}
     docker_host.configure(auths={"quay.io": login, "https://index.docker.io/v1/": login})
     before = docker_host.config.read_bytes()
