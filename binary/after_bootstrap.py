@@ -10,6 +10,7 @@ import before_bootstrap  # ran already
 import docker_credential_ecrpy
 from docker_credential_ecrpy import hot
 from docker_credential_ecrpy.__main__ import in_full
+from docker_credential_ecrpy.hot import protocol
 
 HOME: str = sys._MEIPASS  # type: ignore[attr-defined]  # where PyInstaller says that we are
 
@@ -35,9 +36,14 @@ def interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-if signal.getsignal(signal.SIGINT) is None:  # the bootloader's own; see bootloader.c
-    signal.signal(signal.SIGINT, interrupted)
-code = in_full(before_bootstrap.request)
+try:
+    if signal.getsignal(signal.SIGINT) is None:  # the bootloader's own; see bootloader.c
+        signal.signal(signal.SIGINT, interrupted)
+    code = in_full(before_bootstrap.request)
+    if signal.getsignal(signal.SIGINT) is interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing catches an exception below
+except KeyboardInterrupt:  # just before `in_full`, or just after it
+    code = protocol.INTERRUPTED
 if sys.argv[1:] == ["get"]:
     os._exit(code)  # the answer is written, as in before_bootstrap
 sys.exit(code)
