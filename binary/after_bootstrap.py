@@ -36,6 +36,15 @@ def interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    """End the program where KeyboardInterrupt cannot be raised, such as in a weakref's callback."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
+    sys.__unraisablehook__(unraisable)
+
+
+sys.unraisablehook = report_unraisable
 try:
     if signal.getsignal(signal.SIGINT) is None:  # the bootloader's own; see bootloader.c
         signal.signal(signal.SIGINT, interrupted)

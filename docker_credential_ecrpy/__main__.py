@@ -63,6 +63,11 @@ def in_full(request: "protocol.GetRequest | None") -> int:
         return run_cli(sys.argv, os.environ, request)
     except KeyboardInterrupt:
         return protocol.INTERRUPTED
+    except RuntimeError as exc:
+        # Until Python 3.12 an interrupt within __set_name__, while a module loads, ends in this.
+        if isinstance(exc.__cause__, KeyboardInterrupt):
+            return protocol.INTERRUPTED
+        raise
     except _FAULTS as exc:
         return _fail(exc)
 

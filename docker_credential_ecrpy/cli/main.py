@@ -103,7 +103,9 @@ def run_cli(
         return _report(name, exc, for_user=for_user)
     except BrokenPipeError:
         raise  # a command's reader left, as `head` does
-    except Exception as exc:  # noqa: BLE001 - the boundary: users see no traceback
+    except Exception as exc:  # the boundary: users see no traceback
+        if isinstance(exc.__cause__, KeyboardInterrupt):
+            raise  # an interrupt while a module loads; see `__main__.in_full`
         where = exc.__traceback__
         while where and where.tb_next:
             where = where.tb_next

@@ -517,3 +517,35 @@ def test_too_little_memory_is_told(
     monkeypatch.setattr(*place, fail)
 
     assert _run_in_code(["get"], HOST.encode(), machine.environ) == Result(1, says, b"")
+
+
+@pytest.mark.parametrize("place", ["run_cli", "_run_action"])
+@pytest.mark.parametrize("is_hidden", [False, True], ids=["plain", "hidden"])
+def test_an_interrupt_is_silent(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, place: str, *, is_hidden: bool
+) -> None:
+    """Exit code 130 and no text, also where Python hides the interrupt behind a RuntimeError."""
+
+    def interrupt(*_: object) -> int:
+        if is_hidden:  # as Python 3.10 and 3.11 do within __set_name__
+            raise RuntimeError("Error calling __set_name__") from KeyboardInterrupt()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, place, interrupt)
+
+    assert _run_in_code(["get"], HOST.encode(), machine.environ) == Result(130, b"", b"")
+
+
+def test_another_runtime_error_is_reported(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A RuntimeError that hides no interrupt is an unexpected error."""
+
+    def fail(*_: object) -> int:
+        raise RuntimeError("no interrupt")
+
+    monkeypatch.setattr(main, "_run_action", fail)
+    result = _run_in_code(["get"], HOST.encode(), machine.environ)
+
+    assert result.code == 1
+    assert result.stdout.startswith(b"unexpected error: no interrupt; ")
