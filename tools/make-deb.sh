@@ -1,8 +1,8 @@
 #!/bin/sh
-# Make docker-credential-ecrpy_VERSION_ARCHITECTURE.deb of the folder build: make-deb.sh DIRECTORY
+# Build docker-credential-ecrpy_VERSION_ARCHITECTURE.deb from the folder build: make-deb.sh DIRECTORY
 #
-# Takes the folder and share from dist/. Needs dpkg-deb and objdump, and
-# SOURCE_DATE_EPOCH, which every date in the package is.
+# Reads the folder and share from dist/, and the maintainer and homepage from pyproject.toml. Needs
+# dpkg-deb, objdump, and SOURCE_DATE_EPOCH, which is used for every date in the package.
 set -eu
 umask 022
 LC_ALL=C
@@ -10,14 +10,20 @@ export LC_ALL
 cd "$(dirname -- "$0")/.."
 for tool in dpkg-deb objdump; do
     if ! command -v "$tool" >/dev/null; then
-        echo "$tool is not there: a Debian package is made on Debian or Ubuntu, with binutils" >&2
+        echo "$tool is not installed; build the Debian package on Debian or Ubuntu, with binutils" >&2
         exit 1
     fi
 done
-: "${SOURCE_DATE_EPOCH:?has to be set}"
+: "${SOURCE_DATE_EPOCH:?is not set}"
 name=docker-credential-ecrpy
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' docker_credential_ecrpy/__init__.py)
 architecture=$(dpkg --print-architecture)
+maintainer=$(sed -n 's/^authors = \[{ name = "\(.*\)", email = "\(.*\)" }\]$/\1 <\2>/p' pyproject.toml)
+homepage=$(sed -n 's/^Homepage = "\(.*\)"$/\1/p' pyproject.toml)
+if [ -z "$maintainer" ] || [ -z "$homepage" ]; then
+    echo "pyproject.toml has no authors or no Homepage in the form that this script reads" >&2
+    exit 1
+fi
 tree=$(mktemp -d)
 trap 'rm -rf "$tree" "$tree.deb"' EXIT
 trap 'exit 130' INT TERM
@@ -30,32 +36,32 @@ SOURCE=dist sh tools/install.sh install /usr "$tree" >/dev/null 2>"$tree/DEBIAN/
     exit 1
 }
 rm "$tree/DEBIAN/messages"
-# dpkg knows what to remove: files take the place of links. Debian wants manual pages compressed,
-# and its zsh has a directory for packages.
+# dpkg tracks the files itself: replace the links by the files. Debian requires compressed manual
+# pages, and its zsh reads the completions of packages from vendor-completions.
 rm "$tree/usr/lib/$name/.made"
 for directory in "$tree/usr/lib/$name"/share/*; do
     rm -r "$tree/usr/share/${directory##*/}"
     mv "$directory" "$tree/usr/share/"
 done
 rmdir "$tree/usr/lib/$name/share"
-gzip -9n "$tree"/usr/share/man/man1/*
+gzip -9n "$tree"/usr/share/man/man*/*
 mv "$tree/usr/share/zsh/site-functions" "$tree/usr/share/zsh/vendor-completions"
 cp binary/copyright "$doc/copyright"
 gzip -9nc CHANGELOG.md >"$doc/changelog.gz"
 gzip -9nc >"$doc/changelog.Debian.gz" <<END
 $name ($version-1) unstable; urgency=medium
 
-  * Made from the sources by "make deb"; see changelog.gz.
+  * Built from the sources by "make deb"; see changelog.gz.
 
- -- $name's developers <$name@localhost>  $(date -uRd "@$SOURCE_DATE_EPOCH")
+ -- $maintainer  $(date -uRd "@$SOURCE_DATE_EPOCH")
 END
 chmod 644 "$doc"/*
 
-# The newest glibc that any of the files asks for.
+# The newest glibc version that any of the files needs.
 glibc=$(find "dist/$name" -type f -exec objdump -T {} + 2>/dev/null |
     sed -n 's/.*GLIBC_\([0-9][0-9.]*\)).*/\1/p' | sort -uV | tail -n 1)
 if [ -z "$glibc" ]; then
-    echo "objdump finds no version of glibc in dist/$name" >&2
+    echo "objdump finds no glibc version in dist/$name" >&2
     exit 1
 fi
 bytes=$(find "$tree/usr" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
@@ -63,7 +69,7 @@ cat >"$tree/DEBIAN/control" <<END
 Package: $name
 Version: $version-1
 Architecture: $architecture
-Maintainer: $name's developers <$name@localhost>
+Maintainer: $maintainer
 Installed-Size: $((bytes / 1024))
 Depends: libc6 (>= $glibc)
 Recommends: ca-certificates
@@ -73,21 +79,22 @@ Conflicts: amazon-ecr-credential-helper
 Replaces: amazon-ecr-credential-helper
 Section: admin
 Priority: optional
+Homepage: $homepage
 Description: Docker credential helper for Amazon ECR
  Docker, podman, buildah and skopeo run this program when they need a password
- for a registry of Amazon ECR. It asks AWS for an authorization token, keeps it
- for as long as it lives, and hands it over: nobody runs docker login any more.
+ for an Amazon ECR registry. It requests an authorization token from AWS and
+ caches it until it expires: docker login is no longer necessary.
  .
- The program answers to docker-credential-ecr-login, as a drop-in for the
- program of that name in amazon-ecr-credential-helper, and to
- docker-credential-ecrpy. It holds all that it needs, Python included.
+ The program is installed as docker-credential-ecr-login, a drop-in replacement
+ for the program of that name in amazon-ecr-credential-helper, and as
+ docker-credential-ecrpy. It contains all that it needs, Python included.
 END
 (cd "$tree" && find usr -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
 chmod 644 "$tree"/DEBIAN/*
 find "$tree" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
 package=$1/${name}_${version}-1_$architecture.deb
 dpkg-deb --root-owner-group --build "$tree" "$tree.deb" >/dev/null
-rm -f "$1/${name}_"*.deb # of other versions: a glob is to find one
+rm -f "$1/${name}_"*.deb # of other versions, so that a glob finds exactly one
 mv "$tree.deb" "$package"
 chmod 644 "$package"
 echo "$package" >&2

@@ -10,50 +10,51 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import click
 
-from docker_credential_ecrpy import PACKAGE, __version__
+from docker_credential_ecrpy import HOMEPAGE
 from docker_credential_ecrpy.cli.group import program as commands
 from docker_credential_ecrpy.cli.main import HELP, USAGE
+from tools import config_file
+from tools.roff import link, roff, start, term
 
-REST = """\
+REST = f"""\
 .SH FILES
 .TP
 .I ~/.ecr
-tokens and logins, one file each, readable by their owner alone
+cached tokens and logins, one file each, readable by their owner only
 .TP
 .I ~/.ecr/config.toml
-whom to be for which registry, and the credential helper for others
+the AWS identity to use for each registry, and the credential helper for other registries
 .TP
 .I ~/.docker/config.json
-where Docker is told to run this program
+tells Docker which credential helper to run
 .TP
 .IR ~/.aws/config ", " ~/.aws/credentials
 profiles, as for the AWS CLI
 .SH EXIT STATUS
 .TP
 .B 0
-nothing is wrong
+success, no problem found
 .TP
 .B 1
-there is a problem: a line says what is wrong and what to do
+a problem: a line says what is wrong and what to do; also every failed action of Docker's protocol
 .TP
 .B 2
-a command was used wrongly: a line says how it is used
+wrong usage: an unknown option, or a missing or invalid argument
+.TP
+.B 130
+interrupted
+.SH REPORTING BUGS
+{link(f"{HOMEPAGE}/issues")}
 .SH SEE ALSO
+.BR {roff(config_file.NAME)} (5),
 .BR docker (1),
 .BR podman (1),
 .BR aws (1)
 """
 
 
-def roff(text: str) -> str:
-    """Return text with what roff would take as its own written so that it is printed."""
-    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
-    escaped = escaped.replace("~", "\\(ti").replace("^", "\\(ha").replace('"', "\\(dq")
-    return f"\\&{escaped}" if escaped.startswith(".") else escaped
-
-
 def page(program: str) -> str:
-    """Return the manual page of one of the programs: man(7). It has no date, only a version.
+    """Return the manual page of one of the programs: man(7).
 
     The help's first lines are the synopsis; a line at the margin that ends in a colon, with
     indented pairs of term and meaning below, is a section; other indented lines are examples.
@@ -62,11 +63,7 @@ def page(program: str) -> str:
     usage, _, body = text.partition("\n\n")
     ways = [line.partition(program)[2].strip() for line in usage.splitlines()]
     lines = [
-        f'.TH {program.upper()} 1 "" "{PACKAGE} {__version__}" "User Commands"',
-        ".nh",  # what is to be copied stays whole
-        ".ad l",
-        ".SH NAME",
-        f"{roff(program)} \\- Docker credential helper for Amazon ECR",
+        *start(program, 1, "User Commands", "Docker credential helper for Amazon ECR"),
         ".SH SYNOPSIS",
         "\n.br\n".join(f".B {roff(program)}\n{roff(way)}" for way in ways),
         ".SH DESCRIPTION",
@@ -84,37 +81,32 @@ def page(program: str) -> str:
             lines += [".nf", ".RS", roff(line.strip()), ".RE", ".fi"]
         else:
             lines.append(roff(line) if line else ".PP")
-    lines += of_commands(program)
+    lines += write_commands(program)
     text = "\n".join(lines)
-    # A paragraph has a text: none before a section, and none twice.
+    # man warns of an empty paragraph: remove one before a section, and a second one in a row.
     return re.sub(r"(\.PP\n)+(?=\.(SH|SS|PP))", "", f"{text}\n") + REST
 
 
-def term(text: str) -> list[str]:
-    """Return the lines before the meaning of a term."""
-    return [".TP", f".B {roff(text)}"]
-
-
-def of_commands(program: str) -> Iterator[str]:
-    """Yield the lines of a section for each command, and of a part for each that it is made of."""
+def write_commands(program: str) -> Iterator[str]:
+    """Yield the lines of a section for each command, and of a subsection for each subcommand."""
     top = click.Context(commands, info_name=program)
     for name, command in commands.commands.items():
         context = click.Context(command, parent=top, info_name=name)
         yield f".SH {name.upper()}"
-        yield from of_command(context)
+        yield from write_command(context)
         if isinstance(command, click.Group):
             for part, inner in command.commands.items():
                 yield f".SS {name} {part}"
-                yield from of_command(click.Context(inner, parent=context, info_name=part))
+                yield from write_command(click.Context(inner, parent=context, info_name=part))
 
 
-def of_command(context: click.Context) -> Iterator[str]:
+def write_command(context: click.Context) -> Iterator[str]:
     """Yield the lines of one command: its usage, what it does, examples and options."""
     command = context.command
     usage = " ".join(command.collect_usage_pieces(context))
     yield from (f".B {roff(context.command_path)}", roff(usage))
     for paragraph in cleandoc(command.help or "").split("\n\n"):
-        if paragraph.startswith("\b"):  # click leaves the lines of such a one as they are
+        if paragraph.startswith("\b"):  # click keeps the line breaks of this paragraph
             yield from (".PP", ".nf", *map(roff, paragraph.splitlines()[1:]), ".fi")
         else:
             yield from (".PP", roff(" ".join(paragraph.split())))

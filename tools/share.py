@@ -1,7 +1,7 @@
-"""Write what lies below PREFIX/share for both programs: share.py DIRECTORY.
+"""Write the files below PREFIX/share for both programs: share.py DIRECTORY.
 
-Manual pages, and what makes bash, zsh and fish complete a line. The wheel, the folder's install.sh
-and the Debian package have them from here.
+They are the manual pages and the completion scripts of bash, zsh and fish. The wheel, the folder's
+install.sh and the Debian package get them from here.
 """
 
 import shutil
@@ -11,12 +11,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from docker_credential_ecrpy.cli.commands.completion import PROGRAMS, SCRIPTS
-from tools import man
+from tools import config_file, config_man, man
 
 
 def write(directory: Path) -> None:
-    """Write the files into a directory, in place of what it has."""
-    files = {"zsh/site-functions/_docker-credential-ecrpy": SCRIPTS["zsh"]}
+    """Write the files into a directory, which is emptied first."""
+    files = {
+        "zsh/site-functions/_docker-credential-ecrpy": SCRIPTS["zsh"],
+        f"man/man5/{config_file.NAME}.5": config_man.page(),
+    }
     for program in PROGRAMS:
         files |= {
             f"man/man1/{program}.1": man.page(program),

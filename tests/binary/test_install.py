@@ -50,6 +50,7 @@ def test_install_run_and_uninstall(machine: Machine) -> None:
             assert (prefix / "share" / file).is_symlink()
             assert name in (prefix / "share" / file).read_text().replace("\\-", "-")
     assert machine.aws.count() == {"ecr": 1}
+    assert (prefix / "share" / "man" / "man5" / f"{NAME}-config.5").is_symlink()
 
     _make("uninstall", prefix)
     assert _tree(prefix) == before
@@ -73,6 +74,7 @@ def test_installing_again_takes_the_place_of_the_old(tmp_path: Path) -> None:
         f"bin/{DROP_IN}",
         f"bin/{NAME}",
         f"share/man/man1/{DROP_IN}.1",
+        f"share/man/man5/{NAME}-config.5",
         f"share/bash-completion/completions/{NAME}",
         f"lib/{NAME}",
     ],

@@ -84,6 +84,7 @@ def test_install_pull_remove(box: Box, package: str, app: str) -> None:
         assert _owner(box, program) == NAME
         page = f"usr/share/man/man1/{program}.1.gz"
         assert (box.root / page).is_file()
+    assert (box.root / f"usr/share/man/man5/{NAME}-config.5.gz").is_file()
 
     engine_host = box.engine_host
     engine_host.login_to_aws()

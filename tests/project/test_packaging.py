@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 import pytest
 
-from docker_credential_ecrpy import __version__
+from docker_credential_ecrpy import HOMEPAGE, __version__
 from docker_credential_ecrpy.cli.group import program as commands
 from tests.world.tree import REPOSITORY
-from tools import share
+from tools import config_file, share
 
 PROGRAMS = ("docker-credential-ecr-login", "docker-credential-ecrpy")
 
@@ -31,6 +31,7 @@ FILES = MODULES | {
     f"{SHARE}/fish/vendor_completions.d/docker-credential-ecrpy.fish",
     f"{SHARE}/man/man1/docker-credential-ecr-login.1",
     f"{SHARE}/man/man1/docker-credential-ecrpy.1",
+    f"{SHARE}/man/man5/docker-credential-ecrpy-config.5",
     f"{SHARE}/zsh/site-functions/_docker-credential-ecrpy",
     f"{DIST_INFO}/METADATA",
     f"{DIST_INFO}/RECORD",
@@ -86,10 +87,13 @@ def test_the_build_needs_no_aws_sdk() -> None:
 
 # --- manual pages -----------------------------------------------------------------------------
 
+PAGES = {program: f"man1/{program}.1" for program in PROGRAMS}
+PAGES[config_file.NAME] = f"man5/{config_file.NAME}.5"
 
-def _pages(directory: Path) -> dict[str, Path]:
+
+def _write_page(directory: Path, name: str) -> Path:
     share.write(directory)
-    return {program: directory / "man" / "man1" / f"{program}.1" for program in PROGRAMS}
+    return directory / "man" / PAGES[name]
 
 
 def _walk(command: click.Command, context: click.Context) -> list[click.Context]:
@@ -100,10 +104,18 @@ def _walk(command: click.Command, context: click.Context) -> list[click.Context]
     return found
 
 
+def test_every_page_is_tested(tmp_path: Path) -> None:
+    """The tests below know all pages that are written."""
+    share.write(tmp_path)
+    found = (path.relative_to(tmp_path / "man") for path in tmp_path.glob("man/*/*"))
+
+    assert {path.as_posix() for path in found} == set(PAGES.values())
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_the_pages_name_every_command_and_option(tmp_path: Path, program: str) -> None:
-    """With usage, by the name of the program that the page is of."""
-    text = _pages(tmp_path)[program].read_text(encoding="ascii").replace("\\-", "-")
+def test_a_programs_page_names_every_command_and_option(tmp_path: Path, program: str) -> None:
+    """With usage, under the program's own name; each exit code and the other page are there."""
+    text = _write_page(tmp_path, program).read_text(encoding="ascii").replace("\\-", "-")
     contexts = _walk(commands, click.Context(commands, info_name=program))[1:]
 
     assert len(contexts) > len(commands.commands)
@@ -114,13 +126,26 @@ def test_the_pages_name_every_command_and_option(tmp_path: Path, program: str) -
                 assert re.search(rf"\n\.B .*{option.opts[0]}\b", text), option.opts
     other = PROGRAMS[1 - PROGRAMS.index(program)]
     assert f".B {other}" not in text
+    _, _, status = text.partition(".SH EXIT STATUS")
+    assert re.findall(r"^\.B (\d+)$", status, re.MULTILINE) == ["0", "1", "2", "130"]
+    assert f".BR {config_file.NAME} (5)" in status
+    assert f"{HOMEPAGE}/issues" in status.replace("\\:", "")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_pages_title_has_version_and_date(tmp_path: Path, name: str) -> None:
+    """The date is that of the release, so that the same sources give the same bytes."""
+    title = _write_page(tmp_path, name).read_text(encoding="ascii").splitlines()[0]
+
+    assert re.search(r' "20\d\d-\d\d-\d\d" "', title)
+    assert f'"docker-credential-ecrpy {__version__}"' in title
 
 
 @pytest.mark.skipif(not shutil.which("man") or not shutil.which("groff"), reason="no man here")
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_the_pages_are_sound(tmp_path: Path, program: str) -> None:
-    """man has nothing to warn of."""
-    page = str(_pages(tmp_path)[program])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_renders_without_warnings(tmp_path: Path, name: str) -> None:
+    """By man, and by mandoc's check where that is present."""
+    page = str(_write_page(tmp_path, name))
     command = ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", page]
     done = subprocess.run(
         command, env={**os.environ, "HOME": str(tmp_path)}, capture_output=True, check=True
