@@ -1,25 +1,42 @@
-# make demo     the helper at work against a loopback AWS, shown step by step
-# make test     the tests
-# make test-sdist     the tests, from the source package: built, and unpacked elsewhere
-# make e2e      the tests with Docker's engine, podman, buildah and skopeo (root, Linux)
-# make test-binary    the standalone programs and their packages, and the tests through them (same)
-# make binary   the standalone programs: dist/docker-credential-ecrpy/, and one file beside it
-# make install, make uninstall    the folder below PREFIX (/usr/local), both programs on PATH
-# make deb      a Debian package
-# make dist     what a release has: tarball, one file, Debian package, wheel, SHA256SUMS
-# make lint     formatting, lint, types, and which room imports which
-# make bench    how long each program takes, side by side: benchmarks/RESULTS.md; BENCH=--quick
-# make chaos    a campaign of faults, five minutes of them: SEED=7 has others, SECONDS=60 fewer
-# make fuzz     hostile input, a minute of it: SECONDS=600 for more
-# make mutants  whether the tests notice when a module is changed; SAMPLE=20 for some of them
-# make matrix   the tests on every Python found, with the oldest and the newest of what it needs;
-#               MATRIX="--only 3.13 --with newest" on one
-# make reformat, make package, make lock, make clean
+# `make help` prints the lines that begin with two hashes.
 #
-# Each sets up what it needs: Python packages in .venv, .bench and .binary; what it lacks of the
-# system, with apt-get. TESTS chooses tests: make test TESTS=tests/unit/hot/test_cache.py
-# WORKERS is how many of them run at once: make test WORKERS=0 for one after the other
-# PROGRAM tests another program than the tree's: make test PROGRAM=dist/docker-credential-ecr-login
+## Usage: make <target> [VARIABLE=value ...]
+##
+## Start here
+##   help         list the targets: the default
+##   demo         run the helper against a loopback AWS, step by step
+##   test         run the tests; TESTS=tests/unit/hot/test_cache.py runs some
+##
+## Install
+##   binary       build the standalone programs: a folder and one file, in dist/
+##   install      install the folder and both programs below PREFIX (/usr/local)
+##   uninstall    remove what `make install` installed
+##   deb          build a Debian package of the folder
+##   package      build the wheel
+##   dist         build the release files and SHA256SUMS in dist/release/
+##
+## Check
+##   lint         check formatting, lint, types, and which room imports which
+##   test-sdist   run the tests from the source package, unpacked elsewhere
+##   test-binary  run the tests through the standalone programs (root, Linux)
+##   e2e          run the tests with Docker, podman, buildah, skopeo (root, Linux)
+##   matrix       run the tests on every Python found, with the oldest and the
+##                newest dependencies; MATRIX="--only 3.13 --with newest" for one
+##   chaos        inject faults for five minutes; SECONDS=60, SEED=7
+##   fuzz         feed hostile input for a minute; SECONDS=600
+##   mutants      check that the tests notice a changed module; SAMPLE=20
+##   bench        time every program: benchmarks/RESULTS.md; BENCH=--quick
+##
+## Maintain
+##   docs         build the documentation site in build/site/
+##   schema       write docs/schemas/config.schema.json
+##   reformat     fix formatting and lint
+##   lock         update the locked versions in binary/requirements.txt
+##   clean        remove everything that a target built
+##
+## Each target installs what it needs: Python packages into .venv and the like,
+## system packages with apt-get. WORKERS=0 runs the tests one after the other;
+## PROGRAM=dist/docker-credential-ecr-login runs them through that program.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -37,13 +54,13 @@ FOLDER = dist/$(NAME)
 DROP_IN = docker-credential-ecr-login
 ONE_FILE = dist/$(DROP_IN)
 SHARE = dist/share/man/man1/$(DROP_IN).1
-BILL = dist/$(NAME).cdx.json
+SBOM = dist/$(NAME).cdx.json
 SOURCES := $(shell find docker_credential_ecrpy -name '*.py')
 
-# Tests run side by side, but for those that have a machine to themselves.
-AT_ONCE = -n $(WORKERS) --dist worksteal
+# Tests run in parallel, except those that need the whole machine.
+PARALLEL = -n $(WORKERS) --dist worksteal
 
-# How often bench runs each program, and how long a campaign takes.
+# RUNS: how often bench runs each program. SECONDS: how long chaos and fuzz take.
 RUNS ?= 21
 BENCH ?=
 SECONDS ?=
@@ -51,24 +68,27 @@ SEED ?=
 SAMPLE ?=
 MATRIX ?=
 
-# The same commit gives the same bytes.
+# Reproducible builds: the same commit gives the same bytes.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1767225600)
 export SOURCE_DATE_EPOCH
 
-# A file whose recipe failed is not there.
+# Delete the target of a recipe that failed, or the next make would use it.
 .DELETE_ON_ERROR:
 
-# A mount namespace of its own, which the tests that need one insist on.
+# A private mount namespace: tests that mount refuse to run without one.
 IN_NAMESPACE = OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private
 
-.PHONY: demo test test-sdist e2e test-binary binary install uninstall deb dist lint bench chaos fuzz mutants \
-  matrix reformat package lock clean missing
+.PHONY: help demo test binary install uninstall deb package dist lint test-sdist test-binary e2e matrix chaos fuzz \
+  mutants bench docs schema reformat lock clean missing
+
+help:
+	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.ready-demo
 	@$(BIN)/python -m tests.demo
 
 test: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest $(AT_ONCE) $(CHOSEN) $(TESTS)
+	$(BIN)/python -m pytest $(PARALLEL) $(CHOSEN) $(TESTS)
 
 test-sdist: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest -m sdist tests/project
@@ -76,17 +96,17 @@ test-sdist: $(VENV)/.ready-dev
 e2e: $(VENV)/.ready-dev
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m e2e $(CHOSEN) $(E2E)
 
-# The products themselves; then what the wheel is tested with, through them.
+# The products themselves; then the wheel's own tests, through the products.
 test-binary: $(VENV)/.ready-dev binary deb package
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m binary tests
-	$(BIN)/python -m pytest $(AT_ONCE) --program $(FOLDER)/$(DROP_IN) tests
-	$(BIN)/python -m pytest $(AT_ONCE) --program $(ONE_FILE) \
+	$(BIN)/python -m pytest $(PARALLEL) --program $(FOLDER)/$(DROP_IN) tests
+	$(BIN)/python -m pytest $(PARALLEL) --program $(ONE_FILE) \
 	  $(addprefix tests/promises/test_,protocol.py streams.py credentials.py endpoints.py herds.py limits.py)
 
-binary: $(ONE_FILE) $(SHARE) $(BILL)
+binary: $(ONE_FILE) $(SHARE) $(SBOM)
 
-# The stamp stands for both products; without one of them it counts for nothing. PyInstaller's own
-# cache stays out of the home directory.
+# One stamp for both products: it is rebuilt if either is missing. PyInstaller's cache is kept out
+# of the home directory.
 dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/* binary/*/*) .binary/.ready Makefile \
   $(if $(and $(wildcard $(ONE_FILE)),$(wildcard $(FOLDER)/$(DROP_IN))),,missing)
 	rm -rf $@ $(FOLDER) $(ONE_FILE)
@@ -102,12 +122,12 @@ $(ONE_FILE): dist/.built ;
 	@sh tools/make-binary-venv.sh "$(PYTHON)" .binary
 	@touch $@
 
-# The manual pages, and what makes shells complete a line.
-$(SHARE): tools/share.py tools/man.py $(SOURCES) .binary/.ready
+# The manual pages and the completion scripts.
+$(SHARE): $(wildcard tools/*.py) CHANGELOG.md $(SOURCES) .binary/.ready
 	@.binary/bin/python -B tools/share.py dist/share
 
-# What the programs hold, in CycloneDX's format.
-$(BILL): dist/.built tools/sbom.py
+# The bill of materials of both programs, in CycloneDX format.
+$(SBOM): dist/.built tools/sbom.py
 	@.binary/bin/python -B tools/sbom.py $@
 
 install: binary
@@ -145,6 +165,9 @@ mutants: $(VENV)/.ready-mutants
 matrix: $(VENV)/.ready-demo
 	@$(BIN)/python tools/matrix.py --workers $(WORKERS) $(MATRIX) $(TESTS)
 
+schema: $(VENV)/.ready-demo
+	$(BIN)/python -B tools/config_schema.py
+
 reformat: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -164,7 +187,7 @@ clean:
 $(VENV)/bin/python:
 	@sh tools/make-venv.sh "$(PYTHON)" "$(VENV)"
 
-# The demo needs the package and nothing more.
+# The demo needs only the package.
 $(VENV)/.ready-demo: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
@@ -177,7 +200,7 @@ $(VENV)/.ready-fuzz $(VENV)/.ready-mutants: $(VENV)/.ready-%: $(VENV)/.ready-dev
 	@$(BIN)/python -m pip install --quiet --group $*
 	@touch $@
 
-# What is timed is installed as a user has it, not from the tree.
+# Benchmarks time an installed package, as users have it, not the tree.
 .bench/.ready: pyproject.toml $(SOURCES)
 	@test -x .bench/bin/python || sh tools/make-venv.sh "$(PYTHON)" .bench
 	.bench/bin/python -m pip install --quiet --group bench
