@@ -1,0 +1,65 @@
+"""Which programs the commands for users start: those that Docker would run, for their version."""
+
+import sys
+
+import pytest
+
+from tests.world.machine import HOST, Machine
+
+OTHERS = ("aws", "sh", "env", "ps", "id", "uname", "python3", "docker-credential-desktop", "podman")
+HELPERS = ("docker-credential-ecr-login", "docker-credential-ecrpy")
+RECORD = '#!/bin/sh\necho "${{0##*/}} $*" >>{log}\n'
+
+
+@pytest.fixture(name="recorded")
+def _recorded(machine: Machine) -> Machine:
+    """A machine whose PATH has only programs that record their arguments in `ran`."""
+    if sys.platform == "win32":
+        pytest.skip("the programs are shell scripts")
+    for name in (*OTHERS, *HELPERS, "docker"):
+        machine.file(f"bin/{name}", RECORD.format(log=machine.root / "ran"), mode=0o777)
+    (machine.root / "bin").chmod(0o777)
+    machine.environ["PATH"] = str(machine.root / "bin")
+    machine.file("home/.docker/config.json", '{"credsStore": "desktop", "auths": {}}')
+    machine.login()
+    return machine
+
+
+def _read_record(machine: Machine) -> set[str]:
+    path = machine.root / "ran"
+    return set(path.read_text(encoding="utf-8").splitlines()) if path.exists() else set()
+
+
+def test_doctor_runs_docker_and_our_helpers_for_their_version(recorded: Machine) -> None:
+    """`docker --version` and `<helper> version`; no other program, and none with a request."""
+    recorded.environ["DOCKER_AUTH_CONFIG"] = '{"auths": {}}'
+    recorded.run("doctor", HOST)
+
+    assert _read_record(recorded) == {"docker --version", *(f"{name} version" for name in HELPERS)}
+
+
+def test_doctor_runs_docker_only_where_its_version_matters(recorded: Machine) -> None:
+    """Without DOCKER_AUTH_CONFIG every version of docker reads the same files."""
+    recorded.run("doctor", HOST)
+
+    assert _read_record(recorded) == {f"{name} version" for name in HELPERS}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("explain", HOST), ("password", HOST), ("cache", "list"), ("completion", "bash")],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_command_runs_no_program(recorded: Machine, arguments: tuple[str, ...]) -> None:
+    """Neither the AWS CLI nor docker nor a shell."""
+    recorded.run(*arguments)
+
+    assert _read_record(recorded) == set()
+
+
+def test_configure_runs_our_helpers_for_their_version(recorded: Machine) -> None:
+    """It warns of another program under a name of ours, which only the version tells."""
+    recorded.run("configure", HOST)
+
+    assert _read_record(recorded)
+    assert _read_record(recorded) <= {f"{name} version" for name in HELPERS}
