@@ -1,10 +1,11 @@
 #!/bin/sh
-# Put the folder build below a prefix, or take it away: install.sh install|uninstall PREFIX [DESTDIR]
+# Install the folder build below a prefix, or uninstall it: install.sh install|uninstall PREFIX [DESTDIR]
 #
-# The folder lies beside this script, as in the release's tarball, or in the directory that SOURCE
-# names, and so does `share`: the manual pages, and what makes shells complete a line. Programs and
-# the files of `share` become links below PREFIX. What is there already and is not ours stays as it
-# is; directories that had to be made are removed again when they are left empty.
+# The folder is beside this script, as in the release's tarball, or in the directory that SOURCE
+# names; so is `share`, with the manual pages and completion scripts. The folder is copied to
+# PREFIX/lib; programs and the files of `share` become symlinks below PREFIX. Existing files that
+# this script did not create are left alone, and named in the error. `uninstall` also removes the
+# directories that `install` created, if they are empty.
 set -eu
 umask 022
 action=${1:-}
@@ -22,7 +23,7 @@ fail() {
     exit 1
 }
 
-# Whether a link is one that `link` makes.
+# Whether a symlink is one that `link` creates.
 is_ours() {
     case $(readlink -- "$1" || true) in
     ../lib/"$name"/* | ../../../lib/"$name"/* | "$home"/*) return 0 ;;
@@ -30,8 +31,8 @@ is_ours() {
     return 1
 }
 
-# Every link below PREFIX, for a directory that has `share`. None of them has a blank.
-links_of() {
+# Print every symlink to create below PREFIX, for a directory with `share`. No name has a blank.
+list_links() {
     for program in $programs; do
         echo "bin/$program"
     done
@@ -46,7 +47,7 @@ make_directory() {
 $made"
 }
 
-# Link FILE of the folder as LINK: relative, or absolute where LINK's directory is a link itself.
+# link FILE UP LINK: a relative symlink, or an absolute one if LINK's directory is a symlink.
 link() {
     ln -sf -- "$2lib/$name/$1" "$3"
     if [ -z "$destination" ] && [ ! -e "$3" ]; then
@@ -54,7 +55,7 @@ link() {
     fi
 }
 
-# Take back what an install began that did not end.
+# Remove what an interrupted install created.
 undo() {
     rm -rf -- "$home.new"
     remove_directories "$made"
@@ -62,22 +63,22 @@ undo() {
 
 remove_directories() {
     printf '%s\n' "$1" | while IFS= read -r directory; do
-        [ -z "$directory" ] || rmdir -- "$directory" 2>/dev/null || true # others use it by now
+        [ -z "$directory" ] || rmdir -- "$directory" 2>/dev/null || true # not empty: others use it
     done
 }
 
 install() {
     if [ ! -x "$source/$name/docker-credential-ecr-login" ] || [ ! -d "$source/share" ]; then
-        fail "$source/$name or $source/share is not there, or not whole"
+        fail "$source/$name or $source/share is missing or incomplete"
     fi
-    links=$(links_of "$source")
+    links=$(list_links "$source")
     if { [ -e "$home" ] || [ -L "$home" ]; } && [ ! -f "$home/.made" ]; then
-        fail "$home is there already and was not put there by this script: remove it first"
+        fail "$home already exists and is not from this script; remove it first"
     fi
     for link in $links; do
         path=$root/$link
         if { [ -e "$path" ] || [ -L "$path" ]; } && ! is_ours "$path"; then
-            fail "$path is there already and belongs to something else: remove it, or choose another PREFIX"
+            fail "$path already exists and is not from this script; remove it, or choose another PREFIX"
         fi
     done
     made=
@@ -87,15 +88,15 @@ install() {
     for link in $links; do
         make_directory "$(dirname -- "$root/$link")"
     done
-    # Beside the old folder, then in its place: an error on the way leaves the old one.
+    # Copy beside the old folder, then replace it: an error on the way leaves the old one.
     rm -rf -- "$home.new"
     cp -R -- "$source/$name" "$home.new"
     cp -R -- "$source/share" "$home.new/share"
     chmod -R u=rwX,go=rX "$home.new"
     {
-        # A packager's DESTDIR is not where it will be removed from.
+        # With DESTDIR a package manager removes the directories.
         [ -n "$destination" ] || printf '%s\n' "$made"
-        [ ! -f "$home/.made" ] || cat -- "$home/.made" # by an earlier install
+        [ ! -f "$home/.made" ] || cat -- "$home/.made" # created by an earlier install
     } >"$home.new/.made"
     rm -rf -- "$home"
     mv -- "$home.new" "$home"
@@ -103,27 +104,27 @@ install() {
     for link in $links; do
         case $link in
         bin/*) link "${link#bin/}" ../ "$root/$link" ;;
-        *) link "$link" ../../../ "$root/$link" ;; # all are as deep as share/man/man1/a
+        *) link "$link" ../../../ "$root/$link" ;; # all have the depth of share/man/man1/a
         esac
     done
     say "installed $root/bin/docker-credential-ecr-login and $root/bin/docker-credential-ecrpy"
 }
 
 uninstall() {
-    [ -f "$home/.made" ] || fail "$home was not put there by this script: nothing to uninstall"
+    [ -f "$home/.made" ] || fail "$home is not from this script; nothing to uninstall"
     made=$(cat "$home/.made")
-    for link in $(links_of "$home"); do
+    for link in $(list_links "$home"); do
         if is_ours "$root/$link"; then
             rm -- "$root/$link"
         fi
     done
     rm -rf -- "$home"
     remove_directories "$made"
-    say "removed what was installed below $root"
+    say "removed docker-credential-ecrpy from $root"
 }
 
 destination=${3:-}
-case $prefix in /*) ;; *) fail "PREFIX has to be an absolute path, and is $prefix" ;; esac
+case $prefix in /*) ;; *) fail "PREFIX $prefix is not an absolute path; write one such as /usr/local" ;; esac
 case $action in
 install | uninstall) "$action" ;;
 *) fail "usage: install.sh install|uninstall PREFIX [DESTDIR]" ;;
