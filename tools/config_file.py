@@ -178,7 +178,7 @@ fallback = "pass"
 """,
     ),
 )
-"""What each is for, and a file that can be used as it stands."""
+"""Complete files, each with its purpose."""
 
 LIMIT_KIB = MAX_SIZE // 1024
 NAME = f"{PACKAGE}-config"

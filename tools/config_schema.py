@@ -72,8 +72,8 @@ def make_schema() -> dict[str, Any]:
         "properties": properties,
         "$defs": {
             "rule": _make_rule(),
-            "account": {"type": "string", "pattern": f"^{_ACCOUNT}$"},
-            "ecrHost": {"type": "string", "pattern": f"^(?:{_write_hosts()})$"},
+            "account": _match_text(f"^{_ACCOUNT}$"),
+            "ecrHost": _match_text(f"^(?:{_write_hosts()})$"),
         },
     }
 
@@ -92,12 +92,16 @@ def _make_rule() -> dict[str, Any]:
             "properties": {
                 "match": {
                     "not": {"anyOf": ecr},
-                    "anyOf": [{"not": {"pattern": _WILDCARD}}, {"pattern": _ENDS_IN_DOMAIN}],
+                    "anyOf": [{"not": _match_text(_WILDCARD)}, _match_text(_ENDS_IN_DOMAIN)],
                 }
             }
         },
-        "else": {"properties": {"match": {"anyOf": [*ecr, {"pattern": _WILDCARD}]}}},
+        "else": {"properties": {"match": {"anyOf": [*ecr, _match_text(_WILDCARD)]}}},
     }
+
+
+def _match_text(pattern: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": pattern}
 
 
 def _describe(key: Key) -> dict[str, Any]:

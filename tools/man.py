@@ -89,7 +89,7 @@ def page(program: str) -> str:
 
 def write_commands(program: str) -> Iterator[str]:
     """Yield the lines of a section for each command, and of a subsection for each subcommand."""
-    top = click.Context(commands, info_name=program)
+    top = click.Context(commands, info_name=program, **commands.context_settings)
     for name, command in commands.commands.items():
         context = click.Context(command, parent=top, info_name=name)
         yield f".SH {name.upper()}"

@@ -124,7 +124,8 @@ def test_the_patterns_are_those_of_every_dialect() -> None:
 
     assert len(patterns) >= 10
     for pattern in map(json.loads, patterns):
-        assert not re.search(r"\\[wdWDSZAb]|\(\?[P<a-z]", pattern), pattern
+        assert not re.search(r"\(\?[P<a-z]|(?<!\\)\$.", pattern), pattern
+        assert set(re.findall(r"\\(.)", pattern)) <= set(".[]*?su"), pattern
 
 
 EVERYTHING = f"""

@@ -1,4 +1,4 @@
-"""Facts about the Debian package's fields and files, from a product that takes no build."""
+"""Facts about the Debian package's fields and files, with a small stand-in for the program."""
 
 import os
 import re
@@ -28,7 +28,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module", name="package")
 def _package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package whose program is a small one of the system."""
+    """A package built from this tree, with `true` as its program."""
     tree = tmp_path_factory.mktemp("tree")
     for name in ("tools", "binary/copyright", "CHANGELOG.md", "pyproject.toml"):
         source, target = REPOSITORY / name, tree / name
@@ -60,7 +60,7 @@ def _read_field(package: Path, name: str) -> str:
 
 
 def test_its_fields_are_the_projects(package: Path) -> None:
-    """Homepage and Maintainer are those of pyproject.toml, whose URLs are the program's own."""
+    """Homepage and Maintainer are those of pyproject.toml, and equal HOMEPAGE."""
     (author,) = PROJECT["authors"]
 
     assert _read_field(package, "Homepage") == PROJECT["urls"]["Homepage"] == HOMEPAGE

@@ -1,4 +1,4 @@
-"""Facts about what is installed."""
+"""Facts about the wheel, its programs and its manual pages."""
 
 import os
 import re
@@ -42,19 +42,19 @@ FILES = MODULES | {
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
-    """No tests, no benchmarks, no stray file; beside it, manual pages and completions."""
+    """No tests, benchmarks or stray files; beside it, manual pages and completion scripts."""
     with zipfile.ZipFile(wheel) as archive:
         assert set(archive.namelist()) == FILES
 
 
 def test_both_programs_are_installed(scripts: Path) -> None:
-    """The drop-in's name, and the one for people."""
+    """The drop-in's name, and the project's own."""
     for name in PROGRAMS:
         assert any(path.stem == name for path in scripts.iterdir())
 
 
 def test_a_console_script_imports_nothing_but_sys(scripts: Path) -> None:
-    """What a current pip writes; older ones import `re`, which takes longer than all of ours."""
+    """As a current pip writes it; older ones import `re`, which takes longer than a cached get."""
     if os.name == "nt":
         return  # the script is inside an executable there
     text = (scripts / "docker-credential-ecr-login").read_text()
@@ -68,7 +68,7 @@ def test_a_console_script_imports_nothing_but_sys(scripts: Path) -> None:
 def test_what_is_installed_beside_them_is_made_from_the_program(
     wheel: Path, tmp_path: Path
 ) -> None:
-    """As the tree has it, whatever of it was installed where the wheel was built."""
+    """From this tree, even if another version is installed where the wheel is built."""
     share.write(tmp_path)
     with zipfile.ZipFile(wheel) as archive:
         for path in tmp_path.rglob("*"):
@@ -79,7 +79,7 @@ def test_what_is_installed_beside_them_is_made_from_the_program(
 
 @pytest.mark.tree
 def test_the_build_needs_no_aws_sdk() -> None:
-    """The command line is loaded without it, and the build asks for no more than that needs."""
+    """The manual pages load the command line without it, so the build does not require it."""
     code = "import sys\nfrom tools import share\nsys.exit('botocore' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
