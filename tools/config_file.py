@@ -7,7 +7,7 @@ parser. Limits and defaults are the parser's own.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from docker_credential_ecrpy import PACKAGE
+from docker_credential_ecrpy import HOMEPAGE, PACKAGE
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX, MAX_SIZE, TABLE
 from docker_credential_ecrpy.settings.rule_parser import DURATIONS
 from docker_credential_ecrpy.settings.rules import AUTO, Role
@@ -182,6 +182,11 @@ fallback = "pass"
 
 LIMIT_KIB = MAX_SIZE // 1024
 NAME = f"{PACKAGE}-config"
+SCHEMA_URL = (
+    f"{HOMEPAGE.replace('github.com', 'raw.githubusercontent.com')}"
+    "/main/docs/schemas/config.schema.json"
+)
+"""The address of the JSON Schema, for editors."""
 
 
 def find_key(keys: Sequence[Key], name: str) -> Key:

@@ -25,6 +25,10 @@ PRECEDENCE = (
     "the identity that the AWS CLI uses: environment variables, AWS_PROFILE, and so on",
 )
 
+EDITORS = """\
+Editors with a TOML language server check the file as you type if this is its first line, as in a \
+file that configure creates:"""
+
 HIDDEN = """\
 A rule that can match no ECR registry is an error, and so is a rule that is never reached because \
 one rule above it takes all of its hosts. Put the narrow rule first. Rules that lead to the same \
@@ -86,10 +90,12 @@ def _write_recipes() -> Iterator[str]:
 
 
 def _write_end() -> Iterator[str]:
+    schema = roff(f"#:schema {config_file.SCHEMA_URL}")
+    yield from (".SH EDITORS", roff(EDITORS), ".PP", ".nf", schema, ".fi")
     yield ".SH FILES"
     yield from (".TP", f".I {roff('~/.ecr/config.toml')}")
     yield "the file itself; only its owner should be able to write it"
     yield from (".TP", f".I {roff('~/.aws/config')}")
     yield "the profiles that rules name"
     yield from (".SH SEE ALSO", f".BR {roff(PACKAGE)} (1)")
-    yield from (".PP", "JSON Schema for editors, and documentation:", link(HOMEPAGE))
+    yield from (".PP", "Documentation:", link(HOMEPAGE))

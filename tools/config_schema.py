@@ -13,7 +13,7 @@ from typing import Any
 TREE = Path(__file__).parent.parent
 sys.path.insert(0, str(TREE))
 
-from docker_credential_ecrpy import HOMEPAGE, PACKAGE
+from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings import loader, rule_parser
 from docker_credential_ecrpy.settings.loader import TABLE
@@ -26,7 +26,6 @@ else:
     import tomli as tomllib
 
 FILE = TREE / "docs" / "schemas" / "config.schema.json"
-URL = f"{HOMEPAGE.replace('github.com', 'raw.githubusercontent.com')}/main/docs/schemas/{FILE.name}"
 
 _CLASSES = {r"\w": "A-Za-z0-9_", r"\d": "0-9"}
 _CONTROL = r"\u0000-\u001f\u007f"
@@ -64,7 +63,7 @@ def make_schema() -> dict[str, Any]:
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": URL,
+        "$id": config_file.SCHEMA_URL,
         "title": f"{PACKAGE}: ~/.ecr/config.toml",
         "description": "Which AWS identity a registry's token is requested with.",
         "type": "object",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # it ships no types
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.settings import loader, rule_parser
+from docker_credential_ecrpy.settings import editor, loader, rule_parser
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
 from tests.world.accounts import EU, US, A, B
 from tests.world.accounts import rule as make_rule
@@ -115,7 +115,11 @@ def test_the_schema_is_valid_and_current() -> None:
 
     assert config_schema.make_schema() == SCHEMA, "run `make schema`"
     assert SCHEMA["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
-    assert SCHEMA["$id"] == config_schema.URL
+    assert SCHEMA["$id"] == config_file.SCHEMA_URL
+    path = config_schema.FILE.relative_to(REPOSITORY).as_posix()
+    assert config_file.SCHEMA_URL.endswith(f"/main/{path}")
+    written = getattr(editor, "SCHEMA_URL", config_file.SCHEMA_URL)  # by configure
+    assert written == config_file.SCHEMA_URL
 
 
 def test_the_patterns_are_those_of_every_dialect() -> None:
