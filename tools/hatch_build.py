@@ -1,4 +1,4 @@
-"""The build hook of the wheel: it adds the manual pages and completion scripts.
+"""The build hook of the wheel: it generates the manual pages and completions.
 
 https://hatch.pypa.io/latest/plugins/build-hook/custom/
 """
@@ -16,17 +16,17 @@ class SharedData(BuildHookInterface[Any]):
     """Adds the files that installers put below the prefix."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Write the files, from this tree and not from an installed package."""
+        """Generate the files from the tree that is built, not from an installed version."""
         del version
-        sys.dont_write_bytecode = True  # the build leaves the tree unchanged
+        sys.dont_write_bytecode = True  # no bytecode in the tree
         sys.path.insert(0, self.root)
-        from tools import share  # noqa: PLC0415 - the tree is not on the path before
+        from tools import share  # noqa: PLC0415 - the tree is on the path only from here on
 
         self.made = tempfile.mkdtemp()
         share.write(Path(self.made, "share"))
         build_data["shared_data"][str(Path(self.made, "share"))] = "share"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """Remove the files."""
+        """Remove the files again."""
         del version, build_data, artifact_path
         shutil.rmtree(self.made)

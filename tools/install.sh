@@ -1,11 +1,11 @@
 #!/bin/sh
-# Install the folder build below a prefix, or uninstall it: install.sh install|uninstall PREFIX [DESTDIR]
+# Install the folder build below a prefix, or remove it:
+# install.sh install|uninstall PREFIX [DESTDIR]
 #
 # The folder is beside this script, as in the release's tarball, or in the directory that SOURCE
-# names; so is `share`, with the manual pages and completion scripts. The folder is copied to
-# PREFIX/lib; programs and the files of `share` become symlinks below PREFIX. Existing files that
-# this script did not create are left alone, and named in the error. `uninstall` also removes the
-# directories that `install` created, if they are empty.
+# names, and so is `share`: the manual pages and shell completions. Programs and the files of
+# `share` become symlinks below PREFIX. Existing files that this script did not create are left
+# alone, and named in the error; directories that it created are removed with their last file.
 set -eu
 umask 022
 action=${1:-}
@@ -23,7 +23,7 @@ fail() {
     exit 1
 }
 
-# Whether a symlink is one that `link` creates.
+# Return whether a symlink was made by `link`.
 is_ours() {
     case $(readlink -- "$1" || true) in
     ../lib/"$name"/* | ../../../lib/"$name"/* | "$home"/*) return 0 ;;
@@ -31,8 +31,8 @@ is_ours() {
     return 1
 }
 
-# Print every symlink to create below PREFIX, for a directory with `share`. No name has a blank.
-list_links() {
+# Print every link below PREFIX, for a directory with `share`. No name has a blank.
+links_of() {
     for program in $programs; do
         echo "bin/$program"
     done
@@ -47,7 +47,8 @@ make_directory() {
 $made"
 }
 
-# link FILE UP LINK: a relative symlink, or an absolute one if LINK's directory is a symlink.
+# Link FILE of the folder as LINK: relative by UP, or absolute if LINK's directory is a symlink.
+# link FILE UP LINK
 link() {
     ln -sf -- "$2lib/$name/$1" "$3"
     if [ -z "$destination" ] && [ ! -e "$3" ]; then
@@ -55,7 +56,7 @@ link() {
     fi
 }
 
-# Remove what an interrupted install created.
+# Undo an install that did not finish.
 undo() {
     rm -rf -- "$home.new"
     remove_directories "$made"
@@ -63,22 +64,24 @@ undo() {
 
 remove_directories() {
     printf '%s\n' "$1" | while IFS= read -r directory; do
-        [ -z "$directory" ] || rmdir -- "$directory" 2>/dev/null || true # not empty: others use it
+        [ -z "$directory" ] || rmdir -- "$directory" 2>/dev/null || true # it has other files now
     done
 }
 
 install() {
     if [ ! -x "$source/$name/docker-credential-ecr-login" ] || [ ! -d "$source/share" ]; then
-        fail "$source/$name or $source/share is missing or incomplete"
+        fail "$source/$name or $source/share is missing or incomplete:" \
+            "run 'make binary', or unpack the tarball again"
     fi
-    links=$(list_links "$source")
+    links=$(links_of "$source")
     if { [ -e "$home" ] || [ -L "$home" ]; } && [ ! -f "$home/.made" ]; then
-        fail "$home already exists and is not from this script; remove it first"
+        fail "$home exists and was not created by this script: remove it first"
     fi
     for link in $links; do
         path=$root/$link
         if { [ -e "$path" ] || [ -L "$path" ]; } && ! is_ours "$path"; then
-            fail "$path already exists and is not from this script; remove it, or choose another PREFIX"
+            fail "$path exists and was not created by this script:" \
+                "remove it, or choose another PREFIX"
         fi
     done
     made=
@@ -94,9 +97,9 @@ install() {
     cp -R -- "$source/share" "$home.new/share"
     chmod -R u=rwX,go=rX "$home.new"
     {
-        # With DESTDIR a package manager removes the directories.
+        # A package is not removed from the packager's DESTDIR.
         [ -n "$destination" ] || printf '%s\n' "$made"
-        [ ! -f "$home/.made" ] || cat -- "$home/.made" # created by an earlier install
+        [ ! -f "$home/.made" ] || cat -- "$home/.made" # of an earlier install
     } >"$home.new/.made"
     rm -rf -- "$home"
     mv -- "$home.new" "$home"
@@ -104,27 +107,27 @@ install() {
     for link in $links; do
         case $link in
         bin/*) link "${link#bin/}" ../ "$root/$link" ;;
-        *) link "$link" ../../../ "$root/$link" ;; # all have the depth of share/man/man1/a
+        *) link "$link" ../../../ "$root/$link" ;; # all are at the depth of share/man/man1/a
         esac
     done
     say "installed $root/bin/docker-credential-ecr-login and $root/bin/docker-credential-ecrpy"
 }
 
 uninstall() {
-    [ -f "$home/.made" ] || fail "$home is not from this script; nothing to uninstall"
+    [ -f "$home/.made" ] || fail "$home was not created by this script: nothing to uninstall"
     made=$(cat "$home/.made")
-    for link in $(list_links "$home"); do
+    for link in $(links_of "$home"); do
         if is_ours "$root/$link"; then
             rm -- "$root/$link"
         fi
     done
     rm -rf -- "$home"
     remove_directories "$made"
-    say "removed docker-credential-ecrpy from $root"
+    say "removed the installed files below $root"
 }
 
 destination=${3:-}
-case $prefix in /*) ;; *) fail "PREFIX $prefix is not an absolute path; write one such as /usr/local" ;; esac
+case $prefix in /*) ;; *) fail "PREFIX must be an absolute path, not '$prefix'" ;; esac
 case $action in
 install | uninstall) "$action" ;;
 *) fail "usage: install.sh install|uninstall PREFIX [DESTDIR]" ;;

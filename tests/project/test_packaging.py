@@ -42,19 +42,19 @@ FILES = MODULES | {
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
-    """No tests, benchmarks or stray files; beside it, manual pages and completion scripts."""
+    """It has no tests or benchmarks, and adds manual pages and completions."""
     with zipfile.ZipFile(wheel) as archive:
         assert set(archive.namelist()) == FILES
 
 
 def test_both_programs_are_installed(scripts: Path) -> None:
-    """The drop-in's name, and the project's own."""
+    """One is the drop-in, the other the command for users."""
     for name in PROGRAMS:
         assert any(path.stem == name for path in scripts.iterdir())
 
 
 def test_a_console_script_imports_nothing_but_sys(scripts: Path) -> None:
-    """As a current pip writes it; older ones import `re`, which takes longer than a cached get."""
+    """Current pips write such scripts; older ones import `re`, which is slower than ours."""
     if os.name == "nt":
         return  # the script is inside an executable there
     text = (scripts / "docker-credential-ecr-login").read_text()
@@ -68,7 +68,7 @@ def test_a_console_script_imports_nothing_but_sys(scripts: Path) -> None:
 def test_what_is_installed_beside_them_is_made_from_the_program(
     wheel: Path, tmp_path: Path
 ) -> None:
-    """From this tree, even if another version is installed where the wheel is built."""
+    """The files come from the tree, even if another version is installed."""
     share.write(tmp_path)
     with zipfile.ZipFile(wheel) as archive:
         for path in tmp_path.rglob("*"):
@@ -79,7 +79,7 @@ def test_what_is_installed_beside_them_is_made_from_the_program(
 
 @pytest.mark.tree
 def test_the_build_needs_no_aws_sdk() -> None:
-    """The manual pages load the command line without it, so the build does not require it."""
+    """The command line loads without botocore, so the build requires only click and tomli."""
     code = "import sys\nfrom tools import share\nsys.exit('botocore' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
