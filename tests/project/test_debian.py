@@ -88,6 +88,16 @@ def test_its_changelog_entry_is_the_maintainers(package: Path, tmp_path: Path) -
     assert f"\n -- {_read_field(package, 'Maintainer')}  Tue, 14 Nov 2023" in text
 
 
+def test_its_copyright_file_names_the_source_and_the_issue_tracker(package: Path) -> None:
+    """As Debian's format has them: where to get the source, and where to report a bug."""
+    text = (REPOSITORY / "binary" / "copyright").read_text(encoding="utf-8")
+    fields = dict(re.findall(r"^([\w-]+): (.*)$", text.partition("\n\n")[0], re.MULTILINE))
+
+    assert fields["Source"] == PROJECT["urls"]["Source"]
+    assert fields["Upstream-Contact"] == PROJECT["urls"]["Issues"]
+    assert fields["Upstream-Name"] == _read_field(package, "Package") == PROJECT["name"]
+
+
 def test_every_manual_page_is_compressed(package: Path, tmp_path: Path) -> None:
     """Those of section 5 too, as Debian requires; none is left uncompressed."""
     subprocess.run(["dpkg-deb", "--extract", str(package), str(tmp_path)], check=True)
