@@ -1,4 +1,4 @@
-"""Facts about several accounts at once: who asks for what, and how often."""
+"""Facts about several accounts at once: which identity calls AWS, and how often."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.world.machine import HOST, NOT_FOUND, Machine
 
 @pytest.fixture(name="users")
 def _users(machine: Machine) -> dict[str, str]:
-    """Three profiles, each its own user's, and another user's keys in the environment."""
+    """Return the ARNs of three profiles' users; another user's keys are in the environment."""
     text, arns = "", {}
     for name, account in (("a", A), ("b", B), ("c", C)):
         keys = machine.aws.user(name, account)
@@ -22,7 +22,7 @@ def _users(machine: Machine) -> dict[str, str]:
 
 
 def test_each_account_by_its_own_profile(machine: Machine, users: dict[str, str]) -> None:
-    """Whatever keys the environment has; they are who asks where no rule matches."""
+    """A rule's profile wins over the environment's keys; accounts without a rule use the keys."""
     machine.settings(rule(A, profile="a") + rule("*.eu-west-1.*", profile="b"))
 
     assert machine.who(US.format(A)) == users["a"]
@@ -35,7 +35,7 @@ def test_each_account_by_its_own_profile(machine: Machine, users: dict[str, str]
 def test_a_profile_that_is_named_is_used(
     machine: Machine, users: dict[str, str], ambient: str
 ) -> None:
-    """Neither keys nor a web identity nor AWS_PROFILE of the environment are."""
+    """A rule's profile wins over keys, a web identity and AWS_PROFILE of the environment."""
     machine.settings(rule(A, profile="a"))
     if ambient == "web identity":
         role = machine.aws.role("pod")
@@ -54,7 +54,7 @@ def test_a_profile_that_is_named_is_used(
 def test_a_role_is_assumed_from_its_profile_or_else_the_ambient_identity(
     machine: Machine, users: dict[str, str], base: str
 ) -> None:
-    """With all its options, as AWS is told them."""
+    """AssumeRole gets all the options of the rule."""
     role = machine.aws.role("puller", C, external_id="x-1")
     options = {"role_arn": role.arn, "external_id": "x-1", "role_session_name": "me"}
     by = {"profile": base} if base else {}
@@ -70,7 +70,7 @@ def test_a_role_is_assumed_from_its_profile_or_else_the_ambient_identity(
 
 
 def test_a_role_by_a_variable_from_a_web_identity(machine: Machine) -> None:
-    """A CI job's: its own account by its web identity, another by a role of there. No file."""
+    """A CI job uses its web identity for its own account, and a role for another; no file."""
     web_identity(machine)
     role = machine.aws.role("there", B)
     machine.environ[f"AWS_ECR_ROLE_ARN_{B}"] = role.arn
@@ -82,7 +82,7 @@ def test_a_role_by_a_variable_from_a_web_identity(machine: Machine) -> None:
 
 
 def test_a_default_that_is_written_out_is_the_same_identity(machine: Machine) -> None:
-    """A role's session has a name and a duration also where a rule has none."""
+    """A rule that states the default session name and duration shares the identity."""
     machine.login()
     role = machine.aws.role()
     machine.settings(
@@ -97,7 +97,7 @@ def test_a_default_that_is_written_out_is_the_same_identity(machine: Machine) ->
 
 
 def test_a_role_is_renewed_when_its_session_ends(machine: Machine) -> None:
-    """A token may die with the session that asked for it."""
+    """A token is due for renewal when the session of its role ends."""
     machine.login()
     role = machine.aws.role()
     machine.aws.session_life = 3
@@ -112,7 +112,7 @@ def test_a_role_is_renewed_when_its_session_ends(machine: Machine) -> None:
 def test_a_role_that_may_not_be_assumed_is_told_with_its_rule(
     machine: Machine, users: dict[str, str]
 ) -> None:
-    """Who may not do what, and which line chose it."""
+    """The error names the identity, the denied action, and the rule that chose the role."""
     role = machine.aws.role(external_id="x-1")
     path = machine.settings(rule(A, profile="a", role_arn=role.arn))
     error = machine.get().error
@@ -123,7 +123,7 @@ def test_a_role_that_may_not_be_assumed_is_told_with_its_rule(
 
 
 def test_a_chosen_roles_bad_answers_are_told(machine: Machine) -> None:
-    """Keys of the environment that STS does not know are called those, and not a profile's."""
+    """When STS does not know the environment's keys, the error blames them, and no profile."""
     machine.login()
     role = machine.aws.role()
     machine.aws.keys.clear()
@@ -134,7 +134,7 @@ def test_a_chosen_roles_bad_answers_are_told(machine: Machine) -> None:
 
 
 def test_a_refusal_of_ecr_names_the_chosen_role(machine: Machine) -> None:
-    """Not the profile that it was assumed from."""
+    """The error names the role, and not the profile that assumed it."""
     machine.login()
     role = machine.aws.role()
     machine.settings(rule(A, role_arn=role.arn))
@@ -145,7 +145,7 @@ def test_a_refusal_of_ecr_names_the_chosen_role(machine: Machine) -> None:
 
 @pytest.mark.parametrize("by", ["file", "variable"])
 def test_a_profile_that_is_not_there(machine: Machine, users: dict[str, str], by: str) -> None:
-    """File, line and key, or the variable; the near miss, and those that are there."""
+    """The error names file, line and key, or variable; the near miss; and the existing profiles."""
     path = machine.settings("\n" + rule(A, profile="aa" if by == "file" else "a"))
     if by == "variable":
         machine.environ[f"AWS_ECR_PROFILE_{A}"] = "aa"
@@ -161,7 +161,7 @@ def test_a_profile_that_is_not_there(machine: Machine, users: dict[str, str], by
 def test_rules_that_lead_to_one_identity_share_its_call(
     machine: Machine, users: dict[str, str]
 ) -> None:
-    """Two rules, one profile and region: one call. Another region is another call."""
+    """Two rules with one profile and region make one call; another region makes another call."""
     machine.settings(rule(A, profile="a") + rule(B, profile="a") + rule(C, profile="b"))
     hosts = [US.format(A), US.format(B), US.format(C), EU.format(A), EU.format(B)]
     asked = [machine.who(host) for host in hosts * 2]
@@ -171,7 +171,7 @@ def test_rules_that_lead_to_one_identity_share_its_call(
 
 
 def test_ten_accounts_through_one_identity_make_one_call(machine: Machine) -> None:
-    """At once, cold, with a role by a rule: one call of each."""
+    """Ten cold gets at once, with a role by a rule, make one call to STS and one to ECR."""
     machine.login()
     role = machine.aws.role()
     machine.settings(rule("*.dkr.ecr.us-*", role_arn=role.arn))
@@ -184,7 +184,7 @@ def test_ten_accounts_through_one_identity_make_one_call(machine: Machine) -> No
 def test_a_private_name_gets_the_token_of_what_it_stands_for(
     machine: Machine, users: dict[str, str]
 ) -> None:
-    """From its region and endpoint, by its profile; and shares it."""
+    """The token comes from that registry's region by the rule's profile; both hosts share it."""
     host = "images.example.com"
     machine.settings(rule(host, registry=EU.format(B), profile="b") + rule(B, profile="b"))
 
@@ -198,7 +198,7 @@ def test_a_private_name_gets_the_token_of_what_it_stands_for(
 
 
 def test_a_login_to_a_private_name_is_kept(machine: Machine) -> None:
-    """And forgotten, as one to ECR itself."""
+    """Such a login is stored and erased as one to ECR itself."""
     host = "images.example.com"
     machine.login()
     machine.settings(rule(host, registry=US.format(A)))
@@ -212,7 +212,7 @@ def test_a_login_to_a_private_name_is_kept(machine: Machine) -> None:
 
 
 def test_a_login_to_a_private_name_goes_with_its_rule(machine: Machine) -> None:
-    """What the name stands for may be another registry, or nobody's; its login is not theirs."""
+    """A login is not used once its private name stands for another registry, or for none."""
     host = "images.example.com"
     machine.login()
     password = machine.aws.password("arn:aws:iam::1:user/other", "us-east-1")
@@ -232,14 +232,14 @@ def test_a_login_to_a_private_name_goes_with_its_rule(machine: Machine) -> None:
 
 
 def test_a_private_name_of_ecr_public_works_anonymously(machine: Machine) -> None:
-    """As ECR Public itself."""
+    """A private name of ECR Public is "not found" without credentials, as ECR Public itself."""
     machine.settings(rule("images.example.com", registry="public.ecr.aws"))
 
     assert machine.get("images.example.com").stdout == NOT_FOUND
 
 
 def test_a_profile_of_a_rule_is_not_anybody_else(machine: Machine) -> None:
-    """One without credentials is told; the machine's role is not taken in its place."""
+    """A profile without credentials is an error; the machine's role does not replace it."""
     instance(machine)
     machine.config("[profile a]\nregion = us-east-1\n")
     path = machine.settings(rule(A, profile="a") + rule(B))
@@ -252,7 +252,7 @@ def test_a_profile_of_a_rule_is_not_anybody_else(machine: Machine) -> None:
 
 @pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_ROLE_ARN"])
 def test_variables_that_are_set_to_nothing_do_no_harm(machine: Machine, name: str) -> None:
-    """CI systems do that: the token is kept, and profiles are found all the same."""
+    """CI systems set empty variables: the token is cached, and profiles are found."""
     machine.config(profile("a", machine.aws.user(), f"aws_account_id = {A}\n"))
     machine.settings(rule(A, profile="auto"))
     machine.environ[name] = ""
@@ -264,7 +264,7 @@ def test_variables_that_are_set_to_nothing_do_no_harm(machine: Machine, name: st
 
 
 def test_a_region_of_another_partition_is_told(machine: Machine) -> None:
-    """With the rule's line; and nothing is sent there."""
+    """The error names the rule's line, and nothing is sent to that region."""
     machine.login()
     path = machine.settings(rule(A, region="cn-north-1"))
     says = f"region cn-north-1 does not belong to amazonaws.com; check the region in {path}:3"
@@ -275,7 +275,7 @@ def test_a_region_of_another_partition_is_told(machine: Machine) -> None:
 
 
 def test_an_endpoint_and_a_region_of_a_rule(machine: Machine, users: dict[str, str]) -> None:
-    """The call goes there; other endpoints are other tokens."""
+    """The call uses the rule's endpoint or region, and each endpoint has its own token."""
     machine.settings(
         rule(A, profile="a", endpoint_url="https://vpce-1.example.com/")
         + rule(B, profile="a", region="ap-south-1")
@@ -292,7 +292,7 @@ def test_an_endpoint_and_a_region_of_a_rule(machine: Machine, users: dict[str, s
 
 
 def test_an_endpoint_of_a_rule_for_a_fips_host(machine: Machine, users: dict[str, str]) -> None:
-    """It is asked as it is: the AWS SDK would refuse it together with FIPS."""
+    """The endpoint is called as written: the AWS SDK would refuse it together with FIPS."""
     host = US.format(A).replace("ecr", "ecr-fips")
     machine.settings(rule(A, profile="a", endpoint_url="https://vpce-1.example.com"))
 
@@ -301,7 +301,7 @@ def test_an_endpoint_of_a_rule_for_a_fips_host(machine: Machine, users: dict[str
 
 
 def test_ecr_public_goes_on_without_what_a_rule_lacks(machine: Machine) -> None:
-    """A profile that is not there, or settings that make no sense: anonymous pulls work."""
+    """Anonymous pulls work when the rule's profile is missing, or the settings are invalid."""
     for text in (rule("*", profile="nobody"), rule("*"), "nonsense"):
         machine.settings(text)
         result = machine.get("public.ecr.aws")
@@ -314,7 +314,7 @@ def test_ecr_public_goes_on_without_what_a_rule_lacks(machine: Machine) -> None:
 
 @pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
 def test_settings_that_make_no_sense_stop_every_action(machine: Machine, action: str) -> None:
-    """Also for other registries, whose fallback they may hide."""
+    """Every action fails, also for other registries, whose fallback the settings may hide."""
     path = machine.settings('falback = "pass"')
     login = b'{"ServerURL": "ghcr.io", "Username": "me", "Secret": "hunter2"}'
     error = machine.run(action, stdin=login if action == "store" else b"ghcr.io").error
@@ -323,10 +323,10 @@ def test_settings_that_make_no_sense_stop_every_action(machine: Machine, action:
 
 
 class TestAuto:
-    """profile = "auto"."""
+    """The rule `profile = "auto"`."""
 
     def test_it_finds_the_one_profile_of_the_account(self, machine: Machine) -> None:
-        """By the account of its SSO role, of its role, or last by what it says of itself."""
+        """The profile is found by its SSO account, its role's account, or `aws_account_id`."""
         base, other = machine.aws.user("base"), machine.aws.user("other", C)
         role = machine.aws.role("puller", B)
         machine.config(
@@ -346,14 +346,14 @@ class TestAuto:
         assert machine.who(US.format(C)) == other.arn
 
     def test_ecr_public_is_asked_for_by_the_ambient_identity(self, machine: Machine) -> None:
-        """It is of no account."""
+        """ECR Public belongs to no account, so the ambient identity calls it."""
         machine.login()
         machine.settings(rule("*", profile="auto"))
 
         assert machine.who("public.ecr.aws").endswith("user/dev")
 
     def test_settings_that_are_no_texts_are_passed_over(self, machine: Machine) -> None:
-        """The AWS config may have nested ones."""
+        """Nested settings of the AWS config are skipped."""
         machine.config(
             "[profile b]\naws_account_id =\n  a = b\n"
             + profile("a", machine.aws.user(), f"aws_account_id = {A}\n")
@@ -363,7 +363,7 @@ class TestAuto:
         assert machine.who().endswith("user/dev")
 
     def test_it_shares_with_a_rule_that_names_the_profile(self, machine: Machine) -> None:
-        """One identity, however it was found."""
+        """A rule that names the profile and one that finds it share the identity."""
         machine.config(profile("a", machine.aws.user(), f"aws_account_id = {A}\n"))
         machine.settings(rule(A, profile="auto") + rule(B, profile="a"))
 
@@ -371,7 +371,7 @@ class TestAuto:
         assert machine.aws.count() == {"ecr": 1}
 
     def test_more_than_one_are_listed(self, machine: Machine) -> None:
-        """With what each has of the account."""
+        """Each matching profile is listed with the setting that matched."""
         machine.config(
             f"[profile b]\nsso_account_id = {A}\n"
             f"[profile a]\nrole_arn = arn:aws:iam::{A}:role/x\nsource_profile = b\n"
@@ -384,7 +384,7 @@ class TestAuto:
         assert "'a' (by role_arn), 'b' (by sso_account_id)" in error
 
     def test_none_of_the_account(self, machine: Machine) -> None:
-        """Those that are there are listed."""
+        """The existing profiles are listed."""
         machine.config(f"[profile b]\nsso_account_id = {B}\n[profile c]\nregion = x\n")
         machine.settings(rule(A, profile="auto"))
         error = machine.get().error
@@ -393,7 +393,7 @@ class TestAuto:
         assert f"'b' ({B}), 'c' (of no account that it names)" in error
 
     def test_no_profiles_at_all(self, machine: Machine) -> None:
-        """The command that makes one is named."""
+        """The error names the command that creates a profile."""
         machine.environ[f"AWS_ECR_PROFILE_{A}"] = "auto"
         error = machine.get().error
 
@@ -401,7 +401,7 @@ class TestAuto:
         assert "aws configure sso" in error
 
     def test_profiles_that_cannot_be_read(self, machine: Machine) -> None:
-        """The file is named."""
+        """The error names the unreadable file."""
         path = machine.config("no section\n")
         machine.settings(rule(A, profile="auto"))
 
@@ -409,7 +409,7 @@ class TestAuto:
 
 
 def test_an_edit_of_the_settings_is_seen_at_once(machine: Machine, users: dict[str, str]) -> None:
-    """And taken back: what was kept for the earlier state is not taken for the later one."""
+    """A changed rule counts at once; a token of the earlier rule is not used for the later one."""
     for name in ("a", "b", "a"):
         machine.settings(rule(A, profile=name))
         assert machine.who(HOST) == users[name]

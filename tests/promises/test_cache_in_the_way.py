@@ -1,4 +1,4 @@
-"""The cache is never in the way: whatever is wrong with it, the right token comes."""
+"""A broken cache never prevents a get: the right token comes whatever is wrong with it."""
 
 import json
 import os
@@ -85,7 +85,7 @@ SET_UPS: dict[str, Callable[[Machine], None]] = {
 
 @pytest.mark.parametrize("name", SET_UPS, ids=SET_UPS)
 def test_the_token_comes_all_the_same(machine: Machine, name: str) -> None:
-    """Twice, without a word on standard error, and nothing is written through a link."""
+    """Both gets succeed, standard error is empty, and nothing is written through a symlink."""
     machine.login()
     SET_UPS[name](machine)
 
@@ -97,7 +97,7 @@ def test_the_token_comes_all_the_same(machine: Machine, name: str) -> None:
 
 @pytest.mark.parametrize("value", ["1", "true", "0", "no"])
 def test_the_cache_can_be_disabled(machine: Machine, value: str) -> None:
-    """Any value disables it, as with the Go helper: each get asks, and nothing is on disk."""
+    """Any value disables the cache, as in the Go helper: each get calls AWS and writes no file."""
     machine.login()
     first, second = (machine.get(AWS_ECR_DISABLE_CACHE=value).secret for _ in range(2))
 
@@ -106,7 +106,7 @@ def test_the_cache_can_be_disabled(machine: Machine, value: str) -> None:
 
 
 def test_a_home_that_is_not_there_is_not_made(machine: Machine) -> None:
-    """Services that are to have no home are given one such as /nonexistent."""
+    """A home such as /nonexistent, which services without a home have, is not created."""
     machine.login()
     credential_sources.assumed_role(machine)
     machine.environ["AWS_CONFIG_FILE"] = str(machine.home / ".aws" / "config")
@@ -117,7 +117,7 @@ def test_a_home_that_is_not_there_is_not_made(machine: Machine) -> None:
 
 
 def test_a_list_that_cannot_be_written_costs_nothing(machine: Machine) -> None:
-    """A login is kept and erased all the same."""
+    """A login is stored and erased without the list of registries."""
     machine.cache.mkdir()
     (machine.cache / "registries").touch()
     login = {"ServerURL": HOST, "Username": "AWS", "Secret": "a password"}
@@ -130,7 +130,7 @@ def test_a_list_that_cannot_be_written_costs_nothing(machine: Machine) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can be sudo")
 def test_root_by_sudo_makes_nothing_in_a_users_home(machine: Machine) -> None:
-    """The user could not use it then: neither ours nor the AWS CLI's."""
+    """The user could not write such a file: neither ours nor the AWS CLI's is created."""
     credential_sources.assumed_role(machine)
     for path in (machine.home, machine.home / ".aws", machine.home / ".aws" / "config"):
         os.chown(path, 12345, -1)
@@ -149,7 +149,7 @@ def test_root_by_sudo_makes_nothing_in_a_users_home(machine: Machine) -> None:
 
 
 def test_the_cache_can_be_elsewhere(machine: Machine) -> None:
-    """AWS_ECR_CACHE_DIR, also one that has to be made; ~ is the home."""
+    """AWS_ECR_CACHE_DIR is created where it is missing, and expands ~ to the home."""
     machine.login()
     first = machine.get(AWS_ECR_CACHE_DIR="~/deep/down").secret
     second = machine.get(AWS_ECR_CACHE_DIR=str(machine.home / "deep" / "down")).secret
@@ -161,7 +161,7 @@ def test_the_cache_can_be_elsewhere(machine: Machine) -> None:
 
 @pytest.mark.parametrize("both", [False, True], ids=["the host's", "the host's and the endpoint's"])
 def test_an_entry_may_be_damaged_in_every_byte(tmp_path: Path, both: bool) -> None:
-    """Each byte in turn: the token comes from where it is sound, or else from AWS, never wrong."""
+    """With any byte damaged, the token comes from a sound entry or from AWS; it is never wrong."""
     fetched: list[str] = []
 
     def fetch(_choice: Choice, _seconds: float) -> Token:
@@ -185,7 +185,7 @@ def test_an_entry_may_be_damaged_in_every_byte(tmp_path: Path, both: bool) -> No
 
 
 def test_many_stale_files_do_not_slow_a_get_and_go_away(machine: Machine) -> None:
-    """Ten thousand: a cached get never lists them, and each write clears a bounded number."""
+    """A cached get does not list the ten thousand files; each write removes a bounded number."""
     machine.login()
     machine.get()
     tokens = machine.cache / "tokens"
@@ -202,12 +202,12 @@ def test_many_stale_files_do_not_slow_a_get_and_go_away(machine: Machine) -> Non
     assert machine.aws.count() == calls
 
     machine.get(HOST.replace("us-east-1", "eu-west-1"))
-    # 500 were looked at, of which a few may have been the live ones.
+    # 500 entries were examined, a few of which may be the live ones.
     assert 10_004 - 500 <= len(list(tokens.iterdir())) <= 10_004 - 496
 
 
 def test_a_token_of_seconds_is_replaced_in_time(machine: Machine) -> None:
-    """It expires between two gets: the second brings a new one."""
+    """A token that expires between two gets is replaced by the second."""
     machine.login()
     machine.aws.token_life = 2
     first = machine.get().secret
@@ -217,7 +217,7 @@ def test_a_token_of_seconds_is_replaced_in_time(machine: Machine) -> None:
 
 
 def test_aws_may_fail_while_the_token_in_hand_lives(machine: Machine) -> None:
-    """Past half its life a token is renewed if AWS can, and used on if not; until it expires."""
+    """Past half its life a token is renewed if AWS can, and otherwise used until it expires."""
     machine.login()
     machine.aws.token_life = 8
     first = machine.get().secret

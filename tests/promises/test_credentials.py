@@ -1,4 +1,4 @@
-"""Every source of credentials, the caches of the AWS CLI, and whose token is whose."""
+"""Every source of credentials, the caches of the AWS CLI, and each identity's own token."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ MFA = "arn:aws:iam::123456789012:mfa/dev"
 def test_every_source_of_credentials_works(
     machine: Machine, source: Callable[[Machine], None]
 ) -> None:
-    """Cold, the right identity asks ECR once; cached, there is no network call."""
+    """The right identity calls ECR once for a cold get, and a cached get makes no network call."""
     arn, others = credential_sources.CREDENTIAL_SOURCES[source]
     source(machine)
 
@@ -42,7 +42,7 @@ def test_every_source_of_credentials_works(
 def test_empty_variables_are_as_if_not_set(
     machine: Machine, source: Callable[[Machine], None]
 ) -> None:
-    """CI systems set variables to nothing: each that could decide, at once."""
+    """Every deciding variable may be set and empty at once, as CI systems do."""
     source(machine)
     names = [name for name in identity.DECIDING_VARIABLES if name.startswith("AWS_")]
     empty = dict.fromkeys(set(names) - set(machine.environ), "")
@@ -51,7 +51,7 @@ def test_empty_variables_are_as_if_not_set(
 
 
 def test_a_cached_role_of_the_aws_cli_serves(machine: Machine) -> None:
-    """One `aws` call with an MFA code is enough for Docker too; no STS, no prompt."""
+    """One `aws` call with an MFA code serves Docker too: no STS call, no prompt."""
     role = machine.aws.role(mfa_serial=MFA)
     _mfa_profile(machine, role.arn)
     keys = machine.aws.session(role.arn)
@@ -64,7 +64,7 @@ def test_a_cached_role_of_the_aws_cli_serves(machine: Machine) -> None:
 
 
 def test_an_mfa_profile_without_a_cached_role_fails_at_once(machine: Machine) -> None:
-    """Standard input is the protocol: it says which command to type, and asks nothing."""
+    """The error names the command, without a prompt: standard input carries the protocol."""
     _mfa_profile(machine, machine.aws.role(mfa_serial=MFA).arn)
 
     error = machine.get().error
@@ -83,7 +83,7 @@ def _mfa_profile(machine: Machine, role: str) -> None:
 
 
 def test_roles_are_left_for_the_aws_cli(machine: Machine) -> None:
-    """Two regions need two tokens, and one AssumeRole; its credentials are kept 0600."""
+    """Two tokens of two regions need one AssumeRole; its credentials are cached with mode 0600."""
     credential_sources.assumed_role(machine)
     machine.get()
     machine.get(HOST.replace("us-east-1", "eu-west-1"))
@@ -95,7 +95,7 @@ def test_roles_are_left_for_the_aws_cli(machine: Machine) -> None:
 
 
 def test_a_cli_cache_that_cannot_be_written_costs_nothing(machine: Machine) -> None:
-    """A file in the place of its directory."""
+    """A file in place of the cache directory does not prevent a get."""
     credential_sources.assumed_role(machine)
     (machine.home / ".aws" / "cli").touch()
 
@@ -116,7 +116,7 @@ def test_a_cli_cache_that_cannot_be_written_costs_nothing(machine: Machine) -> N
 def test_a_token_is_due_when_its_session_ends(
     machine: Machine, source: Callable[[Machine], None]
 ) -> None:
-    """Users report that a token dies with the role session that fetched it."""
+    """A token is renewed when the role session that fetched it ends."""
     machine.aws.session_life = 4
     source(machine)
     first = machine.get().secret
@@ -129,7 +129,7 @@ def test_a_token_is_due_when_its_session_ends(
 
 
 def test_a_token_outlives_its_session_where_it_cannot_be_renewed(machine: Machine) -> None:
-    """AWS names no such end of a token's life: better than none at all."""
+    """A token whose credentials have expired is used on, since AWS states a longer life for it."""
     credential_sources.environment_with_session(machine)
     end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))
     machine.environ |= {"AWS_CREDENTIAL_EXPIRATION": end, "AWS_ECR_LOG": str(machine.root / "log")}
@@ -144,7 +144,7 @@ def test_a_token_outlives_its_session_where_it_cannot_be_renewed(machine: Machin
 
 @pytest.mark.parametrize("damage", ["", "{}", "null", "[]", '{"Credentials": {}}', "\0\0", "\xff"])
 def test_a_damaged_cache_of_the_aws_cli_is_as_good_as_none(machine: Machine, damage: str) -> None:
-    """A full disk leaves such files; the role is assumed again, and the file is rewritten."""
+    """A full disk leaves such files: the role is assumed again, and the file is rewritten."""
     credential_sources.assumed_role(machine)
     machine.get()
     (kept,) = (machine.home / ".aws" / "cli" / "cache").iterdir()
@@ -164,14 +164,14 @@ def test_a_damaged_cache_of_the_aws_cli_is_as_good_as_none(machine: Machine, dam
 def test_caches_that_cannot_be_written_cost_nothing(
     machine: Machine, source: Callable[[Machine], None]
 ) -> None:
-    """A renewed SSO session serves this call also when it cannot be kept; nothing stays behind."""
+    """A renewed SSO session serves this call without a cache, and no temporary file is left."""
     source(machine)
     (machine.home / ".aws" / "cli").touch()
     sso = machine.home / ".aws" / "sso" / "cache"
     for file in [*sso.glob("*.json")]:
         keep = file.read_text()
         file.unlink()
-        # A directory cannot be replaced by a file, whoever one is.
+        # Not even root replaces a directory by a file.
         file.mkdir() if "sso" not in source.__name__ else file.write_text(keep)
 
     assert machine.get().secret in machine.aws.issued
@@ -181,7 +181,7 @@ def test_caches_that_cannot_be_written_cost_nothing(
 
 @pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
 def test_two_identities_never_share_a_token(machine: Machine, variable: str) -> None:
-    """Another file with another key, another profile, another key: other tokens."""
+    """Another file, profile or key gives another token."""
     secrets = set()
     for number in range(2):
         keys = machine.aws.user(f"user{number}")
@@ -201,7 +201,7 @@ def test_two_identities_never_share_a_token(machine: Machine, variable: str) -> 
 
 
 def test_an_edit_in_place_is_another_identity(machine: Machine) -> None:
-    """Keys of the same length, written over: the next get asks as the new user."""
+    """The next get uses the new keys, although the file is as long as before."""
     for name in ("one", "two", "six"):
         keys = machine.aws.user(name)
         machine.config(
@@ -212,24 +212,24 @@ def test_an_edit_in_place_is_another_identity(machine: Machine) -> None:
 
 
 class TestTrust:
-    """Whose certificates count."""
+    """Which CA bundle is trusted."""
 
     def test_requests_variable_counts(self, machine: Machine) -> None:
-        """REQUESTS_CA_BUNDLE is botocore's own second choice."""
+        """REQUESTS_CA_BUNDLE counts after AWS_CA_BUNDLE, as in botocore."""
         machine.login()
         bundle = machine.environ.pop("AWS_CA_BUNDLE")
 
         assert machine.get(REQUESTS_CA_BUNDLE=bundle).secret
 
     def test_openssls_variable_counts(self, machine: Machine) -> None:
-        """SSL_CERT_FILE works as it does for the Go helper, also for STS."""
+        """SSL_CERT_FILE works as in the Go helper, also for STS."""
         credential_sources.assumed_role(machine)
         bundle = machine.environ.pop("AWS_CA_BUNDLE")
 
         assert machine.get(SSL_CERT_FILE=bundle).secret
 
     def test_the_profiles_bundle_counts(self, machine: Machine) -> None:
-        """ca_bundle in the AWS config, over SSL_CERT_FILE."""
+        """`ca_bundle` in the AWS config wins over SSL_CERT_FILE."""
         machine.login()
         bundle = machine.environ.pop("AWS_CA_BUNDLE")
         machine.config(f"[default]\nca_bundle = {bundle}\n")
@@ -242,7 +242,7 @@ class TestTrust:
     def test_empty_settings_do_not_count(
         self, machine: Machine, source: Callable[[Machine], None]
     ) -> None:
-        """The next one does, for every service that is asked; see also `TestEmptyTrust`."""
+        """An empty variable is skipped for every service; see also `TestEmptyTrust`."""
         source(machine)
         bundle = machine.environ["AWS_CA_BUNDLE"]
         empty = dict.fromkeys(("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"), "")

@@ -1,4 +1,4 @@
-"""The helper as Docker's own Python SDK drives it: a client that we did not write."""
+"""The helper driven by Docker's own Python SDK, an independent client."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def _store(
 
 
 def test_get(store: Store, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It gets the token, cold and cached."""
+    """The SDK gets the token, cold and cached."""
     for name, value in machine.aws.user().environ.items():
         monkeypatch.setenv(name, value)
     for _ in range(2):
@@ -33,7 +33,7 @@ def test_get(store: Store, machine: Machine, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_store_list_and_erase(store: Store) -> None:
-    """A login makes the round, and is gone after it is erased."""
+    """A login is stored, listed and returned, and is gone after `erase`."""
     store.store(HOST, "AWS", "a password")
     assert store.get(f"https://{HOST}")["Secret"] == "a password"
     assert store.list() == {f"https://{HOST}": "AWS"}
@@ -44,19 +44,19 @@ def test_store_list_and_erase(store: Store) -> None:
 
 @pytest.mark.parametrize("host", ["ghcr.io", "public.ecr.aws"])
 def test_not_found(store: Store, host: str) -> None:
-    """What is not ours, or works without us, is "not found", and no other error."""
+    """A host that is not ECR's, or that needs no credentials, is "not found", no other error."""
     with pytest.raises(CredentialsNotFound):
         store.get(host)
 
 
 def test_a_failure_is_told(store: Store) -> None:
-    """Our line is in the SDK's error."""
+    """The SDK's error quotes our line."""
     with pytest.raises(StoreError, match="no AWS credentials found") as caught:
         store.get(HOST)
     assert not isinstance(caught.value, CredentialsNotFound)
 
 
 def test_a_login_elsewhere_is_refused(store: Store) -> None:
-    """Rather than lost."""
+    """A login to another registry is refused instead of lost."""
     with pytest.raises(StoreError, match="credHelpers"):
         store.store("ghcr.io", "me", "hunter2")

@@ -1,7 +1,7 @@
-"""Facts about edits: a token is never another identity's than the files and variables now say.
+"""Facts about edits: a token always belongs to the identity that files and variables now choose.
 
-The helper runs in this process, with a stand-in for AWS that reads the files as its SDK would,
-and says with each token whose it is. What is expected is told by a model: the edits made so far.
+The helper runs in this process. A fake AWS reads the files as the SDK would, and names the identity
+in each token. A model of the edits so far predicts the answers.
 """
 
 import json
@@ -54,7 +54,7 @@ Rules = list[tuple[str, dict[str, str]]]
 
 
 def _text(rules: Rules) -> str:
-    """Return the settings of some rules, all of which can be reached."""
+    """Return the settings of some rules, each of which can match."""
     text = ""
     for match, keys in rules:
         lines = "".join(f'{key} = "{value}"\n' for key, value in keys.items())
@@ -63,7 +63,7 @@ def _text(rules: Rules) -> str:
 
 
 class Edits(RuleBasedStateMachine):
-    """A machine whose files and variables change in any order, between one `get` and the next."""
+    """A machine whose files and variables change in any order between two gets."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class Edits(RuleBasedStateMachine):
         in_place=st.booleans(),
     )
     def write_rules(self, rules: Rules, private: dict[str, str] | None, in_place: bool) -> None:
-        """Narrow matches first, so that each rule is reached."""
+        """Write narrow matches first, so that each rule can match."""
         self.written = sorted(rules, key=lambda item: MATCHES.index(item[0]))
         if [match for match, _ in self.written[:2]] == [ACCOUNTS[0], HOSTS[0]]:
             self.written[:2] = self.written[1::-1]
@@ -140,7 +140,7 @@ class Edits(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(["config.toml", "config"]))
     def keep_a_file(self, name: str) -> None:
-        """Put it aside, with its times, as by a link that is turned elsewhere."""
+        """Move a file aside with its times, behind a symlink to it."""
         folder = ".ecr" if name == "config.toml" else ".aws"
         path = self.home / folder / name
         if not path.exists():
@@ -152,7 +152,7 @@ class Edits(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(["config.toml", "config"]))
     def turn_back(self, name: str) -> None:
-        """Have the name lead to what was put aside, as it was then."""
+        """Point the symlink at the file that was moved aside, with its content at that time."""
         if name not in self.kept:
             return
         aside, state = self.kept[name]
@@ -183,7 +183,7 @@ class Edits(RuleBasedStateMachine):
 
     @rule(host=st.sampled_from(HOSTS[:5]), name=st.sampled_from(["config.toml", "config"]))
     def get_while_a_file_changes(self, host: str, name: str) -> None:
-        """Whoever that get is answered for, the next one is for the state of then."""
+        """That get may answer for either state; the next one answers for the new state."""
 
         def edit() -> None:
             self.turn_back(name)
@@ -203,7 +203,7 @@ class Edits(RuleBasedStateMachine):
     # --- what the helper does -----------------------------------------------------------------
 
     def _get(self, host: str) -> dict[str, str] | None:
-        """Return whose token a `get` gives, by the door's two ways."""
+        """Return the identity of a `get`'s token, by the hot path or else the cold one."""
         with self._at_home():
             request = GetRequest(host.encode())
             answer = quick_answer(request, self.environ, time.time_ns())
@@ -279,7 +279,7 @@ class Edits(RuleBasedStateMachine):
 
     def _write(self, path: Path, text: str, *, in_place: bool = False) -> None:
         if path.is_symlink():
-            path.unlink()  # what was put aside stays as it is
+            path.unlink()  # the file that was moved aside keeps its content
         if in_place and path.exists():
             path.write_text(text)
         else:
@@ -295,7 +295,7 @@ class Edits(RuleBasedStateMachine):
 
     @contextmanager
     def _at_home(self) -> Iterator[None]:
-        """Have `~` mean this machine's home: files are looked for as the AWS SDK does."""
+        """Make `~` this machine's home: the AWS SDK looks for files there."""
         names = ("HOME", "USERPROFILE")
         before = {name: os.environ[name] for name in names}
         os.environ.update({name: self.environ[name] for name in names})
@@ -306,7 +306,7 @@ class Edits(RuleBasedStateMachine):
 
 
 def test_no_edit_makes_a_get_answer_with_another_identitys_token() -> None:
-    """Whatever is edited, in whatever order, also while a `get` is under way."""
+    """No edit, in any order or during a `get`, leads to another identity's token."""
     run_state_machine_as_test(Edits, settings=options(max_examples=40, stateful_step_count=25))
 
 
@@ -314,7 +314,7 @@ def test_no_edit_makes_a_get_answer_with_another_identitys_token() -> None:
 def test_the_machine_notices_a_line_that_lacks_a_part(
     part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An identity that ignores one kind of edit fails it: the test above means something."""
+    """The test above fails for an identity that ignores one kind of edit."""
     real = identity.line
 
     def careless(environ: Mapping[str, str], settings: str | None = None) -> str:

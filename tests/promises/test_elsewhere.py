@@ -1,4 +1,4 @@
-"""Facts about hosts that are not ECR's, and that stay unknown no longer than they are."""
+"""Facts about notes: hosts that are not ECR's are noted, and a note is not used for too long."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ HOSTS = [
     "123456789012.dkr-ecr.us-west-2.on.aws",
     HOST,
 ]
-# A version of this program that has not heard of a form of ECR's hosts.
+# An earlier version of this program that does not know one form of ECR's hosts.
 EARLIER = """
 import sys
 from docker_credential_ecrpy.__main__ import main
@@ -35,7 +35,7 @@ def _get_by_earlier_version(machine: Machine, host: str) -> None:
     found = registry.parse(host)
     assert found is not None
     command = [sys.executable, "-c", EARLIER, found.suffix]
-    for _ in range(2):  # the second is answered from the note
+    for _ in range(2):  # the second get is answered by the note
         done = machine.run(stdin=host.encode(), command=command)
         assert (done.code, done.stdout) == (1, NOT_FOUND)
 
@@ -45,7 +45,7 @@ def _get_by_earlier_version(machine: Machine, host: str) -> None:
 def test_a_new_form_of_host_is_asked_for_after_an_upgrade(
     machine: Machine, host: str, command: str
 ) -> None:
-    """A note that an earlier version left does not answer for what this version knows."""
+    """An earlier version's note does not answer for a host that this version knows."""
     machine.login()
     machine.settings("")
     _get_by_earlier_version(machine, host)
@@ -59,7 +59,7 @@ def test_a_new_form_of_host_is_asked_for_after_an_upgrade(
 
 
 def test_a_private_names_token_is_not_the_hosts_that_it_becomes(machine: Machine) -> None:
-    """An earlier version took it for a private name, for which a rule chose another registry."""
+    """A token for a private name is not used once this version knows the name as an ECR host."""
     machine.login()
     keys = machine.aws.user("other")
     machine.config(profile("other", keys))
@@ -79,7 +79,7 @@ def test_a_private_names_token_is_not_the_hosts_that_it_becomes(machine: Machine
 
 @pytest.mark.parametrize("where", ["tokens", "logins"])
 def test_a_note_among_tokens_or_logins_is_a_miss(machine: Machine, where: str) -> None:
-    """Version 0.1.0 left its notes there, for hosts that it did not know."""
+    """Version 0.1.0 left notes there for hosts that it did not know."""
     machine.login()
     machine.settings("")
     directory, now = str(machine.cache), time.time_ns()
@@ -98,7 +98,7 @@ def test_a_note_among_tokens_or_logins_is_a_miss(machine: Machine, where: str) -
 
 
 def test_a_note_is_forgotten_with_its_host(machine: Machine) -> None:
-    """By erase, and by `cache clear` for the host or for all; `cache list` shows it until then."""
+    """`erase` and `cache clear`, for the host or all, remove the note; until then it is listed."""
     path = machine.settings("")
     for forget in (["erase"], ["cache", "clear", "ghcr.io"], ["cache", "clear"]):
         assert machine.get("ghcr.io").stdout == NOT_FOUND
@@ -115,7 +115,7 @@ def test_a_note_is_forgotten_with_its_host(machine: Machine) -> None:
 
 
 def test_an_expired_note_is_swept(machine: Machine, tmp_path: Path) -> None:
-    """As dead tokens are, when a token is fetched."""
+    """Expired notes are swept when a token is fetched, as expired tokens are."""
     machine.login()
     place = cache.elsewhere_place(str(machine.cache), "ghcr.io", "me")
     store.write(*place, cache.Entry(1, 2, 2, b""))

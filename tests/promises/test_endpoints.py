@@ -1,4 +1,4 @@
-"""Which API endpoint each registry's host asks."""
+"""Facts about endpoints: which API each registry's host calls."""
 
 import pytest
 
@@ -38,7 +38,7 @@ ENDPOINTS = {
 
 @pytest.mark.parametrize("host", ENDPOINTS, ids=ENDPOINTS)
 def test_each_host_asks_its_own_endpoint(machine: Machine, host: str) -> None:
-    """FIPS hosts ask the FIPS API, dual-stack hosts the dual-stack API, each in its partition."""
+    """FIPS hosts call the FIPS API, dual-stack hosts the dual-stack API, each in its partition."""
     machine.login()
     assert machine.get(host).secret in machine.aws.issued
 
@@ -48,7 +48,7 @@ def test_each_host_asks_its_own_endpoint(machine: Machine, host: str) -> None:
 
 
 def test_the_endpoint_table_is_complete() -> None:
-    """No host form is left out of it."""
+    """The table has every host form."""
     assert set(ENDPOINTS) == set(HOSTS)
 
 
@@ -56,7 +56,7 @@ def test_the_endpoint_table_is_complete() -> None:
     "host", [HOST, *(host for host in ENDPOINTS if "fips" in host or "dkr-ecr" in host)]
 )
 def test_an_endpoint_that_the_user_names_is_asked(machine: Machine, host: str) -> None:
-    """AWS_ENDPOINT_URL_ECR wins, also for hosts that ask for FIPS or dual-stack."""
+    """AWS_ENDPOINT_URL_ECR wins, also for hosts that need FIPS or dual-stack."""
     machine.login()
     result = machine.get(host, AWS_ENDPOINT_URL_ECR="https://ecr.example.com")
 
@@ -68,7 +68,7 @@ def test_an_endpoint_that_the_user_names_is_asked(machine: Machine, host: str) -
 @pytest.mark.parametrize("fips", [False, True])
 @pytest.mark.parametrize("by", ["environment", "profile"])
 def test_the_dual_stack_switch_counts(machine: Machine, region: str, fips: bool, by: str) -> None:
-    """It chooses the dual-stack API for a plain host, alone or with FIPS."""
+    """The switch chooses the dual-stack API for a plain host, alone or with FIPS."""
     machine.login()
     suffix = "amazonaws.com.cn" if region.startswith("cn") else "amazonaws.com"
     api = "api.amazonwebservices.com.cn" if region.startswith("cn") else "api.aws"
@@ -114,7 +114,7 @@ def test_the_environments_fips_switch_counts(machine: Machine) -> None:
     ],
 )
 def test_a_region_of_another_partition_is_not_asked(machine: Machine, host: str) -> None:
-    """One partition's token never goes to another's registry."""
+    """One partition's token never reaches another's registry."""
     machine.login()
 
     assert "does not belong to" in machine.get(host).error
@@ -122,7 +122,7 @@ def test_a_region_of_another_partition_is_not_asked(machine: Machine, host: str)
 
 
 def test_a_region_that_botocore_does_not_know_is_asked(machine: Machine) -> None:
-    """A new region needs no release of anything."""
+    """A new region needs no new release."""
     machine.login()
     assert machine.get("123456789012.dkr.ecr.xx-newplace-7.amazonaws.com").secret
 
@@ -130,7 +130,7 @@ def test_a_region_that_botocore_does_not_know_is_asked(machine: Machine) -> None
 
 
 def test_the_region_comes_from_the_host(machine: Machine) -> None:
-    """Whatever the environment says; ECR Public is always us-east-1's."""
+    """The host's region wins over the environment's; ECR Public is always in us-east-1."""
     machine.login()
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         machine.environ[name] = "ap-south-1"

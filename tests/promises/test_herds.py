@@ -1,4 +1,4 @@
-"""Many processes at once make one call to AWS, and fail with one."""
+"""Single flight: many processes at once make one call to AWS, and share its failure."""
 
 import time
 from collections import Counter
@@ -24,7 +24,7 @@ from tests.world.machine import HOST, Machine
 def test_a_herd_makes_one_call(
     machine: Machine, source: Callable[[Machine], None], kind: str | None
 ) -> None:
-    """Sixteen processes for four accounts of one region, started at once, cold."""
+    """Sixteen cold gets for four accounts of one region, started at once, make one call."""
     source(machine)
     hosts = [f"{number % 4:012}{HOST[12:]}" for number in range(16)]
 
@@ -35,7 +35,7 @@ def test_a_herd_makes_one_call(
 
 
 def test_a_failure_of_one_is_not_anothers(machine: Machine) -> None:
-    """Who has less time, or another secret key, fails alone: those who wait for it ask again."""
+    """A get with less time or another secret key fails alone: those that wait call AWS again."""
     machine.login()
     machine.aws.latency = 1.5
     environ = dict(machine.environ)
@@ -56,7 +56,7 @@ def test_a_failure_of_one_is_not_anothers(machine: Machine) -> None:
 
 
 def test_a_slow_aws_is_asked_once(machine: Machine) -> None:
-    """Those who wait for the lock wait for most of their time before they ask as well."""
+    """Those that wait for the lock wait for most of their time before they call AWS too."""
     credential_sources.assumed_role(machine)
     machine.aws.latency = 3
     secrets = {result.secret for result in machine.get_many([HOST] * 8)}
@@ -66,7 +66,7 @@ def test_a_slow_aws_is_asked_once(machine: Machine) -> None:
 
 
 def test_a_herd_fails_with_one_call(machine: Machine) -> None:
-    """Sixteen processes that are denied ask once, and each says why."""
+    """Sixteen processes that are denied make one call, and each prints the reason."""
     machine.login()
     machine.aws.latency = 0.5
     machine.aws.faults["ecr"] = world.refuse("AccessDeniedException", "no")
@@ -74,4 +74,4 @@ def test_a_herd_fails_with_one_call(machine: Machine) -> None:
     errors = {result.error for result in machine.get_many([HOST] * 16)}
 
     assert len(errors) == 1
-    assert machine.aws.count()["ecr"] <= 2  # one that starts after the first has failed asks again
+    assert machine.aws.count()["ecr"] <= 2  # one that starts after the failure calls again

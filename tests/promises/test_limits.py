@@ -1,4 +1,4 @@
-"""Nothing that hangs takes longer than AWS_ECR_TIMEOUT."""
+"""Time limits: nothing that hangs takes longer than AWS_ECR_TIMEOUT."""
 
 import json
 import re
@@ -42,7 +42,7 @@ from tests.world.machine import NOT_FOUND, Machine, Result
 def test_a_call_that_hangs(
     machine: Machine, source: Callable[[Machine], None], kind: str, who: str
 ) -> None:
-    """Whichever service it is, the error says so."""
+    """The error names the service that hangs."""
     source(machine)
     machine.aws.faults[kind] = world.delay(30)
     machine.environ["AWS_METADATA_SERVICE_TIMEOUT"] = "30"
@@ -52,12 +52,12 @@ def test_a_call_that_hangs(
 
     assert time.monotonic() - began < 10
     assert error.startswith(f"no answer from {who}")
-    assert re.search(r" within (2|1\.\d+) s;", error)  # less what came before the call
+    assert re.search(r" within (2|1\.\d+) s;", error)  # less the time before the call
     assert "AWS_ECR_TIMEOUT" in error
 
 
 def test_a_credential_process_that_hangs_is_ended(machine: Machine) -> None:
-    """It is killed with the call that waits for it."""
+    """It is killed together with the call that waits for it."""
     mark = machine.root / "mark"
     code = f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)"
     credential_sources.process(machine, code)
@@ -74,7 +74,7 @@ def test_a_credential_process_that_hangs_is_ended(machine: Machine) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals of Unix")
 def test_a_credential_process_has_no_terminal_and_leaves_no_child(machine: Machine) -> None:
-    """It cannot ask the user, and what it started itself is ended with it."""
+    """It cannot prompt the user, and the processes that it started end with it."""
     mark = machine.root / "mark"
     code = (
         "import subprocess, time\n"
@@ -96,12 +96,12 @@ def test_a_credential_process_has_no_terminal_and_leaves_no_child(machine: Machi
 
 @pytest.mark.skipif(sys.platform != "linux", reason="how a full backlog behaves")
 def test_a_host_that_takes_no_connection(machine: Machine) -> None:
-    """Three attempts of three seconds, and then it says so."""
+    """Three attempts of three seconds are made before the error."""
     machine.login()
     with socket.socket() as listener, ExitStack() as waiting:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
-        for _ in range(2):  # the backlog is full from then on
+        for _ in range(2):  # from the second connection on, the backlog is full
             client = waiting.enter_context(socket.socket())
             client.setblocking(False)
             client.connect_ex(listener.getsockname())
@@ -114,7 +114,7 @@ def test_a_host_that_takes_no_connection(machine: Machine) -> None:
 
 
 def test_a_credential_process_reads_no_protocol(machine: Machine) -> None:
-    """Its standard input is empty, and its environment the user's own."""
+    """Its standard input is empty, and its environment is the user's own."""
     keys = machine.aws.user()
     answer = {"Version": 1, "AccessKeyId": keys.access_key, "SecretAccessKey": keys.secret_key}
     code = (
@@ -129,7 +129,7 @@ def test_a_credential_process_reads_no_protocol(machine: Machine) -> None:
 
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "1e999", "1e11", "3601"])
 def test_a_limit_that_is_none_is_an_error(machine: Machine, text: str) -> None:
-    """It says what it takes."""
+    """The error names the valid values."""
     machine.login()
 
     assert "not a number of seconds above 0; set it to one such as 25" in (
@@ -138,7 +138,7 @@ def test_a_limit_that_is_none_is_an_error(machine: Machine, text: str) -> None:
 
 
 def test_ecr_public_is_not_waited_for_longer(machine: Machine) -> None:
-    """And ends as not found, so that the pull goes on anonymously."""
+    """The get ends as "not found" in time, so that the pull continues anonymously."""
     machine.login()
     machine.aws.faults["ecr-public"] = world.delay(30)
 

@@ -1,4 +1,4 @@
-"""Facts about how much is looked at when the cache has no answer."""
+"""Facts about the work of a cache miss."""
 
 import json
 import sys
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.tree
 
 
 def _get(machine: Machine, host: str = HOST) -> dict[str, int]:
-    """Return how often a `get` looks at what decides its answer."""
+    """Return how often a `get` parses the host, builds the identity, and opens the host's entry."""
     done = machine.run(stdin=host.encode(), command=[sys.executable, "-c", COUNTED, host])
     assert done.code == 0, done
     assert json.loads(done.stdout)["Secret"] in machine.aws.issued
@@ -46,10 +46,10 @@ def _get(machine: Machine, host: str = HOST) -> dict[str, int]:
 
 @pytest.mark.parametrize("settings", [None, "", '[[registry]]\nmatch = "*"\n'])
 def test_a_miss_looks_no_more_often_than_it_has_to(machine: Machine, settings: str | None) -> None:
-    """The host's file is opened before and after the lock is taken.
+    """The host's entry is opened once before and once after the lock is taken.
 
-    The address is parsed by the hot path and by the rules; the identity is worked out by the hot
-    path, once the files have settled, and before the token is written.
+    The hot path and the rules parse the address. The identity is built by the hot path, again
+    when the files have settled, and again before the token is written.
     """
     machine.login()
     if settings is not None:
@@ -60,7 +60,7 @@ def test_a_miss_looks_no_more_often_than_it_has_to(machine: Machine, settings: s
 
 
 def test_a_renewal_looks_once_more_whether_the_files_changed(machine: Machine) -> None:
-    """The host's token may be used while it is renewed only if it still belongs to the settings."""
+    """The old token may serve during a renewal only while the settings are unchanged."""
     machine.login()
     _get(machine)
     for path in machine.entries():
@@ -73,7 +73,7 @@ def test_a_renewal_looks_once_more_whether_the_files_changed(machine: Machine) -
 
 
 def test_another_registry_of_the_region_needs_no_settings(machine: Machine) -> None:
-    """Without them, the endpoint's token answers at once."""
+    """Without settings, the endpoint's token answers at once."""
     machine.login()
     _get(machine)
 

@@ -1,6 +1,6 @@
-"""The protocol, exactly: every row as a transcript, through every door.
+"""The protocol, exactly: each row is a transcript, run through every entry point.
 
-The rows are those of docker-credential-helpers' contract, as README's "Protocol" states them.
+The rows are docker-credential-helpers' contract, as README's "Protocol" states it.
 """
 
 import errno
@@ -30,7 +30,7 @@ PUBLIC = "public.ecr.aws"
 
 
 def _run_in_code(arguments: Sequence[str], stdin: bytes, environ: dict[str, str]) -> Result:
-    """Call `main` with the process's own streams and environment put in its place."""
+    """Call `main` in this process, with streams and environment replaced."""
     kept_environ, kept_argv = dict(os.environ), sys.argv
     kept = [os.dup(descriptor) for descriptor in range(3)]
     files = [tempfile.TemporaryFile() for _ in range(3)]
@@ -67,7 +67,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def run(request: pytest.FixtureRequest, machine: Machine) -> Run:
-    """Run the helper through one of its doors, with arguments and standard input."""
+    """Run the helper through one of its entry points, with arguments and standard input."""
     if request.param == "code":
         return lambda *arguments, stdin=b"", **environ: _run_in_code(
             arguments, stdin, {**machine.environ, **environ}
@@ -91,9 +91,9 @@ class TestGet:
     """Rows of `get`."""
 
     def test_an_ecr_host_gets_its_token(self, run: Run, machine: Machine) -> None:
-        """One JSON object of three strings and a newline; nothing on standard error."""
+        """The reply is one JSON object of three strings and a newline; standard error is empty."""
         machine.login()
-        for _ in range(2):  # from AWS, then from the cache: the same
+        for _ in range(2):  # the reply from AWS and the one from the cache are equal
             result = run("get", stdin=HOST.encode())
 
             assert result.secret in machine.aws.issued
@@ -115,14 +115,14 @@ class TestGet:
     def test_the_server_url_is_echoed_as_given(
         self, run: Run, machine: Machine, written: str
     ) -> None:
-        """From AWS and from the cache, whatever surrounds the host."""
+        """The address is echoed unchanged, from AWS and from the cache."""
         machine.login()
         for _ in range(2):
             assert json.loads(run("get", stdin=written.encode()).stdout)["ServerURL"] == written
 
     @pytest.mark.parametrize("end", ["\n", "\r\n", " \r\n", "  ", "\t\n"])
     def test_blanks_around_it_are_trimmed(self, run: Run, machine: Machine, end: str) -> None:
-        """A line break, CRLF and blanks, as shells on Unix and Windows add them."""
+        """CR, LF and blanks are removed, as shells on Unix and Windows add them."""
         machine.login()
         result = run("get", stdin=f" {HOST}{end}".encode())
 
@@ -134,12 +134,12 @@ class TestGet:
     def test_any_other_registry_is_not_found(
         self, run: Run, machine: Machine, server_url: str
     ) -> None:
-        """Docker's exact text, and silence on standard error."""
+        """The reply is Docker's exact text, and standard error is empty."""
         assert run("get", stdin=server_url.encode()) == Result(1, NOT_FOUND, b"")
         assert machine.aws.count() == {}
 
     def test_ecr_public_without_credentials_is_not_found(self, run: Run, machine: Machine) -> None:
-        """So that anonymous pulls work."""
+        """Anonymous pulls work."""
         assert run("get", stdin=PUBLIC.encode()) == Result(1, NOT_FOUND, b"")
 
     def test_ecr_public_with_another_partitions_credentials_is_not_found(
@@ -153,7 +153,7 @@ class TestGet:
         assert machine.aws.count() == {"ecr-public": 1}
 
     def test_a_failure_is_one_line_on_both_streams(self, run: Run, machine: Machine) -> None:
-        """What is wrong and what to do; on standard error after the program's name."""
+        """Standard error has the same line after the program's name: the problem and what to do."""
         result = run("get", stdin=HOST.encode())
 
         assert result.error.startswith("no AWS credentials found in the environment")
@@ -161,12 +161,12 @@ class TestGet:
 
     @pytest.mark.parametrize("stdin", [b"", b"\n", b" \r\n"])
     def test_an_empty_input_has_its_own_text(self, run: Run, stdin: bytes) -> None:
-        """Docker's exact text, and silence on standard error."""
+        """The reply is Docker's exact text, and standard error is empty."""
         assert run("get", stdin=stdin) == Result(1, b"no credentials server URL\n", b"")
         assert run("erase", stdin=stdin) == Result(1, b"no credentials server URL\n", b"")
 
     def test_more_than_64_kib_is_nobodys_address(self, run: Run, machine: Machine) -> None:
-        """Up to the limit it is read whole; what would be cut off is refused."""
+        """An address of 64 KiB is read whole; a longer one is refused instead of cut."""
         machine.login()
         longest = HOST + "/" + "a" * (64 * 1024 - len(HOST) - 1)
 
@@ -178,7 +178,7 @@ class TestStoreAndErase:
     """Rows of `store` and `erase`."""
 
     def test_a_login_is_returned_until_it_expires(self, run: Run, machine: Machine) -> None:
-        """It wins over the cache; after its end fresh tokens take over."""
+        """A login wins over the cache until it expires; then fresh tokens are used."""
         machine.login()
         fetched = run("get", stdin=HOST.encode()).secret
         password = machine.aws.password("arn:aws:iam::1:role/other", "us-east-1", life=3)
@@ -189,7 +189,7 @@ class TestStoreAndErase:
         assert run("get", stdin=HOST.encode()).secret == fetched
 
     def test_a_login_that_is_over_never_comes_back(self, run: Run, machine: Machine) -> None:
-        """Storing an expired token succeeds and changes nothing: the 403 stays away."""
+        """Storing an expired token succeeds and changes nothing, so it causes no 403 again."""
         machine.login()
         password = machine.aws.password("arn:aws:iam::1:role/other", "us-east-1", life=-3600)
 
@@ -197,13 +197,13 @@ class TestStoreAndErase:
         assert run("get", stdin=HOST.encode()).secret != password
 
     def test_a_login_needs_no_aws_credentials(self, run: Run, machine: Machine) -> None:
-        """That is what a login is for."""
+        """`store` and `get` of a login work without AWS credentials."""
         assert run("store", stdin=_login("a password")) == Result(0, b"", b"")
         assert run("get", stdin=HOST.encode()).secret == "a password"
         assert machine.aws.count() == {}
 
     def test_an_erased_host_is_forgotten(self, run: Run, machine: Machine) -> None:
-        """Login and cached token are gone, on disk too, and it is no longer listed."""
+        """The login and the cached token are removed from disk, and the host from the list."""
         machine.login()
         first = run("get", stdin=HOST.encode()).secret
         run("store", stdin=_login("a password"))
@@ -215,7 +215,7 @@ class TestStoreAndErase:
         assert run("get", stdin=HOST.encode()).secret not in (first, "a password")
 
     def test_erasing_works_with_the_cache_disabled(self, run: Run, machine: Machine) -> None:
-        """What was kept before would come back some day."""
+        """A token from before is erased too, or it would return with the cache."""
         run("store", stdin=_login("a password"))
         run("erase", stdin=HOST.encode(), AWS_ECR_DISABLE_CACHE="1")
 
@@ -234,7 +234,7 @@ class TestStoreAndErase:
 
     @pytest.mark.parametrize("host", [HOST, "ghcr.io"])
     def test_erasing_what_is_not_kept_is_fine(self, run: Run, host: str) -> None:
-        """Nothing is kept for it before, and nothing after."""
+        """`erase` succeeds for a host without an entry, and leaves none."""
         assert run("erase", stdin=host.encode()) == Result(0, b"", b"")
 
     @pytest.mark.parametrize(
@@ -248,11 +248,11 @@ class TestStoreAndErase:
         ],
     )
     def test_what_is_missing_has_its_own_text(self, run: Run, login: bytes, text: bytes) -> None:
-        """Docker's exact texts, and silence on standard error."""
+        """The reply is Docker's exact text, and standard error is empty."""
         assert run("store", stdin=login) == Result(1, text, b"")
 
     def test_a_login_elsewhere_is_refused(self, run: Run, machine: Machine) -> None:
-        """A silent success would lose the password; the text names the two ways."""
+        """A silent success would lose the password; the text names the two ways to keep it."""
         error = run("store", stdin=_login("hunter2", host="https://user:pw@ghcr.io/")).error
 
         assert error.startswith("ghcr.io is not an ECR registry")
@@ -278,13 +278,13 @@ class TestStoreAndErase:
         ids=range(10),
     )
     def test_what_is_no_login_is_refused(self, run: Run, machine: Machine, login: bytes) -> None:
-        """One line that says what it takes, and nothing kept."""
+        """The error is one line that says what is valid, and nothing is stored."""
         assert '{"ServerURL": "...", ' in run("store", stdin=login).error
         assert not machine.cache.exists()
 
     @pytest.mark.parametrize("yes", ["true", "TRUE", "1", "yes"])
     def test_storage_can_be_ignored(self, run: Run, machine: Machine, yes: str) -> None:
-        """Store and erase do nothing and succeed, for any host."""
+        """With the variable set, `store` and `erase` do nothing and succeed for any host."""
         machine.login()
         token = run("get", stdin=HOST.encode()).secret
         for host in (HOST, "ghcr.io"):
@@ -296,7 +296,7 @@ class TestStoreAndErase:
 
     @pytest.mark.parametrize("no", ["false", "0", "no", ""])
     def test_ignoring_can_be_denied(self, run: Run, no: str) -> None:
-        """A word for no is a no."""
+        """A word for "no" leaves storage enabled."""
         run("store", stdin=_login("x"), AWS_ECR_IGNORE_CREDS_STORAGE=no)
 
         assert run("get", stdin=HOST.encode()).secret == "x"
@@ -313,7 +313,7 @@ class TestStoreAndErase:
     def test_a_login_that_cannot_be_kept_is_an_error(
         self, run: Run, environ: dict[str, str], cure: str
     ) -> None:
-        """It would be lost in silence otherwise; the line says how to keep it, or do without."""
+        """Success would lose the login; the line says how to store it, or to do without."""
         assert cure in run("store", stdin=_login("x"), **environ).error
 
 
@@ -321,11 +321,11 @@ class TestList:
     """Rows of `list`."""
 
     def test_nothing_known_is_an_empty_object(self, run: Run) -> None:
-        """Also with the literal `unused` that Docker's client sends."""
+        """The reply is an empty object, also with Docker's literal input `unused`."""
         assert run("list", stdin=b"unused") == Result(0, b"{}\n", b"")
 
     def test_known_hosts_are_listed_without_the_network(self, run: Run, machine: Machine) -> None:
-        """With https and the user name AWS; with no AWS to ask, no region and no credentials."""
+        """Each host is listed with https and the user name AWS; no AWS or region is needed."""
         machine.login()
         hosts = [HOST, "210987654321.dkr.ecr.eu-west-1.amazonaws.com"]
         for host in reversed(hosts):
@@ -342,11 +342,11 @@ class TestList:
         "environ", [{"AWS_ECR_DISABLE_CACHE": "1"}, {"HOME": "", "USERPROFILE": ""}]
     )
     def test_without_a_cache_nothing_is_known(self, run: Run, environ: dict[str, str]) -> None:
-        """An empty object, never an error."""
+        """The reply is an empty object, never an error."""
         assert run("list", stdin=b"unused", **environ) == Result(0, b"{}\n", b"")
 
     def test_its_input_is_not_waited_for(self, machine: Machine) -> None:
-        """Some clients leave a terminal there."""
+        """Standard input is not read, since some clients leave a terminal there."""
         pipe = subprocess.PIPE
         with subprocess.Popen(
             [*machine.program, "list"],
@@ -361,7 +361,7 @@ class TestList:
 
 
 class TestTheRest:
-    """Rows of the version, help and what makes no sense."""
+    """Rows of the version, help and invalid arguments."""
 
     @pytest.mark.parametrize("argument", ["version", "-v", "--version"])
     def test_the_version_names_program_package_and_number(self, run: Run, argument: str) -> None:
@@ -378,7 +378,7 @@ class TestTheRest:
 
     @pytest.mark.parametrize("argument", ["help", "-h", "--help"])
     def test_help_teaches(self, run: Run, argument: str) -> None:
-        """Usage, where to put it, what the actions and variables do."""
+        """Help shows the usage, where to put the program, and the actions and variables."""
         result = run(argument)
 
         assert (result.code, result.stderr) == (0, b"")
@@ -400,7 +400,7 @@ class TestTheRest:
         ("typed", "meant"), [("explian", "explain"), ("doctr", "doctor"), ("verson", "version")]
     )
     def test_a_misspelt_command_is_guessed(self, run: Run, typed: str, meant: str) -> None:
-        """Whatever follows it."""
+        """The near miss is suggested, whatever arguments follow."""
         result = run(typed, "--check", HOST)
 
         assert f"unknown action: {typed}; did you mean {meant}?".encode() in result.stdout
@@ -426,7 +426,7 @@ def _changed(host: str, more: bytes, at: int) -> bytes:
 def test_no_input_gives_anything_but_the_two_outcomes(
     data: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Any bytes: a reply for what is ECR's, or else one of Docker's texts."""
+    """Any bytes give a reply for an ECR host, or one of Docker's texts."""
     result = _run_in_code(["get"], data, _logged_in(tmp_path_factory))
     trimmed = data.strip(b" \t\r\n")
 
@@ -435,7 +435,7 @@ def test_no_input_gives_anything_but_the_two_outcomes(
         assert json.loads(result.stdout) == reply
         assert result.stderr == b""
     elif result.stderr:
-        # A host of ECR that nobody logged in to, such as one in a region of that name.
+        # An ECR host without a login, such as one in a region of that name.
         assert b"no AWS credentials" in result.stdout
     else:
         expected = NOT_FOUND if trimmed else b"no credentials server URL\n"
@@ -474,7 +474,7 @@ def test_every_ecr_address_gives_json(
 def test_no_bytes_make_store_or_erase_fail_badly(
     data: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Exit code 0 or 1, never a traceback, and never an answer out of place."""
+    """The exit code is 0 or 1, with no traceback, and no answer when one is not due."""
     environ = {"HOME": str(tmp_path_factory.getbasetemp() / "nobody")}
     for action in ("store", "erase"):
         result = _run_in_code([action], data, environ)
@@ -490,9 +490,9 @@ def test_no_bytes_make_store_or_erase_fail_badly(
     [
         (MemoryError(), b"there is not enough memory; give this process more\n"),
         (OSError(errno.ENOMEM, "x"), b"there is not enough memory; give this process more\n"),
-        (OSError(errno.EPIPE, "x"), b""),  # nobody listens
+        (OSError(errno.EPIPE, "x"), b""),  # the reader closed the pipe
         (
-            SystemError("error return without exception set"),  # Python's own, short of memory
+            SystemError("error return without exception set"),  # Python's own, without memory
             b"there is not enough memory; give this process more\n",
         ),
         (
@@ -509,7 +509,7 @@ def test_too_little_memory_is_told(
     exc: Exception,
     says: bytes,
 ) -> None:
-    """On one line and without a traceback, in whichever way Python tells of it."""
+    """The error is one line without a traceback, for each way in which Python reports it."""
 
     def fail(*_: object) -> int:
         raise exc

@@ -1,4 +1,4 @@
-"""What the programs do when a stream is closed, full or slow, or when nobody reads it."""
+"""Facts about streams that are closed, full or slow, or that have no reader."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("same_descriptors")
 @pytest.mark.parametrize("how", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full"])
 @pytest.mark.parametrize("state", ["cold", "cached", "not ECR", "failing"])
 def test_streams_that_are_closed_or_full(machine: Machine, how: str, state: str) -> None:
-    """No traceback, and no file of ours takes the place of a stream: none holds a reply."""
+    """There is no traceback, and no file of ours takes a stream's descriptor or gets a reply."""
     host = "ghcr.io" if state == "not ECR" else HOST
     if state != "failing":
         machine.login()
@@ -36,7 +36,7 @@ def test_streams_that_are_closed_or_full(machine: Machine, how: str, state: str)
 
 @pytest.mark.parametrize("state", ["cold", "cached", "failing"])
 def test_a_reader_that_left_is_no_traceback(machine: Machine, state: str) -> None:
-    """The exit code says that the answer did not arrive."""
+    """The exit code reports that the answer did not arrive."""
     if state != "failing":
         machine.login()
     if state == "cached":
@@ -59,7 +59,7 @@ def test_a_reader_that_left_is_no_traceback(machine: Machine, state: str) -> Non
 
 
 def test_an_input_that_does_not_block_is_waited_for(machine: Machine) -> None:
-    """Some clients leave their end of the pipe so; what comes late is read all the same."""
+    """Some clients leave their end of the pipe non-blocking; input that comes late is read."""
     read, write = os.pipe()
     os.set_blocking(read, False)
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What an attack needs: another user, a process set up badly, a text that nobody should print."""
+"""Tools of an attack: another user, a badly set up process, and texts that must not be printed."""
 
 import json
 import os
@@ -19,9 +19,9 @@ from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token
 from tests.world.machine import HOST, Machine, Result
 
 VICTIMS = {"a user": 12345, "root": 0}
-"""Who runs the helper: a name -> a uid."""
+"""The user that runs the helper: a name -> a uid."""
 ATTACKER = 12346
-"""The uid of whoever else is on the machine."""
+"""The uid of another user of the machine."""
 PLANTED = "the attacker's token"
 LOGIN = json.dumps({"ServerURL": HOST, "Username": "AWS", "Secret": "a password"}).encode()
 
@@ -54,7 +54,7 @@ os.execv(program[0], program)
 
 
 def check_form(result: Result) -> None:
-    """Assert that what a run printed is of the protocol: one line at most, for any terminal."""
+    """Assert that a run printed at most one printable line on each stream."""
     for stream in (result.stdout, result.stderr):
         text = stream.decode()
         assert len(text) < 10_000
@@ -64,16 +64,16 @@ def check_form(result: Result) -> None:
 
 
 def launched(program: Sequence[str], **how: object) -> list[str]:
-    """Return a command that runs a program in a process which is set up badly.
+    """Return a command that runs a program in a badly set up process.
 
     how: umask; ignored, names of signals; limits, name of one of `resource` -> its value;
-    closed, descriptors; nameless, without any argument, not even its name.
+    closed, descriptors; nameless, without any argument, not even the program's name.
     """
     return [sys.executable, "-I", "-S", "-c", _LAUNCH, json.dumps(how), *program]
 
 
 def why_alone() -> str:
-    """Return why no process can be another user's here; "" where one can."""
+    """Return why this process cannot run as another user; "" if it can."""
     if sys.platform != "linux" or not shutil.which("setpriv"):
         return "there is no setpriv, which util-linux has"
     return "only root can be others" if os.geteuid() else ""
@@ -82,8 +82,8 @@ def why_alone() -> str:
 def as_user(uid: int, program: Sequence[str]) -> list[str]:
     """Return a command that runs a program as a user.
 
-    A checkout may be in a home that is closed to others. Then the user may read anything, and
-    change no more than otherwise.
+    If the checkout is in a home that is closed to others, the user gets the right to read any file,
+    and no further right to write.
     """
     if uid == os.geteuid():
         return list(program)
@@ -111,7 +111,7 @@ def attack(folder: Path, script: str, **names: str) -> bytes:
 def forge(machine: Machine) -> Path:
     """Return a cache whose entries answer for this machine with `PLANTED`, with all other files.
 
-    What makes them is known to others, or guessed: an access key id is no secret.
+    An attacker knows or guesses what makes them: an access key id is no secret.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(machine.home))
@@ -138,7 +138,7 @@ def forge(machine: Machine) -> Path:
 
 
 def state(paths: Sequence[Path]) -> Mapping[str, tuple[int, int, bytes]]:
-    """Return mode, owner and content of files and directories; what is gone is left out."""
+    """Return mode, owner and content of files and directories; missing ones are left out."""
     return {
         str(path): (path.stat().st_mode, path.stat().st_uid, _content(path))
         for path in paths

@@ -1,6 +1,6 @@
 """Attacks by the environment: PATH, variables, umask; and that SECURITY.md names real tests.
 
-What is tested elsewhere is not here again: SECURITY.md says where.
+Attacks that other tests cover are not repeated: SECURITY.md names those tests.
 """
 
 import ast
@@ -27,11 +27,11 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="umask, limits and de
 
 @posix
 class TestPath:
-    """What is first on PATH, or in the current directory."""
+    """Programs and modules that are first on PATH, or in the current directory."""
 
     @pytest.mark.parametrize("element", ["bin", "./bin", "bin/../bin", "~/bin"])
     def test_a_relative_element_is_not_searched(self, machine: Machine, element: str) -> None:
-        """For the fallback: the current directory may be a stranger's checkout."""
+        """The fallback is not searched there, since it may be a stranger's checkout."""
         machine.file("bin/docker-credential-other", "#!/bin/sh\necho stolen\n", mode=0o777)
         machine.settings('fallback = "other"')
         path = f"{element}{os.pathsep}{machine.environ['PATH']}"
@@ -39,7 +39,7 @@ class TestPath:
         assert "is not on PATH" in machine.get("ghcr.io", PATH=path).error
 
     def test_no_action_runs_a_program(self, machine: Machine) -> None:
-        """Without a fallback and a credential_process: not aws, not docker, not a shell."""
+        """Without a fallback and a credential_process, no aws, docker or shell runs."""
         script = f"#!/bin/sh\n: >{machine.root}/ran-$(basename $0)\n"
         for name in ("aws", "docker", "sh", "env", "ps", "id", "uname", "python3", "ldconfig"):
             machine.file(f"bin/{name}", script, mode=0o777)
@@ -54,7 +54,7 @@ class TestPath:
     def test_modules_in_the_current_directory_are_not_loaded(
         self, machine: Machine, scripts: Path
     ) -> None:
-        """A stranger's checkout may hold a boto3.py: neither a hit nor a miss looks there."""
+        """Neither a hit nor a miss imports from it: a stranger's checkout may hold a boto3.py."""
         for name in ("boto3", "json", "os", "docker_credential_ecrpy", "sitecustomize"):
             machine.file(f"{name}.py", "import sys\nsys.exit('stolen')\n")
         machine.login()
@@ -66,7 +66,7 @@ class TestPath:
             )
 
 
-# Those that an error may repeat. All the others that decide are set at once.
+# Variables that an error may repeat. All other deciding variables are set at once.
 REPEATED = (
     *("AWS_PROFILE", "AWS_ECR_CONFIG", "AWS_ECR_TIMEOUT", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"),
     *("AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", f"AWS_ECR_ROLE_ARN_{ACCOUNT}", "HTTPS_PROXY"),
@@ -77,20 +77,20 @@ OURS = ("AWS_ECR_LOG", "AWS_ECR_IGNORE_CREDS_STORAGE", "AWS_ECR_FALLBACK_OF", "S
 
 @posix
 class TestVariables:
-    """Variables that are huge, or hold what breaks lines and terminals."""
+    """Variables that are huge, or that contain line breaks or terminal commands."""
 
     @pytest.mark.parametrize("name", REPEATED)
     def test_one_that_is_hostile(self, machine: Machine, name: str) -> None:
-        """A token, or an error of one line that a terminal shows as it is."""
+        """The result is a token, or an error of one printable line."""
         machine.login()
 
         check_form(machine.get(**{name: HOSTILE}))
 
     @pytest.mark.parametrize("value", [HOSTILE, HUGE], ids=["hostile", "huge"])
     def test_all_the_others_at_once(self, machine: Machine, value: str) -> None:
-        """As many as a kernel takes; each get says the same, whatever the last one kept."""
+        """As many as a kernel takes are hostile at once, and the output has the protocol's form."""
         names = [n for n in (*identity.DECIDING_VARIABLES, *OURS) if n not in REPEATED]
-        most = 16 if value == HUGE else len(names)  # ARG_MAX is 2 MiB mostly
+        most = 16 if value == HUGE else len(names)  # ARG_MAX is mostly 2 MiB
         for start in range(0, len(names), most):
             machine.login()
             chosen = dict.fromkeys(names[start : start + most], value)
@@ -109,7 +109,7 @@ class TestVariables:
         ids=range(5),
     )
     def test_a_huge_path(self, machine: Machine, name: str, value: str) -> None:
-        """Of one name, and of many: where it does not choose the identity, the token comes."""
+        """A path may have one long name or many; only the settings' path makes the get fail."""
         machine.login()
         result = machine.get(**{name: value})
 
@@ -118,7 +118,7 @@ class TestVariables:
 
     @pytest.mark.parametrize("action", ["store", "erase"])
     def test_a_directory_that_an_error_names(self, machine: Machine, action: str) -> None:
-        """Of a login that cannot be kept, or erased: one line, for any terminal."""
+        """An error about a login that cannot be stored or erased is one printable line."""
         path = machine.file(f"{HOSTILE}/x", "")
         machine.environ["AWS_ECR_CACHE_DIR"] = str(path if action == "store" else path.parent)
         if action == "erase":
@@ -129,7 +129,7 @@ class TestVariables:
         check_form(result)
 
     def test_a_log_has_a_line_for_each_record(self, machine: Machine) -> None:
-        """Whatever a record repeats, nothing in it looks like another one, nor moves a cursor."""
+        """No text in a record looks like another record, or moves the cursor."""
         machine.login()
         log = machine.root / "helper.log"
         machine.environ |= {"AWS_ECR_LOG": str(log), "AWS_ECR_DEBUG": "1"}
@@ -144,7 +144,7 @@ class TestVariables:
             assert line.isprintable()
 
     def test_an_entry_of_a_hostile_identity(self, machine: Machine) -> None:
-        """It is kept and found, and its header is one line: no value adds to it or ends it."""
+        """The entry is written and found; no value adds to its header line or ends it."""
         machine.login()
         hostile = {"AWS_ROLE_SESSION_NAME": f"{HOSTILE} 1 2 3\n", "AWS_ROLE_ARN": HOSTILE}
         secret = machine.get(**hostile).secret
@@ -159,7 +159,7 @@ class TestVariables:
 @posix
 @pytest.mark.parametrize("umask", [0o000, 0o777], ids=["000", "777"])
 def test_whatever_the_umask(machine: Machine, umask: int) -> None:
-    """All that is made is for its owner alone: entries, locks, logs, settings, backups."""
+    """Every file is private to its owner: entries, locks, logs, settings, backups."""
     credential_sources.assumed_role(machine)
     machine.file("home/.docker/config.json", '{"auths": {}}')
     before = set(machine.home.rglob("*"))
@@ -169,7 +169,7 @@ def test_whatever_the_umask(machine: Machine, umask: int) -> None:
         machine.run(action, stdin=ACTIONS[action])
     assert machine.run("configure", HOST, "--profile", "work").code == 0
     made = set(machine.home.rglob("*")) - before
-    # `configure` asks the helper on PATH for its version; the Go helper then begins a log.
+    # `configure` runs the helper on PATH with `version`; the Go helper then creates a log.
     made = {path for path in made if not path.is_relative_to(machine.cache / "log")}
 
     parts = {"tokens", "logins", "locks", "registries", "helper.log", "config.toml", "cli"}
@@ -191,7 +191,7 @@ def _read_tests(path: Path) -> Iterator[str]:
 
 
 def test_every_test_that_security_names_exists() -> None:
-    """A threat's row in SECURITY.md has at least one test, by path and name."""
+    """Each threat in SECURITY.md has at least one test, by path and name."""
     text = (REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
     _, _, table = text.partition("| asset |")
     rows = [line for line in table.splitlines()[2:] if line.startswith("|")]

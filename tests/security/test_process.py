@@ -1,4 +1,4 @@
-"""Attacks by how the process was set up: streams, limits, signals, names."""
+"""Attacks by the set-up of the process: streams, limits, signals, names."""
 
 import itertools
 import json
@@ -18,11 +18,11 @@ CLOSED = [c for n in (1, 2, 3) for c in itertools.combinations((0, 1, 2), n)]
 
 
 class TestStreams:
-    """Streams that are closed, or never end."""
+    """Streams that are closed, or that never end."""
 
     @pytest.mark.parametrize("closed", CLOSED, ids=str)
     def test_closed_ones(self, machine: Machine, closed: tuple[int, ...]) -> None:
-        """No file of ours takes their place; where an answer cannot be given, that is a failure."""
+        """No file of ours takes their descriptors; an answer that is not written is a failure."""
         machine.run("store", stdin=LOGIN)
         machine.program = launched(machine.program, closed=closed)
         kept = {path: path.read_bytes() for path in machine.cache.glob("*/*")}
@@ -41,7 +41,7 @@ class TestStreams:
     def test_closed_ones_without_a_cached_token(
         self, machine: Machine, closed: tuple[int, ...]
     ) -> None:
-        """Nor does a connection take their place: AWS hears what it should, and no error text."""
+        """No connection takes their descriptors: AWS receives no error text."""
         machine.login()
         machine.program = launched(machine.program, closed=closed)
         result = machine.run("get", stdin=HOST.encode())
@@ -53,7 +53,7 @@ class TestStreams:
 
     @pytest.mark.parametrize("action", ["get", "store", "erase"])
     def test_an_input_without_end(self, machine: Machine, action: str) -> None:
-        """It is refused after 64 KiB, without a wait for more."""
+        """An endless input is refused after 64 KiB, without a wait for more."""
         with open("/dev/zero", "rb") as zeros:
             done = subprocess.run(
                 [*machine.program, action],
@@ -71,11 +71,11 @@ class TestStreams:
 
 
 class TestLimits:
-    """Little of what a process needs."""
+    """Limits that leave a process few resources."""
 
     @pytest.mark.parametrize("most", [5, 8])
     def test_few_files(self, machine: Machine, most: int) -> None:
-        """A cached token comes, and a new one from 8 on, or else an error; the cache is whole."""
+        """A cached token comes; a new one comes from 8 files on; the cache stays whole."""
         machine.login()
         program = launched(machine.program, limits={"NOFILE": most})
         cold = machine.run("get", stdin=HOST.encode(), command=program)
@@ -87,13 +87,13 @@ class TestLimits:
         assert machine.run("get", stdin=HOST.encode(), command=program).secret == secret
         assert machine.aws.count()["ecr"] == 1
 
-    # PyInstaller's bootloader does not outlive an allocation that fails.
-    # How Python fails hangs on what it is doing when memory ends: each size is another place.
+    # PyInstaller's bootloader does not survive an allocation that fails.
+    # Each size makes Python fail at another place, with another error.
     @pytest.mark.parametrize(
         "megabytes", [*(pytest.param(n, marks=pytest.mark.tree) for n in range(16, 24)), 32, 64]
     )
     def test_little_memory(self, machine: Machine, megabytes: int) -> None:
-        """An error, and no traceback; what is cached is had with little."""
+        """A cached token comes with little memory; a miss ends with an error, and no traceback."""
         machine.login()
         machine.run("store", stdin=LOGIN)
         machine.program = launched(machine.program, limits={"AS": megabytes << 20})
@@ -102,7 +102,7 @@ class TestLimits:
         assert machine.get().secret == "a password"
 
     def test_files_may_not_grow(self, machine: Machine) -> None:
-        """The signal of that limit ends nothing: the token comes, and no half of an entry stays."""
+        """The limit's signal does not end the program: the token comes, without a partial entry."""
         machine.login()
         program = launched(machine.program, limits={"FSIZE": 1000})
 
@@ -110,7 +110,7 @@ class TestLimits:
         assert machine.entries() == []
 
     def test_no_time(self, machine: Machine) -> None:
-        """Ended by the system: nothing is printed."""
+        """When the system ends the program, nothing is printed."""
         machine.login()
         program = launched(machine.program, limits={"CPU": 0})
         ended = machine.run("get", stdin=HOST.encode(), command=program)
@@ -119,7 +119,7 @@ class TestLimits:
 
 
 def test_ignored_signals(machine: Machine) -> None:
-    """A client's own way with them is left to us; a child's end is seen all the same."""
+    """A client may leave signals ignored; the exit of a child process is seen nevertheless."""
     keys = machine.aws.user()
     fields = {
         "Version": 1,
@@ -135,7 +135,7 @@ def test_ignored_signals(machine: Machine) -> None:
 
 
 def test_a_hostile_name_of_the_program(machine: Machine, scripts: Path) -> None:
-    """By a link of any name: the errors and the usage that repeat it are fit for a terminal."""
+    """The errors and the usage that repeat the name, which is a symlink's, are printable."""
     link = machine.root / f"docker-credential-{HOSTILE}"
     link.symlink_to(scripts / "docker-credential-ecr-login")
     machine.environ["AWS_ECR_TIMEOUT"] = "x"
@@ -146,7 +146,7 @@ def test_a_hostile_name_of_the_program(machine: Machine, scripts: Path) -> None:
 
 
 def test_no_name_at_all(machine: Machine, scripts: Path) -> None:
-    """Started without any argument, not even its name: the usage, and no traceback."""
+    """Started without any argument, not even its name, the program prints the usage."""
     program = launched([str(scripts / "docker-credential-ecr-login")], nameless=True)
     done = machine.run(command=program)
 

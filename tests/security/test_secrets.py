@@ -1,4 +1,4 @@
-"""No secret leaves by any way but the reply: every scenario, logged, and all output searched."""
+"""Secrets appear only in the reply: every scenario, logged, with all output searched."""
 
 import base64
 import json
@@ -15,12 +15,12 @@ SCENARIOS: dict[str, Callable[[Machine], None]] = {
     **{f"source: {source.__name__}": source for source in CREDENTIAL_SOURCES},
     **{f"cause: {name}": cause.set_up for name, cause in FAILURES.items()},
 }
-# Where tokens are kept on purpose, and what the set-up itself wrote.
+# Files that contain tokens by design, and the files of the set-up itself.
 KEPT_ON_PURPOSE = (".ecr/tokens", ".ecr/logins", ".aws/cli/cache", ".aws/sso/cache")
 
 
 def _secrets(machine: Machine, more: set[str]) -> set[str]:
-    """Return all that must not be seen: keys, session tokens, passwords, SSO and OIDC tokens."""
+    """Return every secret: keys, session tokens, passwords, SSO and OIDC tokens."""
     found = {keys.secret_key for keys in machine.aws.keys.values()} | more
     found |= {keys.session_token for keys in machine.aws.keys.values() if keys.session_token}
     found |= set(machine.aws.issued) | set(machine.aws.sso_tokens) | machine.aws.web_identity_tokens
@@ -44,7 +44,7 @@ def _snapshot(machine: Machine) -> dict[Path, bytes]:
 
 @pytest.mark.parametrize("name", SCENARIOS, ids=SCENARIOS)
 def test_nothing_secret_is_printed_logged_or_left(machine: Machine, name: str) -> None:
-    """Cold, cached, stored, listed, erased, failed: output, log and files have no secret."""
+    """After a cold, cached or failed get, and each action, output, log and files have no secret."""
     SCENARIOS[name](machine)
     before_keys = dict(machine.aws.keys)
     machine.environ |= {"AWS_ECR_DEBUG": "1", "AWS_ECR_LOG": str(machine.root / "helper.log")}
@@ -74,20 +74,20 @@ def test_nothing_secret_is_printed_logged_or_left(machine: Machine, name: str) -
         for path, data in after.items()
         if before.get(path) != data and not any(part in path.as_posix() for part in KEPT_ON_PURPOSE)
     ]
-    for path in machine.cache.glob("tokens/*"):  # the part before the token that is kept there
+    for path in machine.cache.glob("tokens/*"):  # the part before the token, which the entry stores
         seen.append(path.read_bytes().partition(b'"Secret"')[0])
     assert machine.root / "helper.log" in after
     everything = b"\n".join(seen).decode()
     machine.aws.keys.update(before_keys)
     leaked = {secret for secret in _secrets(machine, {login}) if secret in everything}
     assert leaked == set()
-    # Access key ids are no secrets, but nobody needs them in an output or a log.
+    # Access key ids are no secrets, but an output or a log does not need them.
     printed = b"\n".join([*seen[:8], after[machine.root / "helper.log"]]).decode()
     assert not any(access_key in printed for access_key in machine.aws.keys)
 
 
 def test_the_search_would_find_one(machine: Machine) -> None:
-    """The reply itself holds the token, so the search is able to fail."""
+    """The search finds the token in the reply, so it is able to fail."""
     SCENARIOS["source: environment"](machine)
     reply = machine.get().stdout.decode()
 
@@ -95,7 +95,7 @@ def test_the_search_would_find_one(machine: Machine) -> None:
 
 
 def test_children_get_no_secret(machine: Machine) -> None:
-    """A credential_process sees the environment that we were given, and nothing more."""
+    """A credential_process gets the environment that the helper was given, and nothing more."""
     from tests.world import credential_sources
 
     out = machine.root / "child.json"
@@ -112,7 +112,7 @@ def test_children_get_no_secret(machine: Machine) -> None:
 
 
 def test_a_log_says_what_is_needed(machine: Machine) -> None:
-    """Which entry, why a miss, which source of identity, which endpoint, and timings."""
+    """The log has the entry, why it missed, the identity's source, the endpoint and timings."""
     machine.login()
     log = machine.root / "helper.log"
     machine.get(AWS_ECR_LOG=str(log))

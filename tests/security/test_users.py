@@ -1,7 +1,7 @@
 """Attacks by another user of the machine, with two real uids: what they plant is never used.
 
-Nor does it make us change what is the victim's. Where nobody is root these tests cannot run, and
-are skipped; in CI, where they have to, they fail then.
+Nor does it make the helper change the victim's files. Without root these tests are skipped; in CI,
+where they have to run, they fail then.
 """
 
 import os
@@ -24,10 +24,10 @@ OTHER_HOST = "210987654321.dkr.ecr.us-east-1.amazonaws.com"
 
 @pytest.fixture(name="victim", params=VICTIMS)
 def _victim(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Machine]:
-    """The machine of somebody whose AWS_ECR_CACHE_DIR is where others can write.
+    """The machine of a user whose AWS_ECR_CACHE_DIR is where others can write.
 
-    `root/open` is a directory as /tmp is one; `root/documents` has files of the victim's, old
-    ones, some with names as ours have.
+    `root/open` is a directory like /tmp; `root/documents` has old files of the victim's, some with
+    names like ours.
     """
     why = attacks.why_alone()
     if why and os.environ.get("CI") and "root" in why:
@@ -38,7 +38,7 @@ def _victim(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Machin
     root = Path(tempfile.mkdtemp(prefix="attacks-"))
     victim = make_machine(machine.aws, machine.server, machine.authority, root)
     program = list(machine.program)
-    if len(program) == 1:  # a link, in a directory that is closed to others
+    if len(program) == 1:  # a symlink, in a directory that is closed to others
         program = [os.path.realpath(program[0])]
     victim.program = attacks.as_user(uid, program)
     (root / "open").mkdir()
@@ -67,7 +67,7 @@ def _documents(victim: Machine) -> list[Path]:
 
 
 def _all_actions(victim: Machine) -> None:
-    """Do all that Docker does; the answers are the victim's, or say what cannot be done."""
+    """Run all of Docker's actions; each answer is the victim's, or an error about the cache."""
     assert OTHER_HOST.encode() not in victim.run("list").stdout
     assert victim.get().secret in victim.aws.issued
     stored = victim.run("store", stdin=LOGIN)
@@ -100,7 +100,7 @@ PLANTS = {
 
 @pytest.mark.parametrize("plant", PLANTS, ids=PLANTS)
 def test_what_another_user_planted(victim: Machine, plant: str) -> None:
-    """It answers nothing, and leads to no change of a file of the victim's, nor shows one."""
+    """A planted file answers nothing, and no file of the victim's is changed or shown."""
     forged = attacks.forge(victim)
     names = {"FORGED": str(forged), "DOCUMENTS": str(victim.root / "documents")}
     before = attacks.state(_documents(victim))
@@ -113,7 +113,7 @@ def test_what_another_user_planted(victim: Machine, plant: str) -> None:
 
 
 def test_a_forged_entry_of_ones_own_answers(victim: Machine) -> None:
-    """So what makes the others harmless is whose they are."""
+    """The forged entries work for their owner, so only the owner check makes them harmless."""
     forged = attacks.forge(victim)
     for path in (forged, *forged.rglob("*")):
         os.chown(path, victim.home.stat().st_uid, -1)
@@ -137,18 +137,18 @@ KINDS = {
 @USER_ALONE
 @pytest.mark.parametrize("kind", KINDS, ids=KINDS)
 def test_what_is_planted_in_folders_that_were_left_open(victim: Machine, kind: str) -> None:
-    """In place of each file of ours: the token comes, and the folders are closed from then on."""
+    """The token comes in place of each planted file, and the directories are private afterwards."""
     forged = attacks.forge(victim)
     folder = victim.root / "open" / "cache"
     before = attacks.state(_documents(victim))
     names = [str(path.relative_to(forged)) for path in forged.glob("*/*")]
-    used = [name for name in FOLDERS.split() if name != "elsewhere"]  # which needs settings
+    used = [name for name in FOLDERS.split() if name != "elsewhere"]  # "elsewhere" needs settings
     for path in (folder, *(folder / name for name in used)):
         path.mkdir()
         os.chown(path, victim.home.stat().st_uid, -1)
         path.chmod(0o777)
     for name in names:
-        if kind == "a hard link to a document":  # for everybody, without fs.protected_hardlinks
+        if kind == "a hard link to a document":  # as root, because of fs.protected_hardlinks
             (folder / name).hardlink_to(victim.root / "documents" / "a.txt")
         elif kind == "a socket":
             os.mknod(folder / name, stat.S_IFSOCK | 0o666)
@@ -159,13 +159,13 @@ def test_what_is_planted_in_folders_that_were_left_open(victim: Machine, kind: s
 
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o700}
     assert attacks.state([Path(path) for path in before]) == before
-    # All that there may be was planted: nothing has a name that was not foreseen.
+    # Every possible name was planted, so no new name appears.
     assert {str(path.relative_to(folder)) for path in folder.glob("*/*")} <= set(names)
 
 
 @USER_ALONE
 def test_locks_that_another_user_holds_for_ever(victim: Machine) -> None:
-    """They cost time, never the answer: a token within the limit, and a login that is kept."""
+    """A token comes within the time limit, and a login is stored."""
     folder = victim.root / "open" / "cache"
     victim.get()
     victim.run("store", stdin=LOGIN)
@@ -206,10 +206,10 @@ LOGS = {
 
 @pytest.mark.parametrize("what", LOGS, ids=LOGS)
 def test_a_log_where_others_can_write(victim: Machine, what: str) -> None:
-    """What they put in its place is not written into, and costs no answer."""
+    """A planted log is not written into, and does not prevent the answer."""
     log, document = victim.root / "open" / "log", victim.root / "documents" / "a.txt"
     before = attacks.state(_documents(victim))
-    if what == "a hard link":  # as above
+    if what == "a hard link":  # as root, as above
         log.hardlink_to(document)
     else:
         attack(log.parent, LOGS[what], DOCUMENT=str(document))
