@@ -1,6 +1,6 @@
-"""The fault campaign: many processes, much that goes wrong, and every answer checked.
+"""The fault campaign: many processes, many faults, and a check of every answer.
 
-`dice` makes an episode from a seed, as a `plan`; `play` carries it out and writes down its
-`history`; `answers` and `leftovers` check it; `shrink` finds the few steps that a failure takes.
-The way in is `python -m tests.chaos --help`.
+`dice` makes an episode from a seed, as a `plan`; `play` runs it and records its `history`;
+`answers` and `leftovers` check it; `shrink` finds the few steps that a failure needs.
+Start it with `python -m tests.chaos --help`.
 """

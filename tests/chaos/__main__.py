@@ -1,4 +1,4 @@
-"""The fault campaign's command: episodes until the time is up, or until an invariant breaks."""
+"""The fault campaign's command: plays episodes until the time is up or an invariant breaks."""
 
 import argparse
 import random
@@ -19,7 +19,7 @@ from tests.world.web import Authority
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the campaign; return 1 where an invariant broke."""
+    """Run the campaign; return 1 if an invariant broke."""
     options = _parsed(arguments)
     program = tuple(MODULE)
     if options.program:
@@ -28,8 +28,8 @@ def main(arguments: Sequence[str]) -> int:
         program = (*BROKEN_PROGRAM, options.broken)
     own = program == tuple(MODULE)
     with small_disk() as small:
-        full = "a small tmpfs" if small else "directories that nobody may write to"
-        _say(f"a full disk is {full}; clock and disk are {'disturbed' if own else 'let alone'}")
+        full = "a small tmpfs" if small else "directories without write permission"
+        _say(f"a full disk is {full}; clock and disk are {'disturbed' if own else 'left alone'}")
         campaign = Campaign(Ground(Authority(), small, program))
         failed = False
         for plan in _plans(options, campaign, disturbed=own):
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
             case = campaign.play(plan)
             if case is not None:
                 failed = True
-                _tell(case, campaign.ground, options)
+                _report(case, campaign.ground, options)
                 if not options.keep_going:
                     break
         _say(str(campaign))
@@ -54,8 +54,8 @@ def _plans(options: argparse.Namespace, campaign: Campaign, *, disturbed: bool) 
             yield generate(options.seed + number, disturbed=disturbed)
 
 
-def _tell(case: Case, ground: Ground, options: argparse.Namespace) -> None:
-    """Say what broke, and how few steps it takes to see it again."""
+def _report(case: Case, ground: Ground, options: argparse.Namespace) -> None:
+    """Print what broke, and the few steps that break it again."""
     seed = case.plan.seed
     _say("\n".join(f"seed {seed}: {each.invariant}: {each.text}" for each in case.broken))
     if not options.keep_going:
@@ -68,14 +68,14 @@ def _tell(case: Case, ground: Ground, options: argparse.Namespace) -> None:
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m tests.chaos", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=300, help="how long to begin episodes for")
-    parser.add_argument("--seed", type=int, help="the first episode's; the others follow it")
-    parser.add_argument("--episodes", type=int, default=10**6, help="how many at most")
-    parser.add_argument("--program", help="test this program, and not the tree's")
-    parser.add_argument("--broken", choices=sorted(BROKEN), help="test one broken on purpose")
-    parser.add_argument("--replay", help="play the episode in this file, time and again")
-    parser.add_argument("--keep-going", action="store_true", help="go on after a failure")
-    parser.add_argument("--shrink", type=float, default=150, help="seconds to make a failure small")
+    parser.add_argument("--seconds", type=float, default=300, help="start episodes for this long")
+    parser.add_argument("--seed", type=int, help="the first seed; others count up")
+    parser.add_argument("--episodes", type=int, default=10**6, help="at most this many")
+    parser.add_argument("--program", help="test this program instead of the tree's")
+    parser.add_argument("--broken", choices=sorted(BROKEN), help="test a program broken on purpose")
+    parser.add_argument("--replay", help="play the episode in this file repeatedly")
+    parser.add_argument("--keep-going", action="store_true", help="continue after a failure")
+    parser.add_argument("--shrink", type=float, default=150, help="seconds to shrink a failure")
     options = parser.parse_args(arguments)
     if options.seed is None:
         options.seed = random.randrange(10**6)

@@ -1,4 +1,4 @@
-"""Who asks in an episode: identities of every kind, and what each is entitled to at what time."""
+"""The identities of an episode, of every kind, and the tokens that each may get at each time."""
 
 import json
 import os
@@ -13,22 +13,22 @@ from tests.world.aws import ACCOUNT, Keys
 from tests.world.machine import Machine
 
 _GAP = 0.05
-"""Seconds between two rewrites of a file: more than a step of its times (`racy.STEP`)."""
+"""Seconds between two rewrites of a file: more than one tick of its timestamps (`racy.STEP`)."""
 _PAUSE = 0.2
 """Seconds that a slow editor leaves a file empty."""
 _AT = {US: ("us-east-1", "ecr"), EU: ("eu-west-1", "ecr"), OTHER: ("us-east-1", "ecr")}
 _AT |= {PUBLIC: ("us-east-1", "ecr-public"), PRIVATE: ("us-east-1", "ecr")}
 NEWCOMERS = f"{ACCOUNT}.dkr.ecr.ap-southeast-2.amazonaws.com"
-"""A host that nobody else asks for."""
+"""A host that only newcomers ask for."""
 _AT[NEWCOMERS] = ("ap-southeast-2", "ecr")
 
 Arns = Mapping[str, str]
-"""Host -> the ARN that its token is issued to; under "", every other ECR host's."""
+"""Host -> the ARN that its token is issued to; the key "" stands for every other ECR host."""
 
 
 @dataclass(frozen=True)
 class Who:
-    """What a token has to have been issued for."""
+    """The ARN, region and service that a token must be issued for."""
 
     arn: str
     region: str
@@ -37,9 +37,9 @@ class Who:
 
 @dataclass(frozen=True)
 class Edition:
-    """What the deciding file says at a time: for each actor of its home, who that is.
+    """What the deciding file says at a time: the identity of each actor of its home.
 
-    number: below 0 for the empty file between two.
+    number: below 0 for the empty file between two editions.
     """
 
     number: int
@@ -48,7 +48,7 @@ class Edition:
 
 @dataclass
 class Home:
-    """A home, and the one file that decides who its actors are.
+    """A home, and the one file that decides its actors' identities.
 
     make: given the number of an edition, returns the file's text and what it means.
     empty: what an empty file means.
@@ -71,7 +71,7 @@ class Home:
         self.past = Timeline(edition)
 
     def rewrite(self, how: str) -> None:
-        """Give the file its next edition."""
+        """Write the next edition to the file."""
         time.sleep(max(0, self._changed + _GAP - time.time()))
         text, edition = self._next()
         if how == "replace":
@@ -105,7 +105,7 @@ class Home:
 
 @dataclass
 class Actor:
-    """One identity. environ: what the helper gets. cache: its cache's directory."""
+    """One identity. environ: the helper's environment. cache: its cache's directory."""
 
     name: str
     home: Home
@@ -113,13 +113,13 @@ class Actor:
     cache: Path
 
     def who(self, host: str, began: float, ended: float) -> set[Who | None]:
-        """Return all that a get may be answered for; None for not at all."""
+        """Return the identities that a get may be answered for; None stands for "not found"."""
         return {self._who(host, edition) for edition in self.home.past.during(began, ended)}
 
     def editions(self, host: str, began: float, ended: float) -> frozenset[int]:
-        """Return the editions of the settings that a login to a host may be kept under."""
+        """Return the editions of the settings that a login to a host may belong to."""
         if host != PRIVATE:
-            return frozenset((0,))  # under none: whoever asks, and whatever is configured
+            return frozenset((0,))  # under none: an ECR host's login ignores settings
         return frozenset(edition.number for edition in self.home.past.during(began, ended))
 
     def _who(self, host: str, edition: Edition) -> Who | None:
@@ -129,7 +129,7 @@ class Actor:
 
 
 def cast(machine: Machine, disk: Path, names: Sequence[str], timeout: int) -> dict[str, Actor]:
-    """Make the actors of these names, with homes on `disk`."""
+    """Return the actors of these names, with homes on `disk`."""
     homes: dict[str, Home] = {}
     made = {}
     for name in names:
@@ -153,7 +153,7 @@ Made = tuple[dict[str, str], Callable[[int], tuple[str, Mapping[str, Arns]]], Ma
 
 
 def _keys(machine: Machine, name: str) -> Made:
-    """Keys in the environment. The file is there, and says nothing of them."""
+    """Keys in the environment; the file has only a comment."""
     keys = machine.aws.user(name)
     arns = {name: {"": keys.arn}}
     environ = {**keys.environ, "AWS_CONFIG_FILE": "{file}"}
@@ -161,7 +161,7 @@ def _keys(machine: Machine, name: str) -> Made:
 
 
 def _profiles(machine: Machine, name: str) -> Made:
-    """Two profiles of one home, whose keys are others' after each rewrite."""
+    """Two profiles of one home, with new keys after each rewrite."""
 
     def make(number: int) -> tuple[str, Mapping[str, Arns]]:
         users = {each: machine.aws.user(f"{each}-{number}") for each in ("work", "play")}
@@ -172,7 +172,7 @@ def _profiles(machine: Machine, name: str) -> Made:
 
 
 def _role(machine: Machine, name: str) -> Made:
-    """A profile with a role, another one after each rewrite."""
+    """A profile with a role, a new one after each rewrite."""
     keys = machine.aws.user("base")
 
     def make(number: int) -> tuple[str, Mapping[str, Arns]]:
@@ -185,7 +185,7 @@ def _role(machine: Machine, name: str) -> Made:
 
 
 def _pod(machine: Machine, name: str) -> Made:
-    """A web identity, whose token is another after each rewrite, for the same role."""
+    """A web identity for one role, with a new token after each rewrite."""
     role = machine.aws.role("pod")
 
     def make(number: int) -> tuple[str, Mapping[str, Arns]]:
@@ -198,7 +198,7 @@ def _pod(machine: Machine, name: str) -> Made:
 
 
 def _process(machine: Machine, name: str) -> Made:
-    """A credential_process that writes down what it was given, and may hang."""
+    """A credential_process that records its arguments and environment, and may hang."""
 
     def make(number: int) -> tuple[str, Mapping[str, Arns]]:
         keys = machine.aws.user(f"made-{number}")
@@ -218,9 +218,9 @@ def _process(machine: Machine, name: str) -> Made:
 
 
 def _rules(machine: Machine, name: str) -> Made:
-    """Rules that give each host another identity after each rewrite, over keys in the environment.
+    """Rules that give each host a new identity after each rewrite, and keys in the environment.
 
-    Without them there is no private name.
+    Without rules the private name is unknown.
     """
     ambient = machine.aws.user("ambient")
     users = [machine.aws.user(f"x-{number}") for number in range(3)]
@@ -246,7 +246,7 @@ def _rules(machine: Machine, name: str) -> Made:
     return environ, make, {name: {"": ambient.arn}}
 
 
-# Each has a home to itself, but for those that share one.
+# Each actor has its own home, except for those that share one.
 _MAKERS: dict[str, tuple[Callable[[Machine, str], Made], str]] = {
     "keys": (_keys, "home-keys"),
     "work": (_profiles, "home-profiles"),
@@ -266,13 +266,13 @@ def _section(title: str, keys: Keys) -> str:
 
 
 def _session(role_arn: str) -> str:
-    """Return the ARN that the loopback AWS gives to whoever assumed a role."""
+    """Return the ARN that the loopback AWS gives to a session of the role."""
     account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
     return f"arn:aws:sts::{account}:assumed-role/{name}/session"
 
 
 def newcomer(machine: Machine, cache: Path, home: Path) -> Actor:
-    """Make one more actor, new to everyone, for a cache."""
+    """Return one more actor for a cache, with a new identity."""
     environ, making, empty = _keys(machine, f"newcomer-{os.urandom(4).hex()}")
     there = Home(home, machine.root / "etc" / home.name, making, empty)
     name = next(iter(empty))

@@ -1,4 +1,4 @@
-"""Each answer by itself: its form, its time, and whether it is the right one at that time."""
+"""Checks of each answer: its form, its time, and whether it is right at that time."""
 
 import json
 
@@ -10,11 +10,11 @@ from tests.world.aws import LIFE
 from tests.world.machine import NOT_FOUND
 
 SLACK = 2.5
-"""Seconds from the moment that a process looks at its clock until its end is seen from outside,
-at most, on a machine that is busy."""
+"""Seconds between a process's last look at its clock and the moment that its end is seen, at most,
+on a busy machine."""
 _UNSEEN = 10
-"""Seconds, more than a fetch takes, by which a clock may be set back without its being noticed: a
-time server's step is less than one, and those here are far more."""
+"""Seconds by which the clock may go back unnoticed, more than a fetch takes: a time server steps by
+less than one, and the clock steps here are far larger."""
 _OUT_OF_TIME = (b"no answer from ", b"without an answer for ")
 _ECRS = (US, EU, OTHER)
 
@@ -41,14 +41,14 @@ def look(history: History, verdict: Verdict) -> None:
 def _misformed(run: Run) -> str:
     """Return what is wrong with the form of an answer; "" for nothing."""
     if not run.whole and not run.stdout.startswith(b"{"):
-        return ""  # it was killed between one stream and the other
+        return ""  # killed between writing to the two streams
     if run.whole and not run.done:
         return _misformed_error(run)
     if run.stderr:
-        return "a success that says something on standard error"
+        return "a success with text on standard error"
     action = run.call.action
     if action in ("store", "erase"):
-        return "output where there is none" if run.stdout else ""
+        return "output where none is due" if run.stdout else ""
     if run.stdout.count(b"\n") != 1 or not run.stdout.endswith(b"\n"):
         return "not one line"
     try:
@@ -61,8 +61,8 @@ def _misformed(run: Run) -> str:
         names = {"ServerURL", "Username", "Secret"}
         right = (run.call.host, "AWS")
         same = (fields.get("ServerURL"), fields.get("Username")) == right
-        return "" if set(fields) == names and same and fields["Secret"] else "not these fields"
-    return "" if set(fields.values()) <= {"AWS"} else "not AWS's users"
+        return "" if set(fields) == names and same and fields["Secret"] else "wrong fields"
+    return "" if set(fields.values()) <= {"AWS"} else "a user name other than AWS"
 
 
 def _misformed_error(run: Run) -> str:
@@ -72,12 +72,12 @@ def _misformed_error(run: Run) -> str:
         return "not one line"
     if run.stdout == NOT_FOUND:
         if run.call.action != "get" or run.call.host in _ECRS:
-            return "not mine, it says of what is"
-        return "and on standard error" if run.stderr else ""
+            return "not found, although it is ECR's"
+        return "text on standard error" if run.stderr else ""
     name, _, said = run.stderr.partition(b": ")
     if said != run.stdout or not name.startswith(b"docker-credential-"):
         return "the two streams differ"
-    return "an error that nobody thought of" if b"unexpected error" in said else ""
+    return "an unexpected error" if b"unexpected error" in said else ""
 
 
 def _look_at_token(history: History, run: Run, secret: str, verdict: Verdict) -> None:
@@ -96,28 +96,28 @@ def _look_at_token(history: History, run: Run, secret: str, verdict: Verdict) ->
         right = run.actor.who(run.call.host, run.began, run.ended)
         verdict.hold("identity", found in right, f"{run} is answered as {found}, not {right}")
         missing = must_answer(history, run)
-        verdict.hold("stores", not missing, f"{run} answers with a token, and not with {missing}")
+        verdict.hold("stores", not missing, f"{run} answers with a token instead of {missing}")
         expires = issued.expires
         at = history.issued.times[secret]
         written = min(history.ahead.during(at - run.limit, at + run.limit))
-        verdict.hold("erased", not _erased(history, run, at), f"{run} answers with what was erased")
+        verdict.hold("erased", not _erased(history, run, at), f"{run} answers with an erased token")
         if at >= run.began:
-            written = low  # its own, of now
-    # What is kept does not live longer for a clock that is set back.
+            written = low  # its own token, fetched now
+    # A cached token's life does not grow when the clock is set back.
     ahead = written if written > low + _UNSEEN else low
     alive = expires > run.began + ahead and expires + SLACK > run.ended + ahead
-    verdict.hold("expiry", alive, f"{run}: dead for {run.ended + ahead - expires:.1f} s")
+    verdict.hold("expiry", alive, f"{run}: expired for {run.ended + ahead - expires:.1f} s")
 
 
 def expiry(history: History, store: Run) -> tuple[float, float]:
-    """Return when a stored login expires by the programs' clock, at the earliest and the latest."""
+    """Return the earliest and latest expiry of a stored login by the programs' clock."""
     low, high = history.clocks(store)
     said = float("inf") if store.expires is None else store.expires
     return min(said, store.began + low + LIFE), min(said, store.ended + high + LIFE)
 
 
 def _of_same_place(history: History, run: Run) -> list[Run]:
-    """Return the stores and erases of the same host and cache, but for those that failed."""
+    """Return the stores and erases of the same host and cache, without those that failed."""
     return [
         other
         for other in history.runs
@@ -133,7 +133,7 @@ def _editions(run: Run) -> frozenset[int]:
 
 
 def may_answer(history: History, store: Run, run: Run) -> bool:
-    """Whether a login may be what answers a get."""
+    """Return whether a stored login may answer a get."""
     others = _of_same_place(history, run)
     if store not in others or store.began > run.ended or not _editions(store) & _editions(run):
         return False
@@ -141,7 +141,7 @@ def may_answer(history: History, store: Run, run: Run) -> bool:
         damage.name in ("swap", "folder") and damage.hits(run.actor.cache, "logins")
         for damage in history.damages
     ):
-        return True  # what was erased may have been elsewhere at that time, and be back
+        return True  # the erased login may have been elsewhere then, and be back now
     return not any(
         other.done
         and store.ended < other.began
@@ -152,7 +152,7 @@ def may_answer(history: History, store: Run, run: Run) -> bool:
 
 
 def must_answer(history: History, run: Run) -> Run | None:
-    """Return a login that has to be what answers a get, if there is one."""
+    """Return a login that must answer a get, if there is one."""
     others = _of_same_place(history, run)
     return next((store for store in others if _must_answer(history, store, others, run)), None)
 
@@ -163,12 +163,12 @@ def _must_answer(history: History, store: Run, others: list[Run], run: Run) -> b
     editions = _editions(store)
     if len(editions) != 1 or editions != _editions(run):
         return False
-    # Dead at one time and cleared away, it does not come back with the clock.
+    # A login that expired once and was swept does not return when the clock is set back.
     latest = run.ended + max(history.ahead.during(store.began, run.ended))
     for other in others:
         after = other.ended >= store.began and other.began <= run.ended
         if after and (other.call.action == "erase" or expiry(history, other)[0] <= latest):
-            return False  # it may have taken the login away, or have put one that is dead there
+            return False  # it may have removed the login, or replaced it by an expired one
     return not any(
         damage.hits(run.actor.cache, "logins", run.call.host)
         and store.began <= damage.at <= run.ended
@@ -177,7 +177,7 @@ def _must_answer(history: History, store: Run, others: list[Run], run: Run) -> b
 
 
 def _erased(history: History, run: Run, issued: float) -> bool:
-    """Whether a token of that time was there when somebody erased all that the host had."""
+    """Return whether an `erase` of the host should have removed a token issued at that time."""
     if run.call.host == PRIVATE or any(
         damage.name in ("swap", "folder") and damage.hits(run.actor.cache, "tokens")
         for damage in history.damages
@@ -194,14 +194,14 @@ def _erased(history: History, run: Run, issued: float) -> bool:
 
 
 def _look_at_failure(history: History, run: Run, verdict: Verdict) -> None:
-    """See that nothing failed which could be had."""
+    """Check that the action had a reason to fail."""
     action, host = run.call.action, run.call.host
     if action == "get":
         if host == ELSEWHERE:
             verdict.hold("form", run.stdout == NOT_FOUND, f"{run}: {run.stdout!r}")
             return
         missing = must_answer(history, run)
-        verdict.hold("stores", not missing, f"{run} fails, and does not answer with {missing}")
+        verdict.hold("stores", not missing, f"{run} fails instead of answering with {missing}")
     if not _smooth(history, run) or any(text in run.stdout for text in _OUT_OF_TIME):
         return
     if action == "store" and any(
@@ -209,14 +209,14 @@ def _look_at_failure(history: History, run: Run, verdict: Verdict) -> None:
     ):
         return
     if action == "erase" and any(damage.cache == run.actor.cache for damage in history.damages):
-        return  # a directory in a file's place is not ours to remove
+        return  # the program does not remove a directory in a file's place
     verdict.hold("needless failure", run.done, f"{run}: {run.stdout!r}")
 
 
 def _smooth(history: History, run: Run) -> bool:
-    """Whether a process had no reason to fail: not its own, nor that of one it waited for.
+    """Return whether a process, and those that it waited for, had no reason to fail.
 
-    The cache is no reason for a get, whatever is wrong with it.
+    A broken cache is no reason for a get.
     """
     began = min(other.began for other in history.among(run))
     if any(history.wrong.during(began, run.ended)) or any(history.ahead.during(began, run.ended)):

@@ -1,6 +1,6 @@
-"""The program under test, broken on purpose: a campaign that finds nothing in it is worth nothing.
+"""The program under test, broken on purpose, to show that the campaign finds the fault.
 
-A program of its own: broken.py <how> <action>.
+It runs as a program: broken.py <how> <action>.
 """
 
 import os
@@ -18,14 +18,14 @@ from docker_credential_ecrpy.tokens import broker, logins, recent, store
 
 @dataclass(frozen=True)
 class Break:
-    """What is broken: attributes of something, made from what they were; and the invariant."""
+    """What is broken: attributes of an object, their replacements, and the broken invariant."""
 
     of: object
     attributes: dict[str, Callable[[Any], object]]
     invariant: str
 
     def apply(self) -> None:
-        """Break it."""
+        """Replace the attributes."""
         for name, make in self.attributes.items():
             setattr(self.of, name, make(getattr(self.of, name)))
 
@@ -96,7 +96,7 @@ BROKEN = {
     ),
 }
 BROKEN_PROGRAM = (sys.executable, os.path.abspath(__file__))
-"""The command, but for how, and the action."""
+"""The command; how to break it and the action follow."""
 
 
 if __name__ == "__main__":

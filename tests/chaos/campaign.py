@@ -1,4 +1,4 @@
-"""Episodes one after the other, what they come to, and the few steps of one that fails."""
+"""Episodes one after the other, their results, and the few steps of a failing one."""
 
 import time
 from collections import Counter
@@ -12,12 +12,12 @@ from tests.chaos.shrink import shrink
 from tests.chaos.verdict import Broken, Verdict
 
 _ATTEMPTS = 3
-"""How often an episode is played before it is believed to hold: its processes race."""
+"""How often an episode is played before it counts as passing: its processes race."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """An episode that failed: what broke in it, and what happened, a line each."""
+    """An episode that failed: what broke, and what happened, one event a line."""
 
     plan: Plan
     broken: list[Broken]
@@ -31,7 +31,7 @@ class Case:
 
 
 def examine(history: History) -> Verdict:
-    """Look at an episode."""
+    """Return the verdict on an episode."""
     verdict = Verdict()
     answers.look(history, verdict)
     leftovers.look(history, verdict)
@@ -39,7 +39,7 @@ def examine(history: History) -> Verdict:
 
 
 def smallest(case: Case, ground: Ground, seconds: float) -> Case:
-    """Return a case of the first invariant that broke, with as few steps as can be found."""
+    """Return a case that breaks the same invariant, with as few steps as can be found."""
     invariant = case.broken[0].invariant
     found = case
 
@@ -60,7 +60,7 @@ def smallest(case: Case, ground: Ground, seconds: float) -> Case:
 
 @dataclass
 class Campaign:
-    """What a number of episodes came to."""
+    """The results of a number of episodes."""
 
     ground: Ground
     seeds: list[int] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Campaign:
     began: float = field(default_factory=time.monotonic)
 
     def play(self, plan: Plan) -> Case | None:
-        """Play one; return it if it failed."""
+        """Play an episode; return its case if it failed."""
         history = play(plan, self.ground)
         verdict = examine(history)
         clear(history)
@@ -90,7 +90,7 @@ class Campaign:
 
     @property
     def seconds(self) -> float:
-        """How long it has gone on."""
+        """Seconds since the campaign began."""
         return time.monotonic() - self.began
 
     def __str__(self) -> str:

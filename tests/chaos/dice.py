@@ -1,4 +1,4 @@
-"""The episode that a seed gives."""
+"""Random episodes: the one that a seed gives."""
 
 import random
 from collections.abc import Callable
@@ -32,7 +32,7 @@ from tests.chaos.plan import (
 
 
 def generate(seed: int, *, disturbed: bool) -> Plan:
-    """Return the episode of a seed; without `disturbed`, one with its clock and disk let alone."""
+    """Return the episode of a seed; without `disturbed`, its clock and disk are left alone."""
     rng = random.Random(seed)
     clock = rng.random() < 0.4 and disturbed
     drag = rng.choice((0, 0, 10, 40)) if disturbed else 0
@@ -47,7 +47,7 @@ def generate(seed: int, *, disturbed: bool) -> Plan:
 
 
 _STEPS = 60
-# Who shares a home, or a cache, comes together: they are the ones who may be taken for each other.
+# Actors that share a home or a cache come together, since one may get the other's token.
 _UNITS = (
     *(("keys",), ("role",), ("pod",), ("process",), ("rules",)),
     *(("work", "play"), ("tenant-a", "tenant-b")),
@@ -57,7 +57,7 @@ _CLOCKS = (0, 1, -1, 30, -30, _HOUR, -_HOUR, 13 * _HOUR, -13 * _HOUR)
 
 
 class _Dice:
-    """Random steps, singly and in sequences that are worth something."""
+    """Random steps, single ones and useful sequences."""
 
     def __init__(self, rng: random.Random, actors: list[str], clock: bool) -> None:
         self._rng = rng
@@ -94,17 +94,17 @@ class _Dice:
     def _actor(self) -> str:
         return self._rng.choice(self._actors)
 
-    def _whose(self) -> tuple[str, str]:
+    def _pick_actor_and_host(self) -> tuple[str, str]:
         actor = self._actor()
         hosts = [*self._hosts, PRIVATE, PRIVATE] if actor == "rules" else self._hosts
         return actor, self._rng.choice(hosts)
 
     def _kill(self, share: float = 0.15) -> int:
-        # A cached answer takes tens of milliseconds, one from AWS half a second and more.
+        # A cached answer takes tens of milliseconds, one from AWS half a second or more.
         return self._rng.choice((8, 25, 60, 200, 450, 900)) if self._rng.random() < share else 0
 
     def _gets(self) -> list[Step]:
-        actor, host = self._whose()
+        actor, host = self._pick_actor_and_host()
         if self._rng.random() < 0.04:
             host = ELSEWHERE
         return self._some(actor, host, self._rng.choice((1, 1, 1, 2, 3)))
@@ -114,10 +114,10 @@ class _Dice:
 
     def _store(self) -> list[Step]:
         life = self._rng.choice((-5, 2, 5, 600, 43200, 0))
-        return [Call("store", *self._whose(), self._kill(), life)]
+        return [Call("store", *self._pick_actor_and_host(), self._kill(), life)]
 
     def _erase(self) -> list[Step]:
-        return [Call("erase", *self._whose(), self._kill())]
+        return [Call("erase", *self._pick_actor_and_host(), self._kill())]
 
     def _fault(self) -> list[Step]:
         if "process" in self._actors and self._rng.random() < 0.15:
@@ -138,8 +138,8 @@ class _Dice:
         return [Disk(self._rng.random() < 0.6, self._rng.choice((0, 0, 4, 12)))]
 
     def _stampede(self) -> list[Step]:
-        """Many at once after what nobody has, and AWS is slow, or worse."""
-        actor, host = self._whose()
+        """Return many gets at once without a cached token, while AWS is slow or failing."""
+        actor, host = self._pick_actor_and_host()
         steps: list[Step] = [Call("erase", actor, host), Join()]
         if self._rng.random() < 0.6:
             name = self._rng.choice(("hang", "hang", "crawl", "slow", "throttle", "reset"))
@@ -148,8 +148,8 @@ class _Dice:
         return [*steps, *self._some(actor, host, 6, 0.3)]
 
     def _aging(self) -> list[Step]:
-        """A token of seconds, asked for in each of its ages."""
-        actor, host = self._whose()
+        """Return gets of a token that lives for seconds, at each of its ages."""
+        actor, host = self._pick_actor_and_host()
         life = self._rng.choice((2, 3, 4))
         steps: list[Step] = [Call("erase", actor, host), Join(), Calm(), Life(life)]
         for pause in (500, 1000, 1500, life * 500):
@@ -157,8 +157,8 @@ class _Dice:
         return [*steps, *self._some(actor, host, 2), Life(43200)]
 
     def _login(self) -> list[Step]:
-        """A login that is stored, asked for, and perhaps erased, with no pause in between."""
-        actor, host = self._whose()
+        """Return a login that is stored, fetched, and perhaps erased, without a pause."""
+        actor, host = self._pick_actor_and_host()
         life = self._rng.choice((2, 600, 43200, 0))
         kept = Call("store", actor, host, self._kill(), life)
         steps = [kept, Join(), *self._some(actor, host, 2), *self._harm(actor, "logins", host)]
@@ -168,35 +168,35 @@ class _Dice:
         return [*steps, *self._some(actor, host, 1)]
 
     def _damaged(self) -> list[Step]:
-        """What is there for certain, and comes to harm before it is needed again."""
-        actor, host = self._whose()
+        """Return a get, damage to the files that it wrote, and gets that need them again."""
+        actor, host = self._pick_actor_and_host()
         folder = self._rng.choices(("tokens", "registries", "locks"), (8, 2, 1))[0]
         steps: list[Step] = [*self._some(actor, host, 1), Join()]
         if folder == "tokens":
             steps += self._harm(actor, folder, host)
         else:
-            # Only a fetch has to do with the others.
+            # Only a fetch uses the other folders.
             steps += self._harm(actor, folder)
             steps += [Harm(actor, "tokens", "truncate", number, 0) for number in range(2)]
         return [*steps, *self._some(actor, host, 2)]
 
     def _due(self) -> list[Step]:
-        """A token past half its life, for which AWS may give no other."""
-        actor, host = self._whose()
+        """Return gets of a token past half its life, which AWS may refuse to renew."""
+        actor, host = self._pick_actor_and_host()
         steps: list[Step] = [Calm(), *self._some(actor, host, 1), Join(), Clock(7 * _HOUR)]
         if self._rng.random() < 0.7:
             steps += self._fault()
         return [*steps, *self._some(actor, host, 3), Join()]
 
     def _crammed(self) -> list[Step]:
-        """A disk that is full, and nothing else that goes wrong."""
-        actor, host = self._whose()
+        """Return gets while the disk is full and nothing else fails."""
+        actor, host = self._pick_actor_and_host()
         steps: list[Step] = [Calm(), Call("erase", actor, host), Join()]
         steps += [Disk(full=True, spare=self._rng.choice((0, 4))), *self._some(actor, host, 2)]
-        return [*steps, *self._some(*self._whose(), 1), Join(), Disk(full=False)]
+        return [*steps, *self._some(*self._pick_actor_and_host(), 1), Join(), Disk(full=False)]
 
     def _edited(self) -> list[Step]:
-        """Settings that change while they are read."""
-        actor, host = self._whose()
+        """Return gets while the settings are rewritten."""
+        actor, host = self._pick_actor_and_host()
         steps = [*self._some(actor, host, 2), Wait(self._rng.choice((0, 50, 200, 400)))]
         return [*steps, *self._rewrite(actor), *self._some(actor, host, 2)]

@@ -1,4 +1,4 @@
-"""A disk that fills and empties, and the damage that comes to the files on it."""
+"""A disk that fills and empties, and damage to the files on it."""
 
 import ctypes
 import os
@@ -19,9 +19,9 @@ _FILLER = "filler"
 
 @contextmanager
 def small_disk() -> Iterator[Path | None]:
-    """Mount a small tmpfs, in a mount namespace of this process's own; None where it may not.
+    """Mount a small tmpfs in a mount namespace of this process; return None without the right to.
 
-    To be called before there are other threads, which would stay in the old one.
+    Call it before other threads exist: they would stay in the old namespace.
     """
     if sys.platform != "linux" or os.geteuid() != 0:
         yield None
@@ -40,7 +40,7 @@ def small_disk() -> Iterator[Path | None]:
 
 
 class Disk:
-    """What the homes are on. small: whether it is one that can be filled."""
+    """The disk of the homes. small: whether it can be filled."""
 
     def __init__(self, root: Path, *, small: bool) -> None:
         self.root = root
@@ -48,10 +48,10 @@ class Disk:
         self._moved: list[tuple[Path, Path]] = []
         self._shut: list[Path] = []
         self.touched: set[int] = set()
-        """The inodes whose modes were changed here."""
+        """The inodes with a changed mode."""
 
     def clear(self) -> None:
-        """Remove all that is on it."""
+        """Remove everything on the disk."""
         for path in sorted(self.root.rglob("*"), reverse=True):
             if path.is_dir() and not path.is_symlink():
                 path.rmdir()
@@ -59,7 +59,7 @@ class Disk:
                 path.unlink()
 
     def fill(self, spare: int) -> None:
-        """Leave `spare` KB; where it is as big as the machine's, nobody may write to the caches."""
+        """Leave `spare` KB; on a disk that is not small, make the caches unwritable instead."""
         self.empty()
         if not self.small:
             self._shut = [path for folder in FOLDERS for path in self.root.glob(f"*/**/{folder}")]
@@ -82,14 +82,14 @@ class Disk:
         (self.root / _FILLER).unlink(missing_ok=True)
 
     def restore(self) -> None:
-        """Put whole folders back that `harm` put something else in the place of."""
+        """Put back the folders that `harm` replaced."""
         for place, kept in reversed(self._moved):
             _remove(place)
             kept.rename(place)
         self._moved = []
 
     def harm(self, step: Harm, cache: Path) -> tuple[str, ...]:
-        """Damage a file; return the names of what came to harm, "*" for all in the folder."""
+        """Damage a file; return the names of the damaged files, "*" for all in the folder."""
         folder = cache / step.folder
         if step.name == "folder":
             return self._harm_folder(folder, step.at)
@@ -102,7 +102,7 @@ class Disk:
             other = folder / names[step.at % len(names)]
             self._harm_file(step, path, other)
             return (path.name, other.name) if step.name == "swap" else (path.name,)
-        return ()  # there is none yet, or it went away just now
+        return ()  # the folder or file does not exist, or was removed just now
 
     def _harm_folder(self, folder: Path, at: int) -> tuple[str, ...]:
         if any(place == folder for place, _ in self._moved) or not folder.is_dir():
@@ -110,7 +110,7 @@ class Disk:
         kept = folder.with_name(f"kept-{folder.name}")
         folder.rename(kept)
         self._moved.append((folder, kept))
-        # A process may make it again in between: then that one stays.
+        # A process may create the folder in between; it stays then.
         with suppress(OSError):
             if at % 3 == 0:
                 folder.touch(0o600)
@@ -169,7 +169,7 @@ def _replace(name: str, path: Path, other: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove what is at a path, whatever it is."""
+    """Remove the file, symlink or directory at a path."""
     if path.is_dir() and not path.is_symlink():
         for inner in path.iterdir():
             inner.unlink()

@@ -1,9 +1,9 @@
-"""The program under test on a machine whose clock is set while it runs, and whose disk is slow.
+"""The program under test on a machine with a changing clock and a slow disk.
 
-A program of its own. The file that CHAOS_CLOCK names holds the seconds that its clock is ahead:
-`time.time` and `time.time_ns` are what the package asks; boto3 keeps the real time, and so do the
-monotonic clocks. CHAOS_DRAG is for how many milliseconds a call of the system may take at most:
-whoever is to be killed or overtaken between two of them then is.
+It runs as a program. The file that CHAOS_CLOCK names holds the seconds that its clock is ahead:
+the package calls `time.time` and `time.time_ns`, while boto3 and the monotonic clocks keep the real
+time. CHAOS_DRAG is the most milliseconds that a system call may take, so that a process can be
+killed or overtaken between two of them.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The ways that AWS goes wrong in an episode."""
+"""The faults of AWS in an episode."""
 
 import json
 import threading
@@ -12,13 +12,13 @@ from tests.world.web import Request, Response
 _HANG = 30
 """Seconds; longer than any process lives."""
 _SLOW, _CRAWLING = 1.2, 3.0
-# What an answer may claim in place of the token, and of when it expires.
+# False values of the token and its expiry in an answer.
 _LIES: tuple[tuple[str, object], ...] = (
     ("expiresAt", 1.0),
     ("expiresAt", -1e300),
     ("expiresAt", "soon"),
     ("expiresAt", None),
-    ("authorizationToken", "QVdTOg=="),  # AWS, and no password
+    ("authorizationToken", "QVdTOg=="),  # the user AWS without a password
     ("authorizationToken", "not base64"),
     ("authorizationToken", 7),
     ("authorizationToken", None),
@@ -26,7 +26,7 @@ _LIES: tuple[tuple[str, object], ...] = (
 
 
 class Faults:
-    """What goes wrong at one AWS. over: set when the episode is, and nothing hangs any more."""
+    """The faults of one AWS. over: set at the end of the episode, to release what hangs."""
 
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
@@ -48,11 +48,11 @@ class Faults:
         }
 
     def begin(self, fault: Fault) -> None:
-        """Fail so from here on."""
+        """Start a fault."""
         self.aws.faults[fault.service] = self._acts[fault.name](fault.times)
 
     def end(self) -> None:
-        """Fail no more. What hangs goes on to."""
+        """End all faults; requests that hang continue."""
         self.aws.faults.clear()
 
     def _hang(self, _: Request) -> None:
@@ -73,6 +73,6 @@ class Faults:
 
 
 def _changing(fault: world.Fault, times: float) -> world.Fault:
-    """Return the fault for so many times."""
+    """Return the fault for this many requests."""
     fault.times = times
     return fault

@@ -1,4 +1,4 @@
-"""The loopback AWS's front door, which sees who asks for tokens at once, and notes when."""
+"""The loopback AWS's front door, which records overlapping requests for the same token."""
 
 import contextlib
 import select
@@ -13,14 +13,14 @@ from tests.world import sigv4, web
 from tests.world.aws import Aws, Issued
 
 _GRACE = 0.5
-"""Seconds that a process whose time is up may take to end: it has let go of its lock by then, and
-still has its connection. Whoever had the lock from it has boto3 to load before it asks."""
+"""Seconds that a process may take to end after its deadline: it has released its lock by then, and
+still has its connection. The next lock holder loads boto3 before its request."""
 _here = threading.local()
 
 
 @dataclass
 class Fetch:
-    """A call for an authorization token, while it is answered."""
+    """A request for an authorization token, while it is answered."""
 
     key: tuple[str, str, str]
     began: float
@@ -29,7 +29,7 @@ class Fetch:
     ended: bool = False
 
     def given_up(self, seconds: float) -> bool:
-        """Whether its client goes away, without its answer, within so many seconds."""
+        """Return whether the client closes the connection, unanswered, within these seconds."""
         end = time.monotonic() + seconds
         while not self.ended:
             if _closed(self.connection):
@@ -42,7 +42,7 @@ class Fetch:
 
 @dataclass(frozen=True)
 class Overlap:
-    """Two live processes asked for the same at once: the ARN, the region, the service, and when."""
+    """Two live processes that asked for the same token at once: ARN, region, service, and times."""
 
     key: tuple[str, str, str]
     first: float
@@ -62,7 +62,7 @@ class IssuedAt(dict[str, Issued]):
 
 
 class Fetches:
-    """Hands every request to the AWS, and writes down which calls for a token overlap."""
+    """Passes every request to the AWS, and records overlapping requests for a token."""
 
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
@@ -74,7 +74,7 @@ class Fetches:
         self._running: dict[tuple[str, str, str], list[Fetch]] = defaultdict(list)
 
     def handle(self, request: web.Request) -> web.Response:
-        """Answer one request, as AWS would."""
+        """Answer one request as AWS would."""
         scope = sigv4.scope_of(request.headers)
         owner = self.aws.keys.get(scope.access_key) if scope else None
         wanted = request.headers.get("X-Amz-Target", "").endswith(".GetAuthorizationToken")
@@ -97,13 +97,13 @@ class Fetches:
 
     def _compare(self, fetch: Fetch, others: list[Fetch]) -> None:
         for other in others:
-            # An answer on its way already is as good as given.
+            # An answer that is on its way counts as given.
             if not other.ended and not other.given_up(_GRACE):
                 self.overlaps.append(Overlap(fetch.key, other.began, fetch.began))
 
 
 def server(fetches: Fetches, authority: web.Authority) -> web.WebServer:
-    """Return the web server of a world, whose handler knows the connection that it serves."""
+    """Return the web server of a world whose handler knows its connection."""
     made = web.WebServer(fetches.handle, authority=authority)
     made._server.RequestHandlerClass = _Handler
     return made
@@ -118,7 +118,7 @@ class _Handler(web._RequestHandler):
 
 
 def _closed(connection: ssl.SSLSocket | socket.socket) -> bool:
-    """Whether the client is gone: while it waits, it has nothing to say but goodbye."""
+    """Return whether the client has closed the connection: while it waits, it sends nothing."""
     with contextlib.suppress(OSError, ValueError):
         return bool(select.select([connection], [], [], 0)[0])
     return True

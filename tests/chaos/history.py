@@ -1,4 +1,4 @@
-"""What happened in an episode, as far as it was seen from outside."""
+"""The events of an episode, as seen from outside."""
 
 import base64
 from collections import Counter
@@ -17,9 +17,9 @@ from tests.world.aws import Aws
 class Run:
     """One process. Times are seconds since the epoch.
 
-    code: as `subprocess` has it; None for one that had to be ended, since it did not end itself.
-    login, expires: what a store was given, and when that expires, or None for 12 hours later.
-    ours: whether it is the campaign's own, after the steps, when nothing goes wrong any more.
+    code: as `subprocess` has it; None for a process that did not end and had to be killed.
+    login, expires: the stored login and its expiry; None means 12 hours later.
+    ours: whether the campaign started it after the steps, when nothing fails any more.
     """
 
     number: int
@@ -37,23 +37,23 @@ class Run:
 
     @property
     def whole(self) -> bool:
-        """Whether it came to its own end."""
+        """Whether the process ended by itself."""
         return self.code is not None and self.code >= 0
 
     @property
     def done(self) -> bool:
-        """Whether it says that it did what it was asked."""
+        """Whether its exit code reports success."""
         return self.code == 0
 
     @property
     def outcome(self) -> str:
-        """What became of it, in a word."""
+        """Its outcome in one word."""
         if self.code is None:
-            return "endless"
+            return "hung"
         return "killed" if self.code < 0 else "done" if self.code == 0 else "failed"
 
     def overlaps(self, other: "Run") -> bool:
-        """Whether there was a moment when both ran."""
+        """Return whether both processes ran at some moment."""
         return self.began <= other.ended and other.began <= self.ended
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Damage:
-    """What came to harm: names of files in a cache's folder, or "*" for all of them."""
+    """Damaged files: their names in a cache's folder, or "*" for all of them."""
 
     at: float
     cache: Path
@@ -73,7 +73,7 @@ class Damage:
     names: tuple[str, ...]
 
     def hits(self, cache: Path, folder: str, host: str = "") -> bool:
-        """Whether it is in this folder, and may be of this host's files."""
+        """Return whether this folder, and a file of this host, may be damaged."""
         if (self.cache, self.folder) != (cache, folder):
             return False
         return not host or any(name == "*" or name.startswith(host) for name in self.names)
@@ -81,10 +81,10 @@ class Damage:
 
 @dataclass
 class History:
-    """All of it.
+    """All events of an episode.
 
     wrong: whether AWS, or an actor's own program, was made to fail.
-    full: whether the disk was. ahead: by how many seconds the programs' clock was.
+    full: whether the disk was full. ahead: by how many seconds the programs' clock was ahead.
     """
 
     plan: Plan
@@ -103,19 +103,19 @@ class History:
     touched: set[int] = field(default_factory=set)
     steps: Counter[str] = field(default_factory=Counter)
     notes: list[tuple[float, str]] = field(default_factory=list)
-    """When each step was taken, and what it was."""
+    """The time of each step, and the step as text."""
 
     def clocks(self, run: Run) -> tuple[int, int]:
-        """Return the least and the most that the program's clock was ahead in a process's life."""
+        """Return the least and the most that the program's clock was ahead while a process ran."""
         seen = self.ahead.during(run.began, run.ended)
         return min(seen), max(seen)
 
     def among(self, run: Run) -> Iterator[Run]:
-        """Return the processes of the same cache that it may have met, itself too."""
+        """Return the processes of the same cache that ran at the same time, including itself."""
         return (r for r in self.runs if r.actor.cache == run.actor.cache and r.overlaps(run))
 
     def secrets(self) -> set[str]:
-        """Return all that must not be seen, and pieces of what is long."""
+        """Return every secret, and pieces of the long ones."""
         keys = list(self.aws.keys.values())
         found = {each.secret_key for each in keys}
         found |= {each.session_token for each in keys if each.session_token}
@@ -125,7 +125,7 @@ class History:
         return found | {piece for secret in found.copy() for piece in _pieces(secret)}
 
     def transcript(self) -> str:
-        """Return what happened, a line each, with the milliseconds since the first."""
+        """Return what happened, one event a line, with the milliseconds since the first."""
         lines = [*self.notes]
         for run in self.runs:
             lines.append((run.began, f"{run} begins"))
@@ -136,7 +136,7 @@ class History:
 
     def _outcome(self, run: Run) -> str:
         if run.code is None:
-            return "it had to be ended"
+            return "it hung and was killed"
         text = run.stdout.decode(errors="replace").strip()
         for place, (password, issued) in enumerate(list(self.issued.items())):
             if password in text:

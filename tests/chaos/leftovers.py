@@ -1,4 +1,4 @@
-"""What an episode leaves behind: on the disk, in logs, and at AWS's door."""
+"""Checks of what an episode leaves on the disk, in logs, and in the loopback AWS."""
 
 import json
 import re
@@ -19,12 +19,12 @@ _NAMES = {
     "elsewhere": re.compile(r"[a-z0-9.-]+~[0-9a-f]{32}"),
 }
 _AWS_CLIS = re.compile(r"[0-9a-f]{40}\.json")
-# Where secrets are kept on purpose, and what the campaign itself wrote.
+# Files that contain secrets by design, and the campaign's own files.
 _ON_PURPOSE = ("tokens", "logins", "cli", "etc")
 
 
 def look(history: History, verdict: Verdict) -> None:
-    """Look at all of it."""
+    """Check everything that the episode left."""
     _look_at_fetches(history, verdict)
     _look_at_lists(history, verdict)
     _look_at_files(history, verdict)
@@ -32,7 +32,7 @@ def look(history: History, verdict: Verdict) -> None:
 
 
 def _look_at_fetches(history: History, verdict: Verdict) -> None:
-    """Check that no process asked AWS for what another one was fetching at that moment."""
+    """Check that no process asked AWS for a token that another was fetching at that moment."""
     verdict.checked["one fetch"] += history.fetches
     reach = max((run.limit for run in history.runs), default=0)
     for overlap in history.overlaps:
@@ -40,7 +40,7 @@ def _look_at_fetches(history: History, verdict: Verdict) -> None:
         actors = [each for each in history.actors.values() if arn in each.home.arns]
         since = min(overlap.first, overlap.second) - reach
         excused = any(history.full.during(since, overlap.second)) or any(
-            len(actor.home.past.during(since, overlap.second)) > 1  # not one identity, but two
+            len(actor.home.past.during(since, overlap.second)) > 1  # two identities, not one
             or any(
                 damage.cache == actor.cache and damage.folder == "locks"
                 for damage in history.damages
@@ -54,23 +54,21 @@ def _look_at_fetches(history: History, verdict: Verdict) -> None:
 
 
 def _look_at_lists(history: History, verdict: Verdict) -> None:
-    """See that `list` names hosts that were asked for, and those that gave a token."""
+    """Check that `list` names only hosts that were asked for, and all that gave a token."""
     for run in history.runs:
         if run.call.action != "list" or not run.done:
             continue
         listed = set(json.loads(run.stdout))
         earlier = [other for other in history.runs if other.actor.cache == run.actor.cache]
         asked = {f"https://{other.call.host}" for other in earlier if other.began < run.ended}
-        verdict.hold(
-            "list", listed <= asked, f"{run}: {sorted(listed - asked)} was never asked for"
-        )
+        verdict.hold("list", listed <= asked, f"{run}: nothing asked for {sorted(listed - asked)}")
         due = {
             f"https://{other.call.host}"
             for other in earlier
             if other.call.action in ("get", "store") and _counts(other) and other.ended < run.began
         }
         verdict.hold(
-            "list", _troubled(history, run) or due <= listed, f"{run}: not {sorted(due - listed)}"
+            "list", _troubled(history, run) or due <= listed, f"{run}: lacks {sorted(due - listed)}"
         )
 
 
@@ -80,7 +78,7 @@ def _counts(run: Run) -> bool:
 
 
 def _troubled(history: History, run: Run) -> bool:
-    """Whether a host may be missing in a list: it is noted only where that can be done."""
+    """Return whether a host may be missing from a list, since it could not be noted."""
     cache = run.actor.cache
     return (
         any(history.full.during(0, run.ended))
@@ -137,7 +135,7 @@ def _look_for_secrets(history: History, verdict: Verdict) -> None:
 
 
 def _seen(history: History) -> Iterator[tuple[str, str]]:
-    """Return what has to be without secrets, and where it is."""
+    """Return each text that must not have secrets, and where it is."""
     for run in history.runs:
         yield f"standard error of {run}", run.stderr.decode(errors="replace")
         if run.call.action != "get" or run.code == 1:

@@ -1,4 +1,4 @@
-"""An episode as plain data: its steps, and their way to JSON and back."""
+"""An episode as plain data: its steps, and their form in JSON."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -49,7 +49,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Fault:
-    """From here on AWS, or the actors' credential_process, fails so, `times` times."""
+    """From here on AWS, or the actors' credential_process, fails this way, `times` times."""
 
     service: str
     name: str
@@ -58,19 +58,19 @@ class Fault:
 
 @dataclass(frozen=True)
 class Calm:
-    """From here on nobody but the disk and the clock fails."""
+    """From here on only the disk and the clock fail."""
 
 
 @dataclass(frozen=True)
 class Life:
-    """From here on AWS's tokens live so many seconds."""
+    """From here on AWS's tokens live this many seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Harm:
-    """Damage a file of an actor's cache; `pick` and `at` say which, of `host`, and where."""
+    """Damage a file of an actor's cache: `pick` chooses one of `host`'s, `at` the place in it."""
 
     actor: str
     folder: str
@@ -82,7 +82,7 @@ class Harm:
 
 @dataclass(frozen=True)
 class Rewrite:
-    """Rewrite the file that decides who an actor is, in one of the ways that editors do."""
+    """Rewrite the file that decides an actor's identity, in one of the ways that editors do."""
 
     actor: str
     how: str
@@ -90,7 +90,7 @@ class Rewrite:
 
 @dataclass(frozen=True)
 class Disk:
-    """Fill the disk but for so many KB, or empty it."""
+    """Fill the disk except for this many KB, or empty it."""
 
     full: bool
     spare: int = 0
@@ -98,21 +98,21 @@ class Disk:
 
 @dataclass(frozen=True)
 class Clock:
-    """Have the programs' clock be so many seconds ahead of AWS's, the running ones' too."""
+    """Set the programs' clock this many seconds ahead of AWS's, for running programs too."""
 
     ahead: int
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Let so many milliseconds pass."""
+    """Wait this many milliseconds."""
 
     ms: int
 
 
 @dataclass(frozen=True)
 class Join:
-    """Wait for all that runs."""
+    """Wait until all processes have ended."""
 
 
 Step = Call | Fault | Calm | Life | Harm | Rewrite | Disk | Clock | Wait | Join
@@ -128,8 +128,8 @@ class Plan:
 
     timeout: AWS_ECR_TIMEOUT of all its processes.
     latency: milliseconds that AWS takes to answer.
-    clock: whether their clock can be set.
-    drag: milliseconds that a call of the system may take at most.
+    clock: whether the processes' clock can be set.
+    drag: milliseconds that a system call may take at most.
     logged: the actors that write a log, and so leave the hot path.
     """
 
@@ -143,12 +143,12 @@ class Plan:
 
     @property
     def actors(self) -> tuple[str, ...]:
-        """Who takes part, in the order of `ACTORS`."""
+        """The names of the actors that take part, in the order of `ACTORS`."""
         named = {getattr(step, "actor", "") for step in self.steps}
         return tuple(name for name in ACTORS if name in named)
 
     def to_json(self) -> str:
-        """Return it as JSON, a step a line."""
+        """Return the plan as JSON, one step a line."""
         steps = ",\n    ".join(json.dumps(_as_dict(step)) for step in self.steps)
         head = asdict(self)
         del head["steps"]
@@ -157,7 +157,7 @@ class Plan:
 
 
 def from_json(text: str) -> Plan:
-    """Return the plan that `Plan.to_json` gave."""
+    """Return the plan that `Plan.to_json` wrote."""
     fields = json.loads(text)
     steps = []
     for step in fields.pop("steps"):

@@ -1,4 +1,4 @@
-"""An episode played: real processes, real files, a loopback AWS; all of it written down."""
+"""Plays an episode with real processes, real files and a loopback AWS, and records it."""
 
 import base64
 import json
@@ -38,21 +38,21 @@ from tests.world.machine import MODULE, Machine, make_machine
 from tests.world.web import Authority
 
 MARGIN = 5.0
-"""Seconds past its time that a process may take to start and to end. It needs a tenth of one; on
-two cores with eight such processes and other people's work, each may wait a while for its turn."""
+"""Seconds past its deadline that a process may take to start and to end. It needs a tenth of one;
+with eight such processes on two busy cores, each may wait a while for its turn."""
 MOST = 8
-"""Processes at once; with more, what is seen is the machine's load."""
+"""Processes at once; with more, the results show the machine's load."""
 SHORT_LIVED = 5
-"""Seconds; a token of fewer may be dead when it comes."""
+"""Seconds; a token with a shorter life may have expired when it arrives."""
 _RUBBISH_AFTER = 2.2
-"""Seconds after which what a killed process left half written is to be removed."""
+"""Seconds after which the temporary file of a killed process must be removed."""
 _CALM_TIMEOUT = "25"
 DISTURBED = (sys.executable, str(Path(__file__).with_name("disturbed.py")))
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What episodes are played on. small: the directory of a disk that can be filled, if any."""
+    """Where and with what episodes are played. small: a disk that can be filled, if any."""
 
     authority: Authority
     small: Path | None = None
@@ -61,9 +61,9 @@ class Ground:
 
 
 def play(plan: Plan, ground: Ground, *, visits: bool = True) -> History:
-    """Play an episode. The caller removes what is left, by `clear`.
+    """Play an episode. The caller removes its files with `clear`.
 
-    visits: whether to clear each cache in the end as the program does, of what it lets lie.
+    visits: whether a newcomer sweeps each cache at the end.
     """
     root = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:
@@ -98,7 +98,7 @@ def _play(plan: Plan, ground: Ground, root: Path, *, visits: bool) -> History:
 
 
 def _begin(plan: Plan, machine: Machine, disk: Disk, door: fetches.Fetches) -> History:
-    """Make what is there before the first step."""
+    """Prepare the files and actors before the first step."""
     root = machine.root
     disk.root.mkdir(exist_ok=True)
     disk.clear()
@@ -116,7 +116,7 @@ def _begin(plan: Plan, machine: Machine, disk: Disk, door: fetches.Fetches) -> H
 
 
 def clear(history: History) -> None:
-    """Remove what an episode left."""
+    """Remove the files of an episode."""
     shutil.rmtree(history.root, ignore_errors=True)
 
 
@@ -164,13 +164,13 @@ class _Player:
                 self.join()
 
     def join(self) -> None:
-        """Wait for all that runs."""
+        """Wait until all processes have ended."""
         for thread in self._threads:
             thread.join()
         self._threads.clear()
 
     def settle(self) -> None:
-        """Let everything end, and nothing go wrong any more."""
+        """Wait until all processes have ended, and end all faults."""
         self.join()
         self._calm()
         self._fill(DiskStep(full=False))
@@ -178,12 +178,12 @@ class _Player:
         self.disk.restore()
 
     def let_rest(self) -> None:
-        """Wait until what is half written is rubbish, if it can be that there is any."""
+        """Wait until temporary files of killed processes, if any, are due for removal."""
         if any(not run.whole for run in self.history.runs):
             time.sleep(_RUBBISH_AFTER)
 
     def visit(self, visitor: Actor) -> None:
-        """Have somebody who was never there use a cache, which clears what is to be cleared."""
+        """Start a newcomer's get on a cache, which sweeps it."""
         visitor.environ["AWS_ECR_TIMEOUT"] = _CALM_TIMEOUT
         self.history.actors[visitor.name] = visitor
         self._call(Call("get", visitor.name, actors.NEWCOMERS), visitor, ours=True)
@@ -225,7 +225,7 @@ class _Player:
         call = run.call
         if call.action != "store":
             return call.host.encode()
-        # A password that says when it expires, as ECR's do, or one that does not.
+        # A password with an expiry, as ECR's have, or one without.
         fields: dict[str, str | int] = {"payload": secrets.token_hex(40)}
         if call.life:
             now = time.time() + self.history.ahead.last
@@ -249,7 +249,7 @@ class _Player:
         self.history.wrong.change(False, begun, time.time())
 
     def _harm(self, step: Harm, cache: Path) -> None:
-        # Written down beforehand: a process that it leads astray may be quick.
+        # Recorded beforehand: a process that it affects may be quick.
         begun = time.time()
         names = self.disk.harm(step, cache)
         if names:

@@ -1,4 +1,4 @@
-"""The few steps of an episode that a failure takes."""
+"""Finds the few steps of an episode that a failure needs."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,10 +10,10 @@ Steps = tuple[Step, ...]
 
 
 def shrink(plan: Plan, fails: Callable[[Plan], bool], seconds: float) -> Plan:
-    """Return a plan that still fails, with as few of the steps as is found in so many seconds.
+    """Return a plan that still fails, with as few steps as are found within this many seconds.
 
-    Leaves out all of an actor, all of a kind, and then ever smaller pieces, as delta debugging
-    does. `fails` plays a plan, as often as it takes to believe that it does not.
+    It leaves out all steps of an actor, all of a kind, and then ever smaller pieces, as delta
+    debugging does. `fails` plays a plan often enough to trust that it passes.
     https://www.st.cs.uni-saarland.de/papers/tse2002/tse2002.pdf
     """
     end = time.monotonic() + seconds
@@ -42,14 +42,14 @@ def _smaller(
 
 
 def _parts(steps: Steps) -> Iterator[Steps]:
-    """Return what is left of the steps without one piece or another, big pieces first."""
+    """Return the steps without one piece or another, the largest pieces first."""
     for name in sorted({getattr(step, "actor", "") for step in steps} - {""}):
         yield tuple(step for step in steps if getattr(step, "actor", "") != name)
     for kind in sorted({type(step).__name__ for step in steps}):
         yield tuple(step for step in steps if type(step).__name__ != kind)
     size = len(steps) // 2
     while size:
-        # From the end, where the steps after the failure are.
+        # From the end: the steps after the failure are there.
         for stop in range(len(steps), 0, -size):
             yield steps[: max(0, stop - size)] + steps[stop:]
         size //= 2

@@ -1,4 +1,4 @@
-"""The fault campaign itself: it passes the program, fails broken ones, makes cases small."""
+"""The fault campaign itself: it passes the program, fails broken ones, and shrinks a failure."""
 
 import json
 import subprocess
@@ -66,12 +66,12 @@ SHOWN: dict[str, tuple[Step, ...]] = {
     "lists": (Call("list", "keys"),),
 }
 HURRIED = ("deadline", "fifos")
-"""Whose processes have to be waited for."""
+"""The breaks whose processes hang until they are killed."""
 
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_broken_program_breaks_its_invariant(authority: Authority, how: str) -> None:
-    """Each invariant is able to fail, and the steps that show it are enough."""
+    """Each invariant can fail, and the steps above are enough to show it."""
     hurried = how in HURRIED
     plan = _plan(*SHOWN[how], timeout=1 if hurried else 20)
     ground = Ground(authority, None, (*BROKEN_PROGRAM, how), margin=1 if hurried else 5)
@@ -83,7 +83,7 @@ def test_a_broken_program_breaks_its_invariant(authority: Authority, how: str) -
 
 
 def test_the_program_as_it_is_breaks_none(authority: Authority) -> None:
-    """The same steps and more, all in one episode, with a clock that is set back."""
+    """The program passes all these steps in one episode, with a clock that is set back."""
     skipped = (*HURRIED, "expired", "logs", "copies")
     steps = [
         step for how, shown in SHOWN.items() if how not in skipped for step in (*shown, Join())
@@ -107,7 +107,7 @@ def test_the_program_as_it_is_breaks_none(authority: Authority) -> None:
 
 
 def test_a_case_is_made_small(authority: Authority) -> None:
-    """Of steps that have to do with it and others that have not, the former stay."""
+    """Steps that the failure does not need are removed, and the others stay."""
     plan = _plan(Wait(1), Call("list", "keys"), Wait(2), Call("list", "tenant-a"), Join())
     case = Case(plan, [Broken("list", "")], "")
 
@@ -119,7 +119,7 @@ def test_a_case_is_made_small(authority: Authority) -> None:
 
 @pytest.mark.parametrize("needed", [(0,), (3, 4), (1, 20, 38)], ids=str)
 def test_shrinking_finds_the_steps_that_matter(needed: tuple[int, ...]) -> None:
-    """Wherever they are."""
+    """The needed steps are found wherever they are."""
     steps = tuple(Wait(number) for number in range(40))
     wanted = tuple(Wait(number) for number in needed)
 
@@ -128,7 +128,7 @@ def test_shrinking_finds_the_steps_that_matter(needed: tuple[int, ...]) -> None:
 
 
 def test_a_seed_is_an_episode() -> None:
-    """The same one each time, also by way of JSON, and another for another seed."""
+    """A seed gives the same episode each time, also through JSON; another seed gives another."""
     plans = [generate(seed, disturbed=True) for seed in range(30)]
 
     assert plans == [generate(seed, disturbed=True) for seed in range(30)]
@@ -139,7 +139,7 @@ def test_a_seed_is_an_episode() -> None:
 
 
 def test_a_change_takes_its_time() -> None:
-    """What was so before and what is so after are both possible while it goes on."""
+    """The old and the new state are both possible while the change is made."""
     timeline = Timeline("old")
     timeline.change("new", 10, 11)
 
@@ -149,7 +149,7 @@ def test_a_change_takes_its_time() -> None:
 
 
 def test_the_command_tells_a_failure_and_how_to_see_it_again(tmp_path: Path) -> None:
-    """Exit code 1, the seed, the invariant, the steps, and a file to play again."""
+    """It exits with 1, and prints the seed, the invariant, the steps, and a file to replay."""
     case = tmp_path / "case.json"
     case.write_text(_plan(Call("list", "keys")).to_json())
     command = [sys.executable, "-m", "tests.chaos", "--replay", str(case), "--shrink", "1"]

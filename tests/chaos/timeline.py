@@ -1,4 +1,4 @@
-"""What was so, and when, as far as an outsider can know it."""
+"""The states of something over time, as far as an outsider can know them."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -14,7 +14,7 @@ class _Spell(Generic[State]):
 
 
 class Timeline(Generic[State]):
-    """States that follow each other. While one becomes the next, both are possible.
+    """States that follow each other. While one changes to the next, both are possible.
 
     Times are seconds since the epoch.
     """
@@ -23,16 +23,16 @@ class Timeline(Generic[State]):
         self._spells = [_Spell(0.0, 0.0, first)]
 
     def change(self, state: State, begun: float, done: float) -> None:
-        """Note that a state took the place of the last at a moment from `begun` to `done`."""
+        """Note that the state changed at a moment from `begun` to `done`."""
         self._spells.append(_Spell(begun, done, state))
 
     @property
     def last(self) -> State:
-        """What is so now."""
+        """The present state."""
         return self._spells[-1].state
 
     def during(self, began: float, ended: float) -> list[State]:
-        """Return every state that may have been so at some moment of a time."""
+        """Return every state that was possible at some moment from `began` to `ended`."""
         ends = [spell.done for spell in self._spells[1:]] + [float("inf")]
         return [
             spell.state

@@ -1,4 +1,4 @@
-"""What a look at an episode comes to."""
+"""The verdict on an episode."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ class Broken:
 
 @dataclass
 class Verdict:
-    """How often each invariant was looked at, and where it did not hold."""
+    """How often each invariant was checked, and where it did not hold."""
 
     checked: Counter[str] = field(default_factory=Counter)
     broken: list[Broken] = field(default_factory=list)
 
     def hold(self, invariant: str, holds: object, text: str) -> None:
-        """Note that an invariant was looked at, and whether it holds."""
+        """Count a check of an invariant, and note where it does not hold."""
         self.checked[invariant] += 1
         if not holds:
             self.broken.append(Broken(invariant, text))

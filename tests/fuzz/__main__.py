@@ -1,8 +1,8 @@
-"""Fuzzes what reads hostile input: `python -m tests.fuzz [--seconds N] [--target NAME]`.
+"""Fuzzes the code that reads hostile input: `python -m tests.fuzz [--seconds N] [--target NAME]`.
 
-Each target has a process of its own and its share of the time. It starts from the kept inputs
-in `corpus/<target>/`; what is found beside them is kept with `--keep`. An input that breaks a
-promise is saved below `build/fuzz/`, and `--input` runs it again.
+Each target has its own process and its share of the time. It starts from the kept inputs in
+`corpus/<target>/`; `--keep` adds new ones to them. An input that breaks a promise is saved below
+`build/fuzz/`, and `--input` runs it again.
 """
 
 import argparse
@@ -25,8 +25,8 @@ from tests.fuzz.targets import TARGETS, Target
 from tests.world import environment
 
 SAVED = Path("build", "fuzz")
-_GRACE = 120  # seconds, over its share, after which a target's process is ended
-_MOST_KEPT = 60  # inputs of a target
+_GRACE = 120  # seconds past its share, after which a target's process is killed
+_MOST_KEPT = 60  # inputs per target
 _MEMORY = 1024  # MiB
 _PROGRESS = re.compile(rb"^#\d+\t.*\bcov: (\d+)", re.MULTILINE)
 _RUNS = re.compile(rb"^stat::number_of_executed_units: (\d+)|^#(\d+)\t", re.MULTILINE)
@@ -37,7 +37,7 @@ _BREACH = re.compile(
 
 @dataclass
 class Outcome:
-    """What became of one target. edges: of code that were reached, where the engine tells."""
+    """The result of one target. edges: the edges of code reached, if the engine reports them."""
 
     runs: int
     seconds: float
@@ -48,7 +48,7 @@ class Outcome:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Fuzz, print a line for each target, and return 1 where a promise was broken."""
+    """Fuzz, print a line for each target, and return 1 if a promise was broken."""
     chosen = _arguments().parse_args(arguments)
     names = chosen.target or list(TARGETS)
     if chosen.input:
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else:
                 found = _with_hypothesis(TARGETS[name], share, Path(folder))
         broken |= found.saved is not None
-        _tell(name, found)
+        _report(name, found)
     return int(broken)
 
 
@@ -80,11 +80,17 @@ def _say(line: str) -> None:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Hostile input.")
-    parser.add_argument("--seconds", type=float, default=60, help="for all targets together")
-    parser.add_argument("--target", action="append", choices=TARGETS, help="by default all")
-    parser.add_argument("--engine", choices=("atheris", "random"), help="by default what is there")
     parser.add_argument(
-        "--keep", action="store_true", help="add to the kept inputs what atheris finds"
+        "--seconds", type=float, default=60, help="the time for all targets together"
+    )
+    parser.add_argument(
+        "--target", action="append", choices=TARGETS, help="this target; by default all"
+    )
+    parser.add_argument(
+        "--engine", choices=("atheris", "random"), help="by default atheris if installed"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="add atheris's new inputs to the kept ones"
     )
     parser.add_argument("--input", type=Path, help="run this file through the target, once")
     return parser
@@ -99,14 +105,14 @@ def _version() -> str:
 
 def _headline(engine: str, share: float, count: int) -> str:
     if engine == "atheris":
-        what = f"atheris {_version()}, guided by what the code does"
+        what = f"atheris {_version()}, guided by coverage"
     else:
-        what = "Hypothesis, which does not see what the code does"
+        what = "Hypothesis, without coverage"
         what += "" if _version() else " (atheris is not installed)"
     return f"engine: {what}; {count} of {len(TARGETS)} targets, {share:.0f} s each"
 
 
-def _tell(name: str, found: Outcome) -> None:
+def _report(name: str, found: Outcome) -> None:
     speed = found.runs / found.seconds
     edges = found.edges or "-"
     broken = "BROKEN" if found.saved else "-"
@@ -136,9 +142,9 @@ def _start(
 
 
 def _environ(folder: Path) -> dict[str, str]:
-    """Return few variables: each is put away and back for every input.
+    """Return a small environment: each input takes it away and puts it back.
 
-    Homes are made in `folder`: libFuzzer ends the process without a chance to remove them.
+    Homes are made in `folder`: libFuzzer ends the process before it can remove them.
     """
     return environment.kept() | {name: str(folder) for name in ("TMPDIR", "TEMP")}
 
@@ -182,7 +188,7 @@ def _with_atheris(target: Target, seconds: float, folder: Path, *, keep: bool) -
 
 
 def _keep(target: Target, found: Path, folder: Path) -> None:
-    """Add to the kept inputs the fewest that reach what none of them does."""
+    """Add to the kept inputs the fewest new ones that reach new code."""
     merged = folder / "merged"
     merged.mkdir()
     for seed in target.corpus.iterdir():

@@ -1,7 +1,7 @@
-"""Hostile answers: from ECR, ECR Public and STS, and from a profile's `credential_process`.
+"""Hostile answers from ECR, ECR Public and STS, and from a profile's `credential_process`.
 
-The real SDK parses them. All but `wire`, which has a socket, hand it the answer in its own way:
-by a handler of the event before a request is sent.
+The real SDK parses them. `wire` sends them through a socket; the others use a handler of the SDK's
+event before a request is sent.
 """
 
 import base64
@@ -55,7 +55,7 @@ class Printed:
 
 
 class Printer(Watch):
-    """Starts no program: what one prints is there at once."""
+    """Starts no program: the output is there at once."""
 
     program = Printed(b"", b"", 0)
 
@@ -64,7 +64,7 @@ class Printer(Watch):
 
 
 class Caller:
-    """The SDK, made ready once to ask about a registry; each call has another answer."""
+    """The SDK, prepared once to call a registry; each call gets another answer."""
 
     def __init__(self, host: str, profile: str = "", endpoint_url: str = "") -> None:
         found = registry.parse(host)
@@ -81,7 +81,7 @@ class Caller:
             attempts, session.ATTEMPTS = (
                 session.ATTEMPTS,
                 1,
-            )  # whoever is asked again, answers the same
+            )  # every attempt gets the same answer
             try:
                 call = CallContext(self.choice, self.core, self.watch, _quiet)
                 self.session = make_session(call)
@@ -115,11 +115,11 @@ class Caller:
             name, _separator, value = line.partition(": ")
             headers.add(name, value)
         response: Any = AWSResponse(request.url, status, cast("Any", headers), None)
-        response._content = body  # as if it had been read
+        response._content = body  # as after a read
         return response
 
     def ask(self, ask: Callable[[CallContext], Token | int | None]) -> Token | int | None:
-        """Return what a call gives; None for the error that is told."""
+        """Return the result of a call; None if it fails with an error for users."""
         make = profiles.make_botocore_session
 
         def session(profile: str = "") -> botocore.session.Session:
@@ -173,17 +173,17 @@ def _authorization(data: bytes, host: str) -> None:
 
 
 def ecr_private(data: bytes) -> None:
-    """ECR's token as it was sent, or an error that a user can read."""
+    """ECR's answer gives the token that it has, or an error for users."""
     _authorization(data, HOST)
 
 
 def ecr_public(data: bytes) -> None:
-    """The same of ECR Public."""
+    """ECR Public's answer gives the token that it has, or an error for users."""
     _authorization(data, "public.ecr.aws")
 
 
 def sts(data: bytes) -> None:
-    """A role's credentials with their end, or an error that a user can read."""
+    """STS's answer gives a role's credentials with their expiry, or an error for users."""
     caller = _caller(HOST)
     caller.answer = data
     with caller.sandbox.entered():
@@ -196,7 +196,7 @@ def _quiet(_: str) -> None:
 
 
 def credential_process(data: bytes) -> None:
-    """Credentials that a request can be signed with, or an error; also where the program fails."""
+    """The output gives usable credentials, or an error for users; so does a failed program."""
     caller = _caller(HOST, "printed")
     caller.answer = GOOD
 
@@ -218,7 +218,7 @@ def credential_process(data: bytes) -> None:
 
 
 class _Fetcher(CachedCredentialFetcher):
-    """Looks for a session in the cache, and has another where there is none."""
+    """Looks for a session in the cache, and makes a new one if there is none."""
 
     def _create_cache_key(self) -> str:
         return "x"
@@ -229,7 +229,7 @@ class _Fetcher(CachedCredentialFetcher):
 
 
 def aws_cache(data: bytes) -> None:
-    """A file of the AWS CLI's caches holds what can be used, or counts as none."""
+    """A file of the AWS CLI's caches has usable content, or counts as missing."""
     sandbox = _caller(HOST).sandbox
     with sandbox.entered():
         sdk_patches.patch_process()
@@ -237,7 +237,7 @@ def aws_cache(data: bytes) -> None:
         os.makedirs(folder, 0o700, exist_ok=True)
         with open(sandbox.path(_KEPT_SESSION), "wb") as stream:
             stream.write(data)
-        if "x" in JSONFileCache(folder):  # as botocore looks for a session of IAM Identity Center
+        if "x" in JSONFileCache(folder):  # botocore's lookup of an IAM Identity Center session
             assert isinstance(json.loads(data), dict)
         found = RefreshableCredentials.create_from_metadata(
             _Fetcher(cache=sdk_patches.CliCache()).fetch_credentials(),
@@ -251,7 +251,7 @@ def aws_cache(data: bytes) -> None:
 
 
 class Echo:
-    """A server that answers each request with the same bytes, whatever they are, and hangs up."""
+    """A server that answers each request with the same bytes and closes the connection."""
 
     def __init__(self) -> None:
         self.answer = b""
@@ -271,7 +271,7 @@ class Echo:
                     while client.recv(_MOST):
                         pass
                 except OSError:
-                    pass  # the client left first
+                    pass  # the client closed the connection first
 
 
 def _read_request(client: socket.socket) -> None:
@@ -298,7 +298,7 @@ def _on_the_wire() -> tuple[Echo, Caller]:
 
 
 def wire(data: bytes) -> None:
-    """Whatever comes back over a connection: a token, or an error that a user can read."""
+    """Any bytes from a connection give a token, or an error for users."""
     echo, caller = _on_the_wire()
     echo.answer = data
     with caller.sandbox.entered():

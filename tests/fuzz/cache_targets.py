@@ -19,31 +19,31 @@ from tests.world.machine import HOST
 
 NOW = 1_800_000_000 * cache.SECOND
 SUBJECT = f"{HOST} AWS_PROFILE='dev'"
-_PRIME = 31415926535897932384626433832795028841  # the format's: an attacker may know it, too
+_PRIME = 31415926535897932384626433832795028841  # part of the format, so an attacker may know it
 _BODY = re.compile(rb" ([^ \n]*) ([^ \n]*) ([^ \n]*) ([^\n]*)\n(.*)", re.DOTALL)
 
 
 @once
-def _room() -> Sandbox:
+def _open_sandbox() -> Sandbox:
     return Sandbox({})
 
 
 def entry(data: bytes) -> None:
-    """A file is a miss, or the very entry that was asked for, alive; and so behind a checksum."""
-    sandbox = _room()
+    """A file is a miss, or the live entry that was looked up; the same with a valid checksum."""
+    sandbox = _open_sandbox()
     with sandbox.entered():
-        _in_the_way(sandbox, data)
+        _check_in_place(sandbox, data)
     with sandbox.entered():
         path = sandbox.path(".ecr/tokens/x~1")
         _put(path, b"ecrpy-1 " + _checksum(data) + data)
         found = _read(path)
-        told = _BODY.fullmatch(data)
+        fields = _BODY.fullmatch(data)
         if found:
-            assert told is not None
-            assert told[4].decode() == SUBJECT
+            assert fields is not None
+            assert fields[4].decode() == SUBJECT
             times = found.written, found.refresh, found.expires
-            assert times == tuple(map(int, told.groups()[:3]))
-            assert found.reply == told[5]
+            assert times == tuple(map(int, fields.groups()[:3]))
+            assert found.reply == fields[5]
             assert found.written <= NOW < found.expires
             copy = sandbox.path(".ecr/tokens/y~1")
             store.write(copy, SUBJECT, found)
@@ -58,8 +58,8 @@ def entry(data: bytes) -> None:
         assert os.path.exists(path) or not found
 
 
-def _in_the_way(sandbox: Sandbox, data: bytes) -> None:
-    """Whatever lies in the entries' places, a token is had."""
+def _check_in_place(sandbox: Sandbox, data: bytes) -> None:
+    """With the file in the entries' places, a get returns a token."""
     directory = sandbox.path(".ecr")
     places = (
         cache.login_place(directory, HOST),
@@ -71,7 +71,7 @@ def _in_the_way(sandbox: Sandbox, data: bytes) -> None:
             cache.read(path, subject, NOW)
         except Miss:
             continue
-        return  # it is one of ours
+        return  # it is a valid entry
     result = sandbox.run("get", HOST.encode())
     assert f'"{MADE_UP}{sandbox.fetched}"'.encode() in result.stdout, result
     with open(places[0][0], "rb") as stream:
@@ -99,13 +99,13 @@ def _put(path: str, data: bytes) -> None:
 
 
 def _check_one_line(error: HelperError) -> None:
-    # What the line holds came from this program, which is the only one to write such files.
+    # The text came from this program, which alone writes such files.
     assert "\n" not in make_printable(str(error))
 
 
 def note(data: bytes) -> None:
-    """Whatever a lock's file holds: a token, or the failure that another process left there."""
-    sandbox = _room()
+    """Any content of a lock file gives a token, or the failure that another process noted."""
+    sandbox = _open_sandbox()
     with sandbox.entered():
         clock = itertools.count(1)
 
@@ -130,7 +130,7 @@ def note(data: bytes) -> None:
         try:
             answer = broker.obtain(5)
         except HelperError as exc:
-            assert json.loads(data)["who"] == "circumstances", "a note for others was obeyed"
+            assert json.loads(data)["who"] == "circumstances", "another identity's note was used"
             _check_one_line(exc)
         else:
             assert b'"secret"' in answer.reply

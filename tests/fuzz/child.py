@@ -1,7 +1,7 @@
-"""One target under one engine, for so many seconds: what `python -m tests.fuzz` starts.
+"""One target under one engine, for some seconds; started by `python -m tests.fuzz`.
 
-With atheris the arguments are libFuzzer's own; with Hypothesis, the seconds and where a failing
-input goes.
+With atheris the arguments are libFuzzer's own; with Hypothesis they are the seconds and the file
+for a failing input.
 """
 
 import faulthandler
@@ -13,30 +13,30 @@ import time
 from pathlib import Path
 
 HANG_SECONDS = 30
-"""What one input may take before it counts as one that hangs; they take milliseconds."""
+"""Seconds after which an input counts as one that hangs; inputs take milliseconds."""
 
 PRODUCT = "docker_credential_ecrpy"
-# What the product has read by others' Python; the JSON of the standard library is C.
+# Python code of others that reads input; the standard library's JSON is C.
 _INSTRUMENTED = [PRODUCT, "tomllib", "tomli", "botocore.parsers"]
 
 
 def with_atheris(name: str, options: list[str]) -> None:
     """Run libFuzzer, which ends the process."""
-    import atheris  # type: ignore[import-untyped,unused-ignore]  # is not always there
+    import atheris  # type: ignore[import-untyped,unused-ignore]  # atheris is optional
 
     with atheris.instrument_imports(include=_INSTRUMENTED):
         package = importlib.import_module(PRODUCT)
         for module in pkgutil.walk_packages(package.__path__, f"{PRODUCT}."):
             importlib.import_module(module.name)
         from tests.fuzz.targets import TARGETS
-    # To merge, libFuzzer starts its first argument again, in a shell.
+    # For a merge, libFuzzer starts its first argument in a shell.
     again = f"{sys.executable} -m tests.fuzz.child atheris {name}"
     atheris.Setup([again, *options], TARGETS[name].run)
     atheris.Fuzz()
 
 
 def with_hypothesis(name: str, seconds: float, saved: Path) -> None:
-    """Try nearly valid inputs; print what came of it as JSON. The last one is in `saved`."""
+    """Run nearly valid inputs, and print the count as JSON. `saved` has the last input."""
     from hypothesis import HealthCheck, given, settings
 
     from tests.fuzz.near import near
@@ -48,7 +48,7 @@ def with_hypothesis(name: str, seconds: float, saved: Path) -> None:
     def run(data: bytes) -> None:
         nonlocal runs
         runs += 1
-        saved.write_bytes(data)  # first: a search that hangs lets no other code run
+        saved.write_bytes(data)  # first: a regular expression that hangs blocks all other code
         faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
         target.run(data)
         faulthandler.cancel_dump_traceback_later()

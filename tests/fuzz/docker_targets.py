@@ -1,4 +1,4 @@
-"""A hostile config.json of Docker's: what is read out of it, and what an edit leaves alone."""
+"""A hostile config.json of Docker's: how it is read, and what an edit leaves unchanged."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.world.machine import HOST
 FILE = ".docker/config.json"
 HELPER = "ecr-login"
 _SECTIONS = ("credhelpers", "auths", "credsstore")
-_TELLING = 12  # characters; a shorter password may be part of any text
+_TELLING = 12  # characters; a shorter password may be part of any text by chance
 _NOW = 1_800_000_000 * 10**9
 _BOTH = ConfigureRequest(dict.fromkeys((HOST, PRIVATE), ("", "")))
 _ALL = ConfigureRequest(store=True, fallback="pass")
@@ -30,27 +30,27 @@ _GONE = ConfigureRequest(dict.fromkeys((HOST, PRIVATE), ("", "")), store=True, r
 
 
 class Pairs(list[tuple[str, Any]]):
-    """An object of JSON, whose keys keep their order and may be there twice."""
+    """A JSON object that keeps the order of its keys and their repetitions."""
 
 
 class Raw(str):
-    """A number, as it is written."""
+    """A number as it is written."""
 
     __slots__ = ()
 
 
 @cache
-def _room() -> Sandbox:
+def _open_sandbox() -> Sandbox:
     return Sandbox({})
 
 
 def config_json(data: bytes) -> None:
-    """Read as JSON is, edited where that was asked for, and given back by the opposite."""
-    sandbox = _room()
+    """The file is read as JSON; an edit changes what it should, and its opposite undoes it."""
+    sandbox = _open_sandbox()
     sandbox.put(FILE, data)
     sandbox.put_back()
     file = sandbox.path(FILE)
-    wanted = _told(data)
+    wanted = _parse(data)
     try:
         config = DockerConfig.load(file)
     except HelperError as exc:
@@ -58,17 +58,17 @@ def config_json(data: bytes) -> None:
         _check_refused(exc, wanted)
         assert _edit(file, data, _BOTH) is None
         return
-    assert wanted is not None, "what is no JSON was read"
+    assert wanted is not None, "a file that is no JSON was read"
     _check_read(config, wanted)
     after = _edit(file, data, _BOTH)
     assert after is not None
     _check_added(data, after, wanted)
     _edit(file, data, _ALL)
     back = _edit(file, after, _GONE, earlier=(data,))
-    told = None if back is None else _told(back)
-    assert told is not None
+    parsed = None if back is None else _parse(back)
+    assert parsed is not None
     if not _ours(wanted):
-        assert _same(told, wanted), back
+        assert _same(parsed, wanted), back
     if not (_ours(wanted) or _named(wanted)):
         assert back == data
     _write(sandbox, data, after)
@@ -79,7 +79,7 @@ def _check_refused(error: HelperError, wanted: "Pairs | None") -> None:
 
 
 def _write(sandbox: Sandbox, before: bytes, after: bytes) -> None:
-    """The file is replaced whole, and what it held is kept beside it."""
+    """Check that the file is replaced atomically, and its previous content is in a backup."""
     file = sandbox.path(FILE)
     backup = replace_file(Rewrite(file, before, after))
     with open(file, "rb") as stream:
@@ -92,7 +92,7 @@ def _write(sandbox: Sandbox, before: bytes, after: bytes) -> None:
 def _edit(
     file: str, data: bytes, wanted: ConfigureRequest, earlier: tuple[bytes, ...] = ()
 ) -> bytes | None:
-    """Return what the file becomes, and check that the same again changes nothing."""
+    """Return the file's content after an edit, and check that a second one changes nothing."""
     try:
         plan = _plan(file, data, wanted, earlier)
     except HelperError as exc:
@@ -117,8 +117,8 @@ def _plan(file: str, data: bytes, wanted: ConfigureRequest, earlier: tuple[bytes
 # --- the oracle: json, with order, repetitions and numbers as they are written -----------------
 
 
-def _told(data: bytes) -> Pairs | None:
-    """Return what the file says; None where Docker cannot read it, or two programs could differ."""
+def _parse(data: bytes) -> Pairs | None:
+    """Return the file's content; None if Docker cannot read it, or two programs may differ."""
     text = data.decode("utf-8", "surrogateescape")
     if not text.strip(" \t\r\n"):
         return Pairs()
@@ -144,7 +144,7 @@ def _told(data: bytes) -> Pairs | None:
 
 @contextmanager
 def _deep() -> Iterator[None]:
-    """Let the oracle go deeper than the product, which runs into the limit first."""
+    """Raise the recursion limit of the oracle, so that the product reaches its limit first."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(3 * limit)
     try:
@@ -154,7 +154,7 @@ def _deep() -> Iterator[None]:
 
 
 def _same(one: Pairs, other: Pairs) -> bool:
-    """Whether two files agree in all that no edit for our hosts has anything to do with."""
+    """Return whether two files agree in everything that an edit for our hosts leaves alone."""
     with _deep():
         return _untouched(one) == _untouched(other)
 
@@ -190,18 +190,18 @@ def _check_read(config: DockerConfig, wanted: Pairs) -> None:
 
 
 def _check_added(before: bytes, after: bytes, wanted: Pairs) -> None:
-    told = _told(after)
-    assert told is not None, after
-    helpers = _section(told, "credhelpers")
+    parsed = _parse(after)
+    assert parsed is not None, after
+    helpers = _section(parsed, "credhelpers")
     for host in (HOST, PRIVATE):
         assert {value for key, value in helpers if key == host} == {HELPER}
         assert not [key for key, value in helpers if _is_text(value) and _bare(key) == host != key]
         assert not [
             key
-            for key, login in _section(told, "auths")
+            for key, login in _section(parsed, "auths")
             if _bare(key) == host and isinstance(login, Pairs) and dict(login).get("auth")
         ]
-    assert _same(told, wanted), after
+    assert _same(parsed, wanted), after
     if wanted and not _named(wanted):
         assert oracles.same_but_for_one_piece(before, after), after
 
@@ -211,14 +211,14 @@ def _means(key: str) -> bool:
 
 
 def _bare(key: str) -> str:
-    """Return the host that a key means, or "" where it has a port that makes it another."""
+    """Return the host of a key, or "" if a port makes it another host."""
     host = oracles.host_of(key)
     port = key.partition("://")[2] or key
     return "" if host == PRIVATE and ":" in port.rpartition("@")[2].partition("/")[0] else host
 
 
 def _named(wanted: Pairs) -> bool:
-    """Whether the file names the hosts already, or has null or { } where their helpers go."""
+    """Return whether the file names the hosts already, or has null or { } for credHelpers."""
     if any(key.casefold() == _SECTIONS[0] and not value for key, value in wanted):
         return True
     named = [key for name in _SECTIONS[:2] for key, _ in _section(wanted, name)]
@@ -226,14 +226,14 @@ def _named(wanted: Pairs) -> bool:
 
 
 def _ours(wanted: Pairs) -> bool:
-    """Whether the file has a helper of ours already."""
+    """Return whether the file names our helper already."""
     values = [value for _, value in _section(wanted, "credhelpers")]
     values += [value for key, value in wanted if key.casefold() == "credsstore"]
     return any("ecr" in value for value in values if isinstance(value, str))
 
 
 def _untouched(wanted: Pairs) -> Mapping[str, object]:
-    """Return the members, in their order, that no edit for our hosts has anything to do with."""
+    """Return the members, in order, that an edit for our hosts leaves alone."""
     top = [(key, value) for key, value in wanted if key.casefold() not in _SECTIONS[:2]]
     inner = {
         name: [pair for pair in _section(wanted, name) if not _means(pair[0])]

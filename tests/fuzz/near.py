@@ -1,4 +1,4 @@
-"""Nearly valid inputs: a valid one, of which a part is replaced."""
+"""Nearly valid inputs: a valid input with one part replaced."""
 
 import base64
 import json
@@ -42,7 +42,7 @@ _PARTS = (
 
 
 def near(target: Target) -> Bytes:
-    """Return what makes inputs for a target: of its own kind, or a kept one with a new part."""
+    """Return a strategy of a target's inputs: of its own kind, or a kept one with a new part."""
     seeds, tokens = target.seeds, [token.encode() for token in target.tokens]
     return _KINDS[target.name] | _spliced(seeds, tokens)
 
@@ -60,7 +60,7 @@ def _spliced(draw: st.DrawFn, seeds: Sequence[bytes], tokens: Sequence[bytes]) -
 
 @st.composite
 def _one_replaced(draw: st.DrawFn, made: dict[str, Any], new: st.SearchStrategy[Any]) -> Any:
-    """Return an object with one of its values, or of those of an inner one, replaced or gone."""
+    """Return an object with one of its values, or of an inner object's, replaced or removed."""
     key = draw(st.sampled_from(sorted(made)))
     kept = {name: value for name, value in made.items() if name != key}
     inner = made[key]
@@ -158,7 +158,7 @@ def _entries(draw: st.DrawFn) -> bytes:
     return f" {' '.join(fields)}\n".encode(errors="surrogatepass") + tail
 
 
-_NOTE = {"who": "circumstances", "at": 4, "message": "it failed", "hint": "mend it"}
+_NOTE = {"who": "circumstances", "at": 4, "message": "it failed", "hint": "fix it"}
 _LOGIN_DATA = {"authorizationToken": "QVdTOnNlY3JldA==", "expiresAt": 1.9e9}
 _ERROR = {"__type": "AccessDeniedException", "message": "no", "code": "x"}
 _KEYS = {
@@ -195,7 +195,7 @@ _ASSUMED = (
 
 @st.composite
 def _xml(draw: st.DrawFn) -> bytes:
-    """Return STS's answer, or its error, with one piece of text in it replaced."""
+    """Return STS's answer, or its error, with one text replaced."""
     fields = draw(_one_replaced(dict(_KEYS), st.text(max_size=9)))
     inner = "".join(f"<{name}>{value}</{name}>" for name, value in fields.items())
     text = draw(

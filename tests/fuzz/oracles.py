@@ -1,4 +1,4 @@
-"""What the right answer is, told by other means than the product's own."""
+"""The right answers, found by other means than the product's."""
 
 import fnmatch
 import re
@@ -31,12 +31,12 @@ def host_of(address: str) -> str:
 
 
 def is_ecr(host: str) -> bool:
-    """Whether a host is an ECR registry's own name."""
+    """Return whether a host is an ECR registry's own name."""
     return bool(_ECR.fullmatch(host))
 
 
 def deciding(tables: list[dict[str, Any]], host: str) -> Mapping[str, Any] | None:
-    """Return the first `[[registry]]` that means a host; None for none."""
+    """Return the first `[[registry]]` that matches a host, or None."""
     for table in tables:
         match = table["match"].lower()
         pattern = f"{match}.*" if re.fullmatch("[0-9]{12}", match) else match
@@ -46,13 +46,13 @@ def deciding(tables: list[dict[str, Any]], host: str) -> Mapping[str, Any] | Non
 
 
 def same_but_for_one_piece(before: bytes, after: bytes) -> bool:
-    """Whether `after` is `before` with one piece put in."""
+    """Return whether `after` is `before` with one piece inserted."""
     if len(after) < len(before):
         return False
     return _shared(before, after) + _shared(before[::-1], after[::-1]) >= len(before)
 
 
 def _shared(one: bytes, other: bytes) -> int:
-    """Return how many bytes two texts begin with alike."""
+    """Return the length of the common prefix."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))

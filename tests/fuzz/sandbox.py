@@ -1,4 +1,4 @@
-"""A home for hostile input: put back after each one, with the program's door in this process."""
+"""A home for hostile input, restored after each one; the program runs in this process."""
 
 import atexit
 import json
@@ -31,7 +31,7 @@ _WIRE = {
 
 
 class Sandbox:
-    """A home with these files: relative name, with slashes -> what it holds.
+    """A home with these files: relative name, with slashes -> content.
 
     In it the program runs as a client runs it, but in this process, and AWS gives made-up tokens.
     """
@@ -61,12 +61,12 @@ class Sandbox:
         return os.path.join(self.home, *name.split("/"))
 
     def put(self, name: str, data: bytes) -> None:
-        """Have a file hold this from now on."""
+        """Set a file's content from now on."""
         self.files[name] = data
         self.put_back()
 
     def put_back(self) -> None:
-        """Have the home hold its files, unchanged, and no others."""
+        """Restore the home: its files, unchanged, and no others."""
         found = self.found()
         for name in found:
             if name not in self.files:
@@ -80,7 +80,7 @@ class Sandbox:
                 os.close(opened)
 
     def found(self) -> dict[str, bytes]:
-        """Return the files that there are, and what they hold."""
+        """Return the existing files and their contents."""
         found = {}
         for directory, _, names in os.walk(self.home):
             for name in names:
@@ -91,7 +91,7 @@ class Sandbox:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Have this home, and nothing else of the machine, be the process's; put it back first."""
+        """Restore this home, and make it the process's only home and environment."""
         self.put_back()
         fetch, steps = gateway.fetch, (racy.STEP, racy.COARSE_STEP)
         before = {name: value for name, value in os.environ.items() if name not in self.environ}
@@ -100,7 +100,7 @@ class Sandbox:
             del os.environ[name]
         os.environ.update(self.environ)
         gateway.fetch = self._fetch
-        racy.STEP = racy.COARSE_STEP = 0  # nobody else edits these files
+        racy.STEP = racy.COARSE_STEP = 0  # only this process edits these files
         try:
             yield
         finally:
@@ -117,7 +117,7 @@ class Sandbox:
         return Token("AWS", f"{MADE_UP}{self.fetched}", time.time_ns() + TOKEN_LIFE)
 
     def run(self, action: str, stdin: bytes = b"") -> Result:
-        """Run one action through the program's door, and check that its answer has a right form."""
+        """Run one action through the entry point, and check that its answer has a valid form."""
         result = self._run(action, stdin)
         if b"unexpected error" in result.stdout:
             os.environ["AWS_ECR_DEBUG"] = "1"
@@ -157,7 +157,7 @@ def _all_of(stream: int) -> bytes:
 
 
 def check_form(action: str, result: Result) -> None:
-    """Fail unless a run's exit code and streams are one of the forms that the protocol has."""
+    """Fail unless a run's exit code and streams have one of the protocol's forms."""
     if result.code:
         assert result.code == 1, result
         if result.stderr:
@@ -179,13 +179,13 @@ def check_form(action: str, result: Result) -> None:
 
 
 def check_error(error: HelperError) -> None:
-    """Fail unless an error is fit for the user, as it is shown."""
+    """Fail unless an error, as it is shown, is fit for users."""
     check_line(make_printable(str(error)))
 
 
 def check_line(text: str) -> None:
-    """Fail unless an error is one line that a terminal can show, of a length that one can read."""
-    assert text, "an error that says nothing"
+    """Fail unless an error is one printable line of readable length."""
+    assert text, "an empty error"
     assert text.isprintable(), ascii(text)
     assert len(text) < 4000, len(text)
     for word in ("Traceback", "unexpected error", "<class"):

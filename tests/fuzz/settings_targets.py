@@ -1,4 +1,4 @@
-"""A hostile config.toml: what is made of it, and what an edit of it leaves alone."""
+"""A hostile config.toml: how it is read, and what an edit leaves unchanged."""
 
 import io
 import os
@@ -34,18 +34,18 @@ HOSTS = (
     "ghcr.io",
 )
 ROLE = "arn:aws:iam::123456789012:role/puller"
-_WITH_LINES = 3  # tables whose lines are looked at
+_WITH_LINES = 3  # tables whose line numbers are checked
 Edit = Callable[[bytes], bytes]
 
 
 @cache
-def _room() -> Sandbox:
+def _open_sandbox() -> Sandbox:
     return Sandbox({})
 
 
 def loaded(data: bytes) -> None:
-    """An error with a line of the file, or rules that mean what the TOML says."""
-    sandbox = _room()
+    """The file gives rules that mean what the TOML says, or an error with a line of the file."""
+    sandbox = _open_sandbox()
     sandbox.put(FILE, data)
     with sandbox.entered():
         try:
@@ -100,15 +100,15 @@ def _check_rules(found: loader.Settings, data: bytes) -> None:
 
 
 def _check_line_of(lines: list[bytes], number: int, key: str, line: int) -> None:
-    """Fail unless the statement that begins in this line, from 1 on, gives the table its key."""
-    assert not _has(lines[: line - 1], number, key), "it is in a line above"
-    assert lines[line - 1].strip(), "there is nothing in that line"
+    """Fail unless the statement that begins in this line, from 1 on, sets the table's key."""
+    assert not _has(lines[: line - 1], number, key), "the key is in a line above"
+    assert lines[line - 1].strip(), "the line is empty"
     for end in range(line, len(lines) + 1):
         try:
             found = _has(lines[:end], number, key)
         except tomllib.TOMLDecodeError:
-            continue  # the statement goes on
-        assert found, "it is in a line below"
+            continue  # the statement continues
+        assert found, "the key is in a line below"
         return
 
 
@@ -119,9 +119,9 @@ def _has(lines: list[bytes], number: int, key: str) -> bool:
 
 
 def edited(data: bytes) -> None:
-    """An edit does what it is about, nothing else, once, and can be taken back.
+    """An edit makes its change and no other; a second one changes nothing; it can be undone.
 
-    The first byte says which edit; the file is the rest.
+    The first byte chooses the edit; the rest is the file.
     """
     edit, host, wanted = _EDITS[data[0] % len(_EDITS) if data else 0]
     data = data[1:]
@@ -143,7 +143,7 @@ def _check_edit(
     for other in HOSTS:
         if not (host and other.startswith(account)):
             assert _summary(choices[other]) == _summary(before[other]), other
-    assert edit(after) == after, "once is enough"
+    assert edit(after) == after, "a second edit changes the file"
     if _tables(after) > _tables(data):
         assert oracles.same_but_for_one_piece(data, after), after
         assert _undone(data, after, host) == data, after
@@ -175,7 +175,7 @@ def _tables(data: bytes) -> int:
 
 
 def _undone(before: bytes, after: bytes, host: str) -> bytes:
-    """Return the settings without what an edit put in: a fallback, or a rule."""
+    """Return the settings without an edit's addition: a fallback, or a rule."""
     if not host:
         return editor.set_fallback(after, FILE, "")
     account = registry.parse(host)

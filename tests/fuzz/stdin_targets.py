@@ -1,4 +1,4 @@
-"""Hostile standard input: one target an action."""
+"""Hostile standard input, one target per action."""
 
 import json
 import os
@@ -19,14 +19,14 @@ _NO_URL = b"no credentials server URL\n"
 
 
 @cache
-def _rooms() -> tuple[Sandbox, Sandbox]:
-    """Return a home without settings, and one with a private name in front of a registry."""
+def _open_sandboxes() -> tuple[Sandbox, Sandbox]:
+    """Return a home without settings, and one with a private name for a registry."""
     return Sandbox({}), Sandbox({".ecr/config.toml": _SETTINGS})
 
 
 @cache
-def _full_room() -> Sandbox:
-    """Return a home where three registries have a login, a token and a place in the list."""
+def _open_filled_sandbox() -> Sandbox:
+    """Return a home where three registries have a login, a token and a note in the list."""
     sandbox = Sandbox({".ecr/config.toml": _SETTINGS})
     with sandbox.entered():
         for host in (HOST, NEIGHBOUR, PRIVATE):
@@ -40,11 +40,11 @@ def _full_room() -> Sandbox:
 
 
 def get(data: bytes) -> None:
-    """A token for the hosts that are ours, Docker's exact words for all else, and so again."""
+    """ECR hosts get a token and other input gets Docker's exact text, twice alike."""
     sent = data.strip(_BLANKS)
     address = sent.decode("latin-1")
     host = oracles.host_of(address)
-    for sandbox, others in zip(_rooms(), ((), (PRIVATE,)), strict=True):
+    for sandbox, others in zip(_open_sandboxes(), ((), (PRIVATE,)), strict=True):
         with sandbox.entered():
             before = sandbox.fetched
             result = sandbox.run("get", data)
@@ -53,7 +53,7 @@ def get(data: bytes) -> None:
                 secret = f"{MADE_UP}{sandbox.fetched}"
                 reply = {"ServerURL": address, "Username": "AWS", "Secret": secret}
                 assert (result.code, json.loads(result.stdout)) == (0, reply)
-                assert sandbox.fetched == before + 1, "the second is answered from the cache"
+                assert sandbox.fetched == before + 1, "the second get must come from the cache"
             else:
                 assert (result.code, result.stderr) == (1, b""), result
                 assert result.stdout == (NOT_FOUND if sent else _NO_URL)
@@ -61,8 +61,8 @@ def get(data: bytes) -> None:
 
 
 def store(data: bytes) -> None:
-    """What is stored is given back until it expires, and is nowhere once it is erased."""
-    sandbox = _rooms()[1]
+    """A stored login is returned until it expires; after `erase` no file of it is left."""
+    sandbox = _open_sandboxes()[1]
     with sandbox.entered():
         result = sandbox.run("store", data)
         kept = [name for name in sandbox.found() if "/logins/" in name]
@@ -87,8 +87,8 @@ def store(data: bytes) -> None:
 
 
 def erase(data: bytes) -> None:
-    """What is kept for the host that is named goes, and nothing else does."""
-    sandbox = _full_room()
+    """The files of the named host are removed, and no others."""
+    sandbox = _open_filled_sandbox()
     host = oracles.host_of(data.strip(_BLANKS).decode("latin-1"))
     names = {host}
     found = registry.parse(HOST if host == PRIVATE else host)
@@ -107,8 +107,8 @@ def erase(data: bytes) -> None:
 
 
 def list_(data: bytes) -> None:
-    """Only hosts that are ours are listed, whatever lies among the names of hosts."""
-    sandbox = _rooms()[1]
+    """Only ECR hosts and private names are listed, whatever other names are in the directory."""
+    sandbox = _open_sandboxes()[1]
     with sandbox.entered():
         folder = sandbox.path(".ecr/registries")
         os.makedirs(folder, 0o700, exist_ok=True)
@@ -120,7 +120,7 @@ def list_(data: bytes) -> None:
             try:
                 os.close(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT, 0o600))
             except (OSError, ValueError):
-                continue  # no name of a file
+                continue  # not a valid file name
             if oracles.host_of(name) == name:
                 ours |= {name} if oracles.is_ecr(name) or name == PRIVATE else set()
         result = sandbox.run("list", data)

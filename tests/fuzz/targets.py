@@ -1,7 +1,7 @@
-"""Where hostile input comes in: one target each, and what its fuzzer starts with.
+"""The places where hostile input enters: one target each, with the tokens of its fuzzer.
 
-A target takes bytes and raises where a promise is broken: by an AssertionError for a wrong
-answer, and by whatever else would have reached the user as an unexpected error.
+A target takes bytes and raises if a promise is broken: AssertionError for a wrong answer, or the
+exception that would have reached the user as an unexpected error.
 """
 
 from collections.abc import Callable
@@ -113,7 +113,7 @@ _WIRE = ("HTTP/1.1 200 OK\r\n", "Transfer-Encoding: chunked", "Content-Encoding:
 
 @dataclass(frozen=True)
 class Target:
-    """One surface. tokens: what its inputs are made of. most: bytes that one may have."""
+    """One entry of hostile input. tokens: pieces of its inputs. most: bytes an input may have."""
 
     name: str
     run: Callable[[bytes], None]
@@ -129,7 +129,7 @@ class Target:
         return [file.read_bytes() for file in sorted(self.corpus.glob("*"))]
 
     def dictionary(self) -> str:
-        """Return the tokens as libFuzzer reads them."""
+        """Return the tokens in libFuzzer's format."""
         quoted = ("".join(f"\\x{byte:02x}" for byte in token.encode()) for token in self.tokens)
         return "".join(f'"{token}"\n' for token in quoted)
 

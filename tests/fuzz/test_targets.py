@@ -1,7 +1,7 @@
-"""Facts about hostile input: whatever is read, what is promised holds.
+"""Facts about hostile input: the promises hold whatever is read.
 
-The targets of `tests.fuzz` say what that is for each place where such input comes in. Here they
-meet the kept inputs, and nearly valid ones; `python -m tests.fuzz` looks for more.
+The targets of `tests.fuzz` state the promises for each entry of such input. These tests run the
+kept inputs and nearly valid ones; `python -m tests.fuzz` searches for more.
 """
 
 import faulthandler
@@ -39,7 +39,7 @@ each_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 
 @each_target
 def test_the_kept_inputs_break_nothing(target: Target) -> None:
-    """What was thought of by hand, and what the fuzzer found to reach other code."""
+    """Inputs written by hand, and those that the fuzzer found to reach new code, pass."""
     assert len(target.seeds) > 2
     _run_kept(target)
 
@@ -51,7 +51,7 @@ def _run_kept(target: Target) -> None:
 
 @each_target
 def test_nearly_valid_inputs_break_nothing(target: Target) -> None:
-    """A valid one of which a part is replaced gets past the first checks."""
+    """Valid inputs with one part replaced, which get past the first checks, pass."""
 
     @settings(max_examples=50, suppress_health_check=list(HealthCheck))
     @given(data=near(target))
@@ -62,8 +62,8 @@ def test_nearly_valid_inputs_break_nothing(target: Target) -> None:
 
 
 @contextmanager
-def _soon() -> Iterator[None]:
-    """End the process when this takes a minute: a search that hangs lets no other code run."""
+def _end_soon() -> Iterator[None]:
+    """End the process after a minute: a regular expression that hangs blocks other code."""
     faulthandler.dump_traceback_later(60, exit=True, file=protocol.STDERR)
     try:
         yield
@@ -73,9 +73,9 @@ def _soon() -> Iterator[None]:
 
 @pytest.mark.parametrize("piece", [b"[", b'{"a":', b"\\", b'"', b"'", b"a", b"*", b"\xff", b"\n"])
 @each_target
-def test_long_inputs_hang_nobody(target: Target, piece: bytes) -> None:
-    """The same piece again and again, as much of it as standard input may hold."""
-    with _soon():
+def test_long_inputs_do_not_hang(target: Target, piece: bytes) -> None:
+    """One piece repeated up to the limit of standard input is handled in time."""
+    with _end_soon():
         target.run((piece * LONG)[:LONG])
 
 
@@ -105,15 +105,15 @@ _CHUNKED = b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize("name", REPEATED)
-def test_what_is_repeated_hangs_nobody(name: str) -> None:
-    """The pieces of each language, as many as there may be: no search through them is quadratic.
+def test_what_is_repeated_does_not_hang(name: str) -> None:
+    """Repeated pieces of each language are handled in time: no search is quadratic.
 
-    What comes from AWS, or is printed by a program, has no limit.
+    Answers of AWS and outputs of programs have no size limit.
     """
     target, piece = REPEATED[name]
     most = LONG * 16 if target in ("sts", "wire", "credential-process") else LONG
     data = (piece * most)[:most]
-    with _soon():
+    with _end_soon():
         TARGETS[target].run(data)
         if name == "members":
             TARGETS[target].run(b"{" + data.rpartition(b",")[0] + b"}")
@@ -124,21 +124,24 @@ def test_what_is_repeated_hangs_nobody(name: str) -> None:
 _DENIED = b'400\nDate: Thu, 01 Jan %s GMT\n\n{"__type":"AccessDeniedException"}'
 KEPT = (TARGETS["aws-cache"].corpus / "session").read_bytes()
 REGRESSIONS = {
-    "a year that is no number of C's": ("ecr", _DENIED % b"9999999999 00:00:00"),
-    "an hour that is none": ("ecr", _DENIED % (b"1970 " + b"9" * 20 + b":00:00")),
-    "a kept session, too deep": ("aws-cache", b"[" * 200_000),
-    "a kept session, without end": ("aws-cache", KEPT.replace(b"2035", b"9" * 20)),
-    "a kept session, in no time zone": ("aws-cache", KEPT.replace(b"T00:00:00Z", b"")),
-    "a kept session, till a number": ("aws-cache", KEPT.replace(b'"2035-01-01T00:00:00Z"', b"4e9")),
+    "a year too large for C": ("ecr", _DENIED % b"9999999999 00:00:00"),
+    "an invalid hour": ("ecr", _DENIED % (b"1970 " + b"9" * 20 + b":00:00")),
+    "a cached session, too deep": ("aws-cache", b"[" * 200_000),
+    "a cached session, with an endless year": ("aws-cache", KEPT.replace(b"2035", b"9" * 20)),
+    "a cached session, without a time zone": ("aws-cache", KEPT.replace(b"T00:00:00Z", b"")),
+    "a cached session, until a number": (
+        "aws-cache",
+        KEPT.replace(b'"2035-01-01T00:00:00Z"', b"4e9"),
+    ),
     "beginnings of user info": ("credential-process", b"://" * LONG * 5),
 }
 
 
 @pytest.mark.parametrize("name", REGRESSIONS)
 def test_what_broke_a_promise_breaks_none(name: str) -> None:
-    """What was found so."""
+    """Inputs that broke a promise in the past pass."""
     target, data = REGRESSIONS[name]
-    with _soon():
+    with _end_soon():
         TARGETS[target].run(data)
 
 
@@ -152,7 +155,7 @@ NESTED: dict[str, tuple[str, Callable[[int], bytes]]] = {
 
 @pytest.mark.parametrize("name", NESTED)
 def test_no_depth_is_read_by_halves(name: str) -> None:
-    """What one step reads is not too deep for the next: near the depth where reading ends."""
+    """Near the depth limit, a file that one step reads is not too deep for the next."""
     target, nested = NESTED[name]
     shallow, deep = 1, 4000
     while deep - shallow > 1:
@@ -209,25 +212,25 @@ def _from_below(url: str, written: Sequence[Rule], environ: Mapping[str, str]) -
 
 BROKEN: dict[str, tuple[str, Any, str, Any]] = {
     "every address is ECR's": ("get", registry, "parse_host", _to_any_host),
-    "a token for nobody's host": ("get", protocol, "NOT_FOUND", "none"),
+    "a token for another host": ("get", protocol, "NOT_FOUND", "none"),
     "nothing is cached": ("get", store, "write", _nothing),
-    "a login is not kept": ("store", store, "write", _nothing),
-    "another login is kept": ("store", token, "reply_tail", lambda _: b'"a":"b"}\n'),
+    "a login is not stored": ("store", store, "write", _nothing),
+    "another login is stored": ("store", token, "reply_tail", lambda _: b'"a":"b"}\n'),
     "a login is not erased": ("store", store, "forget", lambda *_: 0),
     "all is erased": ("erase", store, "_entries", lambda at, _: _paths_in(at)),
     "nothing is erased": ("erase", store, "forget", lambda *_: 0),
-    "names of files are listed": ("list", actions.Helper, "choose", lambda *_: True),
+    "file names are listed": ("list", actions.Helper, "choose", lambda *_: True),
     "a reader breaks": ("settings", rule_parser, "read", _raises),
     "the last rule wins": ("settings", rules, "choose", _from_below),
     "no line": ("settings", TomlDocument, "line", lambda *_: 0),
-    "a byte more changes": ("settings-edit", editor._Page, "insert_lines", _with_more),
+    "one more byte changes": ("settings-edit", editor._Page, "insert_lines", _with_more),
     "a name is not found": ("docker-config", config, "bare_host", lambda _: ""),
     "another member changes": ("docker-config", JsonDocument, "apply", _crossed),
     "no helper is read": ("docker-config", JsonDocument, "members", lambda *_: []),
-    "a checksum is not looked at": ("cache-entry", cache, "_parse", _believes),
+    "a checksum is not checked": ("cache-entry", cache, "_parse", _believes),
     "a miss is an error": ("cache-entry", cache, "_checksum", _raises),
-    "a note is obeyed": ("lock-note", LockNote, "shared_failure", lambda *_: HelperError("x")),
-    "an error without a word": ("ecr", session, "explain", lambda *_: HelperError("")),
+    "a note is always used": ("lock-note", LockNote, "shared_failure", lambda *_: HelperError("x")),
+    "an empty error": ("ecr", session, "explain", lambda *_: HelperError("")),
     "an error with a traceback": ("sts", session, "explain", lambda *_: HelperError("<class")),
 }
 
@@ -238,23 +241,23 @@ def _paths_in(directory: str) -> list[str]:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_target_notices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one function broken, one of the kept inputs fails: the tests above mean something."""
+    """One of the kept inputs fails when a function is broken, so the tests above can fail."""
     target, owner, attribute, broken = BROKEN[name]
-    TARGETS[target].run(TARGETS[target].seeds[0])  # its home is made
+    TARGETS[target].run(TARGETS[target].seeds[0])  # creates its home
     monkeypatch.setattr(owner, attribute, broken)
     with pytest.raises((AssertionError, LookupError, ValueError, RecursionError)):
         _run_kept(TARGETS[target])
 
 
 def test_an_unexpected_error_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever else is raised inside would reach the user as such, and fails with its place."""
+    """Any other exception fails the target, and names its place."""
     monkeypatch.setattr(actions.Helper, "store", _raises)
     with pytest.raises(AssertionError, match="unexpected KeyError at"):
         TARGETS["store"].run(b"{}")
 
 
 def test_the_fuzzer_runs() -> None:
-    """Without atheris too, for as long as it is told, and says what it did."""
+    """Without atheris it runs for the given time, and reports its runs."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "tests.fuzz"),

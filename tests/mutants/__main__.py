@@ -1,9 +1,8 @@
-"""`make mutants`: whether the tests notice when a module is changed.
+"""`make mutants`: whether the tests notice a change of a module.
 
-Each mutant (see `making`) is put in its module's place in a copy of the tree, so that programs
-which the tests start are mutants too, and the module's own tests run until one fails. A mutant
-that survives is to be killed by a better test, or listed in `equivalents.toml`. Where one is not,
-the exit code is 1.
+Each mutant (see `making`) replaces its module in a copy of the tree, so that programs started by
+the tests are mutants too, and the module's own tests run until one fails. A mutant that survives
+needs a better test, or an entry in `equivalents.toml`; while one has neither, the exit code is 1.
 """
 
 import argparse
@@ -23,13 +22,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.mutants import equivalents
-from tests.mutants.making import Mutant, mutants_of
+from tests.mutants.making import Mutant, make_mutants
 from tests.world import environment
 
 TREE = Path(__file__).parents[2]
 PACKAGE = "docker_credential_ecrpy"
 COPIED = (PACKAGE, "tests", "pyproject.toml")
-# Each module's own tests; of the protocol's, which run through every door, those through one.
+# Each module's own tests; the protocol's run through each entry point, here through one.
 TESTS: dict[str, tuple[str, ...]] = {
     "hot.registry": ("tests/unit/hot/test_registry.py",),
     "hot.identity": ("tests/unit/hot/test_identity.py",),
@@ -57,14 +56,14 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/unit/tokens/test_single_flight.py",
     ),
 }
-# A mutant may wait or go round for ever: no test may take this long, nor all of them the other.
+# A mutant may wait or loop for ever: the first limit is for one test, the other for all.
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--timeout=30")
 LEAST_SECONDS = 30.0
 KILLED, TIMED_OUT, SURVIVED = "killed", "timed out", "survived"
 
 
 def _file(module: str) -> str:
-    """Return the file of a module, "hot.cache", below the top of a tree."""
+    """Return the file of a module such as "hot.cache", relative to a tree."""
     return os.path.join(PACKAGE, *module.split(".")) + ".py"
 
 
@@ -79,7 +78,7 @@ class Worker:
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, target)
-        # CI: property tests try the same examples each time.
+        # CI: property tests use the same examples each time.
         here = dict.fromkeys(("PYTHONPATH", "TESTED_TREE"), str(directory))
         environ = {**environment.kept(), **here, "CI": "true"}
         self._process = subprocess.Popen(
@@ -92,11 +91,11 @@ class Worker:
         self._changes = 0
 
     def close(self) -> None:
-        """End the process, once what it is at is over."""
+        """End the process after its current job."""
         self._process.communicate()
 
     def test(self, module: str, seconds: float) -> tuple[int | None, float]:
-        """Return the exit code of a module's tests, None when time ran out, and the seconds."""
+        """Return the exit code of a module's tests, None on a timeout, and the seconds."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         job = {
@@ -111,7 +110,7 @@ class Worker:
 
     @contextmanager
     def holding(self, module: str, source: str) -> Iterator[None]:
-        """Have another text in a module's place."""
+        """Replace a module's text while the context lasts."""
         path = self._tree / _file(module)
         kept = path.read_bytes()
         self._write(path, source.encode())
@@ -122,7 +121,7 @@ class Worker:
 
     def _write(self, path: Path, data: bytes) -> None:
         path.write_bytes(data)
-        # Python knows a module's bytecode by size and whole seconds: no two texts share them.
+        # Python identifies bytecode by the source's size and seconds: no two texts share them.
         self._changes += 1
         when = 1_600_000_000 + self._changes
         os.utime(path, (when, when))
@@ -134,7 +133,7 @@ def _test_all(
     workers: Sequence[Worker],
     reasons: Sequence[equivalents.Equivalent],
 ) -> list[tuple[Mutant, str]]:
-    """Return what became of each mutant; report those that survive and are not listed."""
+    """Return the outcome of each mutant; print those that survive and are not listed."""
     usual = max(_seconds_without(module, worker) for worker in workers)
     limit = max(LEAST_SECONDS, 5 * usual * len(workers))
     free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
@@ -154,7 +153,7 @@ def _test_all(
         with lock:
             done[end] += 1
             if end == SURVIVED and not any(one.covers(module, mutant) for one in reasons):
-                _tell(module, mutant)
+                _show(module, mutant)
             _progress(
                 f"{module}: {sum(done.values())} of {len(mutants)}, {done[SURVIVED]} survived"
             )
@@ -162,7 +161,7 @@ def _test_all(
 
     with ThreadPoolExecutor(len(workers)) as pool:
         outcomes = list(pool.map(judge, mutants))
-    for worker in workers:  # or a mutant left something behind that killed those after it
+    for worker in workers:  # fails if a mutant's leftovers killed later mutants
         _seconds_without(module, worker)
     return outcomes
 
@@ -182,10 +181,10 @@ def _progress(text: str) -> None:
 
 def _say(text: str = "") -> None:
     _progress("")
-    print(text, flush=True)  # noqa: T201 - a report is shown
+    print(text, flush=True)  # noqa: T201 - the report is the program's output
 
 
-def _tell(module: str, mutant: Mutant) -> None:
+def _show(module: str, mutant: Mutant) -> None:
     _say(f"{_file(module)}:{mutant.line}: {mutant.where or 'module'}")
     for sign, text in (("-", mutant.was), ("+", mutant.now)):
         for line in text.splitlines():
@@ -199,7 +198,7 @@ def _report(
     *,
     whole: bool,
 ) -> bool:
-    """Say what became of a module's mutants; return whether there is nothing left to do."""
+    """Print the outcomes of a module's mutants; return whether no mutant needs work."""
     ends = Counter(end for _, end in outcomes)
     survivors = [mutant for mutant, end in outcomes if end == SURVIVED]
     used = [
@@ -212,7 +211,7 @@ def _report(
         if whole and one.module == module and (one, now) not in used
     ]
     for one, now in unused:
-        _say(f"listed, but killed or no longer there: {module}: {one.where or 'module'}: {now}")
+        _say(f"listed, but killed or missing: {module}: {one.where or 'module'}: {now}")
     score = 100 * (1 - len(survivors) / len(outcomes)) if outcomes else 100
     _say(
         f"{module}: {len(outcomes)} mutants, {ends[KILLED]} killed, {ends[TIMED_OUT]} timed out, "
@@ -222,13 +221,19 @@ def _report(
 
 
 def main() -> int:
-    """Test the mutants that the command line asks for; return the exit code."""
+    """Test the mutants that the command line selects; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description="Test mutants.")
-    parser.add_argument("--module", action="append", choices=TESTS, help="this one; all by default")
-    parser.add_argument("--sample", type=int, help="so many mutants of each module, by chance")
-    parser.add_argument("--seed", type=int, default=0, help="of that chance")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once")
-    parser.add_argument("--only", default="", help="those whose line, as it was, holds this text")
+    parser.add_argument(
+        "--module", action="append", choices=TESTS, help="this module; by default all"
+    )
+    parser.add_argument(
+        "--sample", type=int, help="a random sample of this many mutants per module"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="mutants tested at once"
+    )
+    parser.add_argument("--only", default="", help="mutants of lines with this text")
     options = parser.parse_args()
     reasons = equivalents.read()
     good = True
@@ -239,7 +244,7 @@ def main() -> int:
             stack.callback(worker.close)
         for module in options.module or TESTS:
             _progress(f"{module}: making mutants")
-            found = mutants_of((TREE / _file(module)).read_text())
+            found = make_mutants((TREE / _file(module)).read_text())
             mutants = [mutant for mutant in found if options.only in mutant.was]
             if options.sample is not None:
                 chosen = random.Random(options.seed)

@@ -1,7 +1,7 @@
-"""The mutants that no test can kill, each with the reason: they do what the module does.
+"""The mutants that no test can kill, each with its reason: they behave as the module does.
 
-They are known by their text and not by their place, so that they outlive an edit elsewhere; one
-whose line is no longer there is told of, and is to be removed here.
+They are identified by text instead of line number, so that they survive an edit elsewhere; one
+whose line no longer exists is reported, and must be removed from the table.
 """
 
 import os
@@ -20,7 +20,7 @@ FILE = os.path.join(os.path.dirname(__file__), "equivalents.toml")
 
 @dataclass(frozen=True)
 class Equivalent:
-    """Mutants of one place that are explained together, as `Mutant` has them."""
+    """Mutants of one place that share a reason, with the fields of `Mutant`."""
 
     module: str
     where: str
@@ -29,13 +29,13 @@ class Equivalent:
     because: str
 
     def covers(self, module: str, mutant: Mutant) -> bool:
-        """Whether it speaks of this one."""
+        """Return whether it describes this mutant."""
         place = (self.module, self.where, self.was)
         return place == (module, mutant.where, mutant.was) and mutant.now in self.now
 
 
 def read() -> list[Equivalent]:
-    """Return what the file beside this one lists."""
+    """Return the entries of equivalents.toml."""
     with open(FILE, "rb") as file:
         rows = tomllib.load(file)["equivalent"]
     return [Equivalent(**{**row, "now": tuple(row["now"])}) for row in rows]

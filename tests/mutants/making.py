@@ -1,11 +1,11 @@
-"""Mutants of a module: its text with one small thing changed, as a slip would change it.
+"""Mutants of a module: its text with one small change, as a slip would make it.
 
-Those of cosmic-ray, and those that it lacks: something left out (a statement, an argument, an
-element, an operand, a branch), a text emptied or made longer, arguments in the wrong order, a
-neighbour's method or field, an exception handler that takes all.
+To cosmic-ray's mutants it adds: something left out (a statement, an argument, an element, an
+operand, a branch), a text emptied or made longer, arguments in the wrong order, a similar method or
+field, an exception handler that catches everything.
 
-What only a type checker or a reader sees is not mutated. Two mutants that Python reads as the same
-are one.
+Code that only a type checker or a reader sees is not mutated. Two mutants with the same meaning in
+Python count as one.
 """
 
 import ast
@@ -22,7 +22,7 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
-# Either may be written for the other, and is read over.
+# Names that are easily taken for each other.
 _TWINS = (
     ("lower", "upper"),
     ("partition", "rpartition"),
@@ -43,24 +43,24 @@ _TWINS = (
 _TWIN = dict(_TWINS) | {right: left for left, right in reversed(_TWINS)}
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Raise, ast.Return, ast.If, ast.For)
 _PLAIN = (ast.Constant, ast.Name, ast.Call, ast.Attribute, ast.Starred)
-# Of cosmic-ray's operators: those that have to be told which names to put where; `is` for `==`, the
-# same or a matter of luck; and of the eleven others for each operator most, which raise TypeError,
-# or do the same, as `^` for `|` between flags.
+# Skipped operators of cosmic-ray: those that need names as parameters; `is` for `==`, which is the
+# same or depends on chance; and most replacements of an operator by its eleven others, which raise
+# TypeError or do the same, as `^` for `|` between flags.
 _LEFT_OUT = re.compile(
     r"Variable|Comparison.*_Is|BinaryOperator_(?!Add_Sub|Sub_Add|Mul_Add|Mul_FloorDiv|FloorDiv_M"
     r"|Mod_FloorDiv|Mod_Add|Div_Mul|BitOr_BitAnd|BitAnd_BitOr|Pow_Mul)"
 )
-_Placed = ast.expr | ast.stmt | ast.keyword  # what has a place in the text
+_Placed = ast.expr | ast.stmt | ast.keyword  # a node with a position in the text
 _Node = TypeVar("_Node", bound=ast.AST)
-_NOTHING = "*()"  # an element or argument that is none
+_NOTHING = "*()"  # no element or argument
 
 
 @dataclass(frozen=True)
 class Mutant:
     """A module with one thing changed.
 
-    source: the whole text. line: where it differs, counted from 1. where: the function or class
-    that this is in, or "". was, now: the lines that differ, without their indentation.
+    source: the whole text. line: the first changed line, counted from 1. where: its function or
+    class, or "". was, now: the changed lines, without their indentation.
     """
 
     source: str
@@ -70,30 +70,30 @@ class Mutant:
     now: str
 
 
-def mutants_of(source: str) -> list[Mutant]:
+def make_mutants(source: str) -> list[Mutant]:
     """Return every mutant of a module's text, in the order of its lines."""
     tree = ast.parse(source)
-    seen = {_meaning(tree)}
+    seen = {_normalize(tree)}
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as: "is" with a literal
-        for text in (*_of_cosmic_ray(source, tree), *_Changes(source, tree)):
+        for text in (*_mutate_by_cosmic_ray(source, tree), *_Changes(source, tree)):
             try:
-                meaning = _meaning(ast.parse(text))
+                meaning = _normalize(ast.parse(text))
                 compile(text, "mutant", "exec")
             except (SyntaxError, ValueError):
                 continue
             if meaning not in seen:
                 seen.add(meaning)
-                found.append(_described(source, tree, text))
+                found.append(_describe(source, tree, text))
     return sorted(found, key=lambda mutant: (mutant.line, mutant.now))
 
 
-def _of_cosmic_ray(source: str, tree: ast.Module) -> Iterator[str]:
+def _mutate_by_cosmic_ray(source: str, tree: ast.Module) -> Iterator[str]:
     lines = source.splitlines(keepends=True)
     kinds = [get_operator(name) for name in operator_names() if not _LEFT_OUT.search(name)]
-    for first, last, indent in _parts(tree):
-        # Its parser takes long: a part at a time.
+    for first, last, indent in _split(tree):
+        # Its parser is slow, so it gets one part at a time.
         part = textwrap.dedent("".join(lines[first - 1 : last]))
         nodes = list(ast_nodes(get_ast(part)))
         for kind in kinds:
@@ -103,7 +103,7 @@ def _of_cosmic_ray(source: str, tree: ast.Module) -> Iterator[str]:
                 yield "".join([*lines[: first - 1], text, *lines[last:]])
 
 
-def _parts(tree: ast.Module) -> Iterator[tuple[int, int, int]]:
+def _split(tree: ast.Module) -> Iterator[tuple[int, int, int]]:
     """Return first line, last line and indentation of each statement outside of functions."""
     for outer in tree.body:
         for node in outer.body if isinstance(outer, ast.ClassDef) else [outer]:
@@ -111,7 +111,7 @@ def _parts(tree: ast.Module) -> Iterator[tuple[int, int, int]]:
             yield min([node.lineno, *lines]), node.end_lineno or node.lineno, node.col_offset
 
 
-def _described(source: str, tree: ast.Module, text: str) -> Mutant:
+def _describe(source: str, tree: ast.Module, text: str) -> Mutant:
     old, new = source.splitlines(), text.splitlines()
     start = end = 0
     while old[start] == new[start]:
@@ -128,11 +128,11 @@ def _described(source: str, tree: ast.Module, text: str) -> Mutant:
     return Mutant(text, start + 1, where, was, now)
 
 
-def _meaning(tree: ast.Module) -> str:
-    """Return what is the same for two texts that run as one."""
+def _normalize(tree: ast.Module) -> str:
+    """Return a text that is the same for two modules with the same behaviour."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module)):
-            node.body = [one for one in node.body if not _for_readers(one)]
+            node.body = [one for one in node.body if not _is_for_readers(one)]
         if isinstance(node, ast.FunctionDef):
             node.returns = None
         elif isinstance(node, ast.arg):
@@ -142,8 +142,8 @@ def _meaning(tree: ast.Module) -> str:
     return ast.dump(tree)
 
 
-def _for_readers(node: ast.stmt) -> bool:
-    """Whether it is a documentation string, or for a type checker."""
+def _is_for_readers(node: ast.stmt) -> bool:
+    """Return whether a statement is a docstring, or for a type checker."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
     test = node.test if isinstance(node, ast.If) else None
@@ -175,94 +175,94 @@ class _Changes:
 
     def __iter__(self) -> Iterator[str]:
         for node in ast.walk(self._tree):
-            yield from self._of_statement(node)
-            yield from self._of_expression(node)
-            yield from self._of_operation(node)
-            yield from self._of_call(node)
+            yield from self._mutate_statement(node)
+            yield from self._mutate_expression(node)
+            yield from self._mutate_operation(node)
+            yield from self._mutate_call(node)
 
-    def _of_statement(self, node: ast.AST) -> Iterator[str]:
+    def _mutate_statement(self, node: ast.AST) -> Iterator[str]:
         if isinstance(node, (*_SIMPLE, ast.Expr)):
-            yield self._replaced(node, "pass")
+            yield self._replace(node, "pass")
         if isinstance(node, ast.Return) and node.value and ast.unparse(node.value) != "None":
-            yield self._replaced(node, "return")
+            yield self._replace(node, "return")
         if isinstance(node, (ast.If, ast.IfExp, ast.While)):
-            yield self._replaced(node.test, "False")
+            yield self._replace(node.test, "False")
             if not isinstance(node, ast.While):
-                yield self._replaced(node.test, "True")
+                yield self._replace(node.test, "True")
         if isinstance(node, ast.With):
-            yield self._text(node, node.items[-1].context_expr, "if True")
+            yield self._splice(node, node.items[-1].context_expr, "if True")
         if isinstance(node, ast.ExceptHandler) and node.type:
-            yield self._replaced(node.type, "Exception")
+            yield self._replace(node.type, "Exception")
         if isinstance(node, ast.comprehension):
             for test in node.ifs:
-                yield self._replaced(test, "True")
+                yield self._replace(test, "True")
 
-    def _of_expression(self, node: ast.AST) -> Iterator[str]:
+    def _mutate_expression(self, node: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)):
             kind = type(node.value)
-            yield self._replaced(node, ast.Constant(kind()))
+            yield self._replace(node, ast.Constant(kind()))
             longer = b"`" + node.value if isinstance(node.value, bytes) else "`" + node.value
-            yield self._replaced(node, ast.Constant(longer))
+            yield self._replace(node, ast.Constant(longer))
         elif isinstance(node, (ast.Tuple, ast.List, ast.Set)):
             for one in node.elts:
-                yield self._replaced(one, _NOTHING)
+                yield self._replace(one, _NOTHING)
         elif isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
-                yield self._text(key or value, value, "**{}")
+                yield self._splice(key or value, value, "**{}")
         elif isinstance(node, ast.FormattedValue):
-            yield self._replaced(node, ast.Constant(""))
+            yield self._replace(node, ast.Constant(""))
             if node.conversion == ord("a"):
-                yield self._replaced(node, _with(node, conversion=ord("r")))
+                yield self._replace(node, _copy_with(node, conversion=ord("r")))
         elif isinstance(node, ast.Slice):
             for name in ("lower", "upper"):
                 if getattr(node, name):
-                    yield self._replaced(node, _with(node, **{name: None}))
+                    yield self._replace(node, _copy_with(node, **{name: None}))
         elif isinstance(node, (ast.Attribute, ast.Name)) and isinstance(node.ctx, ast.Load):
             kind_of_name = "attr" if isinstance(node, ast.Attribute) else "id"
             other = self._twin.get(getattr(node, kind_of_name))
             call = self._parents[node]
-            at_all = other != "rsplit" or (isinstance(call, ast.Call) and len(call.args) > 1)
-            if other and at_all:
-                yield self._replaced(node, _with(node, **{kind_of_name: other}))
+            is_changed = other != "rsplit" or (isinstance(call, ast.Call) and len(call.args) > 1)
+            if other and is_changed:
+                yield self._replace(node, _copy_with(node, **{kind_of_name: other}))
 
-    def _of_operation(self, node: ast.AST) -> Iterator[str]:
+    def _mutate_operation(self, node: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.BoolOp):
             for at in range(len(node.values)):
                 rest = node.values[:at] + node.values[at + 1 :]
-                yield self._replaced(node, _with(node, values=rest))
+                yield self._replace(node, _copy_with(node, values=rest))
         elif isinstance(node, ast.BinOp):
-            yield self._replaced(node, node.left)
-            yield self._replaced(node, node.right)
+            yield self._replace(node, node.left)
+            yield self._replace(node, node.right)
         elif isinstance(node, ast.UnaryOp):
-            yield self._replaced(node, node.operand)
+            yield self._replace(node, node.operand)
         elif isinstance(node, ast.IfExp):
-            yield self._replaced(node, _with(node, body=node.orelse, orelse=node.body))
+            yield self._replace(node, _copy_with(node, body=node.orelse, orelse=node.body))
         elif isinstance(node, ast.Compare) and len(node.ops) > 1:
-            yield self._replaced(
-                node, _with(node, ops=node.ops[:-1], comparators=node.comparators[:-1])
+            yield self._replace(
+                node, _copy_with(node, ops=node.ops[:-1], comparators=node.comparators[:-1])
             )
-            yield self._replaced(
+            yield self._replace(
                 node,
                 ast.Compare(node.comparators[0], node.ops[1:], node.comparators[1:]),
             )
 
-    def _of_call(self, node: ast.AST) -> Iterator[str]:
+    def _mutate_call(self, node: ast.AST) -> Iterator[str]:
         if not isinstance(node, ast.Call):
             return
         for one in node.args:
-            yield self._replaced(one, _NOTHING)
-            yield self._replaced(one, "None")
+            yield self._replace(one, _NOTHING)
+            yield self._replace(one, "None")
         for keyword in node.keywords:
-            yield self._replaced(keyword, "**{}")
+            yield self._replace(keyword, "**{}")
         for at in range(len(node.args) - 1):
             args = [*node.args]
             args[at], args[at + 1] = args[at + 1], args[at]
-            yield self._replaced(node, _with(node, args=args))
+            yield self._replace(node, _copy_with(node, args=args))
         if len(node.args) == 1 and not node.keywords:
-            yield self._replaced(node, node.args[0])
+            yield self._replace(node, node.args[0])
 
-    def _replaced(self, node: _Placed, new: _Placed | str) -> str:
-        """Return the text with a node replaced; where that is in an f-string, all of the string."""
+    def _replace(self, node: _Placed, new: _Placed | str) -> str:
+        """Return the text with a node replaced; inside an f-string, with the whole string."""
         top = node
         up: ast.AST | None = node
         while up is not None:
@@ -275,9 +275,9 @@ class _Changes:
         if not isinstance(new, str):
             text = ast.unparse(ast.fix_missing_locations(new))
             new = text if isinstance(new, (*_PLAIN, ast.Slice)) else f"({text})"
-        return self._text(top, top, new)
+        return self._splice(top, top, new)
 
-    def _text(self, first: _Placed, last: _Placed, new: str) -> str:
+    def _splice(self, first: _Placed, last: _Placed, new: str) -> str:
         start, end = first.lineno - 1, (last.end_lineno or 0) - 1
         before = [*self._lines[:start], self._lines[start][: first.col_offset]]
         after = [self._lines[end][last.end_col_offset :], *self._lines[end + 1 :]]
@@ -285,7 +285,7 @@ class _Changes:
 
 
 class _Swap(ast.NodeTransformer):
-    """Puts one node in the place of another."""
+    """Replaces one node by another."""
 
     def __init__(self, old: ast.AST, new: ast.AST) -> None:
         self._old = old
@@ -295,8 +295,8 @@ class _Swap(ast.NodeTransformer):
         return self._new if node is self._old else self.generic_visit(node)
 
 
-def _with(node: _Node, **fields: object) -> _Node:
-    """Return a copy of a node that differs in these fields."""
+def _copy_with(node: _Node, **fields: object) -> _Node:
+    """Return a copy of a node with these fields changed."""
     made = copy.copy(node)
     for name, value in fields.items():
         setattr(made, name, value)

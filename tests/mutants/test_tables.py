@@ -1,6 +1,6 @@
-"""The tables of `make mutants` name what is there: modules, test files and lines.
+"""The tables of `make mutants` name existing modules, test files and lines.
 
-They are read and not imported: the tests do without cosmic-ray, which makes the mutants.
+The tables are parsed instead of imported: the tests need no cosmic-ray, which makes the mutants.
 """
 
 import ast
@@ -38,7 +38,7 @@ def _source(module: str) -> str:
 
 @pytest.mark.parametrize("module", _tests())
 def test_each_module_and_its_tests_exist(module: str) -> None:
-    """A module that moved, or a test file that was split, moves in the table too."""
+    """Each module and test file of the table exists, also after one is moved or split."""
     files = [argument for argument in _tests()[module] if argument.startswith("tests/")]
 
     assert _source(module)
@@ -48,7 +48,7 @@ def test_each_module_and_its_tests_exist(module: str) -> None:
 
 @pytest.mark.parametrize("row", EQUIVALENTS, ids=lambda row: f"{row['module']}:{row['where']}")
 def test_each_equivalent_is_of_a_line_that_is_there(row: dict[str, Any]) -> None:
-    """In the function that it names, of a module that has mutants."""
+    """Each listed line exists in its function, in a module that has mutants."""
     assert row["module"] in _tests()
     lines = [line.strip() for line in _source(row["module"]).splitlines()]
     wanted = row["was"].splitlines()
@@ -61,7 +61,7 @@ def test_each_equivalent_is_of_a_line_that_is_there(row: dict[str, Any]) -> None
 
 
 def _places(module: str, where: str) -> list[range]:
-    """Return the lines, counted from 0, of each function or class of a name; "" is the module."""
+    """Return the lines, counted from 0, of each function or class; the key "" is the module."""
     source = _source(module)
     if not where:
         return [range(len(source.splitlines()))]

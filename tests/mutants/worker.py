@@ -1,9 +1,8 @@
-"""Runs pytest in a copy of the tree, again and again, each time in a fork of a process that has
-loaded what takes long and is not mutated. It is run as a program, in the copy.
+"""Runs pytest in a copy of the tree, each time in a fork of a process that has loaded the slow and
+unmutated modules. It runs as a program, in the copy.
 
-For each line on standard input, a JSON object with the `module` that is mutated, pytest's
-`arguments` and the `seconds` that it may take, it writes one with the exit `code`, None where
-time ran out, and the `seconds` that it took.
+Each line on standard input is a JSON object with the mutated `module`, pytest's `arguments` and the
+allowed `seconds`. The answer has the exit `code`, None on a timeout, and the `seconds` taken.
 """
 
 import gc
@@ -33,14 +32,14 @@ _SLOW = (
     "tests.world.web",
     "xdist.plugin",
 )
-# Of what is loaded already, pytest would say that it cannot look into its assertions.
+# pytest warns that it cannot rewrite the assertions of loaded modules.
 _QUIET = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 
 
 class _InOrder:
-    """Has the tests run fastest first, as far as known, and the process end with the last one.
+    """Runs the fastest known tests first, and ends the process after the last one.
 
-    What a run that went well took, is written down in the tree: the first is without a mutant.
+    The first run without a failure, which has no mutant, writes the durations into the tree.
     """
 
     def __init__(self, module: str) -> None:
@@ -61,7 +60,7 @@ class _InOrder:
         if not (exitstatus or self._known):
             with open(self._file, "w") as file:
                 json.dump(self._taken, file)
-        os._exit(exitstatus)  # with nothing put away, which takes long
+        os._exit(exitstatus)  # without the slow clean-up
 
 
 def _test(module: str, arguments: list[str]) -> int:
@@ -71,7 +70,7 @@ def _test(module: str, arguments: list[str]) -> int:
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(nothing, descriptor)
-    importlib.import_module(module)  # many a mutant cannot even be loaded
+    importlib.import_module(module)  # many mutants cannot even be imported
     return int(pytest.main([*arguments, *_QUIET], plugins=[_InOrder(module)]))
 
 
@@ -92,24 +91,24 @@ def _run(module: str, arguments: list[str], seconds: float) -> int | None:
     try:
         os.killpg(child, signal.SIGKILL)
     except ProcessLookupError:
-        os.kill(child, signal.SIGKILL)  # before it had a group of its own
+        os.kill(child, signal.SIGKILL)  # it has no process group yet
     os.waitpid(child, 0)
     return None
 
 
 def main() -> None:
-    """Serve standard input until it ends."""
-    sys.path[0] = os.getcwd()  # and not where this file is
+    """Answer each line of standard input until it ends."""
+    sys.path[0] = os.getcwd()  # instead of this file's directory
     for name in _SLOW:
         importlib.import_module(name)
     gc.freeze()
     for number, line in enumerate(sys.stdin):
         job = json.loads(line)
         began = time.monotonic()
-        # What a mutant leaves there, is not to be in the way of the next one.
+        # Each mutant gets its own directory, so that leftovers do not affect the next one.
         place = os.path.abspath(f"tmp-{number}")
         code = _run(job["module"], [*job["arguments"], f"--basetemp={place}"], job["seconds"])
-        with suppress(RecursionError):  # who knows what it made
+        with suppress(RecursionError):  # a mutant may make a very deep tree
             shutil.rmtree(place, ignore_errors=True)
         answer = {"code": code, "seconds": time.monotonic() - began}
         sys.stdout.write(json.dumps(answer) + "\n")
