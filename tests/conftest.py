@@ -1,4 +1,4 @@
-"""What every test gets: a world of its own, and no way to the real one."""
+"""Fixtures of every test: a world of its own, closed to the real one."""
 
 import os
 import signal
@@ -19,33 +19,33 @@ from tests.world.machine import Machine, make_machine
 from tests.world.tree import REPOSITORY
 from tests.world.web import Authority, WebServer, YouForgotTheLoopback
 
-# No deadlines: how fast this machine is, is no fact about the code. CI explores nothing new.
+# No deadlines: the machine's speed is no fact about the code. CI repeats the same examples.
 settings.register_profile("ours", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("ours")
 
 
 class YouForgotToChooseAHome(Exception):
-    """A test looked for the real home directory."""
+    """A test used the real home directory."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--program", type=Path, help="test this program, and not what the tree and its wheel hold"
+        "--program", type=Path, help="test this program instead of the tree and its wheel"
     )
 
 
 def pytest_configure() -> None:
-    # A shell's background job ignores SIGINT, and so would the programs that are tested.
+    # A shell's background job ignores SIGINT, which the programs under test would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart() -> None:
-    # Before what serves several tests is made, and before there are workers.
+    # Before the fixtures of the session and the workers start.
     environment.close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--program`, leave out the tests that would not run it."""
+    """With `--program`, deselect the tests that do not run it."""
     if not config.getoption("program"):
         return
     chosen: list[pytest.Item] = []
@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def _closed_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Keep the test process from the real network and home, and the next test from its settings."""
+    """Keep tests from the real network and home, and from each other's environment."""
     before = dict(os.environ)
     nowhere = tmp_path / "you-forgot-to-choose-a-home"
     monkeypatch.setenv("HOME", str(nowhere))
@@ -83,7 +83,7 @@ def _closed_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
 
 @pytest.fixture(name="same_descriptors")
 def _same_descriptors() -> Iterator[None]:
-    """Fail a test that leaves a descriptor open, which may hold a lock on, or closes one."""
+    """Fail a test that leaks a descriptor, which may hold a lock, or closes one."""
     before = os.dup(0)
     os.close(before)
     yield
@@ -129,8 +129,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scripts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of the two programs: the wheel's, or links to the one that `--program` names.
 
-    The wheel is installed into a virtual environment of its own, so that the installed package is
-    run and not the tree's; what it depends on is borrowed from the environment that runs the tests.
+    The wheel is installed into its own virtual environment, so that the installed package runs
+    instead of the tree's; its dependencies come from the environment of the tests.
     """
     program: Path | None = request.config.getoption("program")
     if program:

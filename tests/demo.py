@@ -1,4 +1,4 @@
-"""`make demo`: the helper at work, against the loopback AWS in this folder. No account needed."""
+"""`make demo`: the helper at work against the loopback AWS in this folder, without an account."""
 
 import base64
 import json
@@ -17,16 +17,16 @@ from tests.world.web import WebServer
 HOST = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
 OTHER = "210987654321.dkr.ecr.us-east-1.amazonaws.com"
 PROGRAM = "docker-credential-ecr-login"
-FOR_PEOPLE = "docker-credential-ecrpy"
+FOR_USERS = "docker-credential-ecrpy"
 _SECRET = re.compile(r'("Secret":")([^"]+)')
 
 
 def _say(text: str = "") -> None:
-    print(text, flush=True)  # noqa: T201 - a demo is shown
+    print(text, flush=True)  # noqa: T201 - a demo prints
 
 
 class Demo:
-    """A shell session that a user may follow."""
+    """A shell session that shows each command and its result."""
 
     def __init__(self, aws: Aws, environ: dict[str, str]) -> None:
         self.aws = aws
@@ -40,8 +40,8 @@ class Demo:
             file.write(text)
 
     def run(self, action: str, stdin: str = "", expect: int = 0) -> None:
-        """Run one action as Docker would, and show it: input, output, time, calls of AWS."""
-        program = FOR_PEOPLE if action.split(maxsplit=1)[0] in COMMANDS else PROGRAM
+        """Run one action as Docker does, and show its input, output, time and AWS calls."""
+        program = FOR_USERS if action.split(maxsplit=1)[0] in COMMANDS else PROGRAM
         _say(f"$ {f'echo {stdin} | ' if stdin else ''}{program} {action}")
         calls = sum(self.aws.count().values())
         began = time.perf_counter()
@@ -54,10 +54,10 @@ class Demo:
         )
         took = (time.perf_counter() - began) * 1000
         if done.returncode != expect:
-            sys.exit(f"the demo went wrong: exit code {done.returncode}, {done.stderr.decode()}")
+            sys.exit(f"the demo failed: exit code {done.returncode}, {done.stderr.decode()}")
         _say(_SECRET.sub(_redacted, done.stdout.decode()).rstrip())
         calls = sum(self.aws.count().values()) - calls
-        asked = {0: "AWS was not asked", 1: "1 call of AWS"}.get(calls, f"{calls} calls of AWS")
+        asked = {0: "no AWS call", 1: "1 AWS call"}.get(calls, f"{calls} AWS calls")
         _say(f"  [{took:.0f} ms, exit code {done.returncode}, {asked}]\n")
 
 
@@ -66,7 +66,7 @@ def _redacted(found: "re.Match[str]") -> str:
 
 
 def main() -> None:
-    """Play the demo in a home that is thrown away."""
+    """Play the demo in a temporary home."""
     home = tempfile.mkdtemp(prefix="demo-")
     programs = os.path.dirname(sys.executable)
     aws = Aws()
@@ -86,32 +86,32 @@ def main() -> None:
 
 
 def _play(demo: Demo, keys: dict[str, str]) -> None:
-    _say("A loopback AWS runs in this process. In Docker's config.json is yesterday's login:\n")
+    _say("A loopback AWS runs in this process. Docker's config.json has yesterday's login:\n")
     password = demo.aws.password(f"arn:aws:iam::{ACCOUNT}:user/dev", "us-east-1", life=-3600)
     auth = base64.b64encode(f"AWS:{password}".encode()).decode()
     demo.write(".docker/config.json", json.dumps({"auths": {HOST: {"auth": auth}}}, indent=2))
     demo.run(f"configure {ACCOUNT}@us-east-1")
     _say("Without AWS credentials, the error says what is wrong and what to do:\n")
     demo.run("get", HOST, expect=1)
-    _say("With credentials (AWS_ACCESS_KEY_ID is set from here on), the first get asks ECR:\n")
+    _say("With credentials (AWS_ACCESS_KEY_ID is set from here on), the first get calls ECR:\n")
     demo.environ |= keys
     demo.run("get", HOST)
-    _say("From then on the token comes from disk, until half of its 12 hours are over:\n")
+    _say("From then on the token comes from disk, for half of its 12 hours:\n")
     demo.run("get", HOST)
     demo.run("get", HOST)
-    _say("It serves every account that this identity can reach in the region:\n")
+    _say("The token is valid for every account that this identity can reach in the region:\n")
     demo.run("get", OTHER)
-    _say("What Docker asks for besides:\n")
+    _say("Docker's other actions:\n")
     demo.run("list")
     demo.run("get", "ghcr.io", expect=1)
     demo.run("erase", HOST)
     demo.run("get", HOST)
     role = demo.aws.role("puller", "210987654321")
-    _say("Another account by a role of its own:\n")
+    _say("Another account, by a role:\n")
     demo.run(f"configure {OTHER} --role-arn {role.arn}")
     demo.run("get", OTHER)
     demo.run(f"explain {OTHER}")
-    _say("A refusal by AWS names who may not do what, and the cure:\n")
+    _say("If AWS denies a call, the error names the identity, the action and the fix:\n")
     user = next(iter(demo.aws.keys.values()))
     demo.aws.denied.add((user.arn, "ecr:GetAuthorizationToken"))
     demo.run("get", HOST.replace("us-east-1", "eu-west-1"), expect=1)

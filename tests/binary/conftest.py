@@ -1,4 +1,4 @@
-"""The conditions under which the products of `make binary` have to start."""
+"""Fixtures for the products of `make binary`."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def product(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture
 def box(machine: Machine, product: Path) -> Machine:
-    """A machine that runs a product, with directories of its own for temporary files."""
+    """A machine that runs a product, with its own directories for temporary files."""
     machine.program = [str(product)]
     machine.environ["TMPDIR"] = str(machine.root / "tmp")
     (machine.root / "tmp").mkdir()
@@ -35,5 +35,5 @@ def box(machine: Machine, product: Path) -> Machine:
 
 @pytest.fixture
 def own_mounts() -> None:
-    """The right to mount, in a namespace that nobody else sees."""
+    """The right to mount, in a private namespace."""
     engines.need_own_mounts("test-binary")

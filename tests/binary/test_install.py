@@ -29,7 +29,7 @@ def _tree(directory: Path) -> set[str]:
 
 
 def test_install_run_and_uninstall(machine: Machine) -> None:
-    """Both names on PATH, with their manual pages and completions; then nothing is left."""
+    """Both programs get manual pages and completions; uninstall leaves no file."""
     prefix = machine.root / "prefix"
     (prefix / "bin").mkdir(parents=True)
     (prefix / "bin" / "mine").touch()
@@ -49,15 +49,15 @@ def test_install_run_and_uninstall(machine: Machine) -> None:
         ):
             assert (prefix / "share" / file).is_symlink()
             assert name in (prefix / "share" / file).read_text().replace("\\-", "-")
-    assert machine.aws.count() == {"ecr": 1}
     assert (prefix / "share" / "man" / "man5" / f"{NAME}-config.5").is_symlink()
+    assert machine.aws.count() == {"ecr": 1}
 
     _make("uninstall", prefix)
     assert _tree(prefix) == before
 
 
-def test_installing_again_takes_the_place_of_the_old(tmp_path: Path) -> None:
-    """An upgrade; what the old one had and the new one has not is gone."""
+def test_an_upgrade_replaces_the_old_version(tmp_path: Path) -> None:
+    """An upgrade removes the old version's files."""
     _make("install", tmp_path / "prefix")
     (tmp_path / "prefix" / "lib" / NAME / "_internal" / "old").touch()
     before = _tree(tmp_path / "prefix")
@@ -81,7 +81,7 @@ def test_installing_again_takes_the_place_of_the_old(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("kind", ["file", "link", "broken link", "directory"])
 def test_what_is_not_ours_stays(tmp_path: Path, taken: str, kind: str) -> None:
-    """A Go helper in /usr/local/bin is not ours to replace, nor to remove; nor is its page."""
+    """A Go helper in /usr/local/bin and its page are neither replaced nor removed."""
     other = tmp_path / taken
     other.parent.mkdir(parents=True)
     if kind == "file":
@@ -98,8 +98,8 @@ def test_what_is_not_ours_stays(tmp_path: Path, taken: str, kind: str) -> None:
     assert _tree(tmp_path) == before
 
 
-def test_a_bin_that_is_a_link_itself(tmp_path: Path) -> None:
-    """As where ~/.local/bin lies among somebody's dotfiles: the programs are found all the same."""
+def test_a_bin_that_is_a_symlink(tmp_path: Path) -> None:
+    """The links work where ~/.local/bin is a symlink into dotfiles."""
     (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
     (tmp_path / "bin").symlink_to("elsewhere/deep")
     _make("install", tmp_path)
@@ -110,8 +110,8 @@ def test_a_bin_that_is_a_link_itself(tmp_path: Path) -> None:
     assert _tree(tmp_path) == {"bin", "elsewhere", "elsewhere/deep"}
 
 
-def test_everybody_may_run_it(tmp_path: Path) -> None:
-    """Whatever the umask of whoever installs it."""
+def test_every_user_may_run_it(tmp_path: Path) -> None:
+    """The installer's umask does not matter."""
     old = os.umask(0o077)
     try:
         _make("install", tmp_path / "prefix")
@@ -124,13 +124,13 @@ def test_everybody_may_run_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["relative", ""])
-def test_a_prefix_has_to_be_absolute(prefix: str) -> None:
+def test_a_prefix_must_be_absolute(prefix: str) -> None:
     """A relative prefix would depend on the current directory."""
     assert "must be an absolute path" in _make("install", prefix, code=1)
 
 
 def test_the_tarball_installs_itself(tmp_path: Path) -> None:
-    """With the script that is in it."""
+    """The script in the tarball installs and uninstalls it."""
     release = tmp_path / "release"
     environ = {"PATH": os.environ["PATH"], "SOURCE_DATE_EPOCH": "1700000000"}
     subprocess.run(["sh", "tools/make-dist.sh", release], cwd=REPOSITORY, env=environ, check=True)
@@ -150,7 +150,7 @@ def test_the_tarball_installs_itself(tmp_path: Path) -> None:
 
 
 def test_uninstall_leaves_a_program_that_came_later(tmp_path: Path) -> None:
-    """A link that somebody turned elsewhere stays."""
+    """A link that now leads elsewhere stays."""
     _make("install", tmp_path)
     link = tmp_path / "bin" / DROP_IN
     link.unlink()
@@ -161,7 +161,7 @@ def test_uninstall_leaves_a_program_that_came_later(tmp_path: Path) -> None:
 
 
 def test_an_install_that_fails_leaves_nothing(own_mounts: None, tmp_path: Path) -> None:
-    """The disk is full half way."""
+    """When the disk fills up half-way, no file is left."""
     _make("install", tmp_path / "prefix")
     before = _tree(tmp_path)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", tmp_path], check=True)
@@ -172,8 +172,8 @@ def test_an_install_that_fails_leaves_nothing(own_mounts: None, tmp_path: Path) 
     assert _tree(tmp_path) == before
 
 
-def test_destdir_is_put_in_front(tmp_path: Path) -> None:
-    """As packagers need it; the links hold nothing of it."""
+def test_destdir_is_prepended(tmp_path: Path) -> None:
+    """Links do not contain DESTDIR, as packagers need it."""
     _make("install", Path("/usr"), DESTDIR=str(tmp_path))
 
     link = tmp_path / "usr" / "bin" / DROP_IN

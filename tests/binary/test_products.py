@@ -1,4 +1,4 @@
-"""Facts about what `make binary` makes."""
+"""Facts about the products of `make binary`."""
 
 import gzip
 import json
@@ -30,20 +30,20 @@ def _files(directory: Path) -> dict[str, bytes]:
 
 
 def test_the_folder_holds_both_programs() -> None:
-    """The second is a link: it costs nothing."""
+    """The second program is a link, which costs no space."""
     assert sorted(path.name for path in FOLDER.iterdir()) == ["_internal", DROP_IN, NAME]
     assert (FOLDER / "_internal" / "LICENSES.txt").read_text().count("==== ") >= 8
     assert os.readlink(FOLDER / NAME) == DROP_IN
 
 
 def test_neither_is_large() -> None:
-    """Under 25 MB, stored."""
+    """Each product is under 25 MB, uncompressed."""
     assert sum(map(len, _files(FOLDER).values())) < LIMIT
     assert ONE_FILE.stat().st_size < LIMIT
 
 
 def test_of_botocore_it_has_what_it_reads() -> None:
-    """Six services and the lists; nothing of the other four hundred."""
+    """It has six services and the lists, without the other four hundred."""
     data = FOLDER / "_internal" / "botocore" / "data"
 
     assert sorted(path.name for path in data.iterdir()) == [
@@ -77,7 +77,7 @@ def _without_prose(part: Any) -> Any:
 
 
 def test_its_models_are_the_sdks_with_less_in_them() -> None:
-    """Fewer calls and shapes, each with all that it has, but for the prose; and all the rules."""
+    """The models have fewer calls and shapes, complete but for the prose; rules are all there."""
     data = FOLDER / "_internal" / "botocore" / "data"
     (theirs,) = (REPOSITORY / ".binary" / "lib").glob("python*/site-packages/botocore/data")
     calls = set()
@@ -92,7 +92,7 @@ def test_its_models_are_the_sdks_with_less_in_them() -> None:
             calls |= {*model["operations"]}
             named = set(re.findall(r'"shape":"(\w+)"', path.read_text()))
             assert named == set(model["shapes"])
-            assert whole["operations"] or len(model["operations"]) > 1  # something was left out
+            assert whole["operations"] or len(model["operations"]) > 1  # some calls were left out
             whole |= {"operations": model["operations"], "shapes": model["shapes"]}
         assert model == whole
 
@@ -111,7 +111,7 @@ print(*(name for name, _ in modules))
 
 
 def test_what_is_prepared_is_what_the_interpreter_would_make() -> None:
-    """Each regular expression; and the modules are those that a first `get` loads."""
+    """Each regular expression is as compiled here; modules are those of a first `get`."""
     python = REPOSITORY / ".binary" / "bin" / "python"
     for program in (FOLDER / DROP_IN, ONE_FILE):
         done = subprocess.run(
@@ -124,7 +124,7 @@ def test_what_is_prepared_is_what_the_interpreter_would_make() -> None:
 
 
 def test_nothing_is_there_for_transfers() -> None:
-    """Neither S3's nor the processes that work for them; nor boto3's models of resources."""
+    """The products lack S3's transfers, their processes, and boto3's resource models."""
     viewer = REPOSITORY / ".binary" / "bin" / "pyi-archive_viewer"
     for program in (FOLDER / DROP_IN, ONE_FILE):
         listed = subprocess.run(
@@ -142,7 +142,7 @@ def test_nothing_is_there_for_transfers() -> None:
 
 
 def test_nothing_of_the_building_machine_is_in_it() -> None:
-    """No path of the tree or of the environments that it was built in."""
+    """No path of the tree or of the build environments is in the products."""
     home = pwd.getpwuid(os.getuid()).pw_dir
     paths = [str(REPOSITORY).encode(), f"{home}/.cache".encode(), b"/pip-", b"/tmp/tmp."]
     for name, contents in {**_files(FOLDER), DROP_IN: ONE_FILE.read_bytes()}.items():
@@ -151,7 +151,7 @@ def test_nothing_of_the_building_machine_is_in_it() -> None:
 
 
 def test_every_library_looks_for_its_neighbours_where_they_are() -> None:
-    """By an RPATH, so that nothing else has to be told where they are, and none comes between."""
+    """Each library has an RPATH to its own directory, so no environment variable is needed."""
     for path in (FOLDER / "_internal").rglob("*.so*"):
         shown = subprocess.run(
             ["objdump", "-p", path], capture_output=True, check=True, text=True
@@ -162,7 +162,7 @@ def test_every_library_looks_for_its_neighbours_where_they_are() -> None:
 
 
 def test_a_cached_get_needs_the_interpreter_and_no_more(machine: Machine) -> None:
-    """With everything else gone, what needs no AWS is answered: by the hot modules alone."""
+    """The hot modules answer a cached get after all other files are removed."""
     copy = machine.root / "copy"
     shutil.copytree(FOLDER, copy, symlinks=True)
     machine.program = [str(copy / DROP_IN)]
@@ -182,11 +182,11 @@ def test_a_cached_get_needs_the_interpreter_and_no_more(machine: Machine) -> Non
         capture_output=True,
         check=False,
     )
-    assert done.returncode == 1  # what was taken away is missed elsewhere
+    assert done.returncode == 1  # other gets need the removed files
 
 
 def test_the_version_names_the_program_that_was_called(box: Machine, product: Path) -> None:
-    """Through links of either name, as PATH has them."""
+    """The name is that of the link that was called."""
     for name in (DROP_IN, NAME):
         link = box.root / name
         link.symlink_to(product)
@@ -198,7 +198,7 @@ def test_the_version_names_the_program_that_was_called(box: Machine, product: Pa
 
 @pytest.mark.timeout(300)
 def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
-    """Built again, elsewhere."""
+    """A build in another directory gives the same files."""
     for name in ("binary", "docker_credential_ecrpy", "build_binary.spec"):
         source = REPOSITORY / name
         if source.is_dir():
@@ -211,7 +211,7 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
         "HOME": str(tmp_path),
         "PYINSTALLER_ZLIB_COMPRESSION_LEVEL": "0",
         "PYTHONHASHSEED": "1",
-        "SOURCE_DATE_EPOCH": "1",  # of no influence: nothing in it has a date
+        "SOURCE_DATE_EPOCH": "1",  # without effect: the products have no dates
     }
     command = [
         str(tools / "python"),
@@ -229,7 +229,7 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("script", ["make-deb.sh", "make-dist.sh"])
 def test_the_same_products_give_the_same_packages(tmp_path: Path, script: str) -> None:
-    """Whatever the builder's umask, language and clock are."""
+    """The builder's umask, locale and clock do not matter."""
     made = []
     for mask, locale in (("022", "C"), ("077", "C.UTF-8")):
         directory = tmp_path / mask
@@ -268,7 +268,7 @@ print(json.dumps({{"Version": 1, "AccessKeyId": {key!r}, "SecretAccessKey": {sec
 def test_children_get_the_environment_that_the_user_had(
     box: Machine, environ: dict[str, str]
 ) -> None:
-    """Nothing of the frozen program's own is in it, and nothing of the user's is missing."""
+    """It has all of the user's variables, and none of the frozen program's."""
     from tests.world import credential_sources
 
     keys = box.aws.user()
@@ -277,7 +277,7 @@ def test_children_get_the_environment_that_the_user_had(
     file = box.root / "environ"
     code = PRINT_ENVIRON.format(file=str(file), key=keys.access_key, secret=keys.secret_key)
     credential_sources.process(box, code)
-    if "PYTHONHOME" in environ:  # the child is a Python too
+    if "PYTHONHOME" in environ:  # the child runs Python too
         box.environ["PYTHONHOME"] = ""
 
     assert box.get().secret in box.aws.issued
@@ -287,7 +287,7 @@ def test_children_get_the_environment_that_the_user_had(
 
 
 def test_an_environment_of_any_shape(box: Machine) -> None:
-    """A name of no letters, one twice, and what is no text."""
+    """A nameless variable, a repeated one and bytes that are no text do no harm."""
     box.login()
     given = [f"{name}={value}".encode() for name, value in box.environ.items()]
     given += [b"=odd=x", b"TWICE=1", b"TWICE=2", b"BYTES=\xff\xfe", b"no equals sign"]
@@ -303,7 +303,7 @@ def test_an_environment_of_any_shape(box: Machine) -> None:
 
 
 def test_a_child_may_be_the_same_program(box: Machine, product: Path) -> None:
-    """A credential_process that pulls an image itself runs the helper again, from scratch."""
+    """A credential_process that pulls an image starts the helper again, from scratch."""
     from tests.world import credential_sources
 
     keys = box.aws.user()

@@ -1,4 +1,4 @@
-"""Facts about the bill of materials beside the programs."""
+"""Facts about the bill of materials of the programs."""
 
 import json
 import os
@@ -41,10 +41,10 @@ print(*dict(modules))
 
 
 def _frozen(program: Path) -> set[str]:
-    """Return the modules in a program: as PyInstaller's viewer lists them, and in its table."""
+    """Return the modules in a program: those in PyInstaller's viewer, and those in its table."""
     listed = _said("pyi-archive_viewer", "--list", "--brief", "--recursive", str(program))
     names = {line.strip() for line in listed.splitlines() if line.startswith(" ")}
-    options = {name for name in names if " " in name}  # of the bootloader
+    options = {name for name in names if " " in name}  # options of the bootloader
     files = {name for name in names if re.search(r"\.(so|zip|pyz)\b", name)}
     prepared = {*_said("python", "-c", PREPARED, str(program)).split()}
     assert len(prepared) > 100
@@ -52,7 +52,7 @@ def _frozen(program: Path) -> set[str]:
 
 
 def _said(tool: str, *arguments: str, **environ: str) -> str:
-    """Return what a tool of the environment that built the programs prints."""
+    """Return the output of a tool in the build environment."""
     environ = {"PATH": os.environ["PATH"], "LC_ALL": "C", **environ}
     done = subprocess.run(
         [TOOLS / tool, *arguments], capture_output=True, check=True, env=environ, text=True
@@ -61,7 +61,7 @@ def _said(tool: str, *arguments: str, **environ: str) -> str:
 
 
 def test_it_is_what_the_schema_asks_for() -> None:
-    """CycloneDX 1.6, strictly."""
+    """It passes the strict validation of CycloneDX 1.6."""
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
 
@@ -71,7 +71,7 @@ def test_it_is_what_the_schema_asks_for() -> None:
 
 
 def test_it_has_all_that_the_programs_hold_and_nothing_else() -> None:
-    """Each module and file has one owner; no component is there that has neither."""
+    """Each module and file has one component, and each component has at least one."""
     frozen = _frozen(FOLDER / DROP_IN) | _frozen(ONE_FILE)
     assert len(frozen) > 400
     tops = {name.partition(".")[0] for name in frozen}
@@ -83,12 +83,12 @@ def test_it_has_all_that_the_programs_hold_and_nothing_else() -> None:
     assert set(places) == held
     assert all(map(_places, _components()))
     native = {place for place in places if places.count(place) > 1}
-    # What other libraries are linked into: zlib, expat and mpdecimal.
+    # Files that other libraries are linked into: zlib, expat and mpdecimal.
     assert all(re.search(rf"{DROP_IN}$|/pyexpat\.|/_decimal\.", place) for place in native)
 
 
 def test_packages_have_the_version_and_the_hashes_of_the_lock() -> None:
-    """And Python's own is that of the interpreter that was frozen."""
+    """Python's version is that of the frozen interpreter."""
     lock = (REPOSITORY / "binary" / "requirements.txt").read_text(encoding="utf-8")
     packages = [one for one in _bill()["components"] if one["purl"].startswith("pkg:pypi/")]
     assert {one["name"] for one in packages} >= {"boto3", "botocore", "click", "pyinstaller"}
@@ -107,7 +107,7 @@ def test_packages_have_the_version_and_the_hashes_of_the_lock() -> None:
 
 
 def test_libraries_have_their_version() -> None:
-    """What holds TLS together is what Python says that it is linked with."""
+    """OpenSSL's version is the one that Python reports."""
     libraries = [one for one in _components() if re.match("pkg:(deb|generic)/", one["purl"])]
     if BILL.read_text(encoding="utf-8").count("pkg:deb/"):
         assert all("version" in one for one in libraries)
@@ -119,7 +119,7 @@ def test_libraries_have_their_version() -> None:
 
 
 def test_every_component_is_reached_from_the_program() -> None:
-    """What needs what is a graph without loose ends."""
+    """The graph of dependencies has no loose ends."""
     needs = {one["ref"]: set(one["dependsOn"]) for one in _bill()["dependencies"]}
     reached, more = set[str](), {_bill()["metadata"]["component"]["bom-ref"]}
     while more:
@@ -130,11 +130,11 @@ def test_every_component_is_reached_from_the_program() -> None:
     names = {one["bom-ref"]: one["name"] for one in _components()}
     (boto3,) = [ref for ref, name in names.items() if name == "boto3"]
     assert {names[ref] for ref in needs[boto3]} == {"botocore", "jmespath"}
-    assert "s3transfer" not in names.values()  # of which nothing is there
+    assert "s3transfer" not in names.values()  # left out of the build
 
 
 def test_the_same_programs_give_the_same_bytes(tmp_path: Path) -> None:
-    """Written again elsewhere, it is the file that is there."""
+    """Written again elsewhere, the file is the same."""
     told = _bill()["metadata"]["timestamp"].replace("Z", "+00:00")
     seconds = int(datetime.fromisoformat(told).timestamp())
     script = str(REPOSITORY / "tools" / "sbom.py")

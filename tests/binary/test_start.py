@@ -1,4 +1,4 @@
-"""The binary starts wherever and however it is put, or says what is wrong."""
+"""The binary starts from any place and in any environment, or says what is wrong."""
 
 import os
 import shutil
@@ -37,14 +37,14 @@ def _works(machine: Machine) -> None:
 
 @pytest.mark.parametrize("name", ["a b", "ünï — ☃", "quote'\"$(x)", "-l"])
 def test_from_a_directory_of_any_name(box: Machine, product: Path, name: str) -> None:
-    """Blanks, other alphabets and what a shell would take as its own."""
+    """The name may have blanks, other alphabets and shell characters."""
     box.program = [str(_put(product, box.root / name))]
 
     _works(box)
 
 
 def test_from_a_directory_that_cannot_be_written(box: Machine, product: Path) -> None:
-    """A read-only file system, as in a container image."""
+    """The file system may be read-only, as in a container image."""
     target = box.root / "fixed"
     program = _put(product, box.root / "copy")
     target.mkdir()
@@ -56,7 +56,7 @@ def test_from_a_directory_that_cannot_be_written(box: Machine, product: Path) ->
 
 
 def test_by_its_name_on_the_path(box: Machine, product: Path) -> None:
-    """Through a chain of links, one of them relative, from PATH."""
+    """PATH may lead through a chain of symlinks, one of them relative."""
     (box.root / "bin").mkdir()
     (box.root / "opt").symlink_to(product.parent)
     (box.root / "bin" / "middle").symlink_to(f"../opt/{product.name}")
@@ -68,7 +68,7 @@ def test_by_its_name_on_the_path(box: Machine, product: Path) -> None:
 
 
 def test_without_an_environment(box: Machine) -> None:
-    """As `env -i` leaves it: nothing to be found, said in a line, and "not found" all the same."""
+    """With `env -i` the error is one line, and other registries are "not found"."""
     box.environ.clear()
     result = box.run("get", stdin=b"ghcr.io")
     assert (result.code, result.stdout) == (1, b"credentials not found in native keychain\n")
@@ -78,7 +78,7 @@ def test_without_an_environment(box: Machine) -> None:
 
 @pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8", "de_DE.ISO-8859-1", "nonsense"])
 def test_in_any_locale(box: Machine, locale: str) -> None:
-    """Whatever the names of files are in."""
+    """File names may be in any encoding."""
     box.environ |= {"LC_ALL": locale, "AWS_ECR_CACHE_DIR": str(box.root / "Bücher")}
 
     _works(box)
@@ -86,7 +86,7 @@ def test_in_any_locale(box: Machine, locale: str) -> None:
 
 
 def test_with_python_settings_in_the_environment(box: Machine) -> None:
-    """Those of an interpreter of the user's have no say."""
+    """Settings of the user's Python interpreter have no effect."""
     box.environ |= {
         "PYTHONHOME": "/nowhere",
         "PYTHONPATH": str(box.root),
@@ -100,7 +100,7 @@ def test_with_python_settings_in_the_environment(box: Machine) -> None:
 
 
 def test_with_libraries_of_the_same_names_about(box: Machine) -> None:
-    """The user's LD_LIBRARY_PATH puts nothing in the place of what came along."""
+    """The user's LD_LIBRARY_PATH does not replace the product's libraries."""
     libraries = box.root / "lib"
     libraries.mkdir()
     for path in (FOLDER / "_internal").glob("lib*.so*"):
@@ -111,7 +111,7 @@ def test_with_libraries_of_the_same_names_about(box: Machine) -> None:
 
 
 def test_two_versions_side_by_side(box: Machine, product: Path) -> None:
-    """Each runs its own parts, at the same time."""
+    """Each version runs its own files, at the same time."""
     other = _put(product, box.root / "other version")
     box.login()
     children = [box.start_get()]
@@ -123,7 +123,7 @@ def test_two_versions_side_by_side(box: Machine, product: Path) -> None:
         secrets.add(Result(child.returncode, stdout, stderr).secret)
 
     assert len(secrets) == 2
-    if product != ONE_FILE:  # whose parts are no files that could be taken away
+    if product != ONE_FILE:  # the one file's parts cannot be removed
         shutil.rmtree(other.parent / "_internal" / "botocore" / "data" / "ecr")
         assert (
             "Unable to load data for: ecr" in box.get(HOST.replace("us-east-1", "us-west-2")).error
@@ -131,7 +131,7 @@ def test_two_versions_side_by_side(box: Machine, product: Path) -> None:
 
 
 def test_many_at_once(box: Machine) -> None:
-    """As a build with many stages, or a CI machine, starts it."""
+    """Many starts at once work, as in a build with many stages or on CI."""
     box.login()
     results = box.get_many([HOST] * 16)
 
@@ -142,15 +142,15 @@ def test_many_at_once(box: Machine) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_ends_it(box: Machine, number: signal.Signals) -> None:
-    """While AWS is asked: at once, in silence, with nothing left behind, neither file nor child.
+    """A signal during a call of AWS ends it at once, without output, files or children.
 
-    What cannot be caught leaves what the one file unpacked.
+    SIGKILL cannot be caught, so the one file's unpacked files are left.
     """
     box.login()
     box.aws.latency = 5
     child = box.start_get()
     engines.until(lambda: any((box.cache / "locks").glob("*")), "the lock")
-    time.sleep(1)  # by then it waits for AWS
+    time.sleep(1)  # it waits for AWS by now
     child.send_signal(number)
     stdout, stderr = child.communicate(timeout=10)
 
@@ -165,13 +165,13 @@ def test_a_signal_ends_it(box: Machine, number: signal.Signals) -> None:
 def test_a_signal_at_any_time_is_no_damage(
     box: Machine, number: signal.Signals, after: float
 ) -> None:
-    """In whatever part of its start: no advice to install, no traceback, no file left behind."""
+    """A signal during the start causes no advice to install, no traceback, no leftover file."""
     box.environ["AWS_ECR_DISABLE_CACHE"] = "1"
     box.login()
     for _ in range(5):
-        child = box.start_get()  # in a session of its own
+        child = box.start_get()  # starts its own session
         time.sleep(after)
-        os.killpg(child.pid, number)  # as a terminal sends it, to all of them
+        os.killpg(child.pid, number)  # to the whole group, as from a terminal
         stdout, stderr = child.communicate(timeout=30)
 
         assert b"cannot start" not in stdout + stderr
@@ -180,7 +180,7 @@ def test_a_signal_at_any_time_is_no_damage(
 
 
 def test_a_directory_that_the_environment_names_is_not_removed(box: Machine, product: Path) -> None:
-    """What is removed after a failed start is what this start made."""
+    """A failed start removes only the directory that it created."""
     victim = box.root / "_MEIvictim"
     victim.mkdir()
     program = _put(product, box.root / "cut")
@@ -197,7 +197,7 @@ def test_a_directory_that_the_environment_names_is_not_removed(box: Machine, pro
 
 
 def test_a_file_that_was_cut_off(box: Machine, product: Path) -> None:
-    """A download that broke off: one line that says so, and nothing about TMPDIR."""
+    """A truncated download gives one line about that, which does not mention TMPDIR."""
     program = _put(product, box.root / "cut")
     os.truncate(program, program.stat().st_size - 4_000_000)
     box.program = [str(program)]
@@ -207,10 +207,10 @@ def test_a_file_that_was_cut_off(box: Machine, product: Path) -> None:
 
 
 class TestTmpdir:
-    """The folder needs none; the file falls back to another one, or says what to do."""
+    """The folder needs no TMPDIR; the one file uses another directory, or says what to do."""
 
     def _fails(self, box: Machine, reason: str) -> None:
-        """Check that the line names the reason and the cure, and that nothing is left behind."""
+        """Check that the line names the reason and the fix, and that no file is left behind."""
         box.login()
         for _ in range(2):
             error = box.get().error
@@ -221,14 +221,14 @@ class TestTmpdir:
             assert list(Path(box.environ["TMPDIR"]).iterdir()) == []
 
     def test_missing(self, box: Machine) -> None:
-        """TMPDIR names nothing: /tmp will do."""
+        """If TMPDIR does not exist, /tmp is used."""
         box.environ["TMPDIR"] = "/nowhere/at/all"
 
         _works(box)
 
     @pytest.mark.parametrize("size", ["64k", "3m", "12m"])
     def test_full(self, box: Machine, product: Path, size: str) -> None:
-        """No space for the interpreter, or for what asks AWS beside it."""
+        """There is no space for the interpreter, or for the files that calling AWS needs."""
         engines.mount(box.root / "tmp", f"size={size}")
         if product != ONE_FILE:
             _works(box)
@@ -236,7 +236,7 @@ class TestTmpdir:
         self._fails(box, "No space left on device")
 
     def test_room_for_a_cached_get(self, box: Machine, product: Path) -> None:
-        """What needs no AWS needs less space, also where a digest is part of the identity."""
+        """A cached get needs less space, also if the identity needs a digest."""
         box.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = "of a container's"
         _works(box)
         engines.mount(box.root / "tmp", "size=12m")
@@ -246,7 +246,7 @@ class TestTmpdir:
 
     @pytest.mark.parametrize("name", ["tmp", "tmp!", "a!b", "_MEI"])
     def test_no_programs(self, box: Machine, product: Path, name: str) -> None:
-        """Mounted noexec, as hardened servers have it; whatever its name, the cure is the same."""
+        """The error names the fix for a noexec mount of any name, as hardened servers have it."""
         box.environ["TMPDIR"] = str(box.root / name)
         engines.mount(box.root / name, "noexec")
         if product != ONE_FILE:
@@ -255,7 +255,7 @@ class TestTmpdir:
         self._fails(box, "failed to map segment from shared object")
 
     def test_none_at_all(self, box: Machine, product: Path) -> None:
-        """Nothing can be written to: a container whose root is read-only."""
+        """The error names the fix in a container with a read-only root."""
         root = box.root / "root"
         root.mkdir()
         script = (
@@ -274,7 +274,7 @@ class TestTmpdir:
 
 
 def test_a_folder_that_lost_its_parts(machine: Machine) -> None:
-    """One line on both streams, like every error."""
+    """The error is one line on both streams, like every error."""
     copy = machine.root / NAME
     shutil.copytree(FOLDER, copy, symlinks=True)
     for path in (copy / "_internal").glob("libpython*"):

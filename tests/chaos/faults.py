@@ -10,7 +10,7 @@ from tests.world.aws import Aws
 from tests.world.web import Request, Response
 
 _HANG = 30
-"""Seconds; longer than any process lives."""
+"""Seconds; longer than the life of any process."""
 _SLOW, _CRAWLING = 1.2, 3.0
 # False values of the token and its expiry in an answer.
 _LIES: tuple[tuple[str, object], ...] = (

@@ -11,7 +11,7 @@ EU = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com"
 OTHER = f"{OTHER_ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
 PUBLIC = "public.ecr.aws"
 PRIVATE = "images.example.com"
-"""A name in front of ECR, which the rules alone know."""
+"""A private name for ECR, known only by the rules."""
 ELSEWHERE = "ghcr.io"
 
 ACTORS = ("keys", "work", "play", "role", "pod", "process", "rules", "tenant-a", "tenant-b")

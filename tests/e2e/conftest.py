@@ -1,7 +1,7 @@
 """A private mount namespace in which ECR's real host names lead to the loopback world.
 
-`make e2e` enters it with `unshare`; here its /etc/hosts and its trusted certificates are put in
-place. What is tested is thus the real path: TLS on port 443, the real names, the real clients.
+`make e2e` enters it with `unshare`; this file mounts its /etc/hosts and trusted certificates. So
+the tests take the real path: TLS on port 443, the real names, the real clients.
 """
 
 import os
@@ -117,9 +117,9 @@ def _machine(universe: Universe, scripts: Path, tmp_path: Path) -> Iterator[Engi
 
 @pytest.fixture(scope="session")
 def app(universe: Universe) -> str:
-    """An image in the registry, pushed there without the helper; its repository and tag.
+    """An image in the registry, pushed without the helper; its repository and tag.
 
-    Every registry host shares the one store behind it.
+    Every registry host shares the store of one registry.
     """
     data = BytesIO()
     with tarfile.open(fileobj=data, mode="w") as archive:
@@ -136,7 +136,7 @@ def app(universe: Universe) -> str:
 
 @pytest.fixture(params=engines.docker_clients() or ["none"])
 def docker(request: pytest.FixtureRequest) -> str:
-    """Each docker client that this machine has."""
+    """Each docker client on this machine."""
     clients = engines.docker_clients()
     if not clients:
         engines.missing("docker is not installed: apt-get install docker.io")
@@ -156,7 +156,7 @@ BUILDERS = [
     ids=lambda p: f"{p[0]}-{'BuildKit' if p[1] == '1' else 'classic'}",
 )
 def build(request: pytest.FixtureRequest) -> Callable[[EngineHost, str], Done]:
-    """Each docker client with each builder that it has: builds from a directory."""
+    """Each docker client with each of its builders: a function that builds a directory."""
     version, buildkit = request.param
     if not any(buildkit == "1" for _, buildkit in BUILDERS):
         engines.missing("no docker client has BuildKit: apt-get install docker.io or docker-buildx")

@@ -1,4 +1,4 @@
-"""Several accounts in one build, and other registries beside them, with real clients."""
+"""Several accounts in one build, with other registries, by real clients."""
 
 import json
 import subprocess
@@ -28,10 +28,10 @@ HOSTS = (ECR, ECR_2, ECR_3)
 
 @pytest.fixture(name="accounts")
 def _accounts(engine_host: EngineHost) -> dict[str, str]:
-    """Three accounts, each to be read by one identity alone; returns those: host -> ARN.
+    """Three accounts, each readable by one identity only; return host -> that ARN.
 
-    A user's keys; a role with an external id, from that user; a web identity. The environment
-    has the keys of somebody who may read none of them.
+    The identities: a user's keys; a role with an external id, from that user; a web identity. The
+    keys in the environment may read none of the accounts.
     """
     aws = engine_host.aws
     base = aws.user("base")
@@ -75,7 +75,7 @@ class TestThreeAccounts:
     def test_one_build_from_all(
         self, engine_host: EngineHost, build: Build, app: str, accounts: dict[str, str]
     ) -> None:
-        """Every stage from another account, by its own identity, with one call for each."""
+        """Each stage pulls from another account by its own identity, with one call for each."""
         engine_host.configure(credHelpers=dict.fromkeys(HOSTS, "ecr-login"))
         context = engine_host.dockerfile(*(f"{host}/{app}" for host in HOSTS))
         for _ in range(2):
@@ -89,7 +89,7 @@ class TestThreeAccounts:
     def test_it_fails_without_the_rules(
         self, engine_host: EngineHost, build: Build, app: str, accounts: dict[str, str]
     ) -> None:
-        """The ambient identity may read none of them: the rules are what made it work."""
+        """The ambient identity may read none of them, so the rules made the build work."""
         engine_host.configure(credHelpers=dict.fromkeys(HOSTS, "ecr-login"))
         engine_host.settings("")
 
@@ -99,7 +99,7 @@ class TestThreeAccounts:
     def test_a_rule_that_changes_while_a_build_runs(
         self, engine_host: EngineHost, build: Build, app: str, accounts: dict[str, str]
     ) -> None:
-        """That build ends well with its first identity, and the next one has the new one."""
+        """That build succeeds with its first identity; the next one uses the new identity."""
         other = engine_host.aws.user("other", THIRD_ACCOUNT)
         config = engine_host.home / ".aws" / "config"
         config.write_text(config.read_text() + profile("other", other))
@@ -128,7 +128,7 @@ class TestThreeAccounts:
     def test_a_private_name(
         self, engine_host: EngineHost, docker: str, app: str, accounts: dict[str, str]
     ) -> None:
-        """In front of ECR, by the rule that says for what it stands."""
+        """A rule that names the registry behind the private name makes the pull work."""
         engine_host.configure(credHelpers={IMAGES: "ecr-login"})
         engine_host.settings(rule(IMAGES, registry=ECR_3, profile="pod"))
 
@@ -140,9 +140,9 @@ class TestThreeAccounts:
 
 @pytest.fixture(name="password_store")
 def _password_store(engine_host: EngineHost) -> Iterator[None]:
-    """`pass`, set up with a key of its own, and docker-credential-pass as the fallback."""
+    """`pass`, set up with its own key, and docker-credential-pass as the fallback."""
     engines.find("docker-credential-pass")
-    engine_host.environ["GNUPGHOME"] = f"{engine_host.short}/gpg"  # its sockets' names have an end
+    engine_host.environ["GNUPGHOME"] = f"{engine_host.short}/gpg"  # socket paths are limited
     engine_host.run("mkdir", "-m", "700", engine_host.environ["GNUPGHOME"]).ok()
     gpg = (engines.find("gpg"), "--batch", "--pinentry-mode", "loopback", "--passphrase", "")
     engine_host.run(*gpg, "--quick-generate-key", "me@example.com", "default", "default", "0").ok()
@@ -156,10 +156,10 @@ def _password_store(engine_host: EngineHost) -> Iterator[None]:
 
 @pytest.mark.usefixtures("password_store")
 class TestFallback:
-    """One config.json with `credsStore` alone: ECR, and a registry with passwords of its own."""
+    """One config.json with only `credsStore`: ECR, and a registry with passwords."""
 
     def test_login_pull_and_logout(self, engine_host: EngineHost, docker: str, app: str) -> None:
-        """Pulls from both; the password is in the other helper's store, and in no file of ours."""
+        """Both pulls work; the password is in the other helper's store only."""
         user, password = LOGIN
         image = f"{PRIVATE}/{app}"
         engine_host.run(docker, "pull", image).failed()
@@ -181,12 +181,12 @@ class TestFallback:
         assert engine_host.aws.count() == {"ecr": 1}
 
     def test_one_build_from_both(self, engine_host: EngineHost, build: Build, app: str) -> None:
-        """One stage from ECR, one with the other helper's password."""
+        """One stage comes from ECR, one with the other helper's password."""
         user, password = LOGIN
         fields = {"ServerURL": PRIVATE, "Username": user, "Secret": password}
         store = ("docker-credential-ecr-login", "store")
         engine_host.run(*store, stdin=json.dumps(fields).encode()).ok()
-        engine_host.get().ok()  # the classic builder asks for what `list` knows
+        engine_host.get().ok()  # the classic builder asks for the hosts that `list` prints
 
         build(engine_host, engine_host.dockerfile(f"{ECR}/{app}", f"{PRIVATE}/{app}")).ok()
         assert engine_host.aws.count() == {"ecr": 1}

@@ -1,4 +1,4 @@
-"""The main job, with real clients: pull, push and build by ECR names, without a login."""
+"""The main job with real clients: pull, push and build by ECR names, without a login."""
 
 import json
 import subprocess
@@ -16,13 +16,13 @@ CURE = "run 'aws configure sso'"
 
 
 class TestDocker:
-    """Docker's own client, in each version that is here."""
+    """Docker's own client, in each installed version."""
 
     def test_the_403_of_an_expired_login_and_its_cure(
         self, engine_host: EngineHost, docker: str, app: str
     ) -> None:
         """An expired `auths` entry fails the pull; with the helper the same pull works."""
-        # With a login there already, Docker does not look for a password manager to keep this one.
+        # With an existing login, Docker does not look for a password manager for this one.
         engine_host.configure(auths={"other.example.com": {}})
         password = engine_host.aws.password("arn", "us-east-1", life=1)
         login = (docker, "login", "--username", "AWS", "--password-stdin", ECR)
@@ -45,7 +45,7 @@ class TestDocker:
     def test_everything_through_one_call(
         self, engine_host: EngineHost, docker: str, app: str, mode: str
     ) -> None:
-        """Pull, push, build, a manifest, podman, buildah, skopeo: one call of ECR in all."""
+        """Pull, push, build, a manifest, podman, buildah, skopeo: one ECR call in all."""
         engine_host.login_to_aws()
         if mode == "credHelpers":
             engine_host.configure(credHelpers={ECR: "ecr-login"})
@@ -65,7 +65,7 @@ class TestDocker:
         manifest = engine_host.run(docker, "manifest", "inspect", pushed).ok()
 
         assert json.loads(manifest.stdout)["schemaVersion"] == 2
-        if mode == "credHelpers":  # podman and its like do not read credsStore
+        if mode == "credHelpers":  # podman, buildah and skopeo do not read credsStore
             for command in (_podman, _buildah, _skopeo):
                 engine_host.run(*command(engine_host, pushed)).ok()
         assert engine_host.aws.count() == {"ecr": 1}
@@ -73,7 +73,7 @@ class TestDocker:
     def test_another_registry_beside_it(
         self, engine_host: EngineHost, docker: str, app: str
     ) -> None:
-        """As credsStore, the helper leaves registries that are not ECR alone, in silence."""
+        """As credsStore, the helper answers "not found" for other registries, without a message."""
         engine_host.login_to_aws()
         engine_host.use_helper_for_all()
 
@@ -83,7 +83,7 @@ class TestDocker:
         assert engine_host.aws.count() == {"ecr": 1, "ecr-public": 1}
 
     def test_a_token_of_seconds(self, engine_host: EngineHost, docker: str, app: str) -> None:
-        """It expires between two pulls, and the second works."""
+        """The token expires between two pulls, and the second works."""
         engine_host.login_to_aws()
         engine_host.use_helper()
         engine_host.aws.token_life = 3
@@ -109,7 +109,7 @@ class TestDocker:
     def test_login_and_logout(
         self, engine_host: EngineHost, docker: str, app: str, mode: str
     ) -> None:
-        """A login with another token is used; after logout a fresh one is."""
+        """A login with another token is used; after logout a fresh token is."""
         engine_host.login_to_aws()
         (engine_host.use_helper if mode == "credHelpers" else engine_host.use_helper_for_all)()
         other = engine_host.aws.password("arn:aws:iam::1:role/other", "us-east-1")
@@ -131,7 +131,7 @@ class TestDocker:
     def test_a_login_elsewhere_is_told_what_to_do(
         self, engine_host: EngineHost, docker: str
     ) -> None:
-        """Rather than losing the password: the client shows our line."""
+        """The client shows our error instead of losing the password."""
         engine_host.use_helper_for_all()
         login = (docker, "login", "--username", "me", "--password-stdin", ELSEWHERE)
 
@@ -144,7 +144,7 @@ class TestDocker:
     def test_bad_credentials_are_told_at_a_pull(
         self, engine_host: EngineHost, docker: str, app: str, mode: str
     ) -> None:
-        """The user sees our line with the cure on standard error, and the pull fails."""
+        """Standard error shows our error with its fix, and the pull fails."""
         (engine_host.use_helper if mode == "credHelpers" else engine_host.use_helper_for_all)()
         done = engine_host.run(docker, "pull", f"{ECR}/{app}").failed()
 
@@ -155,7 +155,7 @@ class TestDocker:
     def test_ecr_public_works_anonymously(
         self, engine_host: EngineHost, docker: str, app: str, mode: str
     ) -> None:
-        """Without any credentials, and without a word from us."""
+        """The pull works without credentials, and without a message of ours."""
         (engine_host.use_helper if mode == "credHelpers" else engine_host.use_helper_for_all)()
         before = engine_host.universe.front.anonymous_tokens
 
@@ -172,7 +172,7 @@ class TestBuild:
     """The classic builder and BuildKit, of each docker client that has them."""
 
     def test_from_three_registries(self, engine_host: EngineHost, build: Build, app: str) -> None:
-        """One Dockerfile, two accounts and two regions: two calls."""
+        """One Dockerfile with two accounts and two regions makes two calls."""
         engine_host.login_to_aws()
         engine_host.configure(credHelpers=dict.fromkeys((ECR, ECR_2, ECR_EU), "ecr-login"))
         context = engine_host.dockerfile(*(f"{host}/{app}" for host in (ECR, ECR_2, ECR_EU)))
@@ -181,10 +181,10 @@ class TestBuild:
         assert engine_host.aws.count() == {"ecr": 2}
 
     def test_beside_another_registry(self, engine_host: EngineHost, build: Build, app: str) -> None:
-        """As credsStore: one stage from ECR, and one from a registry that is not."""
+        """As credsStore: one stage from ECR, and one from another registry."""
         engine_host.login_to_aws()
         engine_host.use_helper_for_all()
-        engine_host.get().ok()  # the classic builder asks for what `list` knows
+        engine_host.get().ok()  # the classic builder asks for the hosts that `list` prints
 
         build(engine_host, engine_host.dockerfile(f"{ECR}/{app}", f"{ELSEWHERE}/{app}")).ok()
         assert engine_host.aws.count() == {"ecr": 1}
@@ -193,13 +193,13 @@ class TestBuild:
     def test_bad_credentials_are_told(
         self, engine_host: EngineHost, build: Build, app: str, mode: str
     ) -> None:
-        """The user sees our line with the cure, and the build fails."""
+        """The output shows our error with its fix, and the build fails."""
         if mode == "credHelpers":
             engine_host.configure(credHelpers={ECR: "ecr-login"})
         else:
             engine_host.use_helper_for_all()
             engine_host.login_to_aws()
-            engine_host.get().ok()  # so that `list` knows the host; then the keys go bad
+            engine_host.get().ok()  # `list` then prints the host; the keys become invalid next
             engine_host.run("docker-credential-ecr-login", "erase", stdin=ECR.encode()).ok()
             del engine_host.environ["AWS_ACCESS_KEY_ID"]
             registries = engine_host.home / ".ecr" / "registries"
@@ -226,12 +226,12 @@ def _skopeo(engine_host: EngineHost, image: str) -> list[str]:
     "command", [_podman, _buildah, _skopeo], ids=["podman", "buildah", "skopeo"]
 )
 class TestContainersImage:
-    """podman, buildah and skopeo; they read credHelpers, and not credsStore."""
+    """podman, buildah and skopeo, which read credHelpers, and not credsStore."""
 
     def test_it_pulls_through_one_call(
         self, engine_host: EngineHost, app: str, command: Callable[[EngineHost, str], list[str]]
     ) -> None:
-        """Twice, with one call of ECR."""
+        """Two pulls make one ECR call."""
         engine_host.login_to_aws()
         engine_host.use_helper()
         for _ in range(2):
@@ -242,7 +242,7 @@ class TestContainersImage:
     def test_bad_credentials_are_told(
         self, engine_host: EngineHost, app: str, command: Callable[[EngineHost, str], list[str]]
     ) -> None:
-        """Our line with the cure, and the command fails."""
+        """The output shows our error with its fix, and the command fails."""
         engine_host.use_helper()
         done = engine_host.run(*command(engine_host, f"{ECR}/{app}")).failed()
 
@@ -252,20 +252,20 @@ class TestContainersImage:
     def test_ecr_public_works_anonymously(
         self, engine_host: EngineHost, app: str, command: Callable[[EngineHost, str], list[str]]
     ) -> None:
-        """Without any credentials."""
+        """The pull works without credentials."""
         engine_host.use_helper()
 
         engine_host.run(*command(engine_host, f"{PUBLIC}/{app}")).ok()
 
 
 class TestHerd:
-    """Sixty-four at once, cold."""
+    """Sixty-four cold gets at once."""
 
     @pytest.mark.parametrize("role", [False, True], ids=["static keys", "assumed role"])
     def test_sixty_four_gets_make_one_call(
         self, engine_host: EngineHost, app: str, role: bool
     ) -> None:
-        """One call of ECR, one of STS with a role, and sixty-four right answers."""
+        """They make one ECR call, and one STS call with a role; every answer is right."""
         engine_host.login_to_aws()
         if role:
             arn = engine_host.aws.role().arn
@@ -300,10 +300,10 @@ class TestHerd:
 
 
 class TestCacheInTheWay:
-    """Whatever is wrong with home or cache, the pull works."""
+    """Pulls with a broken home or cache."""
 
     def test_without_a_home(self, engine_host: EngineHost, docker: str, app: str) -> None:
-        """HOME unset; the client's configuration is told otherwise."""
+        """The pull works with HOME unset; the client gets its configuration another way."""
         engine_host.login_to_aws()
         engine_host.use_helper()
         del engine_host.environ["HOME"]
@@ -316,7 +316,7 @@ class TestCacheInTheWay:
     def test_with_a_home_that_is_read_only(
         self, engine_host: EngineHost, docker: str, app: str
     ) -> None:
-        """Really so, for root too: a read-only mount."""
+        """The pull works on a read-only mount, which also stops root."""
         engine_host.login_to_aws()
         engine_host.use_helper()
         home = str(engine_host.home)
@@ -332,7 +332,7 @@ class TestCacheInTheWay:
         assert json.loads(done.stdout)["Secret"] in engine_host.aws.issued
 
     def test_on_a_full_disk(self, engine_host: EngineHost, docker: str, app: str) -> None:
-        """A small file system without a byte left, also when it fills up half-way."""
+        """The pull works on a full file system, also on one that fills up half-way."""
         engine_host.login_to_aws()
         engine_host.use_helper()
         disk = engine_host.root / "disk"
@@ -356,7 +356,7 @@ class TestCacheInTheWay:
             subprocess.run(["umount", str(disk)], check=True)
 
     def test_with_damaged_entries(self, engine_host: EngineHost, docker: str, app: str) -> None:
-        """A byte changed all along every entry: always a token that is right."""
+        """The token is always right, whichever byte of each entry is changed."""
         engine_host.login_to_aws()
         engine_host.use_helper()
         engine_host.get().ok()

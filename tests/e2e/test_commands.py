@@ -1,4 +1,4 @@
-"""Facts about `configure` and `password`, with the clients that they are for."""
+"""Facts about `configure` and `password`, with their clients."""
 
 import base64
 import json
@@ -14,13 +14,13 @@ ECRPY = "docker-credential-ecrpy"
 
 
 def old_login(engine_host: EngineHost) -> dict[str, dict[str, str]]:
-    """Return `auths` with what `docker login` left behind yesterday."""
+    """Return the `auths` that `docker login` wrote yesterday."""
     password = engine_host.aws.password("arn:aws:iam::123456789012:user/dev", "us-east-1", life=-60)
     return {ECR: {"auth": base64.b64encode(f"AWS:{password}".encode()).decode()}}
 
 
 def test_configure_makes_docker_pull(engine_host: EngineHost, docker: str) -> None:
-    """From a file as Docker Desktop leaves it, with the login that has expired; once is enough."""
+    """A second run changes nothing; the first fixes Docker Desktop's file with an old login."""
     engine_host.login_to_aws()
     engine_host.configure(
         auths={**old_login(engine_host), "https://index.docker.io/v1/": {}},
@@ -42,7 +42,7 @@ def test_configure_makes_docker_pull(engine_host: EngineHost, docker: str) -> No
 
 
 def test_configure_with_a_profile_for_each_account(engine_host: EngineHost, docker: str) -> None:
-    """Each registry is then read by its own."""
+    """Each registry is read by its own profile."""
     aws = engine_host.home / ".aws"
     aws.mkdir()
     for name, host in (("one", ECR), ("two", ECR_2)):
@@ -60,7 +60,7 @@ def test_configure_with_a_profile_for_each_account(engine_host: EngineHost, dock
 
 
 def test_configure_for_all_registries(engine_host: EngineHost, docker: str) -> None:
-    """As credsStore: ECR and ECR Public."""
+    """As credsStore, the helper serves ECR and ECR Public."""
     engine_host.login_to_aws()
     engine_host.run(ECRPY, "configure", "--creds-store").ok()
     for host in (ECR, PUBLIC):
@@ -72,7 +72,7 @@ def test_configure_for_all_registries(engine_host: EngineHost, docker: str) -> N
 
 
 def test_configure_podman(engine_host: EngineHost) -> None:
-    """In its own file; an old login in the file that it reads first goes."""
+    """It writes podman's own file, and removes an old login from podman's first file."""
     podman = engines.find("podman")
     engine_host.login_to_aws()
     first = Path(engine_host.environ["XDG_RUNTIME_DIR"], "containers", "auth.json")
@@ -89,7 +89,7 @@ def test_configure_podman(engine_host: EngineHost) -> None:
 
 
 def test_password_logs_in(engine_host: EngineHost, docker: str) -> None:
-    """By standard input, as everywhere; of a registry, and of a region."""
+    """The password of a registry, and of a region, works through standard input."""
     engine_host.login_to_aws()
     engine_host.configure(credHelpers={"registry.example.com": "desktop"})
     for host, arguments in ((ECR, (ECR,)), (ECR_2, ("--region", "us-east-1"))):
@@ -104,7 +104,7 @@ def test_password_logs_in(engine_host: EngineHost, docker: str) -> None:
 
 
 def test_a_login_as_docker_keeps_it(engine_host: EngineHost) -> None:
-    """skopeo takes what `password --docker-config-json` prints."""
+    """skopeo accepts the output of `password --docker-config-json`."""
     engine_host.login_to_aws()
     printed = (
         engine_host.run(ECRPY, "password", "--docker-config-json", f"https://{ECR}").ok().stdout

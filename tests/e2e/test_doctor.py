@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("app")
 
 @dataclass
 class EngineDockerHost(DockerHost):
-    """A host with Docker's engine, and a registry that engines use."""
+    """A host with Docker's engine, and a registry for engines."""
 
     engine_host: EngineHost | None = None
 
@@ -59,7 +59,7 @@ def _docker_host(
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_doing_what_doctor_says_makes_docker_pull(docker_host: EngineDockerHost, way: Way) -> None:
-    """Whatever was broken before: it is named first, and when it is fixed, the pull works."""
+    """Each cause is named first, and the pull works after its fix."""
     engine_host = docker_host.engine_host
     assert engine_host is not None
     docker = engines.find("docker")

@@ -1,4 +1,4 @@
-"""The Debian package, installed with apt-get on a machine of its own, with Docker's client."""
+"""The Debian package, installed with apt-get in a copy of this machine, with Docker's client."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ GO_HELPER = "amazon-ecr-credential-helper"
 
 @dataclass
 class Box:
-    """A copy of this machine's files, each change to which is thrown away."""
+    """A copy of this machine's files; its changes are thrown away."""
 
     root: Path
     engine_host: EngineHost
@@ -30,7 +30,7 @@ class Box:
         return self.engine_host.run("chroot", str(self.root), *command)
 
     def files(self) -> set[str]:
-        """Return what lies where a package may put something."""
+        """Return the files in the directories that a package may write to."""
         found = set()
         for top in ("usr", "etc", "opt", "var/lib/dpkg/info"):
             for directory, directories, files in os.walk(self.root / top):
@@ -76,7 +76,7 @@ def _owner(box: Box, program: str) -> str:
 
 
 def test_install_pull_remove(box: Box, package: str, app: str) -> None:
-    """A pull works as soon as it is installed; removed, it leaves the user's files alone."""
+    """A pull works right after the installation; removal leaves the user's files alone."""
     box.run("apt-get", "remove", "--yes", GO_HELPER)
     before = box.files()
     box.run("apt-get", "install", "--yes", "--no-install-recommends", package).ok()
@@ -112,7 +112,7 @@ def test_the_go_helper_and_ours_take_turns(box: Box, package: str) -> None:
 
 
 def test_what_the_package_says_of_itself(box: Box, package: str) -> None:
-    """Root owns every file; sums are right; copyright and changelog are there."""
+    """Root owns every file; checksums are right; copyright and changelog are there."""
     listed = box.run("dpkg-deb", "--contents", package).ok().stdout.splitlines()
     assert all(line.split()[1] == "root/root" for line in listed)
     names = {line.split()[5] for line in listed}

@@ -1,4 +1,4 @@
-"""The benchmark's own arithmetic, tables and chart; what it measures is not tested."""
+"""The benchmark's arithmetic, tables and chart; its measurements are not tested."""
 
 import json
 import sys
@@ -38,20 +38,20 @@ def row(title: str = "a row", **cells: Cell) -> Row:
 
 class TestArithmetic:
     def test_a_median_and_its_quartiles(self) -> None:
-        """The middle of the values, and of either half."""
+        """They are the middle of the values, and of each half."""
         assert results.spread([5, 1, 4, 2, 3]) == results.Spread(2, 3, 4)
         assert results.spread([7]) == results.Spread(7, 7, 7)
 
     @given(TIMES)
     def test_a_spread_is_in_order(self, times: list[float]) -> None:
-        """No quartile is on the wrong side of the median, or beyond what was measured."""
+        """Each quartile is on its side of the median, within the measured values."""
         found = results.spread(times)
         near = pytest.approx
         ends = [min(times), found.low, found.median, found.high, max(times)]
         assert all(low <= high or low == near(high) for low, high in pairwise(ends))
 
     def test_calls_are_medians_by_kind(self) -> None:
-        """A kind of call that most runs did without is left out."""
+        """A kind of call that most runs did not make is left out."""
         samples = [
             Sample(1, 1, {"ecr": 1}),
             Sample(1, 1, {"ecr": 3, "sts": 1}),
@@ -69,14 +69,21 @@ class TestArithmetic:
             (row(folder=cell(20), go=cell(failures=3)), {}),
             (row(wheel=cell(20), go=cell(20)), {}),
         ],
-        ids=["by ratio", "to the best", "not to who fails", "not to a floor", "to nobody", "even"],
+        ids=[
+            "by ratio",
+            "to the best",
+            "not to a failing one",
+            "not to a floor",
+            "to none",
+            "even",
+        ],
     )
     def test_losses(self, found: Row, losses: dict[str, float]) -> None:
-        """Ours lose to the quickest of the others that did the job each time, and to no floor."""
+        """Ours lose to the fastest other program without failures, and never to a floor."""
         assert found.losses() == losses
 
     def test_rows_survive_json(self) -> None:
-        """The builds' rows come from another process as they were."""
+        """The builds' rows come back unchanged from another process."""
         rows = [row(folder=cell(1, 2, ecr=1), go=cell(failures=2, note="no"))]
         assert results.load(json.loads(json.dumps(results.dump(rows)))) == rows
 
@@ -95,13 +102,13 @@ class TestTargets:
         ids=["times", "milliseconds", "more", "no such cell", "nothing to compare", "no such row"],
     )
     def test_a_verdict(self, target: Target, said: str, met: bool | None) -> None:
-        """A target is met, missed, or not measured, with the number that says so."""
+        """A target is met, missed, or not measured, with its number."""
         verdict = judge(target, [row(folder=cell(25), bare=cell(10), go=cell(failures=1))])
         assert said in verdict.text
         assert verdict.met is met
 
     def test_targets_are_about_rows_that_are_run(self) -> None:
-        """Each names a scenario, and programs that take part in it."""
+        """Each target names a scenario, and programs that take part in it."""
         programs = {scenario.title: scenario.programs for scenario in SCENARIOS}
         for target in TARGETS:
             assert {target.program, target.other} - {""} <= set(programs[target.row])
@@ -109,29 +116,29 @@ class TestTargets:
 
 class TestPlan:
     def test_titles_are_unique(self) -> None:
-        """A row is known by its title."""
+        """A title identifies its row."""
         titles = [*(scenario.title for scenario in SCENARIOS), *BUILDS]
         assert len(titles) == len(set(titles))
 
     def test_the_chart_shows_rows_that_are_run(self) -> None:
-        """Each of its rows is a scenario or a build."""
+        """Each of the chart's rows is a scenario or a build."""
         assert set(chart.ROWS) <= {*(scenario.title for scenario in SCENARIOS), *BUILDS}
 
     def test_programs_are_known(self) -> None:
-        """Each program of a scenario can be found and has a column, and ours are in most rows."""
+        """Each program of a scenario has a definition and a column, and ours take part."""
         named = {name for scenario in SCENARIOS for name in scenario.programs}
         assert named <= set(everything()) <= set(COLUMNS)
         assert set(OURS) <= named
 
     @pytest.mark.parametrize("asked", [1, 5, 21])
     def test_every_row_is_run(self, asked: int) -> None:
-        """Few runs are asked for, and still each row has one."""
+        """Each row is run at least once, however few runs are asked for."""
         assert all(1 <= scenario.runs(asked) <= asked for scenario in SCENARIOS)
 
 
 class TestReport:
     def test_a_table_marks_what_is_slower(self) -> None:
-        """One of ours that is slower than the best of the others has a mark, and a line."""
+        """One of ours that is slower than the best other has a mark, and a line."""
         text = report.render(
             [row(folder=cell(20, 20, 20), wheel=cell(9), go=cell(10, 11, 12, ecr=2))], [], []
         )
@@ -140,7 +147,7 @@ class TestReport:
         assert "- a row: Go helper 11 ms; one folder 1.8 times as long\n" in text
 
     def test_failures_are_told(self) -> None:
-        """Whoever fails has no number, and is named with what it said and how often."""
+        """A program that fails has no number; a note has its message and count."""
         found = row(folder=cell(20), go=cell(failures=3, note="exit code 1: not implemented"))
         text = report.render([found], [("date", "today")], ["a build: it needs root"])
         assert "| a row | 3 | 20 | fails |" in text
@@ -149,7 +156,7 @@ class TestReport:
         assert "Nowhere" in text
 
     def test_some_failures_are_told_beside_the_number(self) -> None:
-        """The runs that were right count, and those that were not are not hidden."""
+        """The good runs count, and the number of failures is shown."""
         found = row(folder=cell(20), go=cell(10, 10, failures=1, note="reset"))
         text = report.render([found], [], [])
         assert "| a row | 3 | 20 | 10 (10-10), 1 of 3 fail |" in text
@@ -159,7 +166,7 @@ class TestReport:
 class TestChart:
     @given(st.lists(st.floats(0.5, 9e4), min_size=4, max_size=4))
     def test_it_is_svg_and_nothing_overlaps(self, times: list[float]) -> None:
-        """Well-formed, inside its own bounds, and no bar or text lies over another bar."""
+        """The SVG is well-formed, within its bounds, and no bars or texts overlap."""
         shown = [
             row(
                 title,
@@ -183,11 +190,11 @@ class TestChart:
             assert apart, (one, other)
 
     def test_nothing_to_show(self) -> None:
-        """Without any of its rows it is an empty chart, and no error."""
+        """Without any of its rows the chart is empty."""
         ET.fromstring(chart.draw([row(folder=cell(1))]))
 
     def test_a_longer_time_is_a_longer_bar(self) -> None:
-        """Ten times as long is one step of the axis more."""
+        """A factor of ten is one step of the axis."""
         drawn = chart.draw([row(chart.ROWS[0], folder=cell(10), go=cell(100), script=cell(1000))])
         bars = [found for found in ET.fromstring(drawn) if found.attrib.get("height") == "11"]
         short, middle, long = (float(found.attrib["width"]) for found in bars)
@@ -197,7 +204,7 @@ class TestChart:
 @pytest.mark.skipif(sys.platform == "win32", reason="posix_spawn")
 class TestTiming:
     def test_a_run(self, tmp_path: Path) -> None:
-        """Its exit code, what it printed and complained of, how long it was, with its children."""
+        """A run has an exit code, outputs, and its duration and CPU time with its children."""
         (tmp_path / "in").write_bytes(b"hello")
         script = "cat; echo bad >&2; sleep 0.05; exit 3"
         environ = {"PATH": "/usr/bin:/bin"}
@@ -206,7 +213,7 @@ class TestTiming:
         assert sample.wall >= 50 > sample.cpu > 0
 
     def test_many_at_once(self, tmp_path: Path) -> None:
-        """They run side by side, and each has an output of its own."""
+        """They run at the same time, each with its own output."""
         (tmp_path / "in").write_bytes(b"")
         line = ["/bin/sh", "-c", "echo $$"]
         _, ended = timing.run(line, {}, tmp_path / "in", tmp_path, at_once=8)
@@ -214,7 +221,7 @@ class TestTiming:
 
 
 class _Fake:
-    """A scene that takes the times it is told to."""
+    """A scene that takes a given time."""
 
     def __init__(self, name: str, log: list[str], problems: str = "") -> None:
         self.name, self.log, self.problems = name, log, problems
@@ -226,7 +233,7 @@ class _Fake:
 
 class TestTurns:
     def test_in_turn(self) -> None:
-        """All run once before any runs again, the first time for nothing."""
+        """All run once before any runs again, and the first round does not count."""
         log: list[str] = []
         found = Row("A section", "a row", 5)
         turns.take_turns(found, {name: _Fake(name, log) for name in (GO, FOLDER, BARE)})
@@ -236,13 +243,13 @@ class TestTurns:
         assert min(one.wall.low for one in found.cells.values()) > 3
 
     def test_a_failure_of_another_is_counted(self) -> None:
-        """It has no times, and what it said is kept."""
+        """It has no times, and its message is kept."""
         found = Row("A section", "a row", 2)
         turns.take_turns(found, {GO: _Fake(GO, [], "not implemented")})
         assert found.cells[GO] == Cell([], 2, "not implemented")
 
     def test_a_failure_of_ours_ends_it(self) -> None:
-        """The benchmark says which program failed in which row, and how."""
+        """The message names the program, the row and the error."""
         with pytest.raises(SystemExit, match="bench: a row: wheel: exit code 1"):
             turns.take_turns(Row("A section", "a row", 2), {WHEEL: _Fake(WHEEL, [], "exit code 1")})
 

@@ -1,4 +1,4 @@
-"""Facts about the environment that the tests run in: the runner's own cannot change a result."""
+"""Facts about the environment of the tests: the runner's variables cannot change a result."""
 
 import ast
 import json
@@ -16,7 +16,7 @@ from tests.world.tree import REPOSITORY
 
 PACKAGE = Path(docker_credential_ecrpy.__file__).parent
 NEEDED = {"HOME", "PATH", "PATHEXT", "USERPROFILE"}
-"""What the package reads and a test has from the runner, unless it says otherwise."""
+"""The variables that the package reads and tests inherit, unless they set them."""
 HOSTILE = {
     "AWS_PROFILE": "nobody",
     "AWS_EC2_METADATA_DISABLED": "false",
@@ -41,7 +41,7 @@ HOSTILE = {
     "XDG_CONFIG_HOME": "/nowhere",
     "https_proxy": "http://127.0.0.1:9",
 }
-"""What a runner's environment may hold, one of each kind."""
+"""Variables of a runner's environment, one of each kind."""
 
 
 def _words(source: str) -> set[str]:
@@ -51,7 +51,7 @@ def _words(source: str) -> set[str]:
 
 
 def test_nothing_that_is_read_comes_from_the_runner() -> None:
-    """Of all that the package and botocore's settings name, the tests keep what they need."""
+    """Of the variables that the package and botocore read, tests inherit only the needed ones."""
     read = set().union(*(_words(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")))
     read |= _words(Path(botocore.configprovider.__file__).read_text("utf-8"))
     assert {"AWS_PROFILE", "AWS_CA_BUNDLE", "DOCKER_CONFIG", "NO_COLOR", "SUDO_UID"} <= read
@@ -61,7 +61,7 @@ def test_nothing_that_is_read_comes_from_the_runner() -> None:
 
 
 def test_nothing_else_is_left() -> None:
-    """Also in what a test starts."""
+    """The same holds for processes that a test starts."""
     code = "import json, os; print(json.dumps(dict(os.environ)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
 
@@ -71,7 +71,7 @@ def test_nothing_else_is_left() -> None:
 
 @pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["alone", "worker"])
 def test_a_runners_settings_change_nothing(tmp_path: Path, workers: list[str]) -> None:
-    """Neither in the tests' own process, nor for the wheel, nor for the programs that are run."""
+    """They do not affect the tests' process, the wheel, or the programs that tests run."""
     (tmp_path / "docker_credential_ecrpy.py").write_text("raise SystemExit('the runner's')")
     tests = (
         "project/test_environment.py::test_nothing_else_is_left",

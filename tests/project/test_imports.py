@@ -1,4 +1,4 @@
-"""Facts about what the hot path loads. Names, not milliseconds: `make bench` prints those."""
+"""Facts about the modules that the hot path loads. `make bench` prints the milliseconds."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ HOT = {
     "docker_credential_ecrpy.hot.paths",
     "docker_credential_ecrpy.hot.protocol",
     "docker_credential_ecrpy.hot.registry",
-    # Loaded by the interpreter's own start, on all or some of the supported ones:
+    # Loaded when the interpreter starts, in all or some of the supported versions:
     "errno",
     "os",
     "stat",
@@ -58,7 +58,7 @@ def _loaded(machine: Machine, scripts: Path, host: str, code: int) -> set[str]:
 
 
 def test_a_cached_get_loads_the_hot_modules_alone(machine: Machine, scripts: Path) -> None:
-    """Nothing but them and what any interpreter loads at its start."""
+    """Only they and the modules of the interpreter's start are loaded."""
     machine.login()
     machine.get()
     loaded = _loaded(machine, scripts, HOST, 0)
@@ -70,7 +70,7 @@ def test_a_cached_get_loads_the_hot_modules_alone(machine: Machine, scripts: Pat
 def test_a_get_from_a_stored_login_loads_the_hot_modules_alone(
     machine: Machine, scripts: Path
 ) -> None:
-    """As a cached one does."""
+    """A stored login loads no more than a cached token."""
     login = f'{{"ServerURL": "{HOST}", "Username": "AWS", "Secret": "x"}}'
     machine.run("store", stdin=login.encode())
 
@@ -78,7 +78,7 @@ def test_a_get_from_a_stored_login_loads_the_hot_modules_alone(
 
 
 def test_rules_keep_a_cached_get_on_the_hot_path(machine: Machine, scripts: Path) -> None:
-    """Two hundred of them, and a private name: none is read."""
+    """With two hundred rules and a private name, no rule is read."""
     machine.login()
     role = machine.aws.role()
     rules = [
@@ -93,7 +93,7 @@ def test_rules_keep_a_cached_get_on_the_hot_path(machine: Machine, scripts: Path
 
 
 def test_rules_keep_another_registry_on_the_hot_path(machine: Machine, scripts: Path) -> None:
-    """From the second time on: that it is nobody's is kept, for as long as the rules stay."""
+    """From the second get on, a note answers "not found" as long as the rules are unchanged."""
     path = machine.settings(f'[[registry]]\nmatch = "images.example.com"\nregistry = "{HOST}"\n')
     assert machine.get("ghcr.io").stdout == NOT_FOUND
     assert _loaded(machine, scripts, "ghcr.io", 1) <= HOT
@@ -107,14 +107,14 @@ def test_rules_keep_another_registry_on_the_hot_path(machine: Machine, scripts: 
 def test_a_get_for_another_registry_loads_the_hot_modules_alone(
     machine: Machine, scripts: Path, host: str
 ) -> None:
-    """As credsStore, it is asked for every registry."""
+    """As credsStore, the helper is called for every registry."""
     assert _loaded(machine, scripts, host, 1) <= HOT
 
 
 def test_another_registry_of_a_region_loads_no_settings_and_no_sdk(
     machine: Machine, scripts: Path
 ) -> None:
-    """The first build asks for each that Docker knows, one after the other."""
+    """The first build asks for each registry that Docker knows, one after the other."""
     machine.login()
     machine.get()
     loaded = _loaded(machine, scripts, HOST.replace("123456789012", "210987654321"), 0)
@@ -124,14 +124,14 @@ def test_another_registry_of_a_region_loads_no_settings_and_no_sdk(
 
 
 def test_the_measurement_sees_what_is_loaded(machine: Machine, scripts: Path) -> None:
-    """A cold get shows the cold modules, so that an empty difference means something."""
+    """A cold get shows the cold modules, so the tests above can fail."""
     machine.login()
 
     assert _loaded(machine, scripts, HOST, 0) >= COLD
 
 
 def test_a_cold_get_loads_no_more_of_the_sdk_than_it_uses(machine: Machine, scripts: Path) -> None:
-    """boto3's sessions and clients, and what it loads for them; no TOML without settings."""
+    """boto3's sessions and clients are loaded; without settings, no TOML parser."""
     machine.login()
     loaded = _loaded(machine, scripts, HOST, 0)
 
@@ -147,7 +147,7 @@ def test_a_cold_get_loads_no_more_of_the_sdk_than_it_uses(machine: Machine, scri
 
 
 def test_waiting_and_listing_do_without_boto3(machine: Machine) -> None:
-    """It takes a tenth of a second, so only a fetch loads it; and no fallback, no subprocess."""
+    """boto3 takes a tenth of a second, so only a fetch loads it; no fallback, no subprocess."""
     code = (
         "import sys\nfrom docker_credential_ecrpy.cli.main import run_cli\nimport os\n"
         "run_cli(['x', 'list'], os.environ, None)\n"

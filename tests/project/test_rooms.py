@@ -1,4 +1,4 @@
-"""Facts about the package's rooms: how wide they are, and that their import contracts can fail."""
+"""Facts about the package's rooms: their size, and that the import contracts can fail."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ LINT = "from importlinter.cli import lint_imports_command; lint_imports_command(
 UPWARD = "A room imports only rooms below it"
 CYCLE = "No import cycle, between rooms or within one"
 SDK = "The AWS SDK is imported in aws and doctor.probes alone"
-# What is planted -> the file it is added to, and how the report names it.
+# A forbidden import -> its file, and how the report names it.
 PLANTED = {
     "upward": (
         "files/racy.py",
@@ -92,7 +92,7 @@ def _lint(tree: Path) -> tuple[int, str]:
 
 @pytest.fixture(scope="module", name="report")
 def _report(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What `lint-imports` says of a tree with all that is planted."""
+    """The report of `lint-imports` on a tree with all the forbidden imports."""
     tree = _tree(tmp_path_factory.mktemp("planted"))
     for file, planted, _ in PLANTED.values():
         with open(tree / NAME / file, "a", encoding="utf-8") as module:
@@ -104,18 +104,18 @@ def _report(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("planted", PLANTED)
 def test_a_planted_import_is_named(report: str, planted: str) -> None:
-    """Wherever it stands: at the top, in a function, or for type checkers alone."""
+    """It is found at the top, in a function, and for type checkers only."""
     assert PLANTED[planted][2] in report
 
 
 @pytest.mark.parametrize("contract", [UPWARD, CYCLE, SDK])
 def test_each_contract_can_fail(report: str, contract: str) -> None:
-    """Each is broken by something that is planted."""
+    """One of the forbidden imports breaks each contract."""
     assert f"{contract} BROKEN" in report
 
 
 def test_the_tree_keeps_them_all(tmp_path: Path) -> None:
-    """So that it is what is planted that breaks them."""
+    """The tree itself passes, so the added imports break the contracts."""
     code, report = _lint(_tree(tmp_path))
 
     assert code == 0, report
@@ -123,7 +123,7 @@ def test_the_tree_keeps_them_all(tmp_path: Path) -> None:
 
 
 def test_a_new_room_has_to_be_given_its_place(tmp_path: Path) -> None:
-    """One that no layer names breaks the contract, though it imports nothing."""
+    """A room that no layer names breaks the contract, even without imports."""
     tree = _tree(tmp_path)
     (tree / NAME / "pantry").mkdir()
     (tree / NAME / "pantry" / "__init__.py").touch()
@@ -135,7 +135,7 @@ def test_a_new_room_has_to_be_given_its_place(tmp_path: Path) -> None:
 
 
 def test_the_top_holds_three_files() -> None:
-    """The version, the entry point and the errors; all else is in a room."""
+    """They are the version, the entry point and the errors; all else is in a room."""
     assert {path.name for path in PACKAGE.glob("*.py")} == {
         "__init__.py",
         "__main__.py",
@@ -144,7 +144,7 @@ def test_the_top_holds_three_files() -> None:
 
 
 def test_no_room_is_too_wide() -> None:
-    """The modules and rooms in each are few enough to be read at a glance."""
+    """Each room has few enough modules and rooms to see at a glance."""
     rooms = [path.parent for path in PACKAGE.rglob("__init__.py")]
     assert len(rooms) > 10
     for room in rooms:

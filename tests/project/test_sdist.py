@@ -1,6 +1,6 @@
-"""Facts about the source package: it holds all that its tests need, also where there is no git.
+"""Facts about the source package: it has every file that its tests need, without git.
 
-`make test-sdist` runs these: they take as long as the tests that they run once more.
+`make test-sdist` runs these, which take as long as the tests that they repeat.
 """
 
 import os
@@ -16,7 +16,7 @@ from tests.world.tree import REPOSITORY
 
 pytestmark = [pytest.mark.sdist, pytest.mark.tree]
 NAME = "docker_credential_ecrpy"
-# The facts about each module, and the tests that read the tree's other files.
+# The tests of each module, and those that read the tree's other files.
 CHOSEN = ("tests/unit", "tests/project", "tests/mutants", "tests/security/test_environment.py")
 SECONDS = 900
 
@@ -41,14 +41,14 @@ def _python(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
     paths = sysconfig.get_paths(vars={"base": str(venv), "platbase": str(venv)})
     for path in Path(sysconfig.get_path("purelib")).iterdir():
-        if NAME not in path.name:  # which would lead back to this tree
+        if NAME not in path.name:  # its link would lead back to this tree
             Path(paths["purelib"], path.name).symlink_to(path)
     Path(paths["purelib"], "unpacked.pth").write_text(f"{unpacked}\n", encoding="utf-8")
     return Path(paths["scripts"], "python")
 
 
 def _run(python: Path, unpacked: Path, home: Path, *arguments: str) -> str:
-    """Return what Python prints in the unpacked folder; fail if its exit code is not 0."""
+    """Return Python's output in the unpacked folder; fail if its exit code is not 0."""
     done = subprocess.run(
         [python, *arguments],
         cwd=unpacked,
@@ -63,7 +63,7 @@ def _run(python: Path, unpacked: Path, home: Path, *arguments: str) -> str:
 
 
 def test_it_is_not_this_tree_that_is_tested(python: Path, unpacked: Path, tmp_path: Path) -> None:
-    """The package is imported from the unpacked folder, wherever Python starts."""
+    """The package comes from the unpacked folder, wherever Python starts."""
     code = f"import os; os.chdir('/'); import {NAME}; print({NAME}.__file__)"
     found = _run(python, unpacked, tmp_path, "-I", "-c", code)
 
@@ -72,7 +72,7 @@ def test_it_is_not_this_tree_that_is_tested(python: Path, unpacked: Path, tmp_pa
 
 
 def test_every_test_is_collected(python: Path, unpacked: Path, tmp_path: Path) -> None:
-    """No test module, of whatever mark, reads what is not there as it is imported."""
+    """No test module of any mark reads a missing file when it is imported."""
     options = ("-q", "-p", "no:cacheprovider", "--collect-only", "-m", "")
 
     assert _run(python, unpacked, tmp_path, "-m", "pytest", *options)
@@ -80,8 +80,8 @@ def test_every_test_is_collected(python: Path, unpacked: Path, tmp_path: Path) -
 
 @pytest.mark.timeout(SECONDS)
 def test_its_tests_pass(python: Path, unpacked: Path, tmp_path: Path) -> None:
-    """Those of each module, and those that read the tree's other files."""
-    # Its directories are not below this test's: messages redact what is as long as a token.
+    """The tests of each module pass, and those that read the tree's other files."""
+    # A short path: messages redact text that is as long as a token.
     options = ("-q", "-p", "no:cacheprovider", "-n", "2")
 
     assert _run(python, unpacked, tmp_path, "-m", "pytest", *options, *CHOSEN)

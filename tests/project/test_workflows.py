@@ -1,4 +1,4 @@
-"""Facts about the workflow files and the lock: what each says twice agrees, and all has a hash."""
+"""Facts about the workflow files and the lock: repeated values agree, and downloads have hashes."""
 
 import re
 import sys
@@ -30,7 +30,7 @@ def _project() -> dict[str, Any]:
 
 
 def test_every_action_is_pinned_and_the_same_everywhere() -> None:
-    """By the hash of a commit, with its version; only our own files have neither."""
+    """Each has a commit's hash and its version; only our own files have neither."""
     uses = [line.strip() for line in _lines() if "uses: " in line]
     pins = [PINNED.search(line) for line in uses if "uses: ./" not in line]
     found = {pin.groups() for pin in pins if pin}
@@ -40,7 +40,7 @@ def test_every_action_is_pinned_and_the_same_everywhere() -> None:
 
 
 def test_the_matrix_has_the_pythons_that_the_package_names() -> None:
-    """No more and no fewer than the classifiers."""
+    """Its versions are exactly the classifiers'."""
     (row,) = [line for line in _lines("ci.yml") if re.match(r" +python: \[", line)]
     classifiers = "\n".join(_project()["project"]["classifiers"])
 
@@ -48,7 +48,7 @@ def test_the_matrix_has_the_pythons_that_the_package_names() -> None:
 
 
 def test_what_is_built_is_what_is_attested() -> None:
-    """The same platforms, in both files."""
+    """Both files name the same platforms."""
     built = [line.rpartition(" ")[2] for line in _lines("build.yml") if "- platform: " in line]
     (row,) = [line for line in _lines("release.yml") if re.match(r" +platform: \[", line)]
 
@@ -57,7 +57,7 @@ def test_what_is_built_is_what_is_attested() -> None:
 
 @pytest.mark.parametrize("name", ["build.yml", "release.yml"])
 def test_nothing_is_installed_for_a_release_that_has_no_hash(name: str) -> None:
-    """Neither by pip nor by another installer."""
+    """Neither pip nor another installer does so."""
     text = "\n".join(_lines(name)).replace("\\\n", "")
     commands = re.findall(r"\b(?:pip|pipx|uv|npm|npx|apt-get|brew|choco)\b .*", text)
 
@@ -66,7 +66,7 @@ def test_nothing_is_installed_for_a_release_that_has_no_hash(name: str) -> None:
 
 
 def test_the_lock_has_all_that_the_build_needs() -> None:
-    """What is frozen, what freezes it, and what builds the wheel, each with hashes."""
+    """Runtime packages, build tools and wheel builder are in it, each with hashes."""
     project = _project()
     lines = [*project["project"]["dependencies"], *project["dependency-groups"]["binary"]]
     lines += project["build-system"]["requires"]

@@ -26,7 +26,7 @@ PLANTED = "the attacker's token"
 LOGIN = json.dumps({"ServerURL": HOST, "Username": "AWS", "Secret": "a password"}).encode()
 
 ACTIONS = {"get": HOST.encode(), "store": LOGIN, "erase": HOST.encode(), "list": b"unused"}
-"""What Docker does: an action -> its standard input."""
+"""Docker's actions: an action -> its standard input."""
 
 HOSTILE = "x\n\r\x1b]0;title\x07\x1b[31m\t\u2028\x9b\udcff\x7f' \"y"
 """Line breaks, terminal commands, quotes, and a byte that is not UTF-8 (0xff)."""

@@ -1,4 +1,4 @@
-"""Three accounts, their registries, and the lines of a profile or a rule for one."""
+"""Three accounts, their registries, and the lines of a profile or a rule."""
 
 from tests.world.aws import Keys
 

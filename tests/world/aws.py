@@ -1,8 +1,8 @@
 """A loopback AWS: ECR, ECR Public, STS, IAM Identity Center, instance and container metadata.
 
-It checks what it is asked as AWS does: who signed, with which secret, for which region and
-service. It counts its calls by kind and fails on demand. Which service is meant is read from
-the request, not from the host name, so that one address serves as the endpoint of all.
+It checks its requests as AWS does: who signed, with which secret, for which region and service. It
+counts its calls by kind and fails on demand. It finds the service in the request instead of the
+host name, so that one address serves as the endpoint of all.
 """
 
 import base64
@@ -26,7 +26,7 @@ EXPIRED_TEXT = "Your authorization token has expired. Reauthenticate and try aga
 
 @dataclass(frozen=True)
 class Keys:
-    """AWS credentials: who they make one, and until when (seconds since the epoch)."""
+    """AWS credentials: the ARN they belong to, and their expiry in seconds since the epoch."""
 
     arn: str
     access_key: str
@@ -36,7 +36,7 @@ class Keys:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment variables that hold them."""
+        """The environment variables for these credentials."""
         found = {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
@@ -46,7 +46,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class Issued:
-    """An authorization token that was given out."""
+    """An authorization token that was issued."""
 
     arn: str
     service: str
@@ -65,7 +65,7 @@ class Call:
 
 
 class Refusal(Exception):
-    """An error that AWS answers with."""
+    """An error answer of AWS."""
 
     def __init__(self, code: str, message: str = "", status: int = 400) -> None:
         super().__init__(code)
@@ -76,9 +76,9 @@ class Refusal(Exception):
 
 @dataclass
 class Fault:
-    """Something that goes wrong before a call is looked at, `times` times.
+    """A fault that replaces the handling of a call, `times` times.
 
-    act: given the request, returns an answer to send in place of AWS's, raises Refusal or
+    act: given the request, returns an answer to send instead of AWS's, raises Refusal or
     Hangup, or returns None to let AWS answer after all (a delay).
     """
 
@@ -96,7 +96,7 @@ def refuse(code: str, message: str = "", status: int = 400, times: float = float
 
 
 def delay(seconds: float, times: float = float("inf")) -> Fault:
-    """Return the fault of a slow answer; slow enough, it is one that hangs."""
+    """Return the fault of a slow answer; a very slow one hangs."""
 
     def act(_: Request) -> Response | None:
         time.sleep(seconds)
@@ -115,13 +115,13 @@ def reset(times: float = float("inf")) -> Fault:
 
 
 def say(body: bytes, status: int = 200, kind: str = "text/html") -> Fault:
-    """Return the fault of an answer that is not AWS's."""
+    """Return the fault of an answer that AWS would not give."""
     return Fault(lambda _: Response(status, body, {"Content-Type": kind}))
 
 
 @dataclass
 class Role:
-    """A role that may be assumed."""
+    """A role that can be assumed."""
 
     arn: str
     external_id: str | None = None
@@ -133,9 +133,9 @@ class Aws:
     """The state of the loopback AWS. Tests set its fields; `handle` is its front door."""
 
     token_life: float = LIFE
-    """Seconds that a new authorization token lives."""
+    """The life of a new authorization token, in seconds."""
     session_life: float = 3600
-    """Seconds that the credentials of a role live."""
+    """The life of a role's credentials, in seconds."""
     clock_offset: float = 0
     """Seconds that AWS's clock is ahead of this machine's."""
     latency: float = 0
@@ -155,23 +155,23 @@ class Aws:
     faults: dict[str, Fault] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     assumed: list[dict[str, str]] = field(default_factory=list)
-    """What each AssumeRole asked for."""
+    """The parameters of each AssumeRole."""
     issued: dict[str, Issued] = field(default_factory=dict)
-    """Password of an authorization token -> what is known of it."""
+    """Password of an authorization token -> its token."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def user(self, name: str = "dev", account: str = ACCOUNT) -> Keys:
-        """Make an IAM user with an access key, and return the key."""
+        """Create an IAM user with an access key, and return the key."""
         return self._keys(f"arn:aws:iam::{account}:user/{name}", "AKIA", "", float("inf"))
 
     def role(self, name: str = "puller", account: str = ACCOUNT, **conditions: str) -> Role:
-        """Make a role, and return it."""
+        """Create a role, and return it."""
         role = Role(f"arn:aws:iam::{account}:role/{name}", **conditions)
         self.roles[role.arn] = role
         return role
 
     def session(self, arn: str, life: float | None = None) -> Keys:
-        """Return temporary credentials of the role `arn`, without a call."""
+        """Return temporary credentials of the role `arn` without a call."""
         account, name = arn.split(":")[4], arn.rpartition("/")[2]
         assumed = f"arn:aws:sts::{account}:assumed-role/{name}/session"
         token = secrets.token_urlsafe(300)
@@ -188,7 +188,7 @@ class Aws:
     ) -> str:
         """Issue an authorization token without a call, and return its password.
 
-        Shaped like ECR's: base64 of a JSON object that names its own expiration.
+        It has the form of ECR's: base64 of a JSON object with its expiration.
         """
         expires = time.time() + (self.token_life if life is None else life)
         fields = {
@@ -203,7 +203,7 @@ class Aws:
         return password
 
     def handle(self, request: Request) -> Response:
-        """Answer one request, as AWS would."""
+        """Answer one request as AWS would."""
         kind, answer = self._route(request)
         if self.latency:
             time.sleep(self.latency)
@@ -228,7 +228,7 @@ class Aws:
         response.headers["x-amzn-RequestId"] = secrets.token_hex(8)
         return response
 
-    # --- which service is meant ---------------------------------------------------------------
+    # --- the service of a request -------------------------------------------------------------
 
     def _route(self, request: Request) -> tuple[str, Callable[[Request], Response]]:
         target = request.headers.get("X-Amz-Target", "")
@@ -362,7 +362,7 @@ class Aws:
 
     def _metadata(self, request: Request) -> Response:
         if request.headers.get("x-aws-ec2-metadata-token") != "imds-session":
-            return Response(401)  # version 1, which this instance does not serve
+            return Response(401)  # version 1, which this instance does not support
         if self.instance_role is None:
             return Response(404)
         name = self.instance_role.rpartition("/")[2]
@@ -384,7 +384,7 @@ class Aws:
             "Expiration": _iso(keys.expires),
         }
 
-    # --- who asks -----------------------------------------------------------------------------
+    # --- the caller of a request --------------------------------------------------------------
 
     def _keys(self, arn: str, prefix: str, token: str, expires: float) -> Keys:
         access_key = prefix + base64.b32encode(secrets.token_bytes(10)).decode()
@@ -394,7 +394,7 @@ class Aws:
         return keys
 
     def _signer(self, request: Request, service: str) -> tuple[Keys, str]:
-        """Return whose signature the request has, and its region; Refusal where it is bad."""
+        """Return the credentials that signed the request, and its region; else raise Refusal."""
         scope = sigv4.scope_of(request.headers)
         if scope is None:
             raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")

@@ -1,4 +1,4 @@
-"""Ways in which a set-up is broken: what `doctor` has to name first, and how each is fixed."""
+"""Broken set-ups: the cause that `doctor` must name first, and the fix of each."""
 
 import base64
 import json
@@ -18,9 +18,9 @@ from tests.world.web import Authority, Request, Response
 
 @dataclass
 class Broken:
-    """What is wrong: the check that has to be named first, what it says, and how it is fixed.
+    """The check that must be named first, its message, and the fix.
 
-    repair: does what it says where that is no command of ours.
+    repair: does what the message says if that is no command of ours.
     """
 
     check: str
@@ -29,7 +29,7 @@ class Broken:
     repair: Callable[[], object] | None = None
     image: str = IMAGE
     right: str = ""
-    """Another image, which is to be pulled when all is fixed."""
+    """Another image, whose pull must work after the fix."""
 
 
 def expired_login(docker_host: DockerHost) -> Broken:
@@ -237,7 +237,7 @@ def clock_that_is_fast(docker_host: DockerHost) -> Broken:
 
 
 def changed(docker_host: DockerHost, name: str, value: str) -> Callable[[], object]:
-    """Set a variable; return what sets it back."""
+    """Set a variable; return a function that restores it."""
     before = docker_host.machine.environ.get(name)
     docker_host.machine.environ[name] = value
     if before is None:
@@ -277,7 +277,7 @@ def token_of_another_region(docker_host: DockerHost) -> Broken:
     docker_host.machine.run("store", stdin=login.encode())
 
     def log_out() -> None:
-        docker_host.machine.run("erase", stdin=HOST.encode())  # what docker logout does
+        docker_host.machine.run("erase", stdin=HOST.encode())  # as docker logout does
 
     return Broken("registry", "HTTP 403", "the login that was stored", log_out)
 
@@ -357,7 +357,7 @@ def wrong_region(docker_host: DockerHost) -> Broken:
         "image",
         f"the region is wrong, {HOST} has it",
         "pull from there",
-        lambda: None,  # another image is pulled
+        lambda: None,  # the pull is of another image
         image=f"{own}/team/app:1",
         right=IMAGE,
     )
@@ -486,9 +486,9 @@ Way = Callable[[DockerHost], Broken]
 def check_fix(
     docker_host: DockerHost, way: Way, pulls: Callable[[str], bool] = lambda _: True
 ) -> None:
-    """Break a set-up, have the cause named first, do what is said, and see that all is well.
+    """Break a set-up, check the first cause, apply its fix, and check that all is well.
 
-    pulls: whether Docker's engine pulls an image, where there is one.
+    pulls: whether Docker's engine pulls an image, if there is one.
     """
     broken = way(docker_host)
     found = docker_host.doctor(broken.image).failed

@@ -1,6 +1,6 @@
 """Every source of AWS credentials that boto3 has, each set up on a machine.
 
-Tables, so that other tests (of secrets, and of the binary) can run through all of them.
+They are tables, so that other tests (of secrets, and of the binary) can run through all of them.
 """
 
 import hashlib
@@ -120,7 +120,7 @@ def sso_legacy(machine: Machine) -> None:
 
 
 def process_answer(machine: Machine, expires: str = FAR) -> str:
-    """Return what a credential_process prints: new keys, and when they are to expire."""
+    """Return the output of a credential_process: new keys, and their expiry."""
     keys = machine.aws.session(f"arn:aws:iam::{ACCOUNT}:role/process")
     answer = {
         "Version": 1,
@@ -161,7 +161,7 @@ def instance(machine: Machine) -> None:
 
 ASSUMED = f"arn:aws:sts::{ACCOUNT}:assumed-role"
 USER = f"arn:aws:iam::{ACCOUNT}:user/dev"
-# set-up -> who asks ECR in the end, and the calls that one cold get makes besides ECR's
+# set-up -> the identity that calls ECR, and a cold get's other calls
 CREDENTIAL_SOURCES: dict[Callable[[Machine], None], tuple[str, dict[str, int]]] = {
     environment: (USER, {}),
     environment_with_session: (f"{ASSUMED}/puller/session", {}),
@@ -191,14 +191,14 @@ CREDENTIAL_SOURCES: dict[Callable[[Machine], None], tuple[str, dict[str, int]]] 
 
 
 def process(machine: Machine, code: str) -> Path:
-    """Make `code`, in Python, the credential_process of the default profile."""
+    """Make Python code the credential_process of the default profile."""
     program = machine.file("process.py", code)
     machine.config(f'[default]\ncredential_process = "{sys.executable}" "{program}"\n')
     return program
 
 
 def sso_login(machine: Machine, name: str, until: float, refresh: str | None = None) -> None:
-    """Do what `aws sso login` does: leave an access token in the AWS CLI's cache.
+    """Store an access token in the AWS CLI's cache, as `aws sso login` does.
 
     The file's name is the SHA-1 of the session's name, or of the legacy start URL (botocore,
     SSOTokenLoader).
@@ -223,7 +223,7 @@ def sso_login(machine: Machine, name: str, until: float, refresh: str | None = N
 
 
 def cli_cached_role(machine: Machine, arguments: dict[str, str], keys: Keys) -> None:
-    """Do what `aws` does after an MFA code: leave a role's credentials in its cache.
+    """Store a role's credentials in the AWS CLI's cache, as `aws` does after an MFA code.
 
     The file's name is the SHA-1 of AssumeRole's arguments as sorted JSON (botocore,
     BaseAssumeRoleCredentialFetcher).

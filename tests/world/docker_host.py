@@ -1,4 +1,4 @@
-"""A set-up in which pulls work, and everything that then goes wrong with it."""
+"""A set-up in which pulls work, and tools to break it."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ IMAGE = f"{HOST}/team/app:1"
 
 @dataclass
 class DockerHost:
-    """A user's machine and the registries that it pulls from, in memory."""
+    """A user's machine and its registries, in memory."""
 
     machine: Machine
     scripts: Path
@@ -38,7 +38,7 @@ class DockerHost:
         self.configure(credHelpers={HOST: "ecr-login"})
 
     def handle(self, request: Request) -> Response:
-        """Registries' hosts go to the front, all others to AWS."""
+        """Pass requests for registries to the front, and all others to AWS."""
         answer = self.instead(request)
         if answer is not None:
             return answer
@@ -53,7 +53,7 @@ class DockerHost:
         return RegistryFront(self.machine.aws, self.small)
 
     def publish(self, repository: str, tag: str) -> None:
-        """Put an image into every registry."""
+        """Add an image to every registry."""
         self.small.image(repository, tag)
 
     @property
@@ -68,7 +68,7 @@ class DockerHost:
         self.config.write_text(text)
 
     def program(self, name: str, text: str, folder: str = "bin") -> Path:
-        """Put a program on PATH, behind ours, or with "first" before it."""
+        """Add a program to PATH, after ours, or before it with "first"."""
         path = self.machine.root / folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"#!/bin/sh\n{text}\n")
@@ -80,7 +80,7 @@ class DockerHost:
         return path
 
     def old_login(self, host: str = HOST, life: float = -3600, key: str = "") -> dict[str, Any]:
-        """Return `auths` with what `docker login` leaves behind."""
+        """Return the `auths` that `docker login` writes."""
         password = self.machine.aws.password(self.user.arn, "us-east-1", life=life)
         auth = base64.b64encode(f"AWS:{password}".encode()).decode()
         return {key or host: {"auth": auth}}
@@ -93,7 +93,7 @@ class DockerHost:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What doctor said."""
+    """The result of `doctor`."""
 
     done: Result
     found: dict[str, Any]
@@ -106,14 +106,14 @@ class Diagnosis:
 
     @property
     def failed(self) -> dict[str, str]:
-        """The cause, which has to be a failure."""
+        """The cause, which must be a failure."""
         assert self.done.code == 1
         assert self.found["ok"] is False
         assert self.cause["status"] == "fail", self.cause
         return self.cause
 
     def of(self, check: str) -> dict[str, str]:
-        """What one check found."""
+        """The result of one check."""
         (one,) = [item for item in self.found["checks"] if item["check"] == check]
         found: dict[str, str] = one
         return found

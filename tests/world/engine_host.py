@@ -1,4 +1,4 @@
-"""A machine with the helper, Docker's engine and the registries that its real names lead to."""
+"""A machine with the helper, Docker's engine and registries with ECR's real host names."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ from tests.world import registry
 from tests.world.aws import ACCOUNT, Aws
 from tests.world.web import Request, Response, WebServer
 
-ADDRESS = "127.83.0.1"  # of loopback, and nobody else's
+ADDRESS = "127.83.0.1"  # a loopback address of its own
 OTHER_ACCOUNT = "210987654321"
 ECR = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
 ECR_2 = f"{OTHER_ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
@@ -19,16 +19,16 @@ THIRD_ACCOUNT = "321098765432"
 ECR_3 = f"{THIRD_ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com"
 PUBLIC = registry.PUBLIC
 IMAGES = "images.example.com"  # a private name in front of ECR_3
-PRIVATE = "private.example.com"  # a registry with passwords of its own, and not ECR
+PRIVATE = "private.example.com"  # a registry with its own passwords, not ECR
 LOGIN = ("me", "correct horse battery staple")
-ELSEWHERE = "registry.example.com"  # open to all, and not ECR
+ELSEWHERE = "registry.example.com"  # an open registry, not ECR
 REGISTRIES = (ECR, ECR_2, ECR_3, ECR_EU, PUBLIC, IMAGES, PRIVATE, ELSEWHERE)
 APP = "team/app:1"
 
 
 @dataclass
 class Universe:
-    """What lasts for the session: the server, the engine, and where they keep their things."""
+    """The parts that last for the session: the server, the engine, and their directory."""
 
     root: Path
     server: WebServer
@@ -46,7 +46,7 @@ class Universe:
 
 @dataclass(frozen=True)
 class Done:
-    """What a client did."""
+    """The result of a client's command."""
 
     code: int
     stdout: str
@@ -92,11 +92,11 @@ class EngineHost:
         self.config.write_text(json.dumps(settings))
 
     def use_helper(self) -> None:
-        """Do what the README says: one line for each registry."""
+        """Write one line for each registry, as the README says."""
         self.configure(credHelpers=dict.fromkeys((ECR, ECR_2, ECR_EU, PUBLIC), "ecr-login"))
 
     def settings(self, text: str) -> None:
-        """Write the helper's own settings, whole, as an editor does."""
+        """Write the helper's settings by an atomic replace, as an editor does."""
         path = self.home / ".ecr" / "config.toml"
         path.parent.mkdir(exist_ok=True)
         path.with_suffix(".new").write_text(text)

@@ -1,4 +1,4 @@
-"""The real programs of the end-to-end tests: where they are, and how they are started."""
+"""The real programs of the end-to-end tests: where they are, and how they start."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-# program -> the Debian package that has it
+# program -> its Debian package
 PACKAGES = {
     "dockerd": "docker.io",
     "docker": "docker.io",
@@ -29,7 +29,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def find(program: str) -> str:
-    """Return where a program is; without it skip here, and fail in CI."""
+    """Return a program's path; without it, skip the test, or fail in CI."""
     found = shutil.which(program, path=PATH)
     if found is None:
         missing(f"{program} is not installed: apt-get install {PACKAGES[program]}")
@@ -37,16 +37,16 @@ def find(program: str) -> str:
 
 
 def missing(reason: str) -> None:
-    """Skip, or in CI fail, for want of something that this machine could have."""
+    """Skip the test, or fail in CI, because the machine lacks something."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 def need_own_mounts(target: str) -> None:
-    """Skip, or in CI fail, where mounts cannot be made; fail where they would be everybody's.
+    """Skip, or fail in CI, without the right to mount; fail in the machine's namespace.
 
-    `make` says for `target` which mount namespace it came from.
+    `make` tells `target` which mount namespace it came from.
     """
     if sys.platform != "linux" or os.geteuid() != 0:
         missing("mounts need Linux and root")
@@ -66,14 +66,14 @@ def docker_clients() -> dict[str, str]:
 
 
 def has_buildkit(docker: str) -> bool:
-    """Whether a client builds with BuildKit: 20.10 has it built in, later ones need buildx."""
+    """Return whether a client builds with BuildKit: 20.10 has it, later ones need buildx."""
     version = subprocess.run([docker, "--version"], capture_output=True, check=True).stdout.decode()
     buildx = subprocess.run([docker, "buildx", "version"], capture_output=True, check=False)
     return int(version.split()[2].split(".")[0]) < 23 or buildx.returncode == 0
 
 
 def until(ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait until `ready` says so."""
+    """Wait until `ready` returns true."""
     end = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < end, f"{what} is not ready after {seconds} s"
@@ -82,7 +82,7 @@ def until(ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
 
 @contextmanager
 def meanwhile(act: Callable[[], None]) -> Iterator[None]:
-    """Do something while the block runs; what goes wrong in it is raised at the block's end."""
+    """Run a function during the block; its exception is raised at the block's end."""
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(act)
         yield
@@ -158,7 +158,7 @@ def dockerd(root: Path) -> Iterator[str]:
 
 
 def mount(directory: Path, *options: str) -> None:
-    """Mount an empty file system in memory, until the tests end."""
+    """Mount an empty file system in memory until the tests end."""
     directory.mkdir(exist_ok=True)
     command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(directory)]
     subprocess.run(command, check=True)

@@ -1,4 +1,4 @@
-"""An entry of the cache, as tests write it."""
+"""A cache entry in the form that tests write."""
 
 from docker_credential_ecrpy.hot import cache
 

@@ -1,6 +1,6 @@
-"""Every cause of failure that has a text of its own, each set up on a machine.
+"""Every cause of failure with its own text, each set up on a machine.
 
-A table, so that other tests (of secrets, and of the binary) can run through all of them.
+It is a table, so that other tests (of secrets, and of the binary) can run through all of them.
 """
 
 import json
@@ -17,13 +17,13 @@ from tests.world.web import Authority, WebServer
 
 @dataclass(frozen=True)
 class Failure:
-    """A set-up that fails, and what the error has to say: the cause, then the cure."""
+    """A set-up that fails, and what the error must say: the cause, then the fix."""
 
     set_up: Callable[[Machine], None]
     cause: str
     cure: str
     calls: int | None = None
-    """How many calls of ECR it takes, where that is part of the fact."""
+    """The number of ECR calls, where it is part of the fact."""
 
 
 def _nothing(_: Machine) -> None:
@@ -31,7 +31,7 @@ def _nothing(_: Machine) -> None:
 
 
 def _in_container(machine: Machine) -> None:
-    # Not in a container: what is shown there is tested by unit/aws/errors/test_explain.py, in code.
+    # Not in a container: test_explain.py in unit/aws/errors tests the text for containers.
     machine.environ.pop("AWS_EC2_METADATA_DISABLED")
     machine.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = "http://127.0.0.1:9"
 
@@ -246,7 +246,7 @@ def _no_bundle(machine: Machine) -> None:
 
 
 def _wrong_name(machine: Machine) -> None:
-    # A server that shows localhost's certificate to whoever asks for an address.
+    # A server that presents localhost's certificate to clients that use an IP address.
     machine.login()
     server = WebServer(machine.aws.handle, authority=machine.authority, tls=True)
     machine.closing.enter_context(server)

@@ -1,4 +1,4 @@
-"""Host names of registries: those of ECR with what each says, and others that look like them."""
+"""Host names of registries: ECR's with their parts, and others that look like them."""
 
 A = "123456789012"
 HOST = f"{A}.dkr.ecr.us-east-1.amazonaws.com"

@@ -1,4 +1,4 @@
-"""A test's own little machine: a home, an environment, and the loopback AWS to ask."""
+"""A machine for one test: a home, an environment, and the loopback AWS."""
 
 import json
 import os
@@ -21,7 +21,7 @@ MODULE = [sys.executable, "-m", "docker_credential_ecrpy"]
 
 @dataclass(frozen=True)
 class Result:
-    """What a run of the helper gave."""
+    """The result of a run of the helper."""
 
     code: int
     stdout: bytes
@@ -29,7 +29,7 @@ class Result:
 
     @property
     def secret(self) -> str:
-        """The password in a reply to `get`, which has to be one."""
+        """The password of a reply to `get`; fails for another output."""
         assert (self.code, self.stderr) == (0, b""), self
         reply = json.loads(self.stdout)
         assert set(reply) == {"ServerURL", "Username", "Secret"}
@@ -39,7 +39,7 @@ class Result:
 
     @property
     def error(self) -> str:
-        """The line of an error, which has to stand on both streams."""
+        """The line of an error, which must be on both streams."""
         assert self.code == 1, self
         assert self.stdout.count(b"\n") == 1
         line = self.stdout.decode().rstrip("\n")
@@ -51,7 +51,7 @@ class Result:
 
 @dataclass
 class Machine:
-    """Where a test plays. `environ` is all the environment that the helper gets."""
+    """A test's machine. `environ` is the helper's whole environment."""
 
     aws: Aws
     server: WebServer
@@ -85,7 +85,7 @@ class Machine:
         return self.file("home/.ecr/config.toml", text)
 
     def who(self, host: str = HOST, **environ: str) -> str:
-        """Return the ARN of whoever got the token that a `get` gives."""
+        """Return the ARN that a `get`'s token was issued to."""
         return self.aws.issued[self.get(host, **environ).secret].arn
 
     def file(self, name: str, text: str, mode: int = 0o600) -> Path:
@@ -134,7 +134,7 @@ class Machine:
         return child
 
     def get_many(self, hosts: Sequence[str]) -> list[Result]:
-        """Start one `get` for each host, all at once, and return what they gave."""
+        """Start one `get` for each host, all at once, and return the results."""
         children = [self.start_get(host) for host in hosts]
         results = []
         for child in children:
@@ -148,12 +148,12 @@ class Machine:
 
 
 def no_fallback(_name: SettingText) -> Fallback:
-    """Stand in for the fallback of a helper that has none."""
+    """Stand in for the fallback of a helper without one."""
     raise AssertionError
 
 
 def make_machine(aws: Aws, server: WebServer, authority: Authority, root: Path) -> Machine:
-    """Return a machine whose AWS is reached by its real host names, over TLS, through a proxy."""
+    """Return a machine that reaches AWS by its real host names, over TLS, through a proxy."""
     (root / "home").mkdir()
     bundle = authority.write_bundle(root / "ca.pem")
     return Machine(

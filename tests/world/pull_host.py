@@ -1,4 +1,4 @@
-"""A machine whose registries the tests ask as a pull does, in this process."""
+"""A machine whose registries are called as a pull does, in this process."""
 
 import json
 from collections.abc import Callable
@@ -25,14 +25,14 @@ STEPS = ["base", "manifest", "layer check", "layer"]
 
 @dataclass
 class PullHost:
-    """A machine on which registries are asked, in this process."""
+    """A machine that calls registries, in this process."""
 
     machine: Machine
     small: SmallRegistry
     front: RegistryFront
     requests: list[Request] = field(default_factory=list)
     instead: Callable[[Request], Response | None] = lambda _: None
-    """Answers in the place of a registry, or None to let it answer."""
+    """Answers instead of a registry; returns None to let the registry answer."""
     log: list[str] = field(default_factory=list)
 
     def handle(self, request: Request) -> Response:
@@ -40,7 +40,7 @@ class PullHost:
         return self.instead(request) or self.front.handle(request)
 
     def token(self, service: str = "ecr", region: str = "us-east-1") -> tuple[str, str]:
-        """Return the login of one who may do all."""
+        """Return the login of an identity with all rights."""
         return "AWS", self.machine.aws.password(ARN, region, service)
 
     def trace(
@@ -58,7 +58,7 @@ class PullHost:
         return pull.trace_pull(choice, image, login, watch, self.log.append)
 
     def fails(self, host: str = HOST) -> str:
-        """Return the error of a pull with a good token."""
+        """Return the error of a pull with a valid token."""
         with pytest.raises(HelperError) as caught:
             self.trace(login=self.token(), host=host)
         return str(caught.value)

@@ -1,7 +1,7 @@
 """A registry front that answers as ECR does, before a real docker-registry or a small one here.
 
 Private hosts take Basic authentication with a token that the loopback AWS issued for the host's
-region, and say what ECR says otherwise. ECR Public gives anonymous pull tokens of its own.
+region, and refuse others with ECR's texts. ECR Public issues its own anonymous pull tokens.
 """
 
 import base64
@@ -40,7 +40,7 @@ _IMPORT = ("ecr:CreateRepository", "ecr:BatchImportUpstreamImage")
 
 
 class SmallRegistry:
-    """A registry in memory, which holds what tests put into it, and serves pulls of it."""
+    """A registry in memory that serves pulls of the images that tests add."""
 
     def __init__(self) -> None:
         self.repositories: dict[str, dict[str, str]] = {}
@@ -49,12 +49,12 @@ class SmallRegistry:
         """Digest -> media type and bytes."""
         self.blobs: dict[str, bytes] = {}
         self.layers_elsewhere = True
-        """Whether to redirect for a layer's bytes, as ECR does to S3."""
+        """Whether to redirect requests for a layer's bytes, as ECR does to S3."""
         self.page = 1000
-        """How many tags are listed at once, at most."""
+        """The maximum number of tags on one page."""
 
     def image(self, repository: str, tag: str, seed: str = "") -> str:
-        """Put an image of one config and one layer there; return its digest. Docker's schema 2."""
+        """Add an image of one config and one layer; return its digest. Docker's schema 2."""
         kind = "application/vnd.docker.distribution.manifest.v2+json"
         layer = self._blob(f"layer of {repository}:{tag} {seed}".encode())
         config = self._blob(b'{"rootfs": {}}')
@@ -63,7 +63,7 @@ class SmallRegistry:
         return digest
 
     def index(self, repository: str, tag: str, platforms: Sequence[str]) -> dict[str, str]:
-        """Put an OCI index there; return the digest of each platform's ("os/architecture")."""
+        """Add an OCI index; return the digest of each platform's ("os/architecture")."""
         digests, entries = {}, []
         for name in platforms:
             digests[name] = self.image(repository, f"{tag}-{name.replace('/', '-')}", name)
@@ -134,9 +134,9 @@ class SmallRegistry:
 
 
 class RegistryFront:
-    """Checks tokens and permissions, and hands what it lets through to the registry behind it.
+    """Checks tokens and permissions, and passes allowed requests to the registry behind it.
 
-    backend: the host and port of one, or one in memory.
+    backend: a registry's host and port, or one in memory.
     """
 
     def __init__(self, aws: Aws, backend: tuple[str, int] | SmallRegistry) -> None:
@@ -145,15 +145,15 @@ class RegistryFront:
         self._bearers: dict[str, bool] = {}
         self.anonymous_tokens = 0
         self.readers: dict[str, set[str]] = {}
-        """Host -> the ARNs that may read there; where there is none, everybody may."""
+        """Host -> the ARNs that may read there; a missing host is open to all."""
         self.aliases: dict[str, str] = {}
         """Private name -> the host of the registry behind it."""
         self.logins: dict[str, tuple[str, str]] = {}
-        """Host that is not ECR's -> the user name and password that it wants."""
+        """A host that is not ECR's -> its user name and password."""
         self.denied: dict[str, set[tuple[str, str]]] = {}
-        """Host -> pairs of ARN and action that its policies do not allow."""
+        """Host -> pairs of ARN and action that its policies deny."""
         self.pull_through: set[str] = set()
-        """Prefixes of repositories that a pull has to import first, such as "docker-hub"."""
+        """Prefixes of repositories that a pull must import first, such as "docker-hub"."""
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
@@ -194,7 +194,7 @@ class RegistryFront:
         return None
 
     def _in_ecrs_words(self, request: Request, answer: Response) -> Response:
-        """Say as ECR does that a repository or an image is not there."""
+        """Replace the error for a missing repository or image by ECR's."""
         if answer.status != 404 or request.host == PUBLIC or b'"errors"' not in answer.body:
             return answer
         repository, _, _ = _parts(request)
@@ -205,7 +205,7 @@ class RegistryFront:
             "MANIFEST_UNKNOWN": "Requested image not found",
         }
         code = json.loads(answer.body)["errors"][0]["code"]
-        # docker-registry knows a repository by its tags alone.
+        # docker-registry finds a repository only by its tags.
         tags = replace(request, method="GET", target=f"/v2/{repository}/tags/list")
         if code == "MANIFEST_UNKNOWN" and self._pass_on(tags).status == 404:
             code = "NAME_UNKNOWN"
@@ -273,7 +273,7 @@ def _region(host: str) -> str:
 
 
 def _parts(request: Request) -> tuple[str, str, str]:
-    """Return repository, kind and name of /v2/<repository>/<kind>/<name>; "" where it is not."""
+    """Return repository, kind and name of /v2/<repository>/<kind>/<name>; "" for other paths."""
     path = urllib.parse.unquote(request.path).removeprefix("/v2/")
     repository, kind, name = ["", "", "", *path.rsplit("/", 2)][-3:]
     return repository, kind, name

@@ -1,4 +1,4 @@
-"""Signature Version 4, from the side that checks it.
+"""Signature Version 4, from the side of the service that verifies it.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -18,7 +18,7 @@ _AUTHORIZATION = re.compile(
 
 @dataclass(frozen=True)
 class Scope:
-    """What a signature says of its request: the access key id, the region and the service."""
+    """The scope of a signature: the access key id, the region and the service."""
 
     access_key: str
     region: str
@@ -26,13 +26,13 @@ class Scope:
 
 
 def scope_of(headers: Message) -> Scope | None:
-    """Return the scope of a signed request, or None where it is not signed."""
+    """Return the scope of a signed request, or None for an unsigned one."""
     found = _AUTHORIZATION.match(headers.get("Authorization", ""))
     return Scope(found["key"], found["region"], found["service"]) if found else None
 
 
 def is_signed_with(secret: str, method: str, target: str, headers: Message, body: bytes) -> bool:
-    """Whether the request's signature was made with `secret`."""
+    """Return whether the request's signature was made with `secret`."""
     found = _AUTHORIZATION.match(headers.get("Authorization", ""))
     if not found:
         return False

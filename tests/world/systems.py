@@ -1,4 +1,4 @@
-"""Modules as they are on other systems."""
+"""Modules as they are loaded on other systems."""
 
 import importlib.util
 import os
@@ -11,13 +11,13 @@ OPEN_FLAGS = {
     name: 1 << 40 + at
     for at, name in enumerate(("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 }
-"""The flags of `os.open` that some systems lack, each with a bit that is no other flag's."""
+"""The flags of `os.open` that some systems lack, each with a bit of its own."""
 
 
 def load_on_system_with(
     flags: Mapping[str, int], module: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> ModuleType:
-    """Return a module as it is where the system has these of `OPEN_FLAGS` and no others."""
+    """Return a module as loaded on a system with only these of `OPEN_FLAGS`."""
     for name in OPEN_FLAGS:
         monkeypatch.delattr(os, name, raising=False)
     for name, value in flags.items():

@@ -1,4 +1,4 @@
-"""A real terminal, of a width, that the helper runs on."""
+"""A real terminal of a given width, on which the helper runs."""
 
 import os
 import struct
@@ -14,9 +14,9 @@ from tests.world.machine import Machine
 def on_terminal(
     machine: Machine, columns: int, *arguments: str, raw: bool = False, **environ: str
 ) -> str:
-    """Run the helper on a terminal of so many columns; return what it then shows.
+    """Run the helper on a terminal of this many columns; return the final display.
 
-    Unless `raw`, line ends are as in a file, and what was written over is left out.
+    Unless `raw`, line ends are as in a file, and overwritten text is left out.
     """
     _, shown = run_on_terminal(machine, *arguments, columns=columns, environ=environ)
     if raw:
@@ -32,9 +32,9 @@ def run_on_terminal(
     typed: bytes = b"",
     environ: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
-    """Run the helper on a terminal of so many columns; return its exit code and all it shows.
+    """Run the helper on a terminal of this many columns; return its exit code and output.
 
-    typed: what is answered when it asks.
+    typed: the answers to its prompts.
     """
     if sys.platform == "win32":
         pytest.skip("there are no such terminals")
@@ -63,6 +63,6 @@ def run_on_terminal(
                     os.write(ours, typed)
                     typed = b""
         except OSError:
-            pass  # Linux says so that nobody is at the other end
+            pass  # Linux reports this when the other end is closed
     os.close(ours)
     return child.returncode, shown.decode()

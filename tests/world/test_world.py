@@ -1,4 +1,4 @@
-"""Facts about the loopback world itself: it has to refuse what AWS refuses."""
+"""Facts about the loopback world itself: it refuses what AWS refuses."""
 
 import base64
 import json
@@ -42,7 +42,7 @@ def _ask(url: str, keys: Keys, service: str = "ecr", region: str = "us-east-1", 
 def test_a_wrong_signature_is_refused(
     url: str, aws: Aws, change: dict[str, str], code: str
 ) -> None:
-    """Another secret, an unknown key, another session token."""
+    """Another secret, an unknown key and another session token are refused."""
     keys = aws.session(aws.role().arn)
     _ask(url, keys)
 
@@ -51,7 +51,7 @@ def test_a_wrong_signature_is_refused(
 
 
 def test_old_keys_and_deprecated_arguments_are_refused(url: str, aws: Aws) -> None:
-    """Expired sessions, registryIds, and ECR Public elsewhere than in us-east-1."""
+    """So are expired sessions, registryIds, and ECR Public outside us-east-1."""
     with pytest.raises(ClientError, match="ExpiredToken"):
         _ask(url, aws.session(aws.role().arn, life=-1))
     with pytest.raises(ClientError, match="deprecated"):
@@ -61,14 +61,14 @@ def test_old_keys_and_deprecated_arguments_are_refused(url: str, aws: Aws) -> No
 
 
 def test_tokens_are_shaped_like_ecrs(aws: Aws) -> None:
-    """Base64 of a JSON object that has an expiration."""
+    """A token is base64 of a JSON object with an expiration."""
     fields = json.loads(base64.b64decode(aws.password("arn", "us-east-1")))
 
     assert set(fields) == {"payload", "datakey", "version", "type", "expiration"}
 
 
 class TestRegistryFront:
-    """It lets through what ECR lets through."""
+    """The front accepts what ECR accepts."""
 
     @pytest.fixture(name="front")
     def _front(self, aws: Aws) -> Iterator[RegistryFront]:
@@ -84,14 +84,14 @@ class TestRegistryFront:
         return front.handle(Request("GET", host, "/v2/", headers, b""))
 
     def test_a_token_of_this_region_passes(self, front: RegistryFront, aws: Aws) -> None:
-        """Whichever account it is for."""
+        """The token may belong to any account."""
         password = aws.password("arn", "us-east-1")
 
         assert self._get(front, password).status == 200
         assert self._get(front, password, "2" + HOST[1:]).status == 200
 
     def test_no_token_is_401(self, front: RegistryFront) -> None:
-        """With the challenge that makes a client come back with one."""
+        """The answer has the challenge that makes a client send a token."""
         answer = self._get(front, None)
 
         assert answer.status == 401
@@ -99,7 +99,7 @@ class TestRegistryFront:
 
     @pytest.mark.parametrize("why", ["expired", "region", "service", "unknown"])
     def test_any_other_token_is_403(self, front: RegistryFront, aws: Aws, why: str) -> None:
-        """With ECR's own text."""
+        """The answer has ECR's own text."""
         password = {
             "expired": aws.password("arn", "us-east-1", life=-1),
             "region": aws.password("arn", "eu-west-1"),
@@ -113,6 +113,6 @@ class TestRegistryFront:
 
 
 def test_the_world_outside_is_out_of_reach() -> None:
-    """The fixture that closes it does so."""
+    """The fixture that closes the network works."""
     with socket.socket() as probe, pytest.raises(YouForgotTheLoopback):
         probe.connect(("192.0.2.1", 80))

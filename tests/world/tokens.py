@@ -15,14 +15,14 @@ HOUR = 3600 * cache.SECOND
 START = 1_800_000_000 * cache.SECOND
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 ENDPOINT = "ecr@us-east-1.amazonaws.com"
-PRIVATE = "images.example.com"  # a name in front of ECR; in the alphabet, after the endpoint's
+PRIVATE = "images.example.com"  # a private name; in the alphabet, after the endpoint's
 
 Fetch = Callable[[registry.Registry, float], Token]
 
 
 @dataclass(frozen=True)
 class _As(Choice):
-    """A choice of an identity that a test names; without a name, of the ambient one."""
+    """A choice of the identity that a test names; without a name, of the ambient one."""
 
     who: str = ""
 
@@ -32,7 +32,7 @@ class _As(Choice):
 
 @dataclass
 class Brokers:
-    """The brokers of one identity: one for each registry that is asked for."""
+    """The brokers of one identity: one for each registry."""
 
     directory: str
     ambient: str
@@ -102,7 +102,7 @@ def read_secret(entry: cache.Entry) -> str:
 
 
 def keep_stale(broker: MakeBroker, name: str, secret: str, expires: int = START + HOUR) -> None:
-    """Keep a token that is due for renewal since the clock began, and lives until `expires`."""
+    """Store a token that is due for renewal since the clock began, and lives until `expires`."""
     tail = b'"Username":"AWS","Secret":"%b"}\n' % secret.encode()
     place = cache.token_place(broker().directory, name, "me")
     store.write(*place, cache.Entry(START - HOUR, START, expires, tail))

@@ -1,4 +1,4 @@
-"""Where the tree is that the tests are of."""
+"""The path of the tree under test."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """The loopback world's web server: HTTP, TLS under any host name, and an HTTPS proxy to itself.
 
 As a proxy it answers CONNECT for every host and then speaks TLS as that host, so that a client
-which only gets HTTPS_PROXY and a CA bundle reaches it by AWS's real host names, without root.
+with only HTTPS_PROXY and a CA bundle reaches it by AWS's real host names, without root.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ from pathlib import Path
 
 try:
     import trustme
-except ModuleNotFoundError:  # the demo does without TLS, and so without dependencies
+except ModuleNotFoundError:  # the demo needs no TLS and no dependencies
     trustme = None  # type: ignore[assignment]  # a module otherwise
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a client sent."""
+    """A client's request."""
 
     method: str
     host: str
@@ -39,7 +39,7 @@ class Request:
 
 @dataclass
 class Response:
-    """What it gets back."""
+    """The answer to a request."""
 
     status: int = 200
     body: bytes = b""
@@ -47,7 +47,7 @@ class Response:
 
 
 class Hangup(Exception):
-    """Raised by a handler to reset the connection in place of an answer."""
+    """Raised by a handler to reset the connection instead of an answer."""
 
 
 Handler = Callable[[Request], Response]
@@ -58,7 +58,7 @@ class YouForgotTheLoopback(Exception):
 
 
 class Authority:
-    """A certificate authority that signs for any name."""
+    """A certificate authority that signs any name."""
 
     def __init__(self) -> None:
         self._ca = trustme.CA()
@@ -66,7 +66,7 @@ class Authority:
         self._lock = threading.Lock()
 
     def write_bundle(self, path: Path) -> Path:
-        """Write the authority's own certificate as PEM, and return where."""
+        """Write the authority's own certificate as PEM, and return the path."""
         self._ca.cert_pem.write_to_path(str(path))
         return path
 
@@ -75,7 +75,7 @@ class Authority:
         return self._ca.cert_pem.bytes()
 
     def context(self) -> ssl.SSLContext:
-        """Return a server's TLS context that takes the name that each client asks for."""
+        """Return a server's TLS context that presents the name that each client asks for."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.sni_callback = self._choose
         self._ca.issue_cert("localhost").configure_cert(context)
@@ -93,7 +93,7 @@ class Authority:
 
 
 class WebServer:
-    """A server on a loopback address that gives every request to one handler."""
+    """A server on a loopback address that passes every request to one handler."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        """Where it listens, for plain HTTP."""
+        """Its address for plain HTTP."""
         return f"http://{self.address!s}:{self.port}"
 
     def __enter__(self) -> "WebServer":
@@ -135,7 +135,7 @@ class _Server(http.server.ThreadingHTTPServer):
     tls: ssl.SSLContext | None
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that break off are part of the tests."""
+        """Print nothing: clients that disconnect are part of the tests."""
 
 
 class _RequestHandler(http.server.BaseHTTPRequestHandler):
@@ -151,7 +151,7 @@ class _RequestHandler(http.server.BaseHTTPRequestHandler):
 
     def finish(self) -> None:
         super().finish()
-        self.connection.close()  # the tunnel's; whoever called closes the plain one
+        self.connection.close()  # the tunnel's; the caller closes the plain one
 
     def do_CONNECT(self) -> None:
         if self.server.tunnel is None:
@@ -211,9 +211,9 @@ class _RequestHandler(http.server.BaseHTTPRequestHandler):
             self.connection.close()
 
     def send_response(self, code: int, message: str | None = None) -> None:
-        """Send the status line alone: the handler says what the date is."""
+        """Send the status line only: the handler sets the date."""
         self.log_request(code)
         self.send_response_only(code, message)
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Print nothing."""
