@@ -2,8 +2,8 @@
 
     python -m benchmarks [RUNS] [--quick] [--only TEXT] [--write]
 
-Each program has a home and a cache of its own, and asks the loopback AWS of the tests. What came
-of it is printed, and with RUNS of 15 or more, or with --write, kept beside this file.
+Each program has its own home and cache, and calls the loopback AWS of the tests. The results are
+printed; with RUNS of 15 or more, or with --write, they are also written beside this file.
 """
 
 import argparse
@@ -25,15 +25,15 @@ from tests.world.web import Authority, WebServer
 _HERE = Path(__file__).parent
 _RUNS, _ENOUGH, _FEW = 21, 15, 3
 _AGAIN = """\
-Made by `make bench`, which rewrites it whole. What is needed besides: root, Docker's engine and
-`docker-registry` for the builds, and `amazon-ecr-credential-helper` to compare with.
+Written by `make bench`, which replaces the whole file. It needs root, Docker's engine and
+`docker-registry` for the builds, and `amazon-ecr-credential-helper` for the comparison.
 """
-_SLOW = "slow, and --quick was asked for"
-_BUILDS = 7  # runs for one round of builds
+_SLOW = "slow, left out by --quick"
+_BUILDS = 7  # runs per round of builds
 
 
 def main() -> None:
-    """Run all that was asked for; print it, and keep it where it is worth that."""
+    """Run the selected rows and print the results; write them if there are enough runs."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended by a signal"))
     options = _options()
     runs = _FEW if options.quick else options.runs
@@ -53,15 +53,15 @@ def main() -> None:
         title = f"# Measured\n\n{_AGAIN}\n![the medians as bars](chart.svg)\n\n"
         (_HERE / "RESULTS.md").write_text(title + text)
         (_HERE / "chart.svg").write_text(chart.draw(rows))
-        print("kept in benchmarks/RESULTS.md and benchmarks/chart.svg", file=sys.stderr)
+        print("written to benchmarks/RESULTS.md and benchmarks/chart.svg", file=sys.stderr)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Time the helpers.")
-    parser.add_argument("runs", nargs="?", type=int, default=_RUNS, help="of the quickest rows")
-    parser.add_argument("--quick", action="store_true", help="few runs, and no slow rows")
-    parser.add_argument("--only", default="", help="rows whose section or title holds this text")
-    parser.add_argument("--write", action="store_true", help="keep the results of few runs, too")
+    parser.add_argument("runs", nargs="?", type=int, default=_RUNS, help="runs of the fastest rows")
+    parser.add_argument("--quick", action="store_true", help="few runs, without slow rows")
+    parser.add_argument("--only", default="", help="only rows with this text in section or title")
+    parser.add_argument("--write", action="store_true", help="write the results of few runs too")
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
-"""The classic `docker build`, which asks the helper for every registry that it knows.
+"""The classic `docker build`, which asks the helper for every known registry.
 
-Run as a process of its own, in a mount namespace of its own, with an engine of its own: there
-ECR's real host names lead to a loopback AWS and registry, on port 443. `rows` starts it.
+It runs as a process with its own mount namespace and engine, where ECR's real host names lead to a
+loopback AWS and registry on port 443. `rows` starts it.
 """
 
 import json
@@ -29,32 +29,32 @@ from tests.world.registry import RegistryFront
 from tests.world.web import Authority, Request, Response, WebServer
 
 LATENCY = 80
-"""Milliseconds that each call of AWS takes."""
+"""The latency of each AWS call in milliseconds."""
 PLAN = ((STATIC, 1), (STATIC, 10), (STATIC, 50), (ROLE, 10))
-"""Whose build, and how many registries it knows: of so many accounts, in one region."""
-_ADDRESS = "127.83.0.2"  # of loopback, and nobody else's
-_ELSEWHERE = "registry.example.com"  # open to all, and not ECR
+"""The build's identity, and the number of known registries: one per account, in one region."""
+_ADDRESS = "127.83.0.2"  # a loopback address of its own
+_ELSEWHERE = "registry.example.com"  # an open registry, not ECR
 _HOSTS = [f"{300_000_000_000 + n}.dkr.ecr.us-east-1.amazonaws.com" for n in range(50)]
 _APIS = ("api.ecr.us-east-1.amazonaws.com", "sts.us-east-1.amazonaws.com")
 _APP = "team/app:1"
 _FOUND = "found.json"
-_HELPER = "timed"  # a name that nothing else on PATH has
+_HELPER = "timed"  # a name that no other program on PATH has
 
 
 def rows(folder: Path, runs: int, most: int) -> tuple[list[Row], str]:
-    """Build so many times with each program; return the rows, and why there are none or "".
+    """Build this many times with each program; return the rows, and why there are none or "".
 
-    most: registries. folder: where everything is kept. Ends the benchmark where a build with one of
-    ours fails, and in CI where none can be made.
+    most: registries. folder: the directory for all files. Ends the benchmark if a build with one of
+    ours fails, and in CI if builds are impossible.
     """
     if sys.platform != "linux" or os.geteuid() != 0:
-        return [], "it needs Linux and root"
-    # The engine ends with the first process of its namespace, and that with this one.
+        return [], "needs Linux and root"
+    # The engine ends with the namespace's first process, and that one with this process.
     own = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc"]
     inner = [sys.executable, "-m", "benchmarks.builds", str(folder), str(runs), str(most)]
     environ = {**os.environ, "OUTER_NAMESPACE": os.readlink("/proc/self/ns/mnt")}
     if subprocess.run([*own, "--kill-child", *inner], env=environ, check=False).returncode:
-        sys.exit(f"bench: {BUILD}: failed, as is said above")
+        sys.exit(f"bench: {BUILD}: failed, see above")
     read = json.loads((folder / _FOUND).read_text())
     return results.load(read["rows"]), read["missing"]
 
@@ -66,7 +66,7 @@ def title(what: str, known: int, identity: str) -> str:
 
 
 class Universe:
-    """The engine, and the loopback AWS and registry, which the real host names lead to."""
+    """The engine, and the loopback AWS and registry behind the real host names."""
 
     def __init__(self, root: Path, backend: tuple[str, int], docker_host: str) -> None:
         self.root = root
@@ -76,7 +76,7 @@ class Universe:
         self._front = RegistryFront(self.aws, backend)
 
     def handle(self, request: Request) -> Response:
-        """Answer as whoever is asked."""
+        """Answer as the host that the request names."""
         if request.host == _ELSEWHERE:
             return self._front._pass_on(request)  # noqa: SLF001 - as the end-to-end tests do
         if request.host in _HOSTS:
@@ -84,7 +84,7 @@ class Universe:
         return self.aws.handle(request)
 
     def push_app(self) -> None:
-        """Put an image there that every registry has."""
+        """Push an image that every registry has."""
         data = BytesIO()
         with tarfile.open(fileobj=data, mode="w") as archive:
             archive.addfile(tarfile.TarInfo("hello"))
@@ -95,7 +95,7 @@ class Universe:
 
 
 class Build:
-    """A build by somebody whose Docker knows so many registries, and asks this program for all."""
+    """A build whose Docker knows this many registries, all served by this program."""
 
     def __init__(self, universe: Universe, machine: Machine, program: Program, known: int) -> None:
         self.cold = True
@@ -120,7 +120,7 @@ class Build:
         }
 
     def once(self) -> tuple[Sample, str]:
-        """Build once; return how long it took, and what was wrong or ""."""
+        """Build once; return the duration, and the error or ""."""
         if self.cold:
             shutil.rmtree(self._stage.cache, ignore_errors=True)
             shutil.rmtree(self._stage.home / ".aws" / "cli", ignore_errors=True)
@@ -152,14 +152,14 @@ def _play(
             row.cells = {n: Cell(note=found[n].missing) for n in (*OURS, GO)}
             for build in builds.values():
                 build.cold = what == "first"
-            # The next builds find what the last of the first ones has kept.
+            # The "next" builds use the cache of the last "first" build.
             take_turns(row, builds, warm_up=False)
             yield row
 
 
 @contextmanager
 def _universe(root: Path) -> Iterator[tuple[Universe, WebServer, Authority]]:
-    from tests.world import engines  # noqa: PLC0415 - pytest is needed for this alone
+    from tests.world import engines  # noqa: PLC0415 - only this needs pytest
 
     engines.need_own_mounts("bench")
     authority = Authority()
@@ -180,8 +180,8 @@ def _universe(root: Path) -> Iterator[tuple[Universe, WebServer, Authority]]:
 
 
 def main() -> None:
-    """Write into a folder the rows of so many runs, or why there are none."""
-    import pytest  # noqa: PLC0415 - for this alone
+    """Write the rows of this many runs into a folder, or why there are none."""
+    import pytest  # noqa: PLC0415 - only this needs pytest
 
     root, runs, most = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     done: dict[str, Any] = {"rows": [], "missing": ""}

@@ -1,4 +1,4 @@
-"""The chart: bars on a logarithmic scale, as SVG. A library that draws would weigh more than this.
+"""The chart: bars on a logarithmic scale, as SVG. A drawing library would be larger than this.
 
 https://www.w3.org/TR/SVG11/
 """
@@ -33,14 +33,14 @@ ROWS = (
     "first build, 10 registries, assumed role, 80 ms",
     "next build, 10 registries, assumed role, 80 ms",
 )
-_LEFT, _RIGHT, _TOP = 410, 970, 90  # where the bars begin and end, and the first of them is
+_LEFT, _RIGHT, _TOP = 410, 970, 90  # left and right ends of the bars, and the top of the first
 _BAR, _GAP = 13, 12
 _WIDTH = _RIGHT + 70
 _INK, _PAPER, _LINES = "#222222", "#ffffff", "#dddddd"
 
 
 def draw(rows: Sequence[Row]) -> str:
-    """Return the chart of those of the rows that it shows."""
+    """Return the chart of the rows in ROWS."""
     shown = [row for row in rows if row.title in ROWS and _bars(row)]
     values = [value for row in shown for _, value in _bars(row)]
     low = math.floor(math.log10(min(values, default=1)))
@@ -96,7 +96,7 @@ def _bars(row: Row) -> list[tuple[str, float]]:
 
 
 def _x(value: float, low: int, high: int) -> float:
-    """Return where a number of milliseconds is on the axis from 10**low to 10**high."""
+    """Return the position of a number of milliseconds on the axis from 10**low to 10**high."""
     part = (math.log10(value) - low) / (high - low)
     return round(_LEFT + part * (_RIGHT - _LEFT), 1)
 

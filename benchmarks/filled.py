@@ -1,4 +1,4 @@
-"""A cache that holds the tokens of many other registries, as a long life leaves it."""
+"""A cache with the tokens of many other registries, as after a long time of use."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ _OF_ACCOUNT = HOST.removeprefix(ACCOUNT)
 
 
 def fill(machine: Machine, program: str, entries: int) -> None:
-    """Keep so many live tokens in the machine's cache, each of another account's registry."""
+    """Write this many live tokens into the machine's cache, each for another account's registry."""
     accounts = [f"{300_000_000_000 + number}" for number in range(entries)]
     password = machine.aws.password("arn", "us-east-1")
     if program == GO:
@@ -31,7 +31,7 @@ def fill(machine: Machine, program: str, entries: int) -> None:
 
 
 def forget(machine: Machine, program: str) -> None:
-    """Take away what was not there when the cache had been filled."""
+    """Restore the cache to its state after `fill`."""
     if program == GO:
         shutil.copy(machine.root / "filled.json", machine.cache / "cache.json")
         return
@@ -42,7 +42,7 @@ def forget(machine: Machine, program: str) -> None:
 
 
 def _fill_as_go_does(machine: Machine, accounts: list[str]) -> None:
-    """Multiply the one entry that it has written itself; its key ends with the account."""
+    """Multiply the one entry that the Go helper wrote; its key ends with the account."""
     data = json.loads((machine.cache / "cache.json").read_text())
     ((key, entry),) = data["Registries"].items()
     data["Registries"] = {

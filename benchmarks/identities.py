@@ -1,4 +1,4 @@
-"""The AWS identities of the scenarios, each set up as the tests do it."""
+"""The AWS identities of the scenarios, each set up as in the tests."""
 
 import functools
 import time
@@ -12,7 +12,7 @@ SSO, SSO_SESSION, PROCESS = "SSO", "SSO session", "credential_process"
 
 
 def set_up(machine: Machine, identity: str, seconds: float) -> None:
-    """Give the machine an identity; a credential_process takes so many seconds to answer."""
+    """Give the machine an identity; a credential_process takes this many seconds to answer."""
     _SET_UPS[identity](machine, seconds)
 
 
@@ -21,7 +21,7 @@ def _as_the_tests_do(make: Callable[[Machine], None], machine: Machine, _: float
 
 
 def _process(machine: Machine, seconds: float) -> None:
-    """Make a credential_process that asks a service for so long, and gets the same keys again."""
+    """Make a credential_process that takes this long, and prints the same keys each time."""
     end = time.gmtime(time.time() + machine.aws.session_life)
     answer = credential_sources.process_answer(machine, time.strftime("%Y-%m-%dT%H:%M:%SZ", end))
     file = machine.file("keys.json", answer)

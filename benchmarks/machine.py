@@ -1,4 +1,4 @@
-"""What the numbers were measured with: the machine, and the versions of everything."""
+"""The conditions of the measurement: the machine, and all versions."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from benchmarks.programs import BARE, REPOSITORY
 
 
 def describe(folder: Path) -> list[tuple[str, str]]:
-    """Return names and facts; `folder` is where everything was kept."""
+    """Return names and facts; `folder` is the directory of all files."""
     return [(name, fact) for name, fact in _facts(folder) if fact]
 
 
@@ -47,7 +47,7 @@ def _commit() -> str:
 
 
 def _said(*command: str) -> str:
-    """Return what a program prints, or "" where it fails or is not there."""
+    """Return a program's output, or "" if it fails or is missing."""
     try:
         done = subprocess.run(command, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -56,7 +56,7 @@ def _said(*command: str) -> str:
 
 
 def _field(file: str, name: str) -> str:
-    """Return a field of one of /proc's files, or "" where there is none."""
+    """Return a field of one of /proc's files, or "" if it is missing."""
     with contextlib.suppress(OSError):
         for line in Path(file).read_text().splitlines():
             found, _, value = line.partition(":")

@@ -1,4 +1,4 @@
-"""The programs that are timed: ours, the others that do the same, and what a start costs."""
+"""The timed programs: ours, others that do the same, and floors, which show the cost of a start."""
 
 import os
 import sys
@@ -18,10 +18,10 @@ WITHOUT = "no helper"
 OURS = (FOLDER, ONE_FILE, WHEEL)
 OTHERS = (GO, SCRIPT)
 FLOORS = (BARE, ISOLATED, TRUE, WITHOUT)
-"""What does another job: how long nothing takes."""
+"""Programs with another job: they show how long doing nothing takes."""
 COLUMNS = (*OURS, *OTHERS, *FLOORS)
 
-# What `aws ecr get-login-password` does, without the AWS CLI's own start, which is slower.
+# `aws ecr get-login-password` without the AWS CLI's own start, which is slower.
 _BOTO3 = """\
 import base64, boto3
 client = boto3.client("ecr", region_name="us-east-1")
@@ -32,12 +32,12 @@ print(base64.b64decode(found).decode().partition(":")[2])
 
 @dataclass(frozen=True)
 class Program:
-    """One program: how it is started, and why it is not, where it cannot be."""
+    """A program: its command, and the reason if it is missing."""
 
     name: str
     command: tuple[str, ...]
     takes_action: bool = True
-    """Whether it is a credential helper, which is told what to do."""
+    """Whether it takes an action, as credential helpers do."""
     missing: str = ""
 
     def line(self, action: str) -> list[str]:
@@ -46,7 +46,7 @@ class Program:
 
 
 def everything() -> dict[str, Program]:
-    """Return each program by its name, also those that are not here."""
+    """Return each program by its name, also the missing ones."""
     return {program.name: program for program in _programs()}
 
 
@@ -57,7 +57,7 @@ def _programs() -> Iterator[Program]:
     yield _helper(WHEEL, scripts / NAME, "make bench")
     yield _helper(GO, Path("/usr/bin", NAME), "apt-get install amazon-ecr-credential-helper")
     yield Program(SCRIPT, (sys.executable, "-c", _BOTO3), takes_action=False)
-    # The interpreter that was frozen; its virtual environment would cost it a file or two.
+    # The interpreter of the frozen program; its virtual environment would read more files.
     frozen = os.path.realpath(REPOSITORY / ".binary" / "bin" / "python")
     gone = "" if os.path.exists(frozen) else "not built: make binary"
     yield Program(BARE, (frozen, "-ISc", "pass"), takes_action=False, missing=gone)

@@ -1,4 +1,4 @@
-"""The tables, in words that say where ours are slower."""
+"""The tables as Markdown, with marks where ours are slower."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,13 +14,13 @@ _CPU_MATTERS = (FIRST, FULL, AT_ONCE, BUILD)
 INTRODUCTION = """\
 Medians in milliseconds, with the quartiles in brackets; `!` marks where one of ours (one folder,
 one file, wheel) is slower than the best of the others (Go helper, boto3 script). Within a row all
-programs ran in turn, each time in another order. Each had a home and a cache of its own and was
+programs ran in turn, in a new order each round. Each had its own home and cache, and was
 timed from outside, as a client waits for it. Every answer was checked.
 
-A row says what was done, with which identity, and how long each call of AWS took. AWS is the
-loopback one of the tests, reached by AWS's own names over TLS through a proxy; in the builds
-without the proxy. The credential_process takes as long to answer. The boto3 script does what
-`aws ecr get-login-password` does, without the AWS CLI's own start. The Go helper is Debian's.
+A row's title has the work, the identity, and the latency of each AWS call, which is also that of
+the credential_process. AWS is the loopback one of the tests, reached by AWS's own names over TLS
+through a proxy; builds use no proxy. The boto3 script does what `aws ecr get-login-password` does,
+without the AWS CLI's own start. The Go helper is Debian's.
 """
 
 
@@ -59,7 +59,7 @@ def _section(name: str, rows: Sequence[Row]) -> str:
         parts.append(_table("processor time, milliseconds", chosen, columns, _cpu))
     if any(cell.calls for row in chosen for cell in row.cells.values()):
         parts.append(
-            _table("calls of AWS", chosen, [n for n in columns if n in (*OURS, *OTHERS)], _calls)
+            _table("AWS calls", chosen, [n for n in columns if n in (*OURS, *OTHERS)], _calls)
         )
     notes = _notes(chosen)
     return "\n".join([*parts, *([_list(notes)] if notes else [])])
@@ -110,12 +110,12 @@ def _spread(cell: Cell, found: Spread) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number of milliseconds to as many digits as it has meaning."""
+    """Return a number of milliseconds with its significant digits."""
     return f"{value:.1f}" if value < _TWO_DIGITS else f"{value:,.0f}"
 
 
 def _notes(rows: Sequence[Row]) -> list[str]:
-    """Return what went wrong: which programs failed how often, or could not be run."""
+    """Return the problems: programs that failed, with the count, or that could not run."""
     notes = []
     for row in rows:
         for name, cell in row.cells.items():

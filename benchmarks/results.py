@@ -1,4 +1,4 @@
-"""What came of the runs: medians and their spread, and where ours are not the quickest."""
+"""The results: medians and their spread, and where ours are not the fastest."""
 
 import statistics
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from benchmarks.timing import Sample
 
 @dataclass(frozen=True)
 class Spread:
-    """A median, between the quartiles."""
+    """A median between its quartiles."""
 
     low: float
     median: float
@@ -28,7 +28,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 @dataclass
 class Cell:
-    """What one program did in one scenario. note: why it did nothing."""
+    """One program's results in one scenario. note: why there are none."""
 
     samples: list[Sample] = field(default_factory=list)
     failures: int = 0
@@ -46,7 +46,7 @@ class Cell:
 
     @property
     def calls(self) -> dict[str, float]:
-        """The median number of AWS calls of one run, by kind; kinds that were not made are out."""
+        """The median number of AWS calls of one run, by kind, without kinds of median 0."""
         kinds = sorted({kind for sample in self.samples for kind in sample.calls})
         medians = {
             kind: statistics.median([sample.calls.get(kind, 0) for sample in self.samples])
@@ -57,7 +57,7 @@ class Cell:
 
 @dataclass
 class Row:
-    """One scenario's results, by program. runs: how often each ran."""
+    """One scenario's results, by program. runs: how often each program ran."""
 
     section: str
     title: str
@@ -65,17 +65,17 @@ class Row:
     cells: dict[str, Cell] = field(default_factory=dict)
 
     def median(self, program: str) -> float | None:
-        """Return a program's median wall time, or None where it has none."""
+        """Return a program's median wall time, or None if it has none."""
         cell = self.cells.get(program)
         return cell.wall.median if cell and cell.samples else None
 
     def best_other(self) -> str | None:
-        """Return the quickest of the others that did the job each time it was asked to."""
+        """Return the fastest of the other programs without failures."""
         done = [n for n in OTHERS if self.median(n) is not None and not self.cells[n].failures]
         return min(done, key=lambda name: self.cells[name].wall.median, default=None)
 
     def losses(self) -> dict[str, float]:
-        """Return how many times as long as the best of the others each slower one of ours took."""
+        """Return each of ours that is slower than the best other -> the ratio of their times."""
         best = self.best_other()
         if best is None:
             return {}
@@ -85,12 +85,12 @@ class Row:
 
 
 def dump(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return the rows as JSON has them."""
+    """Return the rows as values for JSON."""
     return [asdict(row) for row in rows]
 
 
 def load(found: Sequence[dict[str, Any]]) -> list[Row]:
-    """Return the rows that `dump` made into JSON."""
+    """Return the rows from the values of `dump`."""
     return [
         Row(**{**row, "cells": {name: _cell(cell) for name, cell in row["cells"].items()}})
         for row in found

@@ -1,4 +1,4 @@
-"""What is timed, as a table: each scenario is a row, each program that takes part a cell."""
+"""The scenarios: each is a row of a table, each of its programs a cell."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ STARTS = (BARE, ISOLATED, TRUE)
 ENTRIES = 10_000
 MANY = 64
 SLOWEST = 300
-"""Milliseconds; a service on the other side of the world, or a busy one."""
+"""Milliseconds; a distant or a busy service."""
 CACHED, FIRST, NO_AWS = "A cached get", "A first get", "What needs no AWS"
 FULL = f"{ENTRIES:,} tokens kept for other registries"
 AT_ONCE = f"{MANY} gets at once"
@@ -23,14 +23,14 @@ BUILD = "One classic docker build"
 class Scenario:
     """One row of a table.
 
-    what: what is done, in words. host: the registry that is asked for.
-    code: the exit code that is right.
-    latency: milliseconds that each call of AWS takes, and a credential_process.
-    share: of the runs asked for, that this is run.
-    cold: forget before each run what the one before it kept.
-    after: an action that comes before each run, for the first account's registry, untimed.
-    plain: ask AWS at one HTTP address, not by its names over TLS through a proxy.
-    rules: how many rules our settings have. entries: how many tokens of others are kept.
+    what: a description of the work. host: the registry in the request.
+    code: the expected exit code.
+    latency: milliseconds of each AWS call, and of a credential_process.
+    share: the share of the requested runs that this row gets.
+    cold: clear the previous run's cache before each run.
+    after: an untimed action before each run, for the first account's registry.
+    plain: call AWS at one HTTP address, not by its names over TLS through a proxy.
+    rules: the number of rules in our settings. entries: the number of other tokens in the cache.
     """
 
     section: str
@@ -51,16 +51,16 @@ class Scenario:
 
     @property
     def title(self) -> str:
-        """The row's name: what is done, with which identity, and how slow AWS is."""
+        """The row's name: the work, the identity, and AWS's latency."""
         return f"{self.what}, {self.identity}, {self.latency} ms"
 
     def runs(self, asked: int) -> int:
-        """Return how often each program runs, where `asked` is how often the quickest do."""
+        """Return how often each program runs if the fastest rows run `asked` times."""
         return max(1, round(asked * self.share))
 
     @property
     def slow(self) -> bool:
-        """Whether `--quick` does without it."""
+        """Whether `--quick` leaves it out."""
         return self.latency == SLOWEST or (self.at_once > 1 and self.programs == (SCRIPT,))
 
 

@@ -1,4 +1,4 @@
-"""One program in one scenario, on a machine of its own: prepared, run, and its answers checked."""
+"""One program in one scenario, on its own machine: prepared, run, and its answers checked."""
 
 import json
 import shutil
@@ -46,7 +46,7 @@ class Scene:
             world.filled[self.program.name] = machine
 
     def once(self) -> tuple[Sample, str]:
-        """Run the program once; return how long it took, and what was wrong or ""."""
+        """Run the program once; return the duration, and the error or ""."""
         if self.scenario.cold:
             self.forget()
         if self.scenario.after:
@@ -54,7 +54,7 @@ class Scene:
         return self._run(self.scenario.action, self._stdin, self.scenario.at_once)
 
     def forget(self) -> None:
-        """Take away what the program has kept since the beginning."""
+        """Remove the files that the program has written since the set-up."""
         shutil.rmtree(self.machine.home / ".aws" / "cli", ignore_errors=True)
         if self.scenario.entries:
             filled.forget(self.machine, self.program.name)
@@ -87,14 +87,14 @@ class Scene:
 
 
 def _rules(machine: Machine, number: int) -> str:
-    """Write so many rules, the last of which is for the host; return their file."""
+    """Write this many rules, the last of which is for the host; return their file."""
     accounts = [*(f"{account:012}" for account in range(number - 1)), ACCOUNT]
     text = "".join(f'[[registry]]\nmatch = "{account}"\n' for account in accounts)
     return str(machine.file("rules.toml", text))
 
 
 def _stdin(machine: Machine, action: str, host: str) -> Path:
-    """Write what the action reads about the host."""
+    """Write the action's input for the host."""
     if action != "store":
         return machine.file(f"stdin of {action} {host}", "" if action == "list" else host)
     secret = machine.aws.password("arn", "us-east-1")

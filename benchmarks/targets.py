@@ -1,4 +1,4 @@
-"""What our programs may take at most, and whether they did."""
+"""Limits for our programs, and whether they are met."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _FIRST = "first get, static keys, 0 ms"
 class Target:
     """A limit of one program's median in one row.
 
-    It is `times` as long as the `other` program of the row takes, and so many milliseconds more.
+    The limit is `times` the median of the row's `other` program, or `milliseconds` more than it.
     """
 
     row: str
@@ -29,7 +29,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a target. met: None where it could not be told."""
+    """The result of a target. met: None if it was not measured."""
 
     text: str
     met: bool | None
@@ -51,7 +51,7 @@ TARGETS = (
 
 
 def judge(target: Target, rows: Sequence[Row]) -> Verdict:
-    """Return what became of a target, in words and numbers."""
+    """Return the result of a target, in words and numbers."""
     medians: Mapping[str, float | None] = next(
         ({name: row.median(name) for name in row.cells} for row in rows if row.title == target.row),
         {},

@@ -1,4 +1,4 @@
-"""One run of a program, or many at once, timed from outside: as a client waits for them."""
+"""One run of a program, or many at once, timed from outside, as a client waits for them."""
 
 import os
 import time
@@ -9,9 +9,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Sample:
-    """One run. wall, cpu: milliseconds; cpu is of the program and of what it ran.
+    """One run. wall, cpu: milliseconds; cpu includes child processes.
 
-    calls: how often AWS was asked, by kind of call.
+    calls: the number of AWS calls, by kind.
     """
 
     wall: float
@@ -21,19 +21,19 @@ class Sample:
 
 @dataclass(frozen=True)
 class Ended:
-    """How one process ended. output: where its standard output and standard error are."""
+    """How one process ended. output: the file of its standard output."""
 
     code: int
     output: Path
 
     @property
     def stdout(self) -> bytes:
-        """What it printed."""
+        """Its standard output."""
         return self.output.read_bytes()
 
     @property
     def stderr(self) -> bytes:
-        """What it complained of."""
+        """Its standard error."""
         return self.output.with_suffix(".err").read_bytes()
 
 
@@ -44,10 +44,10 @@ def run(
     folder: Path,
     at_once: int = 1,
 ) -> tuple[Sample, list[Ended]]:
-    """Start `command` so many times at once, and wait for all of them.
+    """Start `command` this many times at once, and wait for all of them.
 
-    The wall time is from the first one's start to the last one's end, the CPU time that of all.
-    folder: where their output goes, which nobody reads while the clock runs.
+    The wall time is from the first start to the last end; the CPU time is the sum.
+    folder: the directory for their output, which is read after the clock stops.
     """
     outputs = [folder / f"{number}.out" for number in range(at_once)]
     actions = [_redirections(stdin, output) for output in outputs]

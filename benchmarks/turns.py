@@ -1,4 +1,4 @@
-"""Running the programs of a row in turn."""
+"""Runs the programs of a row in turn."""
 
 import random
 import sys
@@ -11,18 +11,18 @@ from benchmarks.timing import Sample
 
 
 class Scene(Protocol):
-    """A program, ready to run."""
+    """A program that is ready to run."""
 
     def once(self) -> tuple[Sample, str]:
-        """Run it once; return how long it took, and what was wrong or ""."""
+        """Run it once; return the duration, and the error or ""."""
 
 
 def take_turns(row: Row, scenes: Mapping[str, Scene], *, warm_up: bool = True) -> None:
-    """Run each of the scenes as often as the row says, each time in another order.
+    """Run each scene as often as the row says, in a new order each round.
 
-    So a machine whose speed drifts slows all of them alike, and none has always the same neighbour.
-    warm_up: run each once before, which does not count. Ends the benchmark where one of ours fails;
-    of the others that is counted.
+    So a machine whose speed drifts slows all of them alike, and their neighbours change.
+    warm_up: run each once before, without a result. A failure of one of ours ends the benchmark;
+    those of the others are counted.
     """
     shuffle = random.Random(0)  # noqa: S311 - not cryptography
     for number in range(0 if warm_up else 1, row.runs + 1):
@@ -50,4 +50,4 @@ def _progress() -> Callable[[str], None]:
 
 
 progress = _progress()
-"""Says on a terminal what is being done; "" takes it away."""
+"""Shows the present step on a terminal; "" removes the line."""

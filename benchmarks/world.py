@@ -1,4 +1,4 @@
-"""The loopback AWS of the tests, and the machines whose programs ask it."""
+"""The loopback AWS of the tests, and the machines whose programs call it."""
 
 import json
 from pathlib import Path
@@ -8,13 +8,13 @@ from tests.world.machine import Machine, make_machine
 from tests.world.web import Authority, Request, Response, WebServer
 
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
-"""The certificates that the system trusts."""
+"""The system's trusted certificates."""
 
 
 class BenchAws(Aws):
-    """An AWS that takes the deprecated `registryIds`, and answers for them: the Go helper sends it.
+    """An AWS that accepts the deprecated `registryIds`, which the Go helper sends.
 
-    Its cache finds a token again by the registry that the answer names.
+    The Go helper's cache finds a token by the registry that the answer names.
     """
 
     def __init__(self, latency: float = 0) -> None:
@@ -31,12 +31,12 @@ class BenchAws(Aws):
 
 
 class World:
-    """The loopback AWS that all machines share, and where they keep their things."""
+    """The loopback AWS that all machines share, and their directory."""
 
     def __init__(self, root: Path, aws: Aws, server: WebServer, authority: Authority) -> None:
         self.aws = aws
         self.filled: dict[str, Machine] = {}
-        """Program -> the machine whose cache holds many other tokens."""
+        """Program -> the machine whose cache has many other tokens."""
         self._root = root
         self._server = server
         self._authority = authority
@@ -45,7 +45,7 @@ class World:
     def machine(self) -> Machine:
         """Return a new machine.
 
-        It trusts as many certificates as a real one does, in the way that every program respects.
+        It trusts as many certificates as a real one, by the variable that every program supports.
         """
         self._machines += 1
         root = self._root / str(self._machines)

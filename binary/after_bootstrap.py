@@ -1,28 +1,28 @@
-"""The second half of the frozen program: everything but a `get` that needs no AWS."""
+"""The second half of the frozen program: everything except a `get` that needs no AWS."""
 
 import encodings
 import os
 import signal
 import sys
 
-import before_bootstrap  # ran already
+import before_bootstrap  # has run before
 
 import docker_credential_ecrpy
 from docker_credential_ecrpy import hot
 from docker_credential_ecrpy.__main__ import in_full
 from docker_credential_ecrpy.hot import protocol
 
-HOME: str = sys._MEIPASS  # type: ignore[attr-defined]  # where PyInstaller says that we are
+HOME: str = sys._MEIPASS  # type: ignore[attr-defined]  # the program's own directory
 
-# The packages whose first modules did not come through PyInstaller's importer: where it finds
-# the others.
+# PyInstaller's importer did not load the first modules of these packages: tell it where the others
+# are.
 for package in (docker_credential_ecrpy, hot, encodings):
     parts = package.__name__.split(".")
     package.__path__ = [*getattr(package, "__path__", ()), os.path.join(HOME, *parts)]
 
-# The environment as the user had it, for the programs that are started from here. The
-# bootloader's variables would have a child of the same program believe that it is a part of this
-# one; its start-up script takes VIRTUAL_ENV away.
+# Restore the user's environment for child processes. With the bootloader's variables, a child of
+# the same program would take itself for a part of this one; its start-up script removes
+# VIRTUAL_ENV.
 given = {n: v for n, v in before_bootstrap.environ.items() if not n.startswith("_PYI_")}
 for name in set(os.environ) - set(given):
     del os.environ[name]
@@ -31,7 +31,7 @@ for name in set(given) - set(os.environ):
 
 
 def interrupted(*_: object) -> None:
-    """Raise KeyboardInterrupt, once: the one file hands on what a terminal sends to all."""
+    """Raise KeyboardInterrupt once: the one file forwards what a terminal sends to all."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 
@@ -46,13 +46,13 @@ def report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
 
 sys.unraisablehook = report_unraisable
 try:
-    if signal.getsignal(signal.SIGINT) is None:  # the bootloader's own; see bootloader.c
+    if signal.getsignal(signal.SIGINT) is None:  # the bootloader's handler; see bootloader.c
         signal.signal(signal.SIGINT, interrupted)
     code = in_full(before_bootstrap.request)
     if signal.getsignal(signal.SIGINT) is interrupted:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing catches an exception below
-except KeyboardInterrupt:  # just before `in_full`, or just after it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no code below catches an exception
+except KeyboardInterrupt:  # just before or after `in_full`
     code = protocol.INTERRUPTED
 if sys.argv[1:] == ["get"]:
-    os._exit(code)  # the answer is written, as in before_bootstrap
+    os._exit(code)  # the answer is written; see before_bootstrap
 sys.exit(code)

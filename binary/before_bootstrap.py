@@ -10,7 +10,7 @@ from docker_credential_ecrpy.__main__ import at_once
 
 code, request = at_once()
 if code is not None:
-    os._exit(code)  # the answer is written; there is nothing to flush or to tidy up
+    os._exit(code)  # the answer is written; no buffer to flush, nothing to clean up
 
-# PyInstaller's start-up script takes variables away.
+# PyInstaller's start-up script removes variables.
 environ = dict(os.environ)

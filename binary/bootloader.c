@@ -1,22 +1,22 @@
-/* What the Linux binary adds to PyInstaller's bootloader: functions that the linker's --wrap option
- * puts in the place of the bootloader's own when it is built (tools/make-binary-venv.sh).
+/* Changes to PyInstaller's bootloader on Linux: functions that the linker's --wrap option
+ * substitutes for the bootloader's own when it is built (tools/make-binary-venv.sh).
  *
  * execvp       The folder need not start itself twice. A stock bootloader sets LD_LIBRARY_PATH and
- *              executes itself anew for the dynamic linker to see it. Here each library has the
- *              place of its neighbours in its own RPATH (build_binary.spec).
+ *              executes itself again for the dynamic linker to see it. Here each library has the
+ *              directory of the others in its own RPATH (build_binary.spec).
  * pyi_utils_set_library_search_path
- *              For the same reason LD_LIBRARY_PATH stays as the user has it, also for children.
- * fork         The one file's child ends with its parent, whatever ends that: nobody waits for its
- *              answer then, and the parent's streams would stay open.
- * waitpid      While the child runs, signals reach the one file, which hands them on. Before and
- *              after they wait, so that what is unpacked is removed again.
+ *              For the same reason LD_LIBRARY_PATH keeps the user's value, also for children.
+ * fork         The one file's child ends with its parent, whatever ends that: its answer has no
+ *              reader then, and the parent's streams would stay open.
+ * waitpid      While the child runs, signals reach the one file, which forwards them. Before and
+ *              after that they are blocked, so that the unpacked files are removed.
  * pyi_*message An error before Python runs, such as a full TMPDIR, is one line on both streams
  *              like every other error of the program: clients differ in which stream they show.
- * main         Its exit code is 1, as of any failure: some clients take no other. What the one file
- *              could not unpack whole is removed: a stock bootloader leaves it, so that each try
- *              would fill a full disk further. And Ctrl-C ends the program: Python puts a handler
- *              of its own only in the place of the default, and would have what starts up around
- *              it fail in an odd way. binary/after_bootstrap.py sets Python's.
+ * main         The exit code is 1, as for any failure: some clients accept no other. A partly
+ *              unpacked directory is removed: a stock bootloader leaves it, so that each attempt
+ *              would fill a full disk further. And Ctrl-C ends the program: Python replaces only
+ *              the default handler by its own, which would interrupt the start-up code with an
+ *              unrelated error. binary/after_bootstrap.py sets Python's.
  */
 
 #define _GNU_SOURCE
@@ -36,20 +36,20 @@
 #define NO_PROCESS "Failed to start a process"
 
 /* Values of _PYI_PARENT_PROCESS_LEVEL: enum PYI_PROCESS_LEVEL in the bootloader's pyi_main.h. */
-#define NEEDS_RESTART "-1" /* the folder, before it would execute itself anew */
-#define UNPACKS "0"        /* the one file, before its child runs what it unpacked */
+#define NEEDS_RESTART "-1" /* the folder, before it would execute itself again */
+#define UNPACKS "0"        /* the one file, before its child runs the unpacked program */
 
-#define BOOTLOADER_FAILED 255 /* of its child, as -1; the program itself has no such exit code */
+#define BOOTLOADER_FAILED 255 /* its child returned -1; the program itself has no such exit code */
 
 int __real_execvp(const char *file, char *const argv[]);
 pid_t __real_fork(void);
 pid_t __real_waitpid(pid_t child, int *status, int options);
 int __real_main(int argc, char **argv);
-/* The bootloader's own. Weak, since the build's probes of the compiler are linked with this too. */
+/* The bootloader's own. Weak: the build's compiler probes are linked with this file too. */
 int pyi_recursive_rmdir(const char *path) __attribute__((weak));
 
 static int failed;
-static sigset_t users_mask; /* the signals that were blocked when the program was started */
+static sigset_t users_mask; /* the signals that were blocked at the start of the program */
 
 static int level_is(const char *level)
 {
@@ -63,7 +63,7 @@ static int starts(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* Whether a message of the bootloader is about the one file's unpacking, or what came of it. */
+/* Return whether a bootloader's message is about unpacking the one file, or about the result. */
 static int about_unpacking(const char *what)
 {
     const char *unpacked = getenv("_PYI_APPLICATION_HOME_DIR"); /* the folder has none */
@@ -75,8 +75,8 @@ static int about_unpacking(const char *what)
             && strstr(what, unpacked) != NULL);
 }
 
-/* Say the first error of this process, which is the cause of those that follow. */
-static void tell(const char *reason, const char *format, va_list arguments)
+/* Print the first error of this process, which causes those that follow. */
+static void report(const char *reason, const char *format, va_list arguments)
 {
     char what[LINE];
     size_t length;
@@ -112,7 +112,7 @@ void __wrap_pyi_error_message(const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    tell("", format, arguments);
+    report("", format, arguments);
     va_end(arguments);
 }
 
@@ -122,7 +122,7 @@ void __wrap_pyi_perror_message(const char *function, int error, const char *form
 
     (void)function;
     va_start(arguments, format);
-    tell(strerror(error), format, arguments);
+    report(strerror(error), format, arguments);
     va_end(arguments);
 }
 
@@ -135,7 +135,7 @@ int __wrap_pyi_utils_set_library_search_path(const char *path)
 int __wrap_execvp(const char *file, char *const argv[])
 {
     sigprocmask(SIG_SETMASK, &users_mask, NULL);
-    /* The folder goes on below the call when the call returns. */
+    /* The folder continues after the call when the call returns. */
     if (level_is(NEEDS_RESTART))
         return 0;
     return __real_execvp(file, argv);
@@ -149,7 +149,7 @@ pid_t __wrap_fork(void)
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
-            _exit(1); /* it was killed before */
+            _exit(1); /* the parent was killed before prctl */
     } else if (child < 0) {
         __wrap_pyi_perror_message("fork", errno, NO_PROCESS);
     }
@@ -170,8 +170,8 @@ pid_t __wrap_waitpid(pid_t child, int *status, int options)
     return result;
 }
 
-/* Remove what this process unpacked: a directory of ours of the name that the bootloader gives,
- * and not one that the environment named before. */
+/* Remove the directory that this process unpacked: ours, with a name that the bootloader gives,
+ * and not the one that the inherited environment names. */
 static void remove_unpacked(const char *inherited)
 {
     const char *path = getenv("_PYI_APPLICATION_HOME_DIR");
@@ -186,7 +186,7 @@ static void remove_unpacked(const char *inherited)
         pyi_recursive_rmdir(path);
 }
 
-/* End by the signal, as a program does that has no handler. */
+/* End by the signal, like a program without a handler. */
 static void end_by(int number)
 {
     signal(number, SIG_DFL);
@@ -206,7 +206,7 @@ int __wrap_main(int argc, char **argv)
     sigaddset(&mask, SIGINT);
     sigaddset(&mask, SIGTERM);
     sigprocmask(SIG_BLOCK, NULL, &users_mask);
-    if (!level_is(UNPACKS)) /* which says of a child what its parent is */
+    if (!level_is(UNPACKS)) /* set only in a child, by its parent */
         sigprocmask(SIG_BLOCK, &mask, NULL);
     if (sigaction(SIGINT, NULL, &interrupt) == 0 && interrupt.sa_handler == SIG_DFL)
         signal(SIGINT, end_by);

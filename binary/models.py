@@ -1,6 +1,6 @@
-"""For the build: copies of botocore's data that have what is called for, and no more.
+"""For the build: copies of botocore's data with only the calls that are used.
 
-botocore parses a service's model for each client that it makes, and makes a method of each call.
+botocore parses a service's model for each client, and creates a method for each call.
 """
 
 import glob
@@ -12,10 +12,10 @@ from typing import Any
 
 from docker_credential_ecrpy.aws.sdk_patches import SERVICES
 
-# Of the services' data, what describes calls and endpoints. The rest is for pages, waiters and
-# examples; beside it botocore reads the files at the top of its data.
+# The files of a service that describe calls and endpoints. Its others are for pages, waiters and
+# examples. botocore also reads the files at the top of its data.
 MODELS = ("service-2.", "endpoint-rule-set-1.")
-# The calls that the helper makes, and botocore for credentials.
+# The calls of the helper, and of botocore for credentials.
 CALLS = {
     "AssumeRole",
     "AssumeRoleWithWebIdentity",
@@ -33,14 +33,14 @@ def is_read(service: str, file: str) -> bool:
 
 
 def trimmed(path: str) -> bytes:
-    """Return the file of one service, packed as botocore has it, as it is stored here."""
+    """Return the trimmed content of one of a service's files, which botocore packs with gzip."""
     with gzip.open(path) as file:
         model = json.load(file)
     return _text(_without_prose(_with_our_calls(model) if "operations" in model else model))
 
 
 def trimmed_endpoints(path: str) -> bytes:
-    """Return botocore's list of endpoints with our services alone, as it is stored here."""
+    """Return the content of botocore's list of endpoints, with our services only."""
     with open(path, "rb") as file:
         endpoints = json.load(file)
     prefixes = set()
@@ -59,7 +59,7 @@ def _text(data: Any) -> bytes:
 
 
 def _with_our_calls(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a model with our calls, and the shapes that they lead to."""
+    """Return a model with our calls, and the shapes that they need."""
     shapes = model["shapes"]
     calls = {name: call for name, call in model["operations"].items() if name in CALLS}
     found, more = set(), _named(calls)
@@ -81,7 +81,7 @@ def _named(part: Any) -> set[str]:
 
 
 def _without_prose(part: Any) -> Any:
-    """Return a part of a model without what a reader would read."""
+    """Return a part of a model without its documentation."""
     if isinstance(part, list):
         return [_without_prose(one) for one in part]
     if not isinstance(part, dict):

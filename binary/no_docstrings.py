@@ -1,16 +1,16 @@
-"""In the place of the SDK's modules of that name: what is documented, without text.
+"""Replaces the SDK's modules of that name: methods without documentation.
 
-Nobody asks the frozen program for the help of a method, and its docstrings are left out.
+The frozen program shows no help of a method, so its docstrings are left out.
 """
 
 
 class NoDocstring(str):
-    """An empty text, whatever it is to be about."""
+    """An empty text with any arguments."""
 
     __slots__ = ()
 
     def __new__(cls, **_about: object) -> "NoDocstring":
-        """Take what the real ones do."""
+        """Accept the arguments of the real classes."""
         return super().__new__(cls)
 
 

@@ -1,8 +1,8 @@
-"""In the place of `boto3.compat`: what boto3's transfers to and from S3 go by, without them.
+"""Replaces `boto3.compat`, without the settings of boto3's transfers to and from S3.
 
-For it alone boto3 loads s3transfer, and that `multiprocessing`.
+Only this module makes boto3 load s3transfer, which loads `multiprocessing`.
 """
 
 
 def _warn_deprecated_python() -> None:
-    """Do nothing: the interpreter came along."""
+    """Do nothing: the interpreter is part of the program."""

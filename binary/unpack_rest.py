@@ -1,18 +1,18 @@
-"""In the one file alone: put down what all but a `get` without AWS needs beside the interpreter.
+"""In the one file only: unpack the files that only a `get` with AWS needs.
 
-The bootloader unpacks what any `get` needs; the rest waits here, as a constant of this module,
-so that a cached `get` does not wait for it.
+The bootloader unpacks what any `get` needs; the rest is a constant of this module, so that a
+cached `get` does not wait for it.
 """
 
 import os
 import sys
 
-# (name, contents) of each file; the build puts them in the place of this text.
+# (name, contents) of each file; the build replaces this text by them.
 FILES: "tuple[tuple[str, bytes], ...]" = "the files"  # type: ignore[assignment]
 
 
 def unpack(home: str) -> None:
-    """Write the files below `home`, a directory of this process's own that the bootloader removes.
+    """Write the files below `home`, this process's own directory, which the bootloader removes.
 
     Raises OSError.
     """
@@ -27,11 +27,11 @@ def unpack(home: str) -> None:
             file.write(contents)
 
 
-HOME: str = sys._MEIPASS  # type: ignore[attr-defined]  # where the bootloader unpacked the others
+HOME: str = sys._MEIPASS  # type: ignore[attr-defined]  # the bootloader's directory
 try:
     unpack(HOME)
 except OSError as exc:
-    # As bootloader.c says it.
+    # The same text as in bootloader.c.
     line = (
         f"cannot start: {exc.strerror} ({HOME}); this one-file program unpacks itself at each"
         " start: point TMPDIR to a directory with 20 MB free that may hold programs, or install"

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Make the virtual environment that builds the binary: make-binary-venv.sh PYTHON DIRECTORY
 #
-# It holds what the program needs at run time and PyInstaller, at the versions and hashes of
+# It has the program's dependencies and PyInstaller, with the versions and hashes of
 # binary/requirements.txt. On Linux PyInstaller's bootloader is built here, with binary/bootloader.c
-# linked in; elsewhere the one that comes with PyInstaller is used.
+# linked in; other systems use the one that comes with PyInstaller.
 set -eu
 python=$1
 venv=$2
@@ -14,14 +14,14 @@ say() { printf '%s\n' "$*" >&2; }
 missing_packages() {
     command -v cc >/dev/null || echo gcc libc6-dev
     command -v objcopy >/dev/null || echo binutils
-    # PyInstaller freezes the shared libpython, which Debian keeps in a package of its own.
+    # PyInstaller freezes the shared libpython, which is a separate package in Debian.
     "$python" - <<'END'
 import os, sys, sysconfig
 library = sysconfig.get_config_var("INSTSONAME") or ""
 places = [sysconfig.get_config_var("LIBDIR"), f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}"]
 if not any(place and library and os.path.exists(os.path.join(place, library)) for place in places):
     if sys.base_prefix != "/usr":
-        sys.exit(f"{sys.executable} has no shared library: one built with --enable-shared is needed")
+        sys.exit(f"{sys.executable} has no shared library: use a Python built with --enable-shared")
     print("libpython%d.%d" % sys.version_info[:2])
 END
 }
@@ -31,7 +31,7 @@ if [ "$(uname)" = Linux ]; then
     packages=$(missing_packages)
     if [ -n "$packages" ]; then
         if ! command -v apt-get >/dev/null; then
-            say "needed to build the binary: a C compiler, binutils and a shared libpython"
+            say "the binary needs a C compiler, binutils and a shared libpython: install them"
             exit 1
         fi
         as_root=
@@ -44,7 +44,7 @@ if [ "$(uname)" = Linux ]; then
     fi
 fi
 objects=$(TMPDIR=/tmp mktemp -d) # waf takes no path with blanks
-trap 'rm -rf "$venv" "$objects"' EXIT # until all of it is there
+trap 'rm -rf "$venv" "$objects"' EXIT # until it is complete
 trap 'exit 130' INT TERM
 pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
 pip install --require-hashes --only-binary :all: --requirement "$here/../binary/requirements.txt"

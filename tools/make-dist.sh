@@ -1,14 +1,14 @@
 #!/bin/sh
-# Gather what a release has, with its checksums: make-dist.sh DIRECTORY
+# Collect the files of a release, with their checksums: make-dist.sh DIRECTORY
 #
-# The folder as a tarball, the one file, their bill of materials, the wheel, and the Debian package
-# where there is one, all from dist/. Needs GNU tar, and SOURCE_DATE_EPOCH, which every date in the tarball is.
+# They are the folder as a tarball, the one file, their bill of materials, the wheel, and on Debian
+# the package, all from dist/. Needs GNU tar, and SOURCE_DATE_EPOCH for every date in the tarball.
 set -eu
 umask 022
 LC_ALL=C
 export LC_ALL
 cd "$(dirname -- "$0")/.."
-: "${SOURCE_DATE_EPOCH:?has to be set}"
+: "${SOURCE_DATE_EPOCH:?must be set}"
 release=$1
 name=docker-credential-ecrpy
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' docker_credential_ecrpy/__init__.py)

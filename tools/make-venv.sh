@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make a virtual environment with a current pip: make-venv.sh PYTHON DIRECTORY
 #
-# Debian keeps the venv module in a package of its own, which a fresh machine does not have.
+# On Debian the venv module is a separate package, which a fresh machine does not have.
 set -eu
 python=$1
 venv=$2
@@ -26,8 +26,8 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         apt-get install --quiet --quiet --yes --no-install-recommends "$package" ca-certificates >&2
 fi
 say "setting up $venv"
-trap 'rm -rf "$venv"' EXIT # until all of it is there
+trap 'rm -rf "$venv"' EXIT # until it is complete
 "$python" -m venv --clear "$venv"
-# 24.3 and later write console scripts that import nothing but sys; 25.1 knows dependency groups.
+# 24.3 and later write console scripts that import only sys; 25.1 supports dependency groups.
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 trap - EXIT

@@ -1,10 +1,10 @@
-"""Run the tests on every Python found, with the oldest and the newest of what the package needs.
+"""Run the tests on every Python found, with the oldest and the newest dependencies.
 
     matrix.py [--only 3.10]... [--with oldest]... [--workers 3] [TESTS ...]
 
-The Pythons are those that pyproject.toml names. Oldest are the lower bounds of its dependencies,
-exactly; newest is what pip takes today. What the tests themselves need is the newest in both. Each
-pair gets a new environment in .matrix/, which stays: what failed can be run there again.
+The Pythons are those in pyproject.toml. "oldest" means exactly the lower bounds of the package's
+dependencies, "newest" what pip installs today; the tests' own dependencies are the newest in both.
+Each pair gets a new environment in .matrix/, which is kept to repeat what failed.
 """
 
 import argparse
@@ -32,7 +32,7 @@ OLDEST, NEWEST = "oldest", "newest"
 SHOWN = ("boto3", "botocore", "click")
 COLUMNS = ("Python", "bounds", *SHOWN, "passed", "failed", "skipped", "seconds", "")
 
-# What an interpreter says of itself; a shim that leads nowhere says nothing.
+# The interpreter's version and path; a shim that leads nowhere prints nothing.
 WHO = "import sys, venv; print('%d.%d' % sys.version_info[:2], sys.executable, sep='\\n')"
 VERSIONS = (
     "import json, platform, importlib.metadata as m;"
@@ -42,7 +42,7 @@ VERSIONS = (
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one environment: versions, then numbers of tests, then seconds."""
+    """The result of one environment: versions, numbers of tests, and seconds."""
 
     bounds: str
     versions: tuple[str, ...]
@@ -64,7 +64,7 @@ def line(*cells: object) -> str:
 
 
 def project() -> tuple[list[str], list[str]]:
-    """Return what pyproject.toml says: the versions of Python, and the dependencies."""
+    """Return the Python versions and dependencies in pyproject.toml."""
     table = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     classifiers = "\n".join(table["classifiers"])
     pythons = re.findall(r"^Programming Language :: Python :: (3\.\d+)$", classifiers, re.MULTILINE)
@@ -72,7 +72,7 @@ def project() -> tuple[list[str], list[str]]:
 
 
 def at_the_bound(dependency: str) -> str:
-    """Return a dependency such as "click>=8.1" at its lower bound alone, "click==8.1"."""
+    """Return a dependency such as "click>=8.1" at its exact lower bound, "click==8.1"."""
     if dependency.count(">=") != 1:
         msg = f"{dependency} has no lower bound, or several"
         raise SystemExit(msg)
@@ -95,7 +95,7 @@ def candidates(python: str) -> Iterator[list[str]]:
 
 
 def said(*command: str) -> str:
-    """Return what a command prints, or nothing if it fails or is not there."""
+    """Return a command's output, or "" if it fails or is missing."""
     try:
         done = subprocess.run(command, capture_output=True, check=True, text=True)
     except (OSError, subprocess.CalledProcessError):
@@ -113,7 +113,7 @@ def find(python: str) -> str | None:
 
 
 def make(venv: Path, interpreter: str, constraints: list[str]) -> str:
-    """Make an environment with the package, editable, and the tests' tools; return its Python."""
+    """Create an environment with the package, editable, and the tests' tools; return its Python."""
     shutil.rmtree(venv, ignore_errors=True)
     subprocess.run([interpreter, "-m", "venv", "--without-pip", venv], check=True)
     python = str(venv / ("Scripts/python.exe" if WINDOWS else "bin/python"))
@@ -126,7 +126,7 @@ def make(venv: Path, interpreter: str, constraints: list[str]) -> str:
 
 
 def run(python: str, bounds: str, options: list[str]) -> Row:
-    """Run the tests, seen as they run, and return what came of them."""
+    """Run the tests with visible output, and return the result."""
     report = Path(python).parent.parent / "tests.xml"
     command = [python, "-m", "pytest", "-q", f"--junit-xml={report}", *options]
     versions = tuple(json.loads(said(python, "-c", VERSIONS)))
@@ -142,13 +142,13 @@ def run(python: str, bounds: str, options: list[str]) -> Row:
 
 
 def say(*words: object) -> None:
-    """Print at once, between what the programs print that are run."""
+    """Print at once, in order with the output of child processes."""
     sys.stdout.write(" ".join(map(str, words)) + "\n")
     sys.stdout.flush()
 
 
 def main() -> int:
-    """Run them all, say what came of it, and return 1 if anything failed or nothing was run."""
+    """Run all pairs, print the results, and return 1 if one failed or none ran."""
     pythons, dependencies = project()
     parser = argparse.ArgumentParser(prog="matrix.py")
     parser.add_argument("--only", action="append", choices=pythons)
@@ -168,7 +168,7 @@ def main() -> int:
             say(f"== Python {version} ({interpreter}), {bounds}")
             try:
                 python = make(PLACE / f"{version}-{bounds}", interpreter, constraints[bounds])
-            except subprocess.CalledProcessError as exc:  # its program has said why
+            except subprocess.CalledProcessError as exc:  # the command has printed the reason
                 rows.append(Row(bounds, (version, *(".." for _ in SHOWN)), code=exc.returncode))
                 continue
             rows.append(run(python, bounds, options))

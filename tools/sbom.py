@@ -1,10 +1,9 @@
-"""Write what the standalone programs hold, as a CycloneDX 1.6 bill of materials: sbom.py FILE.
+"""Write the CycloneDX 1.6 bill of materials of the standalone programs: sbom.py FILE.
 
-Each component has its version, licence and package URL, the hashes of the archives that it may have
-come from, and the places where it was found. It is read from the programs in dist/ by the
-interpreter that is frozen into them: what is locked but not frozen is not in it, and what is there
-in two copies is in it twice. Its only date is SOURCE_DATE_EPOCH, so that the same programs give the
-same bytes.
+Each component has its version, licence and package URL, the hashes of its possible archives, and
+the places where it was found. The frozen interpreter reads it from the programs in dist/: a package
+that is locked but not frozen is left out, and one with two copies is listed twice. The only date is
+SOURCE_DATE_EPOCH, so that the same programs give the same bytes.
 
 https://cyclonedx.org/docs/1.6/json/
 """
@@ -36,7 +35,7 @@ NAME, DROP_IN = "docker-credential-ecrpy", "docker-credential-ecr-login"
 PROGRAM = DROP_IN + (".exe" if sys.platform == "win32" else "")
 ONE_FILE, FOLDER = TREE / "dist" / PROGRAM, TREE / "dist" / NAME
 OURS = {"docker_credential_ecrpy", "LICENSES.txt", *(p.stem for p in TREE.glob("binary/*.py"))}
-# What classifiers and older metadata say, in SPDX's words.
+# Names in classifiers and older metadata -> SPDX's names.
 SPDX = {"Apache Software License": "Apache-2.0", "Apache-2.0": "Apache-2.0", "MIT License": "MIT"}
 FEW = 50  # constants of other kinds have fewer entries
 # Python's own files, on all systems.
@@ -44,7 +43,7 @@ PYTHONS = re.compile(r"(lib)?python\d|Python(\.framework)?$|base_library\.zip$")
 
 
 class Library(NamedTuple):
-    """A library in C: how its files' names begin, and how their bytes tell its version."""
+    """A library in C: the prefixes of its files' names, and where its version is in their bytes."""
 
     name: str
     starts: tuple[str, ...]
@@ -68,8 +67,10 @@ LIBRARIES = (
 )
 
 
-def component(kind: str, name: str, version: str, licence: str, purl: str = "generic") -> Component:
-    """Return a component; the licence is in SPDX's words. What is not known is empty."""
+def make_component(
+    kind: str, name: str, version: str, licence: str, purl: str = "generic"
+) -> Component:
+    """Return a component; the licence is an SPDX expression. Unknown fields are empty."""
     at_version = f"@{quote(version)}" if version else ""
     result = {"type": kind, "name": name, "purl": f"pkg:{purl}/{name}{at_version}"}
     if version:
@@ -77,34 +78,34 @@ def component(kind: str, name: str, version: str, licence: str, purl: str = "gen
     return {**result, "licenses": [{"expression": licence}] if licence else []}
 
 
-def ours() -> Component:
-    """Return the component that the others are parts of."""
+def describe_application() -> Component:
+    """Return the component of the application, which the others are parts of."""
     text = (TREE / "docker_credential_ecrpy" / "__init__.py").read_text(encoding="utf-8")
     (version,) = re.findall(r'^__version__ = "(.*)"$', text, re.MULTILINE)
-    return component("application", NAME, version, "Apache-2.0", "pypi")
+    return make_component("application", NAME, version, "Apache-2.0", "pypi")
 
 
-def python() -> Component:
+def describe_python() -> Component:
     """Return the interpreter with its standard library."""
     version = platform.python_version()
     cpe = f"cpe:2.3:a:python:python:{version}:*:*:*:*:*:*:*"
-    return {**component("platform", "python", version, "Python-2.0.1"), "cpe": cpe}
+    return {**make_component("platform", "python", version, "Python-2.0.1"), "cpe": cpe}
 
 
-def package(distribution: metadata.Distribution, lock: str) -> Component:
-    """Return a package from PyPI, with the hashes that the lock has for it."""
-    told, version = distribution.metadata, distribution.version
-    name = re.sub(r"[-_.]+", "-", told["Name"]).lower()
-    (expression,) = told.get_all("License-Expression") or ("",)
-    if name == "pyinstaller":  # which has it in words
+def describe_package(distribution: metadata.Distribution, lock: str) -> Component:
+    """Return a package from PyPI, with its hashes in the lock."""
+    found, version = distribution.metadata, distribution.version
+    name = re.sub(r"[-_.]+", "-", found["Name"]).lower()
+    (expression,) = found.get_all("License-Expression") or ("",)
+    if name == "pyinstaller":  # its metadata has no SPDX expression
         expression = "GPL-2.0-or-later WITH Bootloader-exception"
-    result = component("library", name, version, expression, "pypi")
+    result = make_component("library", name, version, expression, "pypi")
     if not expression:
-        lines = [line.rpartition(" :: ") for line in told.get_all("Classifier") or ()]
+        lines = [line.rpartition(" :: ") for line in found.get_all("Classifier") or ()]
         names = [line[2] for line in lines if line[0].startswith("License")]
         result["licenses"] = [
             {"license": {"id": SPDX[one]} if one in SPDX else {"name": one}}
-            for one in names or [told["License"]]
+            for one in names or [found["License"]]
         ]
     locked = re.search(
         rf"^{re.escape(name)}=={re.escape(version)} .*(?:\n .*)+", lock, re.MULTILINE
@@ -121,67 +122,67 @@ def package(distribution: metadata.Distribution, lock: str) -> Component:
     return result
 
 
-def library(file: Path, source: str) -> Component:
-    """Return the library that a file is, which was copied from `source`, if that is known."""
+def describe_library(file: Path, source: str) -> Component:
+    """Return the library of a file that was copied from `source`; "" if that is unknown."""
     for one in LIBRARIES:
         if file.name.startswith(one.starts):
-            # Of several files of one library, one has its version.
+            # One of a library's files has its version.
             files = (near for near in file.parent.iterdir() if near.name.startswith(one.starts))
-            version = next(filter(None, (version_in(near, one) for near in files)), "")
-            return of_debian(source, one.licence) or in_c(one, version)
+            version = next(filter(None, (find_version(near, one) for near in files)), "")
+            return find_debian_package(source, one.licence) or make_c_library(one, version)
     name = file.name.partition(".")[0]
-    return of_debian(source, "") or component("library", name, "", "")
+    return find_debian_package(source, "") or make_component("library", name, "", "")
 
 
-def linked_into(file: Path) -> Iterator[Component]:
-    """Yield the libraries that are a part of a program or of an extension module."""
+def find_linked_libraries(file: Path) -> Iterator[Component]:
+    """Yield the libraries that are linked into a program or an extension module."""
     for one in LIBRARIES:
-        version = version_in(file, one)
+        version = find_version(file, one)
         if version:
-            yield in_c(one, version)
+            yield make_c_library(one, version)
 
 
-def in_c(one: Library, version: str) -> Component:
+def make_c_library(one: Library, version: str) -> Component:
     """Return the component of a library in C."""
-    result = component("library", one.name, version, one.licence)
+    result = make_component("library", one.name, version, one.licence)
     known = one.cpe and version
     return {**result, "cpe": f"cpe:2.3:a:{one.cpe}:{version}:*:*:*:*:*:*:*"} if known else result
 
 
-def version_in(file: Path, one: Library) -> str:
-    """Return the version of a library as a file has it, or nothing."""
+def find_version(file: Path, one: Library) -> str:
+    """Return a library's version found in a file, or ""."""
     if one == MPDECIMAL:
         return str(decimal.__libmpdec_version__) if file.name.startswith("_decimal.") else ""
-    told = re.search(one.version, file.read_bytes()) if one.version else None
-    return told[1].decode() if told else ""
+    found = re.search(one.version, file.read_bytes()) if one.version else None
+    return found[1].decode() if found else ""
 
 
-def of_debian(path: str, licence: str) -> Component | None:
+def find_debian_package(path: str, licence: str) -> Component | None:
     """Return the Debian or Ubuntu package that a file belongs to, or None."""
     if not path:
         return None
     real = os.path.realpath(path)
-    # What one package's list has below /lib, another's has below /usr/lib.
+    # Some packages list a file below /lib, others below /usr/lib.
     paths = {path, real, f"/usr{real}", real.removeprefix("/usr")}
     try:
-        name = output("dpkg-query", "--search", *paths).partition(":")[0]
+        name = run_command("dpkg-query", "--search", *paths).partition(":")[0]
         form = "--showformat=${Version} ${Architecture}"
-        version, architecture = output("dpkg-query", "--show", form, name).split()
+        version, architecture = run_command("dpkg-query", "--show", form, name).split()
         system = platform.freedesktop_os_release()
     except (OSError, ValueError):
         return None
-    result = component("library", name, version, licence, f"deb/{system['ID']}")
+    result = make_component("library", name, version, licence, f"deb/{system['ID']}")
     release = f"&distro={system['ID']}-{system['VERSION_ID']}" if "VERSION_ID" in system else ""
     return {**result, "purl": f"{result['purl']}?arch={architecture}{release}"}
 
 
-def output(*command: str) -> str:
-    """Return what a command prints, whatever its exit status; raises OSError."""
+def run_command(*command: str) -> str:
+    """Return a command's output, whatever its exit status; raises OSError."""
     return subprocess.run(command, capture_output=True, check=False, text=True).stdout
 
 
-def linked_with() -> dict[str, str]:
-    """Return the paths of the libraries that Python and its extension modules need, by name."""
+def find_needed_libraries() -> dict[str, str]:
+    """Return name -> path of the libraries that Python and its extension modules need."""
     found: dict[str, str] = {}
     more = list(Path(sysconfig.get_config_var("DESTSHARED") or os.devnull).glob("*.so"))
     while more:
@@ -191,32 +192,32 @@ def linked_with() -> dict[str, str]:
     return found
 
 
-def frozen() -> set[str]:
-    """Return the names at the top of the modules in either program's archives and table."""
+def list_frozen_modules() -> set[str]:
+    """Return the top-level names of the modules in either program's archives and table."""
     names: set[str] = set()
     for program in (FOLDER / PROGRAM, ONE_FILE):
         archive = CArchiveReader(str(program))
         names |= {name for name, entry in archive.toc.items() if entry[-1] in "mMs"}
         names |= set(archive.open_embedded_archive("PYZ.pyz").toc)
         code = marshal.loads(archive.extract("prepared"))  # noqa: S302 - it was built here
-        # The first of the two large tables that the build puts into binary/prepared.py.
+        # The first of the two large tables that the build writes into binary/prepared.py.
         modules, _ = (one for one in code.co_consts if isinstance(one, tuple) and len(one) > FEW)
         names |= {name for name, _ in modules}
     return {name.partition(".")[0] for name in names}
 
 
 class Bill:
-    """The components by their references, and what each of them needs."""
+    """The components by their references, and their dependencies."""
 
     def __init__(self) -> None:
         lock = (TREE / "binary" / "requirements.txt").read_text(encoding="utf-8")
-        self.root, self.python = ours(), python()
+        self.root, self.python = describe_application(), describe_python()
         self.components: dict[str, Component] = {}
         self.needs: dict[str, set[str]] = {}
         self.packages: dict[str, Component] = {}
         self.tops: dict[str, Component] = {}
         for distribution in metadata.distributions():
-            found = package(distribution, lock)
+            found = describe_package(distribution, lock)
             self.packages[found["name"]] = found
             for file in distribution.files or ():
                 self.tops[file.parts[0]] = self.tops[file.parts[0].partition(".")[0]] = found
@@ -229,8 +230,8 @@ class Bill:
         if needed_by:
             self.needs.setdefault(needed_by["purl"], set()).add(ref)
 
-    def owner(self, name: str) -> Component | None:
-        """Return whose a module is, or a file at the top of _internal; None if it is neither's."""
+    def find_owner(self, name: str) -> Component | None:
+        """Return the component of a module, or of a file at the top of _internal, or None."""
         if name.partition(".")[0] in OURS or name in OURS:
             return self.root
         if name.startswith(("pyimod", "pyiboot", "pyi_")):
@@ -240,29 +241,29 @@ class Bill:
         return self.tops.get(name) or self.tops.get(name.partition(".")[0])
 
     def read(self) -> None:
-        """Add all that the programs hold."""
-        bootloader, sources = self.packages["pyinstaller"], linked_with()
+        """Add all components of the programs."""
+        bootloader, sources = self.packages["pyinstaller"], find_needed_libraries()
         self.add(bootloader, PROGRAM)
-        for part in linked_into(FOLDER / PROGRAM):
+        for part in find_linked_libraries(FOLDER / PROGRAM):
             self.add(part, PROGRAM, bootloader)
-        for name in sorted(frozen()):
-            found = self.owner(name) or component("library", name, "", "")
+        for name in sorted(list_frozen_modules()):
+            found = self.find_owner(name) or make_component("library", name, "", "")
             self.add(found, f"{PROGRAM}/{name}")
         for file in sorted(FOLDER.glob("_internal/**/*")):
             if not file.is_file() or file.is_symlink():
                 continue
             place = file.relative_to(FOLDER).as_posix()
-            owner = self.owner(place.split("/")[1])
+            owner = self.find_owner(place.split("/")[1])
             if owner is None:
-                self.add(library(file, sources.get(file.name, "")), place, self.python)
+                self.add(describe_library(file, sources.get(file.name, "")), place, self.python)
                 continue
             self.add(owner, place)
             if owner is self.python:
-                for part in linked_into(file):
+                for part in find_linked_libraries(file):
                     self.add(part, place, owner)
 
-    def dependencies(self) -> dict[str, list[str]]:
-        """Return the references that each needs; the application, what nothing else does."""
+    def list_dependencies(self) -> dict[str, list[str]]:
+        """Return each component's dependencies; the application's are those of no other."""
         for one in self.packages.values():
             lines = metadata.requires(one["name"]) or ()
             names = {re.split(r"[^\w.-]", line)[0] for line in lines if "extra ==" not in line}
@@ -273,11 +274,11 @@ class Bill:
         return {ref: sorted(self.needs.get(ref, ())) for ref in sorted(self.components)}
 
 
-def document() -> dict[str, Any]:
-    """Return the bill of materials; its serial number is made of all the rest."""
+def make_document() -> dict[str, Any]:
+    """Return the bill of materials; its serial number is a hash of the rest."""
     bill = Bill()
     bill.read()
-    graph = bill.dependencies()
+    graph = bill.list_dependencies()
     root = bill.components.pop(bill.root["purl"])
     when = datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), timezone.utc)
     result = {
@@ -298,5 +299,5 @@ def document() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    text = json.dumps(document(), indent=2, sort_keys=True) + "\n"
+    text = json.dumps(make_document(), indent=2, sort_keys=True) + "\n"
     Path(sys.argv[1]).write_bytes(text.encode())

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run a command for which, as root, all is read-only but a temporary directory: a mutant of what
-# makes directories private may do that to every directory above its own. Without root it cannot.
+# Run a command; as root, with everything read-only except a temporary directory: a mutant of the
+# code that makes directories private may change every parent directory. Without root it cannot.
 set -eu
 [ "$(id -u)" = 0 ] || exec "$@"
 exec unshare --mount --propagation private sh -euc '

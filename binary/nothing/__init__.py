@@ -1,1 +1,1 @@
-"""In the place of a package whose modules are imported one by one."""
+"""Replaces a package whose modules are imported one by one."""
