@@ -32,7 +32,7 @@ is_ours() {
 }
 
 # Print every link below PREFIX, for a directory with `share`. No name has a blank.
-links_of() {
+list_links() {
     for program in $programs; do
         echo "bin/$program"
     done
@@ -70,17 +70,17 @@ remove_directories() {
 
 install() {
     if [ ! -x "$source/$name/docker-credential-ecr-login" ] || [ ! -d "$source/share" ]; then
-        fail "$source/$name or $source/share is missing or incomplete:" \
+        fail "$source/$name or $source/share is missing or incomplete;" \
             "run 'make binary', or unpack the tarball again"
     fi
-    links=$(links_of "$source")
+    links=$(list_links "$source")
     if { [ -e "$home" ] || [ -L "$home" ]; } && [ ! -f "$home/.made" ]; then
-        fail "$home exists and was not created by this script: remove it first"
+        fail "$home exists and was not created by this script; remove it first"
     fi
     for link in $links; do
         path=$root/$link
         if { [ -e "$path" ] || [ -L "$path" ]; } && ! is_ours "$path"; then
-            fail "$path exists and was not created by this script:" \
+            fail "$path exists and was not created by this script;" \
                 "remove it, or choose another PREFIX"
         fi
     done
@@ -114,9 +114,9 @@ install() {
 }
 
 uninstall() {
-    [ -f "$home/.made" ] || fail "$home was not created by this script: nothing to uninstall"
+    [ -f "$home/.made" ] || fail "$home was not created by this script; nothing to uninstall"
     made=$(cat "$home/.made")
-    for link in $(links_of "$home"); do
+    for link in $(list_links "$home"); do
         if is_ours "$root/$link"; then
             rm -- "$root/$link"
         fi

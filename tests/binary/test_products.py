@@ -42,7 +42,7 @@ def test_neither_is_large() -> None:
     assert ONE_FILE.stat().st_size < LIMIT
 
 
-def test_of_botocore_it_has_what_it_reads() -> None:
+def test_it_has_only_the_data_that_botocore_reads() -> None:
     """It has six services and the lists, without the other four hundred."""
     data = FOLDER / "_internal" / "botocore" / "data"
 
@@ -76,7 +76,7 @@ def _without_prose(part: Any) -> Any:
     }
 
 
-def test_its_models_are_the_sdks_with_less_in_them() -> None:
+def test_its_models_are_parts_of_the_sdks() -> None:
     """The models have fewer calls and shapes, complete but for the prose; rules are all there."""
     data = FOLDER / "_internal" / "botocore" / "data"
     (theirs,) = (REPOSITORY / ".binary" / "lib").glob("python*/site-packages/botocore/data")
@@ -110,7 +110,7 @@ print(*(name for name, _ in modules))
 """
 
 
-def test_what_is_prepared_is_what_the_interpreter_would_make() -> None:
+def test_prepared_values_equal_the_interpreters() -> None:
     """Each regular expression is as compiled here; modules are those of a first `get`."""
     python = REPOSITORY / ".binary" / "bin" / "python"
     for program in (FOLDER / DROP_IN, ONE_FILE):
@@ -123,7 +123,7 @@ def test_what_is_prepared_is_what_the_interpreter_would_make() -> None:
         assert not names & {"html.parser", "importlib.metadata", "click", "tomllib"}
 
 
-def test_nothing_is_there_for_transfers() -> None:
+def test_transfers_are_left_out() -> None:
     """The products lack S3's transfers, their processes, and boto3's resource models."""
     viewer = REPOSITORY / ".binary" / "bin" / "pyi-archive_viewer"
     for program in (FOLDER / DROP_IN, ONE_FILE):
@@ -141,7 +141,7 @@ def test_nothing_is_there_for_transfers() -> None:
     assert not (FOLDER / "_internal" / "boto3").exists()
 
 
-def test_nothing_of_the_building_machine_is_in_it() -> None:
+def test_no_path_of_the_building_machine_is_in_it() -> None:
     """No path of the tree or of the build environments is in the products."""
     home = pwd.getpwuid(os.getuid()).pw_dir
     paths = [str(REPOSITORY).encode(), f"{home}/.cache".encode(), b"/pip-", b"/tmp/tmp."]
@@ -150,7 +150,7 @@ def test_nothing_of_the_building_machine_is_in_it() -> None:
             assert path not in contents, name
 
 
-def test_every_library_looks_for_its_neighbours_where_they_are() -> None:
+def test_every_library_has_an_rpath_to_the_others() -> None:
     """Each library has an RPATH to its own directory, so no environment variable is needed."""
     for path in (FOLDER / "_internal").rglob("*.so*"):
         shown = subprocess.run(

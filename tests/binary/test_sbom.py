@@ -60,7 +60,7 @@ def _said(tool: str, *arguments: str, **environ: str) -> str:
     return done.stdout
 
 
-def test_it_is_what_the_schema_asks_for() -> None:
+def test_it_matches_the_schema() -> None:
     """It passes the strict validation of CycloneDX 1.6."""
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
@@ -70,7 +70,7 @@ def test_it_is_what_the_schema_asks_for() -> None:
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 
 
-def test_it_has_all_that_the_programs_hold_and_nothing_else() -> None:
+def test_it_lists_exactly_the_parts_of_the_programs() -> None:
     """Each module and file has one component, and each component has at least one."""
     frozen = _frozen(FOLDER / DROP_IN) | _frozen(ONE_FILE)
     assert len(frozen) > 400

@@ -99,7 +99,7 @@ def test_with_python_settings_in_the_environment(box: Machine) -> None:
     _works(box)
 
 
-def test_with_libraries_of_the_same_names_about(box: Machine) -> None:
+def test_with_libraries_of_the_same_names(box: Machine) -> None:
     """The user's LD_LIBRARY_PATH does not replace the product's libraries."""
     libraries = box.root / "lib"
     libraries.mkdir()
@@ -162,7 +162,7 @@ def test_a_signal_ends_it(box: Machine, number: signal.Signals) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("after", [0.001, 0.002, 0.004, 0.008, 0.016, 0.04, 0.08, 0.16, 0.32])
-def test_a_signal_at_any_time_is_no_damage(
+def test_a_signal_at_any_time_does_no_damage(
     box: Machine, number: signal.Signals, after: float
 ) -> None:
     """A signal during the start causes no advice to install, no traceback, no leftover file."""
@@ -196,7 +196,7 @@ def test_a_directory_that_the_environment_names_is_not_removed(box: Machine, pro
     assert victim.is_dir()
 
 
-def test_a_file_that_was_cut_off(box: Machine, product: Path) -> None:
+def test_a_truncated_file(box: Machine, product: Path) -> None:
     """A truncated download gives one line about that, which does not mention TMPDIR."""
     program = _put(product, box.root / "cut")
     os.truncate(program, program.stat().st_size - 4_000_000)
@@ -254,7 +254,7 @@ class TestTmpdir:
             return
         self._fails(box, "failed to map segment from shared object")
 
-    def test_none_at_all(self, box: Machine, product: Path) -> None:
+    def test_no_writable_directory(self, box: Machine, product: Path) -> None:
         """The error names the fix in a container with a read-only root."""
         root = box.root / "root"
         root.mkdir()
@@ -273,7 +273,7 @@ class TestTmpdir:
             assert result == Result(1, NOT_FOUND, b"")
 
 
-def test_a_folder_that_lost_its_parts(machine: Machine) -> None:
+def test_an_incomplete_folder(machine: Machine) -> None:
     """The error is one line on both streams, like every error."""
     copy = machine.root / NAME
     shutil.copytree(FOLDER, copy, symlinks=True)

@@ -116,7 +116,7 @@ def expiry(history: History, store: Run) -> tuple[float, float]:
     return min(said, store.began + low + LIFE), min(said, store.ended + high + LIFE)
 
 
-def _of_same_place(history: History, run: Run) -> list[Run]:
+def _list_changes_of_same_place(history: History, run: Run) -> list[Run]:
     """Return the stores and erases of the same host and cache, without those that failed."""
     return [
         other
@@ -134,7 +134,7 @@ def _editions(run: Run) -> frozenset[int]:
 
 def may_answer(history: History, store: Run, run: Run) -> bool:
     """Return whether a stored login may answer a get."""
-    others = _of_same_place(history, run)
+    others = _list_changes_of_same_place(history, run)
     if store not in others or store.began > run.ended or not _editions(store) & _editions(run):
         return False
     if any(
@@ -153,7 +153,7 @@ def may_answer(history: History, store: Run, run: Run) -> bool:
 
 def must_answer(history: History, run: Run) -> Run | None:
     """Return a login that must answer a get, if there is one."""
-    others = _of_same_place(history, run)
+    others = _list_changes_of_same_place(history, run)
     return next((store for store in others if _must_answer(history, store, others, run)), None)
 
 
@@ -189,7 +189,7 @@ def _erased(history: History, run: Run, issued: float) -> bool:
         and issued < other.began
         and other.ended < run.began
         and all(met is other for met in history.among(other))
-        for other in _of_same_place(history, run)
+        for other in _list_changes_of_same_place(history, run)
     )
 
 

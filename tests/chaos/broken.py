@@ -38,13 +38,13 @@ def _with_another_line(send: Any) -> object:
     return lambda data, to=protocol.STDOUT: send(data + b"done\n", to)
 
 
-def _telling(reply: Any) -> object:
-    def told(server_url: str, tail: bytes) -> object:
+def _leaking(reply: Any) -> object:
+    def leak(server_url: str, tail: bytes) -> object:
         with open(os.environ.get("AWS_ECR_LOG", os.devnull), "ab") as log:
             log.write(tail)
         return reply(server_url, tail)
 
-    return told
+    return leak
 
 
 def _and_then(act: Callable[[str], None]) -> Callable[[Any], object]:
@@ -63,7 +63,7 @@ def _insisting(write: Any) -> object:
         try:
             write(*arguments)
         except OSError as exc:
-            msg = "the token cannot be kept"
+            msg = "the token cannot be stored"
             raise HelperError(msg) from exc
 
     return written
@@ -83,7 +83,7 @@ BROKEN = {
     "locks": Break(lock.FileLock, {"acquire": _always(True)}, "one fetch"),
     "deadline": Break(deadline, {"within": _without_limit}, "deadline"),
     "fifos": Break(cache, {"_READ_FLAGS": lambda flags: flags & ~os.O_NONBLOCK}, "deadline"),
-    "logs": Break(protocol, {"reply": _telling}, "secrets"),
+    "logs": Break(protocol, {"reply": _leaking}, "secrets"),
     "modes": Break(private, {"write_whole": _and_then(lambda at: os.chmod(at, 0o644))}, "modes"),
     "copies": Break(
         private,

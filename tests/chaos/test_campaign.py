@@ -82,7 +82,7 @@ def test_a_broken_program_breaks_its_invariant(authority: Authority, how: str) -
     assert BROKEN[how].invariant in broken
 
 
-def test_the_program_as_it_is_breaks_none(authority: Authority) -> None:
+def test_the_program_itself_breaks_none(authority: Authority) -> None:
     """The program passes all these steps in one episode, with a clock that is set back."""
     skipped = (*HURRIED, "expired", "logs", "copies")
     steps = [
@@ -106,7 +106,7 @@ def test_the_program_as_it_is_breaks_none(authority: Authority) -> None:
     assert set(verdict.checked) >= {each.invariant for each in BROKEN.values()}
 
 
-def test_a_case_is_made_small(authority: Authority) -> None:
+def test_a_case_is_shrunk(authority: Authority) -> None:
     """Steps that the failure does not need are removed, and the others stay."""
     plan = _plan(Wait(1), Call("list", "keys"), Wait(2), Call("list", "tenant-a"), Join())
     case = Case(plan, [Broken("list", "")], "")
@@ -138,7 +138,7 @@ def test_a_seed_is_an_episode() -> None:
     assert not any(plan.clock or plan.drag for plan in alone)
 
 
-def test_a_change_takes_its_time() -> None:
+def test_both_states_are_possible_during_a_change() -> None:
     """The old and the new state are both possible while the change is made."""
     timeline = Timeline("old")
     timeline.change("new", 10, 11)
@@ -148,7 +148,7 @@ def test_a_change_takes_its_time() -> None:
     assert timeline.during(11.5, 12) == ["new"]
 
 
-def test_the_command_tells_a_failure_and_how_to_see_it_again(tmp_path: Path) -> None:
+def test_the_command_reports_a_failure_and_how_to_repeat_it(tmp_path: Path) -> None:
     """It exits with 1, and prints the seed, the invariant, the steps, and a file to replay."""
     case = tmp_path / "case.json"
     case.write_text(_plan(Call("list", "keys")).to_json())

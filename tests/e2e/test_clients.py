@@ -18,7 +18,7 @@ CURE = "run 'aws configure sso'"
 class TestDocker:
     """Docker's own client, in each installed version."""
 
-    def test_the_403_of_an_expired_login_and_its_cure(
+    def test_the_403_of_an_expired_login_and_its_fix(
         self, engine_host: EngineHost, docker: str, app: str
     ) -> None:
         """An expired `auths` entry fails the pull; with the helper the same pull works."""
@@ -82,7 +82,7 @@ class TestDocker:
             assert "docker-credential" not in done.text
         assert engine_host.aws.count() == {"ecr": 1, "ecr-public": 1}
 
-    def test_a_token_of_seconds(self, engine_host: EngineHost, docker: str, app: str) -> None:
+    def test_a_short_lived_token(self, engine_host: EngineHost, docker: str, app: str) -> None:
         """The token expires between two pulls, and the second works."""
         engine_host.login_to_aws()
         engine_host.use_helper()
@@ -128,9 +128,7 @@ class TestDocker:
         engine_host.run(docker, "pull", image).ok()
         assert engine_host.aws.count() == {"ecr": 1}
 
-    def test_a_login_elsewhere_is_told_what_to_do(
-        self, engine_host: EngineHost, docker: str
-    ) -> None:
+    def test_a_login_elsewhere_shows_what_to_do(self, engine_host: EngineHost, docker: str) -> None:
         """The client shows our error instead of losing the password."""
         engine_host.use_helper_for_all()
         login = (docker, "login", "--username", "me", "--password-stdin", ELSEWHERE)
@@ -141,7 +139,7 @@ class TestDocker:
         assert "hunter2" not in done.text
 
     @pytest.mark.parametrize("mode", ["credHelpers", "credsStore"])
-    def test_bad_credentials_are_told_at_a_pull(
+    def test_bad_credentials_are_reported_at_a_pull(
         self, engine_host: EngineHost, docker: str, app: str, mode: str
     ) -> None:
         """Standard error shows our error with its fix, and the pull fails."""
@@ -190,7 +188,7 @@ class TestBuild:
         assert engine_host.aws.count() == {"ecr": 1}
 
     @pytest.mark.parametrize("mode", ["credHelpers", "credsStore"])
-    def test_bad_credentials_are_told(
+    def test_bad_credentials_are_reported(
         self, engine_host: EngineHost, build: Build, app: str, mode: str
     ) -> None:
         """The output shows our error with its fix, and the build fails."""
@@ -239,7 +237,7 @@ class TestContainersImage:
 
         assert engine_host.aws.count() == {"ecr": 1}
 
-    def test_bad_credentials_are_told(
+    def test_bad_credentials_are_reported(
         self, engine_host: EngineHost, app: str, command: Callable[[EngineHost, str], list[str]]
     ) -> None:
         """The output shows our error with its fix, and the command fails."""

@@ -103,7 +103,7 @@ def test_password_logs_in(engine_host: EngineHost, docker: str) -> None:
     assert engine_host.aws.count() == {"ecr": 1}
 
 
-def test_a_login_as_docker_keeps_it(engine_host: EngineHost) -> None:
+def test_a_login_as_docker_stores_it(engine_host: EngineHost) -> None:
     """skopeo accepts the output of `password --docker-config-json`."""
     engine_host.login_to_aws()
     printed = (

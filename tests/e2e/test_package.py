@@ -111,7 +111,7 @@ def test_the_go_helper_and_ours_take_turns(box: Box, package: str) -> None:
     assert box.run("dpkg", "--audit").ok().text == ""
 
 
-def test_what_the_package_says_of_itself(box: Box, package: str) -> None:
+def test_the_packages_own_files(box: Box, package: str) -> None:
     """Root owns every file; checksums are right; copyright and changelog are there."""
     listed = box.run("dpkg-deb", "--contents", package).ok().stdout.splitlines()
     assert all(line.split()[1] == "root/root" for line in listed)

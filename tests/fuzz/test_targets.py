@@ -105,7 +105,7 @@ _CHUNKED = b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize("name", REPEATED)
-def test_what_is_repeated_does_not_hang(name: str) -> None:
+def test_repeated_pieces_do_not_hang(name: str) -> None:
     """Repeated pieces of each language are handled in time: no search is quadratic.
 
     Answers of AWS and outputs of programs have no size limit.
@@ -138,7 +138,7 @@ REGRESSIONS = {
 
 
 @pytest.mark.parametrize("name", REGRESSIONS)
-def test_what_broke_a_promise_breaks_none(name: str) -> None:
+def test_past_failures_pass(name: str) -> None:
     """Inputs that broke a promise in the past pass."""
     target, data = REGRESSIONS[name]
     with _end_soon():
@@ -154,7 +154,7 @@ NESTED: dict[str, tuple[str, Callable[[int], bytes]]] = {
 
 
 @pytest.mark.parametrize("name", NESTED)
-def test_no_depth_is_read_by_halves(name: str) -> None:
+def test_no_depth_is_too_deep_for_a_later_step(name: str) -> None:
     """Near the depth limit, a file that one step reads is not too deep for the next."""
     target, nested = NESTED[name]
     shallow, deep = 1, 4000
@@ -249,7 +249,7 @@ def test_a_target_notices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         _run_kept(TARGETS[target])
 
 
-def test_an_unexpected_error_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_fails_a_target(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any other exception fails the target, and names its place."""
     monkeypatch.setattr(actions.Helper, "store", _raises)
     with pytest.raises(AssertionError, match="unexpected KeyError at"):

@@ -47,7 +47,7 @@ def test_each_module_and_its_tests_exist(module: str) -> None:
 
 
 @pytest.mark.parametrize("row", EQUIVALENTS, ids=lambda row: f"{row['module']}:{row['where']}")
-def test_each_equivalent_is_of_a_line_that_is_there(row: dict[str, Any]) -> None:
+def test_each_equivalents_line_exists(row: dict[str, Any]) -> None:
     """Each listed line exists in its function, in a module that has mutants."""
     assert row["module"] in _tests()
     lines = [line.strip() for line in _source(row["module"]).splitlines()]

@@ -146,7 +146,7 @@ class TestReport:
         assert "| a row | 3 | 0 | 0 | ecr 2 |" in text
         assert "- a row: Go helper 11 ms; one folder 1.8 times as long\n" in text
 
-    def test_failures_are_told(self) -> None:
+    def test_failures_are_reported(self) -> None:
         """A program that fails has no number; a note has its message and count."""
         found = row(folder=cell(20), go=cell(failures=3, note="exit code 1: not implemented"))
         text = report.render([found], [("date", "today")], ["a build: it needs root"])
@@ -155,7 +155,7 @@ class TestReport:
         assert "- a build: it needs root\n" in text
         assert "Nowhere" in text
 
-    def test_some_failures_are_told_beside_the_number(self) -> None:
+    def test_some_failures_are_reported_beside_the_number(self) -> None:
         """The good runs count, and the number of failures is shown."""
         found = row(folder=cell(20), go=cell(10, 10, failures=1, note="reset"))
         text = report.render([found], [], [])

@@ -50,7 +50,7 @@ def _words(source: str) -> set[str]:
     return {text for text in found if isinstance(text, str) and text.isupper()}
 
 
-def test_nothing_that_is_read_comes_from_the_runner() -> None:
+def test_no_variable_that_is_read_comes_from_the_runner() -> None:
     """Of the variables that the package and botocore read, tests inherit only the needed ones."""
     read = set().union(*(_words(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")))
     read |= _words(Path(botocore.configprovider.__file__).read_text("utf-8"))

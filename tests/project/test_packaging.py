@@ -65,9 +65,7 @@ def test_a_console_script_imports_nothing_but_sys(scripts: Path) -> None:
     ]
 
 
-def test_what_is_installed_beside_them_is_made_from_the_program(
-    wheel: Path, tmp_path: Path
-) -> None:
+def test_pages_and_completions_match_the_program(wheel: Path, tmp_path: Path) -> None:
     """The files come from the tree, even if another version is installed."""
     share.write(tmp_path)
     with zipfile.ZipFile(wheel) as archive:

@@ -122,7 +122,7 @@ def test_the_tree_keeps_them_all(tmp_path: Path) -> None:
     assert report.count(" KEPT") == len({UPWARD, CYCLE, SDK})
 
 
-def test_a_new_room_has_to_be_given_its_place(tmp_path: Path) -> None:
+def test_a_new_room_needs_a_layer(tmp_path: Path) -> None:
     """A room that no layer names breaks the contract, even without imports."""
     tree = _tree(tmp_path)
     (tree / NAME / "pantry").mkdir()

@@ -62,7 +62,7 @@ def _run(python: Path, unpacked: Path, home: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_it_is_not_this_tree_that_is_tested(python: Path, unpacked: Path, tmp_path: Path) -> None:
+def test_the_unpacked_tree_is_tested(python: Path, unpacked: Path, tmp_path: Path) -> None:
     """The package comes from the unpacked folder, wherever Python starts."""
     code = f"import os; os.chdir('/'); import {NAME}; print({NAME}.__file__)"
     found = _run(python, unpacked, tmp_path, "-I", "-c", code)

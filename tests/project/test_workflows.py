@@ -56,7 +56,7 @@ def test_what_is_built_is_what_is_attested() -> None:
 
 
 @pytest.mark.parametrize("name", ["build.yml", "release.yml"])
-def test_nothing_is_installed_for_a_release_that_has_no_hash(name: str) -> None:
+def test_every_package_of_a_release_has_a_hash(name: str) -> None:
     """Neither pip nor another installer does so."""
     text = "\n".join(_lines(name)).replace("\\\n", "")
     commands = re.findall(r"\b(?:pip|pipx|uv|npm|npx|apt-get|brew|choco)\b .*", text)

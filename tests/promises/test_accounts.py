@@ -109,7 +109,7 @@ def test_a_role_is_renewed_when_its_session_ends(machine: Machine) -> None:
     assert int(expires) - int(written) > 3_600_000_000_000
 
 
-def test_a_role_that_may_not_be_assumed_is_told_with_its_rule(
+def test_a_role_that_may_not_be_assumed_is_reported_with_its_rule(
     machine: Machine, users: dict[str, str]
 ) -> None:
     """The error names the identity, the denied action, and the rule that chose the role."""
@@ -122,7 +122,7 @@ def test_a_role_that_may_not_be_assumed_is_told_with_its_rule(
     assert "trust policy" in error
 
 
-def test_a_chosen_roles_bad_answers_are_told(machine: Machine) -> None:
+def test_a_chosen_roles_errors_are_reported(machine: Machine) -> None:
     """When STS does not know the environment's keys, the error blames them, and no profile."""
     machine.login()
     role = machine.aws.role()
@@ -133,7 +133,7 @@ def test_a_chosen_roles_bad_answers_are_told(machine: Machine) -> None:
     assert "STS does not know the AWS access key from the environment" in error
 
 
-def test_a_refusal_of_ecr_names_the_chosen_role(machine: Machine) -> None:
+def test_an_ecr_error_names_the_chosen_role(machine: Machine) -> None:
     """The error names the role, and not the profile that assumed it."""
     machine.login()
     role = machine.aws.role()
@@ -144,7 +144,7 @@ def test_a_refusal_of_ecr_names_the_chosen_role(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("by", ["file", "variable"])
-def test_a_profile_that_is_not_there(machine: Machine, users: dict[str, str], by: str) -> None:
+def test_a_missing_profile_is_reported(machine: Machine, users: dict[str, str], by: str) -> None:
     """The error names file, line and key, or variable; the near miss; and the existing profiles."""
     path = machine.settings("\n" + rule(A, profile="aa" if by == "file" else "a"))
     if by == "variable":
@@ -181,9 +181,7 @@ def test_ten_accounts_through_one_identity_make_one_call(machine: Machine) -> No
     assert machine.aws.count() == {"ecr": 1, "sts:AssumeRole": 1}
 
 
-def test_a_private_name_gets_the_token_of_what_it_stands_for(
-    machine: Machine, users: dict[str, str]
-) -> None:
+def test_a_private_name_gets_its_registrys_token(machine: Machine, users: dict[str, str]) -> None:
     """The token comes from that registry's region by the rule's profile; both hosts share it."""
     host = "images.example.com"
     machine.settings(rule(host, registry=EU.format(B), profile="b") + rule(B, profile="b"))
@@ -197,7 +195,7 @@ def test_a_private_name_gets_the_token_of_what_it_stands_for(
     assert machine.run("list").stdout.decode().count("https://") == 1
 
 
-def test_a_login_to_a_private_name_is_kept(machine: Machine) -> None:
+def test_a_login_to_a_private_name_is_stored(machine: Machine) -> None:
     """Such a login is stored and erased as one to ECR itself."""
     host = "images.example.com"
     machine.login()
@@ -211,7 +209,7 @@ def test_a_login_to_a_private_name_is_kept(machine: Machine) -> None:
     assert machine.who(host).endswith("user/dev")
 
 
-def test_a_login_to_a_private_name_goes_with_its_rule(machine: Machine) -> None:
+def test_a_login_to_a_private_name_ends_with_its_rule(machine: Machine) -> None:
     """A login is not used once its private name stands for another registry, or for none."""
     host = "images.example.com"
     machine.login()
@@ -238,7 +236,7 @@ def test_a_private_name_of_ecr_public_works_anonymously(machine: Machine) -> Non
     assert machine.get("images.example.com").stdout == NOT_FOUND
 
 
-def test_a_profile_of_a_rule_is_not_anybody_else(machine: Machine) -> None:
+def test_a_rules_profile_is_never_replaced(machine: Machine) -> None:
     """A profile without credentials is an error; the machine's role does not replace it."""
     instance(machine)
     machine.config("[profile a]\nregion = us-east-1\n")
@@ -251,7 +249,7 @@ def test_a_profile_of_a_rule_is_not_anybody_else(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_ROLE_ARN"])
-def test_variables_that_are_set_to_nothing_do_no_harm(machine: Machine, name: str) -> None:
+def test_empty_variables_do_no_harm(machine: Machine, name: str) -> None:
     """CI systems set empty variables: the token is cached, and profiles are found."""
     machine.config(profile("a", machine.aws.user(), f"aws_account_id = {A}\n"))
     machine.settings(rule(A, profile="auto"))
@@ -263,7 +261,7 @@ def test_variables_that_are_set_to_nothing_do_no_harm(machine: Machine, name: st
     assert b"a token for this host" in machine.run("explain", HOST).stdout
 
 
-def test_a_region_of_another_partition_is_told(machine: Machine) -> None:
+def test_a_region_of_another_partition_is_reported(machine: Machine) -> None:
     """The error names the rule's line, and nothing is sent to that region."""
     machine.login()
     path = machine.settings(rule(A, region="cn-north-1"))
@@ -300,7 +298,7 @@ def test_an_endpoint_of_a_rule_for_a_fips_host(machine: Machine, users: dict[str
     assert machine.aws.calls[0].host == "vpce-1.example.com"
 
 
-def test_ecr_public_goes_on_without_what_a_rule_lacks(machine: Machine) -> None:
+def test_ecr_public_works_with_a_broken_rule(machine: Machine) -> None:
     """Anonymous pulls work when the rule's profile is missing, or the settings are invalid."""
     for text in (rule("*", profile="nobody"), rule("*"), "nonsense"):
         machine.settings(text)
@@ -313,7 +311,7 @@ def test_ecr_public_goes_on_without_what_a_rule_lacks(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
-def test_settings_that_make_no_sense_stop_every_action(machine: Machine, action: str) -> None:
+def test_invalid_settings_stop_every_action(machine: Machine, action: str) -> None:
     """Every action fails, also for other registries, whose fallback the settings may hide."""
     path = machine.settings('falback = "pass"')
     login = b'{"ServerURL": "ghcr.io", "Username": "me", "Secret": "hunter2"}'
@@ -345,14 +343,14 @@ class TestAuto:
         assert machine.who(US.format(B)).startswith(f"arn:aws:sts::{B}:assumed-role/puller/")
         assert machine.who(US.format(C)) == other.arn
 
-    def test_ecr_public_is_asked_for_by_the_ambient_identity(self, machine: Machine) -> None:
+    def test_ecr_public_uses_the_ambient_identity(self, machine: Machine) -> None:
         """ECR Public belongs to no account, so the ambient identity calls it."""
         machine.login()
         machine.settings(rule("*", profile="auto"))
 
         assert machine.who("public.ecr.aws").endswith("user/dev")
 
-    def test_settings_that_are_no_texts_are_passed_over(self, machine: Machine) -> None:
+    def test_nested_settings_are_skipped(self, machine: Machine) -> None:
         """Nested settings of the AWS config are skipped."""
         machine.config(
             "[profile b]\naws_account_id =\n  a = b\n"
@@ -370,7 +368,7 @@ class TestAuto:
         assert machine.who(US.format(A)) == machine.who(US.format(B))
         assert machine.aws.count() == {"ecr": 1}
 
-    def test_more_than_one_are_listed(self, machine: Machine) -> None:
+    def test_several_matches_are_listed(self, machine: Machine) -> None:
         """Each matching profile is listed with the setting that matched."""
         machine.config(
             f"[profile b]\nsso_account_id = {A}\n"
@@ -383,7 +381,7 @@ class TestAuto:
         assert error.startswith(f'{path}:3: profile = "auto": 2 AWS profiles are of account {A}')
         assert "'a' (by role_arn), 'b' (by sso_account_id)" in error
 
-    def test_none_of_the_account(self, machine: Machine) -> None:
+    def test_no_profile_of_the_account(self, machine: Machine) -> None:
         """The existing profiles are listed."""
         machine.config(f"[profile b]\nsso_account_id = {B}\n[profile c]\nregion = x\n")
         machine.settings(rule(A, profile="auto"))

@@ -84,7 +84,7 @@ SET_UPS: dict[str, Callable[[Machine], None]] = {
 
 
 @pytest.mark.parametrize("name", SET_UPS, ids=SET_UPS)
-def test_the_token_comes_all_the_same(machine: Machine, name: str) -> None:
+def test_a_broken_cache_does_not_prevent_a_get(machine: Machine, name: str) -> None:
     """Both gets succeed, standard error is empty, and nothing is written through a symlink."""
     machine.login()
     SET_UPS[name](machine)
@@ -105,7 +105,7 @@ def test_the_cache_can_be_disabled(machine: Machine, value: str) -> None:
     assert not machine.cache.exists()
 
 
-def test_a_home_that_is_not_there_is_not_made(machine: Machine) -> None:
+def test_a_missing_home_is_not_created(machine: Machine) -> None:
     """A home such as /nonexistent, which services without a home have, is not created."""
     machine.login()
     credential_sources.assumed_role(machine)
@@ -116,7 +116,7 @@ def test_a_home_that_is_not_there_is_not_made(machine: Machine) -> None:
     assert not (machine.root / "nonexistent").exists()
 
 
-def test_a_list_that_cannot_be_written_costs_nothing(machine: Machine) -> None:
+def test_an_unwritable_list_does_not_prevent_a_login(machine: Machine) -> None:
     """A login is stored and erased without the list of registries."""
     machine.cache.mkdir()
     (machine.cache / "registries").touch()
@@ -129,7 +129,7 @@ def test_a_list_that_cannot_be_written_costs_nothing(machine: Machine) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can be sudo")
-def test_root_by_sudo_makes_nothing_in_a_users_home(machine: Machine) -> None:
+def test_root_by_sudo_creates_no_file_in_a_users_home(machine: Machine) -> None:
     """The user could not write such a file: neither ours nor the AWS CLI's is created."""
     credential_sources.assumed_role(machine)
     for path in (machine.home, machine.home / ".aws", machine.home / ".aws" / "config"):
@@ -206,7 +206,7 @@ def test_many_stale_files_do_not_slow_a_get_and_go_away(machine: Machine) -> Non
     assert 10_004 - 500 <= len(list(tokens.iterdir())) <= 10_004 - 496
 
 
-def test_a_token_of_seconds_is_replaced_in_time(machine: Machine) -> None:
+def test_a_short_lived_token_is_replaced_in_time(machine: Machine) -> None:
     """A token that expires between two gets is replaced by the second."""
     machine.login()
     machine.aws.token_life = 2
@@ -216,7 +216,7 @@ def test_a_token_of_seconds_is_replaced_in_time(machine: Machine) -> None:
     assert machine.get().secret != first
 
 
-def test_aws_may_fail_while_the_token_in_hand_lives(machine: Machine) -> None:
+def test_a_live_token_is_used_while_aws_fails(machine: Machine) -> None:
     """Past half its life a token is renewed if AWS can, and otherwise used until it expires."""
     machine.login()
     machine.aws.token_life = 8

@@ -39,7 +39,7 @@ def test_every_source_of_credentials_works(
         credential_sources.web_identity,
     ],
 )
-def test_empty_variables_are_as_if_not_set(
+def test_empty_variables_count_as_unset(
     machine: Machine, source: Callable[[Machine], None]
 ) -> None:
     """Every deciding variable may be set and empty at once, as CI systems do."""
@@ -50,7 +50,7 @@ def test_empty_variables_are_as_if_not_set(
     assert machine.get(**empty).secret in machine.aws.issued
 
 
-def test_a_cached_role_of_the_aws_cli_serves(machine: Machine) -> None:
+def test_a_cached_role_of_the_aws_cli_is_used(machine: Machine) -> None:
     """One `aws` call with an MFA code serves Docker too: no STS call, no prompt."""
     role = machine.aws.role(mfa_serial=MFA)
     _mfa_profile(machine, role.arn)
@@ -82,7 +82,7 @@ def _mfa_profile(machine: Machine, role: str) -> None:
     )
 
 
-def test_roles_are_left_for_the_aws_cli(machine: Machine) -> None:
+def test_roles_are_stored_for_the_aws_cli(machine: Machine) -> None:
     """Two tokens of two regions need one AssumeRole; its credentials are cached with mode 0600."""
     credential_sources.assumed_role(machine)
     machine.get()
@@ -94,7 +94,7 @@ def test_roles_are_left_for_the_aws_cli(machine: Machine) -> None:
     assert kept.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_cli_cache_that_cannot_be_written_costs_nothing(machine: Machine) -> None:
+def test_an_unwritable_cli_cache_does_not_prevent_a_get(machine: Machine) -> None:
     """A file in place of the cache directory does not prevent a get."""
     credential_sources.assumed_role(machine)
     (machine.home / ".aws" / "cli").touch()
@@ -143,7 +143,7 @@ def test_a_token_outlives_its_session_where_it_cannot_be_renewed(machine: Machin
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "null", "[]", '{"Credentials": {}}', "\0\0", "\xff"])
-def test_a_damaged_cache_of_the_aws_cli_is_as_good_as_none(machine: Machine, damage: str) -> None:
+def test_a_damaged_cache_of_the_aws_cli_is_ignored(machine: Machine, damage: str) -> None:
     """A full disk leaves such files: the role is assumed again, and the file is rewritten."""
     credential_sources.assumed_role(machine)
     machine.get()
@@ -161,7 +161,7 @@ def test_a_damaged_cache_of_the_aws_cli_is_as_good_as_none(machine: Machine, dam
     "source", [credential_sources.assumed_role, credential_sources.sso_session_that_needs_a_refresh]
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="modes of Unix")
-def test_caches_that_cannot_be_written_cost_nothing(
+def test_unwritable_caches_do_not_prevent_a_get(
     machine: Machine, source: Callable[[Machine], None]
 ) -> None:
     """A renewed SSO session serves this call without a cache, and no temporary file is left."""

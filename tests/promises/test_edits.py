@@ -197,7 +197,7 @@ class Edits(RuleBasedStateMachine):
         assert self._get(host) == self._expected(host)
 
     @invariant()
-    def nobody_was_asked_for_another_registry(self) -> None:
+    def another_registry_is_not_found(self) -> None:
         assert self._get("ghcr.io") is None
 
     # --- what the helper does -----------------------------------------------------------------

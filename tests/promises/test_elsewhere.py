@@ -42,9 +42,7 @@ def _get_by_earlier_version(machine: Machine, host: str) -> None:
 
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("command", ["get", "password"])
-def test_a_new_form_of_host_is_asked_for_after_an_upgrade(
-    machine: Machine, host: str, command: str
-) -> None:
+def test_a_new_host_form_works_after_an_upgrade(machine: Machine, host: str, command: str) -> None:
     """An earlier version's note does not answer for a host that this version knows."""
     machine.login()
     machine.settings("")
@@ -58,7 +56,7 @@ def test_a_new_form_of_host_is_asked_for_after_an_upgrade(
         assert printed in machine.aws.issued
 
 
-def test_a_private_names_token_is_not_the_hosts_that_it_becomes(machine: Machine) -> None:
+def test_a_private_names_token_is_not_used_for_an_ecr_host(machine: Machine) -> None:
     """A token for a private name is not used once this version knows the name as an ECR host."""
     machine.login()
     keys = machine.aws.user("other")

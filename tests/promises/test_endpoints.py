@@ -37,7 +37,7 @@ ENDPOINTS = {
 
 
 @pytest.mark.parametrize("host", ENDPOINTS, ids=ENDPOINTS)
-def test_each_host_asks_its_own_endpoint(machine: Machine, host: str) -> None:
+def test_each_host_calls_its_own_endpoint(machine: Machine, host: str) -> None:
     """FIPS hosts call the FIPS API, dual-stack hosts the dual-stack API, each in its partition."""
     machine.login()
     assert machine.get(host).secret in machine.aws.issued
@@ -55,7 +55,7 @@ def test_the_endpoint_table_is_complete() -> None:
 @pytest.mark.parametrize(
     "host", [HOST, *(host for host in ENDPOINTS if "fips" in host or "dkr-ecr" in host)]
 )
-def test_an_endpoint_that_the_user_names_is_asked(machine: Machine, host: str) -> None:
+def test_an_endpoint_in_the_environment_is_called(machine: Machine, host: str) -> None:
     """AWS_ENDPOINT_URL_ECR wins, also for hosts that need FIPS or dual-stack."""
     machine.login()
     result = machine.get(host, AWS_ENDPOINT_URL_ECR="https://ecr.example.com")
@@ -83,7 +83,7 @@ def test_the_dual_stack_switch_counts(machine: Machine, region: str, fips: bool,
     assert machine.aws.calls[0].host == f"ecr{'-fips' if fips else ''}.{region}.{api}"
 
 
-def test_an_endpoint_in_the_profile_is_asked(machine: Machine) -> None:
+def test_an_endpoint_in_the_profile_is_called(machine: Machine) -> None:
     """The services section of the AWS config counts, and can be ignored."""
     machine.login()
     machine.config(
@@ -113,7 +113,7 @@ def test_the_environments_fips_switch_counts(machine: Machine) -> None:
         "123456789012.dkr-ecr.us-east-1.on.amazonwebservices.com.cn",
     ],
 )
-def test_a_region_of_another_partition_is_not_asked(machine: Machine, host: str) -> None:
+def test_a_region_of_another_partition_is_not_called(machine: Machine, host: str) -> None:
     """One partition's token never reaches another's registry."""
     machine.login()
 
@@ -121,7 +121,7 @@ def test_a_region_of_another_partition_is_not_asked(machine: Machine, host: str)
     assert machine.aws.count() == {}
 
 
-def test_a_region_that_botocore_does_not_know_is_asked(machine: Machine) -> None:
+def test_a_region_that_botocore_does_not_know_is_called(machine: Machine) -> None:
     """A new region needs no new release."""
     machine.login()
     assert machine.get("123456789012.dkr.ecr.xx-newplace-7.amazonaws.com").secret

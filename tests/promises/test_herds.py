@@ -34,7 +34,7 @@ def test_a_herd_makes_one_call(
     assert machine.aws.count() == Counter({"ecr": 1} | ({kind: 1} if kind else {}))
 
 
-def test_a_failure_of_one_is_not_anothers(machine: Machine) -> None:
+def test_an_individual_failure_is_not_shared(machine: Machine) -> None:
     """A get with less time or another secret key fails alone: those that wait call AWS again."""
     machine.login()
     machine.aws.latency = 1.5
@@ -55,7 +55,7 @@ def test_a_failure_of_one_is_not_anothers(machine: Machine) -> None:
     assert "refused the signature" in outputs[1]
 
 
-def test_a_slow_aws_is_asked_once(machine: Machine) -> None:
+def test_a_slow_aws_is_called_once(machine: Machine) -> None:
     """Those that wait for the lock wait for most of their time before they call AWS too."""
     credential_sources.assumed_role(machine)
     machine.aws.latency = 3

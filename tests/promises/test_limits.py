@@ -95,7 +95,7 @@ def test_a_credential_process_has_no_terminal_and_leaves_no_child(machine: Machi
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="how a full backlog behaves")
-def test_a_host_that_takes_no_connection(machine: Machine) -> None:
+def test_a_host_that_accepts_no_connection(machine: Machine) -> None:
     """Three attempts of three seconds are made before the error."""
     machine.login()
     with socket.socket() as listener, ExitStack() as waiting:
@@ -128,7 +128,7 @@ def test_a_credential_process_reads_no_protocol(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "1e999", "1e11", "3601"])
-def test_a_limit_that_is_none_is_an_error(machine: Machine, text: str) -> None:
+def test_an_invalid_limit_is_an_error(machine: Machine, text: str) -> None:
     """The error names the valid values."""
     machine.login()
 
@@ -137,7 +137,7 @@ def test_a_limit_that_is_none_is_an_error(machine: Machine, text: str) -> None:
     )
 
 
-def test_ecr_public_is_not_waited_for_longer(machine: Machine) -> None:
+def test_ecr_public_has_the_same_limit(machine: Machine) -> None:
     """The get ends as "not found" in time, so that the pull continues anonymously."""
     machine.login()
     machine.aws.faults["ecr-public"] = world.delay(30)

@@ -45,7 +45,7 @@ def _get(machine: Machine, host: str = HOST) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("settings", [None, "", '[[registry]]\nmatch = "*"\n'])
-def test_a_miss_looks_no_more_often_than_it_has_to(machine: Machine, settings: str | None) -> None:
+def test_a_miss_repeats_no_work(machine: Machine, settings: str | None) -> None:
     """The host's entry is opened once before and once after the lock is taken.
 
     The hot path and the rules parse the address. The identity is built by the hot path, again
@@ -59,7 +59,7 @@ def test_a_miss_looks_no_more_often_than_it_has_to(machine: Machine, settings: s
     assert _get(machine) == {"parsed": 1, "identities": 1, "opened": 1}
 
 
-def test_a_renewal_looks_once_more_whether_the_files_changed(machine: Machine) -> None:
+def test_a_renewal_checks_the_files_once_more(machine: Machine) -> None:
     """The old token may serve during a renewal only while the settings are unchanged."""
     machine.login()
     _get(machine)

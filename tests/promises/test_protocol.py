@@ -165,7 +165,7 @@ class TestGet:
         assert run("get", stdin=stdin) == Result(1, b"no credentials server URL\n", b"")
         assert run("erase", stdin=stdin) == Result(1, b"no credentials server URL\n", b"")
 
-    def test_more_than_64_kib_is_nobodys_address(self, run: Run, machine: Machine) -> None:
+    def test_an_address_has_at_most_64_kib(self, run: Run, machine: Machine) -> None:
         """An address of 64 KiB is read whole; a longer one is refused instead of cut."""
         machine.login()
         longest = HOST + "/" + "a" * (64 * 1024 - len(HOST) - 1)
@@ -188,7 +188,7 @@ class TestStoreAndErase:
         time.sleep(3.1)
         assert run("get", stdin=HOST.encode()).secret == fetched
 
-    def test_a_login_that_is_over_never_comes_back(self, run: Run, machine: Machine) -> None:
+    def test_an_expired_login_is_never_used(self, run: Run, machine: Machine) -> None:
         """Storing an expired token succeeds and changes nothing, so it causes no 403 again."""
         machine.login()
         password = machine.aws.password("arn:aws:iam::1:role/other", "us-east-1", life=-3600)
@@ -233,7 +233,7 @@ class TestStoreAndErase:
         assert list(json.loads(run("list").stdout)) == [f"https://{other}"]
 
     @pytest.mark.parametrize("host", [HOST, "ghcr.io"])
-    def test_erasing_what_is_not_kept_is_fine(self, run: Run, host: str) -> None:
+    def test_erasing_an_unknown_host_succeeds(self, run: Run, host: str) -> None:
         """`erase` succeeds for a host without an entry, and leaves none."""
         assert run("erase", stdin=host.encode()) == Result(0, b"", b"")
 
@@ -247,7 +247,7 @@ class TestStoreAndErase:
             (_login("x", host="ghcr.io", username=""), b"no credentials username\n"),
         ],
     )
-    def test_what_is_missing_has_its_own_text(self, run: Run, login: bytes, text: bytes) -> None:
+    def test_a_missing_field_has_its_own_text(self, run: Run, login: bytes, text: bytes) -> None:
         """The reply is Docker's exact text, and standard error is empty."""
         assert run("store", stdin=login) == Result(1, text, b"")
 
@@ -277,7 +277,7 @@ class TestStoreAndErase:
         ],
         ids=range(10),
     )
-    def test_what_is_no_login_is_refused(self, run: Run, machine: Machine, login: bytes) -> None:
+    def test_an_invalid_login_is_refused(self, run: Run, machine: Machine, login: bytes) -> None:
         """The error is one line that says what is valid, and nothing is stored."""
         assert '{"ServerURL": "...", ' in run("store", stdin=login).error
         assert not machine.cache.exists()
@@ -295,7 +295,7 @@ class TestStoreAndErase:
         assert run("get", stdin=HOST.encode()).secret == token
 
     @pytest.mark.parametrize("no", ["false", "0", "no", ""])
-    def test_ignoring_can_be_denied(self, run: Run, no: str) -> None:
+    def test_ignoring_can_be_disabled(self, run: Run, no: str) -> None:
         """A word for "no" leaves storage enabled."""
         run("store", stdin=_login("x"), AWS_ECR_IGNORE_CREDS_STORAGE=no)
 
@@ -310,7 +310,7 @@ class TestStoreAndErase:
         ],
         ids=["disabled", "no home", "no directory"],
     )
-    def test_a_login_that_cannot_be_kept_is_an_error(
+    def test_a_login_that_cannot_be_stored_is_an_error(
         self, run: Run, environ: dict[str, str], cure: str
     ) -> None:
         """Success would lose the login; the line says how to store it, or to do without."""
@@ -345,7 +345,7 @@ class TestList:
         """The reply is an empty object, never an error."""
         assert run("list", stdin=b"unused", **environ) == Result(0, b"{}\n", b"")
 
-    def test_its_input_is_not_waited_for(self, machine: Machine) -> None:
+    def test_its_input_is_not_read(self, machine: Machine) -> None:
         """Standard input is not read, since some clients leave a terminal there."""
         pipe = subprocess.PIPE
         with subprocess.Popen(
@@ -377,7 +377,7 @@ class TestTheRest:
         )
 
     @pytest.mark.parametrize("argument", ["help", "-h", "--help"])
-    def test_help_teaches(self, run: Run, argument: str) -> None:
+    def test_help_explains_the_actions(self, run: Run, argument: str) -> None:
         """Help shows the usage, where to put the program, and the actions and variables."""
         result = run(argument)
 
@@ -399,7 +399,7 @@ class TestTheRest:
     @pytest.mark.parametrize(
         ("typed", "meant"), [("explian", "explain"), ("doctr", "doctor"), ("verson", "version")]
     )
-    def test_a_misspelt_command_is_guessed(self, run: Run, typed: str, meant: str) -> None:
+    def test_a_misspelt_command_gets_a_suggestion(self, run: Run, typed: str, meant: str) -> None:
         """The near miss is suggested, whatever arguments follow."""
         result = run(typed, "--check", HOST)
 
@@ -423,7 +423,7 @@ def _changed(host: str, more: bytes, at: int) -> bytes:
 @example(data=b"\xff" * 300)
 @example(data=b"\x0b")
 @example(data=HOST.encode())
-def test_no_input_gives_anything_but_the_two_outcomes(
+def test_any_input_gives_a_reply_or_a_text_of_dockers(
     data: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Any bytes give a reply for an ECR host, or one of Docker's texts."""
@@ -471,7 +471,7 @@ def test_every_ecr_address_gives_json(
 
 @_NO_FIXTURE
 @given(data=st.binary(max_size=200))
-def test_no_bytes_make_store_or_erase_fail_badly(
+def test_any_bytes_end_store_and_erase_cleanly(
     data: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The exit code is 0 or 1, with no traceback, and no answer when one is not due."""
@@ -502,7 +502,7 @@ def test_no_bytes_make_store_or_erase_fail_badly(
     ],
     ids=["memory", "ENOMEM", "EPIPE", "system", "import"],
 )
-def test_too_little_memory_is_told(
+def test_too_little_memory_is_reported(
     machine: Machine,
     monkeypatch: pytest.MonkeyPatch,
     place: tuple[object, str],

@@ -35,7 +35,7 @@ def test_streams_that_are_closed_or_full(machine: Machine, how: str, state: str)
 
 
 @pytest.mark.parametrize("state", ["cold", "cached", "failing"])
-def test_a_reader_that_left_is_no_traceback(machine: Machine, state: str) -> None:
+def test_a_closed_pipe_gives_no_traceback(machine: Machine, state: str) -> None:
     """The exit code reports that the answer did not arrive."""
     if state != "failing":
         machine.login()
@@ -58,7 +58,7 @@ def test_a_reader_that_left_is_no_traceback(machine: Machine, state: str) -> Non
     assert b"Traceback" not in stderr
 
 
-def test_an_input_that_does_not_block_is_waited_for(machine: Machine) -> None:
+def test_non_blocking_input_is_waited_for(machine: Machine) -> None:
     """Some clients leave their end of the pipe non-blocking; input that comes late is read."""
     read, write = os.pipe()
     os.set_blocking(read, False)

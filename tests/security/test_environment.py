@@ -80,14 +80,14 @@ class TestVariables:
     """Variables that are huge, or that contain line breaks or terminal commands."""
 
     @pytest.mark.parametrize("name", REPEATED)
-    def test_one_that_is_hostile(self, machine: Machine, name: str) -> None:
+    def test_a_hostile_value(self, machine: Machine, name: str) -> None:
         """The result is a token, or an error of one printable line."""
         machine.login()
 
         check_form(machine.get(**{name: HOSTILE}))
 
     @pytest.mark.parametrize("value", [HOSTILE, HUGE], ids=["hostile", "huge"])
-    def test_all_the_others_at_once(self, machine: Machine, value: str) -> None:
+    def test_hostile_values_of_all_the_others(self, machine: Machine, value: str) -> None:
         """As many as a kernel takes are hostile at once, and the output has the protocol's form."""
         names = [n for n in (*identity.DECIDING_VARIABLES, *OURS) if n not in REPEATED]
         most = 16 if value == HUGE else len(names)  # ARG_MAX is mostly 2 MiB

@@ -21,7 +21,7 @@ class TestStreams:
     """Streams that are closed, or that never end."""
 
     @pytest.mark.parametrize("closed", CLOSED, ids=str)
-    def test_closed_ones(self, machine: Machine, closed: tuple[int, ...]) -> None:
+    def test_closed_streams(self, machine: Machine, closed: tuple[int, ...]) -> None:
         """No file of ours takes their descriptors; an answer that is not written is a failure."""
         machine.run("store", stdin=LOGIN)
         machine.program = launched(machine.program, closed=closed)
@@ -38,7 +38,7 @@ class TestStreams:
                 assert not any(b"ServerURL" in data or b"docker" in data for data in now.values())
 
     @pytest.mark.parametrize("closed", [(1,), (1, 2)], ids=str)
-    def test_closed_ones_without_a_cached_token(
+    def test_closed_streams_without_a_cached_token(
         self, machine: Machine, closed: tuple[int, ...]
     ) -> None:
         """No connection takes their descriptors: AWS receives no error text."""
@@ -52,7 +52,7 @@ class TestStreams:
             assert b"ServerURL" not in path.read_bytes()
 
     @pytest.mark.parametrize("action", ["get", "store", "erase"])
-    def test_an_input_without_end(self, machine: Machine, action: str) -> None:
+    def test_an_endless_input(self, machine: Machine, action: str) -> None:
         """An endless input is refused after 64 KiB, without a wait for more."""
         with open("/dev/zero", "rb") as zeros:
             done = subprocess.run(

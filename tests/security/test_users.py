@@ -112,7 +112,7 @@ def test_what_another_user_planted(victim: Machine, plant: str) -> None:
     assert not any(secret.encode() in seen for secret in [*victim.aws.issued, "a password"])
 
 
-def test_a_forged_entry_of_ones_own_answers(victim: Machine) -> None:
+def test_a_forged_entry_with_the_right_owner_answers(victim: Machine) -> None:
     """The forged entries work for their owner, so only the owner check makes them harmless."""
     forged = attacks.forge(victim)
     for path in (forged, *forged.rglob("*")):
@@ -136,7 +136,7 @@ KINDS = {
 
 @USER_ALONE
 @pytest.mark.parametrize("kind", KINDS, ids=KINDS)
-def test_what_is_planted_in_folders_that_were_left_open(victim: Machine, kind: str) -> None:
+def test_planted_files_in_open_folders(victim: Machine, kind: str) -> None:
     """The token comes in place of each planted file, and the directories are private afterwards."""
     forged = attacks.forge(victim)
     folder = victim.root / "open" / "cache"

@@ -514,7 +514,7 @@ FAILURES = {
     "an empty list": Failure(
         _ecr_fault(world.say(b'{"authorizationData": []}')), "is not ECR's", _NOT_ECR, 1
     ),
-    "a token born dead": Failure(
+    "an expired new token": Failure(
         _ecr_fault(
             world.say(
                 b'{"authorizationData": [{"authorizationToken": "QVdTOng=", "expiresAt": 1e9}]}'

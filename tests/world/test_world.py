@@ -112,7 +112,7 @@ class TestRegistryFront:
         assert EXPIRED_TEXT in answer.body.decode()
 
 
-def test_the_world_outside_is_out_of_reach() -> None:
+def test_the_network_is_closed() -> None:
     """The fixture that closes the network works."""
     with socket.socket() as probe, pytest.raises(YouForgotTheLoopback):
         probe.connect(("192.0.2.1", 80))
