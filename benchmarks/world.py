@@ -1,4 +1,4 @@
-"""The loopback AWS of the tests, and the machines whose programs call it."""
+"""The loopback AWS of the tests, and the machines that call it."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ class World:
     def __init__(self, root: Path, aws: Aws, server: WebServer, authority: Authority) -> None:
         self.aws = aws
         self.filled: dict[str, Machine] = {}
-        """Program -> the machine whose cache has many other tokens."""
+        """Program -> its machine with many other tokens in the cache."""
         self._root = root
         self._server = server
         self._authority = authority

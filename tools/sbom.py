@@ -123,7 +123,7 @@ def describe_package(distribution: metadata.Distribution, lock: str) -> Componen
 
 
 def describe_library(file: Path, source: str) -> Component:
-    """Return the library of a file that was copied from `source`; "" if that is unknown."""
+    """Return the library of a file; `source` is the original file's path, or "" if unknown."""
     for one in LIBRARIES:
         if file.name.startswith(one.starts):
             # One of a library's files has its version.

@@ -135,8 +135,8 @@ def test_every_component_is_reached_from_the_program() -> None:
 
 def test_the_same_programs_give_the_same_bytes(tmp_path: Path) -> None:
     """Written again elsewhere, the file is the same."""
-    told = _bill()["metadata"]["timestamp"].replace("Z", "+00:00")
-    seconds = int(datetime.fromisoformat(told).timestamp())
+    stamp = _bill()["metadata"]["timestamp"].replace("Z", "+00:00")
+    seconds = int(datetime.fromisoformat(stamp).timestamp())
     script = str(REPOSITORY / "tools" / "sbom.py")
     _said("python", "-B", script, str(tmp_path / "again"), SOURCE_DATE_EPOCH=str(seconds))
 

@@ -20,7 +20,7 @@ _ECRS = (US, EU, OTHER)
 
 
 def look(history: History, verdict: Verdict) -> None:
-    """Look at every answer."""
+    """Check every answer."""
     for run in history.runs:
         took = run.ended - run.began
         late = "did not end" if run.code is None else f"took {took:.1f} s"

@@ -19,7 +19,7 @@ _FILLER = "filler"
 
 @contextmanager
 def small_disk() -> Iterator[Path | None]:
-    """Mount a small tmpfs in a mount namespace of this process; return None without the right to.
+    """Mount a small tmpfs in a mount namespace of this process; return None without root.
 
     Call it before other threads exist: they would stay in the old namespace.
     """

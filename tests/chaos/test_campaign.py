@@ -66,7 +66,7 @@ SHOWN: dict[str, tuple[Step, ...]] = {
     "lists": (Call("list", "keys"),),
 }
 HURRIED = ("deadline", "fifos")
-"""The breaks whose processes hang until they are killed."""
+"""The breaks with processes that hang until they are killed."""
 
 
 @pytest.mark.parametrize("how", BROKEN)

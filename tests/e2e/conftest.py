@@ -67,7 +67,7 @@ def universe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Universe]:
     hosts.write_text(f"127.0.0.1 localhost\n{names}\n")
     _mount_over(hosts, "/etc/hosts")
     if not os.path.exists(BUNDLE):
-        engines.missing(f"{BUNDLE} is not there: apt-get install ca-certificates")
+        engines.missing(f"{BUNDLE} is missing: apt-get install ca-certificates")
     bundle = root / "bundle.pem"
     bundle.write_bytes(Path(BUNDLE).read_bytes() + authority.pem())
     _mount_over(bundle, BUNDLE)

@@ -53,7 +53,7 @@ def _box(engine_host: EngineHost) -> Iterator[Box]:
         check=False,
     )
     if done.returncode:
-        engines.missing(f"no overlay of the root file system here: {done.stderr.decode()}")
+        engines.missing(f"cannot mount an overlay of the root file system: {done.stderr.decode()}")
     bound = ["/proc", "/dev", "/etc/hosts", "/etc/ssl/certs/ca-certificates.crt"]
     for path in (*bound, str(engine_host.universe.root), str(engine_host.root)):
         (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)

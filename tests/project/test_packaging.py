@@ -139,7 +139,9 @@ def test_a_pages_title_has_version_and_date(tmp_path: Path, name: str) -> None:
     assert f'"docker-credential-ecrpy {__version__}"' in title
 
 
-@pytest.mark.skipif(not shutil.which("man") or not shutil.which("groff"), reason="no man here")
+@pytest.mark.skipif(
+    not shutil.which("man") or not shutil.which("groff"), reason="needs man and groff"
+)
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_renders_without_warnings(tmp_path: Path, name: str) -> None:
     """By man, and by mandoc's check where that is present."""

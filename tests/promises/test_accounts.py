@@ -312,7 +312,7 @@ def test_ecr_public_works_with_a_broken_rule(machine: Machine) -> None:
 
 @pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
 def test_invalid_settings_stop_every_action(machine: Machine, action: str) -> None:
-    """Every action fails, also for other registries, whose fallback the settings may hide."""
+    """Every action fails, also for other registries: the settings may hide their fallback."""
     path = machine.settings('falback = "pass"')
     login = b'{"ServerURL": "ghcr.io", "Username": "me", "Secret": "hunter2"}'
     error = machine.run(action, stdin=login if action == "store" else b"ghcr.io").error

@@ -69,7 +69,7 @@ def _entries_become(make: Callable[[Path], object]) -> Callable[[Machine], None]
 SET_UPS: dict[str, Callable[[Machine], None]] = {
     "no HOME": _no_home,
     "an empty HOME": _empty_home,
-    "a HOME that is not there": _home_missing,
+    "a missing HOME": _home_missing,
     "a HOME that is a file": _home_is_a_file,
     "a cache that is a file": _cache_is_a_file,
     "tokens that are a file": _tokens_is_a_file,
@@ -128,7 +128,7 @@ def test_an_unwritable_list_does_not_prevent_a_login(machine: Machine) -> None:
     assert machine.entries("logins") == []
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can be sudo")
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="needs root")
 def test_root_by_sudo_creates_no_file_in_a_users_home(machine: Machine) -> None:
     """The user could not write such a file: neither ours nor the AWS CLI's is created."""
     credential_sources.assumed_role(machine)
@@ -202,7 +202,7 @@ def test_many_stale_files_do_not_slow_a_get_and_go_away(machine: Machine) -> Non
     assert machine.aws.count() == calls
 
     machine.get(HOST.replace("us-east-1", "eu-west-1"))
-    # 500 entries were examined, a few of which may be the live ones.
+    # The sweep examined 500 entries; a few of them may be live.
     assert 10_004 - 500 <= len(list(tokens.iterdir())) <= 10_004 - 496
 
 

@@ -129,7 +129,7 @@ def test_a_token_is_due_when_its_session_ends(
 
 
 def test_a_token_outlives_its_session_where_it_cannot_be_renewed(machine: Machine) -> None:
-    """A token whose credentials have expired is used on, since AWS states a longer life for it."""
+    """A token outlives its expired credentials, since AWS states a longer life for it."""
     credential_sources.environment_with_session(machine)
     end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))
     machine.environ |= {"AWS_CREDENTIAL_EXPIRATION": end, "AWS_ECR_LOG": str(machine.root / "log")}

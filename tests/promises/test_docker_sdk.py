@@ -49,7 +49,7 @@ def test_not_found(store: Store, host: str) -> None:
         store.get(host)
 
 
-def test_a_failure_is_told(store: Store) -> None:
+def test_an_error_is_reported(store: Store) -> None:
     """The SDK's error quotes our line."""
     with pytest.raises(StoreError, match="no AWS credentials found") as caught:
         store.get(HOST)

@@ -345,8 +345,8 @@ class TestList:
         """The reply is an empty object, never an error."""
         assert run("list", stdin=b"unused", **environ) == Result(0, b"{}\n", b"")
 
-    def test_its_input_is_not_read(self, machine: Machine) -> None:
-        """Standard input is not read, since some clients leave a terminal there."""
+    def test_its_input_is_not_waited_for(self, machine: Machine) -> None:
+        """`list` does not wait for input, since some clients leave a terminal there."""
         pipe = subprocess.PIPE
         with subprocess.Popen(
             [*machine.program, "list"],

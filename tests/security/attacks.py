@@ -75,8 +75,8 @@ def launched(program: Sequence[str], **how: object) -> list[str]:
 def why_alone() -> str:
     """Return why this process cannot run as another user; "" if it can."""
     if sys.platform != "linux" or not shutil.which("setpriv"):
-        return "there is no setpriv, which util-linux has"
-    return "only root can be others" if os.geteuid() else ""
+        return "setpriv of util-linux is missing"
+    return "only root can run as another user" if os.geteuid() else ""
 
 
 def as_user(uid: int, program: Sequence[str]) -> list[str]:

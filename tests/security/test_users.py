@@ -31,7 +31,7 @@ def _victim(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Machin
     """
     why = attacks.why_alone()
     if why and os.environ.get("CI") and "root" in why:
-        pytest.fail(f"CI has to be able to test with two users: {why}")
+        pytest.fail(f"CI must be able to test with two users: {why}")
     if why:
         pytest.skip(why)
     uid: int = VICTIMS[request.param]

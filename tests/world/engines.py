@@ -51,7 +51,7 @@ def need_own_mounts(target: str) -> None:
     if sys.platform != "linux" or os.geteuid() != 0:
         missing("mounts need Linux and root")
     if os.environ.get("OUTER_NAMESPACE", here := os.readlink("/proc/self/ns/mnt")) == here:
-        pytest.fail(f"needs a mount namespace of its own: run it with 'make {target}'")
+        pytest.fail(f"needs its own mount namespace: run it with 'make {target}'")
 
 
 def docker_clients() -> dict[str, str]:
@@ -132,7 +132,7 @@ def registry(root: Path) -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def dockerd(root: Path) -> Iterator[str]:
-    """Run Docker's engine without a network of its own, and yield its socket's URL."""
+    """Run Docker's engine without its own network, and yield its socket's URL."""
     url = f"unix://{root}/docker.sock"
     command = [
         find("dockerd"),
@@ -153,7 +153,7 @@ def dockerd(root: Path) -> Iterator[str]:
     with daemon(command, {"PATH": PATH, "HOME": str(root)}, root / "dockerd.log") as child:
         until(lambda: child.poll() is not None or answers(), "dockerd")
         if child.poll() is not None:
-            missing(f"dockerd does not start here: {(root / 'dockerd.log').read_text()[-500:]}")
+            missing(f"dockerd does not start: {(root / 'dockerd.log').read_text()[-500:]}")
         yield url
 
 

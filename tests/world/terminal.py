@@ -37,7 +37,7 @@ def run_on_terminal(
     typed: the answers to its prompts.
     """
     if sys.platform == "win32":
-        pytest.skip("there are no such terminals")
+        pytest.skip("needs a terminal of Unix")
     import fcntl
     import pty
     import termios
