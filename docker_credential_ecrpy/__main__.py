@@ -1,8 +1,8 @@
-"""A cached `get` is answered here; anything else goes to `cli`.
+"""Entry point: answers a cached `get`, and leaves everything else to `cli`.
 
-Every `docker` command waits for this module, so nothing is imported here that a cached answer
-does not need. A test compares what is loaded with a literal list. The frozen binary runs the two
-halves of `main` apart, PyInstaller's own start between them.
+Every `docker` command waits for this module, so it imports only what a cached answer needs. A test
+compares the loaded modules with a literal list. The frozen binary runs the two halves of `main`
+separately, with PyInstaller's own start-up between them.
 """
 
 import os
@@ -15,8 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Python tells of too little memory in each of these ways; by ImportError of a library that the
-# system cannot map.
+# Python reports low memory by any of these; by ImportError when the system cannot map a library.
 _FAULTS = ImportError, MemoryError, OSError, SystemError
 _NOT_FOUND = protocol.FAILED, protocol.NOT_FOUND.encode() + b"\n"
 
@@ -30,8 +29,8 @@ def main() -> int:
 def at_once() -> "tuple[int | None, protocol.GetRequest | None]":
     """Answer a `get` that needs no AWS.
 
-    Returns the exit code, or None where there is more to do; and the request, or None where
-    standard input was not read.
+    Returns the exit code, or None if `in_full` has to go on; and the request, or None if standard
+    input was not read.
     """
     if sys.argv[1:] != ["get"] or _wants_log(os.environ):
         return None, None
@@ -49,7 +48,7 @@ def at_once() -> "tuple[int | None, protocol.GetRequest | None]":
 
 
 def in_full(request: "protocol.GetRequest | None") -> int:
-    """Do what `at_once` left, with what it read; return the exit code."""
+    """Do the work that `at_once` left, with the request that it read; return the exit code."""
     try:
         if request is not None:
             from docker_credential_ecrpy.helper import warm
@@ -73,32 +72,32 @@ def in_full(request: "protocol.GetRequest | None") -> int:
 
 
 def _fail(exc: Exception) -> int:
-    """Report a fault that `cli` cannot report, unless nobody reads it; return the exit code."""
+    """Report an error that `cli` cannot report; return the exit code."""
     import errno
 
     if isinstance(exc, OSError) and exc.errno != errno.ENOMEM:
-        return protocol.FAILED  # the client left, or its disk is full
-    said = "there is not enough memory; give this process more"
-    if isinstance(exc, ImportError):  # or a file is missing
-        said = f"the program cannot be loaded: {str(exc)!a}; give it more memory, or reinstall it"
+        return protocol.FAILED  # the client closed the pipe, or its disk is full
+    text = "there is not enough memory; give this process more"
+    if isinstance(exc, ImportError):  # low memory, or a missing file
+        text = f"the program cannot be loaded: {str(exc)!a}; give it more memory, or reinstall it"
     try:
-        protocol.send(f"{said}\n".encode())
+        protocol.send(f"{text}\n".encode())
     except (OSError, MemoryError):
-        pass  # as above, or there is no memory for this, either
+        pass  # standard output is closed, or the memory is too low even for this
     return protocol.FAILED
 
 
 def quick_answer(
     request: protocol.GetRequest, environ: "Mapping[str, str]", now: int
 ) -> "tuple[int, bytes] | None":
-    """Return exit code and output of a `get` that needs no AWS, or None where it needs more.
+    """Return the exit code and output of a `get` that needs no AWS, or None if it needs AWS.
 
-    `now` is in nanoseconds since the epoch (UTC). What the search found is left in `request`.
+    now: nanoseconds since the epoch (UTC). `request` gets what a cache search without a hit found.
     """
     found = request.registry
     if found is None and request.data and not paths.has_settings(environ):
         return _NOT_FOUND
-    # With settings, a host that is not ECR's may stand for one, or be another helper's.
+    # With settings, a non-ECR host may be a private name of a registry, or belong to the fallback.
     host = found.host if found else registry.parse_host(request.server_url)
     directory = paths.cache_dir(environ)
     if not (host and directory):

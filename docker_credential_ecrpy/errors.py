@@ -1,15 +1,15 @@
-"""What can go wrong, as one tree.
+"""The error tree.
 
-HelperError           what is wrong, and what to do about it
-├── DeadlineExceeded  the time for this call was up
-└── WireText          one of the protocol's exact texts, for the client alone
+HelperError           what is wrong, and what to do
+├── DeadlineExceeded  a call exceeded its deadline
+└── WireText          one of the protocol's exact texts, for the client only
 """
 
 
 class HelperError(Exception):
     """An error for the user: `message` says what is wrong, `hint` what to do.
 
-    chosen_at: where the AWS identity is chosen, if the message says so already.
+    chosen_at: where the AWS identity is chosen, if the message names that place.
     """
 
     def __init__(
@@ -25,8 +25,8 @@ class HelperError(Exception):
 
 
 class DeadlineExceeded(HelperError):
-    """The time for this call was up."""
+    """A call exceeded its deadline."""
 
 
 class WireText(HelperError):
-    """One of Docker's exact texts, for standard output alone."""
+    """One of the protocol's exact texts, for standard output only."""

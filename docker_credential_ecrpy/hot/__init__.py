@@ -1,1 +1,1 @@
-"""What a cached `get` loads: these modules, `os`, `sys`, `time` and `stat`, and nothing else."""
+"""Hot path: a cached `get` loads only these modules, `os`, `sys`, `time` and `stat`."""

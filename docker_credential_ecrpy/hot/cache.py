@@ -1,17 +1,17 @@
-"""Authorization tokens on disk, one small file each.
+"""Cache entries on disk, one small file per authorization token.
 
 A file is one header line and then the end of a reply, ready to be sent:
 
     ecrpy-2 <checksum> <written> <refresh> <expires> <booted> <subject>
     "Username":"AWS","Secret":"..."}
 
-Times are nanoseconds since the epoch (UTC); `booted` is when the machine started, as the clock
-had it then. The subject says whose token this is and for what; it is compared whole, so the short
-fingerprint in the file's name may collide without harm. The checksum covers all that follows it,
-so a flipped bit is a miss.
+Times are nanoseconds since the epoch (UTC); `booted` is the machine's start time, by the clock at
+the time of writing. The subject names the token's identity and registry; it is compared whole, so
+a collision of the short fingerprint in the file name is harmless. The checksum covers everything
+after it, so a flipped bit is a miss.
 
-Reading never raises anything but `Miss`, and never changes anything. Nothing is shared between
-files, and each is written whole (`tokens.store`), so no write can lose another's.
+Reads raise only `Miss`, and never change a file. Files share nothing, and each is replaced
+atomically (`tokens.store`), so no write can lose another one.
 """
 
 import os
@@ -27,31 +27,32 @@ if TYPE_CHECKING:
 
 SECOND: "Final" = 1_000_000_000
 
-# A residue modulo a prime is a checksum that needs no import (zlib and hashlib are extension
-# modules): any change within 124 bits that lie together, and so any changed byte, changes it.
-# The first prime from the leading digits of pi on: one without a shape that data could share.
+# The checksum is a residue modulo a prime, which needs no import (zlib and hashlib are extension
+# modules): any change within 124 consecutive bits, and so any changed byte, changes it.
+# This is the first prime from the leading digits of pi on: no pattern that data could share.
 _PRIME = 31415926535897932384626433832795028841
 _MAGIC = b"ecrpy-2 "
 _SUM_DIGITS = 32
 _HEADER_FIELDS = 5  # written, refresh, expires, booted, subject
-_MAX_ENTRY = 256 * 1024  # an ECR token is 2 to 5 KB; AWS names no limit
+_MAX_ENTRY = 256 * 1024  # an ECR token is 2 to 5 KB; AWS documents no limit
 
 _READ_FLAGS = (
     os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)  # another user may have planted a link
+    | getattr(os, "O_NOFOLLOW", 0)  # another user may have planted a symlink
     | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not hang a reader
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-# How a token's reply begins and what stands before its secret; `tokens.token` writes it.
+# The layout of a token's reply: its start, the text before its secret, and its end. `tokens.token`
+# writes it.
 _REPLY_START = b'"Username":"'
 _REPLY_SECRET = b'","Secret":"'
 _REPLY_END = b'"}\n'
-_STEP = SECOND  # time servers set clocks back by less: ignore that
+_STEP = SECOND  # time servers set clocks back by less, which is ignored
 
 
 class Miss(Exception):
-    """There is no usable entry; the text says why. due: one that works, but is due for renewal."""
+    """No usable entry; the text says why. due: a valid entry that is due for renewal."""
 
     def __init__(self, why: str, due: "Entry | None" = None) -> None:
         super().__init__(why)
@@ -59,12 +60,12 @@ class Miss(Exception):
 
 
 class Entry:
-    """One token kept on disk.
+    """One token in the cache.
 
     written, refresh, expires: nanoseconds since the epoch (UTC); from `refresh` on a new token
     should be fetched, from `expires` on this one is dead.
     reply: the reply's bytes after `{"ServerURL":"...",`.
-    booted: when this machine started, in the same measure; of a new entry, as the clock says now.
+    booted: when this machine started, in the same unit; by default by the clock as it is now.
     """
 
     __slots__ = ("booted", "expires", "refresh", "reply", "written")
@@ -82,11 +83,11 @@ class Entry:
         return f"Entry(written={self.written}, refresh={self.refresh}, expires={self.expires})"
 
     def fresh(self, now: int) -> bool:
-        """Whether nothing newer need be fetched at `now` (nanoseconds)."""
+        """Whether no newer token is needed at `now` (nanoseconds)."""
         return now < self.refresh
 
     def dead(self, now: int) -> str:
-        """Return why nobody can use it at `now` (nanoseconds); "" if it is alive."""
+        """Return why the entry is dead at `now` (nanoseconds); "" if it is alive."""
         if now < self.written:
             return "it was written in the future: the clock was set back"
         if now >= self.expires:
@@ -94,11 +95,11 @@ class Entry:
         return ""
 
     def set_back(self, now: int) -> "Entry":
-        """Return the entry with its times moved back as far as the clock was set back since.
+        """Return the entry with its times moved back by as much as the clock was since.
 
-        The clock says `now`. How far it was set back shows in the machine's start time, which moves
-        with the clock; after a restart, only `dead` can tell. A machine that shares these files and
-        has been running for longer sees entries as older than they are.
+        The clock says `now`. The machine's start time moves with the clock, so it shows how far the
+        clock was set back; after a restart, only `dead` can detect that. On a machine that shares
+        these files and has been running for longer, entries look older than they are.
         """
         back = self.booted + _uptime() - now
         if back <= _STEP:
@@ -111,7 +112,7 @@ def _uptime() -> int:
     """Return the nanoseconds since this machine started, by a clock that is never set.
 
     On Linux it counts suspended time too: https://man7.org/linux/man-pages/man2/clock_gettime.2.html
-    Elsewhere it may stop while suspended, and a clock that was set back may show less.
+    Elsewhere it may stop during suspension, which hides a part of a clock that was set back.
     """
     if sys.platform == "linux":
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
@@ -119,27 +120,27 @@ def _uptime() -> int:
 
 
 def token_place(directory: str, name: str, identity: str, settings: str = "") -> "tuple[str, str]":
-    """Return path and subject of the token that `identity` holds for `name`.
+    """Return the path and subject of the token of `identity` for `name`.
 
-    `directory` is the cache's; `name` a registry's host or an endpoint, safe for a file name.
-    settings: as in `login_place`; a later version may know the name as a host of ECR's own.
+    directory: the cache's. name: a registry's host or an endpoint, safe for a file name.
+    settings: as in `login_place`; a later release may recognize the private name as an ECR host.
     """
     subject = f"{name} {settings} {identity}" if settings else f"{name} {identity}"
     return _place(os.path.join(directory, paths.TOKENS), name, subject)
 
 
 def login_place(directory: str, host: str, settings: str = "") -> "tuple[str, str]":
-    """Return path and subject of what `docker login` stored for `host`, for every identity.
+    """Return the path and subject of the stored `docker login` for `host`, for every identity.
 
-    settings: for a private name, `identity.settings_part`: they say which registry the name stands
-    for, and one registry's login must never be sent to another.
+    settings: for a private name, `identity.settings_part`: the settings map the name to a registry,
+    and one registry's login must never be sent to another.
     """
     subject = f"{host} login {settings}".rstrip()
     return _place(os.path.join(directory, paths.LOGINS), host, subject)
 
 
 def elsewhere_place(directory: str, host: str, identity: str) -> "tuple[str, str]":
-    """Return path and subject of the note that `host` is neither ECR's nor the fallback's."""
+    """Return the path and subject of the note that neither ECR nor the fallback serves `host`."""
     return _place(os.path.join(directory, paths.ELSEWHERE), host, f"{host} {identity}")
 
 
@@ -153,7 +154,7 @@ def fingerprint(subject: str) -> str:
 
 
 def answer(directory: str, host: str, identity: str, now: int, *, settings: str = "") -> Entry:
-    """Return what may answer for `host` without AWS: a stored login, or else a fresh token.
+    """Return the entry that answers for `host` without AWS: a stored login, else a fresh token.
 
     settings: as in `login_place`. Raises Miss, with the reason.
     """
@@ -168,7 +169,7 @@ def answer(directory: str, host: str, identity: str, now: int, *, settings: str 
 
 
 def is_elsewhere(directory: str, host: str, identity: str, now: int) -> bool:
-    """Whether a live note says that `host` is neither ECR's nor the fallback's."""
+    """Whether a live note says that neither ECR nor the fallback serves `host`."""
     try:
         return not _read(*elsewhere_place(directory, host, identity), now).reply
     except Miss:
@@ -178,8 +179,8 @@ def is_elsewhere(directory: str, host: str, identity: str, now: int) -> bool:
 def read(path: str, subject: str, now: int) -> Entry:
     """Return the live token or login for `subject` at `path`.
 
-    Raises Miss: no file; one that is not ours, that others may read, or that does not hold
-    together; another subject's; a dead one (`Entry.dead`); or one that holds no token.
+    Raises Miss: no file; one with another owner, a readable mode or damage; another subject's; a
+    dead one (`Entry.dead`); or one that holds no token.
     """
     entry = _read(path, subject, now)
     if not holds_token(entry):
@@ -189,7 +190,7 @@ def read(path: str, subject: str, now: int) -> Entry:
 
 
 def holds_token(entry: Entry) -> bool:
-    """Whether an entry's reply is the whole end of one, with a secret that is not empty."""
+    """Whether an entry's reply is complete, and its secret is not empty."""
     reply = entry.reply
     at = reply.find(_REPLY_SECRET, len(_REPLY_START))
     return (
@@ -203,7 +204,7 @@ def holds_token(entry: Entry) -> bool:
 def _read(path: str, subject: str, now: int) -> Entry:
     entry, found = read_any(path, now)
     if found != subject:
-        msg = "it is kept for another identity or registry"
+        msg = "it belongs to another identity or registry"
         raise Miss(msg)
     why = entry.dead(now)
     if why:
@@ -214,14 +215,14 @@ def _read(path: str, subject: str, now: int) -> Entry:
 def read_any(path: str, now: "int | None" = None) -> "tuple[Entry, str]":
     """Return the entry at `path`, dead or alive, and its subject. Raises Miss as `read` does.
 
-    now: what its times are told by (`Entry.set_back`); without it they are as they were written.
+    now: corrects the times if the clock was set back (`Entry.set_back`); None leaves them.
     """
     entry, subject = _parse(_contents(path))
     return entry if now is None else entry.set_back(now), subject
 
 
 def packed(subject: str, entry: Entry) -> bytes:
-    """Return the file that keeps `entry` for `subject`."""
+    """Return the content of the file that stores `entry` for `subject`."""
     times = f"{entry.written} {entry.refresh} {entry.expires} {entry.booted}"
     header = f" {times} {subject}\n"
     body = header.encode() + entry.reply
@@ -243,7 +244,7 @@ def _contents(path: str) -> bytes:
             msg = "it is not a regular file"
             raise Miss(msg)
         if sys.platform != "win32" and (seen.st_uid != os.geteuid() or seen.st_mode & 0o077):
-            msg = "it is another user's, or others may read it"
+            msg = "another user owns it, or others may read it"
             raise Miss(msg)
         return os.read(opened, _MAX_ENTRY)
     except OSError as exc:
@@ -266,7 +267,7 @@ def _parse(data: bytes) -> "tuple[Entry, str]":
         )
         entry = Entry(int(written), int(refresh), int(expires), reply, int(booted))
     except ValueError as exc:
-        msg = "its header is not understood"
+        msg = "its header is invalid"
         raise Miss(msg) from exc
     return entry, subject
 

@@ -1,10 +1,9 @@
-"""Who would be asking AWS, as one line of text, found without asking.
+"""The AWS identity to use, as one line of text, found without a network call.
 
-AWS credentials are never resolved here, because that is what costs an STS, SSO or metadata call.
-The line holds what *decides* them: the environment variables that choose an identity or an
-endpoint, a stamp of every file that does, and the machine (whose instance role may be the
-identity). Anything that changes the line is another identity. The worst case is one call more;
-never somebody else's token.
+AWS credentials are never resolved here, because that costs an STS, SSO or metadata call. The line
+holds what *decides* them: the environment variables that choose an identity or an endpoint, a
+stamp of every file that does, and the machine (its instance role may be the identity). A changed
+line is another identity. The worst case is one extra call, never another identity's token.
 """
 
 import os
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
     from typing import Final
 
 # Never the value of a secret: no secret key, session token or container authorization token.
-# An access key id says whose the first two are; of the third there is a digest, since a
-# container's credentials endpoint may have one address for all, and tell them apart by it.
-# A test holds this tuple against botocore's own tables, so that a new variable is noticed.
+# The access key id identifies the first two; the third has a digest in the line, since one
+# credentials endpoint may serve many containers, and tell them apart by their tokens.
+# A test compares this tuple with botocore's own tables, so that a new variable is noticed.
 DECIDING_VARIABLES: "Final" = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -56,11 +55,11 @@ DECIDING_VARIABLES: "Final" = (
     "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_ECR_CONFIG",
 )
-# Which profile or role for which account: these, with the account's twelve digits after them.
+# Prefixes of variables that name an account's profile or role; its twelve digits follow.
 PROFILE_OF: "Final" = "AWS_ECR_PROFILE_"
 ROLE_OF: "Final" = "AWS_ECR_ROLE_ARN_"
 
-# With one of these the identity is the environment's, whichever machine it is on.
+# Each of these makes the identity the environment's, on every machine.
 _NAMED_BY_ENVIRONMENT: "Final" = (
     "AWS_ACCESS_KEY_ID",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -68,17 +67,16 @@ _NAMED_BY_ENVIRONMENT: "Final" = (
 )
 _CONTAINER_TOKEN: "Final" = "AWS_CONTAINER_AUTHORIZATION_TOKEN"  # noqa: S105 - a name
 MISSING: "Final" = "-"
-"""The stamp of a file that is not there."""
+"""The stamp of a missing file."""
 
 
 def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
-    """Return the identity that `environ` and the files it points to would give, as one line.
+    """Return the identity that `environ` and its files select, as one line.
 
-    Two equal lines mean the same identity for each registry; two different ones mean nothing. It
-    is plain ASCII without a line break, whatever the variables hold.
+    Equal lines mean the same identity for each registry; different lines mean nothing. A line is
+    plain ASCII without a line break, whatever the variables hold.
 
-    settings: the `stamp` of our own settings as the caller read them; by default of the file as
-    it is now.
+    settings: the `stamp` of config.toml when the caller read it; by default that of the file now.
     """
     parts = [
         f"{name}={_shown(name, environ[name])!a}" for name in DECIDING_VARIABLES if name in environ
@@ -91,7 +89,7 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
     parts += [f"{path!a}:{file_stamp(path)}" for path in files]
     ours = settings_part(environ, settings)
     parts.append(ours)
-    # Settings of ours may choose a profile, and a profile the machine's role, over the environment.
+    # config.toml may choose a profile, and a profile the machine's role, over the environment.
     by_environment = any(environ.get(name) for name in _NAMED_BY_ENVIRONMENT)
     by_profile = not ours.endswith(f":{MISSING}") or any(
         name.startswith(PROFILE_OF) for name in choosing
@@ -102,9 +100,9 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
 
 
 def parse(line: str) -> "dict[str, str]":
-    """Return the variables and choices in a line, name -> value, for users to read.
+    """Return the variables and choices in a line, name -> value, for display.
 
-    It may be longer by the choices of a rule (`rules.Choice.identity`). The stamps of files and
+    The line may end in the choices of a rule (`rules.Choice.identity`). The stamps of files and
     the digest of the container's token are left out.
     """
     import ast
@@ -119,7 +117,7 @@ def parse(line: str) -> "dict[str, str]":
             if value
         }
     except (SyntaxError, ValueError):
-        return {}  # no line of this program's
+        return {}  # this program did not write the line
 
 
 def account_variables(environ: "Mapping[str, str]") -> "list[str]":
@@ -128,34 +126,34 @@ def account_variables(environ: "Mapping[str, str]") -> "list[str]":
 
 
 def settings_part(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
-    """Return the part of the line that our own settings have in it."""
+    """Return the part of the line that stands for config.toml."""
     ours = paths.config_file(environ)
     return f"{ours!a}:{file_stamp(ours) if settings is None else settings}"
 
 
 def deciding_files(environ: "Mapping[str, str]") -> "list[str]":
-    """Return the files that decide, but for our own settings."""
+    """Return the files that decide the identity, except config.toml."""
     files = [*paths.aws_files(environ), environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "")]
     return [path for path in files if path]
 
 
 def _machine(environ: "Mapping[str, str]") -> str:
-    # A home directory may be shared over the network by machines with different instance roles.
+    # Machines with different instance roles may share a home directory over the network.
     if hasattr(os, "uname"):
         return os.uname().nodename
     return environ.get("COMPUTERNAME", "")
 
 
 def _shown(name: str, value: str) -> str:
-    # An address may hold a password, which is not to be written down.
+    # A URL may hold a password, which must never be written to disk.
     address = "URL" in name or "URI" in name or "ENDPOINT" in name
     return f"~{digest(value)}" if address and "@" in value else value
 
 
 def digest(secret: str) -> str:
-    """Return what stands for a secret in the line: the same for the same, and nothing of it."""
-    # What hashlib loads OpenSSL for, 3 ms, is here at once, as the standard library's own `random`
-    # has it. An interpreter may be built without.
+    """Return the digest that stands for a secret in the line."""
+    # These modules load at once, and the standard library's `random` uses them too; hashlib loads
+    # OpenSSL, which takes 3 ms. Some builds of the interpreter lack them.
     try:
         from _sha2 import sha256  # type: ignore[import-not-found]  # from 3.12 on
     except ImportError:
@@ -169,9 +167,9 @@ def digest(secret: str) -> str:
 
 
 def file_stamp(path: str) -> str:
-    """Return what changes when a file does.
+    """Return a text that changes when a file does.
 
-    Of a link, and of one that its directory is, also when that is turned elsewhere and back.
+    If the file or its directory is a symlink, retargeting that and back changes the text, too.
     """
     links = ""
     for link in (os.path.dirname(path), path):
@@ -180,7 +178,7 @@ def file_stamp(path: str) -> str:
             if stat.S_ISLNK(seen.st_mode):
                 links += f"{stamp(seen)}>"
         except (OSError, ValueError):
-            pass  # then the file is not there, either
+            pass  # then the file is missing, too
     try:
         return links + stamp(os.stat(path))
     except (OSError, ValueError):
@@ -188,6 +186,6 @@ def file_stamp(path: str) -> str:
 
 
 def stamp(seen: os.stat_result) -> str:
-    """Return what changes when what `seen` is of does, as far as its directory entry tells."""
-    # The change time too: `touch -r` and `cp -p` set the modification time back.
+    """Return a text that changes when the file of `seen` does, as far as its metadata shows."""
+    # With the ctime: `touch -r` and `cp -p` set the mtime back.
     return f"{seen.st_mtime_ns}.{seen.st_ctime_ns}.{seen.st_size}.{seen.st_ino}"

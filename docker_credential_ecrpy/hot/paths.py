@@ -1,4 +1,4 @@
-"""Where things are. Only names are made here; nothing is opened."""
+"""Paths of the settings, the cache and the AWS files. No file access here."""
 
 import os
 import sys
@@ -19,34 +19,33 @@ ELSEWHERE: "Final" = "elsewhere"
 def home(environ: "Mapping[str, str]") -> str:
     """Return the user's home directory, or "" where the environment names none.
 
-    The user database is not asked: a service that was started without HOME did not ask for
-    tokens in somebody's home.
+    The user database is not read: a service that runs without HOME must not use a home directory.
     """
     return environ.get("USERPROFILE" if sys.platform == "win32" else "HOME") or ""
 
 
 def helper_dir(environ: "Mapping[str, str]") -> str:
-    """Return `~/.ecr`, where settings and, unless moved, the cache live; "" without a home."""
+    """Return `~/.ecr`, the default directory of settings and cache; "" without a home."""
     at = home(environ)
     return at and os.path.join(at, ".ecr")
 
 
 def cache_dir(environ: "Mapping[str, str]") -> str:
-    """Return the cache's directory, or "" where there is none to be used.
+    """Return the cache's directory, or "" for no cache.
 
-    That is without a home, or when `$AWS_ECR_DISABLE_CACHE` holds anything at all.
+    There is none without a home, or when `$AWS_ECR_DISABLE_CACHE` is not empty.
     """
     return "" if environ.get("AWS_ECR_DISABLE_CACHE") else kept_dir(environ)
 
 
 def kept_dir(environ: "Mapping[str, str]") -> str:
-    """Return where tokens would be, also those of before: `$AWS_ECR_CACHE_DIR`, or `~/.ecr`."""
+    """Return the cache's directory, even if disabled: `$AWS_ECR_CACHE_DIR`, or `~/.ecr`."""
     chosen = environ.get("AWS_ECR_CACHE_DIR")
     return os.path.expanduser(chosen) if chosen else helper_dir(environ)
 
 
 def config_file(environ: "Mapping[str, str]") -> str:
-    """Return our own settings' file: `$AWS_ECR_CONFIG`, or else `~/.ecr/config.toml`."""
+    """Return the settings file: `$AWS_ECR_CONFIG`, or else `~/.ecr/config.toml`."""
     chosen = environ.get("AWS_ECR_CONFIG")
     if chosen:
         return os.path.expanduser(chosen)
@@ -55,14 +54,14 @@ def config_file(environ: "Mapping[str, str]") -> str:
 
 
 def has_settings(environ: "Mapping[str, str]") -> bool:
-    """Whether there is such a file, or the environment says so; a link to nothing counts."""
+    """Whether the settings file exists, or the environment names one; a dangling symlink counts."""
     return bool(environ.get("AWS_ECR_CONFIG")) or os.path.lexists(config_file(environ))
 
 
 def aws_files(environ: "Mapping[str, str]") -> "list[str]":
-    """Return every file in which boto3 looks for an identity, found as botocore finds it.
+    """Return every file in which boto3 looks for an identity, located as botocore does.
 
-    AWS's own two, and the two of boto 2 that botocore still reads.
+    They are AWS's own two, and boto 2's, which botocore still reads.
     https://boto3.amazonaws.com/v1/documentation/api/latest/guide/credentials.html
     """
     found = [

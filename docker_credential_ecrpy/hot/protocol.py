@@ -1,6 +1,6 @@
-"""Docker's wire contract: its exact strings, exit codes, and bytes in and out.
+"""Docker's wire contract: its exact texts, exit codes, and bytes in and out.
 
-The texts are compared whole by Docker's client, which treats each in its own way.
+Docker's client compares the texts whole, and treats each in its own way.
 https://github.com/docker/docker-credential-helpers/blob/master/credentials/error.go
 """
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.hot.cache import Entry
 
 NOT_FOUND: "Final" = "credentials not found in native keychain"
-"""Means "not mine": Docker goes on anonymously. To be said of a failure where that works alone."""
+"""Means "not mine": Docker goes on anonymously. Use it for failures only where that works."""
 NO_SERVER_URL: "Final" = "no credentials server URL"
 NO_USERNAME: "Final" = "no credentials username"
 
 OK: "Final" = 0
-FAILED: "Final" = 1  # testcontainers takes no other code for a failure
+FAILED: "Final" = 1  # testcontainers accepts no other code as a failure
 INTERRUPTED: "Final" = 130  # what a shell reports for SIGINT
 
 MAX_INPUT: "Final" = registry.MAX_URL  # bytes; a stored login is the longest, at about 5 KB
@@ -32,11 +32,11 @@ STDERR: "Final" = 2
 
 
 class GetRequest:
-    """What a client asks by `get`, and what the hot path found before it left the rest to others.
+    """A client's `get`, and what the hot path's search of the cache found.
 
     data: standard input. server_url: the address in it. registry: the ECR registry that this
-    names, or None. identity: the line (`identity.line`) that the cache was searched under, or ""
-    where it was not searched. due: the host's token, which works but is due for renewal, or None.
+    names, or None. identity: the line (`identity.line`) that the cache was searched for, or "" if
+    it was not searched. due: the host's token if it is valid but due for renewal, or None.
     """
 
     __slots__ = ("data", "due", "identity", "registry", "server_url")
@@ -50,17 +50,17 @@ class GetRequest:
 
 
 def read_input(descriptor: int = STDIN) -> bytes:
-    """Return what the client wrote, trimmed of blanks; at most `MAX_INPUT` + 1 bytes are read.
+    """Return the client's input without blanks around it; reads at most `MAX_INPUT` + 1 bytes.
 
-    More than `MAX_INPUT` bytes of answer thus mean that the input was too long. A closed
-    input is an empty one.
+    A result of more than `MAX_INPUT` bytes means that the input was too long. A closed input counts
+    as empty.
     """
     data = b""
     while len(data) <= MAX_INPUT:
         try:
             more = os.read(descriptor, MAX_INPUT + 1 - len(data))
         except BlockingIOError:
-            os.set_blocking(descriptor, True)  # the client's own way with its pipe, left to us
+            os.set_blocking(descriptor, True)  # the client made its pipe non-blocking
             continue
         except OSError:
             return b""
@@ -73,14 +73,14 @@ def read_input(descriptor: int = STDIN) -> bytes:
 def reply(server_url: str, tail: bytes) -> bytes:
     """Return the answer to a `get`: one JSON object, then a newline.
 
-    `server_url` holds only what a URL may, as `registry.parse` ensures, so nothing in it
-    needs a JSON escape; `tail` is the rest of the object, as cache entries hold it.
+    server_url: of URL characters only, as `registry.parse` ensures, so it needs no JSON escapes.
+    tail: the rest of the object, as cache entries hold it.
     """
     return b'{"ServerURL":"%b",%b' % (server_url.encode(), tail)
 
 
 def send(data: bytes, descriptor: int = STDOUT) -> None:
-    """Write all of `data`. Raises OSError, such as BrokenPipeError when the reader is gone."""
+    """Write all of `data`. Raises OSError, such as BrokenPipeError for a closed pipe."""
     while data:
         try:
             data = data[os.write(descriptor, data) :]

@@ -1,4 +1,4 @@
-"""The registry that an address names, from its host name alone.
+"""ECR registries, recognized by host name alone.
 
 The host forms are those of the Amazon ECR user guide ("Private registry authentication", "Making
 requests to Amazon ECR registries") and of botocore's partition table.
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/AmazonECR/latest/public/public-registry-auth.html
 PUBLIC_REGION: "Final" = "us-east-1"
 PUBLIC_HOSTS: "Final" = {"public.ecr.aws": False, "ecr-public.aws.com": True}
-"""Host of ECR Public -> whether it is the dual-stack one."""
+"""Host of ECR Public -> whether it is dual-stack."""
 
 SUFFIXES: "Final" = frozenset(
     (
@@ -34,29 +34,29 @@ DUAL_STACK_SUFFIXES: "Final" = frozenset(
 )
 
 MAX_URL: "Final" = 64 * 1024
-"""Characters of an address; a longer input is no address."""
+"""The most characters that an address may have."""
 ACCOUNT_DIGITS: "Final" = 12
-"""How many digits the id of an AWS account has."""
+"""The number of digits in an AWS account id."""
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
 _LABEL = frozenset(_LETTERS + _DIGITS + "-")
 _SCHEME = frozenset(_LETTERS + _DIGITS + "+-.")
-# What a URL may hold (RFC 3986, section 2). All else is refused, so that no two programs can
+# The characters of a URL (RFC 3986, section 2). All others are refused, so that no two programs
 # read the host differently, and so that an address needs no escape inside a JSON string.
 _URL = frozenset(_LETTERS + _LETTERS.upper() + _DIGITS + "-._~:/?#[]@!$&'()*+,;=%")
 _MAX_LABEL = 63  # octets in a DNS label (RFC 1035, section 2.3.4)
 
 
 class Registry:
-    """One ECR registry, as its host name tells it.
+    """One ECR registry, as described by its host name.
 
     host: the name in lower case, without port or trailing dot.
     account: the twelve digits of its AWS account, or "" for ECR Public.
     region: the AWS region whose API issues its authorization tokens.
     service: the API's name in boto3, "ecr" or "ecr-public".
     suffix: what follows the region in the host name, such as "amazonaws.com".
-    fips, dual_stack: which kind of API endpoint the host name asks for.
+    fips, dual_stack: the kind of API endpoint that the host name stands for.
     """
 
     __slots__ = ("account", "dual_stack", "fips", "host", "region", "service", "suffix")
@@ -81,7 +81,7 @@ class Registry:
         self.dual_stack = dual_stack
 
     def override(self, *, host: str = "", region: str = "") -> "Registry":
-        """Return this registry under another name, or asked for in another region, or both."""
+        """Return this registry with another host name, another region, or both."""
         return Registry(
             host or self.host,
             account=self.account,
@@ -99,9 +99,9 @@ class Registry:
 
     @property
     def endpoint(self) -> str:
-        """The API endpoint that serves it, as a name that is safe for a file, and no host's.
+        """The name of its API endpoint: safe as a file name, and never a host name.
 
-        Registries with the same one share their authorization tokens: a token is good for
+        Registries with the same endpoint share their authorization tokens: a token is valid for
         every registry that the principal can reach through it.
         https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
         """
@@ -110,10 +110,10 @@ class Registry:
 
 
 def parse(server_url: str) -> "Registry | None":
-    """Return the ECR registry that `server_url` names, or None where it names none.
+    """Return the ECR registry that `server_url` names, or None. Never raises.
 
-    `server_url` is what a client sends: a host, with or without scheme, user info, port,
-    path, query, upper case and a trailing dot. Never raises.
+    server_url: what a client sends: a host, with or without scheme, user info, port, path, query,
+    upper case and a trailing dot.
     """
     host = parse_host(server_url)
     if not host:
@@ -152,21 +152,21 @@ def parse(server_url: str) -> "Registry | None":
 
 
 def is_account(text: str) -> bool:
-    """Whether a text is the id of an AWS account."""
+    """Whether a text is an AWS account id."""
     return len(text) == ACCOUNT_DIGITS and text.isascii() and text.isdigit()
 
 
 def parse_host(server_url: str) -> str:
-    """Return the host name in `server_url`, in lower case, or "" where there is no sound one.
+    """Return the host name in `server_url`, in lower case, or "" if there is no valid one.
 
-    Only names made of proper DNS labels count: no address in brackets, no escapes, no unicode.
+    A valid name consists of DNS labels: no address in brackets, no escapes, no Unicode.
     """
-    # A longer one was cut off.
+    # Longer input is truncated.
     if len(server_url) > MAX_URL or not _URL.issuperset(server_url):
         return ""
     scheme, separator, rest = server_url.partition("://")
     if not (separator and scheme[:1].isalpha() and _SCHEME.issuperset(scheme.lower())):
-        rest = server_url  # what has no scheme may have that in its path or query
+        rest = server_url  # no scheme: the :// is in the path or query
     for end in "/?#":
         rest = rest.partition(end)[0]
     host, _, port = rest.rpartition("@")[2].partition(":")

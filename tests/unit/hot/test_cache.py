@@ -1,4 +1,4 @@
-"""Reading entries: what they hold, why one is a miss, which one answers."""
+"""Reading cache entries: what they hold, why one is a miss, which one answers."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("same_descriptors")
 
 
 def test_what_is_written_is_read(place: tuple[str, str], kept: Path) -> None:
-    """An entry comes back with its times and its reply."""
+    """An entry is read with the times and the reply that were written."""
     found = cache.read(*place, NOW)
 
     assert (found.written, found.refresh, found.expires) == (NOW, NOW + 6 * HOUR, NOW + 12 * HOUR)
@@ -31,18 +31,18 @@ def test_what_is_written_is_read(place: tuple[str, str], kept: Path) -> None:
 
 
 def test_an_entry_is_not_shown_by_accident() -> None:
-    """Its repr has the times and not the token."""
+    """An entry's repr shows its times and not its token."""
     assert repr(cache.Entry(1, 2, 3, REPLY)) == "Entry(written=1, refresh=2, expires=3)"
 
 
 def test_an_entry_has_no_other_fields() -> None:
-    """A misspelt one is an error, and many entries take little memory."""
+    """Setting a misspelt field is an error, and many entries take little memory."""
     with pytest.raises(AttributeError):
         make_entry().expire = 1  # type: ignore[attr-defined]  # that is the point
 
 
 def test_an_entry_is_kept_as_before(tmp_path: Path) -> None:
-    """Byte for byte, and where it was: what the version before kept is found, and read."""
+    """File content and path never change, so that entries of the previous release are found."""
     identity = "AWS_PROFILE='dev' machine='m'"
     path, subject = cache.token_place(str(tmp_path), HOST, identity)
     entry = cache.Entry(10**18, 2 * 10**18, 3 * 10**18, REPLY, 4)
@@ -69,11 +69,11 @@ def test_an_entry_is_kept_as_before(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("size", "found"), [(256 * 1024, True), (256 * 1024 + 1, False)])
 def test_an_entry_has_256_kib_at_most(place: tuple[str, str], size: int, found: bool) -> None:
-    """Up to that it is read whole; of what is longer nothing is taken."""
+    """An entry of 256 KiB is read whole; a larger one is a miss."""
     store.write(*place, make_entry())
     start, end = b'"Username":"AWS","Secret":"', b'"}\n'
     secret = b"x" * (size - Path(place[0]).stat().st_size)
-    for _ in range(2):  # with other times, the header is longer or shorter
+    for _ in range(2):  # other times make the header longer or shorter
         reply = start + secret + end
         store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply, 0))
         more = size - Path(place[0]).stat().st_size
@@ -90,7 +90,7 @@ def test_an_entry_has_256_kib_at_most(place: tuple[str, str], size: int, found: 
 
 
 class TestReasons:
-    """A miss says why, which is what a log shows."""
+    """A miss says why; the log shows the reason."""
 
     @pytest.mark.parametrize(
         ("now", "why"),
@@ -102,7 +102,7 @@ class TestReasons:
         ],
     )
     def test_of_its_times(self, place: tuple[str, str], now: int, why: str) -> None:
-        """To the nanosecond, at either end."""
+        """An entry is alive from its writing to its expiry, to the nanosecond."""
         entry = cache.Entry(NOW, NOW, NOW + HOUR, REPLY, 0)
         store.write(*place, entry)
 
@@ -114,19 +114,19 @@ class TestReasons:
             assert cache.read(*place, now).reply == REPLY
 
     def test_of_what_it_is_for(self, place: tuple[str, str], kept: Path) -> None:
-        """Another's, also when that is dead."""
-        with pytest.raises(cache.Miss, match=r"^it is kept for another identity or registry$"):
+        """Another subject's entry is named as such, even when it is dead."""
+        with pytest.raises(cache.Miss, match=r"^it belongs to another identity or registry$"):
             cache.read(place[0], "another", NOW + 99 * HOUR)
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="Unix's words")
+    @pytest.mark.skipif(sys.platform == "win32", reason="Unix error texts")
     def test_of_what_it_is(self, tmp_path: Path) -> None:
-        """Nothing, no name, no file, no entry, and no header."""
+        """A missing file, bad name, directory, damaged entry and bad header have a reason each."""
         (tmp_path / "directory").mkdir()
         header = tmp_path / "header"
         header.touch(0o600)
         for written in (b" 1 2 3 4\n", b" 1 2 3 x me\n", b" 1 2 3 4 \xff\n"):
             header.write_bytes(b"ecrpy-2 " + cache._checksum(written) + written)
-            with pytest.raises(cache.Miss, match=r"^its header is not understood$"):
+            with pytest.raises(cache.Miss, match=r"^its header is invalid$"):
                 cache.read_any(str(header), NOW)
         header.write_bytes(b"ecrpy-2 ")
         for name, why in (
@@ -142,7 +142,7 @@ class TestReasons:
     def test_of_a_disk_that_fails(
         self, place: tuple[str, str], kept: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The system's own words."""
+        """A failed read gives the system's own error text."""
 
         def fail(*_: object) -> bytes:
             raise OSError(5, "Input/output error")
@@ -161,7 +161,7 @@ class TestReasons:
         kind: type[BaseException],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """Neither Ctrl-C nor a fault of ours is a miss, of a token or of a note."""
+        """Neither Ctrl-C nor MemoryError is a miss, of a token or of a note."""
         directory = str(kept.parents[1])
         store.write(*cache.elsewhere_place(directory, HOST, "me"), make_entry())
 
@@ -181,7 +181,7 @@ class TestReasons:
 def test_a_fault_with_a_login_is_not_hidden_by_a_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One is looked for after the other, where there is none."""
+    """A MemoryError while reading the login is raised; the token is not used instead."""
     store.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
     store.write(*cache.login_place(str(tmp_path), HOST), make_entry())
     real, failing = os.read, iter([True])
@@ -201,7 +201,7 @@ def test_a_fault_with_a_login_is_not_hidden_by_a_token(
 def test_a_clock_that_was_set_by_a_second_is_as_good_as_right(
     changed: str, uptime: Callable[[int], None]
 ) -> None:
-    """Time servers do that. By more, all of an entry's times are moved by all of it."""
+    """A clock set back by up to a second changes no times; by more, all times move by all of it."""
     entry = cache.Entry(NOW, NOW + HOUR, NOW + 2 * HOUR, REPLY, NOW - HOUR)
 
     uptime(HOUR + cache.SECOND)
@@ -216,7 +216,7 @@ def test_a_clock_that_was_set_by_a_second_is_as_good_as_right(
 def test_each_system_has_a_clock_that_nobody_sets(
     platform: str, uptime: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Linux has one that counts sleep; an entry without a start of its own goes by it."""
+    """The start time comes from a clock that is never set; Linux has one that counts sleep."""
     monkeypatch.setattr(time, "CLOCK_BOOTTIME", 99, raising=False)
     monkeypatch.setattr(time, "clock_gettime_ns", {99: 5}.__getitem__, raising=False)
     monkeypatch.setattr(time, "monotonic_ns", lambda: 7)
@@ -227,7 +227,7 @@ def test_each_system_has_a_clock_that_nobody_sets(
 
 
 def test_every_changed_byte_is_a_miss(place: tuple[str, str], kept: Path) -> None:
-    """Each byte in turn, in each of its bits and as a whole: none goes unnoticed."""
+    """Every byte with one flipped bit, or all bits flipped, makes the entry a miss."""
     whole = kept.read_bytes()
 
     for at in range(len(whole)):
@@ -240,7 +240,7 @@ def test_every_changed_byte_is_a_miss(place: tuple[str, str], kept: Path) -> Non
 
 
 def test_every_truncation_is_a_miss(place: tuple[str, str], kept: Path) -> None:
-    """A file cut anywhere, or longer than it was, is no entry."""
+    """A file that is truncated anywhere, or has data appended, is a miss."""
     whole = kept.read_bytes()
 
     for data in [*(whole[:end] for end in range(len(whole))), whole + b"\0", whole + whole]:
@@ -253,7 +253,7 @@ def test_every_truncation_is_a_miss(place: tuple[str, str], kept: Path) -> None:
 def test_no_bytes_make_reading_raise_anything_else(
     data: bytes, magic: bool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Any bytes at all, also with the right checksum, are an entry or a miss."""
+    """Arbitrary bytes, also with a valid checksum, are an entry or a miss."""
     path = tmp_path_factory.getbasetemp() / "entry"
     if magic:
         data = b"ecrpy-2 " + cache._checksum(data) + data
@@ -275,20 +275,20 @@ def test_no_bytes_make_reading_raise_anything_else(
 def test_a_dead_or_future_entry_is_a_miss(
     place: tuple[str, str], kept: Path, now: int, why: str
 ) -> None:
-    """From its expiry on, and before it was written, an entry is not used."""
+    """An entry is not used from its expiry on, nor before it was written."""
     with pytest.raises(cache.Miss, match=why):
         cache.read(*place, now)
 
 
 def test_another_subject_under_the_same_name_is_a_miss(place: tuple[str, str], kept: Path) -> None:
-    """The file's name proves nothing: the subject is compared whole."""
+    """The file name proves nothing: the subject is compared whole."""
     for subject in ("", place[1] + " ", place[1][:-1], "someone else"):
         with pytest.raises(cache.Miss, match="another"):
             cache.read(place[0], subject, NOW)
 
 
 def test_identities_and_hosts_have_files_of_their_own(tmp_path: Path) -> None:
-    """Neither another identity nor another host reads an entry, and logins are apart."""
+    """Another identity or host never reads an entry, and logins are separate from tokens."""
     places = {
         cache.token_place(str(tmp_path), HOST, "me"),
         cache.token_place(str(tmp_path), HOST, "you"),
@@ -299,12 +299,12 @@ def test_identities_and_hosts_have_files_of_their_own(tmp_path: Path) -> None:
     assert len({path for path, _ in places}) == len({subject for _, subject in places}) == 4
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links and modes of Unix")
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix symlinks and modes")
 class TestForeignFiles:
-    """What lies where an entry should, without being one of ours, is a miss and stays."""
+    """Foreign files at an entry's path are misses and are left alone."""
 
     def test_a_link_is_not_followed(self, place: tuple[str, str], kept: Path) -> None:
-        """A symbolic link, even to a sound entry."""
+        """A symlink is never followed, even to a valid entry."""
         real = kept.rename(kept.with_name("real"))
         kept.symlink_to(real)
 
@@ -316,7 +316,7 @@ class TestForeignFiles:
     def test_a_file_that_others_may_use(
         self, place: tuple[str, str], kept: Path, mode: int
     ) -> None:
-        """A file with any right for group or others."""
+        """A file with any permission for group or others is a miss."""
         kept.chmod(mode)
 
         with pytest.raises(cache.Miss, match="others"):
@@ -327,7 +327,7 @@ class TestForeignFiles:
         sys.platform == "win32" or os.geteuid() != 0, reason="only root can give files away"
     )
     def test_a_file_of_another_user(self, place: tuple[str, str], kept: Path) -> None:
-        """A file that belongs to somebody else."""
+        """A file that another user owns is a miss."""
         os.chown(kept, 12345, -1)
 
         with pytest.raises(cache.Miss, match="another user"):
@@ -337,14 +337,14 @@ class TestForeignFiles:
     def test_a_file_of_whoever_else(
         self, place: tuple[str, str], kept: Path, beside: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Not root's either, nor does root take another's."""
+        """Neither does a user read root's file, nor root a user's."""
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + beside)
 
-        with pytest.raises(cache.Miss, match=r"^it is another user's, or others may read it$"):
+        with pytest.raises(cache.Miss, match=r"^another user owns it, or others may read it$"):
             cache.read(*place, NOW)
 
     def test_a_directory(self, place: tuple[str, str], kept: Path) -> None:
-        """A directory; nor can one be written over."""
+        """A directory is a miss, and a write does not replace it."""
         kept.unlink()
         kept.mkdir()
 
@@ -356,7 +356,7 @@ class TestForeignFiles:
 
     @pytest.mark.timeout(10)
     def test_a_fifo_does_not_hang(self, place: tuple[str, str], kept: Path) -> None:
-        """A FIFO that nobody writes to; a write replaces it."""
+        """A FIFO without a writer is a miss at once; a write replaces it."""
         kept.unlink()
         os.mkfifo(kept, 0o600)
 
@@ -368,7 +368,7 @@ class TestForeignFiles:
 
 @pytest.fixture(name="uptime")
 def _uptime(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Say for how long the machine has been running."""
+    """Set how long the machine has been running."""
     return lambda passed: monkeypatch.setattr(cache, "_uptime", lambda: passed)
 
 
@@ -376,7 +376,7 @@ def _uptime(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 def test_a_token_grows_old_whatever_the_clock_says(
     place: tuple[str, str], uptime: Callable[[int], None], back: int
 ) -> None:
-    """The clock is set back an hour after it was written, by less or by more than that."""
+    """A token ages by real time, also when the clock is set back after it was written."""
     uptime(5 * HOUR)
     store.write(*place, make_entry())
 
@@ -394,7 +394,7 @@ def test_a_token_grows_old_whatever_the_clock_says(
 def test_without_a_clock_its_times_are_as_written(
     place: tuple[str, str], uptime: Callable[[int], None]
 ) -> None:
-    """A sweep removes no entry of another machine that shares the cache and runs for longer."""
+    """A sweep compares times as written: other machines that share the cache may run for longer."""
     uptime(0)
     store.write(*place, make_entry())
     uptime(9 * HOUR)
@@ -408,7 +408,7 @@ def test_without_a_clock_its_times_are_as_written(
 def test_what_is_kept_again_is_not_younger(
     place: tuple[str, str], uptime: Callable[[int], None]
 ) -> None:
-    """The token in hand, written again after the clock was set back, and then put right."""
+    """A token written again after the clock was set back is no younger once the clock is right."""
     uptime(0)
     store.write(*place, make_entry())
     uptime(3 * HOUR)
@@ -421,7 +421,7 @@ def test_what_is_kept_again_is_not_younger(
 def test_a_machine_that_restarted_goes_by_its_clock(
     place: tuple[str, str], uptime: Callable[[int], None]
 ) -> None:
-    """For how long it has been running says nothing about an entry of before."""
+    """After a restart the uptime says nothing about earlier entries: the clock decides."""
     uptime(5 * HOUR)
     store.write(*place, make_entry())
     uptime(HOUR)
@@ -432,7 +432,7 @@ def test_a_machine_that_restarted_goes_by_its_clock(
 
 
 def test_the_clock_that_nobody_sets_counts_sleep(place: tuple[str, str]) -> None:
-    """Or a laptop's tokens would seem young in the morning; elsewhere the system's own is used."""
+    """Suspended time counts on Linux, so a laptop's tokens age overnight."""
     if sys.platform == "linux":
         assert cache._uptime() - time.clock_gettime_ns(time.CLOCK_BOOTTIME) < cache.SECOND
     assert 0 < cache._uptime() <= cache._uptime()
@@ -440,7 +440,7 @@ def test_the_clock_that_nobody_sets_counts_sleep(place: tuple[str, str]) -> None
 
 @pytest.mark.parametrize("subject", [" me", "me ", "m  e", "", " "])
 def test_a_subject_is_kept_with_its_blanks(tmp_path: Path, subject: str) -> None:
-    """It is compared whole."""
+    """A subject is compared whole, blanks included."""
     path = str(tmp_path / "own" / "x~")
     store.write(path, subject, make_entry())
 
@@ -449,7 +449,7 @@ def test_a_subject_is_kept_with_its_blanks(tmp_path: Path, subject: str) -> None
 
 
 def test_a_host_that_is_not_ecrs_is_noted_apart(tmp_path: Path) -> None:
-    """For one identity, until the note expires; no reader of tokens ever meets it."""
+    """The note is for one identity until it expires, and is never read as a token."""
     note = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, b"")
     place = cache.elsewhere_place(str(tmp_path), HOST, "me")
     store.write(*place, note)
@@ -466,7 +466,7 @@ def test_a_host_that_is_not_ecrs_is_noted_apart(tmp_path: Path) -> None:
 
 
 def test_a_token_is_no_note(tmp_path: Path) -> None:
-    """Wherever it lies."""
+    """A token at a note's path is not a note."""
     store.write(*cache.elsewhere_place(str(tmp_path), HOST, "me"), make_entry())
 
     assert not cache.is_elsewhere(str(tmp_path), HOST, "me", NOW)
@@ -493,7 +493,7 @@ def test_a_token_is_no_note(tmp_path: Path) -> None:
     ],
 )
 def test_an_entry_without_a_token_is_a_miss(place: tuple[str, str], reply: bytes) -> None:
-    """An answer is complete JSON with a secret, or there is none."""
+    """A reply that is not complete JSON with a secret is a miss."""
     store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply))
 
     with pytest.raises(cache.Miss, match=r"^it holds no token$"):
@@ -502,7 +502,7 @@ def test_an_entry_without_a_token_is_a_miss(place: tuple[str, str], reply: bytes
 
 @pytest.mark.parametrize("username", ["AWS", "", 'a"b', '","Secret":"', "\u00e9"])
 def test_whatever_the_names_are_a_token_is_one(place: tuple[str, str], username: str) -> None:
-    """A user name may hold what looks like the next field; JSON escapes it."""
+    """A user name may look like the next field: JSON escapes it."""
     reply = reply_tail(Token(username, "x", 0))
     store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply))
 
@@ -510,7 +510,7 @@ def test_whatever_the_names_are_a_token_is_one(place: tuple[str, str], username:
 
 
 def test_a_login_of_a_private_name_is_of_what_the_settings_said(tmp_path: Path) -> None:
-    """When they say something else, it may be another registry's."""
+    """Other settings may map the private name to another registry, so its login is not found."""
     login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, LOGIN)
     store.write(*cache.login_place(str(tmp_path), "images.test", "'f':1"), login)
 
@@ -522,7 +522,7 @@ def test_a_login_of_a_private_name_is_of_what_the_settings_said(tmp_path: Path) 
 
 
 def test_a_login_answers_before_a_token(tmp_path: Path) -> None:
-    """What the user logged in with wins until it expires; then the token, while it is fresh."""
+    """A stored login wins until it expires; then the token answers while it is fresh."""
     store.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
     login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, LOGIN)
     store.write(*cache.login_place(str(tmp_path), HOST), login)
@@ -535,7 +535,7 @@ def test_a_login_answers_before_a_token(tmp_path: Path) -> None:
 
 
 def test_a_token_that_is_due_comes_with_the_miss(tmp_path: Path) -> None:
-    """The broker takes it from there, as the token in hand; a dead or missing one does not."""
+    """The miss carries a valid token that is due for the broker, and no dead or missing one."""
     store.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
 
     with pytest.raises(cache.Miss, match=r"^it is due for renewal$") as raised:
@@ -549,17 +549,17 @@ def test_a_token_that_is_due_comes_with_the_miss(tmp_path: Path) -> None:
 
 
 def test_entries_are_opened_with_what_the_system_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No link, no waiting, no heir, no translation; where there is no such flag, without it."""
+    """Entries are opened with every safe flag that the system has, and without the others."""
     for flags in ({}, OPEN_FLAGS):
         module = load_on_system_with(flags, cache, monkeypatch)
         assert os.O_RDONLY | sum(flags.values()) == module._READ_FLAGS
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="what Windows lacks is to be had first")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lacks geteuid")
 def test_on_windows_modes_say_nothing(
     place: tuple[str, str], kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An entry that others could read elsewhere is used as it is."""
+    """On Windows, an entry is used whatever its owner and mode."""
     kept.chmod(0o644)
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     monkeypatch.setattr(sys, "platform", "win32")

@@ -1,4 +1,4 @@
-"""Facts about the identity line."""
+"""The identity line: what changes it, and what it never holds."""
 
 import os
 import re
@@ -58,7 +58,7 @@ SECRET = {
     "AWS_SECURITY_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 }
-# Names in botocore's text that are no variables: of its endpoint rules, or of its documentation.
+# Names in botocore's source that are not variables: endpoint rules and documentation.
 NO_VARIABLES = re.compile(
     r"AWS_(STS|S3)_USE_\w+|AWS_S3_(ACCELERATE|DISABLE_MRAP|FORCE_PATH_STYLE)$|AWS_DOC\w*"
     r"|AWS_USE_(FIPS|DUALSTACK)$|AWS_S3_?$|AWS_STS_?$|AWS_STS_USE_GLOBAL_ENDPOINT|AWS_S3CONTROL\w*"
@@ -121,14 +121,14 @@ def _variables_of_botocore() -> set[str]:
 
 
 def test_every_variable_that_botocore_reads_is_classified() -> None:
-    """Each variable is in the line, secret, or cannot matter; a new one is noticed."""
+    """Each variable of botocore's is in the line, secret, or irrelevant; a new one is noticed."""
     classified = {*identity.DECIDING_VARIABLES, *CANNOT_MATTER, *SECRET}
 
     assert _variables_of_botocore() - classified == set()
 
 
 def test_the_classes_do_not_overlap() -> None:
-    """No variable is in two classes, and none twice in the list."""
+    """No variable is in two classes, or twice in the list."""
     deciding = identity.DECIDING_VARIABLES
 
     assert len(set(deciding)) == len(deciding)
@@ -138,14 +138,14 @@ def test_the_classes_do_not_overlap() -> None:
 
 @pytest.mark.parametrize("name", MATTERS)
 def test_each_deciding_variable_makes_another_identity(name: str) -> None:
-    """Setting it, changing it and setting it to nothing are three identities besides none."""
+    """A deciding variable that is unset, empty, or has another value gives another identity."""
     lines = {identity.line(environ) for environ in ({}, {name: ""}, {name: "a"}, {name: "b"})}
 
     assert len(lines) == 4
 
 
 def test_nothing_else_makes_another_identity() -> None:
-    """A variable that cannot matter leaves the cache as good as it was."""
+    """An irrelevant variable does not change the line."""
     noise = dict.fromkeys((*CANNOT_MATTER, "PATH", "AWS_ECR_TIMEOUT", "AWS_ECR_LOG"), "x")
 
     assert identity.line(noise) == identity.line({})
@@ -153,14 +153,14 @@ def test_nothing_else_makes_another_identity() -> None:
 
 
 def test_the_order_of_variables_makes_no_other_identity() -> None:
-    """A shell may export them in any."""
+    """The order of exported variables does not change the line."""
     environ = dict.fromkeys(MATTERS, "x") | {"AWS_ECR_PROFILE_000000000001": "y"}
 
     assert identity.line(environ) == identity.line(dict(reversed(environ.items())))
 
 
 def test_the_line_is_written_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the version before kept is found, which holds for as long as this text is the same."""
+    """The line's text never changes, so that entries of the previous release are found."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(identity, "_machine", lambda _: "host-\xe9")
     token = tmp_path / "token"
@@ -203,7 +203,7 @@ def test_the_line_is_written_as_before(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_setting_as_it_was_read_is_not_looked_at_again(tmp_path: Path) -> None:
-    """A caller that has read a file says what it read; else its stamp of now counts."""
+    """The caller's stamp of the settings is used; by default the file is stamped now."""
     file = tmp_path / "config.toml"
     file.touch()
     environ = {"AWS_ECR_CONFIG": str(file)}
@@ -215,7 +215,7 @@ def test_a_setting_as_it_was_read_is_not_looked_at_again(tmp_path: Path) -> None
 
 
 def test_variables_for_accounts_choose() -> None:
-    """A profile or a role for each; no other variable says whose a registry's token is."""
+    """Only the per-account profile and role variables choose an identity for an account."""
     names = ["AWS_ECR_PROFILE_123456789012", "AWS_ECR_ROLE_ARN_123456789012"]
     others = ["AWS_ECR_CONFIG", "AWS_PROFILE", "AWS_ROLE_ARN"]
 
@@ -223,7 +223,7 @@ def test_variables_for_accounts_choose() -> None:
 
 
 def test_files_that_are_named_decide_and_no_others() -> None:
-    """An empty variable names none."""
+    """The files that variables name decide; an empty variable names none."""
     environ = {"AWS_CONFIG_FILE": "/a", "AWS_SHARED_CREDENTIALS_FILE": "/b", "BOTO_CONFIG": ""}
     token = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 
@@ -236,7 +236,7 @@ def test_files_that_are_named_decide_and_no_others() -> None:
 def test_a_digest_is_the_same_in_every_interpreter(
     missing: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The beginning of SHA-256, of bytes that are no text too, whichever module it comes from."""
+    """The digest is the start of SHA-256, also for undecodable bytes, from any of the modules."""
     for name in missing:
         monkeypatch.setitem(sys.modules, name, None)
 
@@ -246,7 +246,7 @@ def test_a_digest_is_the_same_in_every_interpreter(
 
 @pytest.mark.parametrize("name", sorted(SECRET))
 def test_a_secret_is_never_in_the_line(name: str) -> None:
-    """Its value does not show. A container's token makes another identity all the same."""
+    """A secret's value is not in the line; a container's token still changes the identity."""
     line = identity.line({name: "hunter2"})
 
     assert "hunter2" not in line
@@ -260,7 +260,7 @@ def test_a_secret_is_never_in_the_line(name: str) -> None:
     "name", [n for n in identity.DECIDING_VARIABLES if re.search("UR[LI]|ENDPOINT", n)]
 )
 def test_a_password_in_a_url_is_not_in_the_line(name: str) -> None:
-    """It is not written down, and makes another identity all the same."""
+    """A password in a URL is not in the line, and still changes the identity."""
     urls = ("https://me:hunter2@a.test/", "https://me:hunter2/@a.test/", "https://you:x@a.test/")
     lines = {identity.line({name: url}) for url in urls}
 
@@ -287,10 +287,10 @@ def test_each_deciding_file_makes_another_identity(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Making it, writing to it, replacing it by its like, and touching it back all show."""
+    """Creating, writing, replacing and re-touching a deciding file each change the line."""
     if by_default and where is None:
         path = tmp_path / "keys"
-        # Of the two without a default place, botocore expands ~ in the one alone.
+        # Of the two without a default path, botocore expands ~ in this one only.
         environ = {variable: "~/keys" if variable == "AWS_CREDENTIAL_FILE" else str(path)}
     elif by_default:
         environ, path = {}, tmp_path / str(where)
@@ -325,7 +325,7 @@ def test_each_deciding_file_makes_another_identity(
     )
 )
 def test_the_line_is_one_line_of_ascii(environ: dict[str, str]) -> None:
-    """Whatever variables hold, line breaks and lone surrogates too, the line is one of ASCII."""
+    """The line is one line of ASCII, for line breaks and lone surrogates too."""
     line = identity.line(environ)
 
     assert line.isascii()
@@ -336,7 +336,7 @@ def test_the_line_is_one_line_of_ascii(environ: dict[str, str]) -> None:
     *[st.dictionaries(st.sampled_from(identity.DECIDING_VARIABLES[:4]), st.text(max_size=9))] * 2
 )
 def test_different_variables_never_give_one_line(one: dict[str, str], two: dict[str, str]) -> None:
-    """No value can be written so that it reads as another variable's."""
+    """No value can be written so that it reads as another variable."""
     assert (identity.line(one) == identity.line(two)) == (one == two)
 
 
@@ -359,9 +359,9 @@ def test_different_variables_never_give_one_line(one: dict[str, str], two: dict[
 def test_the_machine_counts_where_its_role_may(
     environ: dict[str, str], matters: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Machines that share a home may have roles of their own, unless the environment decides.
+    """Machines that share a home may have different roles, unless the environment decides.
 
-    A CI job's container has a new name each time, and its cache is to serve the next one.
+    A CI job's container has a new name each time, and its cache has to serve the next job.
     """
     lines = set()
     for name in "ab":
@@ -371,9 +371,9 @@ def test_the_machine_counts_where_its_role_may(
     assert len(lines) == (2 if matters else 1)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+@pytest.mark.skipif(sys.platform == "win32", reason="symlinks need a privilege there")
 def test_settings_behind_a_link_to_nothing_count(tmp_path: Path) -> None:
-    """They may be on a disk that is not there yet, and choose the machine's role."""
+    """A dangling symlink counts as settings: its disk may be mounted later."""
     link = tmp_path / "config.toml"
     environ = {"AWS_ACCESS_KEY_ID": "x", "AWS_ECR_CONFIG": str(link)}
     assert " machine=" not in identity.line(environ)
@@ -382,16 +382,16 @@ def test_settings_behind_a_link_to_nothing_count(tmp_path: Path) -> None:
     assert " machine=" in identity.line(environ)
 
 
-@pytest.mark.skipif(not hasattr(os, "uname"), reason="Windows has its name in the environment")
+@pytest.mark.skipif(not hasattr(os, "uname"), reason="Windows has the name in a variable")
 def test_the_machine_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system's own, and not what the environment says, which a shell may have set."""
+    """The system's host name counts, not a variable that a shell may have set."""
     name = os.uname().nodename
 
     assert identity.line({"COMPUTERNAME": "other"}).endswith(f" machine={name!a}")
 
 
 def test_a_windows_machine_is_known_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system has no `uname`; without the variable, it has no name."""
+    """Without `uname`, the machine is named by COMPUTERNAME, or not at all."""
     monkeypatch.delattr(os, "uname", raising=False)
 
     assert identity.line({"COMPUTERNAME": "BUILD-7"}).endswith(" machine='BUILD-7'")
@@ -399,10 +399,10 @@ def test_a_windows_machine_is_known_by_its_variable(monkeypatch: pytest.MonkeyPa
 
 
 class TestStamps:
-    """What changes when a file does."""
+    """File stamps change when a file does."""
 
     def test_each_of_its_four_parts_shows(self) -> None:
-        """Modification and change time in nanoseconds, size, and which file it is."""
+        """Mtime and ctime in nanoseconds, size and inode each change the stamp."""
         names = ("st_mtime_ns", "st_ctime_ns", "st_size", "st_ino")
 
         class Seen:
@@ -417,11 +417,11 @@ class TestStamps:
 
     @pytest.mark.parametrize("path", ["", "no/such/file", "a\0b"])
     def test_what_is_not_there_has_none(self, path: str) -> None:
-        """No name, no file, or a name that no file can have."""
+        """An empty, missing or impossible name has the stamp of a missing file."""
         assert identity.file_stamp(path) == "-"
 
     def test_a_file_has_its_own(self, tmp_path: Path) -> None:
-        """That of the file itself, where nothing on the way is a link."""
+        """Without symlinks, the stamp is that of the file itself."""
         path = tmp_path / "file"
         path.touch()
 
@@ -431,7 +431,7 @@ class TestStamps:
     def test_what_the_system_did_not_say_is_not_hidden(
         self, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A fault of ours does not make a file look as if it were not there."""
+        """A MemoryError does not make a file look missing."""
 
         def fail(_: str) -> os.stat_result:
             raise MemoryError
@@ -441,10 +441,10 @@ class TestStamps:
             with pytest.raises(MemoryError):
                 identity.file_stamp(str(tmp_path))
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+    @pytest.mark.skipif(sys.platform == "win32", reason="symlinks need a privilege there")
     @pytest.mark.parametrize("of", ["the file", "its directory"])
     def test_a_link_that_is_turned_away_and_back_shows(self, of: str, tmp_path: Path) -> None:
-        """The file is the same, but in between another was read."""
+        """Retargeting a symlink and back changes the stamp: another file was read in between."""
         (tmp_path / "real").mkdir()
         file = tmp_path / "real" / "file"
         file.touch()
@@ -454,7 +454,7 @@ class TestStamps:
 
         before = identity.file_stamp(path)
         assert before == f"{identity.stamp(link.lstat())}>{identity.stamp(file.stat())}"
-        link.rename(tmp_path / "first")  # a number in use is not given again
+        link.rename(tmp_path / "first")  # a used inode number is not reused
         link.symlink_to("elsewhere")
         away = identity.file_stamp(path)
         link.rename(tmp_path / "second")
@@ -472,7 +472,7 @@ class TestStamps:
     )
 )
 def test_a_line_is_taken_apart_as_it_was_put_together(environ: dict[str, str]) -> None:
-    """Whatever the values hold; an address with a password is a digest."""
+    """Parsing a line gives all values back; a URL with a password comes as its digest."""
     parsed = identity.parse(identity.line(environ))
 
     assert parsed.pop("machine", None) in (None, identity._machine({}))
@@ -480,7 +480,7 @@ def test_a_line_is_taken_apart_as_it_was_put_together(environ: dict[str, str]) -
 
 
 def test_a_line_has_the_choices_of_a_rule(tmp_path: Path) -> None:
-    """They stand behind what the environment has."""
+    """Parsing a line gives the choices of a rule at its end, too."""
     line = f"AWS_PROFILE='a b' '{tmp_path}/x y':1.2.3 profile='p\\'q' role='r' external id='~1'"
 
     assert identity.parse(line) == {
@@ -492,5 +492,5 @@ def test_a_line_has_the_choices_of_a_rule(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_none_says_nothing() -> None:
-    """Such as one of another version's, which quotes in a way of its own."""
+    """A line that cannot be parsed, as of another release, gives nothing."""
     assert identity.parse("AWS_PROFILE='\\x'") == {}

@@ -1,4 +1,4 @@
-"""The bytes that are read of a client and sent to it, and the exact texts and codes."""
+"""Docker's wire contract: the bytes read and sent, and the exact texts and codes."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("same_descriptors")
 
 
 class TestBytes:
-    """What is read of a client, and sent to it."""
+    """The bytes that are read from a client and sent to it."""
 
     LIMIT = 64 * 1024
 
@@ -38,7 +38,7 @@ class TestBytes:
     def test_an_input_is_trimmed_of_blanks(
         self, written: bytes, got: bytes, tmp_path: Path
     ) -> None:
-        """Of these four alone; of what is too long, one byte too many is given, as it was."""
+        """Only these four blanks are trimmed; too long an input comes untrimmed, one byte over."""
         file = tmp_path / "input"
         file.write_bytes(written)
         with file.open("rb") as opened:
@@ -58,7 +58,7 @@ class TestBytes:
     def test_an_input_in_pieces_is_read_to_its_end(
         self, pieces: list[bytes], got: bytes, blocking: bool
     ) -> None:
-        """Or to where it is too long, however it is cut; and waited for, not asked for ever."""
+        """However it is split, input is read to its end or the limit, without busy waiting."""
         read, write = os.pipe()
         os.set_blocking(read, blocking)
 
@@ -78,7 +78,7 @@ class TestBytes:
             os.close(read)
 
     def test_a_descriptor_that_cannot_be_read_is_an_empty_input(self) -> None:
-        """Closed, or open for writing alone."""
+        """A closed or write-only descriptor counts as empty input."""
         read, write = os.pipe()
         try:
             assert protocol.read_input(write) == b""
@@ -91,7 +91,7 @@ class TestBytes:
     def test_what_the_system_did_not_say_is_not_hidden(
         self, kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Ctrl-C is no empty input, nor is a fault of ours."""
+        """Neither Ctrl-C nor MemoryError counts as empty input."""
 
         def fail(*_: object) -> bytes:
             raise kind
@@ -105,7 +105,7 @@ class TestBytes:
 
     @pytest.mark.skipif(sys.platform == "win32", reason="pipes always block there")
     def test_a_pipe_that_does_not_block_gets_all(self) -> None:
-        """Some clients leave theirs so: what does not fit at once is waited for."""
+        """A non-blocking pipe gets everything: a full one is waited for."""
         read, write = os.pipe()
         os.set_blocking(write, False)
         data = bytes(range(256)) * 2048
@@ -126,25 +126,25 @@ class TestBytes:
         assert got == [data]
 
     def test_what_nobody_reads_is_an_error(self) -> None:
-        """The client left: the caller has to know."""
+        """A client that closed its pipe is an error for the caller."""
         read, write = os.pipe()
         os.close(read)
         try:
             with pytest.raises(BrokenPipeError):
                 protocol.send(b"x", write)
-            protocol.send(b"", write)  # nothing is sent, so nothing is lost
+            protocol.send(b"", write)  # sending nothing never fails
         finally:
             os.close(write)
 
     def test_a_reply_is_put_together_as_it_is_kept(self) -> None:
-        """The address as it was given, and then the rest of the object."""
+        """A reply is the address as given, followed by the stored rest of the object."""
         made = protocol.reply("https://h/", b'"Username":"AWS","Secret":"s"}\n')
 
         assert made == b'{"ServerURL":"https://h/","Username":"AWS","Secret":"s"}\n'
 
 
 def test_a_request_has_what_the_client_wrote() -> None:
-    """Bytes that are no UTF-8 make no difference; what was not looked up is empty."""
+    """Bytes that are not UTF-8 are kept, and fields not yet searched for are empty."""
     asked = protocol.GetRequest(b"https://" + HOST.encode() + b"/")
     other = protocol.GetRequest(b"h\xff")
 
@@ -156,20 +156,20 @@ def test_a_request_has_what_the_client_wrote() -> None:
 
 
 def test_a_request_has_no_other_fields() -> None:
-    """A misspelt one is an error."""
+    """Setting a misspelt field is an error."""
     with pytest.raises(AttributeError):
         protocol.GetRequest(b"").identify = "me"  # type: ignore[attr-defined]  # that is the point
 
 
 def test_the_exact_texts() -> None:
-    """They are compared whole by Docker's client."""
+    """Docker's client compares these texts whole."""
     assert protocol.NOT_FOUND == "credentials not found in native keychain"
     assert protocol.NO_SERVER_URL == "no credentials server URL"
     assert protocol.NO_USERNAME == "no credentials username"
 
 
 def test_the_exact_codes() -> None:
-    """Clients compare these too; and a shell knows by 130 that it was SIGINT."""
+    """Clients compare these exit codes; 130 means SIGINT to a shell."""
     assert (protocol.OK, protocol.FAILED, protocol.INTERRUPTED) == (0, 1, 130)
     assert (protocol.STDIN, protocol.STDOUT, protocol.STDERR) == (0, 1, 2)
     assert protocol.MAX_INPUT == 65536

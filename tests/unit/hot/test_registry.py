@@ -1,4 +1,4 @@
-"""Facts about `registry.parse`."""
+"""Recognizing ECR registries by host name."""
 
 import string
 
@@ -69,16 +69,16 @@ def test_whatever_surrounds_the_host_is_dropped(host: str, shape: str) -> None:
 
 @pytest.mark.parametrize("server_url", NOT_ECR.values(), ids=NOT_ECR)
 def test_anything_else_is_not_ecr(server_url: str) -> None:
-    """No other registry, and no address that only looks like ECR's, is taken for it."""
+    """Other registries, and addresses that only look like ECR's, are not ECR."""
     assert registry.parse(server_url) is None
 
 
-# RFC 3986: unreserved, reserved, and what begins an escape.
+# RFC 3986: unreserved, reserved, and the escape character.
 OF_A_URL = string.ascii_letters + string.digits + "-._~" + ":/?#[]@" + "!$&'()*+,;=" + "%"
 
 
 def test_an_address_holds_what_a_url_may() -> None:
-    """Any of its characters, and no other: what is no URL is nobody's address."""
+    """An address may hold every URL character; with any other, it names no registry."""
     characters = [chr(code) for code in range(160)]
     taken = [one for one in characters if registry.parse(f"https://{HOST}/team/a{one}b")]
 
@@ -86,7 +86,7 @@ def test_an_address_holds_what_a_url_may() -> None:
 
 
 def test_a_region_holds_what_a_host_name_may() -> None:
-    """Letters, digits and dashes; with any other character in it, it is no region."""
+    """A region has letters, digits and dashes; any other character makes the host invalid."""
     found = {one: registry.parse(f"{A}.dkr.ecr.r{one}1.amazonaws.com") for one in OF_A_URL}
     regions = {one: taken.region for one, taken in found.items() if taken}
 
@@ -95,7 +95,7 @@ def test_a_region_holds_what_a_host_name_may() -> None:
 
 
 def test_a_scheme_holds_what_it_may() -> None:
-    """Letters, digits, and three signs (RFC 3986, section 3.1); else it is none."""
+    """A scheme has letters, digits and three signs (RFC 3986, section 3.1)."""
     taken = [one for one in OF_A_URL if registry.parse(f"s{one}3://{HOST}")]
 
     assert set(taken) == {*string.ascii_letters, *string.digits, *"+-."}
@@ -103,7 +103,7 @@ def test_a_scheme_holds_what_it_may() -> None:
 
 @pytest.mark.parametrize("region", ["a", "1", "a" * 63])
 def test_a_label_of_the_host_has_1_to_63_characters(region: str) -> None:
-    """Up to the length that DNS allows, a region is what it says; `NOT_ECR` has one beyond."""
+    """A region may have the length of a DNS label; `NOT_ECR` has a longer one."""
     found = registry.parse(f"{A}.dkr.ecr.{region}.amazonaws.com")
 
     assert found is not None
@@ -112,7 +112,7 @@ def test_a_label_of_the_host_has_1_to_63_characters(region: str) -> None:
 
 @pytest.mark.parametrize(("length", "understood"), [(64 * 1024, True), (64 * 1024 + 1, False)])
 def test_an_address_has_64_kib_at_most(length: int, understood: bool) -> None:
-    """As many characters as the protocol reads bytes; one more, and something was cut off."""
+    """An address may have 64 Ki characters; a longer one was truncated and names no registry."""
     written = f"{HOST}/".ljust(length, "a")
 
     assert (registry.parse(written) is not None) == understood
@@ -142,7 +142,7 @@ def test_an_address_has_64_kib_at_most(length: int, understood: bool) -> None:
     ],
 )
 def test_the_host_of_any_address_is_found(written: str, host: str) -> None:
-    """Whoever's it is; where the name is not sound, there is none."""
+    """The host of any registry is found; an invalid name gives none."""
     assert registry.parse_host(written) == host
 
 
@@ -161,13 +161,13 @@ def test_the_host_of_any_address_is_found(written: str, host: str) -> None:
     ],
 )
 def test_the_id_of_an_account_is_told(text: str, is_one: bool) -> None:
-    """Twelve ASCII digits."""
+    """An account id has twelve ASCII digits."""
     assert registry.is_account(text) == is_one
 
 
 @given(st.text())
 def test_no_text_makes_it_raise(text: str) -> None:
-    """Any text is a registry or None, and a registry's host is within the text."""
+    """Every text gives a registry or None, and a registry's host is part of the text."""
     found = registry.parse(text)
 
     assert found is None or found.host in text.lower()
@@ -175,7 +175,7 @@ def test_no_text_makes_it_raise(text: str) -> None:
 
 @given(st.sampled_from(sorted(HOSTS)), st.text(min_size=1, max_size=3), st.integers(0, 60))
 def test_a_changed_host_is_that_host_or_not_ecr_or_differs(host: str, more: str, at: int) -> None:
-    """Putting characters into a host never yields the registry of another account."""
+    """Inserting characters into a host never yields a registry of another account."""
     changed = host[:at] + more + host[at:]
 
     found = registry.parse(changed)
@@ -186,7 +186,7 @@ def test_a_changed_host_is_that_host_or_not_ecr_or_differs(host: str, more: str,
 
 
 def test_registries_of_one_region_share_an_endpoint() -> None:
-    """Accounts do not matter to the endpoint; region, variant, partition and service do."""
+    """The endpoint depends on region, variant, partition and service, not on the account."""
     endpoints = {host: found.endpoint for host in HOSTS if (found := registry.parse(host))}
     other_account = registry.parse(HOST.replace(A, "210987654321"))
 
@@ -209,7 +209,7 @@ def test_registries_of_one_region_share_an_endpoint() -> None:
     ],
 )
 def test_an_endpoint_keeps_its_name(host: str, endpoint: str) -> None:
-    """Under it tokens are kept and locks held, also those of the version before."""
+    """An endpoint's name never changes: tokens and locks of the previous release use it."""
     found = registry.parse(host)
 
     assert found is not None
@@ -221,7 +221,7 @@ def test_an_endpoint_keeps_its_name(host: str, endpoint: str) -> None:
     "changes", [{}, {"host": "h"}, {"region": "r"}, {"host": "h", "region": "r"}]
 )
 def test_a_registry_stands_in_with_all_else_the_same(host: str, changes: dict[str, str]) -> None:
-    """Under another name, in another region, or both."""
+    """Overriding host or region changes nothing else."""
     found = registry.parse(host)
     assert found is not None
 
@@ -234,21 +234,21 @@ def test_a_registry_stands_in_with_all_else_the_same(host: str, changes: dict[st
 
 
 def test_a_registry_is_plain_unless_told_otherwise() -> None:
-    """Neither FIPS nor dual-stack."""
+    """A registry is neither FIPS nor dual-stack by default."""
     made = registry.Registry("h", account="", region="us-east-1", service="ecr", suffix="aws")
 
     assert made.endpoint == "ecr@us-east-1.aws"
 
 
 def test_every_partition_that_botocore_knows_has_its_suffix_here() -> None:
-    """A partition that a new botocore brings is noticed by its DNS suffixes."""
+    """A partition that is new in botocore is noticed by its DNS suffixes."""
     loader = botocore.session.Session().get_component("data_loader")
     partitions = loader.load_data("partitions")["partitions"]
     standard = {one["outputs"]["dnsSuffix"] for one in partitions}
     dual = {"on." + one["outputs"]["dualStackDnsSuffix"].removeprefix("api.") for one in partitions}
 
     assert standard == registry.SUFFIXES
-    # Nobody has seen registry hosts of the isolated partitions' dual-stack domains documented.
+    # No documentation shows registry hosts in the isolated partitions' dual-stack domains.
     unseen = {
         suffix for suffix in dual if "ic.gov" in suffix or "scloud" in suffix or "adc-e" in suffix
     }

@@ -122,7 +122,7 @@ class TestList:
         [
             (lambda path: path.write_bytes(b"x"), "it is damaged"),
             (lambda path: path.write_bytes(b""), "it is damaged"),
-            (lambda path: path.chmod(0o644), "it is another user's, or others may read it"),
+            (lambda path: path.chmod(0o644), "another user owns it, or others may read it"),
             (lambda path: (path.unlink(), path.mkdir()), "it is not a regular file"),
             (lambda path: (path.unlink(), path.symlink_to("x")), "it cannot be opened: "),
         ],
