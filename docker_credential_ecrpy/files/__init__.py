@@ -1,1 +1,1 @@
-"""Safe access to files: private ones of the cache, and those of users."""
+"""Safe file access: the cache's private files, and the user's own."""

@@ -1,4 +1,4 @@
-"""Reads of the user's files, with limits of size and depth."""
+"""Bounded reads of the user's files: limits of size and depth."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ _FLAGS = (
 def check_depth(value: object, most: int) -> None:
     """Raise RecursionError for lists and dictionaries nested deeper than `most`.
 
-    Near Python's own limit, one parser reads what another one does not.
+    Near Python's own limit, one parser reads files that another one refuses.
     """
     level: list[object] = [value]
     for _ in range(most):
@@ -36,13 +36,13 @@ def check_depth(value: object, most: int) -> None:
 def read(file: str, most: int) -> bytes:
     """Return the content of a file of `most` bytes at most.
 
-    Raises OSError, also for what is no regular file and for a larger one, and ValueError for an
-    impossible name.
+    Raises OSError, also if it is larger or not a regular file, and ValueError for an impossible
+    name.
     """
     opened = os.open(file, _FLAGS)
     try:
         if not stat.S_ISREG(os.fstat(opened).st_mode):
-            raise OSError(errno.EINVAL, "it is not a file")
+            raise OSError(errno.EINVAL, "it is not a regular file")
         with os.fdopen(opened, "rb", closefd=False) as stream:
             data = stream.read(most + 1)
     finally:

@@ -1,7 +1,7 @@
-"""A file lock between processes, with a time limit.
+"""A file lock between processes, with a timeout.
 
-The system drops it when its holder dies. The file is never removed: those who wait on a removed
-file and those who create it again would hold two locks.
+The system releases it when its holder dies. The file is never removed: a process that waits on a
+removed file and one that creates the file again would both hold a lock.
 """
 
 import errno
@@ -12,7 +12,7 @@ import time
 from docker_credential_ecrpy.files import private
 
 _FLAGS = os.O_RDWR | os.O_CREAT | private.SAFE_FLAGS | getattr(os, "O_BINARY", 0)
-_FIRST_PAUSE = 0.005  # seconds; doubled up to
+_FIRST_PAUSE = 0.005  # seconds; doubled up to `_LAST_PAUSE`
 _LAST_PAUSE = 0.05
 _MAX_NOTE = 4096  # bytes
 _BUSY = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
@@ -20,7 +20,7 @@ _BUSY = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 if sys.platform == "win32":
     import msvcrt
 
-    # Locks on Windows keep others from reading what they cover, so this byte is far past the note.
+    # A Windows lock blocks reads of the bytes it covers: lock one far past the note.
     _FAR = 2**30
 
     def _try_lock(opened: int) -> None:
@@ -44,7 +44,7 @@ class FileLock:
         self._opened = os.open(path, _FLAGS, 0o600)
         if not private.stands_alone(os.fstat(self._opened)):
             os.close(self._opened)
-            raise OSError(errno.EINVAL, "it is no file of its own")
+            raise OSError(errno.EINVAL, "it is not this user's own regular file")
 
     def __enter__(self) -> "FileLock":
         return self
@@ -78,12 +78,12 @@ class FileLock:
             pause = min(pause * 2, _LAST_PAUSE)
 
     def read_note(self) -> bytes:
-        """Return what this holder, or the last one, wrote. Raises OSError."""
+        """Return the note of the current or last holder. Raises OSError."""
         os.lseek(self._opened, 0, os.SEEK_SET)
         return os.read(self._opened, _MAX_NOTE)
 
     def write_note(self, note: bytes) -> None:
-        """Write `note` for the others. Raises OSError, such as on a full disk."""
+        """Write `note` for the waiting processes. Raises OSError, such as on a full disk."""
         os.lseek(self._opened, 0, os.SEEK_SET)
         written = os.write(self._opened, note[:_MAX_NOTE])
         os.ftruncate(self._opened, written)

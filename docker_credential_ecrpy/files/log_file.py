@@ -1,6 +1,6 @@
-"""The log, which is off by default: AWS_ECR_LOG=<file>, AWS_ECR_DEBUG=1 for standard error.
+"""The log, off by default: AWS_ECR_LOG=<file>, or AWS_ECR_DEBUG=1 for standard error.
 
-The file is private to its owner; at a megabyte it moves to <file>.1.
+The file has mode 0600; beyond one MiB it is renamed to <file>.1.
 """
 
 import os
@@ -19,9 +19,9 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | private.SAFE_FLAGS
 
 
 def open_log(environ: Mapping[str, str], started: float) -> Log:
-    """Return the log that `environ` asks for, or `discard`.
+    """Return the log that `environ` turns on, or `discard`.
 
-    started: the `time.monotonic()` that timings count from. Lines that cannot be written are lost.
+    started: the `time.monotonic()` that timings count from. A line that cannot be written is lost.
     """
     sinks: list[Callable[[bytes], None]] = []
     if is_set(environ, "AWS_ECR_DEBUG"):
@@ -48,7 +48,7 @@ def _append(path: str, line: bytes) -> None:
         opened = os.open(path, _FLAGS, 0o600)
         try:
             seen = os.fstat(opened)
-            ours = stat.S_ISREG(seen.st_mode)  # not a device or a pipe, which stays as it is
+            ours = stat.S_ISREG(seen.st_mode)  # a device or pipe keeps its mode
             if ours and not private.stands_alone(seen):
                 return
             if sys.platform != "win32" and ours and seen.st_mode & 0o077:
@@ -59,4 +59,4 @@ def _append(path: str, line: bytes) -> None:
         if ours and seen.st_size > _MAX_BYTES and os.stat(path).st_ino == seen.st_ino:
             os.replace(path, path + ".1")
     except OSError:
-        pass  # a full disk must not cost a pull; AWS_ECR_DEBUG=1 needs no disk
+        pass  # a full disk must not fail a pull; AWS_ECR_DEBUG=1 needs no disk

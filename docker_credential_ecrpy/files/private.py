@@ -1,6 +1,6 @@
-"""Files and directories that are this user's alone.
+"""Private files and directories: owned by this user, with modes 0600 and 0700.
 
-Another user may have planted a symlink or directory in their place: it is never followed or used.
+Another user may have planted a symlink or directory at the path: never follow or use it.
 """
 
 import os
@@ -9,30 +9,30 @@ import sys
 import time
 
 TEMPORARY = ".new-"
-"""The prefix of a file that is being written; the process id follows."""
+"""The prefix of a temporary file; the process id follows."""
 
 SAFE_FLAGS = (
     getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not hang a get
     | getattr(os, "O_CLOEXEC", 0)
 )
-"""For `os.open` of a file in whose place another user may have put something."""
+"""For `os.open` of a path where another user may have planted a file."""
 _WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_FLAGS | getattr(os, "O_BINARY", 0)
 
 
 def make_directory(directory: str) -> None:
-    """Make `directory` where it is missing, with mode 0700.
+    """Create `directory` with mode 0700 if it is missing, and so its parents.
 
-    Raises OSError where that fails, where it belongs to another user, or where root, by `sudo`,
-    would make it in the home of the user who called that, who could not use it then.
+    Raises OSError if that fails or another user owns it; also under `sudo` in a directory of the
+    calling user, who could not use what root creates there.
     """
-    # Not makedirs: it gives parents the default mode. Other processes may do the same at once.
+    # makedirs would give parents the default mode. Other processes may do the same concurrently.
     try:
         os.lstat(directory)
     except FileNotFoundError:
-        pass  # any other error would come when making it, too
+        pass  # any other error is raised: creating the directory would fail with it, too
     missing = [directory]
-    while (parent := os.path.dirname(missing[-1])) not in ("", missing[-1]):  # a drive has itself
+    while (parent := os.path.dirname(missing[-1])) not in ("", missing[-1]):  # a root is its own
         if os.path.isdir(parent):
             break
         missing.append(parent)
@@ -43,7 +43,7 @@ def make_directory(directory: str) -> None:
 def _make_one(directory: str) -> None:
     parent = os.path.dirname(directory)
     if _is_anothers_link(parent):
-        msg = "the directory is behind another user's link"
+        msg = "the directory is behind another user's symlink"
         raise PermissionError(msg)
     try:
         _refuse_for_sudo(directory, parent or ".")
@@ -65,12 +65,12 @@ def _refuse_for_sudo(directory: str, parent: str) -> None:
     if sys.platform == "win32" or caller in (None, str(os.geteuid())):
         return
     if not os.path.isdir(directory) and str(os.stat(parent).st_uid) == caller:
-        msg = "it would be root's, in a directory of the user that sudo was called by"
+        msg = "root would own it, in a directory of the user who called sudo"
         raise PermissionError(msg)
 
 
 def is_own(directory: str) -> bool:
-    """Whether it is this user's directory, and no link: nothing behind a link is ever removed.
+    """Whether it is this user's directory and not a symlink, which a removal never follows.
 
     Raises OSError.
     """
@@ -80,7 +80,7 @@ def is_own(directory: str) -> bool:
 
 
 def _is_anothers_link(path: str) -> bool:
-    """Whether it is a link, and neither ours nor the system's. Raises OSError."""
+    """Whether it is a symlink that neither this user nor root owns. Raises OSError."""
     if sys.platform == "win32" or not path:
         return False
     seen = os.lstat(path)
@@ -88,21 +88,21 @@ def _is_anothers_link(path: str) -> bool:
 
 
 def is_behind_link(directory: str) -> bool:
-    """Whether a folder of the cache is a link, or behind another user's. Raises OSError."""
+    """Whether a cache folder is a symlink, or behind another user's. Raises OSError."""
     return os.path.islink(directory) or _is_anothers_link(os.path.dirname(directory))
 
 
 def stands_alone(seen: os.stat_result) -> bool:
-    """Whether what was opened is this user's regular file, with no hard link to another name."""
+    """Whether an opened file is this user's regular file, without a second hard link."""
     own = sys.platform == "win32" or seen.st_uid == os.geteuid()
     return stat.S_ISREG(seen.st_mode) and own and seen.st_nlink <= 1
 
 
 def write_whole(path: str, data: bytes, *, shared: bool = False) -> None:
-    """Replace a private file atomically. Raises OSError, and then the old content stays.
+    """Replace a private file atomically. Raises OSError, and then the previous content stays.
 
-    shared: with other programs. It is then synced first, since it has no checksum, and what root
-    writes into another user's directory belongs to that user.
+    shared: with other programs. It is then synced first, since it has no checksum, and belongs to
+    the directory's owner if root writes it.
     """
     directory = os.path.dirname(path)
     beside = os.path.join(directory, f"{TEMPORARY}{os.getpid()}-{time.monotonic_ns()}")
@@ -114,7 +114,7 @@ def write_whole(path: str, data: bytes, *, shared: bool = False) -> None:
             if shared and sys.platform != "win32":
                 owner = os.stat(directory)
                 if owner.st_uid != os.geteuid() == 0:
-                    os.fchown(opened, owner.st_uid, owner.st_gid)  # not by a name that is theirs
+                    os.fchown(opened, owner.st_uid, owner.st_gid)  # the owner may replace the name
             if shared:
                 os.fsync(opened)
         finally:
@@ -124,7 +124,7 @@ def write_whole(path: str, data: bytes, *, shared: bool = False) -> None:
         try:
             remove(beside)
         except OSError:
-            pass  # the error that led here says more
+            pass  # the first error says more
         raise
 
 

@@ -1,22 +1,22 @@
-"""Programs on PATH, as Docker finds them."""
+"""Programs on PATH, found as Docker finds them."""
 
 import os
 import sys
 from collections.abc import Iterator, Mapping
 
-_ENDINGS = ".com;.exe;.bat;.cmd"  # on Windows, as Go has them where PATHEXT is not set
+_ENDINGS = ".com;.exe;.bat;.cmd"  # on Windows: Go's default for an unset PATHEXT
 
 
 def find(program: str, environ: Mapping[str, str]) -> str:
-    """Return the path of a program, or "" where it is not on the PATH of `environ`."""
+    """Return the path of a program, or "" if it is not on the PATH of `environ`."""
     return next(find_all(program, environ), "")
 
 
 def find_all(program: str, environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield the path of a program in each directory of PATH that has it, in their order.
+    """Yield the path of a program in each directory of PATH that has it, in order.
 
-    As Go does for Docker: executable files in absolute directories. shutil.which also takes others,
-    which depend on the current directory.
+    Takes executable files in absolute directories, as Go does for Docker. shutil.which also takes
+    relative directories, which depend on the current one.
     """
     endings = [""]
     if sys.platform == "win32":

@@ -1,14 +1,14 @@
-"""Edits of a text by offsets, which keep all other bytes."""
+"""Edits of a text by offsets; all other bytes stay."""
 
 import json
 from collections.abc import Iterable
 
 Edit = tuple[int, int, str]
-"""Start and end of what is replaced, and the text that takes its place."""
+"""Start and end of the replaced text, and its replacement."""
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
-    """Return the text after edits in any order; what two of them remove is removed once."""
+    """Return the text after edits in any order; overlapping removals count once."""
     pieces, done = [], 0
     for start, end, new in sorted(edits, key=lambda edit: edit[:2]):
         pieces += [text[done:start], new]
@@ -17,7 +17,7 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
 
 
 def line_end(text: str) -> str:
-    r"""Return how the first line of a text ends: "\r\n", or else "\n"."""
+    r"""Return the line end of a text's first line: "\r\n", or else "\n"."""
     return "\r\n" if text[: text.find("\n") + 1].endswith("\r\n") else "\n"
 
 

@@ -1,1 +1,1 @@
-"""Text that users read: sanitized, timed, logged, or printed on a terminal."""
+"""Text for users: sanitizing, times, log lines and the terminal."""

@@ -7,21 +7,21 @@ from docker_credential_ecrpy.hot import protocol
 _NO = frozenset(("", "0", "false", "no", "off"))
 
 Log = Callable[[str], None]
-"""Takes one line without its line break; a text with several is folded into one."""
+"""Takes one line without its line break; several lines are folded into one."""
 
 
 def is_set(environ: Mapping[str, str], name: str) -> bool:
-    """Whether a variable says yes: set, and not one of the usual words for no."""
+    """Whether a variable is on: neither unset or empty, nor 0, false, no or off."""
     return environ.get(name, "").strip().lower() not in _NO
 
 
 def discard(_text: str) -> None:
-    """Be a log that is off."""
+    """Drop a line: the log is off."""
 
 
 def write_stderr(data: bytes) -> None:
-    """Write to standard error, if anybody reads it."""
+    """Write to standard error; does nothing if that is closed."""
     try:
         protocol.send(data, protocol.STDERR)
     except OSError:
-        pass  # it is closed; the answer and the exit code still count
+        pass  # the answer and the exit code still count

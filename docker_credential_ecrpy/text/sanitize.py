@@ -1,4 +1,4 @@
-"""Makes foreign text fit for an error or a terminal: one line, printable, no secrets."""
+"""Sanitizes foreign text for errors and terminals: one line, printable, secrets redacted."""
 
 import re
 
@@ -17,16 +17,16 @@ def strip_user_info(text: str) -> str:
         scheme, separator, rest = found[0].partition("://")
         return scheme + separator + rest.rpartition("@")[2]
 
-    # Word by word: one expression for it all takes quadratic time, which nothing can interrupt.
+    # Word by word: one expression for the whole text takes quadratic time, uninterruptibly.
     return re.sub(r"\S+", strip_word, text) if "://" in text else text
 
 
 def make_printable(text: str) -> str:
-    """Return a text as one line, with "?" for what a terminal would not show as it is."""
+    """Return a text as one line, with "?" for each unprintable character."""
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def one_line(text: str) -> str:
-    """Return foreign text fit for an error: one line, bounded, nothing that looks secret."""
+    """Return foreign text fit for an error: one line, bounded, likely secrets redacted."""
     line = make_printable(_LOOKS_SECRET.sub("[redacted]", strip_user_info(text)))
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 3] + "..."

@@ -8,7 +8,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def moment(when: int, now: int) -> str:
-    """Return a time and how far it is from now; both are nanoseconds since the epoch (UTC)."""
+    """Return a time and its distance from now; both are nanoseconds since the epoch (UTC)."""
     span = duration(abs(when - now) // cache.SECOND)
     return f"{stamp(when)} ({span} ago)" if when <= now else f"{stamp(when)} (in {span})"
 
@@ -19,7 +19,7 @@ def expiry(when: int, now: int) -> str:
 
 
 def lifetime(entry: cache.Entry, now: int) -> list[str]:
-    """Return since when an entry is kept, when it is renewed if it is, and when it expires."""
+    """Return when an entry was stored, when it is due for renewal (if ever), and its expiry."""
     times = [f"kept since {moment(entry.written, now)}"]
     if entry.refresh < entry.expires:
         times.append(f"to be renewed from {moment(entry.refresh, now)}")

@@ -1,4 +1,4 @@
-"""Facts about the lock between processes."""
+"""The file lock between processes."""
 
 import os
 import subprocess
@@ -36,7 +36,7 @@ def _holder(path: str) -> "Iterator[subprocess.Popen[bytes]]":
 
 
 def test_a_free_lock_is_had_at_once(path: str) -> None:
-    """Also without any time to wait; and again once it was let go."""
+    """A free lock is taken without waiting, and again after its release."""
     for _ in range(2):
         with FileLock(path) as lock:
             assert lock.acquire(0)
@@ -45,7 +45,7 @@ def test_a_free_lock_is_had_at_once(path: str) -> None:
 def test_a_held_lock_is_waited_for_as_long_as_said(
     path: str, holder: "subprocess.Popen[bytes]"
 ) -> None:
-    """Another process keeps it: after the time given the answer is no."""
+    """A lock that another process holds is refused after the timeout."""
     with FileLock(path) as lock:
         began = time.monotonic()
 
@@ -54,7 +54,7 @@ def test_a_held_lock_is_waited_for_as_long_as_said(
 
 
 def test_a_killed_holder_lets_go(path: str, holder: "subprocess.Popen[bytes]") -> None:
-    """The system drops the lock with its holder, and the file stays."""
+    """The system releases a killed holder's lock, and the file stays."""
     with FileLock(path) as lock:
         holder.kill()
 
@@ -63,7 +63,7 @@ def test_a_killed_holder_lets_go(path: str, holder: "subprocess.Popen[bytes]") -
 
 
 def test_a_note_is_for_the_next_holder(path: str) -> None:
-    """It is read back whole, and a new one replaces it."""
+    """A note is read back whole, and a new one replaces it."""
     for note in (b"a long note", b"short"):
         with FileLock(path) as lock:
             assert lock.acquire(0)
@@ -73,9 +73,9 @@ def test_a_note_is_for_the_next_holder(path: str) -> None:
             assert lock.read_note() == note
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="modes and links of Unix")
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix modes and symlinks")
 def test_the_file_is_private_and_no_link(path: str, tmp_path: Path) -> None:
-    """It is born 0600, and a link in its place is refused."""
+    """The file is created with mode 0600, and a symlink at its path is refused."""
     with FileLock(path):
         assert Path(path).stat().st_mode & 0o777 == 0o600
     (tmp_path / "link").symlink_to(path)

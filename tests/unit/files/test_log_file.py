@@ -1,4 +1,4 @@
-"""Facts about the log."""
+"""The log: off by default, to standard error, or to a private file."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from docker_credential_ecrpy.files.log_file import open_log
 
 
 def test_it_is_off_by_default(capfd: pytest.CaptureFixture[str]) -> None:
-    """Without a variable, and with one that says no, nothing is written."""
+    """Nothing is written if the variable is unset or says no."""
     for environ in ({}, {"AWS_ECR_DEBUG": "0"}, {"AWS_ECR_DEBUG": ""}, {"AWS_ECR_LOG": ""}):
         open_log(environ, time.monotonic())("hello")
 
@@ -19,7 +19,7 @@ def test_it_is_off_by_default(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_it_goes_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
-    """One line for each, with time, process and milliseconds; standard output stays clean."""
+    """Each line has time, process and milliseconds; standard output stays empty."""
     write = open_log({"AWS_ECR_DEBUG": "1"}, time.monotonic())
     write("one\nand\ttwo")
 
@@ -30,7 +30,7 @@ def test_it_goes_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_it_goes_to_a_private_file(tmp_path: Path) -> None:
-    """Lines are appended, and only the owner may read them."""
+    """Lines are appended to a file that only its owner may read."""
     path = tmp_path / "helper.log"
     for text in ("one", "two"):
         open_log({"AWS_ECR_LOG": str(path)}, time.monotonic())(text)
@@ -41,7 +41,7 @@ def test_it_goes_to_a_private_file(tmp_path: Path) -> None:
 
 
 def test_it_is_rotated(tmp_path: Path) -> None:
-    """At a megabyte the file moves aside, once, so that two is all there ever is."""
+    """At one MiB the file is renamed; there are never more than two."""
     path = tmp_path / "helper.log"
     write = open_log({"AWS_ECR_LOG": str(path)}, time.monotonic())
     for _ in range(5):
@@ -55,15 +55,15 @@ def test_it_is_rotated(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["missing/helper.log", "."])
 def test_a_log_that_cannot_be_written_costs_nothing(tmp_path: Path, place: str) -> None:
-    """No directory, or a directory in its place: the line is lost and that is all."""
+    """With a missing directory, or a directory at the path, the line is lost without error."""
     open_log({"AWS_ECR_LOG": str(tmp_path / place)}, time.monotonic())("hello")
 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="FIFOs and modes of Unix")
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix FIFOs and modes")
 def test_only_a_file_is_made_private(tmp_path: Path) -> None:
-    """A file that was there becomes private; a pipe or device stays as it is, nor is it moved."""
+    """An existing file becomes private; a pipe or device keeps its mode and place."""
     file, fifo = tmp_path / "helper.log", tmp_path / "fifo"
     file.touch()
     os.mkfifo(fifo)
@@ -79,9 +79,9 @@ def test_only_a_file_is_made_private(tmp_path: Path) -> None:
     assert fifo.stat().st_mode & 0o777 == 0o666
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links of Unix")
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix symlinks")
 def test_a_link_is_not_written_through(tmp_path: Path) -> None:
-    """A link planted in the place of the log is refused."""
+    """A symlink planted at the log's path is refused."""
     (tmp_path / "helper.log").symlink_to(tmp_path / "target")
     open_log({"AWS_ECR_LOG": str(tmp_path / "helper.log")}, time.monotonic())("hello")
 

@@ -1,4 +1,4 @@
-"""Facts about files and directories that are this user's alone."""
+"""Private files and directories."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("same_descriptors")
 
 
 def test_files_are_made_with_what_the_system_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No link, no heir, no translation; where there is no such flag, without it."""
+    """Files are created with every safe flag that the system has, and without the others."""
     wanted = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     for flags in ({}, OPEN_FLAGS):
         module = load_on_system_with(flags, private, monkeypatch)
@@ -23,9 +23,9 @@ def test_files_are_made_with_what_the_system_has(monkeypatch: pytest.MonkeyPatch
         assert sum(flags.values()) & ~OPEN_FLAGS["O_BINARY"] == module.SAFE_FLAGS
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="what Windows lacks is to be had first")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lacks geteuid")
 def test_on_windows_modes_say_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory that others could read elsewhere is used as it is: files have no owner there."""
+    """On Windows, a directory is used whatever its owner and mode."""
     tmp_path.chmod(0o755)
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     monkeypatch.setenv("SUDO_UID", str(os.getuid()))
@@ -41,7 +41,7 @@ def test_on_windows_modes_say_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_directories_may_be_made_by_many_at_once(tmp_path: Path) -> None:
-    """Whoever comes second finds them made: no error, and so no lock or write is given up."""
+    """Concurrent creation of a directory is no error for the later process."""
     size = 8
     errors: list[OSError] = []
     for number in range(100):
@@ -64,12 +64,12 @@ def test_directories_may_be_made_by_many_at_once(tmp_path: Path) -> None:
     assert errors == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links and modes of Unix")
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix symlinks and modes")
 class TestOwnDirectory:
-    """A directory is made for this user alone, or not at all."""
+    """A directory is created for this user alone, or not at all."""
 
     def test_it_and_its_parents_are_made_for_this_user_alone(self, tmp_path: Path) -> None:
-        """From the start, whatever the umask."""
+        """The directory and its parents have mode 0700 from the start, whatever the umask."""
         before = os.umask(0)
         try:
             private.make_directory(str(tmp_path / "parent" / "made"))
@@ -81,7 +81,7 @@ class TestOwnDirectory:
 
     @pytest.mark.parametrize("mode", [0o710, 0o701, 0o704, 0o702, 0o740, 0o720, 0o777])
     def test_any_right_of_others_is_taken(self, tmp_path: Path, mode: int) -> None:
-        """Each of them counts."""
+        """Every permission of group and others is removed."""
         tmp_path.chmod(mode)
 
         private.make_directory(str(tmp_path))
@@ -89,7 +89,7 @@ class TestOwnDirectory:
         assert tmp_path.stat().st_mode & 0o777 == 0o700
 
     def test_what_nobody_else_may_use_is_left_as_it_is(self, tmp_path: Path) -> None:
-        """Its owner may have closed it to themselves."""
+        """A private directory keeps its mode, even without permissions for its owner."""
         tmp_path.chmod(0o500)
 
         private.make_directory(str(tmp_path))
@@ -99,7 +99,7 @@ class TestOwnDirectory:
     def test_a_name_alone_is_one_of_where_we_are(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """`AWS_ECR_CACHE_DIR` may be one, for root by `sudo` too."""
+        """`AWS_ECR_CACHE_DIR` may be a bare name, also for root under `sudo`."""
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("SUDO_UID", "99999")
 
@@ -112,11 +112,11 @@ class TestOwnDirectory:
     def test_on_a_drive_that_is_not_there_it_is_an_error(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The search for a parent that exists ends at the root, which is its own parent."""
+        """The search for an existing parent ends at the root, which is its own parent."""
         looked = iter(range(100))
 
         def is_missing(_: str) -> bool:
-            next(looked)  # a search without an end raises StopIteration here
+            next(looked)  # an endless search raises StopIteration here
             return False
 
         def fail(path: str, _: int) -> None:
@@ -131,7 +131,7 @@ class TestOwnDirectory:
 
     @pytest.mark.parametrize("leads", [None, ".", "nowhere", "way"])
     def test_what_is_in_its_way_is_an_error(self, tmp_path: Path, leads: str | None) -> None:
-        """A file, or a link, which is not followed; the error says which, and it stays."""
+        """A file or symlink at the path is an error that names it, and is left alone."""
         way = tmp_path / "way"
         if leads:
             way.symlink_to(leads)
@@ -144,17 +144,17 @@ class TestOwnDirectory:
         assert way.is_symlink() == bool(leads)
 
     def test_one_that_cannot_be_has_no_beginning_made(self, tmp_path: Path) -> None:
-        """A path that is too long for the system."""
+        """A path too long for the system creates no parents, either."""
         with pytest.raises(OSError, match="too long"):
             private.make_directory(str(tmp_path) + ("/" + "a" * 250) * 17)
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.skipif(not hasattr(os, "lchown"), reason="links have no owner there")
+    @pytest.mark.skipif(not hasattr(os, "lchown"), reason="symlinks have no owner there")
     @pytest.mark.parametrize(("whose", "taken"), [(0, True), (1, True), (2, False)])
     def test_it_is_not_made_behind_another_users_link(
         self, tmp_path: Path, whose: int, taken: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Who may turn it elsewhere; of root's and our own, as of a home on another disk, we do."""
+        """Another user's symlink is refused; root's and this user's own are followed."""
         if os.getuid() != 0:
             pytest.skip("only root can give links away")
         (tmp_path / "real").mkdir(mode=0o700)
@@ -169,7 +169,7 @@ class TestOwnDirectory:
             os.chown(tmp_path / "real" / "ecr", 1, 1)
         else:
             with pytest.raises(
-                PermissionError, match=r"^the directory is behind another user's link$"
+                PermissionError, match=r"^the directory is behind another user's symlink$"
             ):
                 private.make_directory(str(link / "ecr"))
             (tmp_path / "real" / "ecr").mkdir(mode=0o700)
@@ -186,7 +186,7 @@ class TestOwnDirectory:
     def test_another_users_is_refused(
         self, tmp_path: Path, beside: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """And left with all of its rights."""
+        """Another user's directory is refused, and keeps its mode."""
         tmp_path.chmod(0o755)
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + beside)
 
@@ -202,12 +202,12 @@ class TestOwnDirectory:
     def test_sudo_makes_nothing_in_the_home_of_who_called_it(
         self, tmp_path: Path, caller: str | None, made: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It would be root's there. Where the home is another's, or nobody called, it is made."""
+        """Only under `sudo`, in the calling user's home, is creation refused."""
         if os.getuid() == 0:
             os.chown(tmp_path, 12345, -1)
         owner = tmp_path.stat().st_uid
         us = owner + 1
-        monkeypatch.chdir("/")  # which is root's, and does not matter
+        monkeypatch.chdir("/")  # the current directory does not matter
         monkeypatch.setattr(os, "geteuid", lambda: us)
         monkeypatch.delenv("SUDO_UID", raising=False)
         if caller:
@@ -221,13 +221,13 @@ class TestOwnDirectory:
         else:
             with pytest.raises(
                 PermissionError,
-                match=r"^it would be root's, in a directory of the user that sudo was called by$",
+                match=r"^root would own it, in a directory of the user who called sudo$",
             ):
                 private.make_directory(str(made_there))
         assert made_there.is_dir() == made
 
     def test_sudo_to_oneself_is_none(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Root may call it, too, in a home of its own."""
+        """Root calling `sudo` creates directories in its own home."""
         monkeypatch.setenv("SUDO_UID", str(os.geteuid()))
 
         private.make_directory(str(tmp_path / "ecr"))
@@ -237,7 +237,7 @@ class TestOwnDirectory:
     def test_sudo_goes_by_where_a_link_leads(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Root's link into the home of who called it."""
+        """Root's symlink into the calling user's home is refused, too."""
         if os.getuid() != 0:
             pytest.skip("only root can give directories away")
         (tmp_path / "home").mkdir()
@@ -249,7 +249,7 @@ class TestOwnDirectory:
             private.make_directory(str(tmp_path / "link" / "ecr"))
 
     def test_sudo_uses_what_is_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What root made itself, before, in the home of who calls it now."""
+        """For an existing directory, only its owner counts, also under `sudo`."""
         monkeypatch.setenv("SUDO_UID", str(os.getuid()))
         us = os.getuid() + 1
         (tmp_path / "ecr").mkdir(mode=0o700)
@@ -260,31 +260,31 @@ class TestOwnDirectory:
 
 
 class TestStandingAlone:
-    """Whether a file that was opened is the one that was meant."""
+    """Whether an opened file is this user's own regular file."""
 
     def test_of_a_new_file(self, tmp_path: Path) -> None:
-        """It has this user, and one name; with a second one it may be another file's."""
+        """A file of this user's with one name passes; with a second hard link it does not."""
         (tmp_path / "a").touch()
         assert private.stands_alone(os.stat(tmp_path / "a"))
 
         os.link(tmp_path / "a", tmp_path / "b")
         assert not private.stands_alone(os.stat(tmp_path / "a"))
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="there, what is open stays")
+    @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
     def test_of_one_that_is_gone(self, tmp_path: Path) -> None:
-        """A mark is removed while others look at it: that is nobody else's file."""
+        """A file that was removed while open passes."""
         with (tmp_path / "a").open("wb") as file:
             (tmp_path / "a").unlink()
             assert private.stands_alone(os.fstat(file.fileno()))
 
     def test_of_what_is_no_file(self, tmp_path: Path) -> None:
-        """Such as a directory, or a device that every program has."""
+        """A directory or device does not pass."""
         assert not private.stands_alone(os.stat(tmp_path))
         assert not private.stands_alone(os.stat(os.devnull))
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="files have no owner of that kind there")
+    @pytest.mark.skipif(sys.platform == "win32", reason="files have no Unix owner there")
     def test_of_another_users(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Of a lower number or of a higher one."""
+        """A file of another user id, lower or higher, does not pass."""
         (tmp_path / "a").touch()
         owner = os.stat(tmp_path / "a").st_uid
         for other in (owner + 1, owner - 1):
@@ -293,12 +293,12 @@ class TestStandingAlone:
 
 
 class TestWritingWhole:
-    """A file is there as a whole, or as it was before."""
+    """A file is replaced atomically: the new content is complete, or the previous one stays."""
 
     def test_a_system_may_take_it_in_pieces(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """All of them are written, in order."""
+        """Partial writes are continued, in order."""
         real = os.write
         monkeypatch.setattr(os, "write", lambda to, data: real(to, data[:7]))
 
@@ -310,7 +310,7 @@ class TestWritingWhole:
     def test_what_is_shared_is_on_the_disk_before_it_has_its_name(
         self, tmp_path: Path, shared: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """An entry need not be: half of one is a miss, and waiting for a disk takes long."""
+        """A shared file is synced before its rename; an entry is not: half of one is a miss."""
         path = tmp_path / "file"
         done: list[str] = []
 
@@ -325,14 +325,14 @@ class TestWritingWhole:
 
         assert done == (["3 bytes, named: False"] if shared else [])
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="files have no owner of that kind there")
+    @pytest.mark.skipif(sys.platform == "win32", reason="files have no Unix owner there")
     @pytest.mark.parametrize(
         ("us", "shared", "given"), [(0, True, True), (0, False, False), (99, True, False)]
     )
     def test_what_root_shares_is_of_who_has_the_directory(
         self, tmp_path: Path, us: int, shared: bool, given: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Root alone can give it, and an entry is read by its owner alone."""
+        """Root gives a shared file to the directory's owner, and never a cache entry."""
         if tmp_path.stat().st_uid == 0:
             os.chown(tmp_path, 12345, 54321)
         owner = tmp_path.stat()
@@ -346,22 +346,22 @@ class TestWritingWhole:
 
         assert done == ([(3, owner.st_uid, owner.st_gid)] if given else [])
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="files have no owner of that kind there")
+    @pytest.mark.skipif(sys.platform == "win32", reason="files have no Unix owner there")
     def test_what_root_shares_with_itself_is_not_given(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It is of the right user and group already."""
+        """A shared file in root's own directory stays root's."""
         if os.getuid() == 0:
             monkeypatch.setattr(os, "fchown", None)
             private.write_whole(str(tmp_path / "file"), b"abc", shared=True)
 
             assert (tmp_path / "file").read_bytes() == b"abc"
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="files have no owner of that kind there")
+    @pytest.mark.skipif(sys.platform == "win32", reason="files have no Unix owner there")
     def test_what_root_shares_through_a_link_is_of_who_has_what_it_leads_to(
         self, tmp_path: Path
     ) -> None:
-        """A user's configuration may lie elsewhere than in their home."""
+        """Behind a symlink, the owner of the target directory gets the file."""
         if os.getuid() != 0:
             pytest.skip("only root can give directories away")
         (tmp_path / "real").mkdir()
@@ -373,11 +373,11 @@ class TestWritingWhole:
         seen = (tmp_path / "real" / "file").stat()
         assert (seen.st_uid, seen.st_gid, seen.st_mode & 0o777) == (12345, 54321, 0o600)
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="what Windows lacks is to be had first")
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows lacks geteuid")
     def test_on_windows_nobody_is_root(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Whatever a number says."""
+        """Windows never changes a file's owner."""
         monkeypatch.setattr(sys, "platform", "win32")
         monkeypatch.setattr(os, "geteuid", lambda: 0)
         monkeypatch.setattr(os, "fchown", None)
@@ -391,7 +391,7 @@ class TestWritingWhole:
     def test_a_fault_on_the_way_out_is_not_hidden(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Only the system's refusal is, since the error before it says more."""
+        """Only an OSError of the cleanup is dropped, since the first error says more."""
 
         def refuse(*_: object) -> None:
             raise OSError
@@ -404,11 +404,11 @@ class TestWritingWhole:
         with pytest.raises(MemoryError):
             private.write_whole(str(tmp_path / "file"), b"abc")
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+    @pytest.mark.skipif(sys.platform == "win32", reason="symlinks need a privilege there")
     def test_it_is_not_written_through_what_lies_beside(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A link of the very name that it is written under, first."""
+        """A symlink planted at the temporary file's name is not followed."""
         monkeypatch.setattr(time, "monotonic_ns", lambda: 5)
         elsewhere = tmp_path / "elsewhere"
         elsewhere.write_text("as it was")
@@ -428,7 +428,7 @@ class TestWritingWhole:
         fails: str,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """Ctrl-C too; and it is told, even where nothing can be put away."""
+        """Every exception, Ctrl-C too, is raised, and the temporary file is removed if possible."""
 
         def fail(*_: object) -> int:
             raise kind(fails)
@@ -448,7 +448,7 @@ class TestWritingWhole:
 
 
 def test_a_removal_says_whether_the_file_was_there(tmp_path: Path) -> None:
-    """A cleanup counts what it removed; what another process removed first is no error."""
+    """A removal returns whether the file existed; a missing one is no error."""
     (tmp_path / "file").touch()
 
     assert private.remove(str(tmp_path / "file")) is True

@@ -1,4 +1,4 @@
-"""Facts about files that changed a moment ago."""
+"""Racy timestamps: files that changed within the current clock tick."""
 
 import time
 from pathlib import Path
@@ -30,12 +30,12 @@ def _slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     ],
 )
 def test_how_long_a_step_goes_on(changed: int, age_ms: int, left_ms: int) -> None:
-    """Twenty milliseconds, or two seconds where times are whole ones; never for a clock ahead."""
+    """A tick lasts 20 ms, or 2 s for whole seconds; a time far in the future never waits."""
     assert racy.time_left(changed, changed + age_ms * 10**6) == left_ms * 10**6
 
 
 def test_files_that_are_not_there_are_not_waited_for(tmp_path: Path, slept: list[float]) -> None:
-    """Nor is none."""
+    """Neither a missing file nor an empty list waits."""
     racy.wait([str(tmp_path / "missing"), "\0"])
     racy.wait([])
 
@@ -45,7 +45,7 @@ def test_files_that_are_not_there_are_not_waited_for(tmp_path: Path, slept: list
 def test_a_link_that_was_just_turned_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
-    """What it leads to may be old. A file that changes all the time is not waited for."""
+    """A symlink retargeted just now is waited for, but not a file that keeps changing."""
     old, link = tmp_path / "old", tmp_path / "link"
     old.write_text("x")
     until = time.time_ns() + racy.STEP
@@ -61,7 +61,7 @@ def test_a_link_that_was_just_turned_is_waited_for(
 
 @pytest.mark.parametrize("of", ["file", "directory"])
 def test_a_link_that_is_turned_and_turned_back_shows(tmp_path: Path, of: str) -> None:
-    """Of the file, or of its directory; and one that leads to nothing is not no file."""
+    """Retargeting a file's or directory's symlink and back shows; a dangling one is not missing."""
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config").write_text(name)

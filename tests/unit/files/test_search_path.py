@@ -1,4 +1,4 @@
-"""Facts about programs on PATH: what is found is what Docker finds."""
+"""Programs on PATH are found as Docker finds them."""
 
 import os
 import sys
@@ -22,9 +22,9 @@ def environ(*directories: Path | str, **more: str) -> dict[str, str]:
     return {"PATH": os.pathsep.join(map(str, directories)), **more}
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="names have endings there")
+@pytest.mark.skipif(sys.platform == "win32", reason="program names have extensions there")
 def test_the_first_on_path_is_it(tmp_path: Path) -> None:
-    """The others come after it, in the order of PATH."""
+    """The first directory of PATH wins; the others follow in order."""
     a, b = put(tmp_path / "a"), put(tmp_path / "b")
     places = environ(tmp_path / "none", tmp_path / "b", tmp_path / "a")
 
@@ -32,9 +32,9 @@ def test_the_first_on_path_is_it(tmp_path: Path) -> None:
     assert list(search_path.find_all(NAME, places)) == [b, a]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="all files are programs there")
+@pytest.mark.skipif(sys.platform == "win32", reason="every file is executable there")
 def test_what_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be run, a directory, and what only a relative or empty entry would lead to."""
+    """Non-executable files, directories, and relative or empty PATH entries are skipped."""
     put(tmp_path / "plain", mode=0o600)
     (tmp_path / "other" / NAME).mkdir(parents=True)
     put(tmp_path / "here")
@@ -53,7 +53,7 @@ def test_what_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_endings_on_windows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endings: list[str] | None, found: str
 ) -> None:
-    """Those of PATHEXT, or else what Go has there; one program a directory."""
+    """Extensions come from PATHEXT, or from Go's default; each directory gives one program."""
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(os, "pathsep", ";")
     for ending in ("", ".cmd", ".exe", ".bat"):

@@ -1,4 +1,4 @@
-"""Facts about edits of a text by offsets."""
+"""Edits of a text by offsets."""
 
 import pytest
 
@@ -18,7 +18,7 @@ TEXT = "0123456789"
     ],
 )
 def test_edits_in_any_order(edits: list[text_edits.Edit], after: str) -> None:
-    """What is between them stays; new texts of one place stay in their order."""
+    """Text between edits stays, and insertions at one place keep their order."""
     assert text_edits.apply_edits(TEXT, edits) == after
 
 
@@ -27,5 +27,5 @@ def test_edits_in_any_order(edits: list[text_edits.Edit], after: str) -> None:
     [("", "\n"), ("a", "\n"), ("a\nb\r\n", "\n"), ("a\r\nb\n", "\r\n"), ("\r\n", "\r\n")],
 )
 def test_the_line_end_is_that_of_the_first_line(text: str, end: str) -> None:
-    """Unix's where there is none."""
+    """A text without line ends gets Unix ones."""
     assert text_edits.line_end(text) == end

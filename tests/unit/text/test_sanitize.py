@@ -1,4 +1,4 @@
-"""Facts about the text of others that errors repeat."""
+"""Sanitizing the foreign text that errors quote."""
 
 import base64
 import secrets
@@ -12,7 +12,7 @@ from docker_credential_ecrpy.text.sanitize import one_line
 
 @given(st.text())
 def test_any_text_becomes_one_bounded_line(text: str) -> None:
-    """No line break, nothing unprintable, no end."""
+    """The result is one printable line of limited length."""
     line = one_line(text)
 
     assert line.isprintable()
@@ -30,7 +30,7 @@ def test_any_text_becomes_one_bounded_line(text: str) -> None:
 )
 @pytest.mark.parametrize("shape", ["{}", "key={}", '{{"SecretAccessKey": "{}"}}', "a {} b", "({})"])
 def test_what_looks_like_a_secret_is_cut_out(secret: str, shape: str) -> None:
-    """A secret key or token that somebody else's text repeats is not repeated."""
+    """A secret key or token in foreign text is redacted."""
     line = one_line(shape.format(secret))
 
     assert "[redacted]" in line
@@ -38,7 +38,7 @@ def test_what_looks_like_a_secret_is_cut_out(secret: str, shape: str) -> None:
 
 
 def test_what_a_user_needs_is_not_cut_out() -> None:
-    """ARNs, hosts and paths stay."""
+    """ARNs, hosts and paths are not redacted."""
     text = (
         "User: arn:aws:sts::123456789012:assumed-role/a-role-with-a-long-name/a-session is not "
         "at https://api.ecr.us-east-1.amazonaws.com nor in /home/somebody/.aws/config"
@@ -48,5 +48,5 @@ def test_what_a_user_needs_is_not_cut_out() -> None:
 
 
 def test_user_info_in_a_url_is_cut_out() -> None:
-    """The URL stays, the password goes."""
+    """A URL's user info is removed and the rest stays."""
     assert one_line("at http://me:hunter2@a.test:8/x!") == "at http://a.test:8/x!"
