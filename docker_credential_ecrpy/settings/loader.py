@@ -1,7 +1,7 @@
 """Our own settings, `~/.ecr/config.toml`, read and checked whole.
 
-Any mistake is an error, with file, line and key: a rule that is ignored may be the one that keeps
-two accounts apart.
+Every mistake is an error with file, line and key: an ignored rule may be the one that separates two
+accounts.
 """
 
 import errno
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 TABLE = "registry"
 KEYS = ("fallback", TABLE)
 HELPER_PREFIX = "docker-credential-"
-"""How the name of every credential helper's program begins."""
+"""The prefix of every credential helper's program name."""
 MAX_SIZE = 256 * 1024
-"""Bytes that the file may have; two thousand rules."""
+"""The file's limit in bytes: about two thousand rules."""
 
 _TRIES = 20
 _HELPER = re.compile(rf"(?!{HELPER_PREFIX})[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -33,9 +33,9 @@ _HELPER = re.compile(rf"(?!{HELPER_PREFIX})[A-Za-z0-9][\w.-]*", re.ASCII)
 
 @dataclass(frozen=True)
 class Settings:
-    """What the file says.
+    """The content of config.toml.
 
-    file: its path, or "" where the environment names none. stamp: its `identity.stamp` when read.
+    file: its path, or "" if the environment names none. stamp: its `identity.stamp` when read.
     fallback: the credential helper for other registries, without `HELPER_PREFIX`.
     """
 
@@ -46,9 +46,9 @@ class Settings:
 
 
 def load(environ: Mapping[str, str]) -> Settings:
-    """Return the settings, which are empty where there is no file and the environment names none.
+    """Return the settings; empty if there is no file and the environment names none.
 
-    Raises HelperError for a file that cannot be read or does not make sense.
+    Raises HelperError for an unreadable or invalid file.
     """
     file = paths.config_file(environ)
     try:
@@ -58,7 +58,7 @@ def load(environ: Mapping[str, str]) -> Settings:
             return Settings(file, identity.MISSING)
         reason = getattr(exc, "strerror", None) or str(exc)
         msg = f"{one_line(file)} cannot be read: {one_line(reason)}"
-        hint = "mend it, or remove it"
+        hint = "fix or remove it"
         if environ.get("AWS_ECR_CONFIG"):
             hint = "point AWS_ECR_CONFIG at a TOML file, or unset it"
         raise HelperError(msg, hint=hint) from exc
@@ -68,19 +68,19 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 
 def _read(file: str) -> tuple[bytes, str]:
-    """Return what a file holds, and its stamp. Raises OSError and ValueError."""
+    """Return a file's content and its stamp. Raises OSError and ValueError."""
     for _ in range(_TRIES):
         racy.wait([file])
         stamp = identity.file_stamp(file)
         data = b"" if file == os.devnull else bounded.read(file, MAX_SIZE)
         if stamp == identity.file_stamp(file):
             return data, stamp
-    raise OSError(errno.EBUSY, "it changes all the time")
+    raise OSError(errno.EBUSY, "it keeps changing")
 
 
 def parse(source: "TomlDocument", stamp: str = identity.MISSING) -> Settings:
-    """Return the settings in a TOML file. Raises HelperError where they do not make sense."""
-    from docker_credential_ecrpy.settings import rule_parser  # only for a file
+    """Return the settings in a TOML file. Raises HelperError if they are invalid."""
+    from docker_credential_ecrpy.settings import rule_parser  # needed only if there is a file
     from docker_credential_ecrpy.settings.toml_document import TOP
 
     for key in source.parsed:
@@ -94,13 +94,13 @@ def parse(source: "TomlDocument", stamp: str = identity.MISSING) -> Settings:
         name = source.parsed["fallback"]
         if not (isinstance(name, str) and _HELPER.fullmatch(name)):
             msg = f"fallback = {rule_parser.shown(name)} is not a credential helper"
-            hint = f"write what the name of its program has after {HELPER_PREFIX}, such as"
-            raise source.error_at(TOP, "fallback", msg, f'{hint} fallback = "pass"')
+            hint = f'write its program name without {HELPER_PREFIX}, such as fallback = "pass"'
+            raise source.error_at(TOP, "fallback", msg, hint)
         fallback = SettingText(name, Place(source.file, lambda: source.line(TOP, "fallback")))
     tables = source.parsed.get(TABLE, [])
     if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
         msg = f"{TABLE} is not a list of tables"
-        raise source.error_at(TOP, TABLE, msg, f"write [[{TABLE}]], in two pairs of brackets")
+        raise source.error_at(TOP, TABLE, msg, f"write [[{TABLE}]], with double brackets")
     rules = tuple(rule_parser.read(source, n, table) for n, table in enumerate(tables))
     rule_parser.check_reach(source, rules)
     return Settings(source.file, stamp, rules, fallback)

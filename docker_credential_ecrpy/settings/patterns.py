@@ -1,7 +1,7 @@
-"""The hosts that a rule's `match` stands for: one, an account's, or a glob's.
+"""The hosts that a rule's `match` covers: one host, an account's, or a glob's.
 
-A pattern is a sequence of steps: the characters that may be in one place, or a star. So is a form
-of ECR's host names. Each step costs time in proportion to the host's length.
+A pattern is a sequence of steps: the characters allowed in one place, or a star. So is each form of
+ECR's host names. A step costs time in proportion to the host's length.
 """
 
 import re
@@ -17,20 +17,20 @@ _LABEL = frozenset(_LETTERS + "-")
 _ANY = _LABEL | {"."}
 _WILD = frozenset("*?[")
 _PIECES = re.compile(r"\[((?:!.|[^!])[^\]]*)\]|.", re.DOTALL)  # a set, or one character
-_STAR = frozenset("*")  # the step that stands for any characters, or none
+_STAR = frozenset("*")  # the step that matches any characters, or none
 _one: Callable[[str], frozenset[str]] = cache(frozenset)  # one object for each character
 _REGION_END = frozenset(_LETTERS)  # any number of a label's characters may precede this one
 
 
 class BadPattern(ValueError):
-    """The reason why a text is no pattern."""
+    """The text is not a pattern; the message says why."""
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """What a rule's `match` means: an account id, a host, or a glob over hosts.
+    """A rule's `match`: an account id, a host, or a glob over hosts.
 
-    In a glob `*` stands for any characters, dots too, `?` for one, and `[...]` for one of a set.
+    In a glob `*` matches any characters, dots too, `?` matches one, and `[...]` one of a set.
     """
 
     text: str
@@ -49,7 +49,7 @@ class Pattern:
 
     @property
     def examples(self) -> list[str]:
-        """Host names with "*" for unknown text: a pattern that `matches` all takes all hosts."""
+        """Host names with "*" for unknown text: a pattern that `matches` all covers all hosts."""
         return list(_private_hosts(self.text)) if self.is_account else ["*".join(self._fixed)]
 
     @cached_property
@@ -58,11 +58,11 @@ class Pattern:
         return "".join(min(step) if len(step) == 1 else "*" for step in self.steps).split("*")
 
     def matches(self, host: str) -> bool:
-        """Whether it takes in `host`, a name in lower case; only stars match a "*" in that."""
+        """Whether it covers `host`, a name in lower case; only stars match a "*" in that."""
         return all(map(host.__contains__, self._fixed)) and _meet(self.steps, host)
 
     def can_match_ecr(self) -> bool:
-        """Whether it takes in any host of ECR's, whatever the account and region."""
+        """Whether it covers any ECR host, in any account and region."""
         return any(_meet(self.steps, form) for form in _ecr_forms())
 
 
@@ -93,8 +93,8 @@ def _parse_steps(text: str) -> Iterator[frozenset[str]]:
         elif piece == "*" or piece in _ANY:
             yield _one(piece)
         else:
-            msg = f"{piece!r} is in no host name: write hosts without scheme, port and path"
-            raise BadPattern("a [ has no ] after it" if piece == "[" else msg)
+            msg = f"no host name has {piece!r}: write hosts without scheme, port and path"
+            raise BadPattern("a [ has no closing ]" if piece == "[" else msg)
 
 
 def _parse_set(text: str) -> frozenset[str]:
@@ -114,7 +114,7 @@ def _private_hosts(account: str) -> Iterator[str]:
 
 @cache
 def _ecr_forms() -> Sequence[Sequence[frozenset[str]]]:
-    """Return the forms of ECR's hosts: the characters that each place may have."""
+    """Return the forms of ECR's hosts: the characters allowed in each place."""
     account = [frozenset(string.digits)] * registry.ACCOUNT_DIGITS
     region = (frozenset(_LETTERS), _REGION_END)
     forms = [list(map(_one, host)) for host in sorted(registry.PUBLIC_HOSTS)]
@@ -126,7 +126,7 @@ def _ecr_forms() -> Sequence[Sequence[frozenset[str]]]:
 
 def _meet(steps: Sequence[frozenset[str]], form: Sequence[str | frozenset[str]]) -> bool:
     """Whether steps match any text of a form. A host is a form with one character in each place."""
-    places = {0}  # how much of the form may be matched by the steps so far
+    places = {0}  # lengths of the form's start that the steps so far may match
     for step in steps:
         if step == _STAR:
             places = set(range(min(places, default=len(form) + 1), len(form) + 1))

@@ -1,4 +1,4 @@
-"""One `[[registry]]` of the settings, checked and made into a rule."""
+"""Parser of one `[[registry]]` table of the settings: checks it and returns its rule."""
 
 import difflib
 import re
@@ -16,16 +16,16 @@ from docker_credential_ecrpy.text.sanitize import one_line
 
 ROLE_KEYS = ("external_id", "role_session_name", "duration")
 KEYS = ("match", "profile", "role_arn", *ROLE_KEYS, "registry", "endpoint_url", "region")
-"""All that a rule may have."""
+"""All keys of a rule."""
 
 DURATIONS = range(900, 43200 + 1)
 """Seconds; https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html, as `_FORMS`."""
 
 GLOBS_COMPARED = 300
-"""Globs that each rule below them is compared with, in some microseconds each."""
+"""The most globs that a later rule is compared with, at some microseconds each."""
 
 _MATCHES = 'such as "123456789012" or "*.dkr.ecr.eu-*.amazonaws.com"'
-# key -> what its text has to look like, and what that is called
+# key -> the form of its value, the name of that form, and an example
 _FORMS = {
     "role_arn": (ROLE_ARN, "the ARN of a role", "arn:aws:iam::123456789012:role/puller"),
     "external_id": (
@@ -48,7 +48,7 @@ _FORMS = {
 
 
 def read(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Rule:
-    """Return the rule in a table. Raises HelperError, with its file, line and key."""
+    """Return the rule in a table. Raises HelperError with file, line and key."""
     for key, value in table.items():
         _check_value(source, number, key, value)
     if "match" not in table:
@@ -57,7 +57,7 @@ def read(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Rule:
         raise source.error_at(number, "", msg, hint)
     for key in ROLE_KEYS:
         if key in table and "role_arn" not in table:
-            msg = f"{key} is for a role, and this rule has none"
+            msg = f"{key} belongs to a role, and this rule has none"
             raise source.error_at(number, key, msg, "add role_arn, or remove it")
     stands_for = _parse_registry(source, number, table.get("registry", ""))
     role = None
@@ -76,9 +76,9 @@ def read(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Rule:
 
 
 def suggest_key(key: str, keys: Sequence[str]) -> str:
-    """Return the hint for a key that is none of `keys`: the nearest one, or all."""
+    """Return the hint for a key that is not in `keys`: the nearest one, or all."""
     near = difflib.get_close_matches(key.lower(), keys, n=1)
-    return f"did you mean {near[0]}?" if near else f"it may be {', '.join(keys)}"
+    return f"did you mean {near[0]}?" if near else f"the keys are {', '.join(keys)}"
 
 
 def shown(value: Any) -> str:
@@ -107,13 +107,13 @@ def _check_value(source: TomlDocument, number: int, key: str, value: Any) -> Non
 
 
 def _find_mismatch(key: str, value: Any) -> tuple[str, str] | None:
-    """Return what a key's value has to be, and an example; None where the value is right."""
+    """Return what a key's value must be, and an example; None if the value is right."""
     if key == "duration":
         fits = isinstance(value, int) and not isinstance(value, bool) and value in DURATIONS
         limits = f"from {DURATIONS[0]} to {DURATIONS[-1]}"
         return None if fits else (f"a number of seconds {limits}", "3600")
     if not isinstance(value, str):
-        return "a text", f'"{shown(value)}", in quotes'
+        return "a string", f'"{shown(value)}", in quotes'
     if not value or value != value.strip() or not value.isprintable():
         return "a name", '"...", without blanks around it'
     form, what, example = _FORMS.get(key, (None, "", ""))
@@ -124,7 +124,7 @@ def _find_mismatch(key: str, value: Any) -> tuple[str, str] | None:
 
 
 def _has_port(url: str) -> bool:
-    """Whether a URL's port is one that can be used, or is not given."""
+    """Whether a URL has a usable port, or none."""
     try:
         return urlsplit(url).port != 0
     except ValueError:
@@ -151,10 +151,10 @@ def _parse_pattern(
         raise source.error_at(number, "match", msg, hint) from exc
     is_ecr = pattern.is_account or (not pattern.is_glob and registry.parse(pattern.text))
     if stands_for and is_ecr:
-        msg = "this is an ECR registry itself, and stands for no other"
+        msg = "this is an ECR registry itself, not a private name for one"
         hint = "remove registry, or give the private name as match"
     elif stands_for and pattern.is_glob and not pattern.ends_in_domain:
-        msg = "it takes in hosts of anybody, which would be sent a token"
+        msg = "it matches hosts of other owners, which would receive a token"
         hint = 'end it in a domain of yours, such as "*.example.com"'
     elif not (stands_for or is_ecr or (pattern.is_glob and pattern.can_match_ecr())):
         msg = "it can match no ECR registry"
@@ -166,9 +166,9 @@ def _parse_pattern(
 
 
 def check_reach(source: TomlDocument, rules: Sequence[Rule]) -> None:
-    """Raise HelperError for a rule whose hosts are all taken by one above it.
+    """Raise HelperError for a rule that is never reached: one above it takes all of its hosts.
 
-    That is an equal one, its account's, or one of the first `GLOBS_COMPARED` globs: a file may
+    Compares it with an equal rule, its account's, and the first `GLOBS_COMPARED` globs: a file may
     have thousands of rules, and comparing all of them would be slow.
     """
     above: dict[bool, dict[str, Rule]] = {False: {}, True: {}}

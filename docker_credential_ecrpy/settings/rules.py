@@ -1,4 +1,4 @@
-"""Which AWS identity and endpoint a registry's token is requested with.
+"""The AWS identity and endpoint to use for a registry's token.
 
 The first rule of `~/.ecr/config.toml` that matches the host decides. AWS_ECR_PROFILE_<account> and
 AWS_ECR_ROLE_ARN_<account> override its identity. No AWS calls and no file access here.
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.settings.patterns import Pattern
 
 AUTO = "auto"
-"""In a profile's place: the one profile of the registry's account."""
+"""As a rule's profile: the only profile of the registry's account."""
 
 ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html"""
 
 
 class Place:
-    """A variable, or a file and a line, which is looked up when an error or `explain` shows it."""
+    """A variable, or a file and line; the line is looked up only when it is shown."""
 
     def __init__(self, name: str, line: Callable[[], int] | None = None) -> None:
         self._name, self._line = name, line
@@ -43,7 +43,7 @@ class Place:
 
 @dataclass(frozen=True)
 class SettingText:
-    """A text of the settings, and its place."""
+    """A string in the settings, and its place."""
 
     text: str
     place: Place
@@ -51,7 +51,7 @@ class SettingText:
 
 @dataclass(frozen=True)
 class Role:
-    """A role to assume. session_name: what CloudTrail shows. duration: seconds, AWS's default."""
+    """A role to assume. session_name: as CloudTrail shows it. duration: seconds."""
 
     arn: str
     external_id: str = ""
@@ -64,7 +64,7 @@ class Rule:
     """One `[[registry]]` of the settings; `places` has the place of each of its keys.
 
     profile: an AWS profile, "auto", or "" for the ambient identity.
-    registry: the one that a private host name stands for, or None for ECR's own host names.
+    registry: the one behind a private host name, or None for a rule for ECR's own host names.
     """
 
     pattern: "Pattern"
@@ -76,7 +76,7 @@ class Rule:
     region: str = ""
 
     def means(self, host: str, found: Registry | None) -> bool:
-        """Whether this rule is for `host`; found: the ECR registry of that name, if it is one."""
+        """Whether this rule is for `host`; found: the ECR registry of that name, or None."""
         return (self.registry is None) == (found is not None) and self.pattern.matches(host)
 
     @property
@@ -101,13 +101,13 @@ class Choice:
 
     @property
     def is_ecr_host(self) -> bool:
-        """Whether the host is ECR's own name, and not a private one."""
+        """Whether the host is ECR's own name, not a private one."""
         return self.rule is None or self.rule.registry is None
 
     def identity(self, ambient: str) -> str:
-        """Return the AWS identity as one line: `ambient` (`identity.line`), and what is chosen.
+        """Return the AWS identity as one line: `ambient` (`identity.line`), then this choice.
 
-        Choices with equal lines, and with registries of one endpoint, share their tokens.
+        Choices with equal lines share their tokens, for all registries of one endpoint.
         """
         chosen = {"profile": self.profile, "endpoint": self.endpoint_url}
         if role := self.role:
@@ -120,14 +120,14 @@ class Choice:
         return " ".join([ambient, *(f"{name}={text!a}" for name, text in chosen.items() if text)])
 
     def with_profile(self, profile: str) -> "Choice":
-        """Return this choice with a profile in the place of "auto"."""
+        """Return this choice with a profile instead of "auto"."""
         return replace(self, profile=profile)
 
 
 def choose(server_url: str, rules: Sequence[Rule], environ: Mapping[str, str]) -> Choice | None:
-    """Return the choice for the registry that `server_url` names; None where that is not ECR's.
+    """Return the choice for the registry that `server_url` names; None if that is not ECR's.
 
-    Raises HelperError for variables that make no sense.
+    Raises HelperError for invalid variables.
     """
     found = registry.parse(server_url)
     host = found.host if found else registry.parse_host(server_url)
@@ -145,7 +145,7 @@ def choose(server_url: str, rules: Sequence[Rule], environ: Mapping[str, str]) -
 
 
 def _apply_environment(choice: Choice, environ: Mapping[str, str]) -> Choice:
-    """Return the choice with the identity that variables name for its account, if any do."""
+    """Return the choice with the identity that variables set for its account, if any."""
     for prefix, name in itertools.product((identity.PROFILE_OF, identity.ROLE_OF), sorted(environ)):
         is_set = name.startswith(prefix) and environ[name]
         if is_set and not registry.is_account(name.removeprefix(prefix)):
@@ -162,6 +162,6 @@ def _apply_environment(choice: Choice, environ: Mapping[str, str]) -> Choice:
         raise HelperError(msg, hint='set it to one such as "arn:aws:iam::123456789012:role/puller"')
     role = Role(role_arn) if role_arn else None
     if role and choice.role and choice.role.arn == role_arn:
-        role = choice.role  # an external id belongs to the role, whoever names it
+        role = choice.role  # the external id belongs to the role, wherever its ARN is set
     place = Place(profile_name if profile else role_name)
     return replace(choice, chosen_at=place, profile=profile, role=role)

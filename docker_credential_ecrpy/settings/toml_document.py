@@ -1,4 +1,4 @@
-"""A TOML file with the lines of its keys, which no TOML parser tells.
+"""A TOML file with the line of each key, which TOML parsers do not report.
 
 The file is split into statements when a line is first needed; each is then parsed alone.
 """
@@ -20,7 +20,7 @@ else:
     import tomli as tomllib
 
 TOP = -1
-"""The number of the table that stands for the file's top."""
+"""The table number of the file's top level."""
 
 _DEEPEST = 100
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -40,9 +40,9 @@ class Statement:
 
 
 class TomlDocument:
-    """The text of a TOML file whose tables of interest are all of the array `table`.
+    """The text of a TOML file with one array of tables, `table`.
 
-    file: its path. data: what it holds. Raises HelperError where that is not TOML.
+    file: its path. data: its content. Raises HelperError if that is not TOML.
     text: the data decoded, without a byte order mark, and with its own line ends.
     """
 
@@ -66,7 +66,7 @@ class TomlDocument:
         return next((self.statements[at].line for at in places if at in self.statements), 1)
 
     def error_at(self, number: int, key: str, message: str, hint: str) -> HelperError:
-        """Return the error over a key of the table `number`."""
+        """Return the error for a key of the table `number`."""
         return self._at(self.line(number, key), message, hint)
 
     def _at(self, line: int, message: str, hint: str) -> HelperError:
@@ -80,11 +80,11 @@ class TomlDocument:
         if reason[1:2].islower():
             reason = reason[0].lower() + reason[1:]
         reason = f"this is not TOML: {reason}{column}"
-        return self._at(line, reason, 'a line is such as key = "value"')
+        return self._at(line, reason, 'write lines such as key = "value"')
 
     @cached_property
     def statements(self) -> dict[tuple[int, str], Statement]:
-        """Table and key -> where that is written, in the file's order; "" is a table's heading."""
+        """Table and key -> its statement, in the file's order; "" is a table's heading."""
         found: dict[tuple[int, str], Statement] = {}
         number = last = TOP
         for statement in _statements(self.text):

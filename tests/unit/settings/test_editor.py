@@ -291,7 +291,7 @@ REFUSALS: dict[str, tuple[str, Callable[[str], str], str, str]] = {
     ),
     "no role": ("", lambda text: _to(text, role_arn="puller"), '"puller" is not', ":role/puller"),
     "not sound": ("\nregistry = 1", _to, f"{FILE}:2: registry is not a list", "[[registry]]"),
-    "not sound to forget": ("x = 1", _without, f'{FILE}:1: unknown key "x"', "it may be"),
+    "not sound to forget": ("x = 1", _without, f'{FILE}:1: unknown key "x"', "the keys are"),
     "not sound for a fallback": ("x", _fallback("pass"), f"{FILE}:1: this is not TOML", "key"),
     "a list in brackets": (
         f'registry = [{{match = "*", {PROD}}}]',

@@ -1,4 +1,4 @@
-"""Facts about our own settings' file: what it may hold, and how its mistakes are told."""
+"""Loading config.toml: what it may hold, and the errors for its mistakes."""
 
 import os
 import re
@@ -47,7 +47,7 @@ def _load(tmp_path: Path, text: str | bytes) -> loader.Settings:
 
 
 def test_everything_that_a_file_may_hold(tmp_path: Path) -> None:
-    """Each key arrives where it belongs, and each rule knows its line."""
+    """Each key ends up in its field, and each rule knows its line."""
     found = _load(tmp_path, EVERYTHING)
     first, second, third = found.rules
 
@@ -66,7 +66,7 @@ def test_everything_that_a_file_may_hold(tmp_path: Path) -> None:
 
 PRIVATE = f'[[registry]]\nmatch = "x.a.test"\n{REGISTRY}\n'
 RULE = f'[[registry]]\nmatch = "{ACCOUNT}"\n'
-# text, the line that is named, what is wrong, what to do about it
+# text, the line in the error, what is wrong, what to do
 MISTAKES: dict[str, tuple[str | bytes, int, str, str]] = {
     "no value": ('fallback "pass"', 1, "this is not TOML: expected '='", 'key = "value"'),
     "no end of a string": (RULE + 'profile = "prod', 3, "this is not TOML", "key ="),
@@ -74,7 +74,7 @@ MISTAKES: dict[str, tuple[str | bytes, int, str, str]] = {
     "a key twice": (RULE + 'match = "x"', 3, "this is not TOML: cannot overwrite", "key ="),
     "not UTF-8": (b"# one\n# \xff", 2, "it is not UTF-8", "save it as UTF-8"),
     "nested too deeply": ("x = " + "[" * 5000, 1, "this is not TOML", "key ="),
-    "unknown key": ('proxy = "x"', 1, 'unknown key "proxy"', "it may be fallback, registry"),
+    "unknown key": ('proxy = "x"', 1, 'unknown key "proxy"', "the keys are fallback, registry"),
     "near miss": ('falback = "x"', 1, 'unknown key "falback"', "did you mean fallback?"),
     "near miss of a table": ("[[registries]]", 1, 'key "registries"', "did you mean registry?"),
     "near miss in a rule": (RULE + 'profil = "x"', 3, '"profil" in', "did you mean profile?"),
@@ -87,9 +87,19 @@ MISTAKES: dict[str, tuple[str | bytes, int, str, str]] = {
     "one bracket": ('[registry]\nmatch = "x"', 1, "not a list of tables", "write [[registry]]"),
     "a list of something else": ("registry = [1]", 1, "not a list of tables", "[[registry]]"),
     "no match": ('\n[[registry]]\nprofile = "x"', 2, "has no match", ACCOUNT),
-    "an account as a number": (f"[[registry]]\nmatch = {ACCOUNT}", 2, "not a text", f'"{ACCOUNT}"'),
-    "a profile as a list": (RULE + 'profile = ["a"]', 3, "profile = ['a'] is not a text", "quotes"),
-    "a profile as yes": (RULE + "profile = true", 3, "profile = true is not a text", "quotes"),
+    "an account as a number": (
+        f"[[registry]]\nmatch = {ACCOUNT}",
+        2,
+        "not a string",
+        f'"{ACCOUNT}"',
+    ),
+    "a profile as a list": (
+        RULE + 'profile = ["a"]',
+        3,
+        "profile = ['a'] is not a string",
+        "quotes",
+    ),
+    "a profile as yes": (RULE + "profile = true", 3, "profile = true is not a string", "quotes"),
     "an empty profile": (RULE + 'profile = ""', 3, 'profile = "" is not a name', "blanks"),
     "a blank in the way": (RULE + 'profile = "x "', 3, "is not a name", "without blanks"),
     "a line break": (RULE + 'profile = "a\\nb"', 3, "is not a name", "without blanks"),
@@ -104,11 +114,16 @@ MISTAKES: dict[str, tuple[str | bytes, int, str, str]] = {
     "a glob of a URL": (
         '[[registry]]\nmatch = "https://*"',
         2,
-        "in no host name",
+        "no host name has",
         "without scheme",
     ),
-    "an open bracket": ('[[registry]]\nmatch = "[12*"', 2, "has no ]", "such as"),
-    "a glob of nobody": ('[[registry]]\nmatch = "*.gcr.io"', 2, "can match no", "eu-*.amazonaws"),
+    "an open bracket": ('[[registry]]\nmatch = "[12*"', 2, "has no closing ]", "such as"),
+    "a glob without ECR hosts": (
+        '[[registry]]\nmatch = "*.gcr.io"',
+        2,
+        "can match no",
+        "eu-*.amazonaws",
+    ),
     "another registry": ('[[registry]]\nmatch = "ghcr.io"', 2, "can match no", "add registry ="),
     "never reached": (
         f'[[registry]]\nmatch = "*"\n{RULE}',
@@ -125,7 +140,7 @@ MISTAKES: dict[str, tuple[str | bytes, int, str, str]] = {
     ),
     "not a role": (RULE + 'role_arn = "puller"', 3, "not the ARN of a role", ":role/puller"),
     "a user": (RULE + f'role_arn = "arn:aws:iam::{ACCOUNT}:user/x"', 3, "not the ARN", ":role/"),
-    "a role's option alone": (RULE + 'external_id = "x-1"', 3, "for a role", "add role_arn"),
+    "a role's option alone": (RULE + 'external_id = "x-1"', 3, "belongs to a role", "add role_arn"),
     "too short": (RULE + f'role_arn = "{ROLE}"\nduration = 60', 4, "900 to 43200", "3600"),
     "not seconds": (RULE + f'role_arn = "{ROLE}"\nduration = "1h"', 4, '"1h" is not', "3600"),
     "a bad session name": (
@@ -141,27 +156,27 @@ MISTAKES: dict[str, tuple[str | bytes, int, str, str]] = {
         HOST[13:],
     ),
     "ECR for ECR": (RULE + REGISTRY, 2, "an ECR registry itself", "remove registry"),
-    "a private glob of anybody": (
+    "a private glob without a domain": (
         f'[[registry]]\nmatch = "images.*"\n{REGISTRY}',
         2,
-        "hosts of anybody",
+        "hosts of other owners",
         "*.example.com",
     ),
     "not a URL": (RULE + 'endpoint_url = "vpce-1"', 3, "not the URL of an endpoint", "https://"),
     "a password in a URL": (RULE + 'endpoint_url = "https://a:b@c"', 3, "without user info", "h"),
     "not a region": (RULE + 'region = "eu west"', 3, "is not a region", "eu-west-1"),
-    "a port of nobody": (RULE + 'endpoint_url = "https://a:99999"', 3, "not the URL", "https://"),
-    "a host of nobody": (RULE + 'endpoint_url = "http://a..b"', 3, "not the URL", "https://"),
+    "an impossible port": (RULE + 'endpoint_url = "https://a:99999"', 3, "not the URL", "https://"),
+    "an impossible host": (RULE + 'endpoint_url = "http://a..b"', 3, "not the URL", "https://"),
     "a top-level domain": (
         f'[[registry]]\nmatch = "*.com"\n{REGISTRY}',
         2,
-        "hosts of anybody",
+        "hosts of other owners",
         "*.example.com",
     ),
     "a part of a name": (
         f'[[registry]]\nmatch = "*example.com"\n{REGISTRY}',
         2,
-        "hosts of anybody",
+        "hosts of other owners",
         "*.example.com",
     ),
     "a table of a rule": (RULE + "\n[registry.profile]\n", 4, "profile = {} is not", "quotes"),
@@ -182,7 +197,7 @@ MISTAKES: dict[str, tuple[str | bytes, int, str, str]] = {
 def test_a_mistake_is_told_with_file_line_and_cure(
     text: str | bytes, line: int, wrong: str, cure: str, tmp_path: Path
 ) -> None:
-    """What is wrong, and then what to write."""
+    """The error says what is wrong, and then what to write."""
     with pytest.raises(HelperError) as caught:
         _load(tmp_path, text)
     message = str(caught.value)
@@ -216,7 +231,7 @@ ORDINARY = [
 def test_what_one_rule_of_many_hides_is_told(
     above: list[str], hidden: str, by: int, tmp_path: Path
 ) -> None:
-    """However many rules there are, and however much they overlap."""
+    """A rule that is never reached is an error among many overlapping rules, too."""
     text = "".join(f'[[registry]]\nmatch = "{match}"\n' for match in [*above, hidden])
     with pytest.raises(HelperError) as caught:
         _load(tmp_path, text)
@@ -245,7 +260,7 @@ def test_what_one_rule_of_many_hides_is_told(
     ],
 )
 def test_what_is_no_mistake(text: str, tmp_path: Path) -> None:
-    """An editor's byte order mark and line ends, and rules that no single one above them hides."""
+    """A byte order mark, any line ends and partly overlapping rules are valid."""
     _load(tmp_path, text)
 
 
@@ -274,7 +289,7 @@ VALUES = (
     )
 )
 def test_whatever_the_file_holds_ends_in_settings_or_in_one_line(lines: list[str]) -> None:
-    """Never in any other error, and never in a line that the file does not have."""
+    """Any content gives settings or a one-line error that names a line of the file."""
     text = "\n".join(lines).encode(errors="replace")
     try:
         loader.parse(TomlDocument("f", text, loader.TABLE), "-")
@@ -295,26 +310,26 @@ RECIPES = re.findall(r"^```toml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 @pytest.mark.tree
 @pytest.mark.parametrize("recipe", RECIPES, ids=range(len(RECIPES)))
 def test_the_readmes_recipes_are_no_mistakes(recipe: str, tmp_path: Path) -> None:
-    """Each is a file that may be used as it stands."""
+    """Each of the README's recipes is a valid file."""
     found = _load(tmp_path, recipe)
 
     assert found.rules or found.fallback
 
 
 def test_the_readme_has_recipes() -> None:
-    """The test above is of something."""
+    """The test above finds recipes in the README."""
     assert len(RECIPES) >= 7
 
 
 def test_no_file_is_no_settings(tmp_path: Path) -> None:
-    """Nor is no home."""
+    """Without a file or a home, the settings are empty."""
     assert loader.load({"HOME": str(tmp_path)}).rules == ()
     assert loader.load({}).stamp == identity.MISSING
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "fifo", "dangling link", "too large"])
 def test_a_file_that_cannot_be_read(kind: str, tmp_path: Path) -> None:
-    """It is told, and a pipe does not hang; what the environment names has to be there."""
+    """An unreadable file is an error and never hangs; one named by the environment must exist."""
     path = tmp_path / ".ecr" / "config.toml"
     path.parent.mkdir()
     environ = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
@@ -324,7 +339,7 @@ def test_a_file_that_cannot_be_read(kind: str, tmp_path: Path) -> None:
         path.mkdir()
     elif kind == "fifo":
         if sys.platform == "win32":
-            return  # there are none
+            return  # FIFOs do not exist here
         os.mkfifo(path)
     elif kind == "dangling link":
         path.symlink_to("nowhere")
@@ -338,7 +353,7 @@ def test_a_file_that_cannot_be_read(kind: str, tmp_path: Path) -> None:
 
 
 def test_the_largest_file_is_read_in_time(tmp_path: Path) -> None:
-    """The check of what is never reached does not compare all rules: thousands take a second."""
+    """Thousands of rules take a second: the check for unreached rules does not compare all."""
     steep = [f"*{'[0-4]*' * (number % 20)}{number}*" for number in range(100, 600)]
     globs = [f"*{number}.dkr.ecr.*.amazonaws.com" for number in range(10_000, 15_000)]
     accounts = [f"{number:012}" for number in range(4000)]
@@ -348,12 +363,12 @@ def test_the_largest_file_is_read_in_time(tmp_path: Path) -> None:
 
 
 def test_the_null_device_is_no_settings() -> None:
-    """A way to do without the ones in the home."""
+    """The null device turns off the settings in the home."""
     assert loader.load({"AWS_ECR_CONFIG": os.devnull}).rules == ()
 
 
 def test_the_stamp_is_of_what_was_read(tmp_path: Path) -> None:
-    """The identity line that goes with settings is that of the file they came from."""
+    """The stamp in the identity line is that of the content that was read."""
     found = _load(tmp_path, RULE)
     environ = {"AWS_ECR_CONFIG": str(tmp_path / "config.toml")}
     before = identity.line(environ)

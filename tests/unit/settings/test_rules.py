@@ -1,4 +1,4 @@
-"""Facts about which identity is chosen for which registry."""
+"""Choosing the AWS identity to use for a registry."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -68,7 +68,7 @@ def _choose(host: str, environ: Mapping[str, str] | None = None) -> Choice | Non
 def test_the_first_rule_that_matches_wins(
     host: str, line: int, profile: str, endpoint: str
 ) -> None:
-    """And where none does, the ambient identity it is. ECR Public stays in its one region."""
+    """Without a match, the ambient identity is used. ECR Public keeps its one region."""
     choice = _choose(host)
 
     assert choice is not None
@@ -81,12 +81,12 @@ def test_the_first_rule_that_matches_wins(
     "host", ["ghcr.io", "example.com", "https://index.docker.io/v1/", "", "\0", "[::1]:5000"]
 )
 def test_what_no_rule_makes_ours(host: str) -> None:
-    """Other registries, and what is no host at all."""
+    """Other registries, and invalid hosts, have no choice."""
     assert _choose(host) is None
 
 
 def test_a_private_name_is_asked_for_as_what_it_stands_for() -> None:
-    """The account is that registry's, and the name the one that was asked for."""
+    """A private name keeps its host name, and has the account of its registry."""
     choice = _choose("images.example.com")
 
     assert choice is not None
@@ -117,7 +117,7 @@ def test_a_private_name_is_asked_for_as_what_it_stands_for() -> None:
 def test_variables_stand_above_the_file(
     environ: dict[str, str], profile: str, role: str | None, chosen_at: str
 ) -> None:
-    """They choose the identity; the endpoint stays the rule's."""
+    """Variables override the rule's identity; the endpoint stays the rule's."""
     choice = _choose(HOST.format(A), environ)
 
     assert choice is not None
@@ -127,7 +127,7 @@ def test_variables_stand_above_the_file(
 
 
 def test_an_external_id_belongs_to_its_role() -> None:
-    """Whoever names the role, and no other one's."""
+    """A role named by a variable keeps its external id; another role does not get it."""
     host = HOST.format(B).replace("us-", "eu-")
     choice = _choose(host, {f"AWS_ECR_ROLE_ARN_{B}": ROLE.format(A)})
 
@@ -137,7 +137,7 @@ def test_an_external_id_belongs_to_its_role() -> None:
 
 
 def test_a_variables_role_has_no_options_of_a_rules() -> None:
-    """Where that is of another role."""
+    """A variable's role does not get the options of a rule for another role."""
     host = HOST.format(B).replace("us-", "eu-")
     choice = _choose(host, {f"AWS_ECR_ROLE_ARN_{B}": ROLE.format(C)})
 
@@ -156,7 +156,7 @@ def test_a_variables_role_has_no_options_of_a_rules() -> None:
     ],
 )
 def test_a_variable_that_makes_no_sense_is_told(name: str, value: str, says: str) -> None:
-    """By its name, with what to write."""
+    """The error names the invalid variable, and says what to write."""
     with pytest.raises(HelperError) as caught:
         _choose(HOST.format(A), {name: value})
 
@@ -164,7 +164,7 @@ def test_a_variable_that_makes_no_sense_is_told(name: str, value: str, says: str
 
 
 def test_each_thing_that_is_chosen_makes_another_identity() -> None:
-    """Where any of it differs, no token is shared."""
+    """Choices that differ in anything share no token."""
     plain = _choose(HOST.format(C))
     assert plain is not None
     role = rules.Role("r", "x", "s", 900)
@@ -187,7 +187,7 @@ def test_each_thing_that_is_chosen_makes_another_identity() -> None:
 
 
 def test_what_leads_to_the_same_identity_is_one() -> None:
-    """Whichever rule it was, and whichever host."""
+    """Equal choices are one identity, whichever rule and host they come from."""
     one = rules.choose(HOST.format(A), (), {f"AWS_ECR_PROFILE_{A}": "p"})
     other = rules.choose(HOST.format(B), (), {f"AWS_ECR_PROFILE_{B}": "p"})
 

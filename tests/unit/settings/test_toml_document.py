@@ -1,4 +1,4 @@
-"""Facts about the lines of keys in config.toml."""
+"""The lines of keys in config.toml."""
 
 import pytest
 
@@ -33,7 +33,7 @@ match = ''
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "windows"])
 def test_the_lines_of_keys(end: str) -> None:
-    """Strings over several lines, comments and quotes in one another do not lead astray."""
+    """Multi-line strings, comments and nested quotes do not shift the lines."""
     source = TomlDocument("x", LINES.replace("\n", end).encode(), "registry")
     expected = {
         (TOP, "fallback"): 2,
