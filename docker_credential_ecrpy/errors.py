@@ -1,15 +1,15 @@
-"""The error tree.
+"""What can go wrong, as one tree.
 
-HelperError           what is wrong, and what to do
-├── DeadlineExceeded  a call exceeded its deadline
-└── WireText          one of the protocol's exact texts, for the client only
+HelperError           what is wrong, and what to do about it
+├── DeadlineExceeded  the time for this call was up
+└── WireText          one of the protocol's exact texts, for the client alone
 """
 
 
 class HelperError(Exception):
     """An error for the user: `message` says what is wrong, `hint` what to do.
 
-    chosen_at: where the AWS identity is chosen, if the message names that place.
+    chosen_at: where the AWS identity is chosen, if the message says so already.
     """
 
     def __init__(
@@ -25,8 +25,8 @@ class HelperError(Exception):
 
 
 class DeadlineExceeded(HelperError):
-    """A call exceeded its deadline."""
+    """The time for this call was up."""
 
 
 class WireText(HelperError):
-    """One of the protocol's exact texts, for standard output only."""
+    """One of Docker's exact texts, for standard output alone."""

@@ -1,8 +1,8 @@
-"""One authorization token for each identity and endpoint, fetched by one process.
+"""Single flight: one process fetches the token of an identity and endpoint, the others wait.
 
 Look it up, take the lock, look again, fetch, write. Ten registries of ten accounts in one region
-cost one call, and so do sixty-four processes that start at once; when that call fails, those that
-waited for it fail with it instead of making sixty-three more.
+cost one call, and so do sixty-four processes that start at once; when that call fails, the waiting
+processes fail with it instead of making sixty-three more.
 """
 
 import errno
@@ -24,10 +24,9 @@ from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, Kind, Lo
 from docker_credential_ecrpy.tokens.token import Fetch
 
 RETRY_AFTER = 60 * cache.SECOND
-"""How long a failed renewal is not tried again while the token in hand still works."""
-_WORTH_USING = (
-    60 * cache.SECOND
-)  # a token that expires sooner is not worth using instead of waiting
+"""The time until a failed renewal is retried, while the token in hand is valid."""
+# A token in hand that expires sooner is not worth using instead of waiting.
+_WORTH_USING = 60 * cache.SECOND
 _WAIT_SHARE = 2 / 3  # share of the deadline to wait for a lock holder that reports no progress
 _LOCK_FILES = 4096  # per endpoint: lock files are never removed, so their number is limited
 
@@ -37,9 +36,9 @@ class Broker:
     """Gets the token for one choice, from the cache in `directory` or else through `fetch`.
 
     directory: the cache's, or "" for none: then every call fetches.
-    ambient: the line that `identity.line` gives; with a host's name it is what the hot path knows.
-    choice: which identity asks for the token of which registry.
-    unchanged: returns whether `ambient` is what the environment and its files give now.
+    ambient: the line from `identity.line`, which the hot path looks a host up with.
+    choice: the AWS identity to use, and the registry.
+    unchanged: returns whether the environment and its files still give `ambient`.
     circumstances: see `lock_note.circumstances`.
     clock: returns nanoseconds since the epoch (UTC).
     settings: for a private name, as in `lookup.list_places`.
@@ -65,12 +64,12 @@ class Broker:
     def obtain(self, seconds: float, host: LookupResult | None = None) -> cache.Entry:
         """Return a live token for the registry, within about `seconds`.
 
-        host: what the host's own places held a moment ago; by default they are looked up.
+        host: a lookup of the host's own places a moment ago; by default they are looked up.
 
         Raises HelperError when there is none in the cache and AWS gives none.
         """
         if not self.directory:
-            self.log("no cache directory: asking AWS")
+            self.log("no cache directory: calling AWS")
             return self._fetch_live(seconds)
         end = time.monotonic() + seconds
         started = self.clock()
@@ -84,13 +83,13 @@ class Broker:
         with self._lock(0 if hurry else seconds) as (note, busy):
             if busy is not None:
                 return self._go_on(in_hand, busy, None)
-            found = self._look()  # another process may have fetched it meanwhile
+            found = self._look()  # another process may have fetched it
             if found.fresh is not None:
                 return self._serve(found.fresh)
             in_hand = self._in_hand(found)
             left = end - time.monotonic()
-            if left <= 0:  # the lock came at the very end
-                return self._go_on(in_hand, _waited_in_vain(seconds), None)
+            if left <= 0:  # the lock was taken at the very end
+                return self._go_on(in_hand, _lock_timeout(seconds), None)
             failure = note.shared_failure(started, left)
             if failure is not None:
                 return self._go_on(in_hand, failure, note.lock)
@@ -111,9 +110,9 @@ class Broker:
     def _go_on(
         self, in_hand: cache.Entry | None, error: HelperError, lock: FileLock | None
     ) -> cache.Entry:
-        """Return what works after a failure: what another process fetched, or the token in hand.
+        """Return a valid token after a failure: another process's, or the one in hand.
 
-        With the lock, the renewal is put off for a while. Raises `error` if there is neither.
+        With the lock, the next renewal is delayed. Raises `error` if there is no valid token.
         """
         found = self._look()
         if found.fresh is not None:
@@ -121,7 +120,7 @@ class Broker:
         now = self.clock()
         if in_hand is None or now >= in_hand.expires:
             raise error
-        self.log(f"not renewed: {error}; the token in hand is still good")
+        self.log(f"not renewed: {error}; the token in hand is still valid")
         if lock is not None:
             in_hand.refresh = min(now + RETRY_AFTER, in_hand.expires)
             self._keep(in_hand)
@@ -130,7 +129,7 @@ class Broker:
     # --- the cache ----------------------------------------------------------------------------
 
     def _look(self, host: LookupResult | None = None) -> LookupResult:
-        """Look the token up: the host's, unless `host` holds that already, and the endpoint's."""
+        """Look up the host's token, unless `host` is that lookup, and the endpoint's."""
         places = (self._host, self._endpoint) if host is None else (self._endpoint,)
         found = lookup.find(places, self.clock())
         for miss in found.misses:
@@ -138,7 +137,7 @@ class Broker:
         return found if host is None else LookupResult(found.fresh, host.due + found.due)
 
     def _serve(self, hit: CacheHit) -> cache.Entry:
-        """Return a fresh entry; from here on, one of the endpoint is the host's, too."""
+        """Return a fresh entry; the endpoint's is stored for the host, too."""
         if hit.kind is Kind.ENDPOINT and self._host.name != self._endpoint.name:
             self.log(f"cache: the token of {self._endpoint.name} serves {self._host.name}")
             self._write([self._host], hit.entry)
@@ -146,9 +145,9 @@ class Broker:
         return hit.entry
 
     def _in_hand(self, found: LookupResult) -> cache.Entry | None:
-        """Return the token that works until a new one is there, if any."""
-        # The host's entry belongs to the settings that were read; after an edit it may be of
-        # another identity than the one that asks now.
+        """Return the token that is valid until a new one is fetched, if any."""
+        # The host's entry belongs to the settings that were read; use it only if they have not
+        # changed.
         usable = [hit for hit in found.due if hit.kind is Kind.ENDPOINT or self.unchanged()]
         best = LookupResult(due=tuple(usable)).first
         return best.entry if best else None
@@ -158,15 +157,15 @@ class Broker:
         self._write([self._endpoint, self._host] if is_host else [self._endpoint], entry)
 
     def _write(self, places: list[CachePlace], entry: cache.Entry) -> None:
-        """Keep the entry; where that cannot be done, go on without.
+        """Store the entry; go on without if that fails.
 
-        The AWS SDK reads the user's files at a moment that is not known here: if they were
-        edited meanwhile, the token serves this call alone.
+        The AWS SDK reads the user's files at an unknown moment: if they changed since the identity
+        was read, the token serves this call only.
         """
         unchanged = self.unchanged()
         for place in places:
             if not unchanged:
-                self.log(f"cache: not written for {place.name}, as the settings changed meanwhile")
+                self.log(f"cache: not written for {place.name}: the settings changed meanwhile")
                 continue
             try:
                 self._write_or_make_room(place, entry)
@@ -179,14 +178,14 @@ class Broker:
         try:
             store.write(place.path, place.subject, entry)
         except OSError as exc:
-            # The disk may be full of dead entries of this very cache.
+            # The disk may be full of this cache's dead entries.
             if exc.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._sweep():
                 raise
             store.write(place.path, place.subject, entry)
 
     def _remember(self) -> None:
         host = self._registry.host
-        if host == self._registry.endpoint:  # a whole region's: there is no host to list
+        if host == self._registry.endpoint:  # a region's token: there is no host to list
             return
         recent.try_to_remember(self.directory, host, self.log)
 
@@ -203,19 +202,19 @@ class Broker:
     # --- AWS, one process at a time -----------------------------------------------------------
 
     def _fetch_live(self, seconds: float) -> cache.Entry:
-        # The clock is read before the call: the token's life began no earlier than that.
+        # Read the clock before the call: the token's life begins no earlier than that.
         asked = self.clock()
         entry = self.fetch(self.choice, seconds).entry(asked)
         if self.clock() >= entry.expires:
-            msg = f"the token that AWS gave for {self._registry.host} has already expired"
+            msg = f"the token from AWS for {self._registry.host} has already expired"
             raise HelperError(msg, hint="check this machine's clock")
         return entry
 
     @contextmanager
     def _lock(self, seconds: float) -> Iterator[tuple[LockNote, HelperError | None]]:
-        """Hold the lock of this identity and endpoint, or none where it cannot be had.
+        """Hold the lock of this identity and endpoint, or none if that fails.
 
-        Yields its note, and an error where its holder was busy until the time was up.
+        Yields its note, and an error if its holder was busy until the timeout.
         """
         slot = int(cache.fingerprint(self._identity), 16) % _LOCK_FILES
         directory = os.path.join(self.directory, paths.LOCKS)
@@ -230,17 +229,17 @@ class Broker:
             held, busy = False, None
             try:
                 held, busy = self._wait(lock, seconds)
-                self.log("lock: held" if held else "lock: not had in time")
+                self.log("lock: held" if held else "lock: timeout")
             except OSError as exc:
                 self.log(f"no lock: {exc}")
             yield self._note(lock if held else None), busy
 
     def _wait(self, lock: FileLock, seconds: float) -> tuple[bool, HelperError | None]:
-        """Wait for the lock; return whether it was taken, and else the error if its holder is busy.
+        """Wait for the lock; return whether it was taken, or else an error if its holder is busy.
 
-        While its holder has time left, it fetches what this process wants, and one fetch is
-        enough; a holder that was stopped, or runs in other circumstances, leaves this process
-        time to fetch without the lock. Raises OSError.
+        A holder with time left fetches the same token, and one fetch is enough. If the holder was
+        stopped, or runs in other circumstances, the wait ends in time to fetch without the lock.
+        Raises OSError.
         """
         if lock.acquire(seconds * _WAIT_SHARE):
             return True, None
@@ -248,15 +247,15 @@ class Broker:
             return False, None
         if lock.acquire(seconds * (1 - _WAIT_SHARE)):
             return True, None
-        return False, _waited_in_vain(seconds)
+        return False, _lock_timeout(seconds)
 
     def _note(self, lock: FileLock | None) -> LockNote:
         return LockNote(lock, self.circumstances, self.clock, self.log)
 
 
-def _waited_in_vain(seconds: float) -> HelperError:
-    """Return the error of a process that waited so many seconds for another one, if any."""
-    msg = "another process is asking AWS for this token"
+def _lock_timeout(seconds: float) -> HelperError:
+    """Return the error of a process that waited so many seconds, or 0, for the lock's holder."""
+    msg = "another process is fetching this token from AWS"
     return DeadlineExceeded(
         f"{msg}, without an answer for {seconds:g} s" if seconds else msg,
         hint="check the network, VPN or proxy; AWS_ECR_TIMEOUT sets the limit in seconds",

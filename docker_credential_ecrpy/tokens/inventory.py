@@ -1,4 +1,4 @@
-"""What the cache holds, for the user: listed, and cleared."""
+"""The cache's content, for the user: listed, and cleared."""
 
 import os
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ _KINDS = {paths.TOKENS: TOKEN, paths.LOGINS: LOGIN, paths.ELSEWHERE: ELSEWHERE}
 
 @dataclass(frozen=True)
 class CacheRecord:
-    """One file of the cache, whichever identity it is for. Its entry's reply is left out.
+    """One file of the cache, for any identity. Its entry has no reply.
 
-    kind: TOKEN, LOGIN, or ELSEWHERE for a host that is neither ECR's nor the fallback's.
+    kind: TOKEN, LOGIN, or ELSEWHERE for a host that neither ECR nor the fallback serves.
     name: the registry's host, or the API endpoint whose registries it serves.
-    identity: who it was fetched for, as `identity.line` has it; "" for a login.
+    identity: the AWS identity that fetched it, as in `identity.line`; "" for a login.
     problem: why no identity can use it, or "".
     """
 
@@ -30,9 +30,9 @@ class CacheRecord:
 
 
 def list_records(directory: str, now: int) -> Iterator[CacheRecord]:
-    """Yield every token and login that is kept, by name; times are nanoseconds since the epoch.
+    """Yield every stored token and login, by name; times are nanoseconds since the epoch.
 
-    Raises OSError where a directory cannot be read.
+    Raises OSError for an unreadable directory.
     """
     for folder, kind in _KINDS.items():
         at = os.path.join(directory, folder)
@@ -41,7 +41,7 @@ def list_records(directory: str, now: int) -> Iterator[CacheRecord]:
         except (FileNotFoundError, NotADirectoryError):
             continue
         for name in names:
-            if "~" in name:  # others are being written
+            if "~" in name:  # others are temporary files
                 yield _listed(kind, os.path.join(at, name), name.rpartition("~")[0], now)
 
 
@@ -60,7 +60,7 @@ def _listed(kind: str, path: str, name: str, now: int) -> CacheRecord:
 
 @dataclass(frozen=True)
 class Cleared:
-    """How many tokens, logins and known hosts went, and why others stay, as `path: reason`."""
+    """The numbers of removed tokens, logins and hosts; left: what remains, as `path: reason`."""
 
     tokens: int
     logins: int
@@ -71,8 +71,8 @@ class Cleared:
 def clear_cache(directory: str) -> Cleared:
     """Remove every token, login and known host, damaged ones too, as far as that is possible.
 
-    Lock files stay: a process that waits on a removed one and a process that makes a new one
-    would hold two locks.
+    Lock files stay: a process that waits on a removed one and a process that creates it again would
+    both hold a lock.
     """
     left: list[str] = []
     folders = (paths.TOKENS, paths.LOGINS, paths.REGISTRIES, paths.ELSEWHERE)
@@ -83,7 +83,7 @@ def clear_cache(directory: str) -> Cleared:
 
 def _clear(folder: str, left: list[str]) -> int:
     if os.path.islink(folder):
-        left.append(f"{folder}: it is a link")  # nothing is ever kept behind one
+        left.append(f"{folder}: it is a symlink")  # the cache stores nothing behind one
         return 0
     gone = 0
     try:
@@ -97,9 +97,9 @@ def _clear(folder: str, left: list[str]) -> int:
         path = os.path.join(folder, name)
         try:
             os.unlink(path)
-            gone += not name.startswith(".")  # what was being written is no entry yet
+            gone += not name.startswith(".")  # temporary files are not entries
         except FileNotFoundError:
-            pass  # another process was quicker
+            pass  # another process removed it first
         except OSError as exc:
             left.append(f"{path}: {exc.strerror or exc}")
     return gone

@@ -1,8 +1,8 @@
-"""The note in a lock file: what its holder tells the processes that wait for the lock.
+"""The note in a lock file, from the lock's holder to the processes that wait for it.
 
-While it fetches, the holder notes until when it has time; when it fails, it notes why, so that
-those who waited fail with it instead of asking AWS again. A note counts only for processes in
-the same circumstances.
+While it fetches, the holder notes its deadline; when it fails, it notes why, so that the waiting
+processes fail with it instead of calling AWS again. A note counts only for processes in the same
+circumstances.
 """
 
 import hashlib
@@ -18,13 +18,13 @@ from docker_credential_ecrpy.text.log import Log
 
 GRACE = 1.0
 """Seconds past its deadline that the lock's holder may take to end."""
-_LONGEST = 3600 + GRACE  # seconds a holder may announce; more is another machine's clock
+_LONGEST = 3600 + GRACE  # seconds a holder may announce; more comes from another machine's clock
 _IRRELEVANT = ("AWS_ECR_LOG", "AWS_ECR_DEBUG")  # a failure never depends on these
 
 
 @dataclass(frozen=True)
 class LockNote:
-    """The note in `lock`; where there is no lock, nothing is read or left.
+    """The note in `lock`; without a lock, nothing is read or written.
 
     circumstances: see `circumstances`. clock: returns nanoseconds since the epoch (UTC).
     """
@@ -35,27 +35,27 @@ class LockNote:
     log: Log
 
     def announce(self, seconds: float) -> None:
-        """Note that the holder has so many seconds left to fetch in."""
-        self._leave({"until": time.monotonic() + seconds + GRACE})
+        """Note that the holder has so many seconds left to fetch."""
+        self._write({"until": time.monotonic() + seconds + GRACE})
 
     def clear(self) -> None:
-        """Note that there is nothing to say."""
-        self._leave({})
+        """Remove a deadline or failure from the note."""
+        self._write({})
 
     def leave_failure(self, error: HelperError, seconds: float) -> None:
-        """Note that the fetch failed, which had so many seconds."""
+        """Note that the fetch failed, and how many seconds it had."""
         note = {"at": self.clock(), "message": error.message, "hint": error.hint}
         if error.chosen_at:
             note["chosen_at"] = error.chosen_at
         if isinstance(error, DeadlineExceeded):
             note["had"] = seconds
-        self._leave(note)
+        self._write(note)
 
     def shared_failure(self, started: int, left: float) -> HelperError | None:
-        """Return what failed for the same identity since `started`, or None.
+        """Return the failure that the same identity had since `started`, or None.
 
-        started: nanoseconds since the epoch (UTC). left: the seconds that this process still has;
-        with more than a fetch had that ran out of time, it can do better.
+        started: nanoseconds since the epoch (UTC). left: the seconds that this process has left; a
+        timeout of a shorter fetch does not count for it.
         """
         note = self._read()
         try:
@@ -69,35 +69,35 @@ class LockNote:
             )
         except (TypeError, LookupError):
             return None
-        self.log("the process that held the lock failed: so does this one")
+        self.log("lock: its holder failed, and this process shares the failure")
         return error
 
     def holder_has_time(self) -> bool:
-        """Whether the lock's holder is in the same circumstances and has time left to fetch."""
+        """Whether the lock's holder has the same circumstances, and time left to fetch."""
         until = self._read().get("until")
         return isinstance(until, float) and 0 < until - time.monotonic() < _LONGEST
 
     def _read(self) -> dict[str, Any]:
-        """Return what the lock's holder, or the last one, left for our like; {} for nothing."""
+        """Return the note of the current or last holder in the same circumstances, or {}."""
         try:
             note = json.loads(self.lock.read_note()) if self.lock is not None else {}
             return note if note["who"] == self.circumstances else {}
         except (OSError, ValueError, TypeError, LookupError, RecursionError):
-            return {}  # no note, or none of ours
+            return {}  # no note, or not for this process
 
-    def _leave(self, note: dict[str, Any]) -> None:
+    def _write(self, note: dict[str, Any]) -> None:
         try:
             if self.lock is not None:
                 self.lock.write_note(json.dumps({"who": self.circumstances, **note}).encode())
         except OSError as exc:
-            self.log(f"lock: no note left: {exc}")
+            self.log(f"lock: note not written: {exc}")
 
 
 def circumstances(identity: str, environ: Mapping[str, str]) -> str:
-    """Return a digest of everything that a failure to get a token may depend on.
+    """Return a digest of everything that a failure to fetch a token may depend on.
 
-    That is the identity, and what two processes of one identity may have differently: secret
-    keys, a proxy, trusted certificates, their time limit. Unknown variables count as different.
+    It covers the identity, and what may differ between two processes of one identity: secret keys,
+    a proxy, trusted certificates, their timeout. Unknown variables count, too.
     """
     parts = [identity] + [
         f"{name}={environ[name]!a}"

@@ -1,7 +1,7 @@
-"""The logins that `docker login` stored, which no sweep may lose.
+"""Logins that `docker login` stored, which a sweep must never lose.
 
-Between the look at a dead login and its removal, another process may put a live one in its place.
-So storing a login and removing dead ones take the same lock.
+Race: between the check of a dead login and its removal, another process may store a live one at its
+path. So storing a login and removing dead ones take the same lock.
 """
 
 import os
@@ -12,24 +12,24 @@ from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.tokens import store
 
 _SECONDS = 5.0
-"""How long a login waits for those who remove dead ones, which takes milliseconds."""
+"""The timeout of a login that waits for a sweep, which takes milliseconds."""
 _NAME = "logins"
 
 
 def keep(directory: str, place: tuple[str, str], entry: cache.Entry) -> None:
-    """Keep a login at a place in the cache's `directory`. Raises OSError."""
-    with _Alone(directory, _SECONDS):  # or without, where there are no locks: it has to be kept
+    """Store a login at a place in the cache's `directory`. Raises OSError."""
+    with _Exclusive(directory, _SECONDS):  # without the lock, the login is stored all the same
         store.write(*place, entry)
 
 
 def sweep(directory: str, now: int) -> int:
-    """Remove dead logins, unless one is being kept just now; return how many went. Never raises."""
-    with _Alone(directory, 0) as alone:
-        return store.sweep(os.path.join(directory, paths.LOGINS), now) if alone else 0
+    """Remove dead logins, unless another process stores one now; return how many. Never raises."""
+    with _Exclusive(directory, 0) as held:
+        return store.sweep(os.path.join(directory, paths.LOGINS), now) if held else 0
 
 
-class _Alone:
-    """Alone with the logins, if that can be had within `seconds`."""
+class _Exclusive:
+    """Exclusive access to the logins; its context is whether that was had within `seconds`."""
 
     def __init__(self, directory: str, seconds: float) -> None:
         self._folder = os.path.join(directory, paths.LOCKS)

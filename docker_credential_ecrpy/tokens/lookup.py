@@ -1,8 +1,8 @@
-"""What the cache holds for one registry, and in which order it answers.
+"""Lookup order of the cache's entries for one registry.
 
 A stored login comes first, then the token of the registry's host, then the token of its API
 endpoint, which serves every registry there. `hot.cache.answer` is the part of this that a cached
-`get` needs; everything else asks here.
+`get` needs; everything else uses this module.
 """
 
 from collections.abc import Iterable
@@ -15,16 +15,16 @@ from docker_credential_ecrpy.hot.registry import Registry
 
 
 class Kind(Enum):
-    """What an entry is; the value says it to users."""
+    """The kind of an entry; the value is its text for users."""
 
-    LOGIN = "a login, which answers until it expires"
+    LOGIN = "a stored login, used until it expires"
     HOST = "a token for this host"
-    ENDPOINT = "a token of its endpoint, which will serve"
+    ENDPOINT = "a token of its endpoint, used for this host too"
 
 
 @dataclass(frozen=True)
 class CachePlace:
-    """Where an entry may be. name: the host or endpoint. path, subject: as `hot.cache` has them."""
+    """Where an entry may be. name: the host or endpoint. path, subject: as in `hot.cache`."""
 
     kind: Kind
     name: str
@@ -34,7 +34,7 @@ class CachePlace:
 
 @dataclass(frozen=True)
 class CacheHit:
-    """An entry that works."""
+    """A valid entry."""
 
     kind: Kind
     path: str
@@ -43,7 +43,7 @@ class CacheHit:
 
 @dataclass(frozen=True)
 class CacheMiss:
-    """A place where nothing can be used, and why."""
+    """A place without a valid entry, and why."""
 
     place: CachePlace
     reason: str
@@ -51,10 +51,10 @@ class CacheMiss:
 
 @dataclass(frozen=True)
 class LookupResult:
-    """What the places of a registry hold.
+    """The valid entries of a registry.
 
-    fresh: what answers, or None. due: what works but is due for renewal, in the order of the
-    places. misses: the places before the fresh one that hold nothing to use.
+    fresh: the one that answers, or None. due: those that are due for renewal, in the order of the
+    places. misses: the places before the fresh one that have no valid entry.
     """
 
     fresh: CacheHit | None = None
@@ -70,11 +70,11 @@ class LookupResult:
 def list_places(
     directory: str, registry: Registry, ambient: str, identity: str, settings: str = ""
 ) -> tuple[CachePlace, CachePlace, CachePlace]:
-    """Return where a registry's entries are, in the order in which they answer.
+    """Return the places of a registry's entries, in lookup order.
 
-    That is a login, the token of its host, which is found without any rule, and the token of its
-    endpoint, for all registries that share it. ambient: the line of `identity.line`. identity:
-    that of `rules.Choice.identity`. settings: as in `hot.cache.login_place`.
+    They are its login's, its host's, which is found without reading a rule, and its endpoint's, for
+    all registries that share it. ambient: the line of `identity.line`. identity: that of
+    `rules.Choice.identity`. settings: as in `hot.cache.login_place`.
     """
     host, endpoint = registry.host, registry.endpoint
     return (
@@ -85,7 +85,7 @@ def list_places(
 
 
 def find(places: Iterable[CachePlace], now: int) -> LookupResult:
-    """Return what `places`, in the order given, hold at `now` (nanoseconds since the epoch)."""
+    """Look up `places` in the order given, at `now` (nanoseconds since the epoch)."""
     due: list[CacheHit] = []
     misses: list[CacheMiss] = []
     for place in places:

@@ -1,7 +1,7 @@
-"""The ECR hosts that were used lately, which is what `list` prints.
+"""Recently used ECR hosts, which `list` prints.
 
-Kept apart from the tokens: a host is still known when its token has expired. One empty file a
-host, so that nothing is shared and no write can lose another's.
+They are stored apart from the tokens: a host stays known after its token has expired. Each has an
+empty file of its own, so no write can lose another one.
 """
 
 import os
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 FORGET_AFTER = 30 * 24 * 3600
 """Seconds without a new token after which a host is no longer listed: the classic `docker build`
-asks for every host that is."""
+requests credentials for every listed host."""
 _FLAGS = os.O_WRONLY | os.O_CREAT | private.SAFE_FLAGS
 
 
 def remember(directory: str, host: str) -> None:
-    """Note that `host` is in use. Raises OSError where that cannot be written."""
+    """Record that `host` is in use. Raises OSError."""
     folder = os.path.join(directory, paths.REGISTRIES)
     private.make_directory(folder)
     path = os.path.join(folder, host)
@@ -30,11 +30,11 @@ def remember(directory: str, host: str) -> None:
 
 
 def try_to_remember(directory: str, host: str, log: "Log") -> None:
-    """Note that `host` is in use; where that cannot be written, only `list` lacks it."""
+    """Record that `host` is in use; if that fails, only `list` lacks it."""
     try:
         remember(directory, host)
     except OSError as exc:
-        log(f"list: {host} cannot be noted: {exc}")
+        log(f"list: {host} is not recorded: {exc}")
 
 
 def sweep(directory: str) -> None:
@@ -44,27 +44,27 @@ def sweep(directory: str) -> None:
             if file.is_file(follow_symlinks=False) and not _in_use(file):
                 forget(directory, file.name)
     except OSError:
-        pass  # whatever stays is not listed all the same
+        pass  # a host that stays is not listed, either
 
 
 def _in_use(file: "os.DirEntry[str]") -> bool:
     try:
         changed = file.stat(follow_symlinks=False).st_mtime
     except FileNotFoundError:
-        return False  # erased a moment ago
+        return False  # another process removed it
     return time.time() - changed < FORGET_AFTER
 
 
 def list_hosts(directory: str) -> list[str]:
-    """Return the hosts in use, sorted; none where nothing can be read."""
+    """Return the hosts in use, sorted; empty if the directory is unreadable."""
     try:
         return sorted(file.name for file in _files(directory) if _in_use(file))
     except OSError:
-        return []  # what is not there, or not ours to read, is not known
+        return []  # a missing or unreadable directory lists no host
 
 
 def _files(directory: str) -> "list[os.DirEntry[str]]":
-    """Return the files that have a host's name, in a directory that is ours. Raises OSError."""
+    """Return the files with a host's name, in this user's own directory. Raises OSError."""
     folder = os.path.join(directory, paths.REGISTRIES)
     if not private.is_own(folder):
         return []
@@ -73,10 +73,10 @@ def _files(directory: str) -> "list[os.DirEntry[str]]":
 
 
 def forget(directory: str, host: str) -> None:
-    """Take `host` off the list. Raises OSError where it is there and cannot be removed."""
+    """Remove `host` from the list. Raises OSError if it is listed and cannot be removed."""
     try:
         folder = os.path.join(directory, paths.REGISTRIES)
         if not private.is_behind_link(folder):
             os.unlink(os.path.join(folder, host))
     except (FileNotFoundError, NotADirectoryError):
-        pass  # it was not on it
+        pass  # it is not listed

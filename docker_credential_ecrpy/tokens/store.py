@@ -1,4 +1,4 @@
-"""Entries of tokens and logins: written, forgotten, and swept when they are dead."""
+"""Cache entries on disk: written, removed by host, and swept when dead."""
 
 import os
 import stat
@@ -8,15 +8,15 @@ from collections.abc import Container, Iterator
 from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.hot.cache import SECOND, Entry, Miss, packed, read_any
 
-_DEAD_AFTER = 24 * 3600  # seconds until what is no entry is rubbish, not work in progress
-_WRITTEN_IN = 2  # seconds; a half-written file older than this, whose process has ended, is dead
+_DEAD_AFTER = 24 * 3600  # seconds; a damaged file older than this is dead, not work in progress
+_WRITTEN_IN = 2  # seconds; a temporary file older than this, whose process has ended, is dead
 _SWEEP_LIMIT = 500  # files examined by one write, so that old ones never make it slow
 
 
 def write(path: str, subject: str, entry: Entry) -> None:
-    """Keep `entry` for `subject` at `path`, whole or not at all.
+    """Store `entry` for `subject` at `path` with an atomic replace.
 
-    Raises OSError, also when the directory is not ours; then nothing is left behind.
+    Raises OSError, also if another user owns the directory; then nothing is left behind.
     """
     private.make_directory(os.path.dirname(path))
     private.write_whole(path, packed(subject, entry))
@@ -25,9 +25,9 @@ def write(path: str, subject: str, entry: Entry) -> None:
 def sweep(directory: str, now: int, skip: Container[str] = ()) -> int:
     """Remove dead entries from `directory`; return how many. Never raises.
 
-    Dead are entries past their expiry, damaged ones of a day ago, and half-written files of
+    Dead are entries past their expiry, damaged ones older than a day, and temporary files of
     processes that have ended. At most `_SWEEP_LIMIT` files are examined, from a position that
-    differs from call to call, so that every file has its turn. skip: names of live files.
+    differs from call to call, so that every file is reached. skip: names of live files.
     """
     try:
         names = os.listdir(directory) if private.is_own(directory) else []
@@ -39,9 +39,9 @@ def sweep(directory: str, now: int, skip: Container[str] = ()) -> int:
 
 
 def forget(directory: str, name: str) -> int:
-    """Remove every entry whose file name begins with `name`; return how many there were.
+    """Remove every entry of the host or endpoint `name`; return how many there were.
 
-    Raises OSError where one cannot be removed.
+    Raises OSError if one cannot be removed.
     """
     return sum(private.remove(path) for path in _entries(directory, name))
 
@@ -67,21 +67,21 @@ def _remove_if_dead(directory: str, name: str, now: int) -> bool:
             dead = age > _WRITTEN_IN and _is_gone(name, age)
         elif "~" in name:
             try:
-                # As it was written: to another machine that shares it, it may seem older.
+                # Its times as written: another machine that shares it may see it as older.
                 dead = now >= read_any(path)[0].expires
             except Miss:
                 dead = age > _DEAD_AFTER
         else:
-            dead = False  # none of ours
+            dead = False  # not a file of this cache
         return dead and private.remove(path)
     except OSError:
         return False
 
 
 def _is_gone(name: str, age: float) -> bool:
-    """Whether the process is gone that began to write a file of this name, `age` seconds ago."""
+    """Whether the writer of a temporary file of this name, `age` seconds old, has ended."""
     if sys.platform == "win32":
-        return age > _DEAD_AFTER  # to ask a process there would be to end it
+        return age > _DEAD_AFTER  # there, `os.kill` would end the process
     try:
         os.kill(int(name.removeprefix(private.TEMPORARY).partition("-")[0]), 0)
     except ProcessLookupError:

@@ -10,7 +10,7 @@ from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Choice
 
 USERNAME = "AWS"
-# Both an ECR token's life and its longest one.
+# The life of an ECR token; also the longest that a token is stored for.
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_AuthorizationData.html
 TOKEN_LIFE = 12 * 3600 * cache.SECOND
 
@@ -20,8 +20,8 @@ class Token:
     """A user name and password for a registry; its `repr` does not show the password.
 
     expires: nanoseconds since the epoch (UTC).
-    credentials_expire: the same for the AWS credentials that fetched it, or None where they
-    have no end. Users report that a token dies with the role session that asked for it.
+    credentials_expire: the same for the AWS credentials that fetched it, or None if they never
+    expire. Users report that a token dies with the role session that fetched it.
     """
 
     username: str
@@ -30,9 +30,9 @@ class Token:
     credentials_expire: int | None = None
 
     def entry(self, now: int) -> cache.Entry:
-        """Return it as the cache keeps it, from `now` (nanoseconds) on.
+        """Return its cache entry, written at `now` (nanoseconds).
 
-        A new one is due at half its life, or when the credentials that fetched it expire.
+        It is due for renewal at half its life, or when the credentials that fetched it expire.
         """
         expires = min(self.expires, now + TOKEN_LIFE)
         refresh = now + (expires - now) // 2
@@ -41,7 +41,7 @@ class Token:
         return cache.Entry(now, refresh, expires, reply_tail(self))
 
     def login_entry(self, now: int) -> cache.Entry:
-        """Return it as a stored login is kept: it answers until it expires."""
+        """Return its entry as a stored login, which answers until it expires."""
         expires = min(self.expires, now + TOKEN_LIFE)
         return cache.Entry(now, expires, expires, reply_tail(self))
 
@@ -51,7 +51,7 @@ Fetch = Callable[[Choice, float], Token]
 
 
 def reply_tail(token: Token) -> bytes:
-    """Return the end of a reply to `get`, from after its ServerURL to the newline."""
+    """Return the end of a reply to `get`: everything after its ServerURL."""
     fields = json.dumps(
         {"Username": token.username, "Secret": token.password}, separators=(",", ":")
     )
@@ -59,7 +59,7 @@ def reply_tail(token: Token) -> bytes:
 
 
 def login_in_reply(tail: bytes) -> tuple[str, str]:
-    """Return the user name and password in such an end of a reply."""
+    """Return the user name and password in the end of a reply (`reply_tail`)."""
     fields = json.loads(b"{" + tail)
     return fields["Username"], fields["Secret"]
 
@@ -67,7 +67,7 @@ def login_in_reply(tail: bytes) -> tuple[str, str]:
 def parse_authorization(encoded: str, expires: int, credentials_expire: int | None) -> Token:
     """Return the token that AWS sent as `authorizationToken`: base64 of `AWS:<password>`.
 
-    Raises ValueError where it is anything else.
+    Raises ValueError for anything else.
     """
     username, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     if not (username and colon and password):
@@ -79,15 +79,15 @@ def parse_authorization(encoded: str, expires: int, credentials_expire: int | No
 def token_from_login(username: str, password: str, now: int) -> Token:
     """Return the token of a `docker login`.
 
-    An ECR password is base64 of a JSON object with an `password_expiry`, in seconds since the
-    epoch; one that does not say is taken to have the whole life of a token before it.
+    An ECR password is base64 of a JSON object with an `expiration`, in seconds since the epoch;
+    without that, the token is taken to be new.
     """
     expires = password_expiry(password)
     return Token(username, password, now + TOKEN_LIFE if expires is None else expires)
 
 
 def password_expiry(password: str) -> int | None:
-    """Return when an ECR password says that it expires, in ns since the epoch (UTC), or None."""
+    """Return the expiry that an ECR password names, in ns since the epoch (UTC), or None."""
     try:
         fields = json.loads(base64.b64decode(password, validate=True))
         seconds = fields["expiration"]

@@ -1,4 +1,4 @@
-"""Which token is given, which is fetched and kept, and what a write clears."""
+"""The broker: which token it returns, fetches and stores, and what a write sweeps."""
 
 import dataclasses
 import errno
@@ -55,13 +55,13 @@ def test_one_token_serves_every_account_of_a_region(broker: MakeBroker, fake: Fa
     ],
 )
 def test_another_endpoint_has_another_token(broker: MakeBroker, fake: FakeAws, other: str) -> None:
-    """Region, FIPS, dual-stack and ECR Public are endpoints of their own."""
+    """Region, FIPS, dual-stack and ECR Public make separate endpoints."""
     assert read_secret(broker().obtain(parse_host(), 25)) == "token-1"
     assert read_secret(broker().obtain(parse_host(other), 25)) == "token-2"
 
 
 def test_another_identity_has_another_token(broker: MakeBroker, fake: FakeAws) -> None:
-    """What one identity fetched is never another's."""
+    """One identity's token is never returned to another."""
     assert read_secret(broker("me").obtain(parse_host(), 25)) == "token-1"
     assert read_secret(broker("you").obtain(parse_host(), 25)) == "token-2"
     assert read_secret(broker("me").obtain(parse_host(), 25)) == "token-1"
@@ -70,7 +70,7 @@ def test_another_identity_has_another_token(broker: MakeBroker, fake: FakeAws) -
 def test_a_token_is_renewed_at_half_its_life(
     broker: MakeBroker, fake: FakeAws, clock: Clock
 ) -> None:
-    """Not a moment before."""
+    """A token is renewed at half its life, and not a moment earlier."""
     broker().obtain(parse_host(), 25)
     clock.now = START + 6 * HOUR - 1
     assert read_secret(broker().obtain(parse_host(), 25)) == "token-1"
@@ -82,7 +82,7 @@ def test_a_token_is_renewed_at_half_its_life(
 def test_a_token_is_renewed_when_its_session_ends(
     broker: MakeBroker, fake: FakeAws, clock: Clock
 ) -> None:
-    """The expiry of the AWS credentials that fetched it counts, where it comes first."""
+    """The expiry of the AWS credentials counts if it comes first."""
     fake.credentials_life = HOUR
     broker().obtain(parse_host(), 25)
     clock.now = START + HOUR
@@ -93,7 +93,7 @@ def test_a_token_is_renewed_when_its_session_ends(
 def test_a_failed_renewal_falls_back_on_the_token_in_hand(
     broker: MakeBroker, fake: FakeAws, clock: Clock
 ) -> None:
-    """For as long as that lives; and for a minute nobody tries again."""
+    """The fallback lasts as long as the token is valid, and the next retry is in a minute."""
     broker().obtain(parse_host(), 25)
     fake.error = HelperError("AWS is down")
     clock.now = START + 7 * HOUR
@@ -115,7 +115,7 @@ def test_a_failed_renewal_falls_back_on_the_token_in_hand(
 def test_a_token_that_expires_while_its_renewal_fails_is_not_returned(
     broker: MakeBroker, fake: FakeAws, clock: Clock
 ) -> None:
-    """An expired token is never returned, not even one that lived when the call began."""
+    """An expired token is never returned, even if it was valid when the call began."""
     broker().obtain(parse_host(), 25)
     clock.now = START + 12 * HOUR - 1
 
@@ -130,7 +130,7 @@ def test_a_token_that_expires_while_its_renewal_fails_is_not_returned(
 def test_after_failing_the_next_success_counts(
     broker: MakeBroker, fake: FakeAws, clock: Clock
 ) -> None:
-    """A failure is not kept: who asks later asks AWS."""
+    """A failure is not cached: the next call asks AWS again."""
     fake.error = HelperError("no")
     with pytest.raises(HelperError):
         broker().obtain(parse_host(), 25)
@@ -142,9 +142,9 @@ def test_after_failing_the_next_success_counts(
 
 @pytest.mark.parametrize("life", [0, -HOUR])
 def test_a_token_born_dead_is_an_error(broker: MakeBroker, fake: FakeAws, life: int) -> None:
-    """An expiry in the past means that a clock is wrong, with a cache or without."""
+    """A token with an expiry in the past means that a clock is wrong, with a cache or without."""
     fake.life = life
-    text = f"the token that AWS gave for {HOST} has already expired; check this machine's clock"
+    text = f"the token from AWS for {HOST} has already expired; check this machine's clock"
 
     for directory in (None, ""):
         with pytest.raises(HelperError) as raised:
@@ -153,7 +153,7 @@ def test_a_token_born_dead_is_an_error(broker: MakeBroker, fake: FakeAws, life: 
 
 
 def test_a_token_with_a_moment_to_live_is_one(broker: MakeBroker, fake: FakeAws) -> None:
-    """It may be all that is needed."""
+    """A token that is valid for another moment is returned."""
     fake.life = 1
 
     assert read_secret(broker().obtain(parse_host(), 25)) == "token-1"
@@ -162,7 +162,7 @@ def test_a_token_with_a_moment_to_live_is_one(broker: MakeBroker, fake: FakeAws)
 def test_a_tokens_life_begins_before_the_call(
     broker: MakeBroker, fake: FakeAws, clock: Clock
 ) -> None:
-    """AWS takes its time, and nobody knows when in that it made it."""
+    """A token's life counts from before the call, since AWS creates it at an unknown moment."""
 
     def slow(asked: registry.Registry, seconds: float) -> Token:
         clock.now += HOUR
@@ -177,7 +177,7 @@ def test_a_tokens_life_begins_before_the_call(
 def test_a_fetch_has_all_of_the_time(
     broker: MakeBroker, fake: FakeAws, directory: str | None, seconds: float
 ) -> None:
-    """That there is, where there is no token yet."""
+    """Without a token in hand, a fetch has the whole deadline."""
     broker(directory=directory).obtain(parse_host(), seconds)
 
     assert seconds - 1 < fake.calls[0][1] <= seconds
@@ -189,7 +189,7 @@ def test_a_fetch_has_all_of_the_time(
 def test_with_a_minute_to_live_a_token_is_good_enough(
     broker: MakeBroker, fake: FakeAws, life: int, hurry: bool
 ) -> None:
-    """For more than that, its renewal gets half of the time."""
+    """With more than a minute to live, a token's renewal gets half of the deadline."""
     keep_stale(broker, HOST, "in hand", START + life)
 
     broker().obtain(parse_host(), 24)
@@ -201,7 +201,7 @@ def test_with_a_minute_to_live_a_token_is_good_enough(
 def test_of_two_tokens_in_hand_the_one_that_lives_longer_is_given(
     broker: MakeBroker, fake: FakeAws, later: str
 ) -> None:
-    """The host's own or the endpoint's, when neither can be renewed."""
+    """If a renewal fails, the host's or endpoint's token answers, whichever expires later."""
     fake.error = HelperError("AWS is down")
     for name in (HOST, ENDPOINT):
         keep_stale(broker, name, f"of {name}", START + (2 if name == later else 1) * HOUR)
@@ -213,7 +213,7 @@ def test_of_two_tokens_in_hand_the_one_that_lives_longer_is_given(
 def test_the_next_try_is_in_a_minute_or_at_the_tokens_end(
     broker: MakeBroker, fake: FakeAws, life: int, refresh: int
 ) -> None:
-    """Whichever comes first; until then it is in hand as a fresh one."""
+    """The retry is at whichever comes first; until then the token counts as fresh."""
     fake.error = HelperError("AWS is down")
     keep_stale(broker, HOST, "in hand", START + life * cache.SECOND)
 
@@ -230,7 +230,7 @@ def test_the_next_try_is_in_a_minute_or_at_the_tokens_end(
 def test_things_are_where_they_were(
     broker: MakeBroker, fake: FakeAws, tmp_path: Path, identity: str, slot: str
 ) -> None:
-    """Another version at the same moment has to find this one's lock and tokens."""
+    """Another release that runs at the same moment finds the same lock and tokens."""
     broker(identity, ambient="line").obtain(parse_host(), 25)
 
     directory = str(tmp_path / "ecr")
@@ -243,7 +243,7 @@ def test_things_are_where_they_were(
 
 
 def test_a_region_itself_is_not_listed(broker: MakeBroker, fake: FakeAws, tmp_path: Path) -> None:
-    """The user may ask for the token of one; that is no host to log in to."""
+    """A region's token adds no host to `list`."""
     region = parse_host().override(host=ENDPOINT)
 
     assert read_secret(broker().obtain(region, 25)) == "token-1"
@@ -254,7 +254,7 @@ def test_a_region_itself_is_not_listed(broker: MakeBroker, fake: FakeAws, tmp_pa
 def test_a_regions_token_is_kept_for_the_chosen_identity_alone(
     broker: MakeBroker, fake: FakeAws, tmp_path: Path
 ) -> None:
-    """The region has the endpoint's name, and the ambient identity a place under that name."""
+    """A region has the endpoint's name, where the ambient identity has its own place."""
     region = parse_host().override(host=ENDPOINT)
 
     for _ in range(2):
@@ -266,7 +266,7 @@ def test_a_regions_token_is_kept_for_the_chosen_identity_alone(
 def test_without_a_choice_a_token_is_the_ambient_identitys(
     broker: MakeBroker, fake: FakeAws, tmp_path: Path
 ) -> None:
-    """The line that names it is the subject of the host's token and of the endpoint's."""
+    """Host and endpoint entries both have the ambient identity's line as subject."""
     broker("", ambient="line").obtain(parse_host(), 25)
 
     for name in (HOST, ENDPOINT):
@@ -275,7 +275,7 @@ def test_without_a_choice_a_token_is_the_ambient_identitys(
 
 
 def test_a_brokers_fields_are_named() -> None:
-    """Three are texts and four are callables: in another order they would fit as well."""
+    """Fields are keyword-only: three are strings and four callables, easily swapped."""
     assert all(field.kw_only for field in dataclasses.fields(Broker))
 
 
@@ -283,7 +283,7 @@ def test_a_brokers_fields_are_named() -> None:
 def test_each_host_that_is_served_is_listed(
     broker: MakeBroker, fake: FakeAws, tmp_path: Path, first: str
 ) -> None:
-    """Also those that another's token serves, and private names; each has what it needs."""
+    """Hosts served by another host's token, and private names, are listed, too."""
     for host in (first, HOST, PRIVATE):
         found = parse_host().override(host=host)
         assert read_secret(broker().obtain(found, 25)) == "token-1"
@@ -298,7 +298,7 @@ def test_each_host_that_is_served_is_listed(
 def test_after_an_edit_the_endpoints_token_is_in_hand_alone(
     broker: MakeBroker, fake: FakeAws, host: str, of_host: bool
 ) -> None:
-    """It belongs to the identity in the settings; the host's belongs to the previous one."""
+    """The endpoint's token belongs to the identity in the settings; the host's to the old one."""
     fake.error = HelperError("AWS is down")
     keep_stale(broker, host if of_host else ENDPOINT, "in hand")
     edited = broker(unchanged=lambda: False)
@@ -333,7 +333,7 @@ def test_what_is_no_failure_of_aws_is_not_hidden(
     where: tuple[object, str] | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Ctrl-C, or a fault of ours: no token in hand and nobody else's error stands in for it."""
+    """Ctrl-C and MemoryError are raised; no token in hand and no shared failure hides them."""
 
     def fail(*_: object) -> Any:
         raise kind
@@ -350,7 +350,7 @@ def test_what_is_no_failure_of_aws_is_not_hidden(
 def test_what_died_meanwhile_is_not_in_hand(
     broker: MakeBroker, fake: FakeAws, clock: Clock, late: int
 ) -> None:
-    """From the moment of its expiry on."""
+    """A token in hand is not used from its expiry on."""
 
     def slow(asked: registry.Registry, seconds: float) -> Token:
         clock.now = START + HOUR + late
@@ -372,7 +372,7 @@ def test_room_is_made_where_there_may_be_some(
     case: tuple[int, int, int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """On a full disk or quota, if anything is dead; and a write is tried twice at most."""
+    """On a full disk or quota, dead entries are swept, and the write is retried once."""
     number, dead, tries = case
     tried: list[str] = []
 
@@ -393,7 +393,7 @@ def test_room_is_made_where_there_may_be_some(
 def test_without_a_cache_each_call_fetches(
     broker: MakeBroker, fake: FakeAws, tmp_path: Path, where: str
 ) -> None:
-    """No directory, one that cannot be made, a file in its way: the token comes all the same."""
+    """Without a usable cache directory, every call fetches a token."""
     (tmp_path / "file").touch()
     directory = str(tmp_path / where) if where.startswith("file") else where
 
@@ -417,7 +417,7 @@ def test_a_write_clears_what_has_expired(
 def test_only_what_has_changed_is_written(
     broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those who wait for the lock write nothing that is there already."""
+    """Processes that waited for the lock do not write existing entries again."""
     broker().obtain(parse_host(), 25)
     written: list[str] = []
     monkeypatch.setattr(store, "write", lambda path, *_: written.append(path))
@@ -431,7 +431,7 @@ def test_only_what_has_changed_is_written(
 def test_a_disk_full_of_dead_tokens_makes_room(
     broker: MakeBroker, fake: FakeAws, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The cache removes what it has no more use for itself, and writes again."""
+    """On a full disk the cache removes its dead entries, and writes again."""
     for number in range(5):
         broker(f"session {number}").obtain(parse_host(), 25)
     clock.now = START + 13 * HOUR
@@ -453,7 +453,7 @@ def test_a_disk_full_of_dead_tokens_makes_room(
 def test_expired_logins_and_forgotten_hosts_go_too(
     broker: MakeBroker, fake: FakeAws, clock: Clock, tmp_path: Path
 ) -> None:
-    """A write clears what is of no more use from every folder."""
+    """A write sweeps dead files from every folder."""
     directory = str(tmp_path / "ecr")
     login = cache.Entry(START, START + HOUR, START + HOUR, LOGIN)
     store.write(*cache.login_place(directory, HOST), login)
@@ -474,7 +474,7 @@ def test_expired_logins_and_forgotten_hosts_go_too(
 def test_a_write_does_not_read_back_what_it_wrote(
     broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sweep after it is told of the two files."""
+    """The sweep after a write skips the two written files."""
     swept: dict[str, Container[str]] = {}
 
     def sweep(directory: str, now: int, skip: Container[str] = ()) -> int:
@@ -491,7 +491,7 @@ def test_a_write_does_not_read_back_what_it_wrote(
 
 
 class TestTheLock:
-    """What the time is up for, and what is there, when the lock is had at last."""
+    """When the lock is taken late: what time is left, and which token is there."""
 
     @pytest.mark.parametrize("left", [0, -0.5])
     @pytest.mark.parametrize("in_hand", [True, False])
@@ -503,7 +503,7 @@ class TestTheLock:
         left: float,
         in_hand: bool,
     ) -> None:
-        """A token in hand is given, and its renewal not put off: there was none."""
+        """The token in hand answers, and its renewal is not delayed, since there was none."""
         self._take_until(left, monkeypatch)
         if in_hand:
             keep_stale(broker, HOST, "in hand", START + 30 * cache.SECOND)
@@ -518,7 +518,7 @@ class TestTheLock:
     def test_half_a_second_before_it_is_time_to_fetch(
         self, broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It may be enough."""
+        """Half a second may be enough for a fetch."""
         self._take_until(0.5, monkeypatch)
 
         assert read_secret(broker().obtain(parse_host(), 24)) == "token-1"
@@ -527,7 +527,7 @@ class TestTheLock:
     def test_a_token_found_under_it_is_in_hand(
         self, broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Its last holder may have put off the renewal of a token."""
+        """The previous holder may have stored a token whose renewal it delayed."""
         fake.error = HelperError("AWS is down")
 
         def take(*_: object) -> bool:
@@ -539,7 +539,7 @@ class TestTheLock:
         assert read_secret(broker().obtain(parse_host(), 24)) == "in hand"
 
     def _take_until(self, left: float, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Have the lock taken when so many of 24 seconds are left."""
+        """Let the lock be taken when so many of 24 seconds are left."""
         now = [100.0]
         monkeypatch.setattr(time, "monotonic", lambda: now[0])
 

@@ -1,4 +1,4 @@
-"""What the log says of a lookup and a fetch, line by line."""
+"""The log of a lookup and a fetch, line by line."""
 
 import sys
 from collections.abc import Callable
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("same_descriptors")
 
 
 class TestTheLog:
-    """What whoever asked to know is told, line by line."""
+    """Log lines of the broker."""
 
     @pytest.fixture(name="told")
     def _told(self, broker: MakeBroker) -> Callable[..., list[str]]:
@@ -45,7 +45,7 @@ class TestTheLog:
         return told
 
     def test_of_a_fetch(self, told: Callable[..., list[str]]) -> None:
-        """What is not there, and that it is then; of a hit there is nothing to say."""
+        """Misses, the lock and writes are logged; a hit is not."""
         none = [f"cache: nothing for {name}: there is none yet" for name in (HOST, ENDPOINT)]
         written = [f"cache: written for {name}" for name in (ENDPOINT, HOST)]
 
@@ -61,7 +61,7 @@ class TestTheLog:
     def test_of_a_failure(
         self, told: Callable[..., list[str]], broker: MakeBroker, fake: FakeAws
     ) -> None:
-        """What works all the same, if anything does."""
+        """A failed renewal is logged with the token that is valid, if there is one."""
         fake.error = HelperError("AWS is down", hint="wait")
         assert told()[-2:] == [
             f"cache: nothing for {ENDPOINT}: there is none yet",
@@ -69,7 +69,7 @@ class TestTheLog:
         ]
         keep_stale(broker, HOST, "in hand")
         assert told()[-3:] == [
-            "not renewed: AWS is down; wait; the token in hand is still good",
+            "not renewed: AWS is down; wait; the token in hand is still valid",
             f"cache: written for {ENDPOINT}",
             f"cache: written for {HOST}",
         ]
@@ -77,10 +77,10 @@ class TestTheLog:
     def test_of_what_another_failed_with(
         self, told: Callable[..., list[str]], broker: MakeBroker, clock: Clock, fake: FakeAws
     ) -> None:
-        """It is said whose failure it is."""
+        """The log says that the failure is the lock holder's."""
         fake.error = HelperError("denied")
         told()
-        clock.now -= 1  # as if we had begun before the other failed
+        clock.now -= 1  # as if this process had started before the failure
         begun = iter([clock.now])
         lines = broker()
         said: list[str] = []
@@ -89,15 +89,15 @@ class TestTheLog:
 
         with pytest.raises(HelperError, match=r"^denied$"):
             lines.obtain(parse_host(), 25)
-        assert "the process that held the lock failed: so does this one" in said
+        assert "lock: its holder failed, and this process shares the failure" in said
         assert len(fake.calls) == 1
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="Unix's words and numbers")
+    @pytest.mark.skipif(sys.platform == "win32", reason="Unix error texts and numbers")
     def test_of_what_has_no_place(
         self, told: Callable[..., list[str]], tmp_path: Path, fake: FakeAws
     ) -> None:
-        """No directory at all, or files in the way of each of its folders."""
-        assert told(directory="") == ["no cache directory: asking AWS"]
+        """A missing directory is logged, and so are files in the way of its folders."""
+        assert told(directory="") == ["no cache directory: calling AWS"]
         (tmp_path / "ecr").mkdir(mode=0o700)
         for name in ("tokens", "locks", "registries"):
             (tmp_path / "ecr" / name).touch()
@@ -108,13 +108,13 @@ class TestTheLog:
         assert f"no lock: {exists.format('locks')}" in lines
         for name in (ENDPOINT, HOST):
             assert f"cache: not written for {name}: {exists.format('tokens')}" in lines
-        assert f"list: {HOST} cannot be noted: {exists.format('registries')}" in lines
+        assert f"list: {HOST} is not recorded: {exists.format('registries')}" in lines
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="Unix's words and numbers")
+    @pytest.mark.skipif(sys.platform == "win32", reason="Unix error texts and numbers")
     def test_of_a_lock_that_is_none(
         self, told: Callable[..., list[str]], tmp_path: Path, fake: FakeAws
     ) -> None:
-        """A directory where its file should be."""
+        """A directory at the lock file's path is logged, and the fetch goes on."""
         (tmp_path / "ecr" / "locks" / f"{ENDPOINT}~d65").mkdir(parents=True)
 
         lines = told()
@@ -126,50 +126,50 @@ class TestTheLog:
     def test_of_a_lock_that_cannot_be_held_or_written(
         self, told: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The system's own words, of either."""
+        """The system's error text is logged, for the lock and for its note."""
 
         def refuse(*_: object) -> bool:
             raise OSError(37, "No locks available")
 
         monkeypatch.setattr(FileLock, "write_note", refuse)
-        assert told().count("lock: no note left: [Errno 37] No locks available") == 2
+        assert told().count("lock: note not written: [Errno 37] No locks available") == 2
         monkeypatch.setattr(FileLock, "acquire", refuse)
         lines = told(identity="you")
         assert "no lock: [Errno 37] No locks available" in lines
-        assert not any("no note left" in line for line in lines)
+        assert not any("note not written" in line for line in lines)
 
     def test_of_a_lock_that_another_has(
         self, told: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It was not had in time."""
+        """A lock that another process holds is logged as a timeout."""
         monkeypatch.setattr(FileLock, "acquire", lambda *_: False)
 
-        assert "lock: not had in time" in told()
+        assert "lock: timeout" in told()
 
     def test_of_a_renewal_that_another_is_at(
         self, told: Callable[..., list[str]], broker: MakeBroker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """That process was not waited for, so no number of seconds is named."""
+        """Another process's renewal is not waited for, so the text names no number of seconds."""
         keep_stale(broker, HOST, "in hand")
         monkeypatch.setattr(FileLock, "acquire", lambda *_: False)
 
         assert told()[-1] == (
-            "not renewed: another process is asking AWS for this token; check the network, VPN or "
-            "proxy; AWS_ECR_TIMEOUT sets the limit in seconds; the token in hand is still good"
+            "not renewed: another process is fetching this token from AWS; check the network, VPN "
+            "or proxy; AWS_ECR_TIMEOUT sets the limit in seconds; the token in hand is still valid"
         )
 
     def test_of_an_edit_meanwhile(self, told: Callable[..., list[str]]) -> None:
-        """Why the next one has to ask again."""
+        """The log says why a token is not stored after an edit."""
         lines = told(unchanged=lambda: False)
 
         for name in (ENDPOINT, HOST):
-            assert f"cache: not written for {name}, as the settings changed meanwhile" in lines
+            assert f"cache: not written for {name}: the settings changed meanwhile" in lines
         assert not any("cache: written" in line for line in lines)
 
     def test_of_what_was_cleared(
         self, told: Callable[..., list[str]], clock: Clock, tmp_path: Path
     ) -> None:
-        """How many files, if any."""
+        """The number of swept files is logged."""
         login = cache.Entry(START, START + HOUR, START + HOUR, LOGIN, 0)
         store.write(*cache.login_place(str(tmp_path / "ecr"), HOST), login)
         note = cache.Entry(START, START + HOUR, START + HOUR, b"", 0)

@@ -1,4 +1,4 @@
-"""Facts about where a broker looks and writes, and about edits meanwhile."""
+"""The broker's cache places, and edits of the settings during a call."""
 
 import pytest
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("same_descriptors")
 
 
 class TestTheHostsPlaces:
-    """The helper has looked there a moment ago, and says what it found."""
+    """The helper passes on what it found in the host's places a moment ago."""
 
     @pytest.fixture(autouse=True)
     def _busy(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +34,7 @@ class TestTheHostsPlaces:
     def test_a_token_there_that_is_due_is_in_hand(
         self, broker: MakeBroker, fake: FakeAws, hours: int, given: str
     ) -> None:
-        """Or the endpoint's, where that expires later."""
+        """The host's token that is due is in hand, or the endpoint's if that expires later."""
         keep_stale(broker, ENDPOINT, "of endpoint", START + hours * HOUR)
         reply = b'"Username":"AWS","Secret":"of host"}\n'
         entry = cache.Entry(START - HOUR, START, START + 3 * HOUR, reply)
@@ -59,7 +59,7 @@ class TestTheHostsPlaces:
         ]
 
     def test_they_are_not_looked_up_again(self, broker: MakeBroker, fake: FakeAws) -> None:
-        """The first lines of the log are of the endpoint and of the lock."""
+        """The first log lines are about the endpoint and the lock, not the host."""
         lines: list[str] = []
         made = broker()
         made.log = lines.append
@@ -67,26 +67,26 @@ class TestTheHostsPlaces:
 
         assert lines[:2] == [
             f"cache: nothing for {ENDPOINT}: there is none yet",
-            "lock: not had in time",
+            "lock: timeout",
         ]
 
 
 class TestAnEditMeanwhile:
-    """AWS's files are edited between the look at their stamps and what then comes of them."""
+    """AWS's files are edited after their stamps were read."""
 
     OTHER = "210987654321" + HOST[12:]
 
     def test_what_is_fetched_is_for_this_call_alone(
         self, broker: MakeBroker, fake: FakeAws
     ) -> None:
-        """Nobody knows whose it is."""
+        """The fetched token is not stored: its identity is unknown."""
         assert read_secret(broker(unchanged=lambda: False).obtain(parse_host(), 25)) == "token-1"
         assert read_secret(broker().obtain(parse_host(), 25)) == "token-2"
 
     def test_a_token_that_is_shared_is_not_kept_for_the_host(
         self, broker: MakeBroker, fake: FakeAws
     ) -> None:
-        """It belongs to a later state of the files, under the name of an earlier one."""
+        """An endpoint's token is not stored under the host, whose identity line is outdated."""
         broker("profile b", ambient="line").obtain(parse_host(self.OTHER), 25)
         edited = broker("profile b", ambient="line", unchanged=lambda: False)
         assert read_secret(edited.obtain(parse_host(), 25)) == "token-1"
@@ -98,7 +98,7 @@ class TestAnEditMeanwhile:
     def test_the_hosts_token_is_not_shared_when_its_renewal_fails(
         self, broker: MakeBroker, fake: FakeAws, clock: Clock
     ) -> None:
-        """It belongs to the identity of the earlier state."""
+        """The host's token belongs to the old identity, so it is not stored for the endpoint."""
         broker("profile a", ambient="line").obtain(parse_host(), 25)
         clock.now += 7 * HOUR
         fake.error = HelperError("AWS is down")

@@ -1,4 +1,4 @@
-"""What the holder of the lock says in its note, and what those who wait make of it."""
+"""The lock's note: what its holder writes, and what waiting processes make of it."""
 
 import dataclasses
 import hashlib
@@ -38,10 +38,10 @@ def _read_note(tmp_path: Path) -> Any:
 
 
 class TestTheNote:
-    """What the lock's holder leaves for those who wait, in this version or another."""
+    """What the lock's holder writes for waiting processes, of this release or another."""
 
     def test_while_it_is_at_it(self, broker: MakeBroker, fake: FakeAws, tmp_path: Path) -> None:
-        """Until when it may be: a second past the time that it has."""
+        """During a fetch, the note has its deadline plus one second."""
         seen: list[Any] = []
 
         def fetch(asked: registry.Registry, seconds: float) -> Token:
@@ -60,7 +60,7 @@ class TestTheNote:
     def test_when_it_failed(
         self, broker: MakeBroker, fake: FakeAws, tmp_path: Path, hint: str | None
     ) -> None:
-        """With what, and when."""
+        """After a failure, the note has the error and its time."""
         fake.error = HelperError("denied", hint=hint)
         with pytest.raises(HelperError):
             broker().obtain(parse_host(), 25)
@@ -68,7 +68,7 @@ class TestTheNote:
         assert _read_note(tmp_path) == {"who": "me", "at": START, "message": "denied", "hint": hint}
 
     def test_when_its_time_was_up(self, broker: MakeBroker, fake: FakeAws, tmp_path: Path) -> None:
-        """How much it had, too."""
+        """After a timeout, the note also has the seconds that the fetch had."""
         fake.error = DeadlineExceeded("too slow", hint="wait")
         with pytest.raises(HelperError):
             broker().obtain(parse_host(), 25)
@@ -81,7 +81,7 @@ class TestTheNote:
     def _finds(
         self, broker: MakeBroker, fake: FakeAws, tmp_path: Path
     ) -> Callable[[bytes | dict[str, Any]], str]:
-        """Return what one gets that waited while this note was left, five moments long."""
+        """Return what a process gets that waited while this note was written, five moments long."""
 
         def finds(note: bytes | dict[str, Any]) -> str:
             path = tmp_path / "ecr" / "locks" / f"{ENDPOINT}~d65"
@@ -127,7 +127,7 @@ class TestTheNote:
         note: dict[str, Any],
         found: str,
     ) -> None:
-        """Neither of before, nor of what is yet to come, nor of who had less time."""
+        """Only failures during the wait count, and timeouts only of fetches with as much time."""
         assert finds(note) == found
 
     def test_leaves_us_what_is_in_hand(
@@ -135,7 +135,7 @@ class TestTheNote:
         broker: MakeBroker,
         finds: Callable[[bytes | dict[str, Any]], str],
     ) -> None:
-        """Put off as if we had failed ourselves."""
+        """After a shared failure the token in hand answers, and its renewal is delayed."""
         keep_stale(broker, HOST, "in hand", START + 30 * cache.SECOND)
 
         assert finds({"at": START + 5}) == "in hand"
@@ -164,13 +164,13 @@ class TestTheNote:
     def test_that_is_not_understood_says_nothing(
         self, finds: Callable[[bytes | dict[str, Any]], str], note: bytes
     ) -> None:
-        """Whoever wrote it."""
+        """An invalid note is ignored, whoever wrote it."""
         assert finds(note) == "token-1"
 
     def test_that_cannot_be_read_says_nothing(
         self, broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A disk that fails is no reason to."""
+        """An unreadable note is ignored."""
 
         def fail(_: FileLock) -> bytes:
             raise OSError(5, "Input/output error")
@@ -182,7 +182,7 @@ class TestTheNote:
     def test_that_we_fail_to_read_says_so(
         self, broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A fault of ours is no disk's."""
+        """A MemoryError while reading the note is raised."""
 
         def fail(_: FileLock) -> bytes:
             raise MemoryError
@@ -201,7 +201,7 @@ def test_who_waits_does_so_in_two_parts(
     until: float | str | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The second, a third, for one that says it is still at it; else it goes to a fetch."""
+    """The last third of the time is for a holder that reports progress, else for a fetch."""
     at_it = until == 60.0
     fake.error = HelperError("no")
     with pytest.raises(HelperError):
@@ -220,7 +220,7 @@ def test_who_waits_does_so_in_two_parts(
 
     monkeypatch.setattr(FileLock, "acquire", never)
     text = (
-        "another process is asking AWS for this token, without an answer for 24 s; check the "
+        "another process is fetching this token from AWS, without an answer for 24 s; check the "
         "network, VPN or proxy; AWS_ECR_TIMEOUT sets the limit in seconds"
     )
 
@@ -231,17 +231,17 @@ def test_who_waits_does_so_in_two_parts(
         with pytest.raises(DeadlineExceeded) as raised:
             made.obtain(parse_host(), 24.0)
         assert str(raised.value) == text
-        assert lines.count("lock: not had in time") == 1
+        assert lines.count("lock: timeout") == 1
         assert fake.calls == []
     else:
         assert read_secret(broker().obtain(parse_host(), 24)) == "token-1"
-    assert waited == pytest.approx([16, 8] if at_it else [16, 0])  # the 0 is to clean up
+    assert waited == pytest.approx([16, 8] if at_it else [16, 0])  # the 0 is the sweep
 
 
 def test_one_who_gets_the_lock_late_is_not_too_late(
     broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the last third of the time: its holder ended, without a token."""
+    """A lock taken in the last third of the time leaves time for a fetch."""
     got = iter([False, True, True])
     monkeypatch.setattr(FileLock, "acquire", lambda *_: next(got))
     monkeypatch.setattr(
@@ -259,13 +259,13 @@ def test_one_who_gets_the_lock_late_is_not_too_late(
 
 
 class TestTheLocksHolder:
-    """What one that waits makes of the process that holds the lock."""
+    """How waiting processes treat the lock's holder."""
 
     @pytest.fixture(name="held")
     def _held(
         self, broker: MakeBroker, fake: FakeAws, tmp_path: Path
     ) -> Iterator[Callable[[float], None]]:
-        """Hold the lock, and say for how many seconds yet."""
+        """Hold the lock, and announce how many seconds are left."""
         fake.error = HelperError("no")
         with pytest.raises(HelperError):
             broker().obtain(parse_host(), 25)
@@ -285,10 +285,10 @@ class TestTheLocksHolder:
     def test_is_waited_for_while_it_has_time(
         self, broker: MakeBroker, fake: FakeAws, held: Callable[[float], None]
     ) -> None:
-        """To the end of one's own: a second call would do no better, and AWS may be in trouble."""
+        """A holder with time left is waited for to the end: a second call would not help."""
         held(60)
 
-        with pytest.raises(DeadlineExceeded, match="another process is asking AWS"):
+        with pytest.raises(DeadlineExceeded, match="another process is fetching this token"):
             broker().obtain(parse_host(), 0.3)
 
         assert fake.calls == []
@@ -296,7 +296,7 @@ class TestTheLocksHolder:
     def test_is_let_alone_when_its_time_is_up(
         self, broker: MakeBroker, fake: FakeAws, held: Callable[[float], None]
     ) -> None:
-        """It was stopped, or hangs in the kernel: a third of the time is left to do without it."""
+        """A stopped or hanging holder leaves a third of the time to fetch without the lock."""
         held(0.05)
 
         assert read_secret(broker().obtain(parse_host(), 0.3)) == "token-1"
@@ -305,7 +305,7 @@ class TestTheLocksHolder:
     def test_that_is_not_like_us_says_nothing(
         self, broker: MakeBroker, fake: FakeAws, held: Callable[[float], None]
     ) -> None:
-        """It may hang for a proxy that we do not have."""
+        """A holder with another proxy, for example, is not waited for."""
         held(60)
         other = broker()
         other.circumstances = "another proxy"
@@ -315,7 +315,7 @@ class TestTheLocksHolder:
     def test_is_at_it_for_a_renewal_too(
         self, broker: MakeBroker, fake: FakeAws, clock: Clock, held: Callable[[float], None]
     ) -> None:
-        """With a minute left to the token in hand, that is handed out when waiting was in vain."""
+        """If waiting fails, a token with a minute left is returned."""
         directory = broker().directory
         place = cache.token_place(directory, HOST, "me")
         reply = b'"Username":"AWS","Secret":"in hand"}\n'
@@ -327,7 +327,7 @@ class TestTheLocksHolder:
 
 
 class TestOneNote:
-    """A note without a broker: the same object leaves it and reads it."""
+    """A note without a broker: the same object writes and reads it."""
 
     @pytest.fixture(name="note")
     def _note(self, tmp_path: Path) -> Iterator[LockNote]:
@@ -338,7 +338,7 @@ class TestOneNote:
     def test_a_failure_names_where_its_identity_was_chosen(
         self, note: LockNote, chosen_at: str | None
     ) -> None:
-        """The helper adds that place to a message, unless the message has it already."""
+        """The note has that place, so that the helper does not add it to the message again."""
         note.leave_failure(HelperError("denied", chosen_at=chosen_at), 5)
         shared = note.shared_failure(START - 1, 5)
 
@@ -346,7 +346,7 @@ class TestOneNote:
         assert (shared.message, shared.hint, shared.chosen_at) == ("denied", None, chosen_at)
 
     def test_a_place_that_is_no_text_becomes_one(self, note: LockNote, tmp_path: Path) -> None:
-        """Another version may have left it."""
+        """A place of another type, as of another release, is turned into text."""
         left = {"who": "me", "at": START, "message": "denied", "hint": None, "chosen_at": 3}
         (tmp_path / "lock").write_text(json.dumps(left))
         shared = note.shared_failure(START - 1, 5)
@@ -357,7 +357,7 @@ class TestOneNote:
     def test_an_announced_deadline_ends(
         self, note: LockNote, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A second after it: the holder was stopped, or the note was left by a dead process."""
+        """A second after its deadline, the holder counts as stopped or dead."""
         assert GRACE == 1.0
         monkeypatch.setattr(time, "monotonic", lambda: 100.0)
         note.announce(5)
@@ -369,14 +369,14 @@ class TestOneNote:
     def test_nobody_has_more_than_an_hour(
         self, note: LockNote, tmp_path: Path, seconds: float, has_time: bool
     ) -> None:
-        """A deadline beyond that comes from the clock of another machine."""
+        """A deadline of more than an hour comes from another machine's clock, and is ignored."""
         until = time.monotonic() + seconds
         (tmp_path / "lock").write_text(json.dumps({"who": "me", "until": until}))
 
         assert note.holder_has_time() == has_time
 
     def test_without_a_lock_there_is_no_note(self) -> None:
-        """Nothing is left, nothing is read, and nothing fails."""
+        """Without a lock, nothing is written or read, and nothing fails."""
         said: list[str] = []
         note = LockNote(None, "me", lambda: START, said.append)
         note.announce(5)
@@ -390,7 +390,7 @@ class TestOneNote:
     def test_a_bug_or_ctrl_c_is_not_a_note_that_failed(
         self, note: LockNote, kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Only an error of the system leaves a process without its note."""
+        """Only an OSError is dropped while writing a note."""
 
         def fail(*_: object) -> None:
             raise kind
@@ -400,14 +400,14 @@ class TestOneNote:
             note.announce(5)
 
     def test_its_fields_cannot_be_changed(self, note: LockNote) -> None:
-        """One call to the broker reads and leaves notes through the same object."""
+        """A call reads and writes notes through one unchanging object."""
         for field in dataclasses.fields(note):
             with pytest.raises(dataclasses.FrozenInstanceError):
                 setattr(note, field.name, None)
 
 
 class TestCircumstances:
-    """Which processes share a failure: those that would meet the same one."""
+    """Circumstances: which processes share a failure."""
 
     @pytest.mark.parametrize(
         "name",
@@ -426,7 +426,7 @@ class TestCircumstances:
         ],
     )
     def test_what_a_call_to_aws_reads_counts(self, name: str) -> None:
-        """By presence and by value, in capitals or not."""
+        """Variables that a call to AWS reads count by presence and value, in any letter case."""
         without = circumstances("me", {"HOME": "/home"})
         one, other = (circumstances("me", {"HOME": "/home", name: value}) for value in "ab")
 
@@ -437,15 +437,15 @@ class TestCircumstances:
         ["HOME", "AWS_ECR_LOG", "AWS_ECR_DEBUG", "aws_ecr_debug", "MY_AWS_", "PROXY_", "CA_BUNDLE"],
     )
     def test_what_no_call_depends_on_does_not_count(self, name: str) -> None:
-        """Two builds with other working directories or logs share one failure."""
+        """Other working directories or logs do not change the circumstances."""
         assert circumstances("me", {name: "a"}) == circumstances("me", {})
 
     def test_the_identity_counts(self) -> None:
-        """Two identities may share a lock file."""
+        """Identities that share a lock file have different circumstances."""
         assert circumstances("me", {}) != circumstances("you", {})
 
     def test_it_is_one_digest_for_every_order_and_version(self) -> None:
-        """SHA-256 of the identity and the variables by name, which another version computes too."""
+        """The digest is SHA-256 of the identity and sorted variables, equal in every release."""
         environ = {"SSL_CERT_FILE": "/\u00e9\udcff", "AWS_REGION": "us-east-1", "HOME": "/"}
         text = "me\nAWS_REGION='us-east-1'\nSSL_CERT_FILE='/\\xe9\\udcff'"
         digest = hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Facts about the logins that are kept while others clean up."""
+"""Stored logins while other processes sweep."""
 
 import os
 import threading
@@ -19,7 +19,7 @@ def _entry(written: int) -> cache.Entry:
 
 
 def test_dead_logins_go(tmp_path: Path) -> None:
-    """And live ones stay."""
+    """A sweep removes dead logins, and no others."""
     for number, written in enumerate((NOW, NOW - 2 * LIFE)):
         place = cache.login_place(str(tmp_path), HOST, str(number))
         logins.keep(str(tmp_path), place, _entry(written))
@@ -29,7 +29,7 @@ def test_dead_logins_go(tmp_path: Path) -> None:
 
 
 def test_a_login_that_takes_a_dead_ones_place_is_not_swept(tmp_path: Path) -> None:
-    """However the two meet: kept again and again, beside a sweep that finds only dead ones."""
+    """Race: a login stored repeatedly over dead ones is never swept."""
     place = cache.login_place(str(tmp_path), HOST)
     over = threading.Event()
 
@@ -50,7 +50,7 @@ def test_a_login_that_takes_a_dead_ones_place_is_not_swept(tmp_path: Path) -> No
 
 
 def test_nobody_cleans_up_while_a_login_is_kept(tmp_path: Path) -> None:
-    """Nor waits for it: the next one will do it."""
+    """A sweep neither runs nor waits while a login is stored."""
     place = cache.login_place(str(tmp_path), HOST)
     logins.keep(str(tmp_path), place, _entry(NOW - 2 * LIFE))
 
@@ -62,7 +62,7 @@ def test_nobody_cleans_up_while_a_login_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_login_is_kept_where_there_are_no_locks(tmp_path: Path) -> None:
-    """It is what the user asked for; cleaning up can wait."""
+    """Without locks, the login is stored all the same."""
     (tmp_path / paths.LOCKS).write_text("in the way")
     place = cache.login_place(str(tmp_path), HOST)
 

@@ -1,4 +1,4 @@
-"""Facts about what answers for a registry, and in which order."""
+"""The cache's lookup order for a registry."""
 
 import dataclasses
 import os
@@ -22,7 +22,7 @@ HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 
 @pytest.fixture(name="places")
 def _places(tmp_path: Path) -> list[CachePlace]:
-    """Where a login, the host's token and its endpoint's are, in this order."""
+    """The places of a login, the host's token and its endpoint's, in this order."""
     found = registry.parse(HOST)
     assert found is not None
     directory = str(tmp_path)
@@ -51,7 +51,7 @@ def test_where_they_are(places: list[CachePlace], tmp_path: Path) -> None:
 
 
 def test_a_login_of_a_private_name_has_its_settings_place(tmp_path: Path) -> None:
-    """A login stored under other settings is not found there."""
+    """A login stored under other settings is not found."""
     found = registry.parse(HOST)
     assert found is not None
     private = found.override(host="images.test")
@@ -62,17 +62,17 @@ def test_a_login_of_a_private_name_has_its_settings_place(tmp_path: Path) -> Non
 
 
 def test_each_kind_has_its_words_for_users() -> None:
-    """`explain` and `doctor` print them."""
+    """Each kind has the text that `explain` and `doctor` print."""
     assert [kind.value for kind in Kind] == [
-        "a login, which answers until it expires",
+        "a stored login, used until it expires",
         "a token for this host",
-        "a token of its endpoint, which will serve",
+        "a token of its endpoint, used for this host too",
     ]
 
 
 @pytest.mark.parametrize("kept", [(0, 1, 2), (1, 2), (2,), (0, 2), (0,), (1,), ()])
 def test_the_first_that_is_fresh_answers(places: list[CachePlace], kept: tuple[int, ...]) -> None:
-    """A login before the host's token before the endpoint's; the places before it are misses."""
+    """A login comes before the host's token, and that before the endpoint's."""
     for number in kept:
         _keep(places[number])
     found = lookup.find(places, NOW)
@@ -90,7 +90,7 @@ def test_the_first_that_is_fresh_answers(places: list[CachePlace], kept: tuple[i
 
 
 def test_a_fresh_one_comes_before_one_that_is_due(places: list[CachePlace]) -> None:
-    """Also where the one that is due stands before it."""
+    """A fresh entry answers, also after one that is due."""
     _keep(places[1], refresh=0)
     _keep(places[2])
     found = lookup.find(places, NOW)
@@ -104,7 +104,7 @@ def test_a_fresh_one_comes_before_one_that_is_due(places: list[CachePlace]) -> N
 def test_of_those_that_are_due_the_one_that_lives_longest(
     places: list[CachePlace], host: int, endpoint: int
 ) -> None:
-    """It works for as long as renewals fail."""
+    """Of the due entries, the one that expires last is first."""
     _keep(places[1], refresh=0, expires=host * HOUR)
     _keep(places[2], refresh=0, expires=endpoint * HOUR)
     found = lookup.find(places, NOW)
@@ -132,7 +132,7 @@ def test_why_a_place_is_of_no_use(places: list[CachePlace]) -> None:
 def test_nothing_is_opened_after_the_fresh_one(
     places: list[CachePlace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One file a place, at most, and none beyond the answer."""
+    """At most one file a place is opened, and none after the answer."""
     _keep(places[1])
     opened: list[str] = []
     real = cache.read_any
@@ -148,7 +148,7 @@ def test_nothing_is_opened_after_the_fresh_one(
 
 
 def test_a_hit_shows_no_secret(places: list[CachePlace]) -> None:
-    """Its repr may end up in a log."""
+    """The repr of a hit, which may be logged, shows no secret."""
     _keep(places[0])
 
     assert "tok+en" not in repr(lookup.find(places, NOW))
@@ -156,7 +156,7 @@ def test_a_hit_shows_no_secret(places: list[CachePlace]) -> None:
 
 
 def test_a_lookup_cannot_be_changed(places: list[CachePlace]) -> None:
-    """The helper looks up the host's places and passes the result on to the broker."""
+    """Lookup results are frozen: the helper passes them on to the broker."""
     hit = CacheHit(Kind.HOST, "path", cache.Entry(1, 2, 3, REPLY))
 
     for value in (places[0], hit, CacheMiss(places[0], "damaged"), LookupResult(hit)):
@@ -169,7 +169,7 @@ def test_a_lookup_cannot_be_changed(places: list[CachePlace]) -> None:
 def test_a_bug_or_ctrl_c_is_not_a_miss(
     places: list[CachePlace], kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only `cache.Miss` sends the lookup on to the next place."""
+    """Only `cache.Miss` continues the lookup at the next place."""
 
     def fail(*_: object) -> cache.Entry:
         raise kind

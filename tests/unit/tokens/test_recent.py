@@ -1,4 +1,4 @@
-"""Facts about the hosts that `list` knows."""
+"""The hosts that `list` prints."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ OTHER = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
 
 
 def test_hosts_are_remembered_in_order_and_forgotten(tmp_path: Path) -> None:
-    """Each once, sorted; one that is forgotten is gone, and twice is no error."""
+    """Hosts are listed once, sorted; forgetting one twice is no error."""
     for host in (OTHER, HOST, OTHER):
         recent.remember(str(tmp_path), host)
     assert recent.list_hosts(str(tmp_path)) == [HOST, OTHER]
@@ -25,7 +25,7 @@ def test_hosts_are_remembered_in_order_and_forgotten(tmp_path: Path) -> None:
 
 
 def test_a_host_out_of_use_is_no_longer_listed(tmp_path: Path) -> None:
-    """After a month without a new token; asking again brings it back."""
+    """A host is listed for a month after its last new token, and again after the next."""
     recent.remember(str(tmp_path), HOST)
     month_ago = time.time() - recent.FORGET_AFTER - 60
     os.utime(tmp_path / "registries" / HOST, (month_ago, month_ago))
@@ -35,9 +35,9 @@ def test_a_host_out_of_use_is_no_longer_listed(tmp_path: Path) -> None:
     assert recent.list_hosts(str(tmp_path)) == [HOST]
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has none")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no FIFOs")
 def test_a_fifo_in_a_hosts_place_hangs_nobody(tmp_path: Path) -> None:
-    """It is an error at once, and not a wait for somebody who reads it."""
+    """A FIFO at a host's path is an error at once."""
     recent.remember(str(tmp_path), OTHER)
     os.mkfifo(tmp_path / "registries" / HOST)
 
@@ -45,9 +45,9 @@ def test_a_fifo_in_a_hosts_place_hangs_nobody(tmp_path: Path) -> None:
         recent.remember(str(tmp_path), HOST)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="links are a matter of rights there")
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="symlinks need a privilege there")
 def test_nothing_behind_a_link_is_known_or_forgotten(tmp_path: Path) -> None:
-    """Others' files with hosts' names are no hosts in use, however old they are."""
+    """Files behind a symlink are neither listed nor removed, however old they are."""
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / HOST).write_text("notes")
     os.utime(tmp_path / "others" / HOST, (1, 1))
@@ -60,7 +60,7 @@ def test_nothing_behind_a_link_is_known_or_forgotten(tmp_path: Path) -> None:
 
 
 def test_only_hosts_are_listed(tmp_path: Path) -> None:
-    """A stray file is nobody's registry."""
+    """A file without a host's name is not listed."""
     recent.remember(str(tmp_path), HOST)
     for name in (".DS_Store", ".new-1", HOST.upper(), HOST + "."):
         (tmp_path / "registries" / name).touch()
@@ -69,15 +69,15 @@ def test_only_hosts_are_listed(tmp_path: Path) -> None:
 
 
 def test_without_a_directory_nothing_is_known(tmp_path: Path) -> None:
-    """No directory, or a file in its place, is an empty list."""
+    """A missing directory, or a file at its path, gives an empty list."""
     assert recent.list_hosts(str(tmp_path / "missing")) == []
     (tmp_path / "registries").touch()
     assert recent.list_hosts(str(tmp_path)) == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links of Unix")
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix symlinks")
 def test_a_link_is_not_written_through(tmp_path: Path) -> None:
-    """A planted link does not make us touch what it points to."""
+    """A planted symlink does not let its target be touched."""
     recent.remember(str(tmp_path), OTHER)
     (tmp_path / "registries" / HOST).symlink_to(tmp_path / "target")
 

@@ -1,4 +1,4 @@
-"""Several processes at once: one of them fetches, the others wait, share or go without."""
+"""Single flight: of several processes one fetches, the others wait, share or go on without."""
 
 import itertools
 import threading
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("same_descriptors")
 def test_while_another_holds_the_lock_nobody_waits_with_a_token_in_hand(
     broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever that one is at, or says; nor is it asked for the token, too."""
+    """A token in hand is returned at once, whatever the lock's holder does."""
     waited: list[float] = []
 
     def never(_: FileLock, seconds: float) -> bool:
@@ -48,7 +48,7 @@ def test_while_another_holds_the_lock_nobody_waits_with_a_token_in_hand(
 def test_without_the_lock_nothing_is_put_off(
     broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its holder may be writing a new token at this moment."""
+    """The holder may be writing a new token, so the one in hand is not written."""
     fake.error = HelperError("AWS is down")
     keep_stale(broker, HOST, "in hand", START + 30 * cache.SECOND)
     monkeypatch.setattr(FileLock, "acquire", lambda *_: False)
@@ -88,7 +88,7 @@ class _Herd:
 
 
 def test_a_herd_makes_one_call(broker: MakeBroker, fake: FakeAws) -> None:
-    """Those who wait for the lock find what its holder fetched."""
+    """Waiting processes find what the lock's holder fetched."""
     herd = _Herd(broker, fake, 16)
 
     assert herd.results == ["token-1"] * 16
@@ -99,8 +99,8 @@ def test_a_herd_makes_one_call(broker: MakeBroker, fake: FakeAws) -> None:
 def test_a_herd_fails_with_one_call(
     broker: MakeBroker, fake: FakeAws, kind: type[HelperError]
 ) -> None:
-    """Those who waited get what the first failed with, also where the time was too short."""
-    ticks = itertools.count(START)  # unlike an addition, one step for all threads
+    """Waiting processes share the holder's failure, timeouts too."""
+    ticks = itertools.count(START)  # unlike an addition, atomic between threads
     fake.error = kind("denied", hint="ask nicely")
 
     def make(fetch: Fetch) -> Brokers:
@@ -115,7 +115,7 @@ def test_a_herd_fails_with_one_call(
 
 
 def test_who_has_more_time_left_tries_again(broker: MakeBroker, fake: FakeAws) -> None:
-    """What failed in ten seconds may well be had in twenty."""
+    """A timeout after ten seconds does not count for a process with twenty."""
     ticks = itertools.count(START)
 
     def fetch(asked: registry.Registry, seconds: float) -> Token:
@@ -123,7 +123,7 @@ def test_who_has_more_time_left_tries_again(broker: MakeBroker, fake: FakeAws) -
             return fake.fetch(asked, seconds)
         begun.set()
         waiting.wait(10)
-        time.sleep(0.2)  # the other is at the lock by then, or begins too late to share anything
+        time.sleep(0.2)  # the other one waits for the lock by then, or starts too late
         fake.calls.append((asked.host, seconds))
         raise DeadlineExceeded("too slow")
 
@@ -152,13 +152,13 @@ def test_who_has_more_time_left_tries_again(broker: MakeBroker, fake: FakeAws) -
 def test_another_identitys_failure_is_not_ours(
     broker: MakeBroker, fake: FakeAws, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two identities that share a lock file do not share errors."""
+    """Identities that share a lock file do not share failures."""
     monkeypatch.setattr("docker_credential_ecrpy.tokens.broker._LOCK_FILES", 1)
     fake.error = HelperError("denied")
     with pytest.raises(HelperError):
         broker("me").obtain(parse_host(), 25)
     fake.error = None
-    clock.now -= 1  # as if we had begun before the other failed
+    clock.now -= 1  # as if this process had started before the failure
 
     assert read_secret(broker("you").obtain(parse_host(), 25)) == "token-2"
 
@@ -166,7 +166,7 @@ def test_another_identitys_failure_is_not_ours(
 def test_while_another_renews_the_token_in_hand_will_do(
     broker: MakeBroker, fake: FakeAws, clock: Clock
 ) -> None:
-    """Nobody waits for a renewal that another process is at."""
+    """With a token in hand, another process's renewal is not waited for."""
     broker().obtain(parse_host(), 25)
     clock.now = START + 7 * HOUR
     inner: list[str] = []
@@ -187,7 +187,7 @@ def test_without_locks_all_else_works(
     error: OSError,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A file system without locks: tokens are cached and renewed as ever."""
+    """On a file system without locks, tokens are still cached and renewed."""
 
     def refuse(_: int) -> None:
         raise error
@@ -203,7 +203,7 @@ def test_without_locks_all_else_works(
 def test_a_lock_that_nobody_lets_go_of_is_not_waited_for_for_ever(
     broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where its holder says nothing, two thirds of the time, and then it goes without."""
+    """Without a note, the lock is waited for two thirds of the time, and then skipped."""
     waited: list[float] = []
 
     def never(_self: object, seconds: float) -> bool:
@@ -213,13 +213,13 @@ def test_a_lock_that_nobody_lets_go_of_is_not_waited_for_for_ever(
     monkeypatch.setattr("docker_credential_ecrpy.files.lock.FileLock.acquire", never)
 
     assert read_secret(broker().obtain(parse_host(), 24)) == "token-1"
-    assert waited == [16, 0]  # the other one is to clean up
+    assert waited == [16, 0]  # the 0 is the sweep
 
 
 def test_a_token_with_seconds_to_live_is_waited_beyond(
     broker: MakeBroker, fake: FakeAws, clock: Clock
 ) -> None:
-    """It is too short to go on with: whoever renews it is waited for, with all of the time."""
+    """A token about to expire is not enough: its renewal is waited for, with all of the time."""
     broker().obtain(parse_host(), 25)
     clock.now = START + 12 * HOUR - 30 * cache.SECOND
     inner: list[str] = []
@@ -242,9 +242,9 @@ def test_a_token_with_seconds_to_live_is_waited_beyond(
 def test_what_another_fetched_meanwhile_serves_after_a_failure(
     broker: MakeBroker, fake: FakeAws, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the lock, too slow, and then failing: the holder's new token is there by then.
+    """After a failure without the lock, the holder's new token answers.
 
-    Nor is it written over with the one that was in hand.
+    The token in hand does not overwrite it.
     """
     broker().obtain(parse_host(), 25)
     clock.now = START + 12 * HOUR - 30 * cache.SECOND

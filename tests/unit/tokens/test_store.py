@@ -1,4 +1,4 @@
-"""Writing, sweeping and forgetting entries."""
+"""Cache entries on disk: written, swept and removed."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("same_descriptors")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_files_are_born_private(tmp_path: Path, umask: int) -> None:
-    """Every directory is 0700 and every file 0600, whatever the umask."""
+    """Every directory has mode 0700 and every file 0600 from the start, whatever the umask."""
     before = os.umask(umask)
     try:
         path, subject = cache.token_place(str(tmp_path / "deep" / "ecr"), HOST, "me")
@@ -35,7 +35,7 @@ def test_files_are_born_private(tmp_path: Path, umask: int) -> None:
 def test_a_failed_write_leaves_what_was_there(
     place: tuple[str, str], kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk: the old entry stays whole, and no file stays beside it."""
+    """On a full disk, the previous entry stays and no temporary file is left."""
 
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
@@ -50,7 +50,7 @@ def test_a_failed_write_leaves_what_was_there(
 
 
 def test_sweeping_removes_the_dead_alone(tmp_path: Path) -> None:
-    """Expired entries and old rubbish go; live ones, work in progress and strange files stay."""
+    """Expired and old damaged entries are removed; live, temporary and foreign files stay."""
     directory = tmp_path / "tokens"
     live, _ = cache.token_place(str(tmp_path), HOST, "live")
     store.write(live, f"{HOST} live", make_entry())
@@ -71,7 +71,7 @@ def test_sweeping_removes_the_dead_alone(tmp_path: Path) -> None:
 
 
 def test_sweeping_is_bounded_and_gets_everywhere_in_time(tmp_path: Path) -> None:
-    """One sweep looks at 500 files at most; with time passing, others get their turn."""
+    """One sweep examines 500 files at most; later sweeps examine others."""
     directory = tmp_path / "tokens"
     directory.mkdir(mode=0o700)
     for number in range(1200):
@@ -85,13 +85,13 @@ def test_sweeping_is_bounded_and_gets_everywhere_in_time(tmp_path: Path) -> None
 
 
 def test_a_sweep_among_many_live_files_reaches_the_dead_ones(tmp_path: Path) -> None:
-    """No dead file hides behind live ones for ever: where a sweep begins moves on."""
+    """A sweep's start moves on, so dead files among many live ones are reached."""
     directory = tmp_path / "tokens"
     directory.mkdir(mode=0o700)
     for number in range(1501):
         (directory / f"{number}~").write_text("?")
         os.utime(directory / f"{number}~", (NOW // cache.SECOND,) * 2)
-    dead = directory / os.listdir(directory)[-1]  # a sweep that begins again gets there last
+    dead = directory / os.listdir(directory)[-1]  # the last file that a new sweep examines
     os.utime(dead, (1, 1))
 
     for minute in range(100):
@@ -100,9 +100,9 @@ def test_a_sweep_among_many_live_files_reaches_the_dead_ones(tmp_path: Path) -> 
     assert not dead.exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there, only a day tells")
+@pytest.mark.skipif(sys.platform == "win32", reason="process ids are not checked there")
 def test_sweeping_removes_what_the_dead_were_writing(tmp_path: Path) -> None:
-    """A process that was killed leaves half a file; one that lives is left to its work."""
+    """The temporary file of a dead process is removed; that of a living one stays."""
     directory = tmp_path / "tokens"
     directory.mkdir(mode=0o700)
     gone = subprocess.Popen(["true"])
@@ -121,9 +121,9 @@ def test_sweeping_removes_what_the_dead_were_writing(tmp_path: Path) -> None:
     assert {path.name for path in directory.iterdir()} == left
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="links are a matter of rights there")
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="symlinks need a privilege there")
 def test_nothing_behind_a_link_is_swept(tmp_path: Path) -> None:
-    """Whoever may write where the cache is could make it lead to a user's old documents."""
+    """A sweep never follows a symlink, which could lead to the user's old documents."""
     documents = tmp_path / "documents"
     documents.mkdir()
     for name in ("thesis~", ".new-1-1"):
@@ -137,7 +137,7 @@ def test_nothing_behind_a_link_is_swept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("second", range(3))
 def test_a_sweep_that_begins_anywhere_looks_at_as_many(tmp_path: Path, second: int) -> None:
-    """It goes on with the first after the last."""
+    """A sweep continues with the first file after the last."""
     directory = tmp_path / "tokens"
     directory.mkdir(mode=0o700)
     for number in range(501):
@@ -148,7 +148,7 @@ def test_a_sweep_that_begins_anywhere_looks_at_as_many(tmp_path: Path, second: i
 
 
 def test_what_is_swept_is_dead_to_the_nanosecond(tmp_path: Path) -> None:
-    """An entry from its expiry on; rubbish after a day, half a file of the dead after 2 seconds."""
+    """An entry is dead from its expiry, a damaged file after a day, a temporary one after 2 s."""
     directory = tmp_path / "tokens"
     for name, expires in (("gone", NOW), ("lives", NOW + 1)):
         path = str(directory / f"{name}~")
@@ -172,7 +172,7 @@ def test_what_is_swept_is_dead_to_the_nanosecond(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_swept_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It never raises; what another sweep removed meanwhile counts for that one."""
+    """A sweep never raises, and does not count what another one removed."""
     directory = tmp_path / "tokens"
     directory.mkdir(mode=0o700)
     (directory / "old~").touch()
@@ -197,11 +197,11 @@ def test_what_cannot_be_swept_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
     assert sys.platform == "win32" or (directory / "link~").is_symlink()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there, only a day tells")
+@pytest.mark.skipif(sys.platform == "win32", reason="process ids are not checked there")
 def test_a_process_that_may_not_be_asked_lives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is another user's; what it writes is its own."""
+    """A process of another user counts as living."""
 
     def refuse(process: int, signal: int) -> None:
         assert (process, signal) == (1234, 0)
@@ -216,7 +216,7 @@ def test_a_process_that_may_not_be_asked_lives(
 
 
 def test_sweeping_nothing_is_fine(tmp_path: Path) -> None:
-    """No directory, and a directory among the files, are no errors."""
+    """A missing directory, or a directory among the files, is no error."""
     (tmp_path / "tokens" / "directory").mkdir(parents=True)
 
     assert store.sweep(str(tmp_path / "missing"), NOW) == 0
@@ -224,7 +224,7 @@ def test_sweeping_nothing_is_fine(tmp_path: Path) -> None:
 
 
 def test_forgetting_takes_one_host_alone(tmp_path: Path) -> None:
-    """All identities' entries of a host go; a host whose name it begins keeps its own."""
+    """The host's entries of all identities are removed; a longer host name keeps its own."""
     longer = HOST + ".cn"
     for host in (HOST, longer):
         for identity in ("me", "you"):
@@ -237,9 +237,9 @@ def test_forgetting_takes_one_host_alone(tmp_path: Path) -> None:
     assert all(path.name.startswith(longer) for path in (tmp_path / "tokens").iterdir())
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="links are a matter of rights there")
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="symlinks need a privilege there")
 def test_nothing_behind_a_link_is_forgotten(tmp_path: Path) -> None:
-    """As nothing there is swept."""
+    """Removing a host's entries never follows a symlink."""
     (tmp_path / "documents").mkdir()
     (tmp_path / "documents" / f"{HOST}~thesis").touch()
     (tmp_path / "tokens").symlink_to("documents")
@@ -249,7 +249,7 @@ def test_nothing_behind_a_link_is_forgotten(tmp_path: Path) -> None:
 
 
 def test_forgetting_says_what_it_could_not_forget(tmp_path: Path) -> None:
-    """Where there is no directory, there is nothing; what cannot be removed is an error."""
+    """A missing directory is no error; an entry that cannot be removed is one."""
     (tmp_path / "tokens").touch()
     assert store.forget(str(tmp_path / "tokens"), HOST) == 0
 
@@ -265,7 +265,7 @@ def test_what_is_no_reason_removes_nothing(
     kind: type[BaseException],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Neither Ctrl-C nor a fault of ours is hidden; nor may a file be removed for one."""
+    """Ctrl-C and MemoryError are raised, and remove no file."""
 
     def fail(*_: object) -> bytes:
         raise kind
@@ -285,15 +285,15 @@ def test_what_is_no_reason_removes_nothing(
     assert cache.read(*place, NOW).reply == REPLY
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="directories and modes of Unix")
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix directories and modes")
 class TestForeignDirectories:
-    """A directory that others own or may use."""
+    """A directory that other users own or may use."""
 
     @pytest.mark.parametrize("beside", [1, -1])
     def test_nothing_is_swept_in_one_of_another_user(
         self, tmp_path: Path, beside: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Not even what is old."""
+        """Nothing is swept in another user's directory, however old."""
         tmp_path.chmod(0o755)
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + beside)
         (tmp_path / "dead~").touch()
@@ -307,7 +307,7 @@ class TestForeignDirectories:
     def test_nothing_is_written_into_a_directory_of_another_user(
         self, place: tuple[str, str], kept: Path
     ) -> None:
-        """Whoever owns the directory could put files of theirs in the place of ours."""
+        """Another user's directory is refused: its owner could replace the files."""
         os.chown(kept.parent, 12345, -1)
 
         with pytest.raises(PermissionError):
@@ -316,7 +316,7 @@ class TestForeignDirectories:
     def test_a_directory_that_others_may_use_is_closed(
         self, place: tuple[str, str], kept: Path
     ) -> None:
-        """Our own directory loses the rights that others had."""
+        """This user's directory loses all permissions of others."""
         kept.parent.chmod(0o777)
 
         store.write(*place, make_entry())
@@ -324,14 +324,14 @@ class TestForeignDirectories:
         assert kept.parent.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="what Windows lacks is to be had first")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lacks geteuid")
 class TestAsOnWindows:
-    """There, files have no owner or mode to go by, and signal 0 would end a process."""
+    """On Windows, files have no owner or mode, and signal 0 would end a process."""
 
     def test_modes_say_nothing(
         self, place: tuple[str, str], kept: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A directory that others could read elsewhere is used as it is."""
+        """A directory is used whatever its mode."""
         kept.parent.chmod(0o755)
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
         monkeypatch.setenv("SUDO_UID", str(os.getuid()))
@@ -344,7 +344,7 @@ class TestAsOnWindows:
     def test_half_a_file_is_left_for_a_day(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Whoever writes it, dead or alive."""
+        """A temporary file stays for a day, whether its writer is dead or alive."""
         tmp_path.chmod(0o700)
         monkeypatch.setattr(sys, "platform", "win32")
         monkeypatch.setattr(os, "kill", None)

@@ -1,4 +1,4 @@
-"""Facts about authorization tokens."""
+"""Authorization tokens: contents, expiry, and the reply."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ def _password(fields: object) -> str:
 
 
 def test_a_token_does_not_show_its_password() -> None:
-    """Neither repr nor str has it."""
+    """Neither repr nor str shows the password."""
     token = Token("AWS", "hunter2", NOW)
 
     assert "hunter2" not in f"{token!r} {token}"
@@ -45,7 +45,7 @@ def test_a_token_does_not_show_its_password() -> None:
 def test_when_a_token_is_due(
     life: int, credentials_life: int | None, refresh: int, expires: int
 ) -> None:
-    """At half its life or its session's end, and it never counts for over twelve hours."""
+    """A token is due at half its life or its session's end, and is valid twelve hours at most."""
     session = None if credentials_life is None else NOW + credentials_life
     entry = Token("AWS", "x", NOW + life, session).entry(NOW)
 
@@ -54,7 +54,7 @@ def test_when_a_token_is_due(
 
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_the_reply_is_json_for_any_login(username: str, password: str) -> None:
-    """Whatever a login holds, the reply's end completes one line of JSON with it."""
+    """The reply is one line of valid JSON for any login."""
     tail = reply_tail(Token(username, password, NOW))
     reply = b'{"ServerURL":"host",' + tail
 
@@ -63,7 +63,7 @@ def test_the_reply_is_json_for_any_login(username: str, password: str) -> None:
 
 
 def test_what_aws_sends_is_understood() -> None:
-    """The token is base64 of user name, colon and password; a password may hold colons."""
+    """AWS's token is base64 of user name, colon and password; a password may hold colons."""
     encoded = base64.b64encode(b"AWS:pass:word").decode()
     token = parse_authorization(encoded, NOW, None)
 
@@ -97,7 +97,7 @@ def test_what_is_no_token_is_refused(text: str) -> None:
     ],
 )
 def test_how_long_a_login_is_kept(password: str, expires: int) -> None:
-    """Until the expiration that the password names, and twelve hours at most."""
+    """A login is stored until the expiration in its password, and twelve hours at most."""
     entry = token_from_login("AWS", password, NOW).login_entry(NOW)
 
     assert (entry.refresh, entry.expires) == (expires, expires)

@@ -304,7 +304,7 @@ class TestClear:
         done = machine.run("cache", "clear")
 
         assert done.code == 1
-        assert b"tokens: it is a link" in done.stderr
+        assert b"tokens: it is a symlink" in done.stderr
         assert other.read_text() == "mine"
 
     def test_thousands(self, tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ class TestCache:
         machine.get()
 
         said = explain(machine, US.format(B))["cache"]
-        assert said.startswith("a token of its endpoint, which will serve:; ")
+        assert said.startswith("a token of its endpoint, used for this host too:; ")
 
     def test_a_login(self, machine: Machine) -> None:
         """It wins over tokens, and is not renewed."""
@@ -222,7 +222,7 @@ class TestCache:
 
         del machine.environ["AWS_ACCESS_KEY_ID"]
         assert b"logins/" in machine.run("explain", HOST).stdout  # also where nobody could ask
-        assert said.startswith(f"a login, which answers until it expires:; {machine.cache}/logins/")
+        assert said.startswith(f"a stored login, used until it expires:; {machine.cache}/logins/")
         assert "renewed" not in said
 
     def test_a_token_that_is_not_used(self, machine: Machine) -> None:
