@@ -1,1 +1,1 @@
-"""Requests to AWS, by boto3: this room and `doctor/probes` alone import it."""
+"""Requests to AWS through boto3, which only this room and `doctor/probes` import."""

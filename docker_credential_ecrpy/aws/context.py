@@ -38,8 +38,8 @@ class CallContext:
     source: str = ""  # botocore's name for the credential source
     role: str = ""  # the ARN of the chosen role, once its credentials are in use
     bundle: str = ""  # the file of trusted certificates, or "" for botocore's own
-    resolved: bool = False  # whether the credentials of profile or environment are there
-    service: str = ""  # the one that the last request was sent to, or "" before the first
+    resolved: bool = False  # whether the credentials of profile or environment are resolved
+    service: str = ""  # the service of the last request, or "" before the first
 
     def __post_init__(self) -> None:
         self.registry = self.choice.registry
@@ -56,7 +56,7 @@ class CallContext:
         return self.core.profile or "default"
 
     def describe_source(self, operation: str = "") -> str:
-        """Return where the credentials of an operation came from, as an error names it.
+        """Return the source of an operation's credentials, as an error names it.
 
         A profile's role is assumed with the credentials of the last profile of its chain, or
         with those that its `credential_source` names.
@@ -74,7 +74,7 @@ class CallContext:
         return self.source == "env" or (by_chain and self._credential_source() == "Environment")
 
     def find_sso_login(self) -> tuple[str, str]:
-        """Return the profile that has the SSO session itself, and the command for a new one."""
+        """Return the profile with the SSO session, and the command that renews it."""
         name = self._last_profile()
         return name, f"aws sso login --profile {shlex.quote(name)}"
 
@@ -82,7 +82,7 @@ class CallContext:
         return self.read_profiles().get(self._last_profile(), {}).get("credential_source", "")
 
     def _last_profile(self) -> str:
-        """Return the last profile of the chain of source profiles, which has credentials."""
+        """Return the last profile in the chain of source profiles, which has credentials."""
         profiles = self.read_profiles()
         name, seen = self.profile, set()
         while name not in seen:
@@ -91,7 +91,7 @@ class CallContext:
         return name
 
     def read_profiles(self) -> dict[str, dict[str, str]]:
-        """Return the settings of every profile; empty where the files cannot be read."""
+        """Return the settings of every profile; empty if the files cannot be read."""
         with suppress(BotoCoreError):
             return dict(self.core.full_config.get("profiles", {}))
         return {}

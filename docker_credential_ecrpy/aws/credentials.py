@@ -1,4 +1,4 @@
-"""The AWS credentials of a call: resolve them, and assume the role of a rule."""
+"""AWS credentials of a call: resolving them, and assuming the role of a rule."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ from docker_credential_ecrpy.settings.rules import Role
 
 
 def check_profile(call: CallContext) -> None:
-    """Raise HelperError where no file has the profile in use."""
+    """Raise HelperError if no file has the profile in use."""
     core = call.core
     if core.profile is not None and core.profile not in core.available_profiles:
         raise errors.explain_unknown_profile(core.profile, call)
 
 
 def resolve_credentials(session: boto3.session.Session, call: CallContext) -> int | None:
-    """Resolve the credentials, and return when they expire in ns since the epoch, if ever.
+    """Resolve the credentials; return their expiry in ns since the epoch, or None.
 
-    Raises HelperError where there are none, and what botocore raises.
+    Raises HelperError if there are none, and botocore's errors.
     """
     call.watch.enter(Stage.CREDENTIALS)
     check_profile(call)
@@ -34,7 +34,7 @@ def resolve_credentials(session: boto3.session.Session, call: CallContext) -> in
     call.resolved = True
     if call.choice.role:
         return assume_role(call.choice.role, session, call)
-    # The only attribute of botocore's that tells it; None for keys that do not expire.
+    # botocore has the expiry only here; None for keys that do not expire.
     end = getattr(credentials, "_expiry_time", None)
     if end is None:
         return None
@@ -43,10 +43,10 @@ def resolve_credentials(session: boto3.session.Session, call: CallContext) -> in
 
 
 def assume_role(role: Role, session: boto3.session.Session, call: CallContext) -> int:
-    """Use the credentials of `role` from here on; return when they expire in ns since the epoch.
+    """Use the credentials of `role` from here on; return their expiry in ns since the epoch.
 
-    No cache on disk holds them: the AWS CLI's keys have the role, but not the identity that
-    assumed it. Raises HelperError, and what botocore raises.
+    They are not cached on disk: the keys of the AWS CLI's cache name the role, but not the identity
+    that assumed it. Raises HelperError, and botocore's errors.
     """
     options: dict[str, Any] = {"ExternalId": role.external_id} if role.external_id else {}
     options |= {"RoleSessionName": role.session_name, "DurationSeconds": role.duration}

@@ -1,4 +1,4 @@
-"""A time limit for a call, whatever hangs in it: a name server, a pipe, a child process."""
+"""Deadline of a call, whatever hangs in it: a name server, a pipe, a child process."""
 
 import os
 import signal
@@ -25,9 +25,9 @@ class Stage(Enum):
 
 
 class Watch:
-    """The progress of a call with a time limit, and the programs that it started.
+    """The progress of a call with a deadline, and the programs that it started.
 
-    stage: what the call waits for. target: the same as an error names it.
+    stage: what the call waits for. target: its name in an error.
     """
 
     def __init__(self) -> None:
@@ -40,12 +40,12 @@ class Watch:
         self.stage, self.target = stage, target or stage.value
 
     def start(self, command: list[str], stdout: int, stderr: int) -> "subprocess.Popen[bytes]":
-        """Start a program that ends with the call, without a terminal that it could prompt on.
+        """Start a program that ends with the call, without a terminal for prompts.
 
         Raises DeadlineExceeded once the call has ended, and OSError.
         """
         if self._over:
-            msg = "the time is up"
+            msg = "the deadline is over"
             raise DeadlineExceeded(msg)
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
@@ -69,9 +69,9 @@ class Watch:
 def within(seconds: float, call: Callable[[Watch], Result]) -> Result:
     """Return what `call` returns, or raise what it raises, within `seconds`.
 
-    Raises DeadlineExceeded when the time is up; the call then goes on in a thread that does not
-    keep the process alive. A signal would work on Unix only, and only where the call does not
-    catch what its handler raises.
+    Raises DeadlineExceeded after that; the call then continues in a thread that does not keep the
+    process alive. A signal would work on Unix only, and not if the call catches the exception of
+    its handler.
     """
     watch = Watch()
     results: list[Result] = []

@@ -1,4 +1,4 @@
-"""An authorization token from ECR: the client with the right endpoint, the call, its answer."""
+"""ECR authorization tokens: the client with the right endpoint, the call, its answer."""
 
 from typing import Any
 
@@ -77,9 +77,9 @@ def make_ecr_client(
 
 
 def check_partition(url: str, call: CallContext) -> None:
-    """Raise HelperError where an API's URL is in another partition than the registry's host.
+    """Raise HelperError if an API's URL is in another partition than the registry's host.
 
-    A region of another partition would take the request, and the token, there.
+    A region of another partition would send the request, and the token, there.
     """
     registry = call.registry
     if registry.public:

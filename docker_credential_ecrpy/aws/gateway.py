@@ -1,4 +1,4 @@
-"""The calls to AWS that `get` needs; each has a time limit.
+"""Calls to AWS that `get` needs, each with a deadline.
 
 boto3 takes 0.1 s to load, so the modules that import it are imported when a call is made.
 """
@@ -23,8 +23,8 @@ def fetch(choice: Choice, seconds: float, log: Log) -> Token:
     from docker_credential_ecrpy.aws import deadline  # loads subprocess
 
     def call(watch: "Watch") -> Token:
-        # What is loaded here stays in use: collecting garbage among it, also at exit, would take
-        # a tenth of the time of a first `get`.
+        # The SDK's objects stay in use: searching them for garbage, also at exit, would take a
+        # tenth of the time of a first `get`.
         collecting = gc.isenabled()
         gc.disable()
         try:
@@ -40,7 +40,7 @@ def fetch(choice: Choice, seconds: float, log: Log) -> Token:
 
 
 def resolve(choice: Choice) -> Choice:
-    """Return the choice with the profile that it leaves open. Raises HelperError."""
+    """Return the choice with a profile instead of "auto". Raises HelperError."""
     if choice.profile != rules.AUTO:
         return choice
     from docker_credential_ecrpy.aws import profiles

@@ -1,4 +1,4 @@
-"""The AWS profiles and the account of each, read from the AWS config files alone."""
+"""AWS profiles and the account of each, from the AWS config files alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ _ROLE_ACCOUNT = 4  # the field of an ARN that holds the account
 def profile_for_account(choice: Choice) -> str:
     """Return the name of the only profile of the registry's account.
 
-    For ECR Public, which belongs to no account, that is "": the ambient identity. Raises
-    HelperError where there is none or more than one, or the files cannot be read.
+    ECR Public belongs to no account: "" stands for the ambient identity. Raises HelperError if
+    there is no such profile or more than one, or if the files cannot be read.
     """
     where = f'{choice.chosen_at}: profile = "{AUTO}"'
     account = choice.registry.account
@@ -29,27 +29,27 @@ def profile_for_account(choice: Choice) -> str:
         return ""
     profiles = _read_profiles(make_botocore_session())
     accounts = {name: _find_account(profile) for name, profile in sorted(profiles.items())}
-    # The account of the identity that a profile leads to goes before its own aws_account_id.
+    # The account of a profile's SSO session or role takes precedence over its aws_account_id.
     for keys in (("sso_account_id", "role_arn"), ("aws_account_id",)):
         found = [n for n, (key, number) in accounts.items() if key in keys and number == account]
         if len(found) == 1:
             return found[0]
         if found:
-            msg = f"{where}: {len(found)} AWS profiles are of account {account}"
+            msg = f"{where}: {len(found)} AWS profiles belong to account {account}"
             names = ", ".join(f"{one_line(name)!r} (by {accounts[name][0]})" for name in found)
-            raise HelperError(msg, hint=f"write the one that you mean: {names}")
-    msg = f"{where}: no AWS profile is of account {account}, by {', '.join(_KEYS)}"
+            raise HelperError(msg, hint=f"write one of them: {names}")
+    msg = f"{where}: no AWS profile belongs to account {account}, by {', '.join(_KEYS)}"
     others = ", ".join(
-        f"{one_line(name)!r} ({one_line(number) or 'of no account that it names'})"
+        f"{one_line(name)!r} ({one_line(number) or 'names no account'})"
         for name, (_, number) in accounts.items()
     )
-    hint = f"write the one that you mean: {others}" if others else "run 'aws configure sso'"
+    hint = f"write one of these: {others}" if others else "run 'aws configure sso'"
     raise HelperError(msg, hint=hint)
 
 
 @dataclass(frozen=True)
 class ProfileSummary:
-    """An AWS profile with its account and its region; "" where it names none."""
+    """An AWS profile with its account and its region; "" if it names none."""
 
     name: str
     account: str
@@ -59,7 +59,7 @@ class ProfileSummary:
 def list_profiles(environ: Mapping[str, str]) -> list[ProfileSummary]:
     """Return every profile; the region defaults to the environment's or the default profile's.
 
-    Raises HelperError where the files cannot be read.
+    Raises HelperError if the files cannot be read.
     """
     profiles = _read_profiles(make_botocore_session())
     otherwise = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
@@ -82,7 +82,7 @@ def _read_profiles(core: botocore.session.Session) -> Mapping[str, Mapping[str, 
 
 
 def find_region() -> str:
-    """Return the region of the profile in use, "" where it names none. Raises HelperError."""
+    """Return the region of the profile in use, or "". Raises HelperError."""
     core = make_botocore_session()
     try:
         return str(core.get_scoped_config().get("region", ""))
@@ -93,11 +93,11 @@ def find_region() -> str:
 def explain_wrong_settings(exc: Exception, core: botocore.session.Session) -> HelperError:
     """Return the error for AWS settings that botocore cannot use."""
     msg = f"the AWS settings are wrong: {one_line(str(exc))}"
-    return HelperError(msg, hint=f"mend {name_config_files(core)} or the AWS_... variables")
+    return HelperError(msg, hint=f"fix {name_config_files(core)} or the AWS_... variables")
 
 
 def name_config_files(core: botocore.session.Session) -> str:
-    """Return the files that the profiles are read from, as an error names them."""
+    """Return the profiles' files, as an error names them."""
     names = ("config_file", "credentials_file")
     return " or ".join(one_line(str(core.get_config_variable(name))) for name in names)
 
@@ -105,7 +105,7 @@ def name_config_files(core: botocore.session.Session) -> str:
 def make_botocore_session(profile: str = "") -> botocore.session.Session:
     """Return botocore's session for a profile, or for the ambient identity.
 
-    A profile named here goes before the keys in the environment; one from AWS_PROFILE does not.
+    This profile takes precedence over keys in the environment; one from AWS_PROFILE does not.
     """
     sdk_patches.patch_process()
     return botocore.session.Session(profile=profile or None)
@@ -113,7 +113,7 @@ def make_botocore_session(profile: str = "") -> botocore.session.Session:
 
 def _find_account(profile: Mapping[str, Any]) -> tuple[str, str]:
     """Return the setting of a profile that names its account, and the account."""
-    for key in _KEYS:  # first the identity that it leads to, whatever its source profile is
+    for key in _KEYS:  # the identity that it uses comes first, whatever its source profile is
         value = profile.get(key)
         if value and isinstance(value, str):
             fields = [*value.split(":"), *[""] * _ROLE_ACCOUNT]

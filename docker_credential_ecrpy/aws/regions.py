@@ -31,24 +31,24 @@ _CORNERS = ("northeast", "northwest", "southeast", "southwest")
 def dns_suffix(region: str) -> str:
     """Return the DNS suffix of a region's partition, such as "amazonaws.com".
 
-    Raises HelperError, with similar names as its hint, for a name that no partition has.
+    Raises HelperError, with similar names as its hint, for an unknown region.
     """
     where, side, number = ["", "", *region.rsplit("-", 2)][-3:]
     sound = side in _SIDES + _CORNERS and number.isascii() and number.isdigit()
     if sound and where in _SUFFIXES:
         return _SUFFIXES[where]
     listed = _list_suffixes()
-    if region in listed:  # its partition is newer than this table
+    if region in listed:  # its partition is missing in this table
         return listed[region]
     near = difflib.get_close_matches(region.lower(), list_regions("ecr"), n=2, cutoff=0.8)
-    msg = f"{one_line(region)!r} is no AWS region"
+    msg = f"{one_line(region)!r} is not an AWS region"
     hint = f"did you mean {' or '.join(sorted(near))}?" if near else "write one such as us-east-1"
     raise HelperError(msg, hint=hint)
 
 
 def list_regions(service: str) -> list[str]:
     """Return the regions of all partitions in which botocore knows a service, sorted."""
-    from botocore.loaders import Loader  # loads data: only for a name that looks like no region
+    from botocore.loaders import Loader  # takes time to load: only for an unusual region name
     from botocore.regions import EndpointResolver
 
     resolver = EndpointResolver(Loader().load_data("endpoints"))
@@ -61,8 +61,8 @@ def list_regions(service: str) -> list[str]:
 def registry_for_region(region: str) -> Registry:
     """Return a registry that stands for all private ones of a region: its API endpoint.
 
-    Its token is the endpoint's, which they all share. It has no account, and its name is not a
-    host's. Raises HelperError as `dns_suffix` does.
+    They share its token. It has no account, and its name is not a host name. Raises HelperError as
+    `dns_suffix` does.
     """
     found = Registry("", account="", region=region, service="ecr", suffix=dns_suffix(region))
     return found.override(host=found.endpoint)
@@ -71,20 +71,20 @@ def registry_for_region(region: str) -> Registry:
 def default_region(environ: Mapping[str, str]) -> str:
     """Return the region of AWS_REGION, AWS_DEFAULT_REGION or the profile, as the AWS CLI does.
 
-    Returns "" where none of them is set. Raises HelperError where the AWS settings are wrong.
+    Returns "" if none of them is set. Raises HelperError for wrong AWS settings.
     https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
     """
     named = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if named:
         return named
-    from docker_credential_ecrpy.aws import profiles  # takes 0.1 s: only where it is needed
+    from docker_credential_ecrpy.aws import profiles  # takes 0.1 s to load: only if needed
 
     return profiles.find_region()
 
 
 def _list_suffixes() -> dict[str, str]:
     """Return botocore's regions, each with the DNS suffix of its partition."""
-    from botocore.loaders import Loader  # not a session, which fails on wrong AWS settings
+    from botocore.loaders import Loader  # a session would fail on wrong AWS settings
 
     data = Loader().load_data("partitions")
     return {
@@ -96,16 +96,16 @@ def _list_suffixes() -> dict[str, str]:
 
 
 def looks_like_ecr(host: str) -> bool:
-    """Whether a host that is not ECR's was probably meant to be one."""
+    """Whether a host that is not ECR's was probably meant to be."""
     return not {"dkr", "ecr", "ecr-fips", "dkr-ecr", "dkr-ecr-fips"}.isdisjoint(host.split("."))
 
 
 def explain_not_ecr(host: str) -> str:
-    """Return why a host is not ECR's, and what to do about it."""
+    """Return why a host is not ECR's, and what to do."""
     first, no = host.split(".", maxsplit=1)[0], "is not an ECR registry"
     if not looks_like_ecr(host):
         return f"{no}; a private name for one needs a rule with registry = in config.toml"
     if registry.is_account(first):
-        return f"{no}: those are such as 123456789012.dkr.ecr.us-east-1.amazonaws.com"
-    start = f"it has to begin with an account's {registry.ACCOUNT_DIGITS} digits"
+        return f"{no}; an ECR host looks like 123456789012.dkr.ecr.us-east-1.amazonaws.com"
+    start = f"it must begin with the {registry.ACCOUNT_DIGITS} digits of an account id"
     return f"{no}: {start}, and {one_line(first)!r} has {len(first)} characters"

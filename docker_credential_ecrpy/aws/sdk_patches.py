@@ -20,7 +20,7 @@ SERVICES = {
     "sso-oidc": "IAM Identity Center",
     "signin": "signin",
 }
-"""The services that this program and botocore make clients for: botocore's name -> AWS's."""
+"""Services that this program and botocore make clients for: botocore's name -> AWS's."""
 
 
 class MfaNeeded(Exception):
@@ -28,12 +28,12 @@ class MfaNeeded(Exception):
 
 
 def patch_process() -> None:
-    """Make all changes to this process that botocore needs; a second call changes nothing more.
+    """Adapt this process and botocore; a second call changes nothing more.
 
-    An empty AWS_... variable counts as unset: CI systems leave them empty, and botocore takes
-    that as a value. Warnings of libraries stay off standard error, which Docker shows its users.
-    A cache file that is damaged or cannot be written is no error, also in the caches that
-    botocore makes itself and lets no caller replace.
+    Empty AWS_... variables count as unset: CI systems set them, and botocore takes them as values.
+    Warnings of libraries stay off standard error, which Docker shows its users. A cache file that
+    is damaged or cannot be written is no error, also in botocore's own caches, which callers cannot
+    replace.
     """
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         if not os.environ.get(name):
@@ -63,7 +63,7 @@ class CliCache(JSONFileCache):
 
 
 def _has_usable(self: JSONFileCache, key: str) -> bool:
-    """Whether one of botocore's caches has a usable entry; a damaged SSO session is none."""
+    """Whether a cache of botocore's has a usable entry; a damaged SSO session is not usable."""
     try:
         found = self[key]
     except (KeyError, RecursionError):
@@ -80,7 +80,7 @@ def _is_time(value: object) -> bool:
 
 
 def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
-    """Write an entry of one of botocore's caches, unless the home is missing, full or read-only."""
+    """Write an entry of a botocore cache, unless the home is missing, full or read-only."""
     path: str = self._convert_cache_key(key)  # type: ignore[attr-defined]  # not in the stub
     text: str = self._dumps(value)  # type: ignore[attr-defined]  # same
     if not os.path.isdir(os.path.expanduser("~")):
@@ -108,7 +108,7 @@ class _Files(JSONFileLoader):
 
 
 class SdkData(Loader):
-    """botocore's data; for its own list of services, it would search 400 directories."""
+    """botocore's data, with a fixed list of services instead of a search of 400 directories."""
 
     def __init__(self, search_paths: list[str]) -> None:
         super().__init__(search_paths, _Files(), include_default_search_paths=False)
@@ -121,8 +121,8 @@ class SdkData(Loader):
 def refuse_prompts(resolver: Any, watch: Watch) -> None:
     """Keep credential sources from prompting, and start their programs through `watch`.
 
-    botocore has no public way to do this once its resolver is made, and making the resolver by
-    hand would copy its order of sources; tests of each source fail if these names change.
+    botocore has no public way to do this in its own resolver, and a resolver made here would copy
+    its order of sources; tests of each source fail if these private names change.
     """
     assume_role = resolver.get_provider("assume-role")
     assume_role._prompter = _refuse_mfa_prompt

@@ -1,4 +1,4 @@
-"""One call to AWS: its error boundary, and a boto3 session with limits and no prompts."""
+"""One call to AWS: its error boundary, and a boto3 session with timeouts and no prompts."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -19,13 +19,13 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 
-# botocore's names for the credential sources that belong to no profile.
+# botocore's names for credential sources that do not belong to a profile.
 _NOT_A_PROFILES = ("ec2-credentials-file", "boto-config", "container-role", "iam-role")
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
 ATTEMPTS = 3
-# Where systems keep the certificates that their administrators trust: a private authority that
-# works for other programs has to work here. From https://go.dev/src/crypto/x509/root_linux.go
+# The systems' bundles of trusted certificates: a private CA that works for other programs has to
+# work here. From https://go.dev/src/crypto/x509/root_linux.go
 SYSTEM_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -38,22 +38,22 @@ SYSTEM_BUNDLES = (
 
 @contextmanager
 def aws_call(choice: Choice, watch: Watch, log: Log) -> Iterator[CallContext]:
-    """Give the context of a call to AWS; raise HelperError for any exception in its body."""
+    """Yield the context of a call to AWS; raise HelperError for any exception in its body."""
     call = CallContext(choice, profiles.make_botocore_session(choice.profile), watch, log)
     try:
         yield call
     except HelperError:
         raise
     except Exception as exc:
-        log(f"aws: {type(exc).__name__} while asking {call.watch.target}")
+        log(f"aws: {type(exc).__name__} from {call.watch.target}")
         raise explain(exc, call) from exc
 
 
 def make_session(call: CallContext) -> boto3.session.Session:
-    """Return a boto3 session with time limits, trusted certificates and no prompts."""
+    """Return a boto3 session with timeouts, trusted certificates and no prompts."""
     core = call.core
     core.register_component("data_loader", SdkData(core.get_component("data_loader").search_paths))
-    # These are the limits of every client, also of those that botocore makes for credentials.
+    # Timeouts of every client, also of those that botocore makes for credentials.
     core.set_default_client_config(
         Config(
             connect_timeout=CONNECT_SECONDS,
@@ -61,8 +61,8 @@ def make_session(call: CallContext) -> boto3.session.Session:
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         )
     )
-    # Empty counts as unset: for botocore it is an error or, in older releases, turns the check
-    # off. True stands for botocore's own certificates, and keeps it from reading the variables.
+    # Empty counts as unset: botocore fails on it or, in older releases, turns verification off.
+    # True stands for botocore's own certificates, and keeps it from reading the variables.
     named = (str(path) for path in _list_bundles(core, os.environ) if path)
     call.bundle = next((path for path in named if path.strip()), "")
     core.set_config_variable("ca_bundle", call.bundle or True)
@@ -78,9 +78,9 @@ def make_session(call: CallContext) -> boto3.session.Session:
     core.register_component("credential_provider", resolver)
 
     def note(**sent: Any) -> None:
-        # The URL of the request itself: a client's endpoint is not always where its call goes.
+        # The URL of the request itself, which is not always that of the client's endpoint.
         call.note_request(sent["event_name"].split(".")[1], sent["request"].url)
-        call.log(f"aws: asking {call.watch.target}")
+        call.log(f"aws: calling {call.watch.target}")
 
     core.register("before-send", note)
     return boto3.session.Session(botocore_session=core)

@@ -154,7 +154,7 @@ def test_a_missing_profile_is_reported(machine: Machine, users: dict[str, str], 
     place = f"{path}:4: profile = 'aa'" if by == "file" else f"AWS_ECR_PROFILE_{A}"
     assert error.startswith(f"{place}: AWS profile 'aa' is not in ")
     assert "did you mean 'a'?" in error
-    assert "there are: a, b, c" in error
+    assert "the profiles are: a, b, c" in error
     assert error.count(str(path)) == (by == "file")
 
 
@@ -378,7 +378,7 @@ class TestAuto:
         path = machine.settings(rule(A, profile="auto"))
         error = machine.get().error
 
-        assert error.startswith(f'{path}:3: profile = "auto": 2 AWS profiles are of account {A}')
+        assert error.startswith(f'{path}:3: profile = "auto": 2 AWS profiles belong to account {A}')
         assert "'a' (by role_arn), 'b' (by sso_account_id)" in error
 
     def test_no_profile_of_the_account(self, machine: Machine) -> None:
@@ -387,8 +387,8 @@ class TestAuto:
         machine.settings(rule(A, profile="auto"))
         error = machine.get().error
 
-        assert f"no AWS profile is of account {A}" in error
-        assert f"'b' ({B}), 'c' (of no account that it names)" in error
+        assert f"no AWS profile belongs to account {A}" in error
+        assert f"'b' ({B}), 'c' (names no account)" in error
 
     def test_no_profiles_at_all(self, machine: Machine) -> None:
         """The error names the command that creates a profile."""

@@ -362,7 +362,7 @@ FAILURES = {
     "SSO session without a date": Failure(_sso_without_a_date, "or was never begun", _SSO_CURE, 0),
     "an answer that is not STS's": Failure(
         _sts_lies,
-        "the answer from STS at https://sts.us-east-1.amazonaws.com is not STS's",
+        "the answer from STS at https://sts.us-east-1.amazonaws.com is not a valid STS response",
         _NOT_ECR,
         0,
     ),
@@ -383,7 +383,7 @@ FAILURES = {
             )
         ),
         "may not call ecr:GetAuthorizationToken: with an explicit deny in a service control policy",
-        "only whoever wrote that policy",
+        "ask the policy's owner",
         1,
     ),
     "HTTP 429 without a body": Failure(
@@ -421,7 +421,7 @@ FAILURES = {
         _bad_web_identity, "STS refused the web identity token (InvalidIdentityToken)", "trusts", 0
     ),
     "web identity file missing": Failure(
-        _no_web_identity_file, "oidc, which the AWS settings name, cannot be used", "mend", 0
+        _no_web_identity_file, "oidc, which the AWS settings name, cannot be used", "fix", 0
     ),
     "unknown profile": Failure(
         _unknown_profile, "AWS profile 'wrok' is not in", "set AWS_PROFILE to one of: work", 0
@@ -457,7 +457,7 @@ FAILURES = {
     "connection refused": Failure(
         _refused, "refuses the connection", "firewall and HTTPS_PROXY", 0
     ),
-    "connection reset": Failure(_resets, "broke off the connection", "firewall and HTTPS_PROXY", 3),
+    "connection reset": Failure(_resets, "closed the connection", "firewall and HTTPS_PROXY", 3),
     "name not resolved": Failure(_no_name, "amazonaws.invalid does not resolve", "region", 0),
     "proxy down": Failure(_no_proxy, "the proxy http://127.0.0.1", "NO_PROXY", 0),
     "TLS not trusted": Failure(_untrusted, "is not trusted", "set AWS_CA_BUNDLE to a PEM file", 0),
@@ -465,16 +465,19 @@ FAILURES = {
     "CA bundle missing": Failure(_no_bundle, "missing.pem", "point AWS_CA_BUNDLE", 0),
     "an HTML page": Failure(
         _ecr_fault(world.say(b"<html>Sign in to the airport's network</html>")),
-        "the answer from ECR at https://api.ecr.us-east-1.amazonaws.com is not ECR's",
+        "https://api.ecr.us-east-1.amazonaws.com is not a valid ECR response",
         _NOT_ECR,
         1,
     ),
     "an HTML page that refuses": Failure(
-        _ecr_fault(world.say(b"<html>Forbidden</html>", 403)), "is not ECR's", _NOT_ECR, 1
+        _ecr_fault(world.say(b"<html>Forbidden</html>", 403)),
+        "is not a valid ECR response",
+        _NOT_ECR,
+        1,
     ),
     "JSON that is not ECR's": Failure(
         _ecr_fault(world.say(b'{"hello": "world"}', 200, "application/json")),
-        "is not ECR's",
+        "is not a valid ECR response",
         _NOT_ECR,
         1,
     ),
@@ -482,13 +485,13 @@ FAILURES = {
         _ecr_fault(
             world.say(b'{"authorizationData": [{"authorizationToken": "%%", "expiresAt": 2e9}]}')
         ),
-        "is not ECR's",
+        "is not a valid ECR response",
         _NOT_ECR,
         1,
     ),
     "an expiry that is none": Failure(
         _ecr_fault(world.say(b'{"authorizationData": [{"authorizationToken": "QVdTOng="}]}')),
-        "is not ECR's",
+        "is not a valid ECR response",
         _NOT_ECR,
         1,
     ),
@@ -498,21 +501,27 @@ FAILURES = {
                 b'{"authorizationData": [{"authorizationToken": "QVdTOng=", "expiresAt": "soon"}]}'
             )
         ),
-        "is not ECR's",
+        "is not a valid ECR response",
         _NOT_ECR,
         1,
     ),
     "a list in place of an object": Failure(
-        _ecr_fault(world.say(b"[]", 200, "application/x-amz-json-1.1")), "is not ECR's", _NOT_ECR, 1
+        _ecr_fault(world.say(b"[]", 200, "application/x-amz-json-1.1")),
+        "is not a valid ECR response",
+        _NOT_ECR,
+        1,
     ),
     "JSON without an end": Failure(
         _ecr_fault(world.say(b"[" * 200_000, 200, "application/x-amz-json-1.1")),
-        "is not ECR's",
+        "is not a valid ECR response",
         _NOT_ECR,
         1,
     ),
     "an empty list": Failure(
-        _ecr_fault(world.say(b'{"authorizationData": []}')), "is not ECR's", _NOT_ECR, 1
+        _ecr_fault(world.say(b'{"authorizationData": []}')),
+        "is not a valid ECR response",
+        _NOT_ECR,
+        1,
     ),
     "an expired new token": Failure(
         _ecr_fault(
@@ -540,17 +549,17 @@ FAILURES = {
         0,
     ),
     "credential_process prints no JSON": Failure(
-        _process("print('hello')"), "printed something that is not the JSON", "AccessKeyId", 0
+        _process("print('hello')"), "did not print the JSON", "AccessKeyId", 0
     ),
     "credential_process prints another version": Failure(
         _process("print('{\"Version\": 2}')"), "Unsupported version '2'", "run that command", 0
     ),
     "credential_process prints a list": Failure(
-        _process("print('[]')"), "printed something that is not the JSON", "AccessKeyId", 0
+        _process("print('[]')"), "did not print the JSON", "AccessKeyId", 0
     ),
     "credential_process of a source profile": Failure(
         _process_of_a_source_profile,
-        "credential_process of AWS profile 'base' printed something that is not the JSON",
+        "credential_process of AWS profile 'base' did not print the JSON",
         "AccessKeyId",
         0,
     ),

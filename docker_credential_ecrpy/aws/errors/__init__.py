@@ -1,1 +1,1 @@
-"""What boto3 raises, explained: cause and cure."""
+"""Errors for boto3's exceptions: the cause, and what to do."""

@@ -1,4 +1,4 @@
-"""Errors for what botocore raises: the cause, and what to do; the caller raises them."""
+"""Errors for botocore's exceptions: the cause, and what to do; the caller raises them."""
 
 import difflib
 import os
@@ -17,7 +17,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")  # Docker's and podman's
-# What botocore raises for settings that it cannot use.
+# botocore's exceptions for wrong settings.
 _SETTINGS = (
     boto.ConfigParseError,
     boto.ConfigNotFound,
@@ -28,7 +28,7 @@ _SETTINGS = (
     boto.InvalidRegionError,
     boto.MissingDependencyException,
 )
-# What botocore's parsers raise for an answer that is not from a service of AWS.
+# Exceptions of botocore's parsers for an answer that is not from AWS.
 _PARSER_ERRORS = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RuntimeError)
 
 
@@ -43,9 +43,9 @@ def explain(exc: Exception, call: CallContext) -> HelperError:
         error = explain_some(exc, call)
         if error:
             return error
-    msg = f"the AWS SDK failed while asking {call.watch.target}:"
+    msg = f"the AWS SDK failed while waiting for {call.watch.target}:"
     msg += f" {one_line(str(exc)) or 'no reason given'}"
-    return HelperError(msg, hint="run it again with AWS_ECR_DEBUG=1 to see how far it came")
+    return HelperError(msg, hint="run it again with AWS_ECR_DEBUG=1 to see its last step")
 
 
 def explain_no_credentials(call: CallContext) -> HelperError:
@@ -53,8 +53,8 @@ def explain_no_credentials(call: CallContext) -> HelperError:
     place, files = call.choice.chosen_at, name_config_files(call.core)
     if call.choice.profile:
         msg = f"{place}: AWS profile {call.profile!r} in {files} has no credentials"
-        hint = "write keys, a role, an SSO session or a credential_process into it, or leave the"
-        hint += " profile out for the identity that the environment has"
+        hint = "write keys, a role, an SSO session or a credential_process into it, or remove the"
+        hint += " profile to use the identity of the environment"
         return HelperError(msg, hint=hint, chosen_at=str(place))
     msg = f"no AWS credentials found in the environment, in profile {call.profile!r} of {files},"
     hint = "run 'aws configure sso' or 'aws configure', or"
@@ -69,7 +69,7 @@ def explain_no_credentials(call: CallContext) -> HelperError:
 
 
 def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
-    """Return the error for a profile that no file has."""
+    """Return the error for a profile that is in no file."""
     others = sorted(call.core.available_profiles)
     near = difflib.get_close_matches(name, others, n=1)
     meant = f"did you mean {near[0]!r}? " if near else ""
@@ -79,16 +79,17 @@ def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
         hint = meant + there if others else "unset AWS_PROFILE"
     else:
         where = f"{place}: profile = {one_line(name)!r}: " if place.line else f"{place}: "
-        hint = f"{meant}there are: {', '.join(others)}" if others else "there are none"
+        hint = f"{meant}the profiles are: {', '.join(others)}" if others else "there are none"
         hint += "; run 'aws configure list-profiles' to see them, or 'aws configure sso' for one"
     msg = f"{where}AWS profile {one_line(name)!r} is not in {name_config_files(call.core)}"
     return HelperError(msg, hint=one_line(hint), chosen_at=str(place) if where else None)
 
 
 def explain_wrong_answer(call: CallContext) -> HelperError:
-    """Return the error for an answer that is not from the service of AWS that was called."""
-    hint = "check AWS_ENDPOINT_URL, HTTPS_PROXY and whatever else stands in between"
-    return HelperError(f"the answer from {call.watch.target} is not {call.service}'s", hint=hint)
+    """Return the error for an answer that is not from the AWS service that was called."""
+    hint = "check AWS_ENDPOINT_URL, HTTPS_PROXY, and any proxy or firewall in between"
+    msg = f"the answer from {call.watch.target} is not a valid {call.service} response"
+    return HelperError(msg, hint=hint)
 
 
 def explain_wrong_partition(call: CallContext) -> HelperError:
@@ -135,30 +136,30 @@ def _explain_failed_source(exc: boto.CredentialRetrievalError, call: CallContext
     if source == "custom-process":
         what, hint = (
             f"{call.watch.target} failed",
-            "run that command in a terminal and mend what it says",
+            "run that command in a terminal and fix what it reports",
         )
     elif source == "container-role":
         what = "the container credentials endpoint failed"
         hint = "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI,"
         hint += " and the task's or pod's role"
     else:
-        what = "AWS credentials could not be had"
+        what = "AWS credentials could not be retrieved"
         hint = "run it again with AWS_ECR_DEBUG=1 to see where they come from"
     reason = one_line(str(exc.kwargs.get("error_msg", ""))) or "it gave no reason"
     return HelperError(f"{what}: {reason}", hint=hint)
 
 
 def _explain_credential_process(exc: Exception, call: CallContext) -> HelperError | None:
-    """Return the error for what a credential_process makes Python raise, not botocore."""
+    """Return the error for an exception of Python's, not botocore's, from a credential_process."""
     if call.watch.stage is not Stage.PROCESS or isinstance(exc, boto.BotoCoreError):
         return None
     msg = call.watch.target
     if isinstance(exc, OSError) and exc.filename:
         msg += f" cannot be run: {exc.filename}: {exc.strerror}"
-        hint = "give the program's full path: Docker's PATH may be another than your shell's"
+        hint = "give the program's full path: Docker's PATH may differ from your shell's"
     elif isinstance(exc, ValueError | TypeError | AttributeError | LookupError):
-        msg += " printed something that is not the JSON it has to"
-        hint = "run that command in a terminal; it has to print Version, AccessKeyId and"
+        msg += " did not print the JSON that it must print"
+        hint = "run that command in a terminal; it must print Version, AccessKeyId and"
         hint += " SecretAccessKey, and nothing else, to standard output"
     else:
         return None
@@ -174,5 +175,5 @@ def _explain_settings(exc: Exception, call: CallContext) -> HelperError | None:
     if isinstance(exc, OSError) and exc.filename and exc.strerror:
         name, files = one_line(str(exc.filename)), name_config_files(call.core)
         msg = f"{name}, which the AWS settings name, cannot be used: {exc.strerror}"
-        return HelperError(msg, hint=f"mend the file, or the setting in {files} or the environment")
+        return HelperError(msg, hint=f"fix the file, or the setting in {files} or the environment")
     return None

@@ -14,11 +14,11 @@ from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
-SKEW_SECONDS = 4 * 60  # from here on the clock is named as the cause; AWS tolerates five minutes
-MAX_CODE = 80  # where an error code is cut; AWS's have 40 characters at most, registries' 21
-# Error codes of the AWS APIs that are used here, by what the user has to do about them.
+SKEW_SECONDS = 4 * 60  # from here on the clock counts as the cause; AWS tolerates five minutes
+MAX_CODE = 80  # the limit of an error code; AWS's have 40 characters at most, registries' 21
+# Error codes of the AWS APIs in use, by what the user has to do about them.
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html and STS's page.
-# They are here without the ending "Exception", which some of the APIs add.
+# They lack the ending "Exception", which some of the APIs add.
 _EXPIRED = ("ExpiredToken", "RequestExpired")
 _UNKNOWN_KEY = ("UnrecognizedClient", "InvalidClientTokenId", "InvalidAccessKeyId", "AuthFailure")
 _BAD_SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignature", "IncompleteSignature")
@@ -33,7 +33,7 @@ _ACTIONS = {
     "GetRoleCredentials": "sso:GetRoleCredentials",
 }
 _PRINCIPAL = re.compile(r"\barn:[\w-]+:(?:iam|sts)::\d*:[\w+=,.@/-]+")
-# After an explicit deny, as "in a service control policy", another policy that allows is no help.
+# An explicit deny, such as "in a service control policy", wins over any policy that allows.
 _DENY = re.compile(r"with an explicit deny[\w\s-]*(?:: [\w:/+=,.@-]+)?")
 _ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
 
@@ -58,19 +58,19 @@ def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
     elif kind in _UNKNOWN_KEY:
         option = f" --profile {shlex.quote(call.core.profile)}" if call.core.profile else ""
         msg = f"{service} does not know the AWS access key from {source} ({code})"
-        hint = "it may be deleted, disabled or of another partition;"
+        hint = "the key may be deleted, disabled or from another partition;"
         hint += f" check with: aws sts get-caller-identity{option}"
     elif kind in _BAD_SIGNATURE:
         msg = f"{service} refused the signature ({code}) made with the AWS keys from {source}"
-        hint = "the secret access key does not belong to the access key id; set both anew"
+        hint = "the secret access key does not belong to the access key id; set both again"
     elif kind in _DENIED:
         return _explain_denial(exc, text)
     elif _THROTTLED.fullmatch(kind) or status == HTTPStatus.TOO_MANY_REQUESTS:
         msg = f"{service} is throttling this account ({code}), also after {attempts} attempts"
-        hint = "try again in a minute, and let fewer jobs without a shared cache start at once"
+        hint = "try again in a minute, and start fewer jobs without a shared cache at once"
     elif isinstance(status, int) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         msg = f"{service} failed with HTTP {status} ({code}), also after {attempts} attempts"
-        hint = "try again; if it lasts, see https://health.aws.amazon.com/health/status"
+        hint = "try again; if it persists, see https://health.aws.amazon.com/health/status"
     elif not text or code == str(status):  # the body is not an error of AWS
         return None
     else:
@@ -87,13 +87,13 @@ def _explain_denial(exc: ClientError, text: str) -> HelperError:
     msg = f"{who} may not call {action}"
     if deny:
         msg += f": {deny[0]}"
-        hint = "only whoever wrote that policy can lift it, or use another AWS identity"
+        hint = "ask the policy's owner to change it, or use another AWS identity"
     elif operation == "GetRoleCredentials":
         hint = "ask for this permission set in IAM Identity Center"
     elif operation == "GetAuthorizationToken":
         hint = f"allow {action} on resource * in its IAM policy"
     else:
-        hint = f"allow {action} in its IAM policy, and let the role's trust policy name it"
+        hint = f"allow {action} in its IAM policy, and name it in the role's trust policy"
     return HelperError(msg, hint=hint)
 
 
@@ -109,7 +109,7 @@ def _explain_clock_skew(metadata: Mapping[str, Any]) -> HelperError | None:
         return None
     minutes, side = round(abs(off) / 60), "ahead of" if off > 0 else "behind"
     msg = f"this machine's clock is {minutes} minutes {side} AWS's, so AWS refuses the signature"
-    hint = "set the clock (timedatectl set-ntp true), in the virtual machine too if there is one"
+    hint = "set the clock (timedatectl set-ntp true), in a virtual machine too"
     return HelperError(msg, hint=hint)
 
 

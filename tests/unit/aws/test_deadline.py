@@ -1,4 +1,4 @@
-"""Facts about the bound on a call."""
+"""The deadline of a call."""
 
 import threading
 import time
@@ -10,13 +10,13 @@ from docker_credential_ecrpy.errors import DeadlineExceeded
 
 
 def test_a_quick_call_gives_its_result() -> None:
-    """None is a result too."""
+    """A call's result is returned, None too."""
     assert deadline.within(5, lambda _: "done") == "done"
     assert deadline.within(5, lambda _: None) is None
 
 
 def test_what_the_call_raises_comes_out() -> None:
-    """Its own error, not one about the deadline."""
+    """A call's own error is raised, not one about the deadline."""
 
     def fail(_: deadline.Watch) -> None:
         raise KeyError("x")
@@ -26,7 +26,7 @@ def test_what_the_call_raises_comes_out() -> None:
 
 
 def test_a_call_that_hangs_is_left_behind() -> None:
-    """When the time is up the caller goes on, and the thread does not hold the process."""
+    """After the deadline the caller goes on, and the thread does not keep the process alive."""
     release = threading.Event()
     began = time.monotonic()
 

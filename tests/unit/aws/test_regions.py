@@ -1,4 +1,4 @@
-"""Facts about regions and the partitions that they are of."""
+"""Regions and their partitions."""
 
 import botocore.session
 from hypothesis import given
@@ -10,7 +10,7 @@ from docker_credential_ecrpy.errors import HelperError
 
 
 def test_every_region_has_its_partitions_suffix() -> None:
-    """Of botocore's own table: a new partition is noticed here."""
+    """Each region of botocore's table has its suffix, so a new partition is noticed."""
     session = botocore.session.Session()
     partitions = session.get_component("data_loader").load_data("partitions")["partitions"]
     found = {
@@ -26,7 +26,7 @@ def test_every_region_has_its_partitions_suffix() -> None:
 
 
 def test_a_region_that_is_newer_than_botocore() -> None:
-    """Its name says whose it is."""
+    """An unknown region's name tells its partition."""
     assert regions.dns_suffix("us-east-17") == "amazonaws.com"
     assert regions.dns_suffix("cn-southwest-2") == "amazonaws.com.cn"
 
@@ -34,7 +34,7 @@ def test_a_region_that_is_newer_than_botocore() -> None:
 @hypothesis_settings(max_examples=30)
 @given(st.text(max_size=20))
 def test_any_text_is_a_region_or_an_error(text: str) -> None:
-    """Whatever it is, what is said of it is one line."""
+    """Any text is a region, or gives a one-line error."""
     try:
         said = regions.dns_suffix(text)
     except HelperError as exc:

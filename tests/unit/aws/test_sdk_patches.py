@@ -1,4 +1,4 @@
-"""What botocore knows of the services, read in a shorter way than it reads it itself."""
+"""botocore's data, loaded faster than botocore loads it."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ from tests.world.machine import HOST, Machine
 
 
 def _loaders(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
-    """Return botocore's own loader, and ours in its place."""
+    """Return botocore's own loader, and this program's replacement."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     found = registry.parse(HOST)
     assert found is not None
@@ -28,7 +28,7 @@ def _loaders(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
 
 
 def test_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file that a client is made from, and where it was found."""
+    """Every file that a client is made from has the same content and path."""
     own, ours = _loaders(monkeypatch)
 
     assert type(own) is not type(ours)
@@ -41,7 +41,7 @@ def test_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_not_there_is_told_as_botocore_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a service that it should have, or of any other."""
+    """A missing file gives botocore's error, for a known or unknown service."""
     own, ours = _loaders(monkeypatch)
 
     for loader in (own, ours):
@@ -52,7 +52,7 @@ def test_what_is_not_there_is_told_as_botocore_tells_it(monkeypatch: pytest.Monk
 
 
 def test_a_users_own_models_count(machine: Machine) -> None:
-    """Those in ~/.aws/models stand before botocore's, and so do those of AWS_DATA_PATH."""
+    """Models in ~/.aws/models and AWS_DATA_PATH take precedence over botocore's."""
     machine.login()
     hosts = ["mine.amazonaws.com", "theirs.amazonaws.com"]
     for host, folder in zip(hosts, ("home/.aws/models", "data"), strict=True):

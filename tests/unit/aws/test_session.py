@@ -1,4 +1,4 @@
-"""Facts about the session that every client is made from."""
+"""The session that every client is made from."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.world.machine import HOST
 
 
 def test_every_client_has_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ECR's, and those that botocore makes for itself: 3 s, 10 s, three attempts."""
+    """ECR's client, and botocore's own, have timeouts of 3 s and 10 s, and three attempts."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     found = registry.parse(HOST)
     assert found is not None

@@ -1,4 +1,4 @@
-"""Facts about errors: each cause has its text and its cure."""
+"""Errors of calls to AWS: each cause has its message and its hint."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tests.world.machine import HOST, NOT_FOUND, Machine, Result
 
 @pytest.mark.parametrize("name", FAILURES, ids=FAILURES)
 def test_each_cause_has_its_text_and_cure(machine: Machine, name: str) -> None:
-    """One line, on both streams: what is wrong; what to do."""
+    """The error is one line on both streams: what is wrong; what to do."""
     case = FAILURES[name]
     case.set_up(machine)
 
@@ -36,7 +36,7 @@ def test_each_cause_has_its_text_and_cure(machine: Machine, name: str) -> None:
 
 @pytest.mark.parametrize("name", FAILURES, ids=FAILURES)
 def test_ecr_public_is_never_an_error(machine: Machine, name: str) -> None:
-    """Whatever goes wrong, the pull goes on anonymously."""
+    """With any failure, a pull from ECR Public goes on anonymously."""
     FAILURES[name].set_up(machine)
     if "ecr" in machine.aws.faults:
         machine.aws.faults["ecr-public"] = machine.aws.faults["ecr"]
@@ -57,7 +57,7 @@ def test_ecr_public_is_never_an_error(machine: Machine, name: str) -> None:
     ids=["throttled", "HTTP 500", "reset"],
 )
 def test_what_passes_is_tried_again(machine: Machine, fault: world.Fault) -> None:
-    """Twice wrong and then right is right."""
+    """Two temporary failures are retried, and the third attempt succeeds."""
     machine.login()
     machine.aws.faults["ecr"] = fault
 
@@ -67,7 +67,7 @@ def test_what_passes_is_tried_again(machine: Machine, fault: world.Fault) -> Non
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "AWS_ENDPOINT_URL"])
 def test_passwords_in_urls_are_not_repeated(machine: Machine, variable: str) -> None:
-    """A proxy's or endpoint's user info stays out of the error."""
+    """The user info of a proxy or endpoint URL is not in the error."""
     machine.login()
     error = machine.get(**{variable: "http://user:hunter2@127.0.0.1:9"}).error
 
@@ -93,7 +93,7 @@ def test_a_container_without_credentials_hears_of_the_hop_limit(
     disabled: str,
     inside: bool,
 ) -> None:
-    """Only inside of one, and only where instance metadata is asked at all."""
+    """The hop limit is named only inside a container that uses instance metadata."""
     monkeypatch.setattr(
         "docker_credential_ecrpy.aws.errors.explain._CONTAINER_MARKS",
         (str(tmp_path if inside else "/nowhere"),),
@@ -124,14 +124,14 @@ def test_a_container_without_credentials_hears_of_the_hop_limit(
         (boto.CredentialRetrievalError(provider="odd", error_msg="why"), "why"),
         (
             RuntimeError("out of cheese\nagain"),
-            "the AWS SDK failed while asking the AWS settings: out",
+            "the AWS SDK failed while waiting for the AWS settings: out",
         ),
         (RuntimeError(), "no reason given"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_what_the_loopback_cannot_cause(call: CallContext, exc: Exception, part: str) -> None:
-    """The rest of boto3's exceptions, and unknown ones: one line, no class names."""
+    """Other exceptions of boto3, and unknown ones, give one line without class names."""
     error = str(explain(exc, call))
 
     assert part in error
@@ -141,7 +141,7 @@ def test_what_the_loopback_cannot_cause(call: CallContext, exc: Exception, part:
 
 @pytest.mark.parametrize("operation", ["GetRoleCredentials", "GetAuthorizationToken"])
 def test_a_denial_without_names_still_names_the_action(call: CallContext, operation: str) -> None:
-    """Where AWS's text says neither who nor what."""
+    """A denial names the action, also if AWS's text has neither identity nor action."""
     response: Any = {"Error": {"Code": "AccessDenied", "Message": "No access"}}
     error = str(explain(boto.ClientError(response, operation), call))
 
@@ -160,7 +160,7 @@ def test_a_denial_without_names_still_names_the_action(call: CallContext, operat
 def test_a_roles_name_does_not_say_where_credentials_come_from(
     call: CallContext, role: str, source: str, cure: str
 ) -> None:
-    """Their source does, when they have expired."""
+    """For expired credentials, their source decides the hint, not the role's name."""
     call.role, call.source = role, source
     response: Any = {"Error": {"Code": "ExpiredToken", "Message": "The token has expired"}}
     error = explain(boto.ClientError(response, "GetAuthorizationToken"), call)

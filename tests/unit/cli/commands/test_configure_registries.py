@@ -185,7 +185,7 @@ class TestIdentity:
         told = done.stderr.decode()
         assert "AWS profile 'default' is left out: it names no account\n" in told
         assert "AWS profile 'nowhere' is left out: it names no region\n" in told
-        assert "AWS profile 'typo' is left out: 'us-eest-1' is no AWS region" in told
+        assert "AWS profile 'typo' is left out: 'us-eest-1' is not an AWS region" in told
         host = "333333333333.dkr.ecr.us-east-1.amazonaws.com"
         assert f"{host} is left out, since 2 profiles are of it: too, two; choose one" in told
         assert b"nothing to change" in configure(machine, "--all-profiles").stdout

@@ -177,7 +177,7 @@ class TestRegion:
     def test_a_region_that_is_none(self, machine: Machine, region: str, hint: str) -> None:
         """A near miss is named, with no network call."""
         machine.login()
-        assert f"'{region}' is no AWS region; {hint}" in failure(machine, "--region", region)
+        assert f"'{region}' is not an AWS region; {hint}" in failure(machine, "--region", region)
         assert machine.aws.calls == []
 
     @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ class TestReach:
                     os.environ.update(AWS_ENDPOINT_URL=machine.server.url),
                     machine.aws.faults.update(unknown=reset()),
                 ),
-                " broke off the connection; ",
+                " closed the connection; ",
             ),
             (
                 lambda _: os.environ.update(AWS_PROFILE="nobody"),
@@ -223,7 +223,7 @@ class TestReach:
         monkeypatch.setattr(aws, "READ_SECONDS", 0.3)
         machine.aws.faults["unknown"] = delay(2)
 
-        assert fails().startswith(f"{ENDPOINT} took the request and did not answer it; ")
+        assert fails().startswith(f"{ENDPOINT} accepted the request and did not answer it; ")
 
     def test_a_deadline_names_who_is_waited_for(self, machine: Machine) -> None:
         """The API and its endpoint."""

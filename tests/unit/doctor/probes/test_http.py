@@ -61,7 +61,7 @@ def test_it_is_asked_directly(pull_host: PullHost) -> None:
 
         pull_host.instead = hang_up
         del pull_host.requests[:]
-        assert f"https://{host} broke off the connection; " in pull_host.fails(host)
+        assert f"https://{host} closed the connection; " in pull_host.fails(host)
     assert len(pull_host.requests) == 1
 
 
@@ -71,7 +71,7 @@ def test_it_does_not_answer(pull_host: PullHost, monkeypatch: pytest.MonkeyPatch
     pull_host.instead = lambda _: time.sleep(2)
     error = pull_host.fails()
 
-    assert error.startswith(f"https://{HOST} took the request and did not answer it; ")
+    assert error.startswith(f"https://{HOST} accepted the request and did not answer it; ")
 
 
 def test_it_stops_in_the_middle(pull_host: PullHost, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_it_stops_in_the_middle(pull_host: PullHost, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(pull, "READ_SECONDS", 0.3)
     pull_host.instead = lambda _: Response(200, b"{", {"Content-Length": "2"})
 
-    assert f"https://{HOST} took the request and did not answer it; " in pull_host.fails()
+    assert f"https://{HOST} accepted the request and did not answer it; " in pull_host.fails()
 
 
 def test_a_deadline_names_who_is_waited_for(pull_host: PullHost) -> None:
