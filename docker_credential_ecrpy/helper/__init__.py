@@ -1,1 +1,1 @@
-"""The actions of the protocol: what Docker calls when the hot path cannot answer."""
+"""The protocol's actions, which Docker calls and the hot path cannot answer."""

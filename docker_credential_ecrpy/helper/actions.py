@@ -1,4 +1,4 @@
-"""The four actions, get, store, erase and list, over values; no streams here."""
+"""The protocol's actions get, store, erase and list, as functions of values; no streams here."""
 
 import json
 import os
@@ -39,7 +39,7 @@ Answer = tuple[int, bytes]
 class Helper:
     """The credential helper for one call.
 
-    resolve: names the profile that a choice leaves open. Raises HelperError.
+    resolve: returns the choice with a profile instead of "auto". Raises HelperError.
     fallback: returns the credential helper that the settings name.
     clock: returns nanoseconds since the epoch (UTC).
     """
@@ -52,18 +52,18 @@ class Helper:
     log: Log
 
     def load_settings(self) -> Settings:
-        """Return config.toml, which is read once. Raises HelperError where it is not understood."""
+        """Return the settings, which are read once. Raises HelperError if they are invalid."""
         return self._settings
 
     def read_identity(self) -> str:
         """Return the identity line, with the settings as they were read.
 
-        Waits until the files that decide have settled. Raises HelperError as `load_settings`.
+        Waits out racy timestamps of the deciding files. Raises HelperError as `load_settings`.
         """
         return self._identity
 
     def find_fallback(self) -> "Fallback | None":
-        """Return the credential helper for other registries, where the settings name one.
+        """Return the credential helper for other registries, or None if the settings name none.
 
         Raises HelperError.
         """
@@ -71,9 +71,9 @@ class Helper:
         return self.fallback(name) if name else None
 
     def find_directory(self) -> str:
-        """Return the cache's directory; "" also where its home directory does not exist.
+        """Return the cache's directory; "" also if its home directory does not exist.
 
-        Services that are to have no home are given one such as /nonexistent.
+        Services without a home often have one such as /nonexistent.
         """
         directory = paths.cache_dir(self.environ)
         by_default = directory == paths.helper_dir(self.environ)
@@ -90,7 +90,7 @@ class Helper:
         return identity.line(self.environ, stamp)
 
     def choose(self, server_url: str) -> Choice | None:
-        """Return which identity requests a registry's token; None if the registry is not ECR's.
+        """Return the AWS identity to use for a registry; None if that is not ECR's.
 
         Raises HelperError.
         """
@@ -99,9 +99,9 @@ class Helper:
     def get(self, request: GetRequest) -> Answer:
         """Return the reply for the server URL in `request`.
 
-        Raises WireText for an empty one and for what is not ours, and HelperError when a
-        private registry's token cannot be had. ECR Public is never an error: pulls work
-        there without credentials, and would not with bad ones.
+        Raises WireText for an empty URL and for a registry that is not ECR's, and HelperError if a
+        private registry's token cannot be fetched. ECR Public is never an error: pulls work there
+        without credentials, and would fail with bad ones.
         """
         server_url = parse_server_url(request.data)
         public = request.registry is not None and request.registry.public
@@ -121,18 +121,18 @@ class Helper:
         return protocol.OK, protocol.reply(server_url, entry.reply)
 
     def store(self, request: bytes) -> Answer:
-        """Keep the login in `request`, until its token expires. Raises HelperError."""
+        """Store the login in `request` until its token expires. Raises HelperError."""
         server_url, username, secret = parse_login(request)
         choice = self.choose(server_url)
         fallback = self.find_fallback() if choice is None else None
         if fallback:
             return fallback.run("store", request)
         if is_set(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
-            self.log("store: ignored, as AWS_ECR_IGNORE_CREDS_STORAGE says")
+            self.log("store: ignored: AWS_ECR_IGNORE_CREDS_STORAGE is set")
             return protocol.OK, b""
         shown = shown_host(server_url)
         if choice is None:
-            msg = f"{shown} is not an ECR registry, and only ECR logins are kept here"
+            msg = f"{shown} is not an ECR registry, and this helper stores only ECR logins"
             raise HelperError(
                 msg,
                 hint="name another helper for it under credHelpers in Docker's config.json,"
@@ -149,58 +149,57 @@ class Helper:
             place = self._list_places(directory, choice)[0]
             logins.keep(directory, (place.path, place.subject), entry)
         except OSError as exc:
-            msg = f"the login for {found.host} cannot be kept in {directory}: {exc.strerror or exc}"
-            raise HelperError(
-                msg, hint="make that directory yours to write, or set AWS_ECR_CACHE_DIR"
-            ) from exc
+            msg = f"cannot store the login for {found.host} in {directory}: {exc.strerror or exc}"
+            hint = "make that directory writable, or set AWS_ECR_CACHE_DIR"
+            raise HelperError(msg, hint=hint) from exc
         recent.try_to_remember(directory, found.host, self.log)
         logins.sweep(directory, now)
-        self.log(f"store: kept for {found.host} for {(entry.expires - now) // cache.SECOND} s")
+        self.log(f"store: stored for {found.host} for {(entry.expires - now) // cache.SECOND} s")
         return protocol.OK, b""
 
     def erase(self, request: bytes) -> Answer:
-        """Forget every token kept for the server URL in `request`. Raises HelperError."""
+        """Remove every stored token of the server URL in `request`. Raises HelperError."""
         server_url = parse_server_url(request)
         choice = self.choose(server_url)
         if is_set(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
-            self.log("erase: ignored, as AWS_ECR_IGNORE_CREDS_STORAGE says")
+            self.log("erase: ignored: AWS_ECR_IGNORE_CREDS_STORAGE is set")
         elif choice:
             self.forget(choice.registry.host, choice.registry.endpoint)
         else:
-            self.forget(registry.parse_host(server_url))  # a rule may once have made it ours
+            self.forget(registry.parse_host(server_url))  # a previous rule may have covered it
         fallback = self.find_fallback() if choice is None else None
         if fallback:
             return fallback.run("erase", request)
         return protocol.OK, b""
 
     def forget(self, host: str, endpoint: str = "") -> int:
-        """Forget what is kept for a host and its endpoint; return how many entries there were.
+        """Remove the cache entries of a host and its endpoint; return how many there were.
 
         Raises HelperError.
         """
-        # Also with the cache disabled: what was kept before would come back some day.
+        # Also with the cache disabled: older entries would answer once it is enabled again.
         directory = paths.kept_dir(self.environ)
         if not (host and directory):
-            self.log("erase: nothing is kept for it")
+            self.log("erase: nothing is stored for it")
             return 0
         tokens = os.path.join(directory, paths.TOKENS)
         try:
             gone = store.forget(os.path.join(directory, paths.LOGINS), host)
             gone += store.forget(tokens, host)
             gone += store.forget(os.path.join(directory, paths.ELSEWHERE), host)
-            if endpoint:  # or the next get would take that very token from there
+            if endpoint:  # or the next get would find the same token there
                 gone += store.forget(tokens, endpoint)
             recent.forget(directory, host)
         except OSError as exc:
-            msg = f"a token kept for {host} cannot be erased: {exc.strerror or exc}"
+            msg = f"cannot erase a token of {host}: {exc.strerror or exc}"
             raise HelperError(msg, hint=f"remove it from {directory} by hand") from exc
-        self.log(f"erase: {gone} entries gone for {host}")
+        self.log(f"erase: {gone} entries of {host} removed")
         return gone
 
     def list(self) -> Answer:
         """Return the known ECR hosts, and what the fallback lists, as JSON: URL to user name.
 
-        Raises HelperError where the settings or the fallback cannot be used.
+        Raises HelperError if the settings or the fallback cannot be used.
         """
         directory = paths.cache_dir(self.environ)
         hosts = recent.list_hosts(directory) if directory else []
@@ -221,7 +220,7 @@ class Helper:
         host = registry.parse_host(server_url)
         directory = self.find_directory()
         if host and directory and self.load_settings().stamp != identity.MISSING:
-            # From the next time on, the hot path knows it without reading the settings.
+            # From now on the hot path knows it without reading the settings.
             now = self.clock()
             note = cache.Entry(now, now + TOKEN_LIFE, now + TOKEN_LIFE, b"")
             try:
@@ -231,7 +230,7 @@ class Helper:
         raise WireText(protocol.NOT_FOUND)
 
     def find_cached(self, choice: Choice) -> LookupResult:
-        """Return what the cache holds for a choice whose profile is known. Raises HelperError."""
+        """Look up a choice whose profile is known in the cache. Raises HelperError."""
         directory = self.find_directory()
         if not directory:
             return LookupResult()
@@ -245,8 +244,8 @@ class Helper:
         return lookup.list_places(directory, choice.registry, ambient, line, settings)
 
     def _settings_of(self, choice: Choice) -> str:
-        # Which registry a private name stands for is written in the settings, so what is kept for
-        # one belongs to them; what is kept for a host of ECR does not.
+        # The settings map a private name to its registry, so its entries belong to these settings;
+        # entries of an ECR host do not.
         if choice.is_ecr_host:
             return ""
         return identity.settings_part(self.environ, self.load_settings().stamp)
@@ -254,10 +253,10 @@ class Helper:
     def find_token(
         self, choice: Choice, seconds: float | None = None, looked: GetRequest | None = None
     ) -> cache.Entry:
-        """Return what answers for a registry, from the cache or from AWS. Raises HelperError.
+        """Return the entry that answers for a registry, from cache or AWS. Raises HelperError.
 
-        seconds: what it may take; by default what AWS_ECR_TIMEOUT says. looked: the request for
-        which the hot path has searched the cache a moment ago.
+        seconds: the deadline; by default AWS_ECR_TIMEOUT. looked: the request for which the hot
+        path has searched the cache a moment ago.
         """
         found = choice.registry
         self.log(f"get: {found.host}: {found.service} in {found.region}")
@@ -276,7 +275,7 @@ class Helper:
             directory=directory,
             ambient=ambient,
             choice=choice,
-            # Before a write: the files may have been edited since they were read.
+            # Checked before a write: the files may have been edited since they were read.
             unchanged=lambda: identity.line(self.environ, stamp) == ambient,
             circumstances=circumstances(choice.identity(ambient), self.environ),
             fetch=self.fetch,
@@ -295,13 +294,13 @@ class Helper:
     def _look_for_host(
         self, directory: str, choice: Choice, looked: GetRequest | None
     ) -> LookupResult:
-        """Return what the host's own places hold, unless the hot path has just searched them."""
+        """Look up the host's own places, unless the hot path has just searched them."""
         if looked and looked.identity and looked.identity == self.read_identity():
             if looked.due is None:
                 return LookupResult()
             _, place, _ = self._list_places(directory, choice)
             return LookupResult(due=(CacheHit(place.kind, place.path, looked.due),))
-        # The endpoint's token has to wait until the profile is known.
+        # The endpoint's token is looked up once the profile is known.
         *host_places, _ = self._list_places(directory, choice)
         found = lookup.find(host_places, self.clock())
         if not found.fresh:
@@ -317,7 +316,6 @@ class Helper:
             why, cure = "AWS_ECR_DISABLE_CACHE is set", "unset AWS_ECR_DISABLE_CACHE"
         else:
             why, cure = "there is no home directory", "set HOME or AWS_ECR_CACHE_DIR"
-        msg = f"the login for {host} cannot be kept, since {why}"
-        raise HelperError(
-            msg, hint=f"{cure}, or set AWS_ECR_IGNORE_CREDS_STORAGE=true to do without it"
-        )
+        msg = f"cannot store the login for {host}: {why}"
+        hint = f"{cure}, or set AWS_ECR_IGNORE_CREDS_STORAGE=true to ignore logins"
+        raise HelperError(msg, hint=hint)

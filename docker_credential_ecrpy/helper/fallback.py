@@ -1,7 +1,8 @@
-"""Another credential helper, for the registries that are not ECR's.
+"""The fallback: another credential helper, for registries that are not ECR's.
 
-It is run as Docker would run it: same action, same input, the client's standard error; its output
-and exit code go back unchanged. Only what would hang, or Docker could not name, is our own error.
+It runs as Docker would run it: same action, same input, the client's standard error; its output and
+exit code are passed on unchanged. This program's own errors are a helper that is missing, loops,
+hangs or is killed.
 """
 
 import json
@@ -28,10 +29,10 @@ MARK = "AWS_ECR_FALLBACK_OF"
 """Set for the fallback helper: its deadline, in seconds since the epoch, and then suffixes.
 
 They are those of the fallbacks that this process was itself started for, and its own. After the
-deadline the mark is a leftover, in the environment of a daemon that the fallback started.
+deadline the mark is stale: it stays in the environment of a daemon that the fallback started.
 """
 _TERMINATED = 128 + signal.SIGTERM  # what a shell reports
-_GRACE = 1.0  # seconds that it has to end after SIGTERM
+_GRACE = 1.0  # seconds from SIGTERM to SIGKILL
 _STEP = 0.02  # seconds between checks whether it has ended after SIGTERM
 _SLICE = 0.5  # seconds between checks whether it has ended while its children hold the pipe
 
@@ -40,7 +41,7 @@ _SLICE = 0.5  # seconds between checks whether it has ended while its children h
 class Fallback:
     """The credential helper `docker-credential-<suffix>`.
 
-    place: where the settings name it. seconds: how long it may take.
+    place: where the settings name it. seconds: its deadline.
     """
 
     suffix: str
@@ -51,20 +52,20 @@ class Fallback:
 
     @property
     def program(self) -> str:
-        """The name of its program."""
+        """Its program's name."""
         return HELPER_PREFIX + self.suffix
 
     def run(self, action: str, request: bytes) -> tuple[int, bytes]:
         """Return its exit code and standard output.
 
-        Raises HelperError where it is not there, leads back here, hangs, or is ended by a signal.
+        Raises HelperError if it is missing, loops back to this program, hangs or is killed.
         """
         if len(request) > protocol.MAX_INPUT:
             msg = f"the input is longer than {protocol.MAX_INPUT // 1024} KiB"
             raise HelperError(msg, hint="a registry's address and a login are shorter")
         path = self.path()
         if self.suffix in self._callers() or _is_running(path):
-            msg = f'fallback = "{self.suffix}" in {self.place} leads back to this program'
+            msg = f'fallback = "{self.suffix}" in {self.place} loops back to this program'
             hint = "name a credential helper for other registries, such as "
             raise HelperError(msg, hint=hint + "pass, secretservice, osxkeychain or wincred")
         self.log(f"fallback: {path} {action}")
@@ -72,17 +73,17 @@ class Fallback:
         self.log(f"fallback: exit code {code}, {len(output)} bytes")
         if code < 0:
             name = signal.strsignal(-code) or "unknown"
-            msg = f"the fallback credential helper {self.program} {action} was ended by a signal"
+            msg = f"the fallback credential helper {self.program} {action} was killed by a signal"
             msg += f" ({-code}: {name.lower()})"
             raise HelperError(msg, hint="run it by hand to see why")
         return code, output
 
     def path(self) -> str:
-        """Return where it is on PATH. Raises HelperError."""
+        """Return its path on PATH. Raises HelperError."""
         path = search_path.find(self.program, self.environ)
         if not path:
             msg = f"the fallback credential helper {self.program} is not on PATH"
-            hint = f"install it where Docker's PATH leads, or mend the fallback in {self.place}"
+            hint = f"install it on Docker's PATH, or fix the fallback in {self.place}"
             raise HelperError(msg, hint=hint)
         return path
 
@@ -91,14 +92,14 @@ class Fallback:
         until, *suffixes = self.environ.get(MARK, "").split() or [""]
         try:
             return suffixes if time.time() < float(until) else []
-        except ValueError:  # not a mark of ours
+        except ValueError:  # not set by this program
             return []
 
     def _run(self, command: list[str], request: bytes) -> tuple[int, bytes]:
-        # With a terminal it stays in the session, where it may ask for a passphrase. Without one
-        # it gets its own, to be ended with all that it starts.
+        # With a terminal it stays in the session, where it may prompt for a passphrase. Without one
+        # it gets its own session, which can be killed whole.
         alone = sys.platform != "win32" and not _has_terminal()
-        signals: list[int] = []  # that came before the child was there to be ended
+        signals: list[int] = []  # received before the child was started
         before = signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))
         try:
             child = self._start(command, alone=alone)
@@ -126,15 +127,15 @@ class Fallback:
         except OSError as exc:
             name = one_line(command[0])
             msg = f"the fallback credential helper {name} cannot be run: {exc.strerror}"
-            raise HelperError(msg, hint=f"mend it, or the fallback in {self.place}") from exc
+            raise HelperError(msg, hint=f"fix it, or the fallback in {self.place}") from exc
 
     def _communicate(
         self, child: "subprocess.Popen[bytes]", action: str, request: bytes
     ) -> tuple[int, bytes]:
-        """Return exit code and output once it has ended, though its children may go on."""
+        """Return its exit code and output once it has ended; its children may still run."""
         end = time.monotonic() + self.seconds
         ended = False
-        # In a thread: a repeated `communicate` does not send the rest of a partial write.
+        # In a thread: a second `communicate` does not send the rest of a partial write.
         threading.Thread(target=_write, args=(child.stdin, request), daemon=True).start()
         child.stdin = None
         while True:
@@ -148,30 +149,30 @@ class Fallback:
                 if left <= 0:
                     what = f"the fallback credential helper {self.program} {action}"
                     msg = f"no answer from {what} within {self.seconds:g} s"
-                    hint = f"run '{self.program} list' by hand to see what it waits for;"
+                    hint = f"run '{self.program} list' by hand to see why it hangs;"
                     hint += " AWS_ECR_TIMEOUT sets the limit in seconds"
                     raise HelperError(msg, hint=hint) from None
             else:
                 return child.returncode, output
 
     def users(self, output: bytes) -> dict[str, str]:
-        """Return what its `list` printed: server URL -> user name. Raises HelperError."""
+        """Parse the output of its `list`: server URL -> user name. Raises HelperError."""
         try:
-            # Docker's client reads one value, and takes null for an empty object.
+            # Docker's client reads one value, and takes null as an empty object.
             found, _ = json.JSONDecoder().raw_decode(output.decode().lstrip())
         except (ValueError, RecursionError):
             found = ""
         if found is None:
             return {}
         if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
-            msg = f"the fallback credential helper {self.program} list printed something unknown"
-            hint = "run that by hand; it has to print a JSON object, server URL to user name"
+            msg = f"the fallback credential helper {self.program} list printed invalid output"
+            hint = "run that by hand; it must print a JSON object, server URL to user name"
             raise HelperError(msg, hint=hint)
         return found
 
 
 def _is_running(path: str) -> bool:
-    """Whether a program is the one that runs now, under whatever name."""
+    """Whether a program is this one, under any name."""
     own = sys.executable if getattr(sys, "frozen", False) else sys.argv[0]
     try:
         return os.path.samefile(path, own)
@@ -180,12 +181,12 @@ def _is_running(path: str) -> bool:
 
 
 def _write(pipe: IO[bytes], data: bytes) -> None:
-    with suppress(OSError), pipe:  # a helper need not read its input
+    with suppress(OSError), pipe:  # a helper may ignore its input
         pipe.write(data)
 
 
 def _exit_on_signal(*_: object) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt the clean-up
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt the cleanup
     sys.exit(_TERMINATED)
 
 
@@ -198,15 +199,15 @@ def _has_terminal() -> bool:
 
 
 def _end(child: "subprocess.Popen[bytes]", *, alone: bool) -> None:
-    """End a program, and what it started where it has its own session."""
+    """End a program; if it has its own session, all of its processes."""
     try:
         if alone and sys.platform != "win32":
             until = time.monotonic() + _GRACE
-            os.killpg(child.pid, signal.SIGTERM)  # our own program, too, then ends what it runs
+            os.killpg(child.pid, signal.SIGTERM)  # this program, as a child, then ends its own
             while time.monotonic() < until:
                 time.sleep(_STEP)
                 child.poll()
-                os.killpg(child.pid, 0)  # raises OSError once all of them are gone
+                os.killpg(child.pid, 0)  # raises OSError once all of them have ended
             os.killpg(child.pid, signal.SIGKILL)
         else:
             child.terminate()
@@ -217,5 +218,5 @@ def _end(child: "subprocess.Popen[bytes]", *, alone: bool) -> None:
         child.kill()
     if child.stdout:
         child.stdout.close()
-    with suppress(subprocess.TimeoutExpired):  # where it is stuck in the kernel
+    with suppress(subprocess.TimeoutExpired):  # it may be stuck in the kernel
         child.wait(_GRACE)

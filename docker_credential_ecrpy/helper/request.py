@@ -1,4 +1,4 @@
-"""What a client writes to standard input, parsed."""
+"""Parsing of a client's standard input."""
 
 import json
 
@@ -6,12 +6,12 @@ from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.hot import protocol, registry
 from docker_credential_ecrpy.text.sanitize import one_line
 
-LOGIN_FORM = 'it takes {"ServerURL": "...", "Username": "...", "Secret": "..."}'
+LOGIN_FORM = 'send {"ServerURL": "...", "Username": "...", "Secret": "..."}'
 """The hint for a login that cannot be read."""
 
 
 def parse_server_url(request: bytes) -> str:
-    """Return the address in the input of `get` or `erase`. Raises WireText for none."""
+    """Return the address in the input of `get` or `erase`. Raises WireText if it is empty."""
     if not request:
         raise WireText(protocol.NO_SERVER_URL)
     return request.decode("latin-1")
@@ -20,7 +20,7 @@ def parse_server_url(request: bytes) -> str:
 def parse_login(request: bytes) -> tuple[str, str, str]:
     """Return server URL, user name and secret in the input of `store`.
 
-    Raises WireText where one of the first two is empty, and HelperError for what is no login.
+    Raises WireText if one of the first two is empty, and HelperError for an invalid login.
     """
     if len(request) > protocol.MAX_INPUT:
         msg = f"the login is longer than {protocol.MAX_INPUT // 1024} KiB"
@@ -34,7 +34,7 @@ def parse_login(request: bytes) -> tuple[str, str, str]:
         raise HelperError(msg, hint=LOGIN_FORM)
     url, username, secret = (fields.get(name, "") for name in ("ServerURL", "Username", "Secret"))
     if not all(isinstance(value, str) for value in (url, username, secret)):
-        msg = "ServerURL, Username and Secret of the login to store have to be strings"
+        msg = "ServerURL, Username and Secret of the login to store must be strings"
         raise HelperError(msg, hint=LOGIN_FORM)
     if not url.strip():
         raise WireText(protocol.NO_SERVER_URL)
@@ -44,5 +44,5 @@ def parse_login(request: bytes) -> tuple[str, str, str]:
 
 
 def shown_host(url: str) -> str:
-    """Return a server URL fit for an error: its host, or what there is of one, never user info."""
+    """Return a server URL fit for an error: its host, or else the URL without user info."""
     return registry.parse_host(url) or one_line(url.rpartition("@")[2])[:100] or "that address"

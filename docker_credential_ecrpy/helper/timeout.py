@@ -1,4 +1,4 @@
-"""The time limit of one `get`, from AWS_ECR_TIMEOUT."""
+"""The deadline of one `get`, from AWS_ECR_TIMEOUT."""
 
 from collections.abc import Mapping
 

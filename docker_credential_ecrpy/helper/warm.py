@@ -1,7 +1,7 @@
-"""A `get` for a registry that is new to the cache, where its endpoint's token is there already.
+"""A `get` for a registry that is new to the cache, from its endpoint's cached token.
 
-The broker would find that token, too; but the first `docker build` asks for every registry that
-Docker knows, and without settings nothing of the broker has to be loaded for it.
+The broker would find that token, too. But the first `docker build` asks for every registry that
+Docker knows, and without settings this needs none of the broker's modules.
 """
 
 from collections.abc import Mapping
@@ -12,15 +12,15 @@ from docker_credential_ecrpy.tokens import lookup, recent, store
 
 
 def answer(request: GetRequest, environ: Mapping[str, str], now: int) -> bytes | None:
-    """Return the reply to a `get` from the token of the registry's endpoint, if that is fresh.
+    """Return the reply to a `get` from the fresh token of the registry's endpoint.
 
-    None where there is none, or where settings or variables may choose another identity for its
-    account. `now` is in nanoseconds since the epoch (UTC).
+    Returns None if there is none, or if settings or variables may choose another identity for its
+    account. now: nanoseconds since the epoch (UTC).
     """
     registry, line, directory = request.registry, request.identity, paths.cache_dir(environ)
     if registry is None or not line:  # the cache was not searched
         return None
-    # The line says whether there were settings when the cache was searched; they may be back.
+    # The line shows whether settings existed when the cache was searched; check them again now.
     no_settings = identity.settings_part(environ, identity.MISSING) in line
     if not no_settings or paths.has_settings(environ) or identity.account_variables(environ):
         return None
@@ -32,5 +32,5 @@ def answer(request: GetRequest, environ: Mapping[str, str], now: int) -> bytes |
         store.write(host.path, host.subject, hit.entry)
         recent.remember(directory, registry.host)
     except OSError:
-        pass  # the next `get` finds it where this one did
+        pass  # the next `get` finds the endpoint's token again
     return protocol.reply(request.server_url, hit.entry.reply)

@@ -118,7 +118,7 @@ class TestVariables:
 
     @pytest.mark.parametrize("action", ["store", "erase"])
     def test_a_directory_that_an_error_names(self, machine: Machine, action: str) -> None:
-        """An error about a login that cannot be stored or erased is one printable line."""
+        """The error for a login that cannot be stored or erased is one printable line."""
         path = machine.file(f"{HOSTILE}/x", "")
         machine.environ["AWS_ECR_CACHE_DIR"] = str(path if action == "store" else path.parent)
         if action == "erase":

@@ -72,12 +72,12 @@ def _all_actions(victim: Machine) -> None:
     assert victim.get().secret in victim.aws.issued
     stored = victim.run("store", stdin=LOGIN)
     if stored.code:
-        assert "cannot be kept in" in stored.error
+        assert "cannot store the login for" in stored.error
     else:
         assert victim.get().secret == "a password"
     erased = victim.run("erase", stdin=HOST.encode())
     if erased.code:
-        assert "cannot be erased" in erased.error
+        assert "cannot erase a token of" in erased.error
     assert OTHER_HOST.encode() not in victim.run("list").stdout
 
 

@@ -7,7 +7,7 @@ from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError, WireTe
 
 def test_an_error_says_what_is_wrong_and_then_what_to_do() -> None:
     """An error is one line of message and hint; without a hint, the message alone."""
-    assert str(HelperError("it broke", hint="mend it")) == "it broke; mend it"
+    assert str(HelperError("it broke", hint="fix it")) == "it broke; fix it"
     assert str(HelperError("it broke")) == "it broke"
 
 

@@ -1,4 +1,4 @@
-"""Facts about the other credential helper: it is run, and what it says goes back as it is."""
+"""The fallback credential helper: it runs as Docker would run it, and its output is unchanged."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def helper(machine: Machine, code: str, name: str = "other") -> Path:
     return path
 
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="scripts are no programs there")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="scripts are not executable there")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="scripts are no 
     ],
 )
 def test_what_it_says_goes_back_unchanged(machine: Machine, action: str, request_: bytes) -> None:
-    """Both streams, without a line break of ours, and its exit code."""
+    """Both streams and the exit code are passed on, without an added line break."""
     helper(machine, ECHO)
     done = machine.run(action, stdin=request_)
 
@@ -73,7 +73,7 @@ def test_what_it_says_goes_back_unchanged(machine: Machine, action: str, request
 
 
 def test_a_failing_list_goes_back_unchanged(machine: Machine) -> None:
-    """As its other actions."""
+    """A failing `list` is passed on like the other actions."""
     helper(machine, ECHO)
     done = machine.run("list")
 
@@ -82,9 +82,9 @@ def test_a_failing_list_goes_back_unchanged(machine: Machine) -> None:
 
 @pytest.mark.parametrize("ignore", ["", "true"])
 def test_a_login_elsewhere_from_end_to_end(machine: Machine, ignore: str) -> None:
-    """Stored, listed beside ECR's, had, and erased; ECR's own are ours all along.
+    """Another registry's login is stored, listed, returned and erased; ECR's stays this helper's.
 
-    The variable that has ECR logins pass unheard is not about others.
+    AWS_ECR_IGNORE_CREDS_STORAGE does not apply to other registries.
     """
     helper(machine, STORE)
     machine.environ["AWS_ECR_IGNORE_CREDS_STORAGE"] = ignore
@@ -104,7 +104,7 @@ def test_a_login_elsewhere_from_end_to_end(machine: Machine, ignore: str) -> Non
 
 
 def test_it_is_asked_each_time(machine: Machine) -> None:
-    """What it answers is not kept, and a login is seen at once."""
+    """The fallback's answers are not cached, so a login shows at once."""
     helper(machine, STORE)
 
     assert machine.get("ghcr.io").stdout == NOT_FOUND
@@ -114,7 +114,7 @@ def test_it_is_asked_each_time(machine: Machine) -> None:
 
 
 def test_no_secret_is_in_its_arguments_or_environment(machine: Machine) -> None:
-    """A login reaches it through its standard input alone."""
+    """A login is passed through standard input alone."""
     helper(machine, "import os, sys; print(sys.argv, os.environ)")
     machine.environ["AWS_ECR_DEBUG"] = "1"
     done = machine.run("store", stdin=LOGIN)
@@ -124,7 +124,7 @@ def test_no_secret_is_in_its_arguments_or_environment(machine: Machine) -> None:
 
 
 def test_an_output_of_megabytes_goes_through(machine: Machine) -> None:
-    """Also where it does not read its input."""
+    """Megabytes of output are passed on, also if the fallback ignores its input."""
     helper(machine, "import sys; sys.stdout.write('x' * 3_000_000)")
 
     assert machine.run("store", stdin=LOGIN).stdout == b"x" * 3_000_000
@@ -132,16 +132,16 @@ def test_an_output_of_megabytes_goes_through(machine: Machine) -> None:
 
 @pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
 def test_one_that_is_not_there_is_told(machine: Machine, action: str) -> None:
-    """With the line that names it."""
+    """A missing fallback is an error that names its line in config.toml."""
     helper(machine, ECHO).unlink()
     error = machine.run(action, stdin=LOGIN if action == "store" else b"ghcr.io").error
 
     assert "docker-credential-other is not on PATH" in error
-    assert f"mend the fallback in {machine.home}/.ecr/config.toml:2" in error
+    assert f"fix the fallback in {machine.home}/.ecr/config.toml:2" in error
 
 
 def test_the_current_directory_is_not_searched(machine: Machine) -> None:
-    """It may be a stranger's checkout; Docker does not look there either."""
+    """The current directory may be an untrusted checkout; Docker does not search it, either."""
     machine.file("docker-credential-other", f"#!{sys.executable} -I\n{ECHO}", mode=0o700)
     machine.settings('fallback = "other"')
     machine.environ["PATH"] = f".{os.pathsep}{os.pathsep}{machine.environ['PATH']}"
@@ -150,7 +150,7 @@ def test_the_current_directory_is_not_searched(machine: Machine) -> None:
 
 
 def test_one_that_cannot_be_run_is_told(machine: Machine) -> None:
-    """Such as a script whose interpreter is gone."""
+    """A script whose interpreter is missing is an error."""
     helper(machine, ECHO).write_text("#!/nonexistent\n")
 
     assert "cannot be run: No such file" in machine.get("ghcr.io").error
@@ -167,7 +167,7 @@ def test_one_that_cannot_be_run_is_told(machine: Machine) -> None:
 def test_one_that_hangs_is_ended_with_all_that_it_started(
     machine: Machine, action: str, first: str
 ) -> None:
-    """When the time is up, also where a child of its holds on to the output."""
+    """At the deadline the fallback and its children are killed, also if they hold the output."""
     helper(
         machine,
         f"{first}import os, subprocess, sys, time\n"
@@ -193,22 +193,22 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(
 
 @pytest.mark.parametrize("number", [9, 35])
 def test_one_that_is_killed_is_told(machine: Machine, number: int) -> None:
-    """A signal is no exit code that could go back."""
+    """Death by a signal is an error, since it is no exit code to pass on."""
     helper(machine, f"import os; os.kill(os.getpid(), {number})")
 
-    assert f"was ended by a signal ({number}: " in machine.get("ghcr.io").error
+    assert f"was killed by a signal ({number}: " in machine.get("ghcr.io").error
 
 
 @pytest.mark.parametrize("output", ["", "[]", '{"a": 1}', "nonsense", "[" * 100_000])
 def test_a_list_that_makes_no_sense_is_told(machine: Machine, output: str) -> None:
-    """Merging with it would lose what it has."""
+    """An invalid `list` is an error, since merging with it would lose entries."""
     helper(machine, f"print({output!r})")
 
-    assert "docker-credential-other list printed something unknown" in machine.run("list").error
+    assert "docker-credential-other list printed invalid output" in machine.run("list").error
 
 
 def test_with_a_terminal_it_may_ask_a_person(machine: Machine) -> None:
-    """For a passphrase, on the terminal and not on the streams, as when Docker runs it."""
+    """The fallback may prompt for a passphrase on the terminal, as when Docker runs it."""
     helper(
         machine,
         "tty = open('/dev/tty', 'r+b', buffering=0)\n"
@@ -225,7 +225,7 @@ def test_with_a_terminal_it_may_ask_a_person(machine: Machine) -> None:
 
 @pytest.mark.parametrize("output", ["null", "{}", "{} and so on"])
 def test_a_list_of_nothing(machine: Machine, output: str) -> None:
-    """As Docker's client takes it: null is none, and what follows the object is not read."""
+    """As in Docker's client, null is an empty list, and text after the object is not read."""
     machine.login()
     machine.get()
     helper(machine, f"print({output!r})")
@@ -234,7 +234,7 @@ def test_a_list_of_nothing(machine: Machine, output: str) -> None:
 
 
 def test_what_it_leaves_running_may_hold_on_to_its_output(machine: Machine) -> None:
-    """Its answer counts once it has ended, without a wait for the other."""
+    """Its answer is passed on once it has ended, without waiting for its children."""
     path = machine.home / "pid"
     helper(
         machine,
@@ -253,7 +253,7 @@ def test_what_it_leaves_running_may_hold_on_to_its_output(machine: Machine) -> N
 
 
 def test_it_ends_with_us(machine: Machine) -> None:
-    """When a service is stopped, say."""
+    """SIGTERM, as when a service is stopped, ends the fallback too."""
     helper(
         machine,
         "import os, time\n"
@@ -276,14 +276,14 @@ def test_it_ends_with_us(machine: Machine) -> None:
 
 
 def test_input_that_is_too_long_is_refused(machine: Machine) -> None:
-    """Rather than cut off."""
+    """Too long an input is refused and not truncated."""
     helper(machine, ECHO)
 
     assert "longer than 64 KiB" in machine.get("x" * 70_000).error
 
 
 def test_all_of_the_input_arrives_by_and_by(machine: Machine) -> None:
-    """Also where it is read late, and more than a pipe holds at once."""
+    """All input arrives, also if it is read late and exceeds a pipe's buffer."""
     helper(machine, "import sys, time; time.sleep(1.5); print(len(sys.stdin.read()))")
     login = json.dumps({"ServerURL": "ghcr.io", "Username": "me", "Secret": "x" * 65_000})
     done = machine.run("store", stdin=login.encode())
@@ -292,14 +292,14 @@ def test_all_of_the_input_arrives_by_and_by(machine: Machine) -> None:
 
 
 class TestOurselves:
-    """A fallback that leads back to this program."""
+    """A fallback that loops back to this program."""
 
     @pytest.mark.parametrize("name", ["ecr-login", "ecrpy", "mine"])
     @pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
     def test_it_is_told_and_there_is_no_loop(
         self, machine: Machine, scripts: Path, name: str, action: str
     ) -> None:
-        """By one of its own names, by a link, and through a script that runs it."""
+        """A loop by this program's name, a symlink or a script is an error."""
         program = scripts / "docker-credential-ecr-login"
         if name == "mine":
             (machine.root / "bin").mkdir()
@@ -312,12 +312,12 @@ class TestOurselves:
         done = machine.run(action, stdin=login, command=[str(program)])
 
         assert done.code == 1
-        said = f'fallback = "{name}" in {path}:1 leads back to this program'
+        said = f'fallback = "{name}" in {path}:1 loops back to this program'
         assert done.stdout.decode().startswith(said)
         assert said in done.stderr.decode()
 
     def test_a_script_around_it_is_told(self, machine: Machine, scripts: Path) -> None:
-        """Which no look at the file would find out."""
+        """A wrapper script is detected by the mark in the environment."""
         program = scripts / "docker-credential-ecr-login"
         path = machine.file(
             "bin/docker-credential-wrapped", f'#!/bin/sh\nexec "{program}" "$@"\n', mode=0o700
@@ -325,11 +325,11 @@ class TestOurselves:
         machine.environ["PATH"] = f"{path.parent}:{machine.environ['PATH']}"
         machine.settings('fallback = "wrapped"')
 
-        assert "leads back to this program" in machine.run("get", stdin=b"ghcr.io").error
+        assert "loops back to this program" in machine.run("get", stdin=b"ghcr.io").error
 
     @pytest.mark.parametrize("names", ["one", "one two"])
     def test_the_mark_is_passed_on(self, machine: Machine, scripts: Path, names: str) -> None:
-        """Through scripts that each choose settings with another fallback: a loop is told."""
+        """A loop through scripts with different fallbacks is detected."""
         program = scripts / "docker-credential-ecr-login"
         first, *others = names.split()
         for name, after in zip(names.split(), [*others, first], strict=True):
@@ -342,14 +342,14 @@ class TestOurselves:
         machine.environ["PATH"] = f"{machine.root}/bin:{machine.environ['PATH']}"
         machine.settings(f'fallback = "{first}"')
 
-        said = f'fallback = "{first}" in {machine.root}/{first}.toml:1 leads back to this program'
+        said = f'fallback = "{first}" in {machine.root}/{first}.toml:1 loops back to this program'
         assert machine.run("get", stdin=b"ghcr.io").stdout.decode().startswith(said)
 
     @pytest.mark.parametrize("exec_", ["", "exec "], ids=["a child", "in its place"])
     def test_a_script_that_hides_it_is_ended(
         self, machine: Machine, scripts: Path, exec_: str
     ) -> None:
-        """Without the variable each runs the next one, until the time of the first is up."""
+        """A script that drops the mark loops until the first deadline, and then all are killed."""
         program = scripts / "docker-credential-ecr-login"
         kept = f'PATH="$PATH" HOME="$HOME" PYTHONPATH="{machine.environ["PYTHONPATH"]}"'
         path = machine.file(
@@ -374,7 +374,7 @@ class TestOurselves:
 
     @pytest.mark.parametrize("left", ["1", "1700000000.000 other", "nan other", "other"])
     def test_what_is_left_of_another_is_no_loop(self, machine: Machine, left: str) -> None:
-        """Such as a mark whose time is up, in the environment of a daemon; nor are many at once."""
+        """A stale or invalid mark is not a loop; nor are concurrent calls."""
         helper(machine, "import time; time.sleep(1); print('{}')")
         machine.environ["AWS_ECR_FALLBACK_OF"] = left
         results = machine.get_many(["ghcr.io"] * 8)
@@ -385,7 +385,7 @@ class TestOurselves:
     def test_one_that_asks_us_for_an_ecr_host_is_no_loop(
         self, machine: Machine, scripts: Path
     ) -> None:
-        """Such as a program that sends each host where it belongs."""
+        """A fallback that calls this program for an ECR host is not a loop."""
         program = scripts / "docker-credential-ecr-login"
         code = (
             "import subprocess, sys\n"

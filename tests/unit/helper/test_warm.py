@@ -1,4 +1,4 @@
-"""Facts about a registry whose region has a token already."""
+"""A registry that is new to the cache, whose endpoint has a token."""
 
 import json
 import time
@@ -18,7 +18,7 @@ ELSEWHERE = HOST.replace("us-east-1", "eu-west-1")
 
 
 def test_it_is_the_same_token_and_kept_and_listed(machine: Machine) -> None:
-    """As if it had been asked for itself."""
+    """The endpoint's token is returned, stored for the host, and the host is listed."""
     machine.login()
     first = machine.get().secret
 
@@ -34,7 +34,7 @@ def test_it_is_the_same_token_and_kept_and_listed(machine: Machine) -> None:
      "another identity", "no host of ECR's", "expired", "due for renewal"],
 )  # fmt: skip
 def test_when_it_is_not_for_it_to_say(machine: Machine, case: str) -> None:
-    """Then the settings, the broker or the protocol has the word."""
+    """In all other cases the settings, the broker or the protocol decides."""
     machine.login()
     machine.get()
     environ, now, host = dict(machine.environ), time.time_ns(), OTHER
@@ -61,7 +61,7 @@ def test_when_it_is_not_for_it_to_say(machine: Machine, case: str) -> None:
 
 
 def test_a_stored_login_comes_first(machine: Machine) -> None:
-    """It may belong to another role."""
+    """A stored login answers first: it may belong to another role."""
     machine.login()
     machine.get()
     login = f'{{"ServerURL": "{OTHER}", "Username": "AWS", "Secret": "mine"}}'
@@ -71,7 +71,7 @@ def test_a_stored_login_comes_first(machine: Machine) -> None:
 
 
 def test_a_cache_that_cannot_be_written_is_not_in_the_way(machine: Machine) -> None:
-    """The token is handed out all the same."""
+    """The token is returned, also if the cache cannot be written."""
     line, now = identity.line(machine.environ), time.time_ns()
     entry = cache.Entry(now, now + cache.SECOND, now + cache.SECOND, LOGIN)
     found = registry.parse(HOST)
@@ -88,7 +88,7 @@ def test_a_cache_that_cannot_be_written_is_not_in_the_way(machine: Machine) -> N
 
 
 def test_settings_that_are_back_have_the_word(machine: Machine) -> None:
-    """They were there when the cache was searched, and are gone for the moment: on a slow mount."""
+    """Settings seen by the cache search still count while they are missing, as on a slow mount."""
     machine.login()
     settings = machine.settings("")
     machine.get()
