@@ -92,7 +92,7 @@ def quick_answer(
 ) -> "tuple[int, bytes] | None":
     """Return the exit code and output of a `get` that needs no AWS, or None if it needs AWS.
 
-    now: nanoseconds since the epoch (UTC). `request` gets what a cache search without a hit found.
+    now: nanoseconds since the epoch (UTC). A cache search without a hit is noted in `request`.
     """
     found = request.registry
     if found is None and request.data and not paths.has_settings(environ):

@@ -32,7 +32,7 @@ def make_directory(directory: str) -> None:
     except FileNotFoundError:
         pass  # any other error is raised: creating the directory would fail with it, too
     missing = [directory]
-    while (parent := os.path.dirname(missing[-1])) not in ("", missing[-1]):  # a root is its own
+    while (parent := os.path.dirname(missing[-1])) not in ("", missing[-1]):  # "/" has itself
         if os.path.isdir(parent):
             break
         missing.append(parent)

@@ -38,7 +38,7 @@ _MAX_ENTRY = 256 * 1024  # an ECR token is 2 to 5 KB; AWS documents no limit
 
 _READ_FLAGS = (
     os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)  # another user may have planted a symlink
+    | getattr(os, "O_NOFOLLOW", 0)  # another user may have planted a link
     | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not hang a reader
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
@@ -65,7 +65,7 @@ class Entry:
     written, refresh, expires: nanoseconds since the epoch (UTC); from `refresh` on a new token
     should be fetched, from `expires` on this one is dead.
     reply: the reply's bytes after `{"ServerURL":"...",`.
-    booted: when this machine started, in the same unit; by default by the clock as it is now.
+    booted: when this machine started, in the same unit; by default from the current clock.
     """
 
     __slots__ = ("booted", "expires", "refresh", "reply", "written")
@@ -95,7 +95,7 @@ class Entry:
         return ""
 
     def set_back(self, now: int) -> "Entry":
-        """Return the entry with its times moved back by as much as the clock was since.
+        """Return the entry with its times moved back as far as the clock was set back since.
 
         The clock says `now`. The machine's start time moves with the clock, so it shows how far the
         clock was set back; after a restart, only `dead` can detect that. On a machine that shares
@@ -112,7 +112,7 @@ def _uptime() -> int:
     """Return the nanoseconds since this machine started, by a clock that is never set.
 
     On Linux it counts suspended time too: https://man7.org/linux/man-pages/man2/clock_gettime.2.html
-    Elsewhere it may stop during suspension, which hides a part of a clock that was set back.
+    Elsewhere it may stop during suspension; a clock that was set back then seems less so.
     """
     if sys.platform == "linux":
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -36,7 +36,7 @@ class Broker:
     """Gets the token for one choice, from the cache in `directory` or else through `fetch`.
 
     directory: the cache's, or "" for none: then every call fetches.
-    ambient: the line from `identity.line`, which the hot path looks a host up with.
+    ambient: the line from `identity.line`, with which the hot path looks up a host.
     choice: the AWS identity to use, and the registry.
     unchanged: returns whether the environment and its files still give `ambient`.
     circumstances: see `lock_note.circumstances`.
@@ -165,7 +165,7 @@ class Broker:
         unchanged = self.unchanged()
         for place in places:
             if not unchanged:
-                self.log(f"cache: not written for {place.name}: the settings changed meanwhile")
+                self.log(f"cache: not written for {place.name}: settings changed during the call")
                 continue
             try:
                 self._write_or_make_room(place, entry)

@@ -29,7 +29,7 @@ def sweep(directory: str, now: int) -> int:
 
 
 class _Exclusive:
-    """Exclusive access to the logins; its context is whether that was had within `seconds`."""
+    """Exclusive access to the logins; entering it says whether `seconds` were enough."""
 
     def __init__(self, directory: str, seconds: float) -> None:
         self._folder = os.path.join(directory, paths.LOCKS)

@@ -118,7 +118,7 @@ class TestVariables:
 
     @pytest.mark.parametrize("action", ["store", "erase"])
     def test_a_directory_that_an_error_names(self, machine: Machine, action: str) -> None:
-        """The error for a login that cannot be stored or erased is one printable line."""
+        """Of a login that cannot be kept, or erased: one line, for any terminal."""
         path = machine.file(f"{HOSTILE}/x", "")
         machine.environ["AWS_ECR_CACHE_DIR"] = str(path if action == "store" else path.parent)
         if action == "erase":

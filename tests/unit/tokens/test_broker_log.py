@@ -163,7 +163,7 @@ class TestTheLog:
         lines = told(unchanged=lambda: False)
 
         for name in (ENDPOINT, HOST):
-            assert f"cache: not written for {name}: the settings changed meanwhile" in lines
+            assert f"cache: not written for {name}: settings changed during the call" in lines
         assert not any("cache: written" in line for line in lines)
 
     def test_of_what_was_cleared(
