@@ -112,7 +112,7 @@ def _uptime() -> int:
     """Return the nanoseconds since this machine started, by a clock that is never set.
 
     On Linux it counts suspended time too: https://man7.org/linux/man-pages/man2/clock_gettime.2.html
-    Elsewhere it may stop during suspension; a clock that was set back then seems less so.
+    Elsewhere suspended time may be missing, and `set_back` then corrects by less.
     """
     if sys.platform == "linux":
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -40,7 +40,7 @@ def test_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
             assert loaded == own.load_service_model(service, model)
 
 
-def test_what_is_not_there_is_told_as_botocore_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_gives_botocores_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing file gives botocore's error, for a known or unknown service."""
     own, ours = _loaders(monkeypatch)
 

@@ -35,14 +35,14 @@ def _holder(path: str) -> "Iterator[subprocess.Popen[bytes]]":
         child.kill()
 
 
-def test_a_free_lock_is_had_at_once(path: str) -> None:
+def test_a_free_lock_is_taken_at_once(path: str) -> None:
     """A free lock is taken without waiting, and again after its release."""
     for _ in range(2):
         with FileLock(path) as lock:
             assert lock.acquire(0)
 
 
-def test_a_held_lock_is_waited_for_as_long_as_said(
+def test_a_held_lock_is_waited_for_until_the_timeout(
     path: str, holder: "subprocess.Popen[bytes]"
 ) -> None:
     """A lock that another process holds is refused after the timeout."""
@@ -53,7 +53,7 @@ def test_a_held_lock_is_waited_for_as_long_as_said(
         assert time.monotonic() - began >= 0.3
 
 
-def test_a_killed_holder_lets_go(path: str, holder: "subprocess.Popen[bytes]") -> None:
+def test_a_killed_holder_releases_the_lock(path: str, holder: "subprocess.Popen[bytes]") -> None:
     """The system releases a killed holder's lock, and the file stays."""
     with FileLock(path) as lock:
         holder.kill()

@@ -80,7 +80,7 @@ class TestOwnDirectory:
             assert made.stat().st_mode & 0o7777 == 0o700
 
     @pytest.mark.parametrize("mode", [0o710, 0o701, 0o704, 0o702, 0o740, 0o720, 0o777])
-    def test_any_right_of_others_is_taken(self, tmp_path: Path, mode: int) -> None:
+    def test_every_permission_of_others_is_removed(self, tmp_path: Path, mode: int) -> None:
         """Every permission of group and others is removed."""
         tmp_path.chmod(mode)
 
@@ -88,7 +88,7 @@ class TestOwnDirectory:
 
         assert tmp_path.stat().st_mode & 0o777 == 0o700
 
-    def test_what_nobody_else_may_use_is_left_as_it_is(self, tmp_path: Path) -> None:
+    def test_a_private_directory_keeps_its_mode(self, tmp_path: Path) -> None:
         """A private directory keeps its mode, even without permissions for its owner."""
         tmp_path.chmod(0o500)
 
@@ -130,7 +130,7 @@ class TestOwnDirectory:
         assert raised.value.filename == tmp_path.anchor
 
     @pytest.mark.parametrize("leads", [None, ".", "nowhere", "way"])
-    def test_what_is_in_its_way_is_an_error(self, tmp_path: Path, leads: str | None) -> None:
+    def test_another_file_at_its_path_is_an_error(self, tmp_path: Path, leads: str | None) -> None:
         """A file or symlink at the path is an error that names it, and is left alone."""
         way = tmp_path / "way"
         if leads:
@@ -143,7 +143,7 @@ class TestOwnDirectory:
         assert raised.value.filename == str(way)
         assert way.is_symlink() == bool(leads)
 
-    def test_one_that_cannot_be_has_no_beginning_made(self, tmp_path: Path) -> None:
+    def test_an_impossible_path_creates_no_parents(self, tmp_path: Path) -> None:
         """A path too long for the system creates no parents, either."""
         with pytest.raises(OSError, match="too long"):
             private.make_directory(str(tmp_path) + ("/" + "a" * 250) * 17)
@@ -199,7 +199,7 @@ class TestOwnDirectory:
         ("caller", "made"),
         [("the owner", False), ("another", True), ("us", True), (None, True)],
     )
-    def test_sudo_makes_nothing_in_the_home_of_who_called_it(
+    def test_sudo_creates_nothing_in_the_callers_home(
         self, tmp_path: Path, caller: str | None, made: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Only under `sudo`, in the calling user's home, is creation refused."""
@@ -226,7 +226,7 @@ class TestOwnDirectory:
                 private.make_directory(str(made_there))
         assert made_there.is_dir() == made
 
-    def test_sudo_to_oneself_is_none(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_sudo_by_root_is_allowed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Root calling `sudo` creates directories in its own home."""
         monkeypatch.setenv("SUDO_UID", str(os.geteuid()))
 
@@ -234,7 +234,7 @@ class TestOwnDirectory:
 
         assert (tmp_path / "ecr").is_dir()
 
-    def test_sudo_goes_by_where_a_link_leads(
+    def test_sudo_follows_a_symlink_to_the_callers_home(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Root's symlink into the calling user's home is refused, too."""
@@ -248,7 +248,9 @@ class TestOwnDirectory:
         with pytest.raises(PermissionError, match="sudo"):
             private.make_directory(str(tmp_path / "link" / "ecr"))
 
-    def test_sudo_uses_what_is_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_sudo_uses_an_existing_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """For an existing directory, only its owner counts, also under `sudo`."""
         monkeypatch.setenv("SUDO_UID", str(os.getuid()))
         us = os.getuid() + 1
@@ -271,19 +273,19 @@ class TestStandingAlone:
         assert not private.stands_alone(os.stat(tmp_path / "a"))
 
     @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
-    def test_of_one_that_is_gone(self, tmp_path: Path) -> None:
+    def test_of_a_removed_file(self, tmp_path: Path) -> None:
         """A file that was removed while open passes."""
         with (tmp_path / "a").open("wb") as file:
             (tmp_path / "a").unlink()
             assert private.stands_alone(os.fstat(file.fileno()))
 
-    def test_of_what_is_no_file(self, tmp_path: Path) -> None:
+    def test_of_a_directory_or_device(self, tmp_path: Path) -> None:
         """A directory or device does not pass."""
         assert not private.stands_alone(os.stat(tmp_path))
         assert not private.stands_alone(os.stat(os.devnull))
 
     @pytest.mark.skipif(sys.platform == "win32", reason="files have no Unix owner there")
-    def test_of_another_users(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_of_another_user(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file of another user id, lower or higher, does not pass."""
         (tmp_path / "a").touch()
         owner = os.stat(tmp_path / "a").st_uid
@@ -295,7 +297,7 @@ class TestStandingAlone:
 class TestWritingWhole:
     """A file is replaced atomically: the new content is complete, or the previous one stays."""
 
-    def test_a_system_may_take_it_in_pieces(
+    def test_partial_writes_are_continued(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Partial writes are continued, in order."""
@@ -307,7 +309,7 @@ class TestWritingWhole:
         assert (tmp_path / "file").read_bytes() == bytes(range(100))
 
     @pytest.mark.parametrize("shared", [True, False])
-    def test_what_is_shared_is_on_the_disk_before_it_has_its_name(
+    def test_a_shared_file_is_synced_before_its_rename(
         self, tmp_path: Path, shared: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A shared file is synced before its rename; an entry is not: half of one is a miss."""
@@ -329,7 +331,7 @@ class TestWritingWhole:
     @pytest.mark.parametrize(
         ("us", "shared", "given"), [(0, True, True), (0, False, False), (99, True, False)]
     )
-    def test_what_root_shares_is_of_who_has_the_directory(
+    def test_a_file_that_root_shares_belongs_to_the_directorys_owner(
         self, tmp_path: Path, us: int, shared: bool, given: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Root gives a shared file to the directory's owner, and never a cache entry."""
@@ -347,7 +349,7 @@ class TestWritingWhole:
         assert done == ([(3, owner.st_uid, owner.st_gid)] if given else [])
 
     @pytest.mark.skipif(sys.platform == "win32", reason="files have no Unix owner there")
-    def test_what_root_shares_with_itself_is_not_given(
+    def test_a_file_in_roots_directory_stays_roots(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A shared file in root's own directory stays root's."""
@@ -358,9 +360,7 @@ class TestWritingWhole:
             assert (tmp_path / "file").read_bytes() == b"abc"
 
     @pytest.mark.skipif(sys.platform == "win32", reason="files have no Unix owner there")
-    def test_what_root_shares_through_a_link_is_of_who_has_what_it_leads_to(
-        self, tmp_path: Path
-    ) -> None:
+    def test_a_file_behind_a_symlink_belongs_to_the_targets_owner(self, tmp_path: Path) -> None:
         """Behind a symlink, the owner of the target directory gets the file."""
         if os.getuid() != 0:
             pytest.skip("only root can give directories away")
@@ -374,7 +374,7 @@ class TestWritingWhole:
         assert (seen.st_uid, seen.st_gid, seen.st_mode & 0o777) == (12345, 54321, 0o600)
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows lacks geteuid")
-    def test_on_windows_nobody_is_root(
+    def test_on_windows_no_owner_is_changed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Windows never changes a file's owner."""
@@ -388,7 +388,7 @@ class TestWritingWhole:
 
         assert (tmp_path / "file").read_bytes() == b"abc"
 
-    def test_a_fault_on_the_way_out_is_not_hidden(
+    def test_an_exception_in_the_cleanup_is_not_hidden(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Only an OSError of the cleanup is dropped, since the first error says more."""
@@ -405,7 +405,7 @@ class TestWritingWhole:
             private.write_whole(str(tmp_path / "file"), b"abc")
 
     @pytest.mark.skipif(sys.platform == "win32", reason="symlinks need a privilege there")
-    def test_it_is_not_written_through_what_lies_beside(
+    def test_a_planted_symlink_is_not_written_through(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A symlink planted at the temporary file's name is not followed."""
@@ -421,7 +421,7 @@ class TestWritingWhole:
 
     @pytest.mark.parametrize("kind", [KeyboardInterrupt, OSError, MemoryError])
     @pytest.mark.parametrize("fails", ["write", "replace"])
-    def test_whatever_ends_it_leaves_nothing(
+    def test_no_exception_leaves_a_temporary_file(
         self,
         tmp_path: Path,
         kind: type[BaseException],

@@ -29,12 +29,12 @@ def _slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         (1_800_000_000_000_000_000, 2_500, 0),
     ],
 )
-def test_how_long_a_step_goes_on(changed: int, age_ms: int, left_ms: int) -> None:
+def test_how_long_a_tick_lasts(changed: int, age_ms: int, left_ms: int) -> None:
     """A tick lasts 20 ms, or 2 s for whole seconds; a time far in the future never waits."""
     assert racy.time_left(changed, changed + age_ms * 10**6) == left_ms * 10**6
 
 
-def test_files_that_are_not_there_are_not_waited_for(tmp_path: Path, slept: list[float]) -> None:
+def test_missing_files_are_not_waited_for(tmp_path: Path, slept: list[float]) -> None:
     """Neither a missing file nor an empty list waits."""
     racy.wait([str(tmp_path / "missing"), "\0"])
     racy.wait([])
@@ -42,7 +42,7 @@ def test_files_that_are_not_there_are_not_waited_for(tmp_path: Path, slept: list
     assert slept == []
 
 
-def test_a_link_that_was_just_turned_is_waited_for(
+def test_a_symlink_that_was_just_retargeted_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
     """A symlink retargeted just now is waited for, but not a file that keeps changing."""
@@ -60,7 +60,7 @@ def test_a_link_that_was_just_turned_is_waited_for(
 
 
 @pytest.mark.parametrize("of", ["file", "directory"])
-def test_a_link_that_is_turned_and_turned_back_shows(tmp_path: Path, of: str) -> None:
+def test_a_symlink_retargeted_and_back_shows(tmp_path: Path, of: str) -> None:
     """Retargeting a file's or directory's symlink and back shows; a dangling one is not missing."""
     for name in ("one", "other"):
         (tmp_path / name).mkdir()

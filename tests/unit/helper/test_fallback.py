@@ -62,7 +62,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="scripts are not
         ("store", LOGIN.strip()),
     ],
 )
-def test_what_it_says_goes_back_unchanged(machine: Machine, action: str, request_: bytes) -> None:
+def test_its_output_is_passed_on_unchanged(machine: Machine, action: str, request_: bytes) -> None:
     """Both streams and the exit code are passed on, without an added line break."""
     helper(machine, ECHO)
     done = machine.run(action, stdin=request_)
@@ -72,7 +72,7 @@ def test_what_it_says_goes_back_unchanged(machine: Machine, action: str, request
     assert done.stderr == b"told by docker-credential-other\n"
 
 
-def test_a_failing_list_goes_back_unchanged(machine: Machine) -> None:
+def test_a_failing_list_is_passed_on_unchanged(machine: Machine) -> None:
     """A failing `list` is passed on like the other actions."""
     helper(machine, ECHO)
     done = machine.run("list")
@@ -103,7 +103,7 @@ def test_a_login_elsewhere_from_end_to_end(machine: Machine, ignore: str) -> Non
     assert list(json.loads(machine.run("list").stdout)) == [f"https://{HOST}"]
 
 
-def test_it_is_asked_each_time(machine: Machine) -> None:
+def test_its_answers_are_not_cached(machine: Machine) -> None:
     """The fallback's answers are not cached, so a login shows at once."""
     helper(machine, STORE)
 
@@ -123,7 +123,7 @@ def test_no_secret_is_in_its_arguments_or_environment(machine: Machine) -> None:
     assert b"hunter2" not in done.stdout + done.stderr
 
 
-def test_an_output_of_megabytes_goes_through(machine: Machine) -> None:
+def test_megabytes_of_output_are_passed_on(machine: Machine) -> None:
     """Megabytes of output are passed on, also if the fallback ignores its input."""
     helper(machine, "import sys; sys.stdout.write('x' * 3_000_000)")
 
@@ -131,7 +131,7 @@ def test_an_output_of_megabytes_goes_through(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
-def test_one_that_is_not_there_is_told(machine: Machine, action: str) -> None:
+def test_a_missing_one_is_an_error(machine: Machine, action: str) -> None:
     """A missing fallback is an error that names its line in config.toml."""
     helper(machine, ECHO).unlink()
     error = machine.run(action, stdin=LOGIN if action == "store" else b"ghcr.io").error
@@ -149,7 +149,7 @@ def test_the_current_directory_is_not_searched(machine: Machine) -> None:
     assert "is not on PATH" in machine.get("ghcr.io").error
 
 
-def test_one_that_cannot_be_run_is_told(machine: Machine) -> None:
+def test_one_that_cannot_be_run_is_an_error(machine: Machine) -> None:
     """A script whose interpreter is missing is an error."""
     helper(machine, ECHO).write_text("#!/nonexistent\n")
 
@@ -192,7 +192,7 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(
 
 
 @pytest.mark.parametrize("number", [9, 35])
-def test_one_that_is_killed_is_told(machine: Machine, number: int) -> None:
+def test_one_that_is_killed_is_an_error(machine: Machine, number: int) -> None:
     """Death by a signal is an error, since it is no exit code to pass on."""
     helper(machine, f"import os; os.kill(os.getpid(), {number})")
 
@@ -200,14 +200,14 @@ def test_one_that_is_killed_is_told(machine: Machine, number: int) -> None:
 
 
 @pytest.mark.parametrize("output", ["", "[]", '{"a": 1}', "nonsense", "[" * 100_000])
-def test_a_list_that_makes_no_sense_is_told(machine: Machine, output: str) -> None:
+def test_an_invalid_list_is_an_error(machine: Machine, output: str) -> None:
     """An invalid `list` is an error, since merging with it would lose entries."""
     helper(machine, f"print({output!r})")
 
     assert "docker-credential-other list printed invalid output" in machine.run("list").error
 
 
-def test_with_a_terminal_it_may_ask_a_person(machine: Machine) -> None:
+def test_with_a_terminal_it_may_prompt(machine: Machine) -> None:
     """The fallback may prompt for a passphrase on the terminal, as when Docker runs it."""
     helper(
         machine,
@@ -252,7 +252,7 @@ def test_what_it_leaves_running_may_hold_on_to_its_output(machine: Machine) -> N
     assert time.monotonic() - began < 10
 
 
-def test_it_ends_with_us(machine: Machine) -> None:
+def test_sigterm_ends_it_too(machine: Machine) -> None:
     """SIGTERM, as when a service is stopped, ends the fallback too."""
     helper(
         machine,
@@ -282,7 +282,7 @@ def test_input_that_is_too_long_is_refused(machine: Machine) -> None:
     assert "longer than 64 KiB" in machine.get("x" * 70_000).error
 
 
-def test_all_of_the_input_arrives_by_and_by(machine: Machine) -> None:
+def test_all_of_the_input_arrives(machine: Machine) -> None:
     """All input arrives, also if it is read late and exceeds a pipe's buffer."""
     helper(machine, "import sys, time; time.sleep(1.5); print(len(sys.stdin.read()))")
     login = json.dumps({"ServerURL": "ghcr.io", "Username": "me", "Secret": "x" * 65_000})
@@ -296,7 +296,7 @@ class TestOurselves:
 
     @pytest.mark.parametrize("name", ["ecr-login", "ecrpy", "mine"])
     @pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
-    def test_it_is_told_and_there_is_no_loop(
+    def test_it_is_an_error_and_there_is_no_loop(
         self, machine: Machine, scripts: Path, name: str, action: str
     ) -> None:
         """A loop by this program's name, a symlink or a script is an error."""
@@ -316,7 +316,7 @@ class TestOurselves:
         assert done.stdout.decode().startswith(said)
         assert said in done.stderr.decode()
 
-    def test_a_script_around_it_is_told(self, machine: Machine, scripts: Path) -> None:
+    def test_a_script_around_it_is_an_error(self, machine: Machine, scripts: Path) -> None:
         """A wrapper script is detected by the mark in the environment."""
         program = scripts / "docker-credential-ecr-login"
         path = machine.file(
@@ -373,7 +373,7 @@ class TestOurselves:
         assert len(pids.read_text().split()) == count > 1
 
     @pytest.mark.parametrize("left", ["1", "1700000000.000 other", "nan other", "other"])
-    def test_what_is_left_of_another_is_no_loop(self, machine: Machine, left: str) -> None:
+    def test_a_stale_mark_is_no_loop(self, machine: Machine, left: str) -> None:
         """A stale or invalid mark is not a loop; nor are concurrent calls."""
         helper(machine, "import time; time.sleep(1); print('{}')")
         machine.environ["AWS_ECR_FALLBACK_OF"] = left
@@ -382,7 +382,7 @@ class TestOurselves:
         assert {(done.code, done.stdout, done.stderr) for done in results} == {(0, b"{}\n", b"")}
         assert not list(machine.home.rglob("locks/*"))
 
-    def test_one_that_asks_us_for_an_ecr_host_is_no_loop(
+    def test_a_fallback_that_calls_this_program_for_ecr_is_no_loop(
         self, machine: Machine, scripts: Path
     ) -> None:
         """A fallback that calls this program for an ECR host is not a loop."""

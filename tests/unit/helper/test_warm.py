@@ -33,7 +33,7 @@ def test_it_is_the_same_token_and_kept_and_listed(machine: Machine) -> None:
     ["settings", "a profile for the account", "a role for it", "no cache", "another region",
      "another identity", "no host of ECR's", "expired", "due for renewal"],
 )  # fmt: skip
-def test_when_it_is_not_for_it_to_say(machine: Machine, case: str) -> None:
+def test_in_all_other_cases_it_gives_nothing(machine: Machine, case: str) -> None:
     """In all other cases the settings, the broker or the protocol decides."""
     machine.login()
     machine.get()
@@ -87,7 +87,7 @@ def test_a_cache_that_cannot_be_written_is_not_in_the_way(machine: Machine) -> N
     assert reply == f'{{"ServerURL":"{OTHER}",'.encode() + LOGIN
 
 
-def test_settings_that_are_back_have_the_word(machine: Machine) -> None:
+def test_settings_that_come_back_decide(machine: Machine) -> None:
     """Settings seen by the cache search still count while they are missing, as on a slow mount."""
     machine.login()
     settings = machine.settings("")

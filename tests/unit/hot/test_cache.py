@@ -113,13 +113,13 @@ class TestReasons:
         else:
             assert cache.read(*place, now).reply == REPLY
 
-    def test_of_what_it_is_for(self, place: tuple[str, str], kept: Path) -> None:
+    def test_of_another_subject(self, place: tuple[str, str], kept: Path) -> None:
         """Another subject's entry is named as such, even when it is dead."""
         with pytest.raises(cache.Miss, match=r"^it belongs to another identity or registry$"):
             cache.read(place[0], "another", NOW + 99 * HOUR)
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Unix error texts")
-    def test_of_what_it_is(self, tmp_path: Path) -> None:
+    def test_of_the_file(self, tmp_path: Path) -> None:
         """A missing file, bad name, directory, damaged entry and bad header have a reason each."""
         (tmp_path / "directory").mkdir()
         header = tmp_path / "header"
@@ -154,7 +154,7 @@ class TestReasons:
             cache.read(*place, NOW)
 
     @pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
-    def test_what_is_no_reason_is_not_hidden(
+    def test_other_exceptions_are_not_hidden(
         self,
         place: tuple[str, str],
         kept: Path,
@@ -213,7 +213,7 @@ def test_a_clock_that_was_set_by_a_second_is_as_good_as_right(
 
 
 @pytest.mark.parametrize(("platform", "uptime"), [("linux", 5), ("darwin", 7), ("win32", 7)])
-def test_each_system_has_a_clock_that_nobody_sets(
+def test_each_system_has_a_clock_that_is_never_set(
     platform: str, uptime: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The start time comes from a clock that is never set; Linux has one that counts sleep."""
@@ -334,7 +334,7 @@ class TestForeignFiles:
             cache.read(*place, NOW)
 
     @pytest.mark.parametrize("beside", [1, -1])
-    def test_a_file_of_whoever_else(
+    def test_a_file_of_another_user_id(
         self, place: tuple[str, str], kept: Path, beside: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Neither does a user read root's file, nor root a user's."""
@@ -373,7 +373,7 @@ def _uptime(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 @pytest.mark.parametrize("back", [0, 2 * cache.SECOND, HOUR, 9 * HOUR, 40 * HOUR])
-def test_a_token_grows_old_whatever_the_clock_says(
+def test_a_token_ages_whatever_the_clock_says(
     place: tuple[str, str], uptime: Callable[[int], None], back: int
 ) -> None:
     """A token ages by real time, also when the clock is set back after it was written."""
@@ -405,7 +405,7 @@ def test_without_a_clock_its_times_are_as_written(
     assert subject == place[1]
 
 
-def test_what_is_kept_again_is_not_younger(
+def test_an_entry_written_again_is_not_younger(
     place: tuple[str, str], uptime: Callable[[int], None]
 ) -> None:
     """A token written again after the clock was set back is no younger once the clock is right."""
@@ -418,7 +418,7 @@ def test_what_is_kept_again_is_not_younger(
     assert cache.read(*place, NOW + 3 * HOUR).expires == NOW + 10 * HOUR
 
 
-def test_a_machine_that_restarted_goes_by_its_clock(
+def test_after_a_restart_the_clock_decides(
     place: tuple[str, str], uptime: Callable[[int], None]
 ) -> None:
     """After a restart the uptime says nothing about earlier entries: the clock decides."""
@@ -431,7 +431,7 @@ def test_a_machine_that_restarted_goes_by_its_clock(
         cache.read(*place, NOW - 1)
 
 
-def test_the_clock_that_nobody_sets_counts_sleep(place: tuple[str, str]) -> None:
+def test_the_clock_counts_sleep(place: tuple[str, str]) -> None:
     """Suspended time counts on Linux, so a laptop's tokens age overnight."""
     if sys.platform == "linux":
         assert cache._uptime() - time.clock_gettime_ns(time.CLOCK_BOOTTIME) < cache.SECOND
@@ -509,7 +509,7 @@ def test_whatever_the_names_are_a_token_is_one(place: tuple[str, str], username:
     assert cache.read(*place, NOW).reply == reply
 
 
-def test_a_login_of_a_private_name_is_of_what_the_settings_said(tmp_path: Path) -> None:
+def test_a_login_of_a_private_name_belongs_to_the_settings(tmp_path: Path) -> None:
     """Other settings may map the private name to another registry, so its login is not found."""
     login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, LOGIN)
     store.write(*cache.login_place(str(tmp_path), "images.test", "'f':1"), login)

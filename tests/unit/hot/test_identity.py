@@ -416,7 +416,7 @@ class TestStamps:
         assert identity.stamp(given) == "1.2.3.4"  # type: ignore[arg-type]  # same
 
     @pytest.mark.parametrize("path", ["", "no/such/file", "a\0b"])
-    def test_what_is_not_there_has_none(self, path: str) -> None:
+    def test_a_missing_file_has_none(self, path: str) -> None:
         """An empty, missing or impossible name has the stamp of a missing file."""
         assert identity.file_stamp(path) == "-"
 
@@ -428,7 +428,7 @@ class TestStamps:
         assert identity.file_stamp(str(path)) == identity.stamp(path.stat())
 
     @pytest.mark.parametrize("call", ["stat", "lstat"])
-    def test_what_the_system_did_not_say_is_not_hidden(
+    def test_other_exceptions_are_not_hidden(
         self, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A MemoryError does not make a file look missing."""
@@ -443,7 +443,7 @@ class TestStamps:
 
     @pytest.mark.skipif(sys.platform == "win32", reason="symlinks need a privilege there")
     @pytest.mark.parametrize("of", ["the file", "its directory"])
-    def test_a_link_that_is_turned_away_and_back_shows(self, of: str, tmp_path: Path) -> None:
+    def test_a_symlink_retargeted_and_back_shows(self, of: str, tmp_path: Path) -> None:
         """Retargeting a symlink and back changes the stamp: another file was read in between."""
         (tmp_path / "real").mkdir()
         file = tmp_path / "real" / "file"
@@ -491,6 +491,6 @@ def test_a_line_has_the_choices_of_a_rule(tmp_path: Path) -> None:
     }
 
 
-def test_a_line_that_is_none_says_nothing() -> None:
+def test_an_invalid_line_gives_nothing() -> None:
     """A line that cannot be parsed, as of another release, gives nothing."""
     assert identity.parse("AWS_PROFILE='\\x'") == {}

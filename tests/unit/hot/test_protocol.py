@@ -88,7 +88,7 @@ class TestBytes:
         assert protocol.read_input(write) == b""
 
     @pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
-    def test_what_the_system_did_not_say_is_not_hidden(
+    def test_other_exceptions_are_not_hidden(
         self, kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Neither Ctrl-C nor MemoryError counts as empty input."""
@@ -125,7 +125,7 @@ class TestBytes:
 
         assert got == [data]
 
-    def test_what_nobody_reads_is_an_error(self) -> None:
+    def test_a_closed_pipe_is_an_error(self) -> None:
         """A client that closed its pipe is an error for the caller."""
         read, write = os.pipe()
         os.close(read)

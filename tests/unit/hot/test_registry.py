@@ -160,7 +160,7 @@ def test_the_host_of_any_address_is_found(written: str, host: str) -> None:
         ("", False),
     ],
 )
-def test_the_id_of_an_account_is_told(text: str, is_one: bool) -> None:
+def test_an_account_id_is_recognized(text: str, is_one: bool) -> None:
     """An account id has twelve ASCII digits."""
     assert registry.is_account(text) == is_one
 
@@ -233,7 +233,7 @@ def test_a_registry_stands_in_with_all_else_the_same(host: str, changes: dict[st
     } == as_it_was | changes
 
 
-def test_a_registry_is_plain_unless_told_otherwise() -> None:
+def test_a_registry_is_plain_by_default() -> None:
     """A registry is neither FIPS nor dual-stack by default."""
     made = registry.Registry("h", account="", region="us-east-1", service="ecr", suffix="aws")
 

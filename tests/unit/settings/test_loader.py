@@ -194,7 +194,7 @@ MISTAKES: dict[str, tuple[str | bytes, int, str, str]] = {
 
 
 @pytest.mark.parametrize(("text", "line", "wrong", "cure"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_told_with_file_line_and_cure(
+def test_an_error_has_file_line_and_hint(
     text: str | bytes, line: int, wrong: str, cure: str, tmp_path: Path
 ) -> None:
     """The error says what is wrong, and then what to write."""
@@ -228,7 +228,7 @@ ORDINARY = [
         ([f"{number:012}" for number in range(900)], f"{899:012}", 2 * 900),
     ],
 )
-def test_what_one_rule_of_many_hides_is_told(
+def test_an_unreached_rule_among_many_is_an_error(
     above: list[str], hidden: str, by: int, tmp_path: Path
 ) -> None:
     """A rule that is never reached is an error among many overlapping rules, too."""
@@ -259,7 +259,7 @@ def test_what_one_rule_of_many_hides_is_told(
         RULE.replace("\n", "\r\n"),
     ],
 )
-def test_what_is_no_mistake(text: str, tmp_path: Path) -> None:
+def test_valid_files(text: str, tmp_path: Path) -> None:
     """A byte order mark, any line ends and partly overlapping rules are valid."""
     _load(tmp_path, text)
 
@@ -309,7 +309,7 @@ RECIPES = re.findall(r"^```toml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 @pytest.mark.tree
 @pytest.mark.parametrize("recipe", RECIPES, ids=range(len(RECIPES)))
-def test_the_readmes_recipes_are_no_mistakes(recipe: str, tmp_path: Path) -> None:
+def test_the_readmes_recipes_are_valid(recipe: str, tmp_path: Path) -> None:
     """Each of the README's recipes is a valid file."""
     found = _load(tmp_path, recipe)
 
@@ -367,7 +367,7 @@ def test_the_null_device_is_no_settings() -> None:
     assert loader.load({"AWS_ECR_CONFIG": os.devnull}).rules == ()
 
 
-def test_the_stamp_is_of_what_was_read(tmp_path: Path) -> None:
+def test_the_stamp_is_that_of_the_content(tmp_path: Path) -> None:
     """The stamp in the identity line is that of the content that was read."""
     found = _load(tmp_path, RULE)
     environ = {"AWS_ECR_CONFIG": str(tmp_path / "config.toml")}

@@ -49,7 +49,7 @@ def _glob(text: str) -> patterns.Pattern | None:
         ("*.aws*.com", {6}),
     ],
 )
-def test_the_hosts_that_are_meant(text: str, meant: set[int]) -> None:
+def test_the_hosts_that_a_pattern_covers(text: str, meant: set[int]) -> None:
     """An account, a host or a glob covers its hosts, in any letter case."""
     pattern = patterns.parse(text)
 
@@ -80,7 +80,7 @@ def test_an_account_is_not_a_part_of_a_host() -> None:
         ("", "neither an account id"),
     ],
 )
-def test_what_is_no_pattern(text: str, says: str) -> None:
+def test_invalid_patterns(text: str, says: str) -> None:
     """The error for an invalid pattern says how to write it."""
     with pytest.raises(patterns.BadPattern) as caught:
         patterns.parse(text)
@@ -89,7 +89,7 @@ def test_what_is_no_pattern(text: str, says: str) -> None:
 
 
 @given(GLOBS.filter(lambda text: any(c in text for c in "*?[")), st.sampled_from(SMALL))
-def test_a_glob_means_what_the_shells_does(text: str, host: str) -> None:
+def test_a_glob_matches_as_in_fnmatch(text: str, host: str) -> None:
     """Globs match as the standard library's `fnmatch` does, over the characters of host names."""
     pattern = _glob(text)
     if pattern is not None:

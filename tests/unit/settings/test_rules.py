@@ -80,12 +80,12 @@ def test_the_first_rule_that_matches_wins(
 @pytest.mark.parametrize(
     "host", ["ghcr.io", "example.com", "https://index.docker.io/v1/", "", "\0", "[::1]:5000"]
 )
-def test_what_no_rule_makes_ours(host: str) -> None:
+def test_other_registries_have_no_choice(host: str) -> None:
     """Other registries, and invalid hosts, have no choice."""
     assert _choose(host) is None
 
 
-def test_a_private_name_is_asked_for_as_what_it_stands_for() -> None:
+def test_a_private_name_keeps_its_name() -> None:
     """A private name keeps its host name, and has the account of its registry."""
     choice = _choose("images.example.com")
 
@@ -114,7 +114,7 @@ def test_a_private_name_is_asked_for_as_what_it_stands_for() -> None:
         ),
     ],
 )
-def test_variables_stand_above_the_file(
+def test_variables_override_the_file(
     environ: dict[str, str], profile: str, role: str | None, chosen_at: str
 ) -> None:
     """Variables override the rule's identity; the endpoint stays the rule's."""
@@ -155,7 +155,7 @@ def test_a_variables_role_has_no_options_of_a_rules() -> None:
         (f"AWS_ECR_ROLE_ARN_{A}", "puller", "is 'puller', which is not the ARN of a role"),
     ],
 )
-def test_a_variable_that_makes_no_sense_is_told(name: str, value: str, says: str) -> None:
+def test_an_invalid_variable_is_an_error(name: str, value: str, says: str) -> None:
     """The error names the invalid variable, and says what to write."""
     with pytest.raises(HelperError) as caught:
         _choose(HOST.format(A), {name: value})
@@ -186,7 +186,7 @@ def test_each_thing_that_is_chosen_makes_another_identity() -> None:
     assert "x-1" not in dataclasses.replace(plain, role=rules.Role("r", "x-1")).identity("")
 
 
-def test_what_leads_to_the_same_identity_is_one() -> None:
+def test_equal_choices_are_one_identity() -> None:
     """Equal choices are one identity, whichever rule and host they come from."""
     one = rules.choose(HOST.format(A), (), {f"AWS_ECR_PROFILE_{A}": "p"})
     other = rules.choose(HOST.format(B), (), {f"AWS_ECR_PROFILE_{B}": "p"})

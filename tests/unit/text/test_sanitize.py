@@ -29,7 +29,7 @@ def test_any_text_becomes_one_bounded_line(text: str) -> None:
     ids=["secret access key", "session token", "authorization token"],
 )
 @pytest.mark.parametrize("shape", ["{}", "key={}", '{{"SecretAccessKey": "{}"}}', "a {} b", "({})"])
-def test_what_looks_like_a_secret_is_cut_out(secret: str, shape: str) -> None:
+def test_a_likely_secret_is_redacted(secret: str, shape: str) -> None:
     """A secret key or token in foreign text is redacted."""
     line = one_line(shape.format(secret))
 
@@ -37,7 +37,7 @@ def test_what_looks_like_a_secret_is_cut_out(secret: str, shape: str) -> None:
     assert secret[:20] not in line
 
 
-def test_what_a_user_needs_is_not_cut_out() -> None:
+def test_names_and_paths_are_not_redacted() -> None:
     """ARNs, hosts and paths are not redacted."""
     text = (
         "User: arn:aws:sts::123456789012:assumed-role/a-role-with-a-long-name/a-session is not "
@@ -47,6 +47,6 @@ def test_what_a_user_needs_is_not_cut_out() -> None:
     assert one_line(text) == text
 
 
-def test_user_info_in_a_url_is_cut_out() -> None:
+def test_user_info_in_a_url_is_removed() -> None:
     """A URL's user info is removed and the rest stays."""
     assert one_line("at http://me:hunter2@a.test:8/x!") == "at http://a.test:8/x!"

@@ -141,7 +141,9 @@ def test_after_failing_the_next_success_counts(
 
 
 @pytest.mark.parametrize("life", [0, -HOUR])
-def test_a_token_born_dead_is_an_error(broker: MakeBroker, fake: FakeAws, life: int) -> None:
+def test_a_new_token_that_has_expired_is_an_error(
+    broker: MakeBroker, fake: FakeAws, life: int
+) -> None:
     """A token with an expiry in the past means that a clock is wrong, with a cache or without."""
     fake.life = life
     text = f"the token from AWS for {HOST} has already expired; check this machine's clock"
@@ -152,7 +154,7 @@ def test_a_token_born_dead_is_an_error(broker: MakeBroker, fake: FakeAws, life: 
         assert str(raised.value) == text
 
 
-def test_a_token_with_a_moment_to_live_is_one(broker: MakeBroker, fake: FakeAws) -> None:
+def test_a_token_with_a_moment_to_live_is_returned(broker: MakeBroker, fake: FakeAws) -> None:
     """A token that is valid for another moment is returned."""
     fake.life = 1
 
@@ -227,7 +229,7 @@ def test_the_next_try_is_in_a_minute_or_at_the_tokens_end(
 
 
 @pytest.mark.parametrize(("identity", "slot"), [("a", "061"), ("me", "d65"), ("you", "f75")])
-def test_things_are_where_they_were(
+def test_paths_never_change(
     broker: MakeBroker, fake: FakeAws, tmp_path: Path, identity: str, slot: str
 ) -> None:
     """Another release that runs at the same moment finds the same lock and tokens."""
@@ -326,7 +328,7 @@ def test_after_an_edit_the_endpoints_token_is_in_hand_alone(
     ],
     ids=["read", "write", "directory", "list", "file", "lock", "note", "fetch"],
 )
-def test_what_is_no_failure_of_aws_is_not_hidden(
+def test_other_exceptions_are_not_hidden(
     broker: MakeBroker,
     fake: FakeAws,
     kind: type[BaseException],
@@ -347,7 +349,7 @@ def test_what_is_no_failure_of_aws_is_not_hidden(
 
 
 @pytest.mark.parametrize("late", [0, 1])
-def test_what_died_meanwhile_is_not_in_hand(
+def test_an_expired_token_is_not_in_hand(
     broker: MakeBroker, fake: FakeAws, clock: Clock, late: int
 ) -> None:
     """A token in hand is not used from its expiry on."""
@@ -365,7 +367,7 @@ def test_what_died_meanwhile_is_not_in_hand(
     "case",
     [(errno.ENOSPC, 1, 2), (errno.EDQUOT, 1, 2), (errno.ENOSPC, 0, 1), (errno.EIO, 1, 1)],
 )
-def test_room_is_made_where_there_may_be_some(
+def test_a_full_disk_is_swept(
     broker: MakeBroker,
     fake: FakeAws,
     clock: Clock,
@@ -414,7 +416,7 @@ def test_a_write_clears_what_has_expired(
     assert len(list((tmp_path / "ecr" / "tokens").iterdir())) == 2
 
 
-def test_only_what_has_changed_is_written(
+def test_only_changes_are_written(
     broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Processes that waited for the lock do not write existing entries again."""
@@ -450,7 +452,7 @@ def test_a_disk_full_of_dead_tokens_makes_room(
     assert len(list(tokens.iterdir())) == 2
 
 
-def test_expired_logins_and_forgotten_hosts_go_too(
+def test_expired_logins_and_old_hosts_are_removed_too(
     broker: MakeBroker, fake: FakeAws, clock: Clock, tmp_path: Path
 ) -> None:
     """A write sweeps dead files from every folder."""

@@ -30,9 +30,9 @@ pytestmark = pytest.mark.usefixtures("same_descriptors")
 class TestTheLog:
     """Log lines of the broker."""
 
-    @pytest.fixture(name="told")
-    def _told(self, broker: MakeBroker) -> Callable[..., list[str]]:
-        def told(host: str = HOST, **given: Any) -> list[str]:
+    @pytest.fixture(name="logged")
+    def _logged(self, broker: MakeBroker) -> Callable[..., list[str]]:
+        def logged(host: str = HOST, **given: Any) -> list[str]:
             made = broker(**given)
             lines: list[str] = []
             made.log = lines.append
@@ -42,44 +42,44 @@ class TestTheLog:
                 lines.append(f"raised: {exc}")
             return lines
 
-        return told
+        return logged
 
-    def test_of_a_fetch(self, told: Callable[..., list[str]]) -> None:
+    def test_of_a_fetch(self, logged: Callable[..., list[str]]) -> None:
         """Misses, the lock and writes are logged; a hit is not."""
         none = [f"cache: nothing for {name}: there is none yet" for name in (HOST, ENDPOINT)]
         written = [f"cache: written for {name}" for name in (ENDPOINT, HOST)]
 
-        assert told() == [*none, "lock: held", *none, *written]
-        assert told() == []
+        assert logged() == [*none, "lock: held", *none, *written]
+        assert logged() == []
         other = "223456789012" + HOST[12:]
-        assert told(other) == [
+        assert logged(other) == [
             f"cache: nothing for {other}: there is none yet",
             f"cache: the token of {ENDPOINT} serves {other}",
             f"cache: written for {other}",
         ]
 
     def test_of_a_failure(
-        self, told: Callable[..., list[str]], broker: MakeBroker, fake: FakeAws
+        self, logged: Callable[..., list[str]], broker: MakeBroker, fake: FakeAws
     ) -> None:
         """A failed renewal is logged with the token that is valid, if there is one."""
         fake.error = HelperError("AWS is down", hint="wait")
-        assert told()[-2:] == [
+        assert logged()[-2:] == [
             f"cache: nothing for {ENDPOINT}: there is none yet",
             "raised: AWS is down; wait",
         ]
         keep_stale(broker, HOST, "in hand")
-        assert told()[-3:] == [
+        assert logged()[-3:] == [
             "not renewed: AWS is down; wait; the token in hand is still valid",
             f"cache: written for {ENDPOINT}",
             f"cache: written for {HOST}",
         ]
 
-    def test_of_what_another_failed_with(
-        self, told: Callable[..., list[str]], broker: MakeBroker, clock: Clock, fake: FakeAws
+    def test_of_another_processs_failure(
+        self, logged: Callable[..., list[str]], broker: MakeBroker, clock: Clock, fake: FakeAws
     ) -> None:
         """The log says that the failure is the lock holder's."""
         fake.error = HelperError("denied")
-        told()
+        logged()
         clock.now -= 1  # as if this process had started before the failure
         begun = iter([clock.now])
         lines = broker()
@@ -93,16 +93,16 @@ class TestTheLog:
         assert len(fake.calls) == 1
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Unix error texts and numbers")
-    def test_of_what_has_no_place(
-        self, told: Callable[..., list[str]], tmp_path: Path, fake: FakeAws
+    def test_of_missing_directories(
+        self, logged: Callable[..., list[str]], tmp_path: Path, fake: FakeAws
     ) -> None:
         """A missing directory is logged, and so are files in the way of its folders."""
-        assert told(directory="") == ["no cache directory: calling AWS"]
+        assert logged(directory="") == ["no cache directory: calling AWS"]
         (tmp_path / "ecr").mkdir(mode=0o700)
         for name in ("tokens", "locks", "registries"):
             (tmp_path / "ecr" / name).touch()
 
-        lines = [line.replace(str(tmp_path), "") for line in told()]
+        lines = [line.replace(str(tmp_path), "") for line in logged()]
 
         exists = "[Errno 17] File exists: '/ecr/{}'"
         assert f"no lock: {exists.format('locks')}" in lines
@@ -111,20 +111,20 @@ class TestTheLog:
         assert f"list: {HOST} is not recorded: {exists.format('registries')}" in lines
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Unix error texts and numbers")
-    def test_of_a_lock_that_is_none(
-        self, told: Callable[..., list[str]], tmp_path: Path, fake: FakeAws
+    def test_of_a_directory_at_the_locks_path(
+        self, logged: Callable[..., list[str]], tmp_path: Path, fake: FakeAws
     ) -> None:
         """A directory at the lock file's path is logged, and the fetch goes on."""
         (tmp_path / "ecr" / "locks" / f"{ENDPOINT}~d65").mkdir(parents=True)
 
-        lines = told()
+        lines = logged()
 
         assert next(line for line in lines if "lock" in line).startswith("no lock: [Errno 21]")
         assert f"cache: written for {HOST}" in lines
         assert len(fake.calls) == 1
 
     def test_of_a_lock_that_cannot_be_held_or_written(
-        self, told: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+        self, logged: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The system's error text is logged, for the lock and for its note."""
 
@@ -132,49 +132,49 @@ class TestTheLog:
             raise OSError(37, "No locks available")
 
         monkeypatch.setattr(FileLock, "write_note", refuse)
-        assert told().count("lock: note not written: [Errno 37] No locks available") == 2
+        assert logged().count("lock: note not written: [Errno 37] No locks available") == 2
         monkeypatch.setattr(FileLock, "acquire", refuse)
-        lines = told(identity="you")
+        lines = logged(identity="you")
         assert "no lock: [Errno 37] No locks available" in lines
         assert not any("note not written" in line for line in lines)
 
-    def test_of_a_lock_that_another_has(
-        self, told: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+    def test_of_a_held_lock(
+        self, logged: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A lock that another process holds is logged as a timeout."""
         monkeypatch.setattr(FileLock, "acquire", lambda *_: False)
 
-        assert "lock: timeout" in told()
+        assert "lock: timeout" in logged()
 
-    def test_of_a_renewal_that_another_is_at(
-        self, told: Callable[..., list[str]], broker: MakeBroker, monkeypatch: pytest.MonkeyPatch
+    def test_of_another_processs_renewal(
+        self, logged: Callable[..., list[str]], broker: MakeBroker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Another process's renewal is not waited for, so the text names no number of seconds."""
         keep_stale(broker, HOST, "in hand")
         monkeypatch.setattr(FileLock, "acquire", lambda *_: False)
 
-        assert told()[-1] == (
+        assert logged()[-1] == (
             "not renewed: another process is fetching this token from AWS; check the network, VPN "
             "or proxy; AWS_ECR_TIMEOUT sets the limit in seconds; the token in hand is still valid"
         )
 
-    def test_of_an_edit_meanwhile(self, told: Callable[..., list[str]]) -> None:
+    def test_of_an_edit_during_the_call(self, logged: Callable[..., list[str]]) -> None:
         """The log says why a token is not stored after an edit."""
-        lines = told(unchanged=lambda: False)
+        lines = logged(unchanged=lambda: False)
 
         for name in (ENDPOINT, HOST):
             assert f"cache: not written for {name}: settings changed during the call" in lines
         assert not any("cache: written" in line for line in lines)
 
-    def test_of_what_was_cleared(
-        self, told: Callable[..., list[str]], clock: Clock, tmp_path: Path
+    def test_of_a_sweep(
+        self, logged: Callable[..., list[str]], clock: Clock, tmp_path: Path
     ) -> None:
         """The number of swept files is logged."""
         login = cache.Entry(START, START + HOUR, START + HOUR, LOGIN, 0)
         store.write(*cache.login_place(str(tmp_path / "ecr"), HOST), login)
         note = cache.Entry(START, START + HOUR, START + HOUR, b"", 0)
         store.write(*cache.elsewhere_place(str(tmp_path / "ecr"), "registry.test", "me"), note)
-        told()
+        logged()
         clock.now += 13 * HOUR
 
-        assert told(identity="you")[-1] == "cache: 4 dead files removed"
+        assert logged(identity="you")[-1] == "cache: 4 dead files removed"

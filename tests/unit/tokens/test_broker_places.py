@@ -76,7 +76,7 @@ class TestAnEditMeanwhile:
 
     OTHER = "210987654321" + HOST[12:]
 
-    def test_what_is_fetched_is_for_this_call_alone(
+    def test_a_fetched_token_is_for_this_call_alone(
         self, broker: MakeBroker, fake: FakeAws
     ) -> None:
         """The fetched token is not stored: its identity is unknown."""

@@ -40,7 +40,7 @@ def _read_note(tmp_path: Path) -> Any:
 class TestTheNote:
     """What the lock's holder writes for waiting processes, of this release or another."""
 
-    def test_while_it_is_at_it(self, broker: MakeBroker, fake: FakeAws, tmp_path: Path) -> None:
+    def test_during_a_fetch(self, broker: MakeBroker, fake: FakeAws, tmp_path: Path) -> None:
         """During a fetch, the note has its deadline plus one second."""
         seen: list[Any] = []
 
@@ -57,7 +57,7 @@ class TestTheNote:
         assert _read_note(tmp_path) == {"who": "me"}
 
     @pytest.mark.parametrize("hint", ["ask nicely", None])
-    def test_when_it_failed(
+    def test_after_a_failure(
         self, broker: MakeBroker, fake: FakeAws, tmp_path: Path, hint: str | None
     ) -> None:
         """After a failure, the note has the error and its time."""
@@ -67,7 +67,7 @@ class TestTheNote:
 
         assert _read_note(tmp_path) == {"who": "me", "at": START, "message": "denied", "hint": hint}
 
-    def test_when_its_time_was_up(self, broker: MakeBroker, fake: FakeAws, tmp_path: Path) -> None:
+    def test_after_a_timeout(self, broker: MakeBroker, fake: FakeAws, tmp_path: Path) -> None:
         """After a timeout, the note also has the seconds that the fetch had."""
         fake.error = DeadlineExceeded("too slow", hint="wait")
         with pytest.raises(HelperError):
@@ -121,7 +121,7 @@ class TestTheNote:
             ({"at": START + 5, "who": "he"}, "token-1"),
         ],
     )
-    def test_speaks_of_its_like_while_we_waited(
+    def test_counts_for_the_time_of_the_wait(
         self,
         finds: Callable[[bytes | dict[str, Any]], str],
         note: dict[str, Any],
@@ -130,7 +130,7 @@ class TestTheNote:
         """Only failures during the wait count, and timeouts only of fetches with as much time."""
         assert finds(note) == found
 
-    def test_leaves_us_what_is_in_hand(
+    def test_leaves_the_token_in_hand(
         self,
         broker: MakeBroker,
         finds: Callable[[bytes | dict[str, Any]], str],
@@ -161,13 +161,13 @@ class TestTheNote:
         ],
         ids=range(13),
     )
-    def test_that_is_not_understood_says_nothing(
+    def test_that_is_invalid_is_ignored(
         self, finds: Callable[[bytes | dict[str, Any]], str], note: bytes
     ) -> None:
         """An invalid note is ignored, whoever wrote it."""
         assert finds(note) == "token-1"
 
-    def test_that_cannot_be_read_says_nothing(
+    def test_that_cannot_be_read_is_ignored(
         self, broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """An unreadable note is ignored."""
@@ -179,7 +179,7 @@ class TestTheNote:
 
         assert read_secret(broker().obtain(parse_host(), 25)) == "token-1"
 
-    def test_that_we_fail_to_read_says_so(
+    def test_that_raises_a_memory_error(
         self, broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A MemoryError while reading the note is raised."""
@@ -194,7 +194,7 @@ class TestTheNote:
 
 
 @pytest.mark.parametrize("until", [None, "soon", -1.0, 60.0])
-def test_who_waits_does_so_in_two_parts(
+def test_the_wait_has_two_parts(
     broker: MakeBroker,
     fake: FakeAws,
     tmp_path: Path,
@@ -238,7 +238,7 @@ def test_who_waits_does_so_in_two_parts(
     assert waited == pytest.approx([16, 8] if at_it else [16, 0])  # the 0 is the sweep
 
 
-def test_one_who_gets_the_lock_late_is_not_too_late(
+def test_a_lock_taken_late_is_not_too_late(
     broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lock taken in the last third of the time leaves time for a fetch."""
@@ -293,7 +293,7 @@ class TestTheLocksHolder:
 
         assert fake.calls == []
 
-    def test_is_let_alone_when_its_time_is_up(
+    def test_is_not_waited_for_after_its_deadline(
         self, broker: MakeBroker, fake: FakeAws, held: Callable[[float], None]
     ) -> None:
         """A stopped or hanging holder leaves a third of the time to fetch without the lock."""
@@ -302,7 +302,7 @@ class TestTheLocksHolder:
         assert read_secret(broker().obtain(parse_host(), 0.3)) == "token-1"
         assert 0 < fake.calls[0][1] < 0.11
 
-    def test_that_is_not_like_us_says_nothing(
+    def test_in_other_circumstances_is_not_waited_for(
         self, broker: MakeBroker, fake: FakeAws, held: Callable[[float], None]
     ) -> None:
         """A holder with another proxy, for example, is not waited for."""
@@ -312,7 +312,7 @@ class TestTheLocksHolder:
 
         assert read_secret(other.obtain(parse_host(), 0.3)) == "token-1"
 
-    def test_is_at_it_for_a_renewal_too(
+    def test_is_waited_for_with_a_token_about_to_expire(
         self, broker: MakeBroker, fake: FakeAws, clock: Clock, held: Callable[[float], None]
     ) -> None:
         """If waiting fails, a token with a minute left is returned."""
@@ -366,7 +366,7 @@ class TestOneNote:
             assert note.holder_has_time() == has_time
 
     @pytest.mark.parametrize(("seconds", "has_time"), [(3600.9, True), (3601.1, False)])
-    def test_nobody_has_more_than_an_hour(
+    def test_a_deadline_of_more_than_an_hour_is_ignored(
         self, note: LockNote, tmp_path: Path, seconds: float, has_time: bool
     ) -> None:
         """A deadline of more than an hour comes from another machine's clock, and is ignored."""

@@ -18,7 +18,7 @@ def _entry(written: int) -> cache.Entry:
     return cache.Entry(written, written + LIFE, written + LIFE, REPLY)
 
 
-def test_dead_logins_go(tmp_path: Path) -> None:
+def test_dead_logins_are_removed(tmp_path: Path) -> None:
     """A sweep removes dead logins, and no others."""
     for number, written in enumerate((NOW, NOW - 2 * LIFE)):
         place = cache.login_place(str(tmp_path), HOST, str(number))
@@ -49,7 +49,7 @@ def test_a_login_that_takes_a_dead_ones_place_is_not_swept(tmp_path: Path) -> No
         cleaner.join()
 
 
-def test_nobody_cleans_up_while_a_login_is_kept(tmp_path: Path) -> None:
+def test_no_sweep_runs_while_a_login_is_stored(tmp_path: Path) -> None:
     """A sweep neither runs nor waits while a login is stored."""
     place = cache.login_place(str(tmp_path), HOST)
     logins.keep(str(tmp_path), place, _entry(NOW - 2 * LIFE))

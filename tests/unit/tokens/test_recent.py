@@ -36,7 +36,7 @@ def test_a_host_out_of_use_is_no_longer_listed(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no FIFOs")
-def test_a_fifo_in_a_hosts_place_hangs_nobody(tmp_path: Path) -> None:
+def test_a_fifo_at_a_hosts_path_does_not_hang(tmp_path: Path) -> None:
     """A FIFO at a host's path is an error at once."""
     recent.remember(str(tmp_path), OTHER)
     os.mkfifo(tmp_path / "registries" / HOST)

@@ -27,7 +27,7 @@ from tests.world.tokens import (
 pytestmark = pytest.mark.usefixtures("same_descriptors")
 
 
-def test_while_another_holds_the_lock_nobody_waits_with_a_token_in_hand(
+def test_with_a_token_in_hand_a_held_lock_is_not_waited_for(
     broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A token in hand is returned at once, whatever the lock's holder does."""
@@ -45,7 +45,7 @@ def test_while_another_holds_the_lock_nobody_waits_with_a_token_in_hand(
     assert fake.calls == []
 
 
-def test_without_the_lock_nothing_is_put_off(
+def test_without_the_lock_no_renewal_is_delayed(
     broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The holder may be writing a new token, so the one in hand is not written."""
@@ -114,7 +114,7 @@ def test_a_herd_fails_with_one_call(
     assert len(fake.calls) == 1
 
 
-def test_who_has_more_time_left_tries_again(broker: MakeBroker, fake: FakeAws) -> None:
+def test_a_process_with_more_time_left_tries_again(broker: MakeBroker, fake: FakeAws) -> None:
     """A timeout after ten seconds does not count for a process with twenty."""
     ticks = itertools.count(START)
 
@@ -149,7 +149,7 @@ def test_who_has_more_time_left_tries_again(broker: MakeBroker, fake: FakeAws) -
     assert results == ["too slow", "token-2"]
 
 
-def test_another_identitys_failure_is_not_ours(
+def test_another_identitys_failure_is_not_shared(
     broker: MakeBroker, fake: FakeAws, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Identities that share a lock file do not share failures."""
@@ -163,7 +163,7 @@ def test_another_identitys_failure_is_not_ours(
     assert read_secret(broker("you").obtain(parse_host(), 25)) == "token-2"
 
 
-def test_while_another_renews_the_token_in_hand_will_do(
+def test_during_another_processs_renewal_the_token_in_hand_answers(
     broker: MakeBroker, fake: FakeAws, clock: Clock
 ) -> None:
     """With a token in hand, another process's renewal is not waited for."""
@@ -200,7 +200,7 @@ def test_without_locks_all_else_works(
     assert read_secret(broker().obtain(parse_host(), 25)) == "token-2"
 
 
-def test_a_lock_that_nobody_lets_go_of_is_not_waited_for_for_ever(
+def test_a_lock_that_is_never_released_is_waited_for_briefly(
     broker: MakeBroker, fake: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a note, the lock is waited for two thirds of the time, and then skipped."""
@@ -216,7 +216,7 @@ def test_a_lock_that_nobody_lets_go_of_is_not_waited_for_for_ever(
     assert waited == [16, 0]  # the 0 is the sweep
 
 
-def test_a_token_with_seconds_to_live_is_waited_beyond(
+def test_a_token_with_seconds_to_live_is_not_enough(
     broker: MakeBroker, fake: FakeAws, clock: Clock
 ) -> None:
     """A token about to expire is not enough: its renewal is waited for, with all of the time."""
@@ -239,7 +239,7 @@ def test_a_token_with_seconds_to_live_is_waited_beyond(
     assert inner == ["token-2"]
 
 
-def test_what_another_fetched_meanwhile_serves_after_a_failure(
+def test_another_processs_new_token_answers_after_a_failure(
     broker: MakeBroker, fake: FakeAws, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a failure without the lock, the holder's new token answers.

@@ -32,7 +32,7 @@ def test_files_are_born_private(tmp_path: Path, umask: int) -> None:
         assert parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_failed_write_leaves_what_was_there(
+def test_a_failed_write_leaves_the_previous_entry(
     place: tuple[str, str], kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a full disk, the previous entry stays and no temporary file is left."""
@@ -70,7 +70,7 @@ def test_sweeping_removes_the_dead_alone(tmp_path: Path) -> None:
     }
 
 
-def test_sweeping_is_bounded_and_gets_everywhere_in_time(tmp_path: Path) -> None:
+def test_sweeping_is_bounded_and_reaches_every_file(tmp_path: Path) -> None:
     """One sweep examines 500 files at most; later sweeps examine others."""
     directory = tmp_path / "tokens"
     directory.mkdir(mode=0o700)
@@ -101,7 +101,7 @@ def test_a_sweep_among_many_live_files_reaches_the_dead_ones(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process ids are not checked there")
-def test_sweeping_removes_what_the_dead_were_writing(tmp_path: Path) -> None:
+def test_sweeping_removes_temporary_files_of_dead_processes(tmp_path: Path) -> None:
     """The temporary file of a dead process is removed; that of a living one stays."""
     directory = tmp_path / "tokens"
     directory.mkdir(mode=0o700)
@@ -147,7 +147,7 @@ def test_a_sweep_that_begins_anywhere_looks_at_as_many(tmp_path: Path, second: i
     assert store.sweep(str(directory), NOW + second * cache.SECOND) == 500
 
 
-def test_what_is_swept_is_dead_to_the_nanosecond(tmp_path: Path) -> None:
+def test_entries_are_dead_to_the_nanosecond(tmp_path: Path) -> None:
     """An entry is dead from its expiry, a damaged file after a day, a temporary one after 2 s."""
     directory = tmp_path / "tokens"
     for name, expires in (("gone", NOW), ("lives", NOW + 1)):
@@ -171,7 +171,9 @@ def test_what_is_swept_is_dead_to_the_nanosecond(tmp_path: Path) -> None:
     assert left == {"lives~", "a day~", f".new-{gone.pid}-2"}
 
 
-def test_what_cannot_be_swept_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_cannot_be_swept_are_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A sweep never raises, and does not count what another one removed."""
     directory = tmp_path / "tokens"
     directory.mkdir(mode=0o700)
@@ -198,9 +200,7 @@ def test_what_cannot_be_swept_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process ids are not checked there")
-def test_a_process_that_may_not_be_asked_lives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_of_another_user_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process of another user counts as living."""
 
     def refuse(process: int, signal: int) -> None:
@@ -223,7 +223,7 @@ def test_sweeping_nothing_is_fine(tmp_path: Path) -> None:
     assert store.sweep(str(tmp_path / "tokens"), NOW) == 0
 
 
-def test_forgetting_takes_one_host_alone(tmp_path: Path) -> None:
+def test_forgetting_removes_one_host_alone(tmp_path: Path) -> None:
     """The host's entries of all identities are removed; a longer host name keeps its own."""
     longer = HOST + ".cn"
     for host in (HOST, longer):
@@ -248,7 +248,7 @@ def test_nothing_behind_a_link_is_forgotten(tmp_path: Path) -> None:
     assert (tmp_path / "documents" / f"{HOST}~thesis").exists()
 
 
-def test_forgetting_says_what_it_could_not_forget(tmp_path: Path) -> None:
+def test_an_entry_that_cannot_be_removed_is_an_error(tmp_path: Path) -> None:
     """A missing directory is no error; an entry that cannot be removed is one."""
     (tmp_path / "tokens").touch()
     assert store.forget(str(tmp_path / "tokens"), HOST) == 0
@@ -259,7 +259,7 @@ def test_forgetting_says_what_it_could_not_forget(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
-def test_what_is_no_reason_removes_nothing(
+def test_other_exceptions_remove_nothing(
     place: tuple[str, str],
     kept: Path,
     kind: type[BaseException],
@@ -341,7 +341,7 @@ class TestAsOnWindows:
         assert cache.read(*place, NOW + HOUR).written == NOW + HOUR
         assert kept.parent.stat().st_mode & 0o777 == 0o755
 
-    def test_half_a_file_is_left_for_a_day(
+    def test_a_temporary_file_is_left_for_a_day(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A temporary file stays for a day, whether its writer is dead or alive."""

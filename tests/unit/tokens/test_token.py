@@ -71,7 +71,7 @@ def test_what_aws_sends_is_understood() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "AWS:x", "%%%", "QVdT", "QVdTOg==", "OnBhc3M=", "/w=="])
-def test_what_is_no_token_is_refused(text: str) -> None:
+def test_an_invalid_token_is_refused(text: str) -> None:
     """Not base64, no colon, no password, no user name, not text: ValueError."""
     with pytest.raises(ValueError):
         parse_authorization(text, NOW, None)

@@ -56,7 +56,7 @@ def test_ecr_public_is_never_an_error(machine: Machine, name: str) -> None:
     ],
     ids=["throttled", "HTTP 500", "reset"],
 )
-def test_what_passes_is_tried_again(machine: Machine, fault: world.Fault) -> None:
+def test_temporary_failures_are_retried(machine: Machine, fault: world.Fault) -> None:
     """Two temporary failures are retried, and the third attempt succeeds."""
     machine.login()
     machine.aws.faults["ecr"] = fault
@@ -86,7 +86,7 @@ def _call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CallContext:
 
 @pytest.mark.parametrize("disabled", ["true", "false"])
 @pytest.mark.parametrize("inside", [True, False])
-def test_a_container_without_credentials_hears_of_the_hop_limit(
+def test_in_a_container_the_hint_names_the_hop_limit(
     call: CallContext,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
