@@ -107,5 +107,5 @@ def explain_not_ecr(host: str) -> str:
         return f"{no}; a private name for one needs a rule with registry = in config.toml"
     if registry.is_account(first):
         return f"{no}; an ECR host looks like 123456789012.dkr.ecr.us-east-1.amazonaws.com"
-    start = f"it must begin with the {registry.ACCOUNT_DIGITS} digits of an account id"
+    start = f"it has to begin with an account's {registry.ACCOUNT_DIGITS} digits"
     return f"{no}: {start}, and {one_line(first)!r} has {len(first)} characters"
