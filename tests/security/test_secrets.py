@@ -122,7 +122,7 @@ def test_a_log_says_what_is_needed(machine: Machine) -> None:
     for part in (
         f"no entry for {HOST} under {machine.cache}: there is none yet",
         "credentials from env, profile default",
-        "asking ECR at https://api.ecr.us-east-1.amazonaws.com",
+        "calling ECR at https://api.ecr.us-east-1.amazonaws.com",
         f"entry for {HOST} under {machine.cache}",
         " ms  ",
     ):
