@@ -182,7 +182,7 @@ lock: $(VENV)/.ready-dev
 	  --output-file binary/requirements.txt
 
 clean:
-	rm -rf $(VENV) .bench .binary .matrix build dist
+	rm -rf $(VENV) .bench .binary .docs .matrix build dist
 
 $(VENV)/bin/python:
 	@sh tools/make-venv.sh "$(PYTHON)" "$(VENV)"
