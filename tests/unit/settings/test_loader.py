@@ -303,8 +303,8 @@ def test_whatever_the_file_holds_ends_in_settings_or_in_one_line(lines: list[str
     assert 1 <= int(line) <= text.count(b"\n") + 1
 
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
-RECIPES = re.findall(r"^```toml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+PAGE = (Path(__file__).parents[3] / "docs" / "accounts.md").read_text(encoding="utf-8")
+RECIPES = re.findall(r"^```toml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.tree
