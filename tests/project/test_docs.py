@@ -69,7 +69,7 @@ def _each(find: Callable[[Document], list[str]]) -> list[ParameterSet]:
 
 @pytest.mark.parametrize(("document", "link"), _each(lambda document: document.links))
 def test_links_lead_somewhere(document: Document, link: str) -> None:
-    """The file that a link names exists, and so does the heading; other sites are named by HTTPS."""
+    """The file and the heading that a link names exist; other sites are named by HTTPS."""
     target = document.resolve(link)
     if target is None:
         assert link.startswith("https://")

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,7 @@ def _at_github(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "HOME": str(home),
         "PATH": f"{home}/.local/bin{os.pathsep}{scripts}{os.pathsep}{os.environ['PATH']}",
         "UV_PYTHON": sys.executable,
+        "UV_SYSTEM_CERTS": "true",  # pip trusts these, and PyPI may be behind a company's proxy
         "GIT_CONFIG_COUNT": str(len(settings)),
         **{
             f"GIT_CONFIG_{part}_{number}": text
@@ -128,9 +130,9 @@ def test_the_install_lines_run_as_written(
 
 @pytest.mark.parametrize("found", _install_commands(), ids=lambda found: found.command)
 def test_the_make_targets_exist(found: Transcript) -> None:
-    """Each target that the pages name is one of the Makefile's; what they do is tested elsewhere."""
+    """Each target that the pages name is the Makefile's; what it does is tested elsewhere."""
     words = found.command.partition("#")[0].split()
-    targets = [after for word, after in zip(words, words[1:], strict=False) if word == "make"]
+    targets = [after for word, after in pairwise(words) if word == "make"]
     text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
     assert all(f"\n{target}:" in text for target in targets)

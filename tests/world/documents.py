@@ -1,4 +1,4 @@
-"""The README and the pages of docs/, read as Markdown: blocks, commands, links, headings, tables."""
+"""The README and docs/, read as Markdown: blocks, commands, links, headings and tables."""
 
 import re
 import shlex
