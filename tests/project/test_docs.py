@@ -15,7 +15,7 @@ from _pytest.mark import ParameterSet
 
 from docker_credential_ecrpy import HOMEPAGE, PACKAGE
 from docker_credential_ecrpy.cli.group import program
-from docker_credential_ecrpy.cli.main import ACTIONS, COMMANDS, HELP, HELPED, VERSION
+from docker_credential_ecrpy.cli.main import HELP
 from docker_credential_ecrpy.hot import identity, paths, protocol, registry
 from docker_credential_ecrpy.settings import loader, rule_parser
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
@@ -32,6 +32,8 @@ from tools import reference
 
 pytestmark = pytest.mark.tree
 PACKAGE_FILES = sorted((REPOSITORY / "docker_credential_ecrpy").rglob("*.py"))
+# What the program answers itself, without an argument.
+ACTIONS = ("get", "store", "erase", "list", "version", "-v", "-V", "--version", "-h", "--help")
 # Words that a reader has to read twice, or that no technical text of today has.
 ARCHAIC = (
     *("mend", "mends", "mended", "heed", "heeds", "heeded", "anew", "whom", "a person"),
@@ -125,14 +127,16 @@ def test_the_table_of_what_to_type(arguments: str) -> None:
 
 def check_arguments(arguments: list[str]) -> None:
     """Raise for a command line that the program does not understand; run nothing."""
-    if not arguments or arguments[0] in ACTIONS + VERSION + HELPED:
-        assert len(arguments) < 2 or arguments[0] == "help"
+    if arguments[:1] == ["help"]:
+        arguments = arguments[1:]
+    if not arguments or arguments[0] in ACTIONS:
+        assert len(arguments) < 2
         return
-    assert arguments[0] in COMMANDS
     command: click.Command = program
     context = click.Context(program, info_name=PACKAGE)
     while isinstance(command, click.Group) and arguments:
         name, *arguments = arguments
+        assert name in command.commands
         command = command.commands[name]
         context = click.Context(command, parent=context, info_name=name)
     try:
