@@ -5,8 +5,9 @@ What a page shows of the program's output is compared in promises/test_documente
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -262,6 +263,43 @@ def test_the_reference_has_every_file() -> None:
     folders = {paths.TOKENS, paths.LOGINS, paths.REGISTRIES, paths.ELSEWHERE, paths.LOCKS}
 
     assert shown == {paths.CONFIG_NAME, *folders}
+
+
+def _read_schema(name: str) -> Any:
+    return json.loads((REPOSITORY / "docs" / "schemas" / name).read_text(encoding="utf-8"))
+
+
+def _find_enums(schema: Any) -> Iterator[list[Any]]:
+    """Yield each enum in a JSON Schema."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("enum"), list):
+            yield schema["enum"]
+        for value in schema.values():
+            yield from _find_enums(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _find_enums(value)
+
+
+def test_the_reference_names_members_of_the_json_documents() -> None:
+    """The members in the table are those of each command's schema, which the link leads to."""
+    for command, link, members in find_page("reference").table("## JSON output"):
+        name = command.strip("`").removesuffix(" --json").replace(" ", "-")
+        schema = _read_schema(f"{name}.schema.json")
+
+        assert f"[{name}.schema.json]" in link
+        assert {*quoted(members)} - {"--fix", "--check"} == {*schema["properties"]} - {
+            "schema_version",
+            "command",
+        }
+
+
+def test_the_doctor_page_has_every_check() -> None:
+    """The ids are those of the JSON document's schema."""
+    shown = [quoted(row[0])[0] for row in find_page("doctor").table("## What it checks")]
+    (known,) = [e for e in _find_enums(_read_schema("doctor.schema.json")) if "old-login" in e]
+
+    assert sorted(shown) == sorted(known)
 
 
 def test_the_architecture_has_every_room() -> None:
