@@ -18,6 +18,7 @@ pytestmark = pytest.mark.tree
 LONGEST = 150
 CLONE = f"git clone {HOMEPAGE}"
 INSTALLERS = ("pipx install .", "uv tool install .")
+MAKERS = ("make binary && sudo make install", "make deb && sudo apt-get install ./dist/*.deb")
 SECONDS = 600
 
 
@@ -108,6 +109,8 @@ def test_the_install_lines_run_as_written(
             CLONE,
             "cd docker-credential-ecrpy",
             installer,
+            "command -v docker-credential-ecr-login",
+            "command -v docker-credential-ecrpy",
             "docker-credential-ecr-login version",
             f"{configure} --dry-run",
             f"{tool} {'tool ' if tool == 'uv' else ''}uninstall docker-credential-ecrpy",
@@ -124,8 +127,38 @@ def test_the_install_lines_run_as_written(
     )
 
     assert done.returncode == 0, done.stdout
+    for name in ("docker-credential-ecr-login", "docker-credential-ecrpy"):
+        assert f"{at_github['HOME']}/.local/bin/{name}\n" in done.stdout
     assert "docker-credential-ecr-login (docker-credential-ecrpy)" in done.stdout
     assert '"123456789012.dkr.ecr.us-east-1.amazonaws.com": "ecr-login"' in done.stdout
+
+
+@pytest.mark.sdist
+@pytest.mark.parametrize("line", MAKERS)
+def test_the_make_lines_are_understood_as_written(
+    line: str, at_github: dict[str, str], tmp_path: Path
+) -> None:
+    """From a fresh clone, without running the recipes: `make test-binary` tests the products."""
+    assert line in [found.command for found in find_page("install").transcripts]
+    for name, text in {"sudo": 'exec "$@"', "apt-get": 'echo apt-get "$@"'}.items():
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        program.chmod(0o755)
+    environ = {**at_github, "PATH": f"{tmp_path}/bin{os.pathsep}{at_github['PATH']}"}
+    script = f"set -e\n{CLONE}\ncd docker-credential-ecrpy\n{line}"
+    done = subprocess.run(
+        ["sh", "-c", script],
+        env={**environ, "MAKEFLAGS": "--dry-run"},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert "install.sh install" in done.stdout or "apt-get install" in done.stdout
 
 
 @pytest.mark.parametrize("found", _install_commands(), ids=lambda found: found.command)
