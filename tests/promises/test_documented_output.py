@@ -102,7 +102,7 @@ def _as_a_user_has_it(text: str, host: DockerHost) -> str:
     }.items():
         text = text.replace(ours, theirs)
     name = re.escape(platform.node())
-    return re.sub(rf"(?<=['(]){name}(?=[')])", "laptop", text).strip("\n")
+    return re.sub(rf"\bmachine {name}$", "machine laptop", text, flags=re.MULTILINE).strip("\n")
 
 
 def _words(text: str) -> list[str]:
