@@ -6,6 +6,7 @@ What a page shows of the program's output is compared in promises/test_documente
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,15 @@ pytestmark = pytest.mark.tree
 PACKAGE_FILES = sorted((REPOSITORY / "docker_credential_ecrpy").rglob("*.py"))
 # What the program answers itself, without an argument.
 ACTIONS = ("get", "store", "erase", "list", "version", "-v", "-V", "--version", "-h", "--help")
+# Symptoms on the troubleshooting page that Docker, a registry or the system prints.
+FOREIGN = {
+    "403 Forbidden",
+    "Your authorization token has expired",
+    "no basic auth credentials",
+    "denied: ... not authorized to perform: ecr:BatchGetImage",
+    'exec: "docker-credential-ecr-login": executable file not found in $PATH',
+    "not found",
+}
 # Words that a reader has to read twice, or that no technical text of today has.
 ARCHAIC = (
     *("mend", "mends", "mended", "heed", "heeds", "heeded", "anew", "whom", "a person"),
@@ -178,6 +188,32 @@ def test_the_words_are_plain(document: Document) -> None:
     ]
 
     assert found == []
+
+
+def _list_symptoms() -> list[str]:
+    return re.findall(r"\*\*`([^`]+)`", find_page("troubleshooting").text)
+
+
+@pytest.mark.parametrize("symptom", [text for text in _list_symptoms() if text not in FOREIGN])
+def test_symptoms_are_texts_of_the_program(symptom: str) -> None:
+    """Each part of an error that the page quotes is in the source, with "..." for its values."""
+    parts = re.split(r"\.\.\.|;", symptom.replace("25 s", "... s"))
+
+    assert all(part.strip() in _read_literals() for part in parts)
+
+
+@cache
+def _read_literals() -> str:
+    """Return the sources, with texts that are written on several lines in one, without values."""
+    python = "".join(path.read_text("utf-8") for path in PACKAGE_FILES)
+    joined = re.sub(r'"\s*\n\s*(?:msg \+= |hint \+= )?f?"', "", python)
+    bootloader = (REPOSITORY / "binary" / "bootloader.c").read_text("utf-8")
+    return re.sub(r"\{[^{}]*\}", "...", joined) + bootloader
+
+
+def test_symptoms_of_other_programs_are_on_the_page() -> None:
+    """The list of them has none that the page no longer quotes."""
+    assert {*_list_symptoms()} >= FOREIGN
 
 
 # --- tables -----------------------------------------------------------------------------------
