@@ -175,6 +175,16 @@ reformat: $(VENV)/.ready-dev
 package: $(VENV)/.ready-dev
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
+# The documentation site; a dead link fails.
+.PHONY: docs
+docs: .docs/.ready
+	@NO_MKDOCS_2_WARNING=1 .docs/bin/mkdocs build --strict
+
+.docs/.ready: pyproject.toml
+	@test -x .docs/bin/python || sh tools/make-venv.sh "$(PYTHON)" .docs
+	.docs/bin/python -m pip install --quiet --group docs
+	@touch $@
+
 lock: $(VENV)/.ready-dev
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet pyproject.toml --group binary --upgrade --universal --python-version 3.10 \
