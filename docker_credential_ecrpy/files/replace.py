@@ -7,15 +7,20 @@ import stat
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded, private
 from docker_credential_ecrpy.text.sanitize import one_line
 
-_MAX_SIZE = 64 * 1024 * 1024  # bytes; a config.json of more is something else
-_MOST_BACKUPS = 10  # that are read
+BACKUPS_KEPT = 3
+"""How many backups of a file there are at most; a new one replaces the oldest."""
+
+_MAX_SIZE = 64 * 1024 * 1024  # bytes; a larger file is no config.json
+_MOST_TRIES = 100  # names for a backup, where other processes take the same ones
 _BACKUP = re.compile(r"\.(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:-(\d+))?\.bak", re.ASCII)
 
 
@@ -34,6 +39,21 @@ class Rewrite:
         return (self.before or b"") != self.after
 
 
+class Mark(NamedTuple):
+    """The run that wrote a backup: when, in UTC as in the file's name, and its number then."""
+
+    time: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A file's earlier content, at `path`. mark: backups of one run have the same."""
+
+    path: str
+    mark: Mark
+
+
 def read_user_file(file: str) -> bytes | None:
     """Return the content of a file, None where there is none. Raises HelperError."""
     try:
@@ -44,23 +64,50 @@ def read_user_file(file: str) -> bytes | None:
         raise _error(file, "read", exc) from exc
 
 
-def read_backups(file: str) -> list[bytes]:
-    """Return the contents of a file's latest backups, the last one first; [] for none readable."""
-    directory, name = os.path.split(os.path.realpath(file))
-    found: list[tuple[str, int, str]] = []
+def list_backups(file: str) -> list[Backup]:
+    """Return a file's backups, newest first; [] where its directory is unreadable.
+
+    Only regular files of the user (for root, also of the file's owner) count: others are planted.
+    """
+    target = os.path.realpath(file)
+    directory, name = os.path.split(target)
+    owners = _list_owners(target)
+    found: list[Backup] = []
     try:
         for entry in os.listdir(directory):
             match = _BACKUP.fullmatch(entry.removeprefix(name))
             if match and entry.startswith(name):
-                found.append((match[1], int(match[2] or 1), os.path.join(directory, entry)))
-        found = sorted(found, reverse=True)[:_MOST_BACKUPS]
-        return [data for *_, path in found if (data := read_user_file(path)) is not None]
-    except (OSError, HelperError):
+                path = os.path.join(directory, entry)
+                seen = os.lstat(path)
+                alone = stat.S_ISREG(seen.st_mode) and seen.st_nlink <= 1
+                if alone and (sys.platform == "win32" or seen.st_uid in owners):
+                    found.append(Backup(path, Mark(match[1], int(match[2] or 1))))
+    except OSError:
+        return []
+    return sorted(found, key=lambda backup: backup.mark, reverse=True)
+
+
+def read_backups(file: str) -> list[bytes]:
+    """Return the contents of a file's backups, newest first; [] where one is unreadable."""
+    try:
+        paths = [backup.path for backup in list_backups(file)[:BACKUPS_KEPT]]
+        return [data for path in paths if (data := read_user_file(path)) is not None]
+    except HelperError:
         return []
 
 
+def make_mark(files: Iterable[str]) -> Mark:
+    """Return the mark for new backups of these files: it sorts after all that they have.
+
+    That holds even where the clock was set back since the last backup.
+    """
+    now = time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
+    last = max((at.mark for file in files for at in list_backups(file)[:1]), default=Mark("", 0))
+    return Mark(last.time, last.number + 1) if last.time >= now else Mark(now, 1)
+
+
 def check_replaceable(rewrite: Rewrite) -> None:
-    """Raise HelperError for a file that surely cannot be replaced."""
+    """Raise HelperError for a file that cannot be replaced, before anything is written."""
     target = os.path.realpath(rewrite.file)
     directory = os.path.dirname(target)
     while directory and not os.path.lexists(directory):
@@ -76,11 +123,12 @@ def check_replaceable(rewrite: Rewrite) -> None:
     raise _error(rewrite.file, "written", problem)
 
 
-def replace_file(rewrite: Rewrite) -> str:
-    """Replace the file; return the path of the backup, or "" where there was no file.
+def replace_file(rewrite: Rewrite, mark: Mark | None = None) -> str:
+    """Replace a file atomically; return the path of the backup, or "" where there was no file.
 
-    A symlink stays, and its target keeps mode and owner; new files have mode 0600. Raises
-    HelperError, and then the file is as it was.
+    mark: of the backup, where files are replaced together. A symlink stays, and its target keeps
+    mode and owner; new files have mode 0600. Backups older than the last `BACKUPS_KEPT` are
+    removed. Raises HelperError, and then the file is unchanged.
     """
     target = os.path.realpath(rewrite.file)
     directory = os.path.dirname(target)
@@ -90,7 +138,7 @@ def replace_file(rewrite: Rewrite) -> str:
             private.make_directory(directory)
         _check_unchanged(target, rewrite.before)
         if rewrite.before is not None:
-            opened, backup = _create_backup(target)
+            opened, backup = _create_backup(target, mark or make_mark([target]))
             _write(opened, rewrite.before, target, is_new=True)
         opened, beside = tempfile.mkstemp(prefix=private.TEMPORARY, dir=directory)
         _write(opened, rewrite.after, target if backup else directory, is_new=not backup)
@@ -103,27 +151,45 @@ def replace_file(rewrite: Rewrite) -> str:
         if isinstance(exc, OSError):
             raise _error(rewrite.file, "written", exc) from exc
         raise
+    _remove_old_backups(target)
     return backup
+
+
+def _remove_old_backups(target: str) -> None:
+    for backup in list_backups(target)[BACKUPS_KEPT:]:
+        with suppress(OSError):  # the file is replaced, and a backup too many does no harm
+            private.remove(backup.path)
+
+
+def _list_owners(target: str) -> set[int]:
+    """Return the owners of our backups: the user and, for root, the file's owner."""
+    if sys.platform == "win32":
+        return set()
+    owners = {os.geteuid()}
+    if 0 in owners:
+        with suppress(OSError):  # the file may be missing
+            owners.add(os.stat(target).st_uid)
+    return owners
 
 
 def _check_unchanged(target: str, before: bytes | None) -> None:
     if read_user_file(target) != before:
-        raise OSError(errno.EAGAIN, "it was changed meanwhile")
+        raise OSError(errno.EAGAIN, "another program changed it")
 
 
-def _create_backup(target: str) -> tuple[int, str]:
-    stamp = time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
-    for number in range(1, 100):
-        path = f"{target}.{stamp}{f'-{number}' if number > 1 else ''}.bak"
+def _create_backup(target: str, mark: Mark) -> tuple[int, str]:
+    """Open a new file for the backup; return its descriptor and its path. Raises OSError."""
+    for number in range(mark.number, mark.number + _MOST_TRIES):
+        path = f"{target}.{mark.time}{f'-{number}' if number > 1 else ''}.bak"
         try:
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), path
         except FileExistsError:
             continue
-    raise OSError(errno.EEXIST, "there are backups of it of this very second")
+    raise OSError(errno.EEXIST, "other programs are writing backups of it")
 
 
 def _write(opened: int, data: bytes, model: str, *, is_new: bool) -> None:
-    """Write a file, with the owner of a file or directory, and its mode unless the file is new."""
+    """Write a file with the owner of `model`, a file or directory, and unless new, its mode."""
     with os.fdopen(opened, "wb") as stream:
         stream.write(data)
         stream.flush()
@@ -133,7 +199,7 @@ def _write(opened: int, data: bytes, model: str, *, is_new: bool) -> None:
                 try:
                     os.fchown(opened, seen.st_uid, seen.st_gid)
                 except PermissionError:
-                    pass  # only root gives files away
+                    pass  # only root may change the owner
             if not is_new:
                 os.fchmod(opened, stat.S_IMODE(seen.st_mode))
         os.fsync(opened)
@@ -141,15 +207,15 @@ def _write(opened: int, data: bytes, model: str, *, is_new: bool) -> None:
 
 def _error(file: str, what: str, exc: OSError | ValueError) -> HelperError:
     reason = getattr(exc, "strerror", None) or str(exc)
-    hint = "check its owner and mode" if what == "read" else "it is as it was"
+    hint = "check its owner and mode" if what == "read" else "the file is unchanged"
     number = getattr(exc, "errno", None)
     if what == "read" and number in (errno.EINVAL, errno.EISDIR):
-        hint = "move it away"
+        hint = "move it elsewhere"
     elif number == errno.EAGAIN:
-        hint = "it was left so: run this again"
+        hint = "that change is kept: run this again"
     elif number == errno.EBUSY:
-        hint = "it is a mount of its own: edit what is mounted there"
+        hint = "it is a bind mount: edit the file that is mounted there"
     elif what == "written" and number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        hint = "make it yours to write; it is as it was"
+        hint = "make it writable; the file is unchanged"
     text = f"{one_line(file)} cannot be {what}: {one_line(reason[0].lower() + reason[1:])}"
     return HelperError(text, hint=hint)

@@ -1,4 +1,4 @@
-"""Facts about replacing a user's file: whole or not at all, and nothing of theirs is lost."""
+"""Facts about replacing a user's file: the replace is atomic, and a backup is kept."""
 
 import os
 import signal
@@ -13,7 +13,10 @@ import pytest
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import (
+    BACKUPS_KEPT,
     Rewrite,
+    list_backups,
+    make_mark,
     read_backups,
     read_user_file,
     replace_file,
@@ -40,7 +43,7 @@ def mode(path: Path) -> int:
 
 
 def without_power(code: str, *arguments: Path) -> "subprocess.CompletedProcess[str]":
-    """Run Python for which modes count, even where it is root that runs the tests."""
+    """Run Python without root's capabilities, so that file modes count."""
     prefix: Sequence[str] = ()
     if os.geteuid() == 0:
         prefix = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
@@ -70,12 +73,12 @@ except HelperError as exc:
     [(None, b"", False), (b"", b"", False), (b"a", b"a", False), (None, b"a", True)],
 )
 def test_whether_it_is_needed(before: bytes | None, after: bytes, needed: bool) -> None:
-    """Only where bytes change."""
+    """A rewrite is needed only where bytes change."""
     assert Rewrite("x", before, after).is_needed is needed
 
 
 def test_a_new_file(tmp_path: Path) -> None:
-    """Its directories are made, and all of it is for its owner alone; there is no backup."""
+    """Its directories are made, all with modes for the owner alone; there is no backup."""
     path = tmp_path / "a" / "b" / "config.json"
 
     assert rewrite(path) == ""
@@ -88,7 +91,7 @@ def test_a_new_file(tmp_path: Path) -> None:
 @posix
 @pytest.mark.parametrize("bits", [0o600, 0o644, 0o664])
 def test_a_file_keeps_its_mode(tmp_path: Path, bits: int) -> None:
-    """What it held is beside it, for its owner's eyes alone, since it may hold passwords."""
+    """The backup has mode 0600 in any case, since it may hold passwords."""
     path = tmp_path / "config.json"
     path.write_bytes(b"old")
     path.chmod(bits)
@@ -101,7 +104,7 @@ def test_a_file_keeps_its_mode(tmp_path: Path, bits: int) -> None:
 
 @as_root
 def test_a_file_keeps_its_owner(tmp_path: Path) -> None:
-    """Also where root changes it, and so does its backup."""
+    """A file and its backup keep the owner, even when root replaces the file."""
     path = tmp_path / "config.json"
     path.write_bytes(b"old")
     os.chown(path, 1234, 1235)
@@ -113,7 +116,7 @@ def test_a_file_keeps_its_owner(tmp_path: Path) -> None:
 
 @posix
 def test_links_stay(tmp_path: Path) -> None:
-    """A chain of them leads to the file as before, which is where the backup is, too."""
+    """A chain of symlinks still leads to the file, and the backup is beside its target."""
     (tmp_path / "real").mkdir()
     target = tmp_path / "real" / "file.json"
     target.write_bytes(b"old")
@@ -130,7 +133,7 @@ def test_links_stay(tmp_path: Path) -> None:
 
 @posix
 def test_a_link_to_what_is_not_there_yet(tmp_path: Path) -> None:
-    """What it leads to is made."""
+    """The target of a dangling symlink is created."""
     path = tmp_path / "config.json"
     path.symlink_to("made/file.json")
     rewrite(path)
@@ -142,7 +145,7 @@ def test_a_link_to_what_is_not_there_yet(tmp_path: Path) -> None:
 @posix
 @pytest.mark.parametrize("kind", ["directory", "FIFO", "loop", "below a file", "device"])
 def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
-    """An error, and no waiting for whoever would write into it."""
+    """Anything but a file is an error, and a FIFO does not hang."""
     path = tmp_path / "config.json"
     if kind == "directory":
         path.mkdir()
@@ -161,7 +164,7 @@ def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_file_that_is_far_too_large(tmp_path: Path) -> None:
-    """It is not read: it is something else."""
+    """A file of more than 64 MiB is not read."""
     path = tmp_path / "config.json"
     with path.open("wb") as file:
         file.truncate(65 * 1024 * 1024)
@@ -178,31 +181,109 @@ def test_a_file_that_is_far_too_large(tmp_path: Path) -> None:
 def test_what_another_wrote_meanwhile_stays(
     tmp_path: Path, before: bytes | None, meanwhile: bytes | None
 ) -> None:
-    """An error that says so, and no file of ours is left."""
+    """A concurrent change is an error, and no temporary file is left."""
     path = tmp_path / "config.json"
     if meanwhile is not None:
         path.write_bytes(meanwhile)
 
-    with pytest.raises(HelperError, match="it was changed meanwhile; it was left so: run this"):
+    with pytest.raises(
+        HelperError, match="another program changed it; that change is kept: run this"
+    ):
         replace_file(Rewrite(str(path), before, b"ours"))
     assert names(tmp_path) == ([] if meanwhile is None else ["config.json"])
     if meanwhile is not None:
         assert path.read_bytes() == meanwhile
 
 
-def test_many_backups_of_one_second(tmp_path: Path) -> None:
-    """Each has a name of its own; the latest is the first of them to be read."""
+def test_three_backups_are_kept(tmp_path: Path) -> None:
+    """Each has its own name, also within one second; older ones are removed after a write."""
     path = tmp_path / "config.json"
     path.write_bytes(b"0")
     for number in range(1, 13):
         rewrite(path, b"%d" % number)
 
-    assert len(names(tmp_path)) == 13
-    assert read_backups(str(path)) == [b"%d" % number for number in range(11, 1, -1)]
+    assert len(names(tmp_path)) == 1 + BACKUPS_KEPT
+    assert read_backups(str(path)) == [b"11", b"10", b"9"]
+
+
+def test_a_clock_that_was_set_back(tmp_path: Path) -> None:
+    """A new backup still sorts as the newest, and is not the one that is removed."""
+    path = tmp_path / "config.json"
+    path.write_bytes(b"0")
+    for number in range(3):
+        (tmp_path / f"config.json.2999-01-0{number + 1}T00-00-00Z.bak").write_bytes(b"later")
+    backup = Path(rewrite(path, b"1"))
+
+    assert backup.name == "config.json.2999-01-03T00-00-00Z-2.bak"
+    assert read_backups(str(path)) == [b"0", b"later", b"later"]
+    assert not (tmp_path / "config.json.2999-01-01T00-00-00Z.bak").exists()
+
+
+def test_a_failed_write_removes_no_backup(tmp_path: Path) -> None:
+    """Older backups are removed only once the new content is in place."""
+    path = tmp_path / "config.json"
+    path.write_bytes(b"0")
+    for number in range(5):
+        (tmp_path / f"config.json.2026-01-0{number + 1}T00-00-00Z.bak").touch()
+    before = names(tmp_path)
+
+    with pytest.raises(HelperError, match="another program changed it"):
+        replace_file(Rewrite(str(path), b"other", b"ours"))
+    assert names(tmp_path) == before
+
+
+@posix
+def test_only_own_regular_files_are_backups(tmp_path: Path) -> None:
+    """A symlink, a hard link, a directory or another user's file is neither read nor removed."""
+    path = tmp_path / "config.json"
+    path.write_bytes(b"0")
+    (tmp_path / "secret").write_bytes(b"hunter2")
+    stamps = [f"config.json.2026-01-01T00-00-0{number}Z.bak" for number in range(4)]
+    (tmp_path / stamps[0]).symlink_to("secret")
+    os.link(tmp_path / "secret", tmp_path / stamps[1])
+    (tmp_path / stamps[2]).mkdir()
+    (tmp_path / stamps[3]).touch()
+    foreign = [stamps[0], stamps[1], stamps[2]]
+    if os.geteuid() == 0:
+        os.chown(tmp_path / stamps[3], 1234, 1235)
+        foreign.append(stamps[3])
+    for number in range(1, 6):
+        rewrite(path, b"%d" % number)
+
+    assert read_backups(str(path)) == [b"4", b"3", b"2"]
+    assert set(foreign) <= set(names(tmp_path))
+
+
+@as_root
+def test_root_keeps_three_of_the_owners_backups(tmp_path: Path) -> None:
+    """Backups that belong to the owner of the file count as its backups."""
+    path = tmp_path / "config.json"
+    path.write_bytes(b"0")
+    os.chown(path, 1234, 1235)
+    for number in range(1, 6):
+        rewrite(path, b"%d" % number)
+
+    assert read_backups(str(path)) == [b"4", b"3", b"2"]
+    assert len(names(tmp_path)) == 1 + BACKUPS_KEPT
+
+
+def test_files_replaced_together_have_one_mark(tmp_path: Path) -> None:
+    """The mark sorts after every backup of each of them."""
+    paths = [tmp_path / "config.json", tmp_path / "config.toml"]
+    for path in paths:
+        path.write_bytes(b"old")
+    rewrite(paths[0])
+    mark = make_mark(map(str, paths))
+    for path in paths:
+        replace_file(Rewrite(str(path), path.read_bytes(), b"newer"), mark)
+    newest = [list_backups(str(path))[0].mark for path in paths]
+
+    assert newest == [mark, mark]
+    assert make_mark(map(str, paths)) > mark
 
 
 def test_other_files_are_no_backups(tmp_path: Path) -> None:
-    """Neither those of another file, nor what the user named so."""
+    """Another file's backups do not count, nor do other names that end in .bak or ~."""
     for name in ("config.json.bak", "other.json.2026-01-01T00-00-00Z.bak", "config.json~"):
         (tmp_path / name).touch()
 
@@ -212,14 +293,14 @@ def test_other_files_are_no_backups(tmp_path: Path) -> None:
 
 @posix
 def test_a_file_that_is_read_only(tmp_path: Path) -> None:
-    """It is told before anything is written, and nothing is."""
+    """The error comes before anything is written."""
     path = tmp_path / "config.json"
     path.write_bytes(b"old")
     path.chmod(0o400)
     done = without_power(WRITE, path)
 
     assert done.stdout == (
-        f"{path} cannot be written: it is read-only; make it yours to write; it is as it was\n"
+        f"{path} cannot be written: it is read-only; make it writable; the file is unchanged\n"
     )
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["config.json"]
@@ -228,7 +309,7 @@ def test_a_file_that_is_read_only(tmp_path: Path) -> None:
 @posix
 @pytest.mark.parametrize("there", [True, False])
 def test_a_directory_that_is_read_only(tmp_path: Path, there: bool) -> None:
-    """The same."""
+    """The error names the directory, and nothing is written."""
     directory = tmp_path / "docker"
     directory.mkdir()
     path = directory / "config.json"
@@ -244,7 +325,7 @@ def test_a_directory_that_is_read_only(tmp_path: Path, there: bool) -> None:
 
 @posix
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
-    """It is not taken for one that is not there."""
+    """An unreadable file does not count as missing."""
     path = tmp_path / "config.json"
     path.write_bytes(b"old")
     path.chmod(0o000)
@@ -256,7 +337,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
 @linux
 @as_root
 def test_a_file_that_is_a_mount(tmp_path: Path) -> None:
-    """It cannot be replaced, which is told; it is as it was, and nothing is beside it."""
+    """A bind mount cannot be replaced: an error, and no file is left beside it."""
     for name in ("config.json", "outside.json"):
         (tmp_path / name).write_bytes(name.encode())
     script = 'mount --bind "$1" "$2" && exec "$3" -c "$4" "$2"'
@@ -272,14 +353,14 @@ def test_a_file_that_is_a_mount(tmp_path: Path) -> None:
     if "mount" in done.stderr or "unshare" in done.stderr:
         engines.missing("this machine lets nobody mount anything")
 
-    assert "it is a mount of its own: edit what is mounted there" in done.stdout
+    assert "it is a bind mount: edit the file that is mounted there" in done.stdout
     assert (tmp_path / "outside.json").read_bytes() == b"outside.json"
     assert names(tmp_path) == ["config.json", "outside.json"]
 
 
 @posix
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
-    """The old file stays, and what was begun goes."""
+    """The old content stays, and the temporary file is removed."""
     path = tmp_path / "config.json"
     path.write_bytes(b"old")
     code = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -291,14 +372,14 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert "cannot be written: file too large; it is as it was" in done.stdout, done
+    assert "cannot be written: file too large; the file is unchanged" in done.stdout, done
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["config.json"]
 
 
 @posix
 def test_one_that_is_killed_in_the_middle(tmp_path: Path) -> None:
-    """Whenever that is, the file is the old one or the new one, whole."""
+    """After a kill at any time, the file has its old or its new content, whole."""
     path = tmp_path / "config.json"
     old, new = b"o" * 300_000, b"n" * 300_000
     code = "import sys\nfrom docker_credential_ecrpy.files import replace\npath = sys.argv[1]\n"
