@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from docker_credential_ecrpy.aws.deadline import Watch
+    from docker_credential_ecrpy.aws.local_credentials import LocalCredentials
     from docker_credential_ecrpy.aws.profiles import ProfileSummary
 
 
@@ -53,3 +54,10 @@ def list_profiles(environ: "Mapping[str, str]") -> "list[ProfileSummary]":
     from docker_credential_ecrpy.aws import profiles
 
     return profiles.list_profiles(environ)
+
+
+def find_local_credentials(environ: "Mapping[str, str]") -> "LocalCredentials":
+    """Return which identities may have credentials, without a network call. Raises HelperError."""
+    from docker_credential_ecrpy.aws import local_credentials
+
+    return local_credentials.find_local_credentials(environ)

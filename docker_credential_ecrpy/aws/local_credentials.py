@@ -1,0 +1,73 @@
+"""Where AWS credentials may come from on this machine, by the environment and ~/.aws alone.
+
+No network call and no credential is read: that a source exists does not mean that it works.
+https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
+"""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError
+
+from docker_credential_ecrpy.aws.profiles import explain_wrong_settings, make_botocore_session
+
+_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CREDENTIAL_FILE",  # boto 2's files, which botocore still reads
+    "BOTO_CONFIG",
+)
+_BOTO_FILES = ("/etc/boto.cfg", "~/.boto")
+_NO_SOURCE = frozenset(("region", "output"))  # a profile of these alone has no credentials
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html
+_VENDOR = "/sys/devices/virtual/dmi/id/sys_vendor"
+_XEN = "/sys/hypervisor/uuid"
+
+
+@dataclass(frozen=True)
+class LocalCredentials:
+    """Which identities may have credentials here.
+
+    ambient: whether the environment, or the profile in use without a rule, may have some.
+    named: the profile that AWS_PROFILE names, or "". known: all profiles. filled: those that may
+    have some.
+    """
+
+    ambient: bool
+    named: str = ""
+    known: frozenset[str] = frozenset()
+    filled: frozenset[str] = frozenset()
+
+
+def find_local_credentials(environ: Mapping[str, str]) -> LocalCredentials:
+    """Return which identities may have credentials. Raises HelperError for wrong AWS settings."""
+    core = make_botocore_session()
+    try:
+        profiles: Mapping[str, Mapping[str, object]] = core.full_config.get("profiles", {})
+    except BotoCoreError as exc:
+        raise explain_wrong_settings(exc, core) from exc
+    named = environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or ""
+    known = frozenset(profiles)
+    filled = frozenset(name for name, keys in profiles.items() if not _NO_SOURCE.issuperset(keys))
+    variables = any(environ.get(name) for name in _VARIABLES)
+    files = any(os.path.exists(os.path.expanduser(path)) for path in _BOTO_FILES)
+    found = variables or files or (named or "default") in filled or _is_ec2(environ)
+    # A profile that AWS_PROFILE names has to exist, whatever other source there is.
+    return LocalCredentials(found and named in {"", *known}, named, known, filled)
+
+
+def _is_ec2(environ: Mapping[str, str]) -> bool:
+    """Whether this is an EC2 instance, whose metadata may have credentials."""
+    if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+        return False
+    if environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT"):
+        return True
+    for path, start in ((_VENDOR, "Amazon EC2"), (_XEN, "ec2")):
+        with suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
+            if file.read(len(start)) == start:
+                return True
+    return False
