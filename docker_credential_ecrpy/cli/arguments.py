@@ -1,21 +1,33 @@
-"""How users name a registry."""
+"""How users name a registry, and how a mistake in a command line is described."""
+
+import re
+import shlex
+from collections.abc import Iterator
 
 import click
+from click.core import ParameterSource
 
-from docker_credential_ecrpy.aws import regions
+from docker_credential_ecrpy.aws import gateway, regions
 from docker_credential_ecrpy.cli.context import CommandContext
-from docker_credential_ecrpy.docker.config import bare_host
+from docker_credential_ecrpy.docker.config import DockerConfig, bare_host, config_path
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.text.sanitize import one_line
+
+DANGEROUS = ("--remove", "--undo", "--creds-store", "--fix")
+"""Options that change or remove much: none of them is suggested for an unknown option."""
+_REGION = re.compile(r"[a-z]{2,5}(-[a-z]+){1,3}-\d{1,2}", re.ASCII)
+_EXAMPLE = "123456789012@us-east-1"
+
+_Pair = tuple[str, str]  # an account and a region
 
 
 def parse_registry(text: str, context: CommandContext) -> str:
     """Return the host of `<account>@<region>`, a registry's address or an image, with its port.
 
     Raises click.BadParameter unless it is ECR's or a rule's private name, and HelperError for
-    wrong rules.
+    invalid rules.
     """
     text = expand_account(text)
     host = parse_image(text, "REGISTRY").host
@@ -39,25 +51,117 @@ def parse_image(text: str, argument: str) -> Image:
 
 
 def expand_account(text: str) -> str:
-    """Return `<account>@<region>` as the host that it stands for, and any other text as it is.
+    """Return `<account>@<region>` as the host that it stands for, and any other text unchanged.
 
-    Raises click.BadParameter for an account or a region that is none.
+    Raises click.BadParameter for an invalid account or region, and for one without the other.
     """
-    account, at, region = text.partition("@")
-    if not at or not account.isdigit() or "/" in region or ":" in region:
-        return text
+    account, _, region = text.partition("@")
     try:
+        if _is_region(text):
+            raise _explain_missing(text, "", text)
+        if not account.isdigit() or "/" in region or ":" in region:
+            return text
+        if registry.is_account(account) and not region:
+            raise _explain_missing(text, account, "")
         return _account_host(account, region)
     except HelperError as exc:
         raise click.BadParameter(str(exc), param_hint="ACCOUNT@REGION") from exc
 
 
-def _account_host(digits: str, region: str) -> str:
-    if not registry.is_account(digits):
-        msg = f"an account id has {registry.ACCOUNT_DIGITS} digits, and {digits} has {len(digits)}"
+def _account_host(account: str, region: str) -> str:
+    if not registry.is_account(account):
+        digits = registry.ACCOUNT_DIGITS
+        msg = f"an account id has {digits} digits, and {one_line(account)} has {len(account)}"
         raise HelperError(msg)
-    host = f"{digits}.dkr.ecr.{region}.{regions.dns_suffix(region)}"
+    host = f"{account}.dkr.ecr.{region}.{regions.dns_suffix(region)}"
     if registry.parse(host) is None:
         msg = f"{one_line(region)!r} is not a region"
         raise HelperError(msg)
     return host
+
+
+def _is_region(text: str) -> bool:
+    if not _REGION.fullmatch(text):
+        return False
+    try:
+        return bool(regions.dns_suffix(text))
+    except HelperError:
+        return False  # such as my-app-1, an image of Docker Hub
+
+
+def _explain_missing(text: str, account: str, region: str) -> HelperError:
+    """Return the error for an account without a region, or the reverse.
+
+    Where one registry is known to be meant, it names the command to type.
+    """
+    what = "region" if account else "account"
+    hint = f"add the {what}: {account or '<account>'}@{region or '<region>'}"
+    click_context = click.get_current_context(silent=True)
+    context = click_context.find_object(CommandContext) if click_context else None
+    if click_context and context and (pair := _find_pair(account, region, context)):
+        hint += f", such as: {_correct_command(click_context, text, '@'.join(pair))}"
+    return HelperError(f"{account or region} names no {what}", hint=hint)
+
+
+def _find_pair(account: str, region: str, context: CommandContext) -> _Pair | None:
+    """Return the one registry with this account or region that the machine's files name, if any."""
+    for list_pairs in (_list_configured, _list_of_profiles, _list_default):
+        try:
+            pairs = {(at or account, of) for at, of in list_pairs(context)}
+        except HelperError:
+            continue  # without an example, the error that it is for is still complete
+        found = {at for at in pairs if all(at) and (at[0] == account or at[1] == region)}
+        if found:
+            return found.pop() if len(found) == 1 else None
+    return None
+
+
+def _list_configured(context: CommandContext) -> Iterator[_Pair]:
+    config = DockerConfig.load(config_path(context.environ))
+    for key in (*config.helpers, *(login.key for login in config.logins)):
+        if found := registry.parse(key):
+            yield found.account, found.region
+
+
+def _list_of_profiles(context: CommandContext) -> Iterator[_Pair]:
+    for profile in gateway.list_profiles(context.environ):
+        if profile.account and _REGION.fullmatch(profile.region):
+            yield profile.account, profile.region
+
+
+def _list_default(context: CommandContext) -> Iterator[_Pair]:
+    region = regions.default_region(context.environ)
+    if _REGION.fullmatch(region):
+        yield "", region
+
+
+def _correct_command(context: click.Context, wrong: str, right: str) -> str:
+    """Return the command as the user typed it, with another text in the place of an argument."""
+    words = [context.command_path]
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        value = context.params.get(name)
+        values = value if isinstance(value, tuple) else (value,)
+        if isinstance(parameter, click.Option):
+            words.append(parameter.opts[-1])
+            values = () if parameter.is_flag else values
+        words += [right if each == wrong else shlex.quote(str(each)) for each in values]
+    return one_line(" ".join(words))
+
+
+def describe_mistake(error: click.UsageError) -> str:
+    """Return the text of an error of usage; for an unknown option, it suggests no dangerous one.
+
+    For --region, where the command has none, it says how a registry names its region.
+    """
+    if not isinstance(error, click.NoSuchOption):
+        return error.format_message()
+    name, near = one_line(error.option_name), error.possibilities or ()
+    safe = [option for option in near if option not in DANGEROUS]
+    hint = f"; did you mean {' or '.join(safe)}?" if safe else ""
+    parameters = error.ctx.command.params if error.ctx else []
+    if name == "--region" and any("REGISTRY" in (at.metavar or "") for at in parameters):
+        hint = f"; add the region to the registry: {_EXAMPLE}"
+    return f"no such option: {name}{hint}"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from docker_credential_ecrpy.cli import arguments as command_line
 from docker_credential_ecrpy.cli.commands import (
     cache,
     completion,
@@ -44,7 +45,7 @@ def run_command(arguments: Sequence[str], context: CommandContext) -> int:
         )
     except click.UsageError as exc:
         at = exc.ctx or click.Context(program, info_name=context.name)
-        text = exc.format_message()
+        text = command_line.describe_mistake(exc)
         text = text[:1].lower() + text[1:].rstrip(".")  # as our own errors are written
         context.console.note(f"{at.get_usage()}\n{context.name}: {text}")
         context.console.note(f"'{at.command_path} --help' has examples")

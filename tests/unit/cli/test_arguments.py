@@ -1,0 +1,141 @@
+"""How the commands answer mistakes in a registry's name and in options."""
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+
+from docker_credential_ecrpy.cli.arguments import DANGEROUS, describe_mistake
+from docker_credential_ecrpy.cli.group import program
+from tests.world.configure import OTHER
+from tests.world.machine import HOST, Machine
+
+tree = pytest.mark.tree
+ACCOUNT = "123456789012"
+COMMANDS = ("configure", "password", "doctor", "explain")
+
+
+@tree
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_account_alone(machine: Machine, command: str) -> None:
+    """The error says to add the region, and names the default region in a full command."""
+    done = machine.run(command, ACCOUNT)
+    known = machine.run(command, ACCOUNT, environ={"AWS_REGION": "eu-west-1"})
+
+    assert done.code == known.code == 2
+    hint = f"{ACCOUNT} names no region; add the region: {ACCOUNT}@<region>"
+    assert f"{hint}\n" in done.stderr.decode()
+    example = f"{hint}, such as: docker-credential-ecrpy {command} {ACCOUNT}@eu-west-1\n"
+    assert example in known.stderr.decode()
+
+
+@tree
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_region_alone(machine: Machine, command: str) -> None:
+    """The error says to add the account."""
+    done = machine.run(command, "us-east-1")
+
+    assert done.code == 2
+    hint = "us-east-1 names no account; add the account: <account>@us-east-1\n"
+    assert hint in done.stderr.decode()
+
+
+@tree
+def test_a_name_that_looks_like_a_region(machine: Machine) -> None:
+    """An image of Docker Hub may have such a name."""
+    done = machine.run("explain", "my-app-1")
+
+    assert (done.code, done.stderr) == (0, b"")
+    assert b"index.docker.io: not an ECR registry" in done.stdout
+
+
+@tree
+def test_the_region_that_the_files_name(machine: Machine) -> None:
+    """Docker's file is asked first, then the AWS profiles; two answers are no answer."""
+
+    def answer(text: str) -> str:
+        environ = {"AWS_DEFAULT_REGION": "ap-south-1"}
+        said = machine.run("configure", text, environ=environ).stderr.decode()
+        return said.partition("configure ")[2].partition("such as: ")[2].split("\n")[0]
+
+    command = "docker-credential-ecrpy configure "
+    machine.config(
+        f"[profile one]\nsso_account_id = {ACCOUNT}\nregion = eu-central-1\n"
+        "[profile two]\nsso_account_id = 210987654321\nregion = eu-west-1\n"
+    )
+    assert answer(ACCOUNT) == f"{command}{ACCOUNT}@eu-central-1"
+    assert answer("eu-west-1") == f"{command}210987654321@eu-west-1"
+
+    machine.file("home/.docker/config.json", json.dumps({"credHelpers": {HOST: "ecr-login"}}))
+    assert answer(ACCOUNT) == f"{command}{ACCOUNT}@us-east-1"
+
+    both = dict.fromkeys((HOST, HOST.replace("us-east-1", "eu-west-1")), "ecr-login")
+    machine.file("home/.docker/config.json", json.dumps({"credHelpers": both}))
+    assert answer(ACCOUNT) == ""
+
+    machine.file("home/.docker/config.json", "{broken")
+    machine.config("[broken")
+    assert answer(ACCOUNT) == f"{command}{ACCOUNT}@ap-south-1"
+
+
+@tree
+def test_the_rest_of_the_command_is_repeated(machine: Machine) -> None:
+    """The suggested command has all options and arguments that the user typed."""
+    options = ("--profile", "my prod", "--dry-run")
+    done = machine.run("configure", ACCOUNT, OTHER, *options, environ={"AWS_REGION": "eu-west-1"})
+
+    command = f"configure {ACCOUNT}@eu-west-1 {OTHER} --profile 'my prod' --dry-run\n"
+    assert command in done.stderr.decode()
+
+
+@tree
+@pytest.mark.parametrize("command", ["configure", "doctor", "explain"])
+def test_region_is_no_option(machine: Machine, command: str) -> None:
+    """The error says that a registry's name has the region."""
+    done = machine.run(command, "--region", "us-east-1")
+
+    assert done.code == 2
+    hint = "no such option: --region; add the region to the registry: 123456789012@us-east-1\n"
+    assert hint in done.stderr.decode()
+
+
+@tree
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("configure", "--remov"), "no such option: --remov\n"),
+        (("configure", "--unde"), "no such option: --unde\n"),
+        (("configure", "--cred-store"), "no such option: --cred-store\n"),
+        (("configure", "--podmn"), "no such option: --podmn; did you mean --podman?\n"),
+        (("password", "--regin"), "no such option: --regin; did you mean --region?\n"),
+    ],
+    ids=str,
+)
+def test_an_unknown_option(machine: Machine, arguments: tuple[str, ...], says: str) -> None:
+    """The near miss is named, unless it is a dangerous option."""
+    done = machine.run(*arguments)
+
+    assert done.code == 2
+    assert says in done.stderr.decode()
+
+
+def test_no_command_suggests_a_dangerous_option() -> None:
+    """For any misspelling of one, in any command that has it."""
+    found = set()
+    for name, command in program.commands.items():
+        at = click.Context(command, info_name=name)
+        options = [text for each in command.params for text in each.opts]
+        for option in options:
+            wrong = option[:-1]
+            said = describe_mistake(click.NoSuchOption(wrong, possibilities=options, ctx=at))
+            found |= {text for text in DANGEROUS if text in said.partition(";")[2]}
+
+    assert not found
+
+
+def test_other_mistakes_are_described_by_click(tmp_path: Path) -> None:
+    """Their text is unchanged."""
+    error = click.BadParameter("it is wrong", param_hint="--profile")
+
+    assert describe_mistake(error) == "Invalid value for --profile: it is wrong"
