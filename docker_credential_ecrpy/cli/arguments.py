@@ -1,5 +1,6 @@
 """How users name a registry, and how a mistake in a command line is described."""
 
+import difflib
 import re
 import shlex
 from collections.abc import Iterator
@@ -15,9 +16,14 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.text.sanitize import one_line
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.aws.profiles import ProfileSummary
+
 DANGEROUS = ("--remove", "--undo", "--creds-store", "--fix")
 """Options that change or remove much: none of them is suggested for an unknown option."""
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]+){1,3}-\d{1,2}", re.ASCII)
+_MOST_NAMED = 8  # AWS profiles in one sentence
 _EXAMPLE = "123456789012@us-east-1"
 
 _Pair = tuple[str, str]  # an account and a region
@@ -149,6 +155,23 @@ def _correct_command(context: click.Context, wrong: str, right: str) -> str:
             values = () if parameter.is_flag else values
         words += [right if each == wrong else shlex.quote(str(each)) for each in values]
     return one_line(" ".join(words))
+
+
+def find_profile(name: str, context: CommandContext) -> "ProfileSummary":
+    """Return an AWS profile. Raises click.BadParameter for none, and HelperError."""
+    profiles = gateway.list_profiles(context.environ)
+    for profile in profiles:
+        if profile.name == name:
+            return profile
+    names = [profile.name for profile in profiles]
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"run: aws configure sso --profile {shlex.quote(name)}"
+    if near:
+        hint = f"did you mean {one_line(near[0])!r}?"
+    if names and len(names) <= _MOST_NAMED:
+        hint += f" (profiles: {', '.join(map(one_line, names))})"
+    msg = f"{one_line(name)!r} is not in the AWS config file; {hint}"
+    raise click.BadParameter(msg, param_hint="--profile")
 
 
 def describe_mistake(error: click.UsageError) -> str:

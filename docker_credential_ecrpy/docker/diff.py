@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from docker_credential_ecrpy.docker.config import HELPERS, STORE, shown_key
 from docker_credential_ecrpy.docker.json_document import JsonDocument
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import Rewrite
 from docker_credential_ecrpy.files.text_edits import quote
 from docker_credential_ecrpy.text.sanitize import strip_user_info
@@ -28,17 +29,26 @@ def render(rewrite: Rewrite, width: int | None = None) -> Iterator[str]:
     """Yield the lines of a unified diff of a JSON or TOML file.
 
     In JSON, "..." replaces all strings and numbers but the names of credential helpers. JSON with
-    a very long line, or of one line wider than `width` (characters), is shown indented.
+    a very long line, or of one line wider than `width` (characters), is shown indented. Of broken
+    JSON, which may be restored from a backup, nothing is shown: its secrets cannot be told apart.
     """
-    before, after = (_split(rewrite, data or b"") for data in (rewrite.before, rewrite.after))
+    name = rewrite.file if rewrite.before is not None else "/dev/null"
+    heads = (f"--- {name}", f"+++ {rewrite.file}")
+    try:
+        before, after = (_split(rewrite, data or b"") for data in (rewrite.before, rewrite.after))
+    except HelperError as exc:
+        yield from map(_printable, (*heads, f"@@ not shown: {exc.message} @@"))
+        return
     longest = min(_LONGEST, width) if width and len(before) <= 1 else _LONGEST
     if max(map(len, before + after), default=0) > longest and rewrite.is_json:
         before, after = (_indent("\n".join(text)) for text in (before, after))
     if before == after:
         return
-    name = rewrite.file if rewrite.before is not None else "/dev/null"
-    for line in (f"--- {name}", f"+++ {rewrite.file}", *_format_hunks(_compare(before, after))):
-        yield "".join(c if c.isprintable() or c == "\t" else "?" for c in line)
+    yield from map(_printable, (*heads, *_format_hunks(_compare(before, after))))
+
+
+def _printable(line: str) -> str:
+    return "".join(c if c.isprintable() or c == "\t" else "?" for c in line)
 
 
 def _split(rewrite: Rewrite, data: bytes) -> list[str]:

@@ -13,11 +13,11 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import read_backups, read_user_file
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import paths, registry
-from docker_credential_ecrpy.settings.rules import AUTO
 from docker_credential_ecrpy.text.sanitize import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from docker_credential_ecrpy.aws.local_credentials import LocalCredentials
     from docker_credential_ecrpy.aws.profiles import ProfileSummary
 
 Hosts = dict[str, tuple[str, str]]
@@ -32,8 +32,8 @@ class ConfigureRequest:
 
     store: become Docker's credsStore, for all registries. fallback: the credential helper for
     other registries; None where the user names none. identity: the AWS profile and role to use,
-    also for registries from Docker's file. all_profiles: the registry of each AWS profile.
-    podman: edit podman's files.
+    also for registries from Docker's file; for a removal without a registry, that of those to
+    remove. all_profiles: the registry of each AWS profile. podman: edit podman's files.
     """
 
     hosts: Hosts = field(default_factory=dict)
@@ -52,84 +52,126 @@ class ConfigureRequest:
 
 
 @dataclass(frozen=True)
+class Offer:
+    """A registry that the user may choose. profile: the AWS profile that has it, or "".
+
+    key: its key in Docker's file where that has one, or "".
+    """
+
+    host: str
+    profile: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True)
 class DockerFacts:
     """What `configure` reads on this machine.
 
     config: the file that gets the helpers. others: files that its client reads before it.
-    helper, answering, helper_warning: as `find_program` returns them.
+    helper, answering, helper_warning: as `find_program` returns them. environ: the environment.
     settings_file, settings: our own; "" for no place for them, None for no file.
     fallback: the helper that they name, or "". now: nanoseconds since the epoch (UTC).
-    found: the registries of the AWS profiles or Docker's file, where the request leaves them open;
-    None where no AWS profile has one. left_out: why AWS profiles are left out.
+    found: the registries of the AWS profiles or Docker's file, where the request names none;
+    None where no AWS profile has one. offers: those of them, and of the profiles, that are not
+    configured yet. left_out: why AWS profiles are left out, or cannot be read.
     installed: the helpers on PATH, of those that may be the fallback.
-    For a removal, backups: earlier contents of `config`, the last first; elsewhere: the
-    registries that other clients' files have this program for.
+    credentials: which identities may have credentials; None where that is not looked up.
+    For a removal, backups: earlier contents of `config`, newest first; elsewhere: the
+    registries for which other clients' files name this program.
     """
 
     config: DockerConfig
     helper: str
     answering: Sequence[str]
     helper_warning: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)
     others: Sequence[DockerConfig] = ()
     settings_file: str = ""
     settings: bytes | None = None
     fallback: str = ""
     now: int = 0
     found: Hosts | None = field(default_factory=dict)
+    offers: Sequence[Offer] = ()
     left_out: Sequence[str] = ()
-    profile_problem: str = ""
     installed: Sequence[str] = ()
     default_store: str = ""
+    credentials: "LocalCredentials | None" = None
     backups: Sequence[bytes] = ()
     elsewhere: Sequence[str] = ()
 
 
-def discover(request: ConfigureRequest, helper: Helper, profiles: Profiles) -> DockerFacts:
-    """Return the facts for a request. Raises HelperError for what cannot be read."""
+def discover(
+    request: ConfigureRequest,
+    helper: Helper,
+    profiles: Profiles,
+    credentials: "Callable[[Mapping[str, str]], LocalCredentials] | None" = None,
+) -> DockerFacts:
+    """Return the facts for a request. Raises HelperError for what cannot be read.
+
+    credentials: looks up which identities may have credentials; None to leave that out.
+    """
     environ = helper.environ
-    *first, last = _list_files(environ, podman=request.podman)
+    *first, last = list_files(environ, podman=request.podman)
     config, *others = map(DockerConfig.load, (last, *first))
     found: Hosts | None = {}
+    offers: list[Offer] = []
     left_out: list[str] = []
     if request.all_profiles:
         found, left_out = _find_by_profiles(profiles(environ), helper, remove=request.remove)
     elif request.is_open:
         found = dict.fromkeys(_find_in_config(request, helper, config), request.identity)
-    file = paths.config_file(environ)
-    if file == os.devnull:  # it means no settings
-        file = ""
-    settings = read_user_file(file) if file else None
+        if not request.remove:
+            offers, left_out = _list_offers(found, helper, config, profiles)
+    file = settings_path(environ)
     fallback = helper.load_settings().fallback
     names = filter(None, (request.fallback, config.store))
+    program, answering, helper_warning = find_program(environ)
+    local: LocalCredentials | None = None
+    if credentials and not request.remove:
+        try:
+            local = credentials(environ)
+        except HelperError as exc:
+            left_out = list(dict.fromkeys((*left_out, str(exc))))
     return DockerFacts(
         config,
-        *find_program(environ),
+        program,
+        answering,
+        helper_warning,
+        environ,
         others,
         file,
-        settings,
+        read_user_file(file) if file else None,
         fallback.text if fallback else "",
         helper.clock(),
         found,
+        offers,
         left_out,
-        _find_profile_problem(request, environ, profiles),
         [name for name in names if find_helper(name, environ).paths],
         docker_config.default_store(environ) if config.is_dockers else "",
+        local,
         read_backups(config.file) if request.remove else (),
         _find_elsewhere(environ, config) if request.remove else (),
     )
 
 
-def _list_files(environ: Mapping[str, str], *, podman: bool) -> list[str]:
+def list_files(environ: Mapping[str, str], *, podman: bool) -> list[str]:
+    """Return the files that `configure` edits; the last one gets the helpers."""
     if podman:
         return docker_config.auth_file_paths(environ)
     return [docker_config.config_path(environ)]
 
 
-def find_program(environ: Mapping[str, str]) -> tuple[str, list[str], str]:
-    """Return what Docker's file is to call this program, by what there is on PATH.
+def settings_path(environ: Mapping[str, str]) -> str:
+    """Return the path of our own settings, or "" where there is no place for them."""
+    file = paths.config_file(environ)
+    return "" if file == os.devnull else file  # which means: no settings
 
-    Then those of our names under which Docker finds it, and not another program; and what keeps
-    Docker from running it, or "".
+
+def find_program(environ: Mapping[str, str]) -> tuple[str, list[str], str]:
+    """Return the name of this program for Docker's file, by the programs on PATH.
+
+    Then the names under which Docker finds this program and not another one; and what keeps Docker
+    from running it, or "".
     """
     found = [find_helper(name, environ) for name in HELPER_NAMES]
     ours = [program for program in found if program.is_ours()]
@@ -138,7 +180,7 @@ def find_program(environ: Mapping[str, str]) -> tuple[str, list[str], str]:
     if problem := find_problem(program, environ):
         warning = f"{problem.seen}: {problem.command or problem.fix}"
     elif found[0].paths and (problem := find_problem(found[0], environ)):
-        warning = f"{problem.seen}, so Docker is told of {program.name!r}"
+        warning = f"{problem.seen}, so the helper is set to {program.name!r}"
     return program.name, [program.name for program in ours], warning
 
 
@@ -147,13 +189,13 @@ def _find_by_profiles(
 ) -> tuple[Hosts | None, list[str]]:
     """Return the registry of each AWS profile (None for none), and why some are left out.
 
-    Registries to remove, or whose rules choose their profile already, get none.
+    No profile is given for registries to remove, or whose rules already choose it.
     """
     names: dict[str, list[str]] = {}
     left_out: list[str] = []
     for profile in profiles:
         try:
-            names.setdefault(_build_host(profile), []).append(profile.name)
+            names.setdefault(profile_host(profile), []).append(profile.name)
         except HelperError as exc:
             left_out.append(f"AWS profile {one_line(profile.name)!r} is left out: {exc}")
     hosts: Hosts = {}
@@ -164,15 +206,15 @@ def _find_by_profiles(
             hosts[host] = (those[0], "")
         else:
             left_out.append(
-                f"{host} is left out, since {len(those)} profiles are of it:"
-                f" {', '.join(map(one_line, those))}; choose one by"
-                f" 'configure {host} --profile PROFILE'"
+                f"{host} is left out: {len(those)} profiles have it:"
+                f" {', '.join(map(one_line, those))}; choose one:"
+                f" configure {host} --profile PROFILE"
             )
     return hosts if names else None, left_out
 
 
-def _build_host(profile: "ProfileSummary") -> str:
-    """Return the registry of an AWS profile. Raises HelperError where it does not name one."""
+def profile_host(profile: "ProfileSummary") -> str:
+    """Return the registry of an AWS profile. Raises HelperError where it lacks a part of it."""
     if not (profile.account and profile.region):
         msg = f"it names no {'region' if profile.account else 'account'}"
         raise HelperError(msg)
@@ -181,41 +223,58 @@ def _build_host(profile: "ProfileSummary") -> str:
 
 
 def _is_chosen(helper: Helper, host: str, profile: str) -> bool:
-    """Whether the rules choose that profile already, such as one with "auto"."""
+    """Whether the rules already choose that profile, by its name or by "auto"."""
     choice = helper.choose(host)
     try:
-        return choice is not None and helper.resolve(choice).profile == profile
+        return choice is not None and profile in (choice.profile, helper.resolve(choice).profile)
     except HelperError:
         return False
 
 
 def _find_in_config(request: ConfigureRequest, helper: Helper, config: DockerConfig) -> list[str]:
-    """Return the registries of our helpers in a file, and unless for a removal, of its logins."""
+    """Return the registries of our helpers in a file and, unless for a removal, of its logins."""
     keys = config.our_keys
     if not request.remove:  # entries count also when empty: a store has their logins
         keys += [m.key for m in config.source.members(AUTHS) if registry.parse(m.key)]
     hosts = [host for key in keys if (host := docker_config.bare_host(key))]
-    return [h for h in hosts if request.remove or registry.parse(h) or helper.choose(h)]
+    if not request.remove:
+        return [h for h in hosts if registry.parse(h) or helper.choose(h)]
+    profile, role_arn = request.identity
+    if profile:
+        hosts = [h for h in hosts if _is_chosen(helper, h, profile)]
+    if role_arn:
+        choices = {h: helper.choose(h) for h in hosts}
+        hosts = [h for h, c in choices.items() if c and c.role and c.role.arn == role_arn]
+    return hosts
 
 
-def _find_profile_problem(
-    request: ConfigureRequest, environ: Mapping[str, str], profiles: Profiles
-) -> str:
-    """Return what is wrong with the AWS profile that is named, or ""."""
-    name = request.identity[0]
-    if request.remove or name in ("", AUTO):
-        return ""
+def _list_offers(
+    found: Hosts, helper: Helper, config: DockerConfig, profiles: Profiles
+) -> tuple[list[Offer], list[str]]:
+    """Return the registries that are not configured yet, and why no AWS profile is among them."""
+
+    def is_configured(host: str) -> bool:
+        mistaken = [*config.login_keys(host), *config.mistaken_keys(host)]
+        return docker_config.is_our_helper(config.helpers.get(host, "")) and not mistaken
+
+    keys = {docker_config.bare_host(m.key): m.key for m in config.source.members(AUTHS)}
+    offers = [Offer(host, key=keys.get(host, host)) for host in found if not is_configured(host)]
     try:
-        known = any(profile.name == name for profile in profiles(environ))
+        those = profiles(helper.environ)
     except HelperError as exc:
-        return str(exc)
-    return "" if known else f"AWS profile {one_line(name)!r} is not in the AWS config file"
+        return offers, [str(exc)]
+    for profile in those:
+        with suppress(HelperError):  # of a profile without a registry
+            host = profile_host(profile)
+            if not (is_configured(host) and _is_chosen(helper, host, profile.name)):
+                offers.append(Offer(host, profile.name))
+    return offers, []
 
 
 def _find_elsewhere(environ: Mapping[str, str], config: DockerConfig) -> list[str]:
-    """Return the registries that the files of other clients have this program for."""
+    """Return the registries for which the files of other clients name this program."""
     found: list[str] = []
-    for file in _list_files(environ, podman=config.is_dockers):
-        with suppress(HelperError):  # of a file that its client cannot read, either
+    for file in list_files(environ, podman=config.is_dockers):
+        with suppress(HelperError):  # its client cannot read such a file either
             found += DockerConfig.load(file).our_keys
     return found

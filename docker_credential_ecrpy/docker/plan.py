@@ -8,6 +8,7 @@ from docker_credential_ecrpy.docker import config as docker_config
 from docker_credential_ecrpy.docker.config import AUTHS, HELPERS, STORE, DockerConfig, is_our_helper
 from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts
 from docker_credential_ecrpy.docker.json_document import REMOVED, Path
+from docker_credential_ecrpy.docker.missing_credentials import find_missing_credentials
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import Rewrite
 from docker_credential_ecrpy.hot import registry
@@ -21,7 +22,7 @@ _MOST_NAMED = 5  # logins in one sentence
 
 @dataclass(frozen=True)
 class Plan:
-    """The new content of files, Docker's first, and what to tell the user."""
+    """The new content of files, Docker's first, and the messages for the user."""
 
     rewrites: tuple[Rewrite, ...]
     notes: tuple[str, ...]
@@ -35,7 +36,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Step:
-    """What to tell the user, and unless `path` is empty, a change of one of Docker's files."""
+    """A message for the user and, unless `path` is empty, a change of one of Docker's files."""
 
     path: Path = ()
     value: Any = None
@@ -48,7 +49,7 @@ _Steps = Iterator[_Step]
 
 
 def make_plan(facts: DockerFacts, request: ConfigureRequest) -> Plan:
-    """Return what has to change. Raises HelperError where that cannot be done."""
+    """Return the changes for a request. Raises HelperError where they cannot be made."""
     config, files = facts.config, [facts.config, *facts.others]
     if request.remove:
         steps = [list(_remove_helpers(file, request)) for file in files]
@@ -71,21 +72,21 @@ def make_plan(facts: DockerFacts, request: ConfigureRequest) -> Plan:
     notes = [step.note for those in steps for step in those]
     warnings = [*facts.left_out, *(step.warning for step in steps[0])]
     warnings += _warn(facts, request, DockerConfig.parse(config.file, rewrites[0].after))
+    warnings += find_missing_credentials(facts, request, rules)
     return Plan(tuple(rewrites), tuple(filter(None, notes)), tuple(filter(None, warnings)))
 
 
 def _warn(facts: DockerFacts, request: ConfigureRequest, after: DockerConfig) -> Iterator[str]:
-    """Yield what keeps Docker or this program from working with `after` in place, and ""."""
+    """Yield what keeps Docker or this program from working once `after` is written, and ""."""
     file = one_line(after.file)
     for problem in after.problems:
-        yield f"{file}: {problem}: docker reads nothing of the file; mend that by hand"
+        yield f"{file}: {problem}: docker rejects the whole file; fix the entry by hand"
     if request.remove:
         return
     yield facts.helper_warning
     if request.fallback and request.fallback not in facts.installed:
         name = HELPER_PREFIX + request.fallback
-        yield f"{name} is not on PATH, so nothing answers for registries that are not ECR"
-    yield facts.profile_problem
+        yield f"{name} is not on PATH, so other registries get no credentials; install it"
 
 
 def _leads_here(facts: DockerFacts, name: str) -> bool:
@@ -96,11 +97,11 @@ def _add_helpers(facts: DockerFacts, request: ConfigureRequest) -> _Steps:
     for host in request.hosts:
         present = facts.config.helpers.get(host, "")
         if not _leads_here(facts, present):
-            note = f"{one_line(present)!r} no longer answers for {host}" if present else ""
+            note = f"the helper {one_line(present)!r} is replaced for {host}" if present else ""
             yield _Step((HELPERS, host), facts.helper, note)
         for key in facts.config.mistaken_keys(host):
             shown = docker_config.shown_key(key)
-            note = f"the key {shown!r} goes: Docker looks for the bare host name"
+            note = f"the key {shown!r} is removed: Docker looks up the bare host name"
             yield _Step((HELPERS, key), REMOVED, note)
 
 
@@ -111,38 +112,38 @@ def _become_store(facts: DockerFacts, request: ConfigureRequest) -> _Steps:
     yield _Step((STORE,), facts.helper)
     fallback = facts.fallback if request.fallback is None else request.fallback
     if store and store != fallback and not is_our_helper(store):
-        then = f"{one_line(fallback)!r} does" if fallback else "nothing does"
-        note = f"{one_line(store)!r} no longer answers for registries that are not ECR: {then}"
+        then = f"{one_line(fallback)!r} is used" if fallback else "they have no helper"
+        note = f"{STORE} {one_line(store)!r} is replaced for registries that are not ECR: {then}"
         yield _Step(note=note)
     others = [login.key for login in facts.config.logins if not registry.parse(login.key)]
-    if others and not store:  # with a store, they were not used either
+    if others and not store:  # with a store, Docker does not use them already
         named = ", ".join(map(docker_config.shown_key, others[:_MOST_NAMED]))
         more = len(others) - _MOST_NAMED
         yield _Step(
             warning=f"docker no longer uses the logins under {AUTHS} for {named}"
-            f"{f' and {more} more' if more > 0 else ''}: log in again there,"
-            " with --fallback naming the helper that keeps them"
+            f"{f' and {more} more' if more > 0 else ''}: name the helper that stores them by"
+            " --fallback, and log in to them again"
         )
 
 
 def _judge_others(facts: DockerFacts, request: ConfigureRequest, changes: _Changes) -> _Steps:
     """Yield what the changes mean for other registries."""
     config = facts.config
-    asked = {path[1]: value for path, value in changes.items() if path[0] == HELPERS}
-    count = sum(value is not REMOVED for value in (config.helpers | asked).values())
-    if request.hosts and count > 1 and config.is_dockers:
+    added = {path[1]: value for path, value in changes.items() if path[0] == HELPERS}
+    count = sum(value is not REMOVED for value in (config.helpers | added).values())
+    if added and count > 1 and config.is_dockers:
         yield _Step(
-            note=f"the classic 'docker build' asks for each of the {count} registries under"
-            f" {HELPERS} before it begins; BuildKit asks for those that it needs"
+            note=f"the classic 'docker build' gets a token for each of the {count} registries under"
+            f" {HELPERS} before it starts; BuildKit gets only those that it needs"
         )
     if request.hosts and is_our_helper(config.store):
-        yield _Step(note=f"{STORE} is {config.store!r} already, for all registries")
+        yield _Step(note=f"{STORE} is already {config.store!r}, for all registries")
     default = facts.default_store
     answered = request.store and (facts.fallback or request.fallback is not None)
     if changes and default and not (config.has_any or answered):
         cure = f'"{STORE}": "{default}" to {one_line(config.file)}'
         yield _Step(
-            warning=f"docker no longer chooses {default!r} for other registries by itself:"
+            warning=f"docker no longer uses its default store {default!r} for other registries:"
             f" to keep it, add {f'--fallback {default}' if request.store else cure}"
         )
 
@@ -156,7 +157,9 @@ def _remove_helpers(config: DockerConfig, request: ConfigureRequest) -> _Steps:
                 gone.add(key)
                 yield _Step((HELPERS, key), REMOVED)
             elif present:
-                note = f"{docker_config.shown_key(key)} stays: its helper is {one_line(present)!r}"
+                note = (
+                    f"{docker_config.shown_key(key)} is kept: its helper is {one_line(present)!r}"
+                )
                 yield _Step(note=note)
     members = config.source.members(HELPERS)
     if members and gone.issuperset(member.key for member in members):
@@ -164,7 +167,7 @@ def _remove_helpers(config: DockerConfig, request: ConfigureRequest) -> _Steps:
 
 
 def _restore(rewrite: Rewrite, facts: DockerFacts, changes: _Changes) -> Rewrite:
-    """Return a rewrite to the backup that the opposite changes turn into the present file."""
+    """Return a rewrite to the backup that `configure` turned into the present file, if any."""
     config = facts.config
     keys = [path[1] for path in changes if len(path) > 1]
     undone: _Changes = {(HELPERS, key): config.helpers[key] for key in keys}
@@ -193,8 +196,8 @@ def _remove_logins(config: DockerConfig, facts: DockerFacts, request: ConfigureR
     for key in (key for host in dict.fromkeys(hosts) for key in config.login_keys(host)):
         expires = expiries.get(key)
         when = "" if expires is None else f", whose token {times.expiry(expires, facts.now)}"
-        note = f"the login under {AUTHS} for {docker_config.shown_key(key)} goes{when}"
-        why = "with it clients send an old token, and get 403 Forbidden"
+        note = f"the login under {AUTHS} for {docker_config.shown_key(key)} is removed{when}"
+        why = "clients send it before a helper's, and an expired one gets 403 Forbidden"
         yield _Step((AUTHS, key), REMOVED, f"{note}: {why}")
 
 
@@ -203,24 +206,26 @@ def _edit_rules(facts: DockerFacts, request: ConfigureRequest) -> bytes:
     data, file, fallback = facts.settings or b"", facts.settings_file, request.fallback
     if request.remove:
         for host in request.hosts:
-            # The rule of a private name was written by hand, and makes that name a registry.
+            # The rule of a private name is written by hand, and makes that name a registry.
             if data and (found := registry.parse(host)) and host not in facts.elsewhere:
                 account_too = not _keeps_account(found.account, facts, request)
                 data = editor.forget(data, file, host, account_too=account_too)
         was_store = request.store and is_our_helper(facts.config.store)
         is_moot = file and (was_store or fallback is not None)
-        return editor.set_fallback(data, file, "") if is_moot else data
+        data = editor.set_fallback(data, file, "") if is_moot else data
+        return data if data == facts.settings else editor.drop_schema(data)
     if not file and (fallback or any(any(identity) for identity in request.hosts.values())):
         msg = "there is no home directory for config.toml"
         raise HelperError(msg, hint="set HOME, or AWS_ECR_CONFIG")
     for host, (profile, role_arn) in request.hosts.items():
         if profile or role_arn:
             data = editor.choose(data, file, host, profile=profile, role_arn=role_arn)
-    return data if fallback is None else editor.set_fallback(data, file, fallback)
+    data = data if fallback is None else editor.set_fallback(data, file, fallback)
+    return editor.add_schema(data) if data and not facts.settings else data
 
 
 def _keeps_account(account: str, facts: DockerFacts, request: ConfigureRequest) -> bool:
-    """Whether another registry of the account stays."""
+    """Whether another registry of the account is kept."""
     if is_our_helper(facts.config.store) and not request.store:
         return True
     stay = {*facts.config.helpers} - {*request.hosts} | {*facts.elsewhere}

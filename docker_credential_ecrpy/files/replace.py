@@ -21,7 +21,7 @@ BACKUPS_KEPT = 3
 
 _MAX_SIZE = 64 * 1024 * 1024  # bytes; a larger file is no config.json
 _MOST_TRIES = 100  # names for a backup, where other processes take the same ones
-_BACKUP = re.compile(r"\.(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:-(\d+))?\.bak", re.ASCII)
+_BACKUP = re.compile(r"\.(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:-(\d+))?(\.none)?\.bak", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,14 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True)
 class Backup:
-    """A file's earlier content, at `path`. mark: backups of one run have the same."""
+    """A file's earlier content, at `path`. mark: backups of one run have the same.
+
+    is_none: there was no file. Such a backup is empty, and an undo of the file's creation finds it.
+    """
 
     path: str
     mark: Mark
+    is_none: bool = False
 
 
 def read_user_file(file: str) -> bytes | None:
@@ -81,7 +85,8 @@ def list_backups(file: str) -> list[Backup]:
                 seen = os.lstat(path)
                 alone = stat.S_ISREG(seen.st_mode) and seen.st_nlink <= 1
                 if alone and (sys.platform == "win32" or seen.st_uid in owners):
-                    found.append(Backup(path, Mark(match[1], int(match[2] or 1))))
+                    mark = Mark(match[1], int(match[2] or 1))
+                    found.append(Backup(path, mark, bool(match[3])))
     except OSError:
         return []
     return sorted(found, key=lambda backup: backup.mark, reverse=True)
@@ -90,7 +95,8 @@ def list_backups(file: str) -> list[Backup]:
 def read_backups(file: str) -> list[bytes]:
     """Return the contents of a file's backups, newest first; [] where one is unreadable."""
     try:
-        paths = [backup.path for backup in list_backups(file)[:BACKUPS_KEPT]]
+        found = list_backups(file)[:BACKUPS_KEPT]
+        paths = [backup.path for backup in found if not backup.is_none]
         return [data for path in paths if (data := read_user_file(path)) is not None]
     except HelperError:
         return []
@@ -124,7 +130,7 @@ def check_replaceable(rewrite: Rewrite) -> None:
 
 
 def replace_file(rewrite: Rewrite, mark: Mark | None = None) -> str:
-    """Replace a file atomically; return the path of the backup, or "" where there was no file.
+    """Replace a file atomically; return the path of its backup, or "" where there was no file.
 
     mark: of the backup, where files are replaced together. A symlink stays, and its target keeps
     mode and owner; new files have mode 0600. Backups older than the last `BACKUPS_KEPT` are
@@ -137,11 +143,12 @@ def replace_file(rewrite: Rewrite, mark: Mark | None = None) -> str:
         if not os.path.isdir(directory):
             private.make_directory(directory)
         _check_unchanged(target, rewrite.before)
-        if rewrite.before is not None:
-            opened, backup = _create_backup(target, mark or make_mark([target]))
-            _write(opened, rewrite.before, target, is_new=True)
+        is_new = rewrite.before is None
+        model = directory if is_new else target
+        opened, backup = _create_backup(target, mark or make_mark([target]), is_none=is_new)
+        _write(opened, rewrite.before or b"", model, is_new=True)
         opened, beside = tempfile.mkstemp(prefix=private.TEMPORARY, dir=directory)
-        _write(opened, rewrite.after, target if backup else directory, is_new=not backup)
+        _write(opened, rewrite.after, model, is_new=is_new)
         _check_unchanged(target, rewrite.before)
         os.replace(beside, target)
     except BaseException as exc:
@@ -152,7 +159,7 @@ def replace_file(rewrite: Rewrite, mark: Mark | None = None) -> str:
             raise _error(rewrite.file, "written", exc) from exc
         raise
     _remove_old_backups(target)
-    return backup
+    return "" if is_new else backup
 
 
 def _remove_old_backups(target: str) -> None:
@@ -177,10 +184,11 @@ def _check_unchanged(target: str, before: bytes | None) -> None:
         raise OSError(errno.EAGAIN, "another program changed it")
 
 
-def _create_backup(target: str, mark: Mark) -> tuple[int, str]:
+def _create_backup(target: str, mark: Mark, *, is_none: bool) -> tuple[int, str]:
     """Open a new file for the backup; return its descriptor and its path. Raises OSError."""
+    kind = ".none" if is_none else ""
     for number in range(mark.number, mark.number + _MOST_TRIES):
-        path = f"{target}.{mark.time}{f'-{number}' if number > 1 else ''}.bak"
+        path = f"{target}.{mark.time}{f'-{number}' if number > 1 else ''}{kind}.bak"
         try:
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), path
         except FileExistsError:

@@ -17,9 +17,26 @@ from docker_credential_ecrpy.settings import loader, rule_parser, rules
 from docker_credential_ecrpy.settings.toml_document import TOP, Statement, TomlDocument
 from docker_credential_ecrpy.text.sanitize import one_line
 
+SCHEMA_URL = (
+    "https://raw.githubusercontent.com/docker-credential-ecrpy/docker-credential-ecrpy/main"
+    "/docs/schemas/config.schema.json"
+)
+"""The JSON Schema of the settings; editors with Taplo read it from the file's first line."""
+
+_SCHEMA_LINE = f"#:schema {SCHEMA_URL}".encode()
 _NOTHING, _COMMENT, _STATEMENT = range(3)  # what a line holds
 
 _Table = dict[str, Any]
+
+
+def add_schema(data: bytes) -> bytes:
+    """Return the content of a new file, with a first line that names its schema."""
+    return _SCHEMA_LINE + b"\n\n" + data
+
+
+def drop_schema(data: bytes) -> bytes:
+    """Return b"" for a file that has nothing but that line, and any other content unchanged."""
+    return b"" if data.strip() == _SCHEMA_LINE else data
 
 
 def choose(data: bytes, file: str, host: str, *, profile: str, role_arn: str) -> bytes:

@@ -1,20 +1,29 @@
-"""`configure`: set this program as Docker's helper for registries, and its AWS identity."""
+"""`configure`: make this program Docker's helper for registries, and choose its AWS identity."""
 
+import json
 import os
-from dataclasses import replace
+import shlex
+from dataclasses import dataclass, replace
 
 import click
 
 from docker_credential_ecrpy.aws import gateway
-from docker_credential_ecrpy.cli.arguments import parse_registry
+from docker_credential_ecrpy.cli import offers
+from docker_credential_ecrpy.cli.arguments import find_profile, parse_registry
 from docker_credential_ecrpy.cli.commands import completion
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import Command
 from docker_credential_ecrpy.docker import diff
 from docker_credential_ecrpy.docker.apply import apply_plan
 from docker_credential_ecrpy.docker.config import is_our_helper
-from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts, discover
+from docker_credential_ecrpy.docker.discover import (
+    ConfigureRequest,
+    DockerFacts,
+    discover,
+    profile_host,
+)
 from docker_credential_ecrpy.docker.plan import Plan, make_plan
+from docker_credential_ecrpy.docker.undo import plan_undo, read_restorable
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings import rules
@@ -22,19 +31,24 @@ from docker_credential_ecrpy.text.console import Console
 from docker_credential_ecrpy.text.sanitize import one_line
 
 PUBLIC = "public.ecr.aws"
+_ROLE = "arn:aws:iam::123456789012:role/puller"
+SCHEMA_VERSION = 1
+"""Of the document that --json prints: docs/schemas/configure.schema.json."""
 
 
 @click.command(
     "configure",
     cls=Command,
-    short_help="have Docker use this program for registries",
+    short_help="make Docker use this program for ECR registries",
     examples=(
         ("123456789012@us-east-1", "one registry, by account and region"),
-        ("123456789012@us-east-1 --profile prod", "and an AWS profile for its account"),
+        ("123456789012@us-east-1 --profile prod", "the same, with an AWS profile"),
+        ("--profile prod", "the registry of that AWS profile"),
         ("--all-profiles", "the registry of each profile in ~/.aws/config"),
-        ("", "the ECR registries that you once logged in to by docker login"),
-        ("--creds-store --fallback pass", "all registries; those that are not ECR by pass"),
-        ("--remove 123456789012@us-east-1", "take it back"),
+        ("", "choose from the registries found in Docker's file and the AWS profiles"),
+        ("--creds-store --fallback pass", "all registries; pass keeps those that are not ECR"),
+        ("--remove 123456789012@us-east-1", "remove a registry"),
+        ("--undo", "restore the files from before the last change"),
     ),
 )
 @click.argument(
@@ -47,26 +61,29 @@ PUBLIC = "public.ecr.aws"
     "--profile",
     metavar="PROFILE",
     default="",
-    help="The AWS profile to use for them.",
+    help="The AWS profile to use; without a registry, the profile's own registry.",
     shell_complete=completion.profiles,
 )
 @click.option(
     "--role-arn",
     metavar="ARN",
     default="",
-    help="A role to assume for them, from the profile or the ambient identity.",
+    help="An IAM role to assume, with the profile's or the ambient credentials.",
 )
 @click.option("--all-profiles", is_flag=True, help="The registry of each AWS profile.")
-@click.option("--public", is_flag=True, help="ECR Public, which works without, but at lower rates.")
+@click.option("--public", is_flag=True, help="ECR Public: a login raises its rate limits.")
 @click.option("--creds-store", is_flag=True, help="All registries: become Docker's credsStore.")
 @click.option(
     "--fallback",
     metavar="HELPER",
     help='The credential helper for registries that are not ECR; "" for none.',
 )
-@click.option("--remove", is_flag=True, help="Take all that away again.")
-@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-@click.option("--podman", is_flag=True, help="In podman's auth.json, not Docker's config.json.")
+@click.option("--podman", is_flag=True, help="Edit podman's auth.json, not Docker's config.json.")
+@click.option("--remove", is_flag=True, help="Remove the registries, or without any, all of them.")
+@click.option("--undo", is_flag=True, help="Restore the newest backup of the changed files.")
+@click.option("--dry-run", is_flag=True, help="Show the changes, and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the changes as one JSON document.")
+@click.option("-q", "--quiet", is_flag=True, help="Print warnings and errors only.")
 @click.pass_obj
 def command(
     context: CommandContext,
@@ -78,38 +95,67 @@ def command(
     all_profiles: bool,
     public: bool,
     creds_store: bool,
-    remove: bool,
-    dry_run: bool,
     podman: bool,
+    remove: bool,
+    undo: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
-    """Have Docker use this program for registries, and say which AWS identity it is to be.
+    """Make Docker use this program for ECR registries, with the AWS identity to use.
 
-    The change is shown as a diff and then made: in Docker's config.json (DOCKER_CONFIG says
-    where), and in ~/.ecr/config.toml where a profile, a role or a fallback is given. Old logins
-    of these registries under "auths" go, since an expired token there is what 403 Forbidden
-    comes from. What was there before is kept beside each file, with .bak at its end. With
-    --remove, also the rules for these registries and, after the last of them, their accounts go.
+    The changes are shown as a diff, then written: to Docker's config.json (in DOCKER_CONFIG, or
+    ~/.docker), and for a profile, a role or a fallback, to ~/.ecr/config.toml. Old logins of these
+    registries under "auths" are removed: Docker sends an expired one, and gets 403 Forbidden.
+
+    The previous content of each file is kept beside it, in up to three .bak files. --undo restores
+    the newest; a second --undo takes the first one back. --remove also removes the rules of the
+    registries and, with the last registry of an account, the rule of the account.
     """
+    output = _Output(context.console, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    named = bool(registries or profile or role_arn or all_profiles or public or creds_store)
+    if undo:
+        if named or remove or fallback is not None:
+            msg = "--undo takes no registry, and only --dry-run, --podman, --json and --quiet"
+            raise click.UsageError(msg)
+        files = read_restorable(context.environ, podman=podman)
+        output.report(plan_undo(files), "nothing to undo: the files are as in their backups")
+        return
+    _check_values(role_arn, fallback)
     if all_profiles and (profile or role_arn):
         msg = "--all-profiles chooses the profiles: leave --profile and --role-arn out"
         raise click.UsageError(msg)
     if podman and creds_store:
-        msg = "podman knows no credsStore: name the registries in place of --creds-store"
+        msg = "podman has no credsStore: name the registries, and leave --creds-store out"
         raise click.UsageError(msg)
-    _check_values(role_arn, fallback)
     identity = profile, role_arn
     hosts = dict.fromkeys((parse_registry(text, context) for text in registries), identity)
     if public:
         hosts[PUBLIC] = identity
+    if profile and not remove:
+        own = _check_profile(context, profile, is_alone=not hosts)
+        hosts = hosts or {own: identity}
     request = ConfigureRequest(hosts, creds_store, fallback, remove, identity, all_profiles, podman)
-    facts = discover(request, context.helper, gateway.list_profiles)
-    request = _offer_fallback(context, facts, _name_registries(context, facts, request))
-    plan = make_plan(facts, request)
-    carry_out(context.console, plan, dry_run=dry_run)
-    if not plan.needed:
-        context.console.say("nothing to change: it is so already")
-    for warning in plan.warnings:
-        context.console.note(f"warning: {warning}")
+    _configure(context, request, output)
+
+
+def _configure(context: CommandContext, request: ConfigureRequest, output: "_Output") -> None:
+    """Do what a request asks for. Raises HelperError and click.UsageError."""
+    profiles, credentials = gateway.list_profiles, gateway.find_local_credentials
+    facts = discover(request, context.helper, profiles, credentials)
+    may_ask = not output.as_json and os.isatty(protocol.STDIN) and os.isatty(protocol.STDERR)
+    chosen = _name_registries(context, facts, request, may_ask=may_ask)
+    if chosen is None:
+        context.console.note("nothing was written")
+        return
+    request = _offer_fallback(context, facts, chosen, may_ask=may_ask)
+    unneeded = "not configured" if request.remove else "already configured"
+    output.report(make_plan(facts, request), f"{unneeded}: nothing to change")
+    if not (request.remove or output.dry_run or output.as_json or output.quiet):
+        host = next(iter(request.hosts), "<registry>")
+        client = "podman" if request.podman else "docker"
+        after = f"if it fails: {context.name} doctor <image>"
+        context.console.say(f"next: {client} pull {host}/<repository>:<tag>; {after}")
 
 
 def carry_out(console: Console, plan: Plan, *, dry_run: bool) -> None:
@@ -125,46 +171,123 @@ def carry_out(console: Console, plan: Plan, *, dry_run: bool) -> None:
             console.say("nothing was written (--dry-run)")
         return
     for rewrite, backup in apply_plan(plan):
-        before = f"; what was there before: {backup}" if backup else ""
-        console.say(f"written: {rewrite.file}{before}")
+        previous = f"; the previous content: {backup}" if backup else ""
+        console.say(f"written: {rewrite.file}{previous}")
+
+
+@dataclass(frozen=True)
+class _Output:
+    """How the plan is carried out, and what is printed."""
+
+    console: Console
+    dry_run: bool
+    as_json: bool
+    quiet: bool
+
+    def report(self, plan: Plan, unneeded: str) -> None:
+        """Carry the plan out, and print it. unneeded: the line where nothing changes.
+
+        Raises HelperError.
+        """
+        if self.as_json:
+            self._print_json(plan)
+            return
+        if not self.quiet:
+            carry_out(self.console, plan, dry_run=self.dry_run)
+        elif not self.dry_run:
+            list(apply_plan(plan))
+        if not (plan.needed or self.quiet):
+            self.console.say(unneeded)
+        for warning in plan.warnings:
+            self.console.note(f"warning: {warning}")
+
+    def _print_json(self, plan: Plan) -> None:
+        diffs = {rewrite.file: "\n".join(diff.render(rewrite)) for rewrite in plan.needed}
+        written = {} if self.dry_run else {at.file: backup for at, backup in apply_plan(plan)}
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "command": "configure",
+            "dry_run": self.dry_run,
+            "files": [
+                {"file": file, "backup": written.get(file) or None, "changed": True, "diff": text}
+                for file, text in diffs.items()
+            ],
+            "notes": plan.notes,
+            "warnings": plan.warnings,
+        }
+        self.console.say_as_is(json.dumps(document, indent=2))
 
 
 def _check_values(role_arn: str, fallback: str | None) -> None:
     """Raise click.BadParameter for invalid values."""
     if role_arn and not rules.ROLE_ARN.fullmatch(role_arn):
-        msg = f"{one_line(role_arn)!r} is not such as arn:aws:iam::123456789012:role/puller"
+        msg = f"{one_line(role_arn)!r} is not the ARN of an IAM role; write it such as {_ROLE}"
         raise click.BadParameter(msg, param_hint="--role-arn")
     if fallback and is_our_helper(fallback):
-        msg = f"{one_line(fallback)!r} is this program: name the one for other registries"
+        msg = f"{one_line(fallback)!r} is this program; name the helper for other registries"
         raise click.BadParameter(msg, param_hint="--fallback")
 
 
+def _check_profile(context: CommandContext, name: str, *, is_alone: bool) -> str:
+    """Return the registry of an AWS profile, if that is all the command names, or else "".
+
+    Raises click.UsageError for no profile of that name, or one without a registry; HelperError.
+    """
+    typed = f"{context.name} configure"
+    option = f"--profile {shlex.quote(name)}"
+    if name == rules.AUTO:
+        if is_alone:
+            msg = f"{option} needs a registry; run: {typed} <account>@<region> {option}"
+            raise click.UsageError(msg)
+        return ""
+    profile = find_profile(name, context)
+    if not is_alone:
+        return ""
+    try:
+        return profile_host(profile)
+    except HelperError as exc:
+        known = f"{profile.account or '<account>'}@{profile.region or '<region>'}"
+        hint = exc.hint or f"run: {typed} {known} {option}"
+        msg = f"the AWS profile {one_line(name)!r} has no registry: {exc.message}; {hint}"
+        raise click.UsageError(msg) from exc
+
+
 def _name_registries(
-    context: CommandContext, facts: DockerFacts, request: ConfigureRequest
-) -> ConfigureRequest:
-    """Return the request with the registries of AWS profiles or Docker's file; raise for none."""
+    context: CommandContext, facts: DockerFacts, request: ConfigureRequest, *, may_ask: bool
+) -> ConfigureRequest | None:
+    """Return the request with its registries, from AWS profiles, Docker's file or the user.
+
+    Returns None where the user stops. Raises HelperError or click.UsageError for no registry.
+    """
     if facts.found is None:
         for warning in facts.left_out:
             context.console.note(f"warning: {warning}")
         msg = "no AWS profile names an account (sso_account_id or role_arn) and a region"
-        raise HelperError(msg, hint="name the registry: configure ACCOUNT@REGION --profile PROFILE")
-    if request.is_open and not (facts.found or request.remove):
-        msg = f"name a registry: {one_line(facts.config.file)} has none of ECR to begin with"
-        raise click.UsageError(msg)
-    store = request.is_open and is_our_helper(facts.config.store) and request.remove
+        hint = f"name the registry: {context.name} configure <account>@<region> --profile <profile>"
+        raise HelperError(msg, hint=hint)
+    if request.is_open and not request.remove:
+        if may_ask and facts.offers:
+            return offers.ask_registries(context, facts, request)
+        if not facts.found:
+            raise click.UsageError(offers.explain_nothing_found(facts, f"{context.name} configure"))
+    takes_store = request.is_open and request.remove and not any(request.identity)
+    store = takes_store and is_our_helper(facts.config.store)
     return replace(request, hosts=request.hosts | facts.found, store=request.store or store)
 
 
 def _offer_fallback(
-    context: CommandContext, facts: DockerFacts, request: ConfigureRequest
+    context: CommandContext, facts: DockerFacts, request: ConfigureRequest, *, may_ask: bool
 ) -> ConfigureRequest:
-    """Return the request with the present store as the fallback, if the user agrees."""
+    """Return the request with the present store as the fallback, if the user agrees.
+
+    Raises HelperError where the user cannot be asked.
+    """
     store = facts.config.store
     decided = request.remove or request.fallback is not None or facts.fallback
     if decided or not request.store or not store or is_our_helper(store):
         return request
     msg = f"Docker's credsStore is {one_line(store)!r}, which keeps other registries' passwords"
-    if not (os.isatty(protocol.STDIN) and os.isatty(protocol.STDERR)):
+    if not may_ask:
         hint = f"add --fallback {one_line(store)} to keep it behind this program"
         raise HelperError(msg, hint=hint)
     context.console.note(msg)

@@ -78,14 +78,19 @@ def test_whether_it_is_needed(before: bytes | None, after: bytes, needed: bool) 
 
 
 def test_a_new_file(tmp_path: Path) -> None:
-    """Its directories are made, all with modes for the owner alone; there is no backup."""
+    """Its directories are made, all with modes for the owner alone; its backup says "no file"."""
     path = tmp_path / "a" / "b" / "config.json"
 
     assert rewrite(path) == ""
     assert path.read_bytes() == b"new"
-    assert names(path.parent) == ["config.json"]
+    (backup,) = list_backups(str(path))
+    assert backup.is_none
+    assert names(path.parent) == ["config.json", Path(backup.path).name]
+    assert Path(backup.path).read_bytes() == b""
+    assert read_backups(str(path)) == []
     if sys.platform != "win32":
-        assert [mode(p) for p in (path, path.parent, path.parent.parent)] == [0o600, 0o700, 0o700]
+        made = [path, Path(backup.path), path.parent, path.parent.parent]
+        assert [mode(p) for p in made] == [0o600, 0o600, 0o700, 0o700]
 
 
 @posix

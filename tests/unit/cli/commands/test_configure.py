@@ -1,4 +1,4 @@
-"""What `configure` makes of Docker's file, what it takes back, and what it shows."""
+"""How `configure` changes Docker's file, undoes that, and shows it."""
 
 import base64
 import json
@@ -22,12 +22,17 @@ from tests.world.configure import (
 )
 from tests.world.machine import HOST, Machine
 
+NEXT = (
+    f"next: docker pull {HOST}/<repository>:<tag>;"
+    " if it fails: docker-credential-ecrpy doctor <image>"
+)
 tree = pytest.mark.tree
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for Docker's")
 
 
 def test_a_machine_that_has_nothing(machine: Machine, docker: Path) -> None:
     """Docker's file is made as Docker would, shown as a diff, and a second run changes nothing."""
+    machine.login()
     done = configure(machine, WHERE)
 
     assert docker.read_text() == f'{{\n\t"credHelpers": {{\n\t\t"{HOST}": "ecr-login"\n\t}}\n}}\n'
@@ -42,8 +47,10 @@ def test_a_machine_that_has_nothing(machine: Machine, docker: Path) -> None:
         "+\t}",
         "+}",
         f"written: {docker}",
+        NEXT,
     ]
-    assert configure(machine, WHERE).stdout == b"nothing to change: it is so already\n"
+    again = configure(machine, WHERE).stdout.decode()
+    assert again == f"already configured: nothing to change\n{NEXT}\n"
     assert not machine.cache.exists()
     if sys.platform != "win32":
         assert docker.stat().st_mode & 0o777 == 0o600
@@ -51,7 +58,7 @@ def test_a_machine_that_has_nothing(machine: Machine, docker: Path) -> None:
 
 
 def test_docker_desktops_file(machine: Machine, docker: Path) -> None:
-    """Its store stays, and so does all else; the previous content is kept beside it."""
+    """Its store and everything else is kept; the backup has the previous content."""
     before = write(docker, DESKTOP)
     done = configure(machine, WHERE)
 
@@ -65,20 +72,20 @@ def test_docker_desktops_file(machine: Machine, docker: Path) -> None:
 
 
 def test_the_old_login_that_a_403_comes_from(machine: Machine, docker: Path) -> None:
-    """It goes, and that is said, with the time at which its token expired; others stay."""
+    """It is removed, and a note says so, with the expiry of its token; others are kept."""
     other = {"auth": base64.b64encode(b"me:hunter2").decode()}
     write(docker, {"auths": {f"https://{HOST}": {"auth": AUTH}, "ghcr.io": other}})
     done = configure(machine, WHERE)
 
     assert read(docker) == {"auths": {"ghcr.io": other}, "credHelpers": {HOST: "ecr-login"}}
-    assert f"the login under auths for https://{HOST} goes".encode() in done.stdout
+    assert f"the login under auths for https://{HOST} is removed".encode() in done.stdout
     assert b"whose token expired at 2023-11-14T22:13:20Z" in done.stdout
     assert b"403 Forbidden" in done.stdout
 
 
 @tree
 def test_entries_that_hold_nothing_stay(machine: Machine, docker: Path) -> None:
-    """They are what a login leaves that a store keeps."""
+    """An empty entry belongs to a login in a store, and is kept."""
     write(docker, {"auths": {HOST: {}, f"https://{HOST}": {"auth": ""}}, "credsStore": "desktop"})
     configure(machine, WHERE)
 
@@ -104,7 +111,7 @@ SHAPES = {
 @tree
 @pytest.mark.parametrize("before", SHAPES.values(), ids=SHAPES)
 def test_what_is_added_is_taken_back(machine: Machine, docker: Path, before: bytes) -> None:
-    """Byte for byte, whatever the file looked like; and each of both a second time is nothing."""
+    """--remove restores every byte, in any style; a second run of either changes nothing."""
     write(docker, before)
     configure(machine, WHERE)
     helpers = {key.casefold(): value for key, value in read(docker).items()}["credhelpers"]
@@ -119,7 +126,7 @@ def test_what_is_added_is_taken_back(machine: Machine, docker: Path, before: byt
 
 @tree
 def test_two_are_taken_back_in_either_order(machine: Machine, docker: Path) -> None:
-    """Also where the file was changed by hand meanwhile: then what was added alone goes."""
+    """After an edit by hand, --remove removes only what `configure` added."""
     before = write(docker, "{ }\n")
     configure(machine, WHERE)
     configure(machine, OTHER)
@@ -136,7 +143,7 @@ def test_two_are_taken_back_in_either_order(machine: Machine, docker: Path) -> N
 
 @tree
 def test_a_removed_login_does_not_come_back(machine: Machine, docker: Path) -> None:
-    """Though the backup has it."""
+    """--remove does not restore an old login from the backup."""
     write(docker, {"auths": {HOST: {"auth": AUTH}}})
     configure(machine, WHERE)
     configure(machine, "--remove", WHERE)
@@ -160,7 +167,7 @@ def test_a_removed_login_does_not_come_back(machine: Machine, docker: Path) -> N
 def test_a_file_that_cannot_be_edited(
     machine: Machine, docker: Path, text: bytes, says: str
 ) -> None:
-    """An error on standard error alone, exit code 1, and nothing is touched."""
+    """The error is on standard error alone, with exit code 1, and nothing is written."""
     write(docker, text)
     done = configure(machine, WHERE, code=1)
 
@@ -175,12 +182,12 @@ def test_a_file_that_cannot_be_edited(
     [f"https://{HOST}", f"{HOST}/team", f"{HOST}:443", HOST.upper(), f"{HOST}."],
 )
 def test_a_key_that_docker_does_not_find(machine: Machine, docker: Path, key: str) -> None:
-    """It goes, the bare host comes in its place, and that is said."""
+    """It is replaced by the bare host, and a note says so."""
     write(docker, {"credHelpers": {key: "ecr-login", "gcr.io": "gcloud"}})
     done = configure(machine)
 
     assert read(docker) == {"credHelpers": {"gcr.io": "gcloud", HOST: "ecr-login"}}
-    assert b"Docker looks for the bare host name" in done.stdout
+    assert b"Docker looks up the bare host name" in done.stdout
 
 
 @tree
@@ -197,7 +204,7 @@ def test_a_key_that_docker_does_not_find(machine: Machine, docker: Path, key: st
 def test_a_helper_that_does_not_lead_here(
     machine: Machine, docker: Path, value: Any, after: str
 ) -> None:
-    """Another's, the whole program's name, or a name that is not on PATH."""
+    """Another helper, the whole program's name, or a name that is not on PATH is replaced."""
     write(docker, {"credHelpers": {HOST: value}})
     configure(machine, WHERE)
 
@@ -206,7 +213,7 @@ def test_a_helper_that_does_not_lead_here(
 
 @tree
 def test_an_escaped_key(machine: Machine, docker: Path) -> None:
-    """It is the same key, and stays as it is written."""
+    """It counts as the same key, and keeps its spelling."""
     text = f'{{"credHelpers": {{"{HOST}": "ecr-login"}}}}'.replace(".dkr", "\\u002edkr")
     before = write(docker, text)
     configure(machine, WHERE)
@@ -215,19 +222,21 @@ def test_an_escaped_key(machine: Machine, docker: Path) -> None:
 
 
 def test_a_dry_run(machine: Machine, docker: Path) -> None:
-    """It shows the same and writes nothing."""
+    """It shows the same diff, writes nothing, and does not say what is next."""
+    machine.config("[profile a]\n")
     before = write(docker, {"auths": {HOST: {"auth": AUTH}}})
     done = configure(machine, WHERE, "--profile", "a", "--dry-run")
 
     assert f'+        "{HOST}": "ecr-login"'.encode() in done.stdout
     assert b"nothing was written (--dry-run)" in done.stdout
+    assert b"next:" not in done.stdout
     assert docker.read_bytes() == before
     assert not machine.cache.exists()
 
 
 @tree
 def test_where_docker_config_says(machine: Machine, docker: Path) -> None:
-    """And not in the home."""
+    """The file in DOCKER_CONFIG is edited, and not the one in the home directory."""
     configure(machine, WHERE, DOCKER_CONFIG=str(machine.root / "there"))
 
     assert read(machine.root / "there" / "config.json") == {"credHelpers": {HOST: "ecr-login"}}
@@ -237,8 +246,9 @@ def test_where_docker_config_says(machine: Machine, docker: Path) -> None:
 @tree
 @posix
 def test_a_file_that_may_not_be_written(machine: Machine, docker: Path) -> None:
-    """Neither is our own then: an error before anything is written."""
+    """Our own settings are not written either: the error comes first."""
     write(docker, "{}")
+    machine.config("[profile a]\n")
     docker.parent.chmod(0o500)
     prefix = []
     if os.geteuid() == 0:
@@ -246,7 +256,7 @@ def test_a_file_that_may_not_be_written(machine: Machine, docker: Path) -> None:
     done = machine.run("configure", WHERE, "--profile", "a", command=[*prefix, *machine.program])
 
     assert done.code == 1
-    assert b"is read-only; make it yours to write" in done.stderr
+    assert b"is read-only; make it writable" in done.stderr
     assert (docker.read_bytes(), list_names(docker)) == (b"{}", ["config.json"])
     assert not (machine.cache / "config.toml").exists()
 
@@ -254,7 +264,7 @@ def test_a_file_that_may_not_be_written(machine: Machine, docker: Path) -> None:
 @tree
 @pytest.mark.parametrize("indent", [None, 2])
 def test_no_secret_is_shown(machine: Machine, docker: Path, indent: int | None) -> None:
-    """Of any entry, on any stream, nor in the log; `configure` looks for each of them itself."""
+    """No secret of any entry is on any stream or in the log."""
     password = {"auth": AUTH}
     made = {
         "HttpHeaders": {"Authorization": "hunter2"},
@@ -277,7 +287,7 @@ def test_no_secret_is_shown(machine: Machine, docker: Path, indent: int | None) 
 @tree
 @pytest.mark.parametrize("indent", [None, 2])
 def test_a_file_of_five_megabytes(machine: Machine, docker: Path, indent: int | None) -> None:
-    """It takes a few seconds at most."""
+    """The diff of a large file is short, and takes a few seconds at most."""
     auths = {f"registry-{n}.example.com": {"auth": AUTH} for n in range(30_000)}
     write(docker, json.dumps({"auths": auths | {HOST: {"auth": AUTH}}}, indent=indent))
     done = configure(machine, WHERE)

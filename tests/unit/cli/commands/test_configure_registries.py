@@ -1,4 +1,4 @@
-"""Which registries and identities `configure` is asked for, and the rules that it writes."""
+"""Which registries and identities `configure` gets, and the rules that it writes."""
 
 import os
 import re
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from docker_credential_ecrpy.settings.editor import SCHEMA_URL
 from tests.world.configure import AUTH, OTHER, WHERE, configure, read, write
 from tests.world.machine import HOST, Machine
 
@@ -13,7 +14,7 @@ tree = pytest.mark.tree
 
 
 class TestRegistries:
-    """Which registries are meant."""
+    """Which registries are configured."""
 
     @tree
     @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ class TestRegistries:
     def test_by_name(
         self, machine: Machine, docker: Path, arguments: tuple[str, ...], hosts: list[str]
     ) -> None:
-        """By account and region, by any address, and by a private name with its port."""
+        """A name is an account and region, any address, or a private name with its port."""
         machine.settings(f'[[registry]]\nmatch = "images.example.com"\nregistry = "{HOST}"\n')
         configure(machine, *arguments)
 
@@ -46,9 +47,9 @@ class TestRegistries:
             (("123456789012@us-eest-1",), "did you mean us-east-1 "),
             (("",), "names no registry"),
             (("--nope",), "no such option"),
-            (("--podman", "--creds-store"), "podman knows no credsStore"),
+            (("--podman", "--creds-store"), "podman has no credsStore"),
             (("--all-profiles", "--profile", "a"), "leave --profile and --role-arn out"),
-            ((WHERE, "--role-arn", "role"), "is not such as arn:aws:iam"),
+            ((WHERE, "--role-arn", "role"), "write it such as arn:aws:iam"),
             (("--creds-store", "--fallback", "ecr-login"), "is this program"),
         ],
         ids=str,
@@ -63,7 +64,7 @@ class TestRegistries:
         assert not docker.exists()
 
     def test_those_that_the_file_knows(self, machine: Machine, docker: Path) -> None:
-        """Logins, also those that a store keeps, and helpers of ours."""
+        """Without a terminal, all logins and helpers of ours are configured, stored logins too."""
         write(
             docker,
             {
@@ -83,7 +84,7 @@ class TestRegistries:
 
     @tree
     def test_all_of_them_are_taken_back(self, machine: Machine, docker: Path) -> None:
-        """Of ours, with the store; a second time there is nothing left to do."""
+        """--remove alone removes all helpers of ours, and the store; then nothing is left to do."""
         made = {"credHelpers": {HOST: "ecr-login", "a": "ecrpy", "b": "x"}, "credsStore": "ecrpy"}
         write(docker, made)
         configure(machine, "--remove")
@@ -93,11 +94,11 @@ class TestRegistries:
 
     @tree
     def test_another_helper_is_not_taken_away(self, machine: Machine, docker: Path) -> None:
-        """And that is said."""
+        """A note says that it is kept."""
         before = write(docker, {"credHelpers": {HOST: "desktop"}})
         done = configure(machine, "--remove", WHERE)
 
-        assert f"{HOST} stays: its helper is 'desktop'".encode() in done.stdout
+        assert f"{HOST} is kept: its helper is 'desktop'".encode() in done.stdout
         assert docker.read_bytes() == before
 
 
@@ -105,12 +106,13 @@ class TestIdentity:
     """Which AWS identity to use."""
 
     def test_a_profile(self, machine: Machine, docker: Path) -> None:
-        """A rule for the account, which goes again."""
-        machine.config("[profile prod]\nregion = eu-west-1\n")
+        """A rule for the account is added, and removed again; a new file names its schema."""
+        machine.config("[profile prod]\nregion = eu-west-1\ncredential_process = x\n")
         done = configure(machine, WHERE, "--profile", "prod")
         path = machine.cache / "config.toml"
 
-        assert path.read_text() == '[[registry]]\nmatch = "123456789012"\nprofile = "prod"\n'
+        rule = '[[registry]]\nmatch = "123456789012"\nprofile = "prod"\n'
+        assert path.read_text() == f"#:schema {SCHEMA_URL}\n\n{rule}"
         assert done.stderr == b""
         assert f"written: {path}".encode() in done.stdout
         assert b"nothing to change" in configure(machine, WHERE, "--profile", "prod").stdout
@@ -118,15 +120,20 @@ class TestIdentity:
         assert path.read_bytes() == b""
 
     @tree
-    def test_a_profile_that_is_not_there(self, machine: Machine, docker: Path) -> None:
-        """A warning: it may be made later."""
-        done = configure(machine, WHERE, "--profile", "prdo")
+    def test_the_schema_of_an_existing_file(self, machine: Machine, docker: Path) -> None:
+        """A file that the user wrote gets no schema line, and keeps one that it has."""
+        machine.config("[profile prod]\n")
+        for before in ("# mine\n", f"#:schema {SCHEMA_URL}\n"):
+            path = machine.settings(before)
+            configure(machine, WHERE, "--profile", "prod")
 
-        assert done.stderr == b"warning: AWS profile 'prdo' is not in the AWS config file\n"
+            assert path.read_text().count("#:schema") == before.count("#:schema")
+            configure(machine, WHERE, "--remove")
+            assert path.read_text() in (before, "")
 
     @tree
     def test_a_role(self, machine: Machine, docker: Path) -> None:
-        """For the registry, above the rule that there is."""
+        """A rule of the registry is inserted above the rule that matches it."""
         rule = '[[registry]]\nmatch = "*"\nprofile = "a"\n'
         path = machine.settings(rule)
         arn = "arn:aws:iam::123456789012:role/puller"
@@ -137,7 +144,7 @@ class TestIdentity:
 
     @tree
     def test_the_rule_of_a_private_name(self, machine: Machine, docker: Path) -> None:
-        """It stays when the registry goes: without it, the name would mean nothing."""
+        """--remove keeps it: without the rule, the name is no registry."""
         path = machine.settings(
             f'[[registry]]\nmatch = "images.example.com"\nregistry = "{HOST}"\n'
         )
@@ -150,7 +157,8 @@ class TestIdentity:
 
     @tree
     def test_settings_that_are_none(self, machine: Machine, docker: Path) -> None:
-        """Where the environment wants none, Docker's file can still be written."""
+        """Docker's file is written without them; a profile needs them, and is an error."""
+        machine.config("[profile a]\n")
         configure(machine, WHERE, AWS_ECR_CONFIG=os.devnull)
         done = configure(machine, WHERE, "--profile", "a", code=1, AWS_ECR_CONFIG=os.devnull)
 
@@ -158,7 +166,7 @@ class TestIdentity:
         assert b"config.toml" in done.stderr
 
     def test_all_profiles(self, machine: Machine, docker: Path) -> None:
-        """Each with its own; what is left out, and why, is said; a second run changes nothing."""
+        """Each profile gets its registry; warnings name those left out; a second run is a no-op."""
         machine.config(
             "[default]\noutput = json\n"
             "[sso-session s]\nsso_region = eu-west-1\nsso_start_url = https://x/\n"
@@ -187,15 +195,15 @@ class TestIdentity:
         assert "AWS profile 'nowhere' is left out: it names no region\n" in told
         assert "AWS profile 'typo' is left out: 'us-eest-1' is not an AWS region" in told
         host = "333333333333.dkr.ecr.us-east-1.amazonaws.com"
-        assert f"{host} is left out, since 2 profiles are of it: too, two; choose one" in told
+        assert f"{host} is left out: 2 profiles have it: too, two; choose one: configure" in told
         assert b"nothing to change" in configure(machine, "--all-profiles").stdout
 
         configure(machine, host, "--profile", "too")
-        assert b"since 2 profiles" not in configure(machine, "--all-profiles").stderr
+        assert b"2 profiles have it" not in configure(machine, "--all-profiles").stderr
 
     @tree
     def test_no_profile_at_all(self, machine: Machine, docker: Path) -> None:
-        """An error, which says what to do instead."""
+        """The error says what to do instead."""
         done = configure(machine, "--all-profiles", code=1)
 
         assert b"no AWS profile names an account" in done.stderr
@@ -204,7 +212,8 @@ class TestIdentity:
 
 @tree
 def test_a_rule_that_is_still_in_use_stays(machine: Machine, docker: Path) -> None:
-    """By a credsStore, or by podman, whose file has the registry, too."""
+    """A credsStore or podman's file, which has the registry too, keeps the rule in use."""
+    machine.config("[profile prod]\n")
     configure(machine, WHERE, "--profile", "prod")
     rules = machine.cache / "config.toml"
     written = rules.read_bytes()

@@ -23,10 +23,10 @@ def on_terminal(machine: Machine, *arguments: str, **options: Any) -> tuple[int,
 @tree
 @pytest.mark.parametrize("columns", [60, 80, 200])
 def test_prose_fits_the_terminal(machine: Machine, docker: Path, columns: int) -> None:
-    """Each line ends where the terminal does, if it has a blank to end at; a diff's stay."""
+    """Each line with a blank is wrapped to the width of the terminal; the diff is not."""
     write(docker, {"auths": {HOST: {"auth": AUTH}, OTHER: {"auth": AUTH}}})
-    diff = configure(machine, "--dry-run").stdout.decode().splitlines()
-    code, shown = on_terminal(machine, "configure", "--profile", "nope", columns=columns)
+    diff = configure(machine, HOST, OTHER, "--dry-run").stdout.decode().splitlines()
+    code, shown = on_terminal(machine, "configure", HOST, OTHER, columns=columns)
     lines = re.sub(r"\033\[[\d;]*m", "", shown).splitlines()
 
     assert code == 0
@@ -43,7 +43,7 @@ def test_prose_fits_the_terminal(machine: Machine, docker: Path, columns: int) -
     ids=str,
 )
 def test_colours(machine: Machine, docker: Path, environ: dict[str, str], coloured: bool) -> None:
-    """On a terminal that has them, unless they are not wanted."""
+    """Colours are used on a terminal, unless NO_COLOR or TERM=dumb is set."""
     _, shown = on_terminal(machine, "configure", WHERE, "--dry-run", environ=environ)
 
     assert ("\033[32m+{\033[0m" in shown) is coloured
@@ -51,7 +51,7 @@ def test_colours(machine: Machine, docker: Path, environ: dict[str, str], colour
 
 
 def test_there_are_no_colours_in_a_file(machine: Machine, docker: Path) -> None:
-    """Nor in a pipe."""
+    """A pipe gets no colours."""
     assert b"\033" not in configure(machine, WHERE, "--dry-run", TERM="xterm").stdout
 
 
@@ -62,7 +62,7 @@ def test_there_are_no_colours_in_a_file(machine: Machine, docker: Path) -> None:
 def test_the_store_is_asked_about(
     machine: Machine, docker: Path, typed: bytes, fallback: str
 ) -> None:
-    """On a terminal: whether it stays as the fallback."""
+    """A terminal is asked whether the present store becomes the fallback."""
     write(docker, DESKTOP)
     code, shown = on_terminal(machine, "configure", "--creds-store", typed=typed, columns=60)
     settings = machine.cache / "config.toml"
@@ -72,12 +72,12 @@ def test_the_store_is_asked_about(
     assert read(docker)["credsStore"] == "ecr-login"
     assert settings.exists() is bool(fallback)
     if fallback:
-        assert settings.read_text() == f'fallback = "{fallback}"\n'
+        assert settings.read_text().endswith(f'\n\nfallback = "{fallback}"\n')
 
 
 @tree
 def test_a_question_that_is_not_answered(machine: Machine, docker: Path) -> None:
-    """Nothing is changed."""
+    """At end of input nothing is written, and the exit code is 130."""
     before = write(docker, DESKTOP)
     code, _ = on_terminal(machine, "configure", "--creds-store", typed=b"\x04")
 
@@ -88,7 +88,7 @@ def test_a_question_that_is_not_answered(machine: Machine, docker: Path) -> None
 @tree
 @pytest.mark.parametrize("columns", [60, 80])
 def test_help_fits(machine: Machine, columns: int) -> None:
-    """Examples first."""
+    """The help begins with examples, and fits the width."""
     done = configure(machine, "--help", COLUMNS=str(columns))
     lines = done.stdout.decode().splitlines()
 
@@ -100,7 +100,7 @@ def test_help_fits(machine: Machine, columns: int) -> None:
 @tree
 @pytest.mark.parametrize("columns", [60, 80])
 def test_a_file_in_one_line_is_shown_indented(machine: Machine, docker: Path, columns: int) -> None:
-    """Where the terminal is narrower than it is."""
+    """A file of one line is shown indented where the terminal is narrower."""
     made = {"auths": {}, "credsStore": "desktop", "currentContext": "default", "x": {}}
     write(docker, json.dumps(made))
     _, shown = on_terminal(machine, "configure", WHERE, "--dry-run", columns=columns)

@@ -1,0 +1,77 @@
+"""The question of a bare `configure` on a terminal: which of the registries it found?"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import click
+
+from docker_credential_ecrpy.cli.context import CommandContext
+from docker_credential_ecrpy.docker.config import shown_key
+from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts, Hosts, Offer
+from docker_credential_ecrpy.text.sanitize import one_line
+
+_MOST_EXAMPLES = 3
+_QUIT = "q"
+
+
+def ask_registries(
+    context: CommandContext, facts: DockerFacts, request: ConfigureRequest
+) -> ConfigureRequest | None:
+    """Return the request with the registries that the user chooses; None to stop.
+
+    Enter chooses those of Docker's file, without a profile. Raises click.Abort at end of input.
+    """
+    file = one_line(facts.config.file)
+    context.console.note("registries found, which are not configured yet:")
+    for number, offer in enumerate(facts.offers, 1):
+        context.console.note(f"{number:3}  {offer.host}  {_describe(offer, file)}")
+    by_default = [str(n) for n, offer in enumerate(facts.offers, 1) if not offer.profile]
+    while True:
+        answer = click.prompt(
+            f"which ones? numbers such as 1,3; {_QUIT} to stop",
+            default=",".join(by_default) or _QUIT,
+            err=True,
+        )
+        if answer.strip().lower() in (_QUIT, "quit", "no", "n"):
+            return None
+        try:
+            hosts = _choose(answer, facts.offers, request.identity[1])
+        except ValueError as exc:
+            context.console.note(str(exc))
+            continue
+        return replace(request, hosts=hosts)
+
+
+def _describe(offer: Offer, file: str) -> str:
+    if offer.profile:
+        return f"AWS profile {one_line(offer.profile)!r}"
+    key = shown_key(offer.key)
+    return f"in {file}" if key == offer.host else f"in {file} as {key}"
+
+
+def _choose(answer: str, offers: Sequence[Offer], role_arn: str) -> Hosts:
+    """Return the registries that an answer names. Raises ValueError, with the text to show."""
+    hosts: Hosts = {}
+    for word in re.findall(r"[^\s,]+", answer):
+        if not (word.isascii() and word.isdigit() and 1 <= int(word) <= len(offers)):
+            msg = f"{one_line(word)!r} is no number of the list; type 1 to {len(offers)}"
+            raise ValueError(msg)
+        offer = offers[int(word) - 1]
+        identity = offer.profile, role_arn
+        if hosts.setdefault(offer.host, identity) != identity:
+            msg = f"{offer.host} is chosen twice, with two identities; choose one of them"
+            raise ValueError(msg)
+    if not hosts:
+        msg = f"no number is given; type 1 to {len(offers)}"
+        raise ValueError(msg)
+    return hosts
+
+
+def explain_nothing_found(facts: DockerFacts, command: str) -> str:
+    """Return the error where nothing says which registry to configure; command: what was typed."""
+    examples = [f"{command} <account>@<region>"]
+    profiles = [offer.profile for offer in facts.offers if offer.profile]
+    examples += [f"{command} --profile {one_line(name)}" for name in profiles[:_MOST_EXAMPLES]]
+    file = one_line(facts.config.file)
+    return f"name a registry: {file} has no ECR registry; run: {', or: '.join(examples)}"

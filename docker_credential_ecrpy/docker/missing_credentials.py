@@ -1,0 +1,65 @@
+"""Warns of registries whose AWS identity has surely no credentials on this machine."""
+
+import shlex
+from collections.abc import Iterable
+
+from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts
+from docker_credential_ecrpy.settings import loader, rules
+from docker_credential_ecrpy.settings.toml_document import TomlDocument
+from docker_credential_ecrpy.text.sanitize import one_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.aws.local_credentials import LocalCredentials
+
+_ON_AWS = "on EC2 or ECS, the instance's role is used"
+_MOST_NAMED = 5  # profiles in one sentence
+
+
+def find_missing_credentials(
+    facts: DockerFacts, request: ConfigureRequest, settings: bytes
+) -> list[str]:
+    """Return a warning for each identity without credentials, of those that registries get.
+
+    settings: the content of our own settings once they are written. Raises HelperError.
+    """
+    local = facts.credentials
+    if local is None or request.remove:
+        return []
+    if not request.hosts:
+        has_any = local.ambient or local.filled or not request.store
+        return [] if has_any else [_describe("", local)]
+    document = TomlDocument(facts.settings_file, settings, loader.TABLE)
+    found = loader.parse(document).rules
+    choices = [rules.choose(host, found, facts.environ) for host in request.hosts]
+    # ECR Public works without credentials.
+    profiles = (choice.profile for choice in choices if choice and not choice.registry.public)
+    return _describe_all(profiles, local)
+
+
+def _describe_all(profiles: Iterable[str], local: "LocalCredentials") -> list[str]:
+    described = (_describe(profile, local) for profile in dict.fromkeys(profiles))
+    return [text for text in described if text]
+
+
+def _describe(profile: str, local: "LocalCredentials") -> str:
+    """Return the warning for a rule's profile, or the ambient identity for ""; "" for none."""
+    if profile == rules.AUTO:
+        return "" if local.known else "no AWS profile exists here; run: aws configure sso"
+    if profile:
+        return "" if profile in local.filled else _describe_profile(profile, "", local)
+    if local.ambient:
+        return ""
+    if local.named:
+        return _describe_profile(local.named, " (AWS_PROFILE)", local)
+    if local.filled:
+        names = ", ".join(map(one_line, sorted(local.filled)[:_MOST_NAMED]))
+        msg = "no AWS credentials in the environment or the default profile"
+        return f"{msg}; add --profile with one of: {names} ({_ON_AWS})"
+    return f"no AWS credentials in the environment or ~/.aws; run: aws configure sso ({_ON_AWS})"
+
+
+def _describe_profile(name: str, source: str, local: "LocalCredentials") -> str:
+    problem = "has no credentials in" if name in local.known else "is not in"
+    command = f"aws configure sso --profile {shlex.quote(one_line(name))}"
+    return f"AWS profile {one_line(name)!r}{source} {problem} ~/.aws/config; run: {command}"
