@@ -1,0 +1,185 @@
+"""Bare `configure`: the choice on a terminal, and what it says where there is none."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.world.configure import AUTH, OTHER, WHERE, configure, read, write
+from tests.world.machine import HOST, Machine
+from tests.world.terminal import run_on_terminal
+
+tree = pytest.mark.tree
+CONFIG = (
+    "[profile dev]\nsso_account_id = 111111111111\nregion = eu-west-1\n"
+    "[profile prod]\nsso_account_id = 210987654321\nregion = eu-west-1\n"
+    "[profile nowhere]\nregion = eu-west-1\n"
+)
+DEV = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
+
+
+def choose(machine: Machine, typed: bytes, *arguments: str, code: int = 0) -> str:
+    """Run `configure` on a terminal, with an answer; return what it shows, without colours."""
+    done, shown = run_on_terminal(machine, "configure", *arguments, columns=200, typed=typed)
+    assert done == code, shown
+    assert AUTH not in shown
+    return re.sub(r"\033\[[\d;]*m", "", shown).replace("\r\n", "\n")
+
+
+@pytest.fixture(name="before")
+def _before(machine: Machine, docker: Path) -> bytes:
+    """Docker's file with two logins, and three AWS profiles, of which two have a registry."""
+    machine.config(CONFIG)
+    return write(docker, {"auths": {f"https://{HOST}": {"auth": AUTH}, OTHER: {"auth": AUTH}}})
+
+
+@tree
+def test_what_is_offered(machine: Machine, docker: Path, before: bytes) -> None:
+    """A numbered list has the logins of Docker's file first, then the profiles; q stops."""
+    shown = choose(machine, b"q\n")
+
+    assert f"  1  {HOST}  in {docker} as https://{HOST}\n" in shown
+    assert f"  2  {OTHER}  in {docker}\n" in shown
+    assert f"  3  {DEV}  AWS profile 'dev'\n" in shown
+    assert f"  4  {OTHER}  AWS profile 'prod'\n" in shown
+    assert "nowhere" not in shown
+    assert "which ones? numbers such as 1,3; q to stop [1,2]: " in shown
+    assert shown.endswith("nothing was written\n")
+    assert docker.read_bytes() == before
+
+
+@tree
+@pytest.mark.parametrize(
+    ("typed", "hosts", "profiles"),
+    [
+        (b"\n", [HOST, OTHER], []),
+        (b"1\n", [HOST], []),
+        (b"1,3\n", [HOST, DEV], ["dev"]),
+        (b" 4 , 1 \n", [OTHER, HOST], ["prod"]),
+        (b"3 1\n", [DEV, HOST], ["dev"]),
+        (b"1,1\n", [HOST], []),
+        (b"9\n0\nx\n,\n2,4\n3\n", [DEV], ["dev"]),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("before")
+def test_the_answer(
+    machine: Machine, docker: Path, typed: bytes, hosts: list[str], profiles: list[str]
+) -> None:
+    """Enter chooses the logins; numbers choose registries; other answers are asked again."""
+    choose(machine, typed)
+
+    assert list(read(docker)["credHelpers"]) == hosts
+    settings = machine.cache / "config.toml"
+    rules = settings.read_text() if settings.exists() else ""
+    assert re.findall(r'profile = "(\w+)"', rules) == profiles
+
+
+@tree
+def test_a_wrong_answer(machine: Machine, docker: Path, before: bytes) -> None:
+    """It is answered with what is wrong, and what to type."""
+    shown = choose(machine, b"9\n2,4\n,\nq\n")
+
+    assert "'9' is no number of the list; type 1 to 4\n" in shown
+    assert f"{OTHER} is chosen twice, with two identities; choose one of them\n" in shown
+    assert "no number is given; type 1 to 4\n" in shown
+    assert docker.read_bytes() == before
+
+
+@tree
+def test_end_of_input(machine: Machine, docker: Path, before: bytes) -> None:
+    """Nothing is written, and the exit code is 130."""
+    choose(machine, b"\x04", code=130)
+
+    assert docker.read_bytes() == before
+
+
+@tree
+def test_profiles_alone(machine: Machine, docker: Path) -> None:
+    """Where Docker's file has no login, Enter stops."""
+    machine.config(CONFIG)
+    shown = choose(machine, b"\n")
+
+    assert "q to stop [q]: " in shown
+    assert not docker.exists()
+
+
+@tree
+def test_a_role(machine: Machine, docker: Path, before: bytes) -> None:
+    """--role-arn is the role of whatever is chosen."""
+    arn = "arn:aws:iam::111111111111:role/puller"
+    choose(machine, b"3\n", "--role-arn", arn)
+
+    settings = (machine.cache / "config.toml").read_text()
+    assert settings.endswith(f'profile = "dev"\nrole_arn = "{arn}"\n')
+
+
+@tree
+def test_what_is_configured_is_not_offered(machine: Machine, docker: Path) -> None:
+    """Nor is a profile whose rule is there; with nothing to offer, nothing is asked."""
+    machine.config(CONFIG)
+    configure(machine, "--profile", "dev")
+    shown = choose(machine, b"q\n")
+    assert DEV not in shown
+    assert "  1  " in shown
+
+    configure(machine, "--profile", "prod")
+    assert "already configured: nothing to change" in choose(machine, b"")
+
+
+@tree
+@pytest.mark.parametrize("option", ["--remove", "--dry-run"])
+def test_options(machine: Machine, docker: Path, before: bytes, option: str) -> None:
+    """--remove asks nothing, and --dry-run asks and then writes nothing."""
+    shown = choose(machine, b"\n", option)
+
+    assert ("which ones?" in shown) is (option == "--dry-run")
+    assert docker.read_bytes() == before
+
+
+@tree
+def test_without_a_terminal(machine: Machine, docker: Path, before: bytes) -> None:
+    """The logins are configured without a question."""
+    done = configure(machine)
+
+    assert b"which ones?" not in done.stdout + done.stderr
+    assert list(read(docker)["credHelpers"]) == [HOST, OTHER]
+
+
+@tree
+@pytest.mark.parametrize("config", ["", CONFIG])
+def test_nothing_found_without_a_terminal(machine: Machine, docker: Path, config: str) -> None:
+    """The error says what to type, with the profiles as examples."""
+    machine.config(config)
+    done = configure(machine, code=2)
+
+    command = "docker-credential-ecrpy configure"
+    examples = f"; run: {command} <account>@<region>"
+    if config:
+        examples += f", or: {command} --profile dev, or: {command} --profile prod"
+    assert f"name a registry: {docker} has no ECR registry{examples}\n" in done.stderr.decode()
+
+
+@tree
+def test_nothing_found_on_a_terminal(machine: Machine, docker: Path) -> None:
+    """The same error: there is nothing to choose from."""
+    shown = choose(machine, b"", code=2)
+
+    assert f"name a registry: {docker} has no ECR registry; run: " in shown
+
+
+@tree
+def test_a_broken_aws_config(machine: Machine, docker: Path, before: bytes) -> None:
+    """The logins are still offered, and a warning says what is wrong."""
+    machine.config("[broken")
+    shown = choose(machine, b"1\n")
+
+    assert "warning: the AWS settings are wrong" in shown
+    assert list(read(docker)["credHelpers"]) == [HOST]
+
+
+@tree
+def test_a_named_registry_asks_nothing(machine: Machine, docker: Path, before: bytes) -> None:
+    """On a terminal, a registry on the command line is configured at once."""
+    assert "which ones?" not in choose(machine, b"", WHERE)
+    assert list(read(docker)["credHelpers"]) == [HOST]

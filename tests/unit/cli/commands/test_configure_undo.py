@@ -1,0 +1,214 @@
+"""`configure --undo`: the files from before the last change."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.world.configure import AUTH, DESKTOP, OTHER, WHERE, configure, list_names, read, write
+from tests.world.machine import HOST, Machine
+
+tree = pytest.mark.tree
+
+
+@pytest.fixture(autouse=True)
+def _profile(machine: Machine) -> None:
+    machine.config("[profile prod]\ncredential_process = x\n[profile dev]\n")
+
+
+@pytest.fixture(name="settings")
+def _settings(machine: Machine) -> Path:
+    return machine.cache / "config.toml"
+
+
+def backups(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(f"{path.name}.*.bak"))
+
+
+def test_both_files(machine: Machine, docker: Path, settings: Path) -> None:
+    """Both get every byte of their previous content back; the diff shows it first."""
+    before = write(docker, DESKTOP)
+    rules = machine.settings('[[registry]]\nmatch = "*"\nprofile = "dev"\n').read_bytes()
+    configure(machine, WHERE, "--profile", "prod")
+    after = docker.read_bytes(), settings.read_bytes()
+    done = configure(machine, "--undo")
+
+    assert (docker.read_bytes(), settings.read_bytes()) == (before, rules)
+    lines = done.stdout.decode().splitlines()
+    assert f'-\t\t"{HOST}": "ecr-login"' in lines
+    assert '-profile = "prod"' in lines
+    assert f"note: {docker} is restored from {backups(docker)[0]}" in lines
+    assert f"written: {docker}; the previous content: {backups(docker)[-1]}" in lines
+    assert not any(line.startswith("next:") for line in lines)
+
+    configure(machine, "--undo")
+    assert (docker.read_bytes(), settings.read_bytes()) == after
+    configure(machine, "--undo")
+    assert (docker.read_bytes(), settings.read_bytes()) == (before, rules)
+
+
+@tree
+def test_only_what_changed_together(machine: Machine, docker: Path, settings: Path) -> None:
+    """config.toml, which an earlier run changed, keeps its rules."""
+    machine.settings("# mine\n")
+    configure(machine, WHERE, "--profile", "prod")
+    rules = settings.read_bytes()
+    configure(machine, OTHER)
+    configure(machine, "--undo")
+
+    assert read(docker) == {"credHelpers": {HOST: "ecr-login"}}
+    assert settings.read_bytes() == rules
+
+
+@tree
+def test_files_that_the_change_created(machine: Machine, docker: Path, settings: Path) -> None:
+    """They are emptied, in a form that Docker reads; a second undo fills them again."""
+    configure(machine, WHERE, "--profile", "prod")
+    after = docker.read_bytes(), settings.read_bytes()
+    done = configure(machine, "--undo")
+
+    assert (read(docker), settings.read_bytes()) == ({}, b"")
+    assert f"note: {docker} is emptied: the last change created it".encode() in done.stdout
+    configure(machine, "--undo")
+    assert (docker.read_bytes(), settings.read_bytes()) == after
+
+
+@tree
+def test_an_edit_by_hand(machine: Machine, docker: Path) -> None:
+    """The diff shows that it is undone too, and the new backup has it."""
+    before = write(docker, DESKTOP)
+    configure(machine, WHERE)
+    edited = write(docker, {**read(docker), "detachKeys": "ctrl-x"})
+    done = configure(machine, "--undo")
+
+    assert docker.read_bytes() == before
+    assert b'-    "detachKeys": "..."' in done.stdout
+    assert backups(docker)[-1].read_bytes() == edited
+    configure(machine, "--undo")
+    assert docker.read_bytes() == edited
+
+
+@tree
+def test_a_file_that_was_broken_by_hand(machine: Machine, docker: Path) -> None:
+    """It is restored; its content, which may be secret, is not shown."""
+    before = write(docker, DESKTOP)
+    configure(machine, WHERE)
+    broken = write(docker, f'{{"auths": {{"x": {{"auth": "{AUTH}" hunter2')
+    done = configure(machine, "--undo")
+
+    assert docker.read_bytes() == before
+    assert b"@@ not shown: " in done.stdout
+    assert backups(docker)[-1].read_bytes() == broken
+
+
+@tree
+def test_a_file_that_was_removed(machine: Machine, docker: Path) -> None:
+    """It is created again."""
+    before = write(docker, DESKTOP)
+    configure(machine, WHERE)
+    docker.unlink()
+    configure(machine, "--undo")
+
+    assert docker.read_bytes() == before
+
+
+@tree
+def test_a_removal(machine: Machine, docker: Path) -> None:
+    """--undo after --remove adds the registries again."""
+    configure(machine, WHERE, OTHER)
+    before = docker.read_bytes()
+    configure(machine, "--remove")
+    configure(machine, "--undo")
+
+    assert docker.read_bytes() == before
+
+
+@tree
+def test_a_dry_run(machine: Machine, docker: Path) -> None:
+    """It shows the diff, and writes nothing."""
+    configure(machine, WHERE)
+    before, names = docker.read_bytes(), backups(docker)
+    done = configure(machine, "--undo", "--dry-run")
+
+    assert b"nothing was written (--dry-run)" in done.stdout
+    assert (docker.read_bytes(), backups(docker)) == (before, names)
+
+
+@tree
+def test_no_backup(machine: Machine, docker: Path) -> None:
+    """An error says so, and how to remove registries."""
+    before = write(docker, DESKTOP)
+    done = configure(machine, "--undo", code=1)
+
+    assert f"there is no backup of {docker} and ".encode() in done.stderr
+    assert b"run: docker-credential-ecrpy configure --remove\n" in done.stderr
+    assert (docker.read_bytes(), list_names(docker)) == (before, ["config.json"])
+
+
+@tree
+def test_files_that_are_as_in_their_backups(machine: Machine, docker: Path) -> None:
+    """Nothing is written where the user has restored the backup by hand."""
+    before = write(docker, DESKTOP)
+    configure(machine, WHERE)
+    write(docker, before)
+    done = configure(machine, "--undo")
+
+    assert done.stdout == b"nothing to undo: the files are as in their backups\n"
+    assert len(backups(docker)) == 1
+
+
+@tree
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (WHERE,),
+        ("--profile", "prod"),
+        ("--role-arn", "arn:aws:iam::123456789012:role/puller"),
+        ("--all-profiles",),
+        ("--public",),
+        ("--creds-store",),
+        ("--fallback", ""),
+        ("--remove",),
+    ],
+    ids=str,
+)
+def test_other_arguments(machine: Machine, docker: Path, arguments: tuple[str, ...]) -> None:
+    """--undo refuses them, with exit code 2."""
+    write(docker, DESKTOP)
+    configure(machine, WHERE)
+    before = docker.read_bytes()
+    done = configure(machine, "--undo", *arguments, code=2)
+
+    assert b"--undo takes no registry" in done.stderr
+    assert docker.read_bytes() == before
+
+
+@tree
+@pytest.mark.skipif(sys.platform != "linux", reason="the paths of Linux")
+def test_podman(machine: Machine, docker: Path) -> None:
+    """--podman undoes the change of podman's files, both of them."""
+    write(docker, DESKTOP)
+    text = json.dumps({"auths": {HOST: {"auth": AUTH}}})
+    run = machine.file("run/containers/auth.json", text)
+    directory = str(machine.root / "run")
+    configure(machine, WHERE, "--podman", XDG_RUNTIME_DIR=directory)
+    configure(machine, "--undo", "--podman", XDG_RUNTIME_DIR=directory)
+
+    assert run.read_text() == text
+    assert read(machine.home / ".config" / "containers" / "auth.json") == {}
+    assert docker.read_text() == DESKTOP
+
+
+@tree
+def test_three_backups(machine: Machine, docker: Path) -> None:
+    """Each change removes the oldest backup beyond three."""
+    write(docker, DESKTOP)
+    for _ in range(3):
+        configure(machine, WHERE)
+        configure(machine, "--remove", WHERE)
+
+    assert len(backups(docker)) == 3
+    assert all(path.stat().st_mode & 0o077 == 0 for path in backups(docker)) or (
+        sys.platform == "win32"
+    )
