@@ -98,7 +98,7 @@ def _is_region(text: str) -> bool:
 def _explain_missing(text: str, account: str, region: str) -> HelperError:
     """Return the error for an account without a region, or the reverse.
 
-    Where one registry is known to be meant, it names the command to type.
+    Where the machine's files name one such registry, it has the command to type.
     """
     what = "region" if account else "account"
     hint = f"add the {what}: {account or '<account>'}@{region or '<region>'}"
@@ -182,8 +182,7 @@ def describe_mistake(error: click.UsageError) -> str:
     if not isinstance(error, click.NoSuchOption):
         return error.format_message()
     name, near = one_line(error.option_name), error.possibilities or ()
-    safe = [option for option in near if option not in DANGEROUS]
-    hint = f"; did you mean {' or '.join(safe)}?" if safe else ""
+    hint = f"; did you mean {near[0]}?" if near and near[0] not in DANGEROUS else ""
     parameters = error.ctx.command.params if error.ctx else []
     if name == "--region" and any("REGISTRY" in (at.metavar or "") for at in parameters):
         hint = f"; add the region to the registry: {_EXAMPLE}"

@@ -1,4 +1,4 @@
-"""Docker's config.json and podman's auth.json: where they are, and what they say of registries."""
+"""Docker's config.json and podman's auth.json: their paths, and their helpers and logins."""
 
 import base64
 import os
@@ -33,7 +33,7 @@ def is_our_helper(helper: str) -> bool:
 
 
 def shown_key(key: str) -> str:
-    """Return a key as users may see it: without the password that its URL may have."""
+    """Return a key for output: without the password that its URL may have."""
     scheme, separator, rest = key.rpartition("://")
     return one_line(scheme + separator + rest.rpartition("@")[2])
 
@@ -63,7 +63,7 @@ def config_path(environ: Mapping[str, str]) -> str:
 def auth_file_paths(environ: Mapping[str, str]) -> list[str]:
     """Return the files of podman, buildah and skopeo, in the order in which they read them.
 
-    The last one outlives a restart. `$REGISTRY_AUTH_FILE` replaces all of them.
+    The last one survives a restart. `$REGISTRY_AUTH_FILE` replaces all of them.
     https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
     """
     if environ.get("REGISTRY_AUTH_FILE"):
@@ -110,14 +110,14 @@ class Problem:
 
 
 def _holds_any(fields: object) -> bool:
-    """Whether an entry of `auths` is more than the empty one that a store's login leaves."""
+    """Whether an entry of `auths` has a secret: a login in a store leaves an empty one."""
     if isinstance(fields, dict):
         return any(value for key, value in fields.items() if key.casefold() in _SECRETS)
     return fields is not None
 
 
 def _read_login(key: str, fields: object) -> Login | Problem | None:
-    """Return what an entry of `auths` is; None for an empty one."""
+    """Return the login or the problem in an entry of `auths`; None for an empty entry."""
     if not _holds_any(fields):
         return None
     if not isinstance(fields, dict):
@@ -177,12 +177,12 @@ class DockerConfig:
 
     @cached_property
     def logins(self) -> list[Login]:
-        """The entries under `auths` that Docker can read, without empty ones."""
+        """The entries under `auths` that Docker can read, except empty ones."""
         return [entry for entry in self._entries if isinstance(entry, Login)]
 
     @cached_property
     def problems(self) -> list[Problem]:
-        """What Docker cannot read; one of them makes Docker reject the whole file."""
+        """The entries that Docker cannot read: one is enough, and Docker rejects the whole file."""
         found = [entry for entry in self._entries if isinstance(entry, Problem)]
         found += [
             Problem(HELPERS, member.key, "it is not a string")
@@ -195,7 +195,7 @@ class DockerConfig:
 
     @property
     def has_any(self) -> bool:
-        """Whether it configures credentials at all; if not, Docker chooses a store itself."""
+        """Whether the file configures credentials; if not, Docker uses its default store."""
         return bool(self.store or self.helpers or self.source.members(AUTHS))
 
     @property
@@ -204,11 +204,11 @@ class DockerConfig:
         return os.path.basename(self.file) == "config.json"
 
     def login_keys(self, host: str) -> list[str]:
-        """Return the keys of the logins for a host, in whichever form they are written."""
+        """Return the keys of the logins for a host, in any form: with a scheme, a port, a path."""
         return self._keys_of_logins.get(host, [])
 
     def mistaken_keys(self, host: str) -> list[str]:
-        """Return the keys under credHelpers that mean a host, but that Docker does not look up."""
+        """Return the keys under credHelpers for a host that are not the one Docker looks up."""
         return [key for key in self.helpers if key != host and bare_host(key) == host]
 
     @cached_property

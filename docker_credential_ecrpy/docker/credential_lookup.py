@@ -19,7 +19,7 @@ _VERSION = re.compile(r"\b(\d+)\.(\d+)\.\d+")
 SourceKind = Enum(
     "SourceKind", ["ENVIRONMENT", "HELPER", "STORE", "DEFAULT_STORE", "FILE", "NOTHING"]
 )
-"""Where Docker finds credentials, in the order in which it looks."""
+"""Where Docker finds credentials, in its lookup order."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class CredentialSource:
 def lookup_credentials(
     host: str, config: DockerConfig, variable: DockerConfig | None, default_store: str
 ) -> CredentialSource:
-    """Return how Docker gets credentials for a host.
+    """Return where Docker gets the credentials for a host.
 
-    variable: DOCKER_AUTH_CONFIG, where Docker reads it. default_store: as `config.default_store`.
+    variable: DOCKER_AUTH_CONFIG, if Docker reads it. default_store: as `config.default_store`.
     """
     if variable and (found := _find_login(host, variable)):
         return CredentialSource(SourceKind.ENVIRONMENT, login=found)

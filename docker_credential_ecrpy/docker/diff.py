@@ -1,4 +1,4 @@
-"""Shows a change of a file as a unified diff, without the secrets in it."""
+"""Renders a change of a file as a unified diff, with secrets redacted."""
 
 import bisect
 import itertools
@@ -30,7 +30,7 @@ def render(rewrite: Rewrite, width: int | None = None) -> Iterator[str]:
 
     In JSON, "..." replaces all strings and numbers but the names of credential helpers. JSON with
     a very long line, or of one line wider than `width` (characters), is shown indented. Of broken
-    JSON, which may be restored from a backup, nothing is shown: its secrets cannot be told apart.
+    JSON, which an undo may replace, nothing is shown: its secrets cannot be found.
     """
     name = rewrite.file if rewrite.before is not None else "/dev/null"
     heads = (f"--- {name}", f"+++ {rewrite.file}")
@@ -67,7 +67,7 @@ def _split(rewrite: Rewrite, data: bytes) -> list[str]:
 
 
 def _redact(text: str, *, secret: bool) -> str:
-    """Return JSON without user info in its keys, and without its strings and numbers if secret."""
+    """Return JSON without user info in its keys and, if secret, without strings and numbers."""
 
     def redact(found: re.Match[str]) -> str:
         string, colon = found[1] or "", found[2] or ""
@@ -118,7 +118,7 @@ def _compare(before: Sequence[str], after: Sequence[str]) -> list[str]:
 
 def _find_anchors(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int]]:
     """Return the offsets of lines unique in both, as many as are in order: a patience diff."""
-    # It takes seconds where difflib takes minutes.
+    # difflib takes minutes where this takes seconds.
     once, again = Counter(before), Counter(after)
     where = {line: at for at, line in enumerate(after) if once[line] == again[line] == 1}
     # Longest increasing subsequence: of each length, the chain that ends first in `after`.

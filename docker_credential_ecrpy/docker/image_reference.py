@@ -29,7 +29,7 @@ class Image:
 
     @classmethod
     def parse(cls, text: str) -> "Image":
-        """Parse a text; names whose first part is no host are Docker Hub's. Never raises."""
+        """Parse a text; names whose first part is not a host are on Docker Hub. Never raises."""
         text = text.strip()
         rest = text.partition("://")[2] if "://" in text else text
         first, slash, path = rest.partition("/")
@@ -54,5 +54,5 @@ def _split_path(path: str) -> tuple[str, str, str]:
     if colon and not TAG.fullmatch(tag):
         return repository, "", "a tag has letters, digits and . _ -, and 128 characters at most"
     if at and not _DIGEST.fullmatch(digest):
-        return repository, "", "a digest is such as sha256: and 64 hexadecimal digits"
+        return repository, "", "a digest has the form sha256:<64 hexadecimal digits>"
     return repository, digest or tag or "latest", ""

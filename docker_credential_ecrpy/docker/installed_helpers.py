@@ -14,7 +14,7 @@ from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
 
 SECONDS = 5
-"""How long a program may take to print its version."""
+"""Time limit for a program to print its version."""
 _MOST_SAID = 120  # characters of another program's version
 _MARK = f"({PACKAGE})"  # in our own version
 
@@ -27,11 +27,11 @@ class InstalledHelper:
     paths: tuple[str, ...]
 
     def read_version(self) -> str:
-        """Return the version that it prints, in one line, or why there is none; runs it once."""
+        """Return the version that it prints, as one line, or why there is none; runs it once."""
         return _read_version(self.paths[0]) if self.paths else ""
 
     def is_ours(self) -> bool:
-        """Whether it prints the version of this program, whichever that is."""
+        """Whether it prints a version of this program, of any release."""
         return _MARK in self.read_version()
 
 
@@ -59,28 +59,30 @@ def find_problem(program: InstalledHelper, environ: Mapping[str, str]) -> Instal
         return None
     if program.paths:
         seen = f"{program.paths[0]} is another program ({program.read_version()[:_MOST_SAID]})"
-        return InstallProblem(seen, "take it off PATH, or put the directory of this one before it")
+        return InstallProblem(
+            seen, "remove it from PATH, or put the directory of this program before it"
+        )
     full = HELPER_PREFIX + program.name
     directories = environ.get("PATH", "").split(os.pathsep)
     there = [os.path.join(directory, full) for directory in directories if directory]
     unfit = next((path for path in there if os.path.lexists(path)), "")
     if unfit and not os.path.isabs(unfit):
-        seen = f"{unfit} is found by way of the current directory, where docker runs nothing"
+        seen = f"{unfit} is in a relative directory of PATH, which docker refuses"
         directory = os.path.abspath(os.path.dirname(unfit))
-        return InstallProblem(seen, f"put {directory} on PATH, as it stands here")
+        return InstallProblem(seen, f"put the absolute path {directory} on PATH")
     if os.path.isfile(unfit):
         command = f"chmod +x {shlex.quote(unfit)}"
-        return InstallProblem(f"{unfit} is not executable", "make it so", command)
+        return InstallProblem(f"{unfit} is not executable", "make it executable", command)
     if unfit:
-        what = "a link to what is not there" if os.path.islink(unfit) else "no file"
-        return InstallProblem(f"{unfit} is {what}", "take it away, and install it again")
+        what = "a dangling symlink" if os.path.islink(unfit) else "not a file"
+        return InstallProblem(f"{unfit} is {what}", "remove it, and install the program again")
     seen = f"{full} is not on PATH, where docker looks for it"
     here = find_own_program()
     if not here or sys.platform == "win32" or "/usr/local/bin" not in directories:
         return InstallProblem(seen, f"put {os.path.dirname(here) or 'its directory'} on PATH")
     sudo = "" if os.access("/usr/local/bin", os.W_OK) else "sudo "
     command = f"{sudo}ln -s {shlex.quote(here)} /usr/local/bin/{full}"
-    return InstallProblem(seen, "link it to where PATH leads", command)
+    return InstallProblem(seen, "link it into a directory on PATH", command)
 
 
 def find_own_program() -> str:
@@ -100,7 +102,7 @@ def _read_version(path: str) -> str:
     except OSError as exc:
         return f"it does not start: {exc.strerror or exc}"
     said = one_line(done.stdout.decode("utf-8", "replace"))
-    return said or f"it says nothing, with exit code {done.returncode}"
+    return said or f"it prints nothing, with exit code {done.returncode}"
 
 
 def run(command: list[str], seconds: float) -> "subprocess.CompletedProcess[bytes]":

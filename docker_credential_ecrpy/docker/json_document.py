@@ -1,4 +1,4 @@
-"""Edits JSON as text, so that all else keeps every byte; new members copy the style beside them.
+"""Edits JSON as text: the rest keeps every byte, and new members copy the style beside them.
 
 As in Go, keys at the top match in any case: https://pkg.go.dev/encoding/json#Unmarshal
 """
@@ -31,12 +31,12 @@ _BOMS_OF_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    msg = f"{constant} is no value of JSON"
+    msg = f"{constant} is not valid JSON"
     raise ValueError(msg)
 
 
 class Number:
-    """Stands for any number: parsing a huge one would take long, or fail."""
+    """Stands for any number: to parse a huge one is slow, or fails."""
 
     def __init__(self, _text: str) -> None: ...
 
@@ -81,26 +81,26 @@ class JsonDocument:
             value, self._end = _DECODER.raw_decode(self.text, self._start)
             bounded.check_depth(value, _DEEPEST)
         except (ValueError, RecursionError) as exc:
-            reason, hint = one_line(str(exc)), "mend it by hand"
+            reason, hint = one_line(str(exc)), "fix it by hand"
             if isinstance(exc, RecursionError):
                 reason = "it is nested too deeply"
             elif isinstance(exc, json.JSONDecodeError):
                 reason = exc.msg[0].lower() + exc.msg[1:]
                 reason = f"line {exc.lineno}, column {exc.colno}: {reason}"
                 if _COMMENT.match(self.text, exc.pos):
-                    hint = "take the comments out, which JSON has none of"
+                    hint = "remove the comments: JSON has none"
             self._refuse(f"it is not JSON: {reason}", hint, exc)
         if not isinstance(value, dict):
-            self._refuse("it is not an object", "it has to be such as {}")
+            self._refuse("it is not an object", "write an object, such as {}")
         rest = _skip_blanks(self.text, self._end)
         if rest != len(self.text):
             line = self.text.count("\n", 0, rest) + 1
-            self._refuse(f"something follows the object, in line {line}", "take it out")
+            self._refuse(f"line {line} has text after the object", "remove it")
 
     def members(self, section: str = "") -> list[Member]:
         """Return the members of the object, or of its member `section`; [] if missing or null.
 
-        Raises HelperError where the section is no object, or is there twice.
+        Raises HelperError where the section is not an object, or has a duplicate.
         """
         if not section:
             return self._top
@@ -108,7 +108,7 @@ class JsonDocument:
         if found is None or found.value is None:
             return []
         if not isinstance(found.value, dict):
-            self._refuse(f'"{section}" is not an object', f'it has to be such as "{section}": {{}}')
+            self._refuse(f'"{section}" is not an object', f'write it as "{section}": {{}}')
         if found.key not in self._members:
             self._members[found.key] = list(_scan_members(self.text, found.at))
         return self._members[found.key]
@@ -150,7 +150,7 @@ class JsonDocument:
     def _find(self, key: str) -> Member | None:
         found = [member for member in self._top if member.key.casefold() == key.casefold()]
         if len(found) > 1:
-            self._refuse(f'"{key}" is there {len(found)} times', "make one of them")
+            self._refuse(f'"{key}" occurs {len(found)} times', "merge them into one")
         return found[0] if found else None
 
     def _refuse(self, problem: str, hint: str, cause: Exception | None = None) -> NoReturn:

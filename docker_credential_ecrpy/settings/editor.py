@@ -1,7 +1,7 @@
 """Edits of our own settings, `~/.ecr/config.toml`, from bytes to bytes.
 
-All other text keeps every byte, and the opposite edit restores the file. Each result is parsed and
-compared with the rules that were meant before it is returned.
+All other text keeps every byte, and the opposite edit restores the file. Each result is parsed,
+and compared with the intended rules, before it is returned.
 """
 
 import codecs
@@ -43,11 +43,11 @@ def choose(data: bytes, file: str, host: str, *, profile: str, role_arn: str) ->
     """Return the settings with a rule that gives `host` this profile, role, or both.
 
     data: the file as it is, b"" for none. file: its path, for errors. host: as a client sends it.
-    A rule of this very host is changed in its place; any other that decides gets one of this host
-    above it, with the same endpoint; without any, a rule of the whole account is added.
+    A rule for exactly this host is changed in place. Above any other rule that matches, one for
+    this host is inserted, with the same endpoint. Without a match, a rule for the account is added.
 
-    Raises HelperError for invalid settings, for a host that no rule can mean yet, for texts that
-    are no profile or role, and for a file that has to be edited by hand.
+    Raises HelperError for invalid settings, for a host that is neither ECR's nor a private name,
+    for an invalid profile or role, and for a file that has to be edited by hand.
     """
     _check_identity(profile, role_arn)
     page = _Page(file, data)
@@ -75,8 +75,8 @@ def choose(data: bytes, file: str, host: str, *, profile: str, role_arn: str) ->
 def forget(data: bytes, file: str, host: str, *, account_too: bool) -> bytes:
     """Return the settings without the rule whose `match` is the host itself.
 
-    account_too: also without the rule of its account. A comment directly above a rule goes with
-    it. Raises HelperError like `choose`.
+    account_too: also without the rule of its account. A comment directly above a rule is removed
+    with it. Raises HelperError like `choose`.
     """
     found = registry.parse(host)
     name = found.host if found else registry.parse_host(host)
@@ -128,7 +128,7 @@ def _check_identity(profile: str, role_arn: str) -> None:
 
 
 def _make_table(match: str, profile: str, role_arn: str, old: Mapping[str, Any]) -> _Table:
-    """Return the rule that takes the place of `old` for what `match` means."""
+    """Return the rule that replaces `old` for the registries of `match`."""
     new = {**old, "match": match, "profile": profile, "role_arn": role_arn}
     same_role = role_arn == old.get("role_arn")
     keys = (key for key in rule_parser.KEYS if same_role or key not in rule_parser.ROLE_KEYS)
@@ -161,7 +161,7 @@ class _Page:
         self._end = line_end(self._text)
 
     def verify(self, text: str, tables: Sequence[_Table], fallback: str, by_hand: str) -> "_Page":
-        """Return the page of `text`. Raises HelperError where that is not what was meant."""
+        """Return the page of `text`. Raises HelperError unless its rules are the intended ones."""
         data = codecs.BOM_UTF8 * self.data.startswith(codecs.BOM_UTF8) + text.encode()
         if len(data) > loader.MAX_SIZE:
             reason = f"it would be larger than {loader.MAX_SIZE // 1024} KiB"
@@ -171,22 +171,22 @@ class _Page:
         except HelperError as exc:
             raise self.error_by_hand(by_hand, f"then {exc.message}") from exc
         if (after.tables, after.fallback) != (list(tables), fallback):
-            raise self.error_by_hand(by_hand, "more than that would change")
+            raise self.error_by_hand(by_hand, "the edit would change other rules too")
         return after
 
     def error_by_hand(self, by_hand: str, reason: str) -> HelperError:
-        """Return the error over a file that only the user can edit; by_hand: how."""
+        """Return the error for a file that only the user can edit; by_hand: how."""
         msg = f"{one_line(self.source.file)} cannot be edited safely: {reason}"
         return HelperError(msg, hint=by_hand)
 
     def insert_table(self, number: int, table: Mapping[str, Any]) -> str:
-        """Insert a table before the one of that number, or after all."""
+        """Insert a table before table `number`, or after the last one."""
         by_hand = f"write there by hand, above all rules that match it: {_inline(table)}"
         self._check_not_inline(by_hand)
         return self.insert_lines(self.source.statements.get((number, "")), _lines(table))
 
     def change_keys(self, number: int, table: Mapping[str, Any]) -> str:
-        """Give a table other keys, all but its `match`."""
+        """Change the keys of a table, except its `match`."""
         self._check_not_inline(f"write this rule there by hand: {_inline(table)}")
         statements, old = self.source.statements, self.tables[number]
         anchor, edits = statements[number, "match"], []
@@ -207,7 +207,7 @@ class _Page:
         return apply_edits(self._text, edits)
 
     def replace_value(self, statement: Statement, value: str | int) -> Edit:
-        """Return the edit that gives a key of ours, which has no "=" in it, another value."""
+        """Return the edit that changes the value of a key of ours, which has no "=" in it."""
         start = self._text.index("=", statement.start) + 1
         blanks = self._text[start : statement.end]
         return start + len(blanks) - len(blanks.lstrip()), statement.end, quote(value)
@@ -225,7 +225,7 @@ class _Page:
         return apply_edits(self._text, [(self._starts[at], self._starts[at], new)])
 
     def remove_lines(self, first: int, last: int) -> str:
-        """Remove these lines, and the blank ones that are too many then; undoes `insert_lines`."""
+        """Remove lines and surplus blank lines around them; undoes `insert_lines`."""
         kinds = self._kinds
         above = max((line for line in self._filled if line < first), default=-1)
         below = min((line for line in self._filled if line > last), default=len(kinds))
@@ -238,7 +238,7 @@ class _Page:
         return apply_edits(self._text, [(self._starts[first], self._starts[below], "")])
 
     def lines_of_table(self, number: int, by_hand: str) -> tuple[int, int]:
-        """Return the first and last line of a table, with the comments that are its own."""
+        """Return the first and last line of a table, with the comments that belong to it."""
         self._check_not_inline(by_hand)
         mine = [where for (n, _), where in self.source.statements.items() if n == number]
         last, kinds = self.span(mine[-1])[1], self._kinds

@@ -116,7 +116,7 @@ def not_json(docker_host: DockerHost) -> Broken:
     return Broken(
         "docker config",
         "it is not JSON: line 1, column 1",
-        "take the comments out",
+        "remove the comments: JSON has none",
         lambda: docker_host.write(good),
     )
 
@@ -385,7 +385,7 @@ def not_executable(docker_host: DockerHost) -> Broken:
     path = docker_host.program("docker-credential-ecr-login", "exit 1", "only")
     path.chmod(0o644)
     repair = changed(docker_host, "PATH", str(path.parent))
-    return Broken("program", f"{path} is not executable", "make it so", repair)
+    return Broken("program", f"{path} is not executable", "make it executable", repair)
 
 
 def region_that_is_none(docker_host: DockerHost) -> Broken:

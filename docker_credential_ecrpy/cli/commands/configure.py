@@ -76,7 +76,7 @@ SCHEMA_VERSION = 1
 @click.option(
     "--fallback",
     metavar="HELPER",
-    help='The credential helper for registries that are not ECR; "" for none.',
+    help='The helper for registries that are not ECR; "" for none.',
 )
 @click.option("--podman", is_flag=True, help="Edit podman's auth.json, not Docker's config.json.")
 @click.option("--remove", is_flag=True, help="Remove the registries, or without any, all of them.")
@@ -106,7 +106,7 @@ def command(
 
     The changes are shown as a diff, then written: to Docker's config.json (in DOCKER_CONFIG, or
     ~/.docker), and for a profile, a role or a fallback, to ~/.ecr/config.toml. Old logins of these
-    registries under "auths" are removed: Docker sends an expired one, and gets 403 Forbidden.
+    registries under "auths" are removed: Docker sends even expired ones, and gets 403 Forbidden.
 
     The previous content of each file is kept beside it, in up to three .bak files. --undo restores
     the newest; a second --undo takes the first one back. --remove also removes the rules of the

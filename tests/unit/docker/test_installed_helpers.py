@@ -44,7 +44,7 @@ def test_the_first_on_path_is_it(tmp_path: Path) -> None:
     ("script", "version"),
     [
         ("echo 0.7.1", "0.7.1"),
-        ("echo no >&2; exit 3", "it says nothing, with exit code 3"),
+        ("echo no >&2; exit 3", "it prints nothing, with exit code 3"),
         ("printf 'a\\nb\\033[1m'", "a b?[1m"),
     ],
 )
@@ -110,7 +110,7 @@ def test_the_problem(tmp_path: Path) -> None:
     assert told(ours) is told(ours, other) is None
     assert told(other, ours) == installed_helpers.InstallProblem(
         f"{shadow} is another program ({'no ' * 40})",
-        "take it off PATH, or put the directory of this one before it",
+        "remove it from PATH, or put the directory of this program before it",
     )
 
 
@@ -132,6 +132,6 @@ def test_one_that_is_not_there(tmp_path: Path, path: str, link: str) -> None:
     assert seen == "docker-credential-no-such is not on PATH, where docker looks for it"
     if link:
         link += f"'{program}' /usr/local/bin/docker-credential-no-such"
-        assert (fix, command.removeprefix("sudo ")) == ("link it to where PATH leads", link)
+        assert (fix, command.removeprefix("sudo ")) == ("link it into a directory on PATH", link)
     else:
         assert (fix, command) == (f"put {program.parent} on PATH", "")

@@ -60,9 +60,9 @@ def test_a_fallback_that_is_not_there(docker_host: DockerHost) -> None:
 @pytest.mark.parametrize(
     ("path", "seen"),
     [
-        (".", "./docker-credential-ecr-login is found by way of the current directory"),
-        ("relative", "relative/docker-credential-ecr-login is found by way of the current"),
-        ("{root}/folder", "folder/docker-credential-ecr-login is no file"),
+        (".", "./docker-credential-ecr-login is in a relative directory of PATH"),
+        ("relative", "relative/docker-credential-ecr-login is in a relative directory of PATH"),
+        ("{root}/folder", "folder/docker-credential-ecr-login is not a file"),
         ("", "docker-credential-ecr-login is not on PATH"),
     ],
 )

@@ -155,9 +155,9 @@ def test_a_removed_login_does_not_come_back(machine: Machine, docker: Path) -> N
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (b"{\n  // a comment\n}", "take the comments out"),
+        (b"{\n  // a comment\n}", "remove the comments: JSON has none"),
         (b"[]", "it is not an object"),
-        (b'{"auths": {}, "auths": {}}', '"auths" is there 2 times'),
+        (b'{"auths": {}, "auths": {}}', '"auths" occurs 2 times'),
         (b'{"credHelpers": 1}', '"credHelpers" is not an object'),
         (b"\xef\xbb\xbf{}", "byte order mark"),
         (f'{{"auths": {{"a": {{"auth": "{AUTH}" hunter2'.encode(), "it is not JSON"),

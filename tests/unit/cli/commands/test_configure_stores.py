@@ -120,7 +120,9 @@ class TestWarnings:
         fake = machine.file("fake/docker-credential-ecr-login", "#!/bin/sh\necho 0.9\n", mode=0o700)
         done = configure(machine, WHERE, PATH=f"{fake.parent}:{machine.environ['PATH']}")
 
-        assert f"warning: {fake} is another program (0.9): take it off PATH" in done.stderr.decode()
+        assert (
+            f"warning: {fake} is another program (0.9): remove it from PATH" in done.stderr.decode()
+        )
         assert read(docker) == {"credHelpers": {HOST: "ecr-login"}}
 
     @tree
