@@ -1,4 +1,4 @@
-"""Docker's file, and runs of `configure` on it that show no secret of it."""
+"""Docker's file, and runs of `configure` that show none of its secrets."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Facts about Docker's config.json: where it is, and what is read out of it."""
+"""Facts about Docker's config.json: its path, and what is read from it."""
 
 import base64
 import json
@@ -44,7 +44,7 @@ def auth(text: str) -> str:
     ],
 )
 def test_where_the_file_is(environ: dict[str, str], path: str) -> None:
-    """Where DOCKER_CONFIG says, or in the home."""
+    """The file is in DOCKER_CONFIG, or else in ~/.docker."""
     assert config_path(environ) == os.path.normpath(path)
 
 
@@ -61,7 +61,7 @@ def test_where_the_file_is(environ: dict[str, str], path: str) -> None:
     ],
 )
 def test_where_podmans_files_are(environ: dict[str, str], paths: list[str]) -> None:
-    """In the order in which podman was seen to open them."""
+    """The paths are in the order in which podman opens them."""
     assert auth_file_paths({"HOME": "/h", **environ}) == paths
 
 
@@ -84,7 +84,7 @@ def test_where_podmans_files_are(environ: dict[str, str], paths: list[str]) -> N
     ],
 )
 def test_what_docker_looks_for(key: str, bare: str) -> None:
-    """The host, and a port that it has: but none of ECR's has one."""
+    """Docker looks up the host with its port, except for ECR's own hosts."""
     assert bare_host(key) == bare
 
 
@@ -98,7 +98,7 @@ def test_what_docker_looks_for(key: str, bare: str) -> None:
     ],
 )
 def test_how_a_key_is_shown(key: str, shown: str) -> None:
-    """Without a password."""
+    """A key is shown without the password in it."""
     assert shown_key(key) == shown
 
 
@@ -118,7 +118,7 @@ def test_how_a_key_is_shown(key: str, shown: str) -> None:
     ids=str,
 )
 def test_what_an_entry_is(fields: Any, login: tuple[str, str] | None) -> None:
-    """A login, or nothing where it holds none."""
+    """An entry is a login, or None where it is empty."""
     found = config({"auths": {HOST: fields}}).logins
 
     assert [(each.username, each.password) for each in found] == ([login] if login else [])
@@ -130,7 +130,7 @@ def test_what_an_entry_is(fields: Any, login: tuple[str, str] | None) -> None:
     ids=str,
 )
 def test_what_docker_cannot_read(fields: Any) -> None:
-    """It is a problem of the file, named by its key, and it is still found under its registry."""
+    """It is a problem of the file, named by its key, and still belongs to its registry."""
     found = config({"auths": {HOST: fields}, "credHelpers": {"a": None, "b": 1}, "credsStore": []})
 
     assert found.logins == []
@@ -143,12 +143,12 @@ def test_what_docker_cannot_read(fields: Any) -> None:
 
 
 def test_a_login_does_not_show_its_password() -> None:
-    """Whoever prints it."""
+    """The repr of a login has no password."""
     assert "hunter2" not in repr(config({"auths": {HOST: {"auth": auth("AWS:hunter2")}}}).logins)
 
 
 def test_when_a_login_expires() -> None:
-    """As an ECR password says itself; others do not."""
+    """An ECR password has its expiry in it; other passwords have none."""
     password = auth(json.dumps({"expiration": 2}))
     found = config({"auths": {HOST: {"auth": auth(f"AWS:{password}")}, "x": {"auth": auth("a:b")}}})
 
@@ -156,7 +156,7 @@ def test_when_a_login_expires() -> None:
 
 
 def test_the_keys_of_a_registry() -> None:
-    """All that mean it, however they are written; those of another port are another's."""
+    """They are found in every form; keys with another port belong to another registry."""
     keys = [HOST, f"https://{HOST}", f"{HOST}/team", f"{PRIVATE}:8443", PRIVATE]
     found = config(
         {
@@ -183,13 +183,13 @@ def test_the_keys_of_a_registry() -> None:
     ],
     ids=str,
 )
-def test_whether_it_speaks_of_credentials(made: Any, any_of_them: bool) -> None:
-    """In either case of letters, as Go reads it."""
+def test_whether_it_configures_credentials(made: Any, any_of_them: bool) -> None:
+    """Sections count in any letter case, as Go reads them."""
     assert config(made).has_any is any_of_them
 
 
-def test_names_that_mean_this_program() -> None:
-    """Also where somebody wrote the whole program's."""
+def test_the_names_of_this_program() -> None:
+    """The full name of the program, a common mistake, counts too."""
     assert is_our_helper("ecr-login")
     assert is_our_helper("docker-credential-ecrpy")
     assert not is_our_helper("")
@@ -197,7 +197,7 @@ def test_names_that_mean_this_program() -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    """It says nothing."""
+    """A missing file has no helpers, no logins and no problems."""
     found = DockerConfig.load(str(tmp_path / "config.json"))
 
     assert (found.data, found.helpers, found.store, found.logins) == (None, {}, "", [])
@@ -205,7 +205,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("section", ["auths", "credHelpers"])
 def test_a_section_of_another_kind(tmp_path: Path, section: str) -> None:
-    """It is refused at once, before anything is worked out."""
+    """A section that is not an object is an error when the file is loaded."""
     path = tmp_path / "config.json"
     path.write_text(json.dumps({section: []}))
 
@@ -225,10 +225,8 @@ def test_a_section_of_another_kind(tmp_path: Path, section: str) -> None:
     ],
     ids=str,
 )
-def test_the_store_that_docker_takes_by_default(
-    tmp_path: Path, programs: list[str], store: str
-) -> None:
-    """That of pass where there is pass, else the desktop's; none where it is not there."""
+def test_dockers_default_store(tmp_path: Path, programs: list[str], store: str) -> None:
+    """It is pass where pass is installed, or else the desktop's; none without its helper."""
     for name in programs:
         (tmp_path / name).touch(0o700)
 

@@ -1,4 +1,4 @@
-"""Facts about the diff that the user is shown: it is right, quick, and holds no secrets."""
+"""Facts about the diff that users see: it is correct, quick, and has no secrets."""
 
 import difflib
 import json
@@ -50,7 +50,7 @@ def shown(before: bytes, after: bytes, *, is_json: bool = True) -> str:
 def test_it_holds_no_secrets(
     made: dict[str, Any], indent: Any, separators: Any, slashes: bool, ascii_only: bool
 ) -> None:
-    """Wherever they are, whatever the file looks like, and also where they go."""
+    """Secrets are redacted anywhere in the file, in any style, also when they are removed."""
     text = json.dumps(made, indent=indent, separators=separators, ensure_ascii=ascii_only)
     if slashes:
         text = text.replace("/", "\\/").replace("@", "\\u0040")
@@ -67,14 +67,14 @@ def test_it_holds_no_secrets(
 
 
 def test_numbers_are_secrets_too() -> None:
-    """A PIN would be one."""
+    """Numbers are redacted: one may be a PIN."""
     told = shown(b'{"auths": {"h": {"auth": 1234, "b": [-5.6e7]}}}', b"{}")
 
     assert told.splitlines()[-2:] == ['-{"auths": {"h": {"auth": "...", "b": ["..."]}}}', "+{}"]
 
 
 def test_what_names_helpers_is_shown() -> None:
-    """It is what the change is about."""
+    """The names of credential helpers are shown."""
     made = {"credsStore": "desktop", "credHelpers": {"gcr.io": "gcloud"}, "currentContext": "x"}
     told = shown(json.dumps(made).encode(), b"{}")
 
@@ -82,7 +82,7 @@ def test_what_names_helpers_is_shown() -> None:
 
 
 def test_settings_are_shown_as_they_are() -> None:
-    """But for the password of a URL."""
+    """TOML is shown unchanged, except for the password in a URL."""
     text = b'[[registry]]\nmatch = "1"\nendpoint_url = "https://u:hunter2@h"\n'
 
     assert shown(b"", text, is_json=False).splitlines()[3:] == [
@@ -93,7 +93,7 @@ def test_settings_are_shown_as_they_are() -> None:
 
 
 def test_one_long_line() -> None:
-    """It is shown as if it were indented, whatever is in it."""
+    """JSON with one very long line is shown indented."""
     made = {"auths": {f"r{n}": {} for n in range(30)}, "n": [1, [], "a b"], "credsStore": "x"}
     text = json.dumps(made, separators=(",", ":")).encode()
     told = shown(text, text[:-1] + b',"credHelpers":{"h":"ecr-login"}}')
@@ -113,7 +113,7 @@ def test_one_long_line() -> None:
 
 @pytest.mark.parametrize("deep", [300, 600])
 def test_one_long_line_that_is_deep(deep: int) -> None:
-    """Neither depth nor a number's length is too much for it."""
+    """Deep nesting and huge numbers are shown too."""
     text = b'{"a":' + b"[" * deep + b"9" * 5000 + b"]" * deep + b"}"
     told = shown(text, text[:-1] + b',"credsStore":"ecr-login"}')
 
@@ -121,15 +121,15 @@ def test_one_long_line_that_is_deep(deep: int) -> None:
     assert max(map(len, told.splitlines())) < 200
 
 
-def test_what_a_terminal_would_obey_is_not_shown() -> None:
-    """Nor what is no text at all."""
+def test_control_characters_are_not_shown() -> None:
+    """Control characters and bytes that are not UTF-8 are replaced."""
     told = shown(b'{"credsStore": "\\u001b[1m\x7f\xff"}'.replace(b"\\u001b", b"\xc2\x9b"), b"{}")
 
     assert '-{"credsStore": "?[1m??"}' in told
 
 
 def test_line_ends_are_no_change() -> None:
-    """A file with those of Windows looks like any other."""
+    """A file with CRLF line ends has the same diff as one with LF."""
     told = shown(b'{\r\n "a": 1\r\n}\r\n', b'{\r\n "a": 1,\r\n "credsStore": "x"\r\n}\r\n')
 
     assert told.splitlines()[3:] == [
@@ -145,7 +145,7 @@ LINES = st.lists(st.sampled_from(["a", "b", "c", "{", "}", "x", "y"]), max_size=
 
 
 def applied(before: list[str], told: list[str]) -> list[str]:
-    """Return what a diff makes of lines; it has to say of each where it is and what is around."""
+    """Return the lines after a diff is applied; its hunks have to match them."""
     after, at = [], 0
     for line in told[2:]:
         if line.startswith("@@"):
@@ -164,7 +164,7 @@ def applied(before: list[str], told: list[str]) -> list[str]:
 
 @given(LINES, LINES)
 def test_it_is_a_diff(before: list[str], after: list[str]) -> None:
-    """Of any lines: what is applied to the one file makes the other, with the usual headers."""
+    """Applied to the old lines, the diff gives the new ones; it has the usual headers."""
     texts = ["\n".join(lines).encode() for lines in (before, after)]
     told = list(diff.render(Rewrite("f", texts[0], texts[1], is_json=False)))
     other = list(difflib.unified_diff(before, after, "f", "f", lineterm=""))
@@ -177,8 +177,8 @@ def test_it_is_a_diff(before: list[str], after: list[str]) -> None:
 @pytest.mark.parametrize("every", [40_000, 3])
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.timeout(30)  # difflib takes minutes
-def test_large_files_take_no_time(indent: int | None, every: int) -> None:
-    """Tens of thousands of logins, of which one goes, or every third."""
+def test_large_files_are_quick(indent: int | None, every: int) -> None:
+    """A diff of tens of thousands of logins, of which one or a third are removed, is quick."""
     auths = {f"r{n}.example.com": {"auth": "x" * 60} for n in range(40_000)}
     made = {"credHelpers": {"a": "b"}, "auths": auths, "credsStore": "desktop"}
     source = JsonDocument("f", json.dumps(made, indent=indent).encode())

@@ -30,5 +30,5 @@ from tests.world.machine import HOST
     ],
 )
 def test_the_host_of_an_argument(text: str, host: str) -> None:
-    """A registry's address or an image's name, as Docker reads it."""
+    """The host is that of a registry's address or an image's name, as Docker reads it."""
     assert Image.parse(text).host == host

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="shell scripts s
 
 
 def put(directory: Path, name: str, script: str = f"echo '{OURS}'") -> Path:
-    """Write a program that does so when it is run."""
+    """Write a program that runs a script."""
     directory.mkdir(exist_ok=True)
     path = directory / f"docker-credential-{name}"
     path.write_text(f"#!/bin/sh\n{script}\n")
@@ -28,7 +28,7 @@ def environ(*directories: Path | str) -> dict[str, str]:
 
 
 def test_the_first_on_path_is_it(tmp_path: Path) -> None:
-    """Others are behind it; one directory that is named twice, or linked, is one."""
+    """The first program on PATH is run; a directory that is named twice or linked counts once."""
     a, b = put(tmp_path / "a", "ecr-login"), put(tmp_path / "b", "ecr-login", "echo 0.7.1")
     (tmp_path / "c").symlink_to(tmp_path / "a")
     found = installed_helpers.find_helper(
@@ -49,7 +49,7 @@ def test_the_first_on_path_is_it(tmp_path: Path) -> None:
     ],
 )
 def test_what_another_program_says(tmp_path: Path, script: str, version: str) -> None:
-    """In one line that a terminal can show, or that it says nothing."""
+    """The version is one printable line, or says that nothing is printed."""
     put(tmp_path, "ecr-login", script)
     found = installed_helpers.find_helper("ecr-login", environ(tmp_path))
 
@@ -58,7 +58,7 @@ def test_what_another_program_says(tmp_path: Path, script: str, version: str) ->
 
 
 def test_one_that_does_not_start(tmp_path: Path) -> None:
-    """It is there, and that is told."""
+    """A program that does not start is found, and the reason is in its version."""
     put(tmp_path, "ecr-login").write_bytes(b"\x7fELF")
     found = installed_helpers.find_helper("ecr-login", environ(tmp_path))
 
@@ -66,7 +66,7 @@ def test_one_that_does_not_start(tmp_path: Path) -> None:
 
 
 def test_one_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not waited for long, not even for what it has started."""
+    """The wait has a time limit, also for the child processes of the program."""
     monkeypatch.setattr(installed_helpers, "SECONDS", 0.2)
     put(tmp_path, "ecr-login", "sleep 30")
 
@@ -90,7 +90,7 @@ def test_one_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_name_for_dockers_file(
     tmp_path: Path, scripts: dict[str, str], chosen: str, answering: list[str]
 ) -> None:
-    """That of the drop-in, unless only the other one leads to this program."""
+    """It is the drop-in's name, unless only the other name leads to this program."""
     for name, said in scripts.items():
         put(tmp_path, name, f"echo '{said}'")
 
@@ -98,7 +98,7 @@ def test_the_name_for_dockers_file(
 
 
 def test_the_problem(tmp_path: Path) -> None:
-    """It is another's, whatever that says of itself; or there is none."""
+    """The problem is another program of that name, with its version; or there is none."""
     ours, other = put(tmp_path / "a", "ecr-login").parent, tmp_path / "b"
     shadow = put(other, "ecr-login", f"echo {'no ' * 60}")
 
@@ -118,7 +118,7 @@ def test_the_problem(tmp_path: Path) -> None:
     ("path", "link"), [("", ""), ("/usr/bin", ""), ("/usr/bin:/usr/local/bin", "ln -s ")]
 )
 def test_one_that_is_not_there(tmp_path: Path, path: str, link: str) -> None:
-    """A link that can be typed as it is would help, where PATH leads to it."""
+    """The fix is a command for a symlink, where /usr/local/bin is on PATH."""
     program = tmp_path / "a b" / "docker-credential-ecr-login"
     code = "import sys\nfrom docker_credential_ecrpy.docker import installed_helpers as helpers\n"
     code += "sys.argv[0] = sys.argv[1]\nnone = helpers.InstalledHelper('no-such', ())\n"

@@ -1,4 +1,4 @@
-"""Facts about edits of a JSON file: what they change, and that nothing else does."""
+"""Facts about edits of a JSON file: they change what they should, and nothing else."""
 
 import json
 from typing import Any
@@ -42,7 +42,7 @@ CHANGES = st.dictionaries(
 
 @st.composite
 def texts(draw: st.DrawFn) -> tuple[dict[str, Any], bytes]:
-    """Return a document, and it as a file in one of many styles."""
+    """Return a document, and its text in one of many styles."""
     made = draw(DOCUMENTS)
     indent = draw(st.sampled_from([None, 0, 1, 2, 4, "\t"]))
     separators = draw(st.sampled_from([None, (",", ":"), (" , ", " : "), (",", ": ")]))
@@ -55,7 +55,7 @@ def texts(draw: st.DrawFn) -> tuple[dict[str, Any], bytes]:
 
 
 def expected(made: dict[str, Any], changes: dict[tuple[str, ...], Any]) -> dict[str, Any]:
-    """Return what a document is after changes."""
+    """Return a document after changes."""
     made = {**made, **{key: dict(made[key]) for key in SECTIONS if made.get(key)}}
     for path, value in changes.items():
         if len(path) > 1 and value is not REMOVED:
@@ -70,7 +70,7 @@ def expected(made: dict[str, Any], changes: dict[tuple[str, ...], Any]) -> dict[
 
 
 def kept(source: JsonDocument, changes: dict[tuple[str, ...], Any]) -> list[tuple[str, str]]:
-    """Return the text of each member that is not one of those that change."""
+    """Return the text of each member that does not change."""
     touched = {path[0] for path in changes}
     found = [
         (member.key, source.text[member.start : member.end])
@@ -87,10 +87,10 @@ def kept(source: JsonDocument, changes: dict[tuple[str, ...], Any]) -> list[tupl
 
 
 @given(texts(), CHANGES)
-def test_a_change_is_what_was_meant_and_nothing_more(
+def test_a_change_changes_nothing_else(
     file: tuple[dict[str, Any], bytes], changes: dict[tuple[str, ...], Any]
 ) -> None:
-    """The document is as expected, its keys in order, every other member's text the same."""
+    """The document is as expected, with its keys in order; all other members keep their text."""
     made, data = file
     source = JsonDocument(FILE, data)
     after = source.apply(changes)
@@ -103,10 +103,10 @@ def test_a_change_is_what_was_meant_and_nothing_more(
 
 
 @given(texts(), CHANGES)
-def test_what_is_outside_of_the_object_stays(
+def test_text_outside_of_the_object_is_kept(
     file: tuple[dict[str, Any], bytes], changes: dict[tuple[str, ...], Any]
 ) -> None:
-    """Blanks before and after it, and every byte where nothing changes."""
+    """Blanks around the object are kept, and every byte where nothing changes."""
     _, data = file
     after = JsonDocument(FILE, data).apply(changes)
 
@@ -116,10 +116,10 @@ def test_what_is_outside_of_the_object_stays(
 
 
 @given(texts(), st.lists(KEYS.map(lambda key: f"new.{key}"), min_size=1, max_size=3, unique=True))
-def test_what_is_added_is_removed_again_without_a_trace(
+def test_an_added_member_is_removed_without_a_trace(
     file: tuple[dict[str, Any], bytes], keys: list[str]
 ) -> None:
-    """Where the object that it went to had members, or was not there."""
+    """The text is the same after both, if the object had members, or did not exist."""
     made, data = file
     if made.get("credHelpers", "") in ({}, None) or not made:
         return  # whether it was null, {} or { } cannot be seen afterwards
@@ -157,7 +157,7 @@ def test_what_is_added_is_removed_again_without_a_trace(
     ],
 )
 def test_how_a_member_is_added(before: str, after: str) -> None:
-    """In the style of what stands around it, and tab-indented where there is nothing."""
+    """It copies the style beside it, and is indented by tabs in an empty file."""
     assert JsonDocument(FILE, before.encode()).apply({("credHelpers", "h"): "x"}) == after.encode()
 
 
@@ -166,15 +166,15 @@ def test_how_a_member_is_added(before: str, after: str) -> None:
     [b'{"a": "\xff\xfe"}', b'{"a": "\\ud800"}', b'{"a": ' + b"9" * 9999 + b', "b": 1e400}'],
     ids=["no UTF-8", "half a surrogate pair", "huge numbers"],
 )
-def test_what_python_cannot_hold_comes_through(data: bytes) -> None:
-    """Byte for byte, though the file is changed."""
+def test_values_beyond_pythons_are_kept(data: bytes) -> None:
+    """Huge numbers and bytes that are not UTF-8 are kept when the file is changed."""
     after = JsonDocument(FILE, data).apply({("credsStore",): "x"})
 
     assert after == data[:-1] + b', "credsStore": "x"}'
 
 
 def test_numbers_are_no_strings() -> None:
-    """Nobody takes one for a name."""
+    """A number is never the name of a helper."""
     assert isinstance(JsonDocument(FILE, b'{"credsStore": 1}').value("credsStore"), Number)
 
 
@@ -197,8 +197,8 @@ def test_numbers_are_no_strings() -> None:
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else "",
 )
-def test_what_is_no_such_file(data: bytes, says: str) -> None:
-    """An error that names the file and says what is wrong with it, and what to do."""
+def test_an_invalid_file(data: bytes, says: str) -> None:
+    """The error names the file, and says what is wrong and what to do."""
     with pytest.raises(HelperError) as caught:
         JsonDocument("a\nb.json", data)
 
@@ -217,7 +217,7 @@ def test_what_is_no_such_file(data: bytes, says: str) -> None:
     ],
 )
 def test_a_section_that_cannot_be_edited(text: str, says: str) -> None:
-    """Neither read nor written: it is not plain what Docker would make of it."""
+    """A section whose meaning is ambiguous is neither read nor edited."""
     source = JsonDocument(FILE, text.encode())
 
     with pytest.raises(HelperError, match=says):

@@ -53,7 +53,7 @@ def after(data: bytes, wanted: ConfigureRequest, earlier: Sequence[bytes] = ()) 
 def test_what_is_done_is_undone(
     made: dict[str, Any], indent: Any, separators: Any, end: str, store: bool
 ) -> None:
-    """Byte for byte, in every style, with the previous content at hand; twice is once."""
+    """With a backup, --remove restores every byte, in any style; a second run is a no-op."""
     data = (json.dumps(made, indent=indent, separators=separators) + end).encode()
     hosts = {HOST: ("", ""), OTHER: ("", "")}
     wanted = ConfigureRequest(hosts, store)
@@ -67,8 +67,8 @@ def test_what_is_done_is_undone(
 
 
 @given(DOCUMENTS, st.sampled_from([None, 2, "\t"]))
-def test_without_what_was_there_before(made: dict[str, Any], indent: Any) -> None:
-    """What was added goes all the same, and nothing else."""
+def test_a_removal_without_a_backup(made: dict[str, Any], indent: Any) -> None:
+    """What `configure` added is removed, and nothing else."""
     data = json.dumps(made, indent=indent).encode()
     hosts = {HOST: ("", ""), OTHER: ("", "")}
     undone = after(after(data, ConfigureRequest(hosts)), ConfigureRequest(hosts, remove=True))

@@ -1,4 +1,4 @@
-"""Facts about the edits of our own settings' file: what changes, and that nothing else does."""
+"""Facts about edits of config.toml: they change what they should, and nothing else."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from docker_credential_ecrpy import HOMEPAGE
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.settings import loader, rules
+from docker_credential_ecrpy.settings import editor, loader, rules
 from docker_credential_ecrpy.settings.editor import choose, forget, set_fallback
 from docker_credential_ecrpy.settings.rule_parser import GLOBS_COMPARED
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
@@ -52,7 +53,7 @@ STANDS_FOR = f'registry = "{HOST}"'
 
 
 class Edit(NamedTuple):
-    """A file, what to do to it, and the file that it has to be then."""
+    """A file, an edit, and the expected file."""
 
     before: str
     edit: Callable[[str], str]
@@ -180,7 +181,7 @@ CHOICES = {
 
 @pytest.mark.parametrize(("before", "edit", "after"), CHOICES.values(), ids=CHOICES)
 def test_a_choice(before: str, edit: Callable[[str], str], after: str) -> None:
-    """It is written where it counts, as a user would, and a second time changes nothing."""
+    """The rule is written where it takes effect, in a user's style; a second edit is a no-op."""
     assert edit(before) == after
     assert edit(after) == after
 
@@ -221,7 +222,7 @@ FORGOTTEN = {
 
 @pytest.mark.parametrize(("before", "edit", "after"), FORGOTTEN.values(), ids=FORGOTTEN)
 def test_what_is_forgotten(before: str, edit: Callable[[str], str], after: str) -> None:
-    """A rule goes with its own comments, and leaves no hole."""
+    """A rule is removed with its comments, and leaves no gap."""
     assert edit(before) == after
     assert edit(after) == after
 
@@ -254,7 +255,7 @@ FALLBACKS = {
 
 @pytest.mark.parametrize(("before", "edit", "after"), FALLBACKS.values(), ids=FALLBACKS)
 def test_a_fallback(before: str, edit: Callable[[str], str], after: str) -> None:
-    """It stands above all rules, and a second time changes nothing."""
+    """The fallback is written above all rules; a second edit changes nothing."""
     assert edit(before) == after
     assert edit(after) == after
 
@@ -327,7 +328,7 @@ REFUSALS: dict[str, tuple[str, Callable[[str], str], str, str]] = {
 
 @pytest.mark.parametrize(("text", "edit", "wrong", "cure"), REFUSALS.values(), ids=REFUSALS)
 def test_what_is_refused(text: str, edit: Callable[[str], str], wrong: str, cure: str) -> None:
-    """What is wrong, and then what to write, in one line."""
+    """The error says what is wrong and what to write, in one line."""
     with pytest.raises(HelperError) as caught:
         edit(text)
     message, hint = caught.value.message, caught.value.hint or ""
@@ -377,7 +378,7 @@ COMMENTS = st.sampled_from(("", "", "# a\n", "  # [[registry]]\n# b\n", "#\n\n# 
 
 @st.composite
 def files(draw: st.DrawFn) -> bytes:
-    """Sound settings, of any make-up."""
+    """Return valid settings of any form."""
     text = draw(COMMENTS) + draw(GAPS)
     if draw(st.booleans()):
         text += draw(COMMENTS) + 'fallback = "pass"  # d\n'
@@ -403,8 +404,8 @@ def _rules(data: bytes) -> list[dict[str, object]]:
 
 
 @given(files(), HOSTS, PROFILES, ROLES)
-def test_a_choice_changes_nobody_elses(data: bytes, host: str, profile: str, role_arn: str) -> None:
-    """The host gets this identity, asks where it asked, and every other rule is as it was."""
+def test_a_choice_changes_no_other(data: bytes, host: str, profile: str, role_arn: str) -> None:
+    """The host gets the identity and keeps its endpoint; every other rule is unchanged."""
     try:
         after = choose(data, FILE, host, profile=profile, role_arn=role_arn)
     except HelperError:
@@ -433,8 +434,8 @@ def test_a_choice_changes_nobody_elses(data: bytes, host: str, profile: str, rol
 @example(b"", HOST, "dev")
 @example(b"\n\n  ", HOST, "dev")
 @example(b"# only\r\n# comments", HOST, "dev")
-def test_what_is_chosen_is_forgotten_without_a_trace(data: bytes, host: str, profile: str) -> None:
-    """A rule that was put in and taken out leaves the file as it was, byte for byte."""
+def test_a_choice_is_forgotten_without_a_trace(data: bytes, host: str, profile: str) -> None:
+    """A rule that is inserted and removed leaves every byte unchanged."""
     try:
         after = choose(data, FILE, host, profile=profile, role_arn="")
     except HelperError:
@@ -447,8 +448,8 @@ def test_what_is_chosen_is_forgotten_without_a_trace(data: bytes, host: str, pro
 
 
 @given(files(), st.sampled_from(["pass", "secretservice", "a.b"]))
-def test_a_fallback_comes_and_goes_without_a_trace(data: bytes, name: str) -> None:
-    """The rules stay as they are, and so does the file once the fallback is taken out again."""
+def test_a_fallback_is_removed_without_a_trace(data: bytes, name: str) -> None:
+    """The rules are unchanged, and so is the file once the fallback is removed."""
     none = set_fallback(data, FILE, "")
     after = set_fallback(none, FILE, name)
     found = loader.parse(TomlDocument(FILE, after, "registry"))
@@ -461,8 +462,8 @@ def test_a_fallback_comes_and_goes_without_a_trace(data: bytes, name: str) -> No
 
 
 @given(files(), HOSTS)
-def test_forgetting_takes_out_no_other_rule(data: bytes, host: str) -> None:
-    """Only the host's own rule goes."""
+def test_forgetting_removes_no_other_rule(data: bytes, host: str) -> None:
+    """Only the host's own rule is removed."""
     after = forget(data, FILE, host, account_too=False)
 
     assert _rules(after) == [rule for rule in _rules(data) if rule["match"] != host]
@@ -471,7 +472,7 @@ def test_forgetting_takes_out_no_other_rule(data: bytes, host: str) -> None:
 
 @given(files(), HOSTS)
 def test_line_ends_make_no_difference(data: bytes, host: str) -> None:
-    """A file from Windows is edited as the same one from elsewhere."""
+    """A file with CRLF line ends gets the same edit as one with LF."""
     if host == PRIVATE or not data.strip(b"\xef\xbb\xbf \r"):
         return  # a private name may have no rule, and a file without lines no line ends
     unix = data.replace(b"\r\n", b"\n")
@@ -485,7 +486,7 @@ def test_line_ends_make_no_difference(data: bytes, host: str) -> None:
 
 
 def test_two_thousand_rules() -> None:
-    """As many as a file may have are edited in time, wherever the rule is."""
+    """The largest file is edited in time, wherever the rule is."""
     text = "\n".join(_rule(f"{number:012}", 'profile = "p"') for number in range(2000)).encode()
     host = "{:012}.dkr.ecr.us-east-1.amazonaws.com".format
     after = text
@@ -496,3 +497,14 @@ def test_two_thousand_rules() -> None:
     for number in (1, 1000, 1999, 5000):
         after = forget(after, FILE, host(number), account_too=number == 5000)
     assert after == text
+
+
+def test_the_schema_line() -> None:
+    """A new file begins with it; the file that has nothing else left is emptied."""
+    made = editor.add_schema(_rule(ACCOUNT, DEV).encode())
+
+    assert made.decode() == f"#:schema {editor.SCHEMA_URL}\n\n{_rule(ACCOUNT, DEV)}"
+    assert editor.SCHEMA_URL.startswith(HOMEPAGE.replace("github.com", "raw.githubusercontent.com"))
+    assert _chosen(made, HOST).profile == "dev"
+    assert editor.drop_schema(forget(made, "x", HOST, account_too=True)) == b""
+    assert editor.drop_schema(made) == made
