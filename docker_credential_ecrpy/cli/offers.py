@@ -23,9 +23,10 @@ def ask_registries(
     Enter chooses those of Docker's file, without a profile. Raises click.Abort at end of input.
     """
     file = one_line(facts.config.file)
-    context.console.note("registries found, which are not configured yet:")
+    context.console.note("registries that are not configured yet:")
+    widest = max(len(offer.host) for offer in facts.offers)
     for number, offer in enumerate(facts.offers, 1):
-        context.console.note(f"{number:3}  {offer.host}  {_describe(offer, file)}")
+        context.console.note(f"{number:3}  {offer.host:<{widest}}  {_describe(offer, file)}")
     by_default = [str(n) for n, offer in enumerate(facts.offers, 1) if not offer.profile]
     while True:
         answer = click.prompt(

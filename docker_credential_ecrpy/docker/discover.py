@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.docker import config as docker_config
@@ -24,6 +24,8 @@ Hosts = dict[str, tuple[str, str]]
 """Registries, each with its AWS profile and role; "" for none."""
 Profiles = Callable[[Mapping[str, str]], "list[ProfileSummary]"]
 """Returns the AWS profiles of an environment; called only where needed."""
+Credentials = Callable[[Mapping[str, str]], "LocalCredentials"]
+"""Returns which identities may have credentials."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def discover(
     request: ConfigureRequest,
     helper: Helper,
     profiles: Profiles,
-    credentials: "Callable[[Mapping[str, str]], LocalCredentials] | None" = None,
+    credentials: "Credentials | None" = None,
 ) -> DockerFacts:
     """Return the facts for a request. Raises HelperError for what cannot be read.
 
@@ -125,18 +127,9 @@ def discover(
     file = settings_path(environ)
     fallback = helper.load_settings().fallback
     names = filter(None, (request.fallback, config.store))
-    program, answering, helper_warning = find_program(environ)
-    local: LocalCredentials | None = None
-    if credentials and not request.remove:
-        try:
-            local = credentials(environ)
-        except HelperError as exc:
-            left_out = list(dict.fromkeys((*left_out, str(exc))))
-    return DockerFacts(
+    facts = DockerFacts(
         config,
-        program,
-        answering,
-        helper_warning,
+        *find_program(environ),
         environ,
         others,
         file,
@@ -148,10 +141,19 @@ def discover(
         left_out,
         [name for name in names if find_helper(name, environ).paths],
         docker_config.default_store(environ) if config.is_dockers else "",
-        local,
-        read_backups(config.file) if request.remove else (),
-        _find_elsewhere(environ, config) if request.remove else (),
     )
+    if request.remove:
+        elsewhere = _find_elsewhere(environ, config)
+        return replace(facts, backups=read_backups(config.file), elsewhere=elsewhere)
+    return _add_credentials(facts, credentials) if credentials else facts
+
+
+def _add_credentials(facts: DockerFacts, credentials: "Credentials") -> DockerFacts:
+    """Return the facts with the identities that may have credentials, or why that is unknown."""
+    try:
+        return replace(facts, credentials=credentials(facts.environ))
+    except HelperError as exc:
+        return replace(facts, left_out=list(dict.fromkeys((*facts.left_out, str(exc)))))
 
 
 def list_files(environ: Mapping[str, str], *, podman: bool) -> list[str]:
@@ -251,11 +253,18 @@ def _find_in_config(request: ConfigureRequest, helper: Helper, config: DockerCon
 def _list_offers(
     found: Hosts, helper: Helper, config: DockerConfig, profiles: Profiles
 ) -> tuple[list[Offer], list[str]]:
-    """Return the registries that are not configured yet, and why no AWS profile is among them."""
+    """Return the registries that are not configured yet, and why no AWS profile is among them.
+
+    The registry of a profile counts as configured once a rule chooses any identity for it.
+    """
 
     def is_configured(host: str) -> bool:
         mistaken = [*config.login_keys(host), *config.mistaken_keys(host)]
         return docker_config.is_our_helper(config.helpers.get(host, "")) and not mistaken
+
+    def has_identity(host: str) -> bool:
+        choice = helper.choose(host)
+        return bool(choice and (choice.profile or choice.role))
 
     keys = {docker_config.bare_host(m.key): m.key for m in config.source.members(AUTHS)}
     offers = [Offer(host, key=keys.get(host, host)) for host in found if not is_configured(host)]
@@ -266,7 +275,7 @@ def _list_offers(
     for profile in those:
         with suppress(HelperError):  # of a profile without a registry
             host = profile_host(profile)
-            if not (is_configured(host) and _is_chosen(helper, host, profile.name)):
+            if not (is_configured(host) and has_identity(host)):
                 offers.append(Offer(host, profile.name))
     return offers, []
 

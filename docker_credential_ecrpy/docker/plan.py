@@ -197,7 +197,7 @@ def _remove_logins(config: DockerConfig, facts: DockerFacts, request: ConfigureR
         expires = expiries.get(key)
         when = "" if expires is None else f", whose token {times.expiry(expires, facts.now)}"
         note = f"the login under {AUTHS} for {docker_config.shown_key(key)} is removed{when}"
-        why = "clients send it before a helper's, and an expired one gets 403 Forbidden"
+        why = "some clients send it, and an expired token gets 403 Forbidden"
         yield _Step((AUTHS, key), REMOVED, f"{note}: {why}")
 
 

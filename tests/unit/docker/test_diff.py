@@ -187,3 +187,14 @@ def test_large_files_are_quick(indent: int | None, every: int) -> None:
     told = list(diff.render(Rewrite("f", source.text.encode(), source.apply(changes))))
 
     assert sum(line.startswith("-") for line in told) >= 40_000 // every
+
+
+@pytest.mark.parametrize("broken", [b'{"auths": {"x": "hunter2"', b"[]", b"\xff\xfe{}"])
+def test_broken_json_is_not_shown(broken: bytes) -> None:
+    """Neither as the old content nor as the new one: its secrets cannot be found."""
+    for before, after in ((broken, b"{}"), (b"{}", broken)):
+        first, second, third = diff.render(Rewrite("a.json", before, after))
+
+        assert (first, second) == ("--- a.json", "+++ a.json")
+        assert third.startswith("@@ not shown: a.json: it is ")
+        assert "hunter2" not in third

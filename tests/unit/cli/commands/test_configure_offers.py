@@ -116,8 +116,8 @@ def test_a_role(machine: Machine, docker: Path, before: bytes) -> None:
 
 @tree
 def test_what_is_configured_is_not_offered(machine: Machine, docker: Path) -> None:
-    """Nor is a profile whose rule is there; with nothing to offer, nothing is asked."""
-    machine.config(CONFIG)
+    """Nor is a profile whose registry has a rule; with nothing to offer, nothing is asked."""
+    machine.config(f"{CONFIG}[profile other]\nsso_account_id = 111111111111\nregion = eu-west-1\n")
     configure(machine, "--profile", "dev")
     shown = choose(machine, b"q\n")
     assert DEV not in shown

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from docker_credential_ecrpy.files.replace import list_backups
 from tests.world.configure import AUTH, DESKTOP, OTHER, WHERE, configure, list_names, read, write
 from tests.world.machine import HOST, Machine
 
@@ -23,7 +24,8 @@ def _settings(machine: Machine) -> Path:
 
 
 def backups(path: Path) -> list[Path]:
-    return sorted(path.parent.glob(f"{path.name}.*.bak"))
+    """Return the backups of a file, oldest first."""
+    return [Path(backup.path) for backup in reversed(list_backups(str(path)))]
 
 
 def test_both_files(machine: Machine, docker: Path, settings: Path) -> None:
