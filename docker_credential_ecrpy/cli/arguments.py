@@ -61,13 +61,13 @@ def expand_account(text: str) -> str:
 
     Raises click.BadParameter for an invalid account or region, and for one without the other.
     """
-    account, _, region = text.partition("@")
+    account, at, region = text.partition("@")
     try:
         if _is_region(text):
             raise _explain_missing(text, "", text)
         if not account.isdigit() or "/" in region or ":" in region:
             return text
-        if registry.is_account(account) and not region:
+        if registry.is_account(account) and not at:
             raise _explain_missing(text, account, "")
         return _account_host(account, region)
     except HelperError as exc:
