@@ -174,6 +174,18 @@ def find_profile(name: str, context: CommandContext) -> "ProfileSummary":
     raise click.BadParameter(msg, param_hint="--profile")
 
 
+def refuse_empty(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Return the value of an option. Raises click.BadParameter for a given one that is empty.
+
+    A variable of a script may be unset: as if the option were missing, the command would do more.
+    """
+    source = context.get_parameter_source(parameter.name or "")
+    if source is ParameterSource.COMMANDLINE and not value.strip():
+        msg = "it is empty; name one, or leave the option out"
+        raise click.BadParameter(msg, param_hint=parameter.opts[0])
+    return value
+
+
 def describe_mistake(error: click.UsageError) -> str:
     """Return the text of an error of usage; for an unknown option, it suggests no dangerous one.
 

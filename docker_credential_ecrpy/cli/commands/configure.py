@@ -9,7 +9,7 @@ import click
 
 from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.cli import offers
-from docker_credential_ecrpy.cli.arguments import find_profile, parse_registry
+from docker_credential_ecrpy.cli.arguments import find_profile, parse_registry, refuse_empty
 from docker_credential_ecrpy.cli.commands import completion
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import Command
@@ -61,6 +61,7 @@ SCHEMA_VERSION = 1
     "--profile",
     metavar="PROFILE",
     default="",
+    callback=refuse_empty,
     help="The AWS profile to use; without a registry, the profile's own registry.",
     shell_complete=completion.profiles,
 )
@@ -68,6 +69,7 @@ SCHEMA_VERSION = 1
     "--role-arn",
     metavar="ARN",
     default="",
+    callback=refuse_empty,
     help="An IAM role to assume, with the profile's or the ambient credentials.",
 )
 @click.option("--all-profiles", is_flag=True, help="The registry of each AWS profile.")

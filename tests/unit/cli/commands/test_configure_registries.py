@@ -51,6 +51,8 @@ class TestRegistries:
             (("--all-profiles", "--profile", "a"), "leave --profile and --role-arn out"),
             ((WHERE, "--role-arn", "role"), "write it such as arn:aws:iam"),
             (("--creds-store", "--fallback", "ecr-login"), "is this program"),
+            (("--remove", "--profile", ""), "--profile: it is empty; name one, or leave"),
+            (("--remove", "--role-arn", " "), "--role-arn: it is empty; name one, or leave"),
         ],
         ids=str,
     )
