@@ -59,26 +59,26 @@ def test_it_holds_no_secrets(
     after = source.apply(
         {("credHelpers", HOST): "ecr-login", **{("auths", key): REMOVED for key in keys[::2]}}
     )
-    told = shown(text.encode(), after)
+    output = shown(text.encode(), after)
 
-    assert HOST in told
-    assert "hunter2" not in told
-    assert "s3cret" not in told
+    assert HOST in output
+    assert "hunter2" not in output
+    assert "s3cret" not in output
 
 
 def test_numbers_are_secrets_too() -> None:
     """Numbers are redacted: one may be a PIN."""
-    told = shown(b'{"auths": {"h": {"auth": 1234, "b": [-5.6e7]}}}', b"{}")
+    output = shown(b'{"auths": {"h": {"auth": 1234, "b": [-5.6e7]}}}', b"{}")
 
-    assert told.splitlines()[-2:] == ['-{"auths": {"h": {"auth": "...", "b": ["..."]}}}', "+{}"]
+    assert output.splitlines()[-2:] == ['-{"auths": {"h": {"auth": "...", "b": ["..."]}}}', "+{}"]
 
 
 def test_what_names_helpers_is_shown() -> None:
     """The names of credential helpers are shown."""
     made = {"credsStore": "desktop", "credHelpers": {"gcr.io": "gcloud"}, "currentContext": "x"}
-    told = shown(json.dumps(made).encode(), b"{}")
+    output = shown(json.dumps(made).encode(), b"{}")
 
-    assert "..." not in told
+    assert "..." not in output
 
 
 def test_settings_are_shown_as_they_are() -> None:
@@ -96,9 +96,9 @@ def test_one_long_line() -> None:
     """JSON with one very long line is shown indented."""
     made = {"auths": {f"r{n}": {} for n in range(30)}, "n": [1, [], "a b"], "credsStore": "x"}
     text = json.dumps(made, separators=(",", ":")).encode()
-    told = shown(text, text[:-1] + b',"credHelpers":{"h":"ecr-login"}}')
+    output = shown(text, text[:-1] + b',"credHelpers":{"h":"ecr-login"}}')
 
-    assert told.splitlines()[2:] == [
+    assert output.splitlines()[2:] == [
         "@@ -37,4 +37,7 @@",
         '     "..."',
         "   ],",
@@ -115,24 +115,24 @@ def test_one_long_line() -> None:
 def test_one_long_line_that_is_deep(deep: int) -> None:
     """Deep nesting and huge numbers are shown too."""
     text = b'{"a":' + b"[" * deep + b"9" * 5000 + b"]" * deep + b"}"
-    told = shown(text, text[:-1] + b',"credsStore":"ecr-login"}')
+    output = shown(text, text[:-1] + b',"credsStore":"ecr-login"}')
 
-    assert '+  "credsStore": "ecr-login"' in told
-    assert max(map(len, told.splitlines())) < 200
+    assert '+  "credsStore": "ecr-login"' in output
+    assert max(map(len, output.splitlines())) < 200
 
 
 def test_control_characters_are_not_shown() -> None:
     """Control characters and bytes that are not UTF-8 are replaced."""
-    told = shown(b'{"credsStore": "\\u001b[1m\x7f\xff"}'.replace(b"\\u001b", b"\xc2\x9b"), b"{}")
+    output = shown(b'{"credsStore": "\\u001b[1m\x7f\xff"}'.replace(b"\\u001b", b"\xc2\x9b"), b"{}")
 
-    assert '-{"credsStore": "?[1m??"}' in told
+    assert '-{"credsStore": "?[1m??"}' in output
 
 
 def test_line_ends_are_no_change() -> None:
     """A file with CRLF line ends has the same diff as one with LF."""
-    told = shown(b'{\r\n "a": 1\r\n}\r\n', b'{\r\n "a": 1,\r\n "credsStore": "x"\r\n}\r\n')
+    output = shown(b'{\r\n "a": 1\r\n}\r\n', b'{\r\n "a": 1,\r\n "credsStore": "x"\r\n}\r\n')
 
-    assert told.splitlines()[3:] == [
+    assert output.splitlines()[3:] == [
         " {",
         '- "a": "..."',
         '+ "a": "...",',
@@ -144,10 +144,10 @@ def test_line_ends_are_no_change() -> None:
 LINES = st.lists(st.sampled_from(["a", "b", "c", "{", "}", "x", "y"]), max_size=12)
 
 
-def applied(before: list[str], told: list[str]) -> list[str]:
+def applied(before: list[str], output: list[str]) -> list[str]:
     """Return the lines after a diff is applied; its hunks have to match them."""
     after, at = [], 0
-    for line in told[2:]:
+    for line in output[2:]:
         if line.startswith("@@"):
             start, _, length = line.split()[1][1:].partition(",")
             first = int(start) - (length != "0")
@@ -166,12 +166,12 @@ def applied(before: list[str], told: list[str]) -> list[str]:
 def test_it_is_a_diff(before: list[str], after: list[str]) -> None:
     """Applied to the old lines, the diff gives the new ones; it has the usual headers."""
     texts = ["\n".join(lines).encode() for lines in (before, after)]
-    told = list(diff.render(Rewrite("f", texts[0], texts[1], is_json=False)))
+    output = list(diff.render(Rewrite("f", texts[0], texts[1], is_json=False)))
     other = list(difflib.unified_diff(before, after, "f", "f", lineterm=""))
 
-    assert bool(told) is (before != after)
-    assert applied(before, told) == after
-    assert told[:2] == other[:2]
+    assert bool(output) is (before != after)
+    assert applied(before, output) == after
+    assert output[:2] == other[:2]
 
 
 @pytest.mark.parametrize("every", [40_000, 3])
@@ -184,9 +184,9 @@ def test_large_files_are_quick(indent: int | None, every: int) -> None:
     source = JsonDocument("f", json.dumps(made, indent=indent).encode())
     changes: dict[tuple[str, ...], Any] = {("credHelpers", HOST): "ecr-login"}
     changes |= {("auths", key): REMOVED for key in list(auths)[::every]}
-    told = list(diff.render(Rewrite("f", source.text.encode(), source.apply(changes))))
+    output = list(diff.render(Rewrite("f", source.text.encode(), source.apply(changes))))
 
-    assert sum(line.startswith("-") for line in told) >= 40_000 // every
+    assert sum(line.startswith("-") for line in output) >= 40_000 // every
 
 
 @pytest.mark.parametrize("broken", [b'{"auths": {"x": "hunter2"', b"[]", b"\xff\xfe{}"])

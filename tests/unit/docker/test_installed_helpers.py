@@ -102,13 +102,13 @@ def test_the_problem(tmp_path: Path) -> None:
     ours, other = put(tmp_path / "a", "ecr-login").parent, tmp_path / "b"
     shadow = put(other, "ecr-login", f"echo {'no ' * 60}")
 
-    def told(*path: Path) -> installed_helpers.InstallProblem | None:
+    def problem(*path: Path) -> installed_helpers.InstallProblem | None:
         return installed_helpers.find_problem(
             installed_helpers.find_helper("ecr-login", environ(*path)), environ(*path)
         )
 
-    assert told(ours) is told(ours, other) is None
-    assert told(other, ours) == installed_helpers.InstallProblem(
+    assert problem(ours) is problem(ours, other) is None
+    assert problem(other, ours) == installed_helpers.InstallProblem(
         f"{shadow} is another program ({'no ' * 40})",
         "remove it from PATH, or put the directory of this program before it",
     )

@@ -192,12 +192,12 @@ class TestIdentity:
             ("222222222222", "role"),
             ("111111111111", "sso"),
         ]
-        told = done.stderr.decode()
-        assert "AWS profile 'default' is left out: it names no account\n" in told
-        assert "AWS profile 'nowhere' is left out: it names no region\n" in told
-        assert "AWS profile 'typo' is left out: 'us-eest-1' is not an AWS region" in told
+        output = done.stderr.decode()
+        assert "AWS profile 'default' is left out: it names no account\n" in output
+        assert "AWS profile 'nowhere' is left out: it names no region\n" in output
+        assert "AWS profile 'typo' is left out: 'us-eest-1' is not an AWS region" in output
         host = "333333333333.dkr.ecr.us-east-1.amazonaws.com"
-        assert f"{host} is left out: 2 profiles have it: too, two; choose one: configure" in told
+        assert f"{host} is left out: 2 profiles have it: too, two; choose one: configure" in output
         assert b"nothing to change" in configure(machine, "--all-profiles").stdout
 
         configure(machine, host, "--profile", "too")
