@@ -46,7 +46,7 @@ class TestAlone:
                 "no-region",
                 "it names no region; run: {} configure 210987654321@<region> --profile no-region",
             ),
-            ("typo", "'eu-wst-1' is no AWS region; did you mean eu-west-1"),
+            ("typo", "did you mean eu-west-1"),
             ("auto", "needs a registry; run: {} configure <account>@<region> --profile auto"),
         ],
     )
