@@ -1,23 +1,30 @@
 """What can go wrong, as one tree.
 
 HelperError           what is wrong, and what to do about it
-├── DeadlineExceeded  the time for this call was up
-└── WireText          one of the protocol's exact texts, for the client alone
+├── DeadlineExceeded  the time limit of this call is over
+└── WireText          one of the protocol's exact texts, for the client only
 """
 
 
 class HelperError(Exception):
     """An error for the user: `message` says what is wrong, `hint` what to do.
 
-    chosen_at: where the AWS identity is chosen, if the message says so already.
+    command: the fix as a command to type, where the hint names one. chosen_at: where the AWS
+    identity is chosen, if the message already says so.
     """
 
     def __init__(
-        self, message: str, *, hint: str | None = None, chosen_at: str | None = None
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        command: str = "",
+        chosen_at: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.command = command
         self.chosen_at = chosen_at
 
     def __str__(self) -> str:
@@ -25,8 +32,8 @@ class HelperError(Exception):
 
 
 class DeadlineExceeded(HelperError):
-    """The time for this call was up."""
+    """The time limit of this call is over."""
 
 
 class WireText(HelperError):
-    """One of Docker's exact texts, for standard output alone."""
+    """One of the protocol's exact texts, for standard output only."""

@@ -103,10 +103,12 @@ def explain_wrong_partition(call: CallContext) -> HelperError:
 
 def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | None:
     name, option = call.profile, f"--profile {shlex.quote(call.profile)}"
+    command = ""
     if any(isinstance(cause, MfaNeeded) for cause in iterate_causes(exc)):
         msg = f"AWS profile {name!r} needs an MFA code, and a credential helper cannot ask for one"
         hint = "type it once for the AWS CLI, whose cache serves Docker too:"
-        hint += f" aws sts get-caller-identity {option}"
+        command = f"aws sts get-caller-identity {option}"
+        hint += f" {command}"
     elif isinstance(exc, boto.NoCredentialsError):
         return explain_no_credentials(call)
     elif isinstance(exc, boto.PartialCredentialsError):
@@ -123,12 +125,13 @@ def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | Non
         hint = "ask for permission to sign in with 'aws login', or use another profile"
     elif isinstance(exc, boto.LoginError):
         msg = f"the AWS login of profile {name!r} has expired or was never begun"
-        hint = f"run: aws login {option}"
+        command = f"aws login {option}"
+        hint = f"run: {command}"
     elif isinstance(exc, boto.CredentialRetrievalError):
         return _explain_failed_source(exc, call)
     else:
         return _explain_credential_process(exc, call)
-    return HelperError(msg, hint=hint)
+    return HelperError(msg, hint=hint, command=command)
 
 
 def _explain_failed_source(exc: boto.CredentialRetrievalError, call: CallContext) -> HelperError:

@@ -115,12 +115,15 @@ def _explain_clock_skew(metadata: Mapping[str, Any]) -> HelperError | None:
 
 def explain_expired(call: CallContext, operation: str = "") -> HelperError:
     """Return the error for expired credentials, which `operation` was called with."""
-    source = call.describe_source(operation)
+    source, command = call.describe_source(operation), ""
     if call.uses_environment(operation):
         hint = "export fresh AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN,"
         hint += " or unset them to use a profile"
     elif call.source == "sso":
-        hint = f"run: {call.find_sso_login()[1]}"
+        command = call.find_sso_login()[1]
+        hint = f"run: {command}"
     else:
         hint = "renew them and try again"
-    return HelperError(f"the AWS credentials from {source} have expired", hint=hint)
+    return HelperError(
+        f"the AWS credentials from {source} have expired", hint=hint, command=command
+    )
