@@ -1,25 +1,55 @@
-"""What one check of `doctor` found, and what to do about it."""
+"""The result of one check of `doctor`: what was found, and how to fix it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 
 from docker_credential_ecrpy import PACKAGE
-from docker_credential_ecrpy.doctor.deadline import NotLookedAt
+from docker_credential_ecrpy.doctor.deadline import NotChecked
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
 PASS, WARN, FAIL, SKIP = "pass", "warn", "fail", "skip"
 
 
+class CheckId(Enum):
+    """All checks. The value is the id in the JSON document, which never changes."""
+
+    TIME_LIMIT = "time-limit"
+    FIX = "fix"
+    DOCKER_CONFIG = "docker-config"
+    OLD_LOGIN = "old-login"
+    CREDENTIAL_HELPER = "credential-helper"
+    PODMAN = "podman"
+    PROGRAM = "program"
+    RULES = "rules"
+    CREDENTIALS = "credentials"
+    REGION = "region"
+    ENDPOINT = "endpoint"
+    CLOCK = "clock"
+    IDENTITY = "identity"
+    TOKEN = "token"  # noqa: S105 - the name of a check
+    REGISTRY = "registry"
+    IMAGE = "image"
+    OTHER_HELPERS = "other-helpers"
+    REGISTRIES = "registries"
+
+    @property
+    def title(self) -> str:
+        """The name of the check in text for users."""
+        return self.value.replace("-", " ")
+
+
 @dataclass(frozen=True)
 class Check:
-    """What one check found.
+    """The result of one check.
 
-    seen: what was found. fix: what to do about it, in words. command: what to type, or "".
-    safe: whether `configure` fixes it, without a question.
+    status: PASS, WARN, FAIL or SKIP. seen: what was found. fix: how to fix it, in words.
+    command: the fix as a command to type, or "". safe: whether `configure` fixes it without a
+    question.
     """
 
-    name: str
+    id: CheckId
     status: str
     seen: str
     fix: str = ""
@@ -29,30 +59,43 @@ class Check:
 
 @dataclass(frozen=True)
 class Finding:
-    """A check, and the host that it is about, or ""."""
+    """The result of a check. host: the registry that was checked; "" for the whole machine."""
 
     host: str
     check: Check
 
+    @property
+    def is_fixable(self) -> bool:
+        """Whether `doctor --fix` fixes it."""
+        return self.check.safe and self.check.status in (WARN, FAIL)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that `doctor --fix` wrote. backup: the file with its previous content, or ""."""
+
+    file: str
+    backup: str
+
 
 def find_cause(findings: Iterable[Finding]) -> Finding | None:
-    """Return the first finding that fails, or else the first warning; None without either."""
+    """Return the first failure, or else the first warning; None without either."""
     ranked = {finding.check.status: finding for finding in reversed([*findings])}
     return ranked.get(FAIL) or ranked.get(WARN)
 
 
-def check_from_error(name: str, error: HelperError, status: str = FAIL) -> Check:
-    """Return the check whose outcome is an error."""
-    status = SKIP if isinstance(error, NotLookedAt) else status
-    return Check(name, status, error.message, error.hint or "")
+def check_from_error(check_id: CheckId, error: HelperError, status: str = FAIL) -> Check:
+    """Return the check whose result is an error."""
+    status = SKIP if isinstance(error, NotChecked) else status
+    return Check(check_id, status, error.message, error.hint or "", error.command)
 
 
 def configure_fix(host: str) -> tuple[str, str, bool]:
-    """Return fix, command, and that it is safe, for what `configure` fixes."""
-    fix = "have docker ask this program, without the old login"
+    """Return fix, command and safe for a problem that `configure` fixes."""
+    fix = "have docker run this program, and remove the old login"
     return fix, f"{PACKAGE} configure {host}", True
 
 
 def quote(name: str) -> str:
-    """Return a name in quotes, with blanks at its ends, fit to be shown."""
+    """Return a name in quotes, also with blanks at its ends, that is safe to print."""
     return one_line(repr(name))

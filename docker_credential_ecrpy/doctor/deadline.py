@@ -10,7 +10,7 @@ from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 Fact = TypeVar("Fact")
 
 
-class NotLookedAt(DeadlineExceeded):
+class NotChecked(DeadlineExceeded):
     """The time was up before this check began."""
 
 
@@ -21,12 +21,12 @@ class Deadline:
     until: float
 
     def left(self) -> float:
-        """Return the seconds that are left. Raises NotLookedAt where there are none."""
+        """Return the seconds that are left. Raises NotChecked where there are none."""
         seconds = self.until - time.monotonic()
         if seconds > 0:
             return seconds
-        msg = "the time was up before this was looked at"
-        raise NotLookedAt(msg, hint="AWS_ECR_TIMEOUT sets it, in seconds")
+        msg = "not checked: the time limit was reached"
+        raise NotChecked(msg, hint="set AWS_ECR_TIMEOUT to more seconds")
 
     def share(self, count: int) -> "Deadline":
         """Return the deadline for the first of `count` registries: an equal part of the time."""

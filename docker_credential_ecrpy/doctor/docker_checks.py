@@ -10,7 +10,16 @@ from docker_credential_ecrpy.docker import config as docker_config
 from docker_credential_ecrpy.docker.config import AUTHS, HELPERS, DockerConfig, Login, shown_key
 from docker_credential_ecrpy.docker.credential_lookup import CredentialSource, SourceKind
 from docker_credential_ecrpy.doctor import check
-from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, WARN, Check, configure_fix, quote
+from docker_credential_ecrpy.doctor.check import (
+    FAIL,
+    PASS,
+    SKIP,
+    WARN,
+    Check,
+    CheckId,
+    configure_fix,
+    quote,
+)
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
@@ -32,60 +41,66 @@ def check_docker(facts: Facts) -> Iterator[Check]:
 
 
 def _check_config(facts: Facts) -> Check:
-    name, config = "docker config", facts.machine.config
+    check_id, config = CheckId.DOCKER_CONFIG, facts.machine.config
     directory = facts.machine.environ.get("DOCKER_CONFIG")
     if isinstance(config, HelperError):
-        found = check.check_from_error(name, config)
+        found = check.check_from_error(check_id, config)
         if directory and directory.rstrip("/").endswith("config.json"):
             fix = "DOCKER_CONFIG has to be the directory that config.json is in"
             return replace(found, fix=fix)
         return found
     if config.problems:
-        broken = f"{config.file}: {config.problems[0]}, so docker reads nothing of it"
+        broken = f"{config.file}: {config.problems[0]}, so docker ignores the whole file"
         keys = config.login_keys(facts.host)  # `configure` removes these
         removable = all(at.section == AUTHS and at.key in keys for at in config.problems)
         if facts.is_ecrs and removable:
-            return Check(name, FAIL, broken, *configure_fix(facts.host))
-        return Check(name, FAIL, broken, "mend that entry by hand, or take it out")
+            return Check(check_id, FAIL, broken, *configure_fix(facts.host))
+        return Check(check_id, FAIL, broken, "fix that entry by hand, or remove it")
     if config.data is None:
-        where = ", where DOCKER_CONFIG leads" if directory else ""
-        return Check(name, SKIP, f"{config.file} is not there{where}: docker does without")
+        where = " (DOCKER_CONFIG names its directory)" if directory else ""
+        return Check(
+            check_id, SKIP, f"{config.file} does not exist{where}: docker uses its defaults"
+        )
     said = [f"{len(config.helpers)} under {HELPERS}"] if config.helpers else []
     said += [f"credsStore {quote(config.store)}"] if config.store else []
     said += [f"{len(config.logins)} under {AUTHS}"] if config.logins else []
-    return Check(name, PASS, f"{config.file}: {', '.join(said) or 'nothing of credentials'}")
+    return Check(check_id, PASS, f"{config.file}: {', '.join(said) or 'no credential settings'}")
 
 
 def _check_old_login(facts: Facts) -> Check:
     """Judge the login that an earlier `docker login` stored: once expired, it leads to HTTP 403."""
-    name = "old login"
+    check_id = CheckId.OLD_LOGIN
     if not facts.is_ecrs:
-        return Check(name, SKIP, f"{facts.host} is none of ECR's: its login is no matter of ours")
+        return Check(
+            check_id, SKIP, f"{facts.host} is not an ECR registry: its login is not checked"
+        )
     config, found = facts.machine.config, facts.mechanism
     if not isinstance(config, DockerConfig) or found is None:
-        return Check(name, SKIP, "docker's config.json cannot be read")
+        return Check(check_id, SKIP, "docker's config.json cannot be read")
     if found.kind == SourceKind.ENVIRONMENT and found.login:
-        return _check_variable(name, found.login, facts)
+        return _check_variable(check_id, found.login, facts)
     keys = config.login_keys(facts.host)
     if not keys:
-        return Check(name, PASS, f"none under {AUTHS}")
+        return Check(check_id, PASS, f"none under {AUTHS}")
     sent = found.login if found.kind == SourceKind.FILE else None
     login = sent or _find_login(config, facts.host)
     key = shown_key(login.key if login else keys[0])
     seen = f"{config.file} has a login for {key} under {AUTHS}, {_name_expiry(login, facts)}"
     if sent is None:
-        seen += "; docker does not use it, others may"
-        return Check(name, WARN, seen, *configure_fix(facts.host))
+        seen += "; docker does not use it, other clients may"
+        return Check(check_id, WARN, seen, *configure_fix(facts.host))
     status, said = _judge_login(sent, facts)
-    return Check(name, status, f"{seen}, and docker sends that{said}", *configure_fix(facts.host))
+    return Check(
+        check_id, status, f"{seen}, and docker sends that{said}", *configure_fix(facts.host)
+    )
 
 
-def _check_variable(name: str, login: Login, facts: Facts) -> Check:
+def _check_variable(check_id: CheckId, login: Login, facts: Facts) -> Check:
     status, said = _judge_login(login, facts)
     seen = f"{_VARIABLE} has a login for {shown_key(login.key)}, {_name_expiry(login, facts)}"
-    seen += f", and docker sends that before it looks into config.json{said}"
+    seen += f", and docker sends that instead of reading config.json{said}"
     command = f"unset {_VARIABLE}"
-    return Check(name, status, seen, f"{command}, wherever it is set", command)
+    return Check(check_id, status, seen, f"{command}, wherever it is set", command)
 
 
 def _find_login(config: DockerConfig, host: str) -> Login | None:
@@ -106,21 +121,23 @@ def _name_expiry(login: Login | None, facts: Facts) -> str:
 
 
 def _check_mechanism(facts: Facts) -> Check:
-    name, found, host = "asked by docker", facts.mechanism, facts.host
+    check_id, found, host = CheckId.CREDENTIAL_HELPER, facts.mechanism, facts.host
     config = facts.machine.config
     if found is None or not isinstance(config, DockerConfig):
-        return Check(name, SKIP, "docker's config.json cannot be read")
+        return Check(check_id, SKIP, "docker's config.json cannot be read")
     if found.is_ours:
         where = HELPERS if found.kind == SourceKind.HELPER else "credsStore"
-        return Check(name, PASS, f"{where} says {found.name!r} for {host}{_note_variable(facts)}")
+        return Check(
+            check_id, PASS, f"{where} says {found.name!r} for {host}{_note_variable(facts)}"
+        )
     if found.kind == SourceKind.ENVIRONMENT:
-        return Check(name, WARN, f"not at all: {_VARIABLE} goes before")
+        return Check(check_id, WARN, f"docker runs none: {_VARIABLE} takes precedence")
     seen = _describe_mechanism(found, facts, config)
     if not isinstance(facts.choice, Choice):
-        return Check(name, SKIP, seen)
+        return Check(check_id, SKIP, seen)
     accepted = found.kind == SourceKind.FILE and not facts.find_refusal(found.login)
     status = WARN if accepted or facts.choice.registry.public else FAIL
-    return Check(name, status, seen, *configure_fix(host))
+    return Check(check_id, status, seen, *configure_fix(host))
 
 
 def _describe_mechanism(found: CredentialSource, facts: Facts, config: DockerConfig) -> str:
@@ -133,18 +150,20 @@ def _describe_mechanism(found: CredentialSource, facts: Facts, config: DockerCon
         )
     wild = [key for key in config.helpers if "*" in key and fnmatch.fnmatchcase(host, key)]
     if wild:
-        return f"{HELPERS} has the key {shown_key(wild[0])!r}, and docker knows no wildcards there"
+        return (
+            f"{HELPERS} has the key {shown_key(wild[0])!r}, and docker supports no wildcards there"
+        )
     if found.name.startswith(HELPER_PREFIX):
         return (
             f"config.json says {helper} for {host}, so docker looks for the program"
-            f" {HELPER_PREFIX}{one_line(found.name)}: it puts {HELPER_PREFIX!r} before it itself"
+            f" {HELPER_PREFIX}{one_line(found.name)}: docker adds the prefix"
         )
     return {
         SourceKind.HELPER: f"{HELPERS} says {helper} for {host}, which is another helper",
-        SourceKind.STORE: f"docker asks its credsStore {helper} for {host}, not this program",
-        SourceKind.DEFAULT_STORE: f"docker asks {helper}, the store that it finds by itself",
-        SourceKind.FILE: f"docker sends the login under {AUTHS}, and does not ask this program",
-        SourceKind.NOTHING: f"{config.file} says nothing of {host}: docker goes on anonymously",
+        SourceKind.STORE: f"docker runs its credsStore {helper} for {host}, not this program",
+        SourceKind.DEFAULT_STORE: f"docker runs {helper}, its default store on this machine",
+        SourceKind.FILE: f"docker sends the login under {AUTHS}, and does not run this program",
+        SourceKind.NOTHING: f"{config.file} has no entry for {host}: docker pulls anonymously",
     }[found.kind]
 
 
@@ -154,22 +173,22 @@ def _note_variable(facts: Facts) -> str:
     if variable is None:
         return ""
     if isinstance(variable, HelperError):
-        return f"; {_VARIABLE} is set and cannot be read: docker says so, and goes on without"
+        return f"; {_VARIABLE} is set but invalid: docker warns, and ignores it"
     if not facts.machine.variable_in_use:
-        return f"; {_VARIABLE} is set, and heeded from docker 28.3 on"
-    return f"; {_VARIABLE} has nothing for it"
+        return f"; {_VARIABLE} is set; docker reads it from version 28.3 on"
+    return f"; {_VARIABLE} has no login for it"
 
 
 def _check_podman(facts: Facts) -> Iterator[Check]:
     """Yield a check for each problem in the files of podman, buildah and skopeo."""
-    name = "podman"
+    check_id = CheckId.PODMAN
     for config in facts.machine.podman:
         if isinstance(config, HelperError):
-            yield check.check_from_error(name, config, WARN)
+            yield check.check_from_error(check_id, config, WARN)
             continue
         keys = config.login_keys(facts.host)
         if keys and config.helpers.get(facts.host) not in docker_config.HELPER_NAMES:
             key, expires = shown_key(keys[0]), _name_expiry(_find_login(config, facts.host), facts)
             seen = f"{config.file} has a login for {key}, {expires}"
-            fix = "podman, buildah and skopeo send that: take it out"
-            yield Check(name, WARN, seen, fix, f"podman logout {shlex.quote(key)}")
+            fix = "remove it: podman, buildah and skopeo send it"
+            yield Check(check_id, WARN, seen, fix, f"podman logout {shlex.quote(key)}")

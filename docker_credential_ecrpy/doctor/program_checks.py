@@ -8,7 +8,15 @@ from docker_credential_ecrpy.docker import installed_helpers
 from docker_credential_ecrpy.docker.config import HELPERS, DockerConfig, is_our_helper
 from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper, find_helper
 from docker_credential_ecrpy.doctor import check
-from docker_credential_ecrpy.doctor.check import FAIL, PASS, WARN, Check, check_from_error, quote
+from docker_credential_ecrpy.doctor.check import (
+    FAIL,
+    PASS,
+    WARN,
+    Check,
+    CheckId,
+    check_from_error,
+    quote,
+)
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
@@ -22,35 +30,35 @@ def check_programs(facts: Facts) -> Iterator[Check]:
 
 
 def _check_program(facts: Facts) -> Check:
-    title, found, known = "program", facts.mechanism, facts.machine.programs
+    check_id, found, known = CheckId.PROGRAM, facts.mechanism, facts.machine.programs
     ours = next((program for program in known.values() if program.is_ours()), None)
     program = known[found.name] if found and found.is_ours else ours or next(iter(known.values()))
     problem = installed_helpers.find_problem(program, facts.machine.environ)
     if problem is None:
-        return _check_version(title, program)
+        return _check_version(check_id, program)
     seen = problem.seen + _describe_others(program)
     if not (ours and facts.is_ecrs):
-        return Check(title, FAIL, seen, problem.fix, problem.command)
-    fix = f"have docker run {ours.paths[0]}: it answers as {ours.name!r}"
-    return Check(title, FAIL, seen, fix, *check.configure_fix(facts.host)[1:])
+        return Check(check_id, FAIL, seen, problem.fix, problem.command)
+    fix = f"have docker run {ours.paths[0]}, whose name for docker is {ours.name!r}"
+    return Check(check_id, FAIL, seen, fix, *check.configure_fix(facts.host)[1:])
 
 
-def _check_version(title: str, program: InstalledHelper) -> Check:
+def _check_version(check_id: CheckId, program: InstalledHelper) -> Check:
     said = program.read_version().rpartition(" ")[2]
     if said != __version__:
-        seen = f"{program.paths[0]} is version {said}, and this one {__version__}"
-        return Check(title, WARN, seen, "have one version installed")
-    return Check(title, PASS, f"{program.paths[0]}, version {said}{_describe_others(program)}")
+        seen = f"{program.paths[0]} is version {said}, and this program is {__version__}"
+        return Check(check_id, WARN, seen, "install one version only")
+    return Check(check_id, PASS, f"{program.paths[0]}, version {said}{_describe_others(program)}")
 
 
 def _describe_others(program: InstalledHelper) -> str:
     others = ", ".join(program.paths[1:])
-    return f"; behind it on PATH: {others}" if others else ""
+    return f"; also on PATH, after it: {others}" if others else ""
 
 
 def check_other_helpers(facts: Facts) -> Iterator[Check]:
     """Yield a check for each configured credential helper that is not on PATH."""
-    title, machine = "other helpers", facts.machine
+    check_id, machine = CheckId.OTHER_HELPERS, facts.machine
     config, fallback = machine.config, machine.fallback
     if isinstance(config, DockerConfig):
         for name in dict.fromkeys([config.store, *config.helpers.values()]):
@@ -58,40 +66,40 @@ def check_other_helpers(facts: Facts) -> Iterator[Check]:
                 continue
             where = "credsStore" if name == config.store else HELPERS
             seen = f"{where} says {quote(name)}, and {HELPER_PREFIX}{one_line(name)} is not on PATH"
-            seen += ": docker fails for the registries that it is for"
-            yield Check(title, WARN, seen, f"install it, or take it out of {config.file}")
+            seen += ": docker fails for its registries"
+            yield Check(check_id, WARN, seen, f"install it, or remove it from {config.file}")
     if fallback and not find_helper(fallback.text, machine.environ).paths:
         status = FAIL if facts.host and facts.choice is None else WARN
         seen = f"{fallback.place}: fallback = {fallback.text!r}, and {HELPER_PREFIX}{fallback.text}"
         seen += " is not on PATH: registries that are not ECR have no login"
-        yield Check(title, status, seen, "install it, or name another fallback there")
+        yield Check(check_id, status, seen, "install it, or name another fallback there")
 
 
 def _check_rules(facts: Facts) -> Check:
-    name, settings, choice = "rules", facts.machine.settings, facts.choice
+    check_id, settings, choice = CheckId.RULES, facts.machine.settings, facts.choice
     if isinstance(settings, HelperError):
-        return check_from_error(name, settings)
+        return check_from_error(check_id, settings)
     if isinstance(choice, HelperError):
-        return check_from_error(name, choice)
+        return check_from_error(check_id, choice)
     if not facts.host:
         count = len(settings.rules)
-        return Check(name, PASS, f"{settings.file}: {count} rules" if count else "none")
+        return Check(check_id, PASS, f"{settings.file}: {count} rules" if count else "none")
     if choice is None:
-        return _check_other_host(name, facts)
+        return _check_other_host(check_id, facts)
     if choice.chosen_at and choice.chosen_at.line == 0:
-        return Check(name, PASS, f"{choice.chosen_at} chooses the identity")
+        return Check(check_id, PASS, f"{choice.chosen_at} chooses the identity")
     if choice.rule:
-        return Check(name, PASS, f'{choice.rule.place}: match = "{choice.rule.pattern.text}"')
-    return Check(name, PASS, "none matches: the identity is that of the AWS CLI")
+        return Check(check_id, PASS, f'{choice.rule.place}: match = "{choice.rule.pattern.text}"')
+    return Check(check_id, PASS, "no rule matches: the AWS identity is that of the AWS CLI")
 
 
-def _check_other_host(name: str, facts: Facts) -> Check:
+def _check_other_host(check_id: CheckId, facts: Facts) -> Check:
     """Judge a registry that is not ECR's."""
     found, fallback = facts.mechanism, facts.machine.fallback
     reason = f"{facts.host} {explain_not_ecr(facts.host)}"
     if looks_like_ecr(facts.host):
-        return Check(name, FAIL, reason, "write its name anew")
+        return Check(check_id, FAIL, reason, "correct the host name")
     if found and found.is_ours and fallback:
         seen = f"{fallback.place}: fallback = {fallback.text!r} answers for {facts.host}"
-        return Check(name, PASS, seen)
-    return Check(name, WARN, reason)
+        return Check(check_id, PASS, seen)
+    return Check(check_id, WARN, reason)

@@ -1,17 +1,55 @@
-"""The report of `doctor`: its findings and their cause, as text or JSON."""
+"""The report of `doctor`: its findings and their cause, as text or as JSON."""
 
-import json
 from collections.abc import Sequence
 
 from docker_credential_ecrpy import __version__
-from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, WARN, Finding, find_cause
+from docker_credential_ecrpy.doctor.check import (
+    FAIL,
+    PASS,
+    SKIP,
+    WARN,
+    Finding,
+    Written,
+    find_cause,
+)
 from docker_credential_ecrpy.text.console import Console
+from docker_credential_ecrpy.text.sanitize import one_line
 
 _STYLES = {PASS: "good", WARN: "warning", FAIL: "bad", SKIP: "strong"}
+_SEVERAL = 2  # from so many problems on, they are counted
 
 
-def print_text(findings: Sequence[Finding], console: Console) -> None:
-    """Print a line for each check, then the cause and what to do. Raises OSError."""
+def print_text(
+    findings: Sequence[Finding], console: Console, *, fix_command: str, quiet: bool
+) -> None:
+    """Print a line for each check, then the cause and its fix. Raises OSError.
+
+    fix_command: the command that fixes what is safe. quiet: print problems and warnings only.
+    """
+    cause = find_cause(findings)
+    problems = [finding for finding in findings if finding.check.status in (FAIL, WARN)]
+    _print_checks(problems if quiet else findings, console)
+    if cause is None:
+        if not quiet:
+            console.say()
+            console.say("no problem found", mark="no problem found", style="good")
+        return
+    console.say()
+    if summary := _summarize(findings, fix_command):
+        console.say(summary, mark=summary.partition(";")[0], style="strong")
+    check = cause.check
+    word = "cause" if check.status == FAIL else "warning"
+    console.say(f"{word}: {check.seen}", mark=f"{word}:", style="strong")
+    if check.fix:
+        fix = check.fix
+        if check.command:  # which has a line of its own
+            fix = fix.removesuffix(check.command).rstrip()
+        console.say(f"fix: {fix}", mark="fix:", style="strong")
+    if check.command:
+        console.say_as_is(console.fit_command(one_line(check.command), "  "))
+
+
+def _print_checks(findings: Sequence[Finding], console: Console) -> None:
     several = len({finding.host for finding in findings if finding.host}) > 1
     last = ""
     for finding in findings:
@@ -20,40 +58,54 @@ def print_text(findings: Sequence[Finding], console: Console) -> None:
             console.say(f"\n{host}")
             last = host
         label = check.status.upper() if check.status == FAIL else check.status
-        console.say(f"{label}  {check.name}: {check.seen}", mark=label, style=_STYLES[check.status])
-    console.say()
-    cause = find_cause(findings)
-    if cause is None:
-        console.say("nothing is wrong", mark="nothing is wrong", style="good")
-        return
-    check = cause.check
-    word = "cause" if check.status == FAIL else "mind"
-    console.say(f"{word}: {check.seen}", mark=f"{word}:", style="strong")
-    if check.fix:
-        console.say(f"do: {check.fix}", mark="do:", style="strong")
-    if check.command:
-        console.say_as_is(console.fit_command(check.command, "  "))
+        text = f"{label}  {check.id.title}: {check.seen}"
+        console.say(text, mark=label, style=_STYLES[check.status])
 
 
-def print_json(findings: Sequence[Finding], console: Console) -> None:
-    """Print the findings and their cause as one JSON document. Raises OSError."""
+def _summarize(findings: Sequence[Finding], fix_command: str) -> str:
+    """Return how many problems there are, and what fixes several; "" where there is only one."""
+    failed = [finding for finding in findings if finding.check.status == FAIL]
+    counted = failed or [finding for finding in findings if finding.check.status == WARN]
+    if len(counted) < _SEVERAL:
+        return ""
+    hosts = len({finding.host for finding in counted if finding.host})
+    text = f"{len(counted)} {'problems' if failed else 'warnings'}"
+    text += f" in {hosts} registries" if hosts > 1 else ""
+    fixable = sum(finding.is_fixable for finding in counted)
+    if fixable < _SEVERAL:
+        return text
+    these = "all" if fixable == len(counted) else str(fixable)
+    return f"{text}; to fix {these} of them: {fix_command}"
+
+
+def print_json(
+    findings: Sequence[Finding], written: Sequence[Written], console: Console, *, quiet: bool
+) -> None:
+    """Print the findings as one document: docs/schemas/doctor.schema.json. Raises OSError.
+
+    quiet: leave out the checks that found no problem.
+    """
     cause = find_cause(findings)
+    shown = [finding for finding in findings if finding.check.status in (FAIL, WARN)]
     document = {
         "version": __version__,
         "ok": not (cause and cause.check.status == FAIL),
+        "problems": sum(finding.check.status == FAIL for finding in findings),
+        "warnings": sum(finding.check.status == WARN for finding in findings),
         "cause": _to_json(cause) if cause else None,
-        "checks": [_to_json(finding) for finding in findings],
+        "checks": [_to_json(finding) for finding in (shown if quiet else findings)],
+        "written": [{"file": one.file, "backup": one.backup or None} for one in written],
     }
-    console.say_as_is(json.dumps(document, indent=2))
+    console.say_document("doctor", document)
 
 
-def _to_json(finding: Finding) -> dict[str, str]:
+def _to_json(finding: Finding) -> dict[str, str | None]:
     check = finding.check
     return {
-        "registry": finding.host,
-        "check": check.name,
+        "registry": finding.host or None,
+        "id": check.id.value,
         "status": check.status,
         "seen": check.seen,
-        "fix": check.fix,
-        "command": check.command,
+        "fix": check.fix or None,
+        "command": check.command or None,
     }

@@ -1,4 +1,4 @@
-"""The run of `doctor`: gather the facts of each registry, have them judged, fix what is safe."""
+"""The run of `doctor`: gather the facts of each registry, check them, fix what is safe."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -8,7 +8,14 @@ from dataclasses import replace
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor import machine
-from docker_credential_ecrpy.doctor.check import FAIL, SKIP, WARN, Check, Finding, check_from_error
+from docker_credential_ecrpy.doctor.check import (
+    FAIL,
+    SKIP,
+    Check,
+    CheckId,
+    Finding,
+    check_from_error,
+)
 from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
 from docker_credential_ecrpy.doctor.docker_checks import check_docker
 from docker_credential_ecrpy.doctor.facts import Facts
@@ -24,22 +31,27 @@ from docker_credential_ecrpy.settings.rules import Choice
 
 # In the order of causes: the first that fails explains why the others do.
 _JUDGES = (check_docker, check_programs, check_network, check_other_helpers)
-_MOST = 5  # registries that are looked at when none is named
+_MOST = 5  # registries that are checked when none is named
 _MARGIN = 1.0  # seconds kept for the report
 
 
 def read_deadline(environ: Mapping[str, str]) -> tuple[Deadline, list[Finding]]:
-    """Return the deadline by AWS_ECR_TIMEOUT, and what is wrong with that."""
+    """Return the deadline from AWS_ECR_TIMEOUT, and a finding if that is invalid."""
     findings: list[Finding] = []
     seconds = attempt(lambda: read_timeout(environ))
     if isinstance(seconds, HelperError):
-        findings.append(Finding("", check_from_error("time limit", seconds)))
+        findings.append(Finding("", check_from_error(CheckId.TIME_LIMIT, seconds)))
         seconds = DEFAULT_TIMEOUT
     return Deadline(time.monotonic() + seconds - min(_MARGIN, seconds / 10)), findings
 
 
-def diagnose(helper: Helper, named: Image | None, deadline: Deadline) -> list[Finding]:
-    """Return what the checks find for an image, or for each registry that Docker's files name."""
+def diagnose(
+    helper: Helper, named: Image | None, deadline: Deadline, progress: Callable[[str], None]
+) -> list[Finding]:
+    """Return what the checks find for an image, or for each registry that Docker's files name.
+
+    progress: called with what is checked now.
+    """
     findings: list[Finding] = []
     given = read_machine(helper)
     hosts: list[str] = []
@@ -47,36 +59,47 @@ def diagnose(helper: Helper, named: Image | None, deadline: Deadline) -> list[Fi
         given = machine.ask_docker(given, deadline)
         hosts = machine.list_registries(helper, given)
     images = _choose_images(named, hosts)
-    with ThreadPoolExecutor(max_workers=1) as pool:  # the programs may hang: ask them meanwhile
+    with ThreadPoolExecutor(
+        max_workers=1
+    ) as pool:  # the programs may hang: run them at the same time
         asked = pool.submit(ask_programs, given, deadline)
         for done, image in enumerate(images):
-            # A registry that hangs leaves the others their share of the time.
+            count = f" ({done + 1} of {len(images)})" if len(images) > 1 else ""
+            progress(f"checking {image.host or 'docker'}{count}")
+            # A registry that hangs does not use up the others' share of the time.
             facts = _gather(helper, image, deadline.share(len(images) - done), asked)
             known = [finding.check for finding in findings]
             checks = [check for judge in _JUDGES for check in judge(facts)]
             findings += [Finding(image.host, check) for check in checks if check not in known]
     if not (named or hosts):
-        seen, command = "docker is told of no ECR registry", f"{PACKAGE} configure ACCOUNT@REGION"
-        findings.append(Finding("", Check("registry", FAIL, seen, "name one", command)))
+        seen, command = (
+            "docker has no ECR registry configured",
+            f"{PACKAGE} configure ACCOUNT@REGION",
+        )
+        findings.append(
+            Finding("", Check(CheckId.REGISTRIES, FAIL, seen, "configure one", command))
+        )
     if len(hosts) > _MOST:
-        others = f"{len(hosts) - _MOST} more registries: name one to look at it"
-        findings.append(Finding("", Check("registry", SKIP, others)))
+        others = f"{len(hosts) - _MOST} more registries are not checked: name one to check it"
+        findings.append(Finding("", Check(CheckId.REGISTRIES, SKIP, others)))
     return findings
 
 
 def fix_files(
     helper: Helper, named: Image | None, deadline: Deadline, configure: Callable[[list[str]], None]
 ) -> list[Finding]:
-    """Call `configure` with the registries that it fixes; return the finding for its error."""
+    """Call `configure` with the registries that it fixes; return a finding if it fails."""
     given = ask_programs(read_machine(helper), deadline)
     hosts: list[str] = []
     for image in _choose_images(named, [] if named else machine.list_registries(helper, given)):
         facts = Facts(given, image, helper.clock(), _choose(helper, image))
         checks = (*check_docker(facts), *check_programs(facts))
-        if any(check.safe and check.status in (WARN, FAIL) for check in checks):
+        if any(Finding(image.host, check).is_fixable for check in checks):
             hosts.append(image.host)
     done = attempt(lambda: configure(hosts)) if hosts else None
-    return [Finding("", check_from_error("fix", done))] if isinstance(done, HelperError) else []
+    return (
+        [Finding("", check_from_error(CheckId.FIX, done))] if isinstance(done, HelperError) else []
+    )
 
 
 def _choose_images(named: Image | None, hosts: list[str]) -> list[Image]:
@@ -92,7 +115,7 @@ def _choose(helper: Helper, image: Image) -> Choice | HelperError | None:
 
 
 def _gather(helper: Helper, image: Image, deadline: Deadline, asked: "Future[Machine]") -> Facts:
-    """Return the facts of a registry or an image; a HelperError is a fact, too."""
+    """Return the facts of a registry or an image; a HelperError is a fact too."""
     choice = _choose(helper, image)
     if not isinstance(choice, Choice):
         return Facts(asked.result(), image, helper.clock(), choice)

@@ -1,60 +1,69 @@
-"""Text for the user: line width, colours and progress on a terminal, and plain lines elsewhere.
+"""Text for the user: line width, colours and progress on a terminal, plain lines elsewhere.
 
 Results go to standard output; questions, progress and errors go to standard error.
 """
 
+import json
 import os
 import re
 import textwrap
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from docker_credential_ecrpy.hot import protocol
-from docker_credential_ecrpy.text.log import write_stderr
+from docker_credential_ecrpy.text.log import is_set, write_stderr
+
+SCHEMA_VERSION = 1
+"""The version of the JSON documents; their schemas are in docs/schemas."""
 
 _COLOURS = {"good": "32", "warning": "33", "bad": "1;31", "strong": "1"}  # ECMA-48, SGR
 _FIRST_SIGN = 0.4  # seconds before progress is shown
 _SIGNS = "|/-\\"
-_NARROWEST = 20  # characters; less is no width to write in
-_USUAL = 80  # where the terminal does not tell
+_NARROWEST = 20  # columns; a narrower terminal is not supported
+_USUAL = 80  # columns, for a terminal of unknown width
 _INDENT = re.compile(r" *(\S+(?: \S+)*  +)?")
 
 
 class Console:
-    """Where a command's text goes."""
+    """The standard output and standard error of a command."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.width = self._width(protocol.STDOUT)
-        """The columns of the terminal on standard output; None where that is no terminal."""
+        """The columns of the terminal on standard output; None where it is not a terminal."""
 
     def say(self, text: str = "", *, mark: str = "", style: str = "") -> None:
         """Write a text to standard output, with its first `mark` in a style of `_COLOURS`.
 
-        Raises OSError when nobody reads it.
+        Raises OSError where it cannot be written.
         """
         self.say_as_is(self._colour(self.fit(text, self.width), mark, style))
 
     def note(self, text: str) -> None:
-        """Write a text to standard error, whether or not anybody reads it."""
+        """Write a text to standard error; a failed write is ignored."""
         fitted = self.fit(text, self._width(protocol.STDERR))
         write_stderr(f"{fitted}\n".encode(errors="backslashreplace"))
 
     def say_as_is(self, text: str, style: str = "") -> None:
-        """Write a text to standard output as it stands, such as for a program, or in a style."""
+        """Write a text to standard output without wrapping it, in a style of `_COLOURS` or none."""
         text = self._colour(text, text, style)
         protocol.send(f"{text}\n".encode(errors="backslashreplace"))
 
+    def say_document(self, command: str, members: Mapping[str, object]) -> None:
+        """Write the JSON document of a command to standard output, in ASCII."""
+        document = {"schema_version": SCHEMA_VERSION, "command": command, **members}
+        self.say_as_is(json.dumps(document, indent=2))
+
     def fit_command(self, text: str, indent: str) -> str:
-        """Return a command to type, on several lines where it is too long for the terminal."""
+        """Return a command to type, on several lines if it is too long for the terminal."""
         return indent + text if self.width is None else wrap_command(text, self.width, indent)
 
     @staticmethod
     def fit(text: str, width: int | None) -> str:
-        """Return a text with its lines broken at blanks to fit.
+        """Return a text with its lines wrapped at blanks to `width` columns.
 
-        The indent is that of the line, or of its second column, which two blanks stand before.
+        Wrapped lines are indented to the line's second column, which two blanks separate.
         """
         if width is None:
             return text
@@ -69,40 +78,51 @@ class Console:
         return "\n".join(lines)
 
     @contextmanager
-    def show_progress(self, what: str) -> Iterator[None]:
-        """Show on a terminal that work goes on, for as long as it does."""
+    def show_progress(self, what: str) -> Iterator[Callable[[str], None]]:
+        """Show on a terminal what is being done; yield a function that changes that text."""
         width = self._width(protocol.STDERR)
-        if width is None or self.environ.get("TERM") == "dumb":
-            yield
+        if width is None or self.environ.get("TERM") == "dumb" or self._logs_here():
+            yield lambda _: None
             return
         over = threading.Event()
-        shown = f"{what} ..."[: width - 3]
+        shown = [what]
 
         def spin() -> None:
-            count = 0
+            count = longest = 0
             while not over.wait(_FIRST_SIGN if count == 0 else 0.1):
-                write_stderr(f"\r{_SIGNS[count % len(_SIGNS)]} {shown}".encode())
+                text = f"{shown[0]} ..."[: width - 3]
+                longest = max(longest, len(text))
+                sign = _SIGNS[count % len(_SIGNS)]
+                line = f"\r{sign} {text:<{longest}}"
+                write_stderr(line.encode(errors="backslashreplace"))
                 count += 1
             if count:
-                write_stderr(b"\r" + b" " * (len(shown) + 2) + b"\r")
+                write_stderr(b"\r" + b" " * (longest + 2) + b"\r")
+
+        def change(text: str) -> None:
+            shown[0] = text
 
         thread = threading.Thread(target=spin, daemon=True)
         thread.start()
         try:
-            yield
+            yield change
         finally:
             over.set()
             thread.join()
 
+    def _logs_here(self) -> bool:
+        """Whether log lines are written to standard error, between which progress is unreadable."""
+        return is_set(self.environ, "AWS_ECR_DEBUG")
+
     def _colour(self, text: str, mark: str, style: str) -> str:
-        # https://no-color.org: any value but none
+        # https://no-color.org: any value that is not empty
         plain = self.environ.get("NO_COLOR") or self.environ.get("TERM") == "dumb"
         if not (mark and style) or plain or self.width is None:
             return text
         return text.replace(mark, f"\033[{_COLOURS[style]}m{mark}\033[0m", 1)
 
     def _width(self, descriptor: int) -> int | None:
-        """Return the columns of the terminal at a descriptor, or None where there is none."""
+        """Return the columns of the terminal at a descriptor; None where it is not a terminal."""
         if not os.isatty(descriptor):
             return None
         chosen = self.environ.get("COLUMNS", "")
@@ -116,7 +136,7 @@ class Console:
 
 
 def wrap_command(command: str, width: int, indent: str) -> str:
-    """Return a command to type, indented, on as many lines as it needs to fit."""
+    """Return a command to type, indented and wrapped to `width` columns."""
     if len(indent) + len(command) <= width:
         return indent + command
     lines = _wrap(command, max(width - len(indent) - len("   \\"), _NARROWEST))
@@ -124,7 +144,7 @@ def wrap_command(command: str, width: int, indent: str) -> str:
 
 
 def _wrap(text: str, width: int, first: str = "", others: str = "") -> list[str]:
-    """Break a text at blanks only: names and addresses stay whole, to be copied."""
+    """Wrap a text at blanks only, so that names and addresses can be copied."""
     wrapper = textwrap.TextWrapper(width, first, others)
     wrapper.break_long_words = wrapper.break_on_hyphens = False
     return wrapper.wrap(text)

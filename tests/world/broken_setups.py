@@ -34,19 +34,19 @@ class Broken:
 
 def expired_login(docker_host: DockerHost) -> Broken:
     docker_host.configure(auths=docker_host.old_login())
-    return Broken("old login", "(1 h 0 min ago), and docker sends that: 403 Forbidden")
+    return Broken("old-login", "(1 h 0 min ago), and docker sends that: 403 Forbidden")
 
 
 def login_of_another_region(docker_host: DockerHost) -> Broken:
     password = docker_host.machine.aws.password(docker_host.user.arn, "eu-west-1")
     auth = base64.b64encode(f"AWS:{password}".encode()).decode()
     docker_host.configure(auths={HOST: {"auth": auth}})
-    return Broken("old login", "h 59 min), and docker sends that: 403 Forbidden")
+    return Broken("old-login", "h 59 min), and docker sends that: 403 Forbidden")
 
 
 def expired_login_by_url(docker_host: DockerHost) -> Broken:
     docker_host.configure(auths=docker_host.old_login(key=f"https://{HOST}/v2/"))
-    return Broken("old login", f"a login for https://{HOST}/v2/ under auths, whose token expired")
+    return Broken("old-login", f"a login for https://{HOST}/v2/ under auths, whose token expired")
 
 
 def login_in_a_variable(docker_host: DockerHost) -> Broken:
@@ -54,7 +54,7 @@ def login_in_a_variable(docker_host: DockerHost) -> Broken:
     docker_host.machine.environ["DOCKER_AUTH_CONFIG"] = variable
     docker_host.program("docker", "echo Docker version 29.1.0, build 1", "first")
     return Broken(
-        "old login",
+        "old-login",
         "DOCKER_AUTH_CONFIG has a login",
         "unset DOCKER_AUTH_CONFIG",
         lambda: docker_host.machine.environ.pop("DOCKER_AUTH_CONFIG"),
@@ -63,42 +63,42 @@ def login_in_a_variable(docker_host: DockerHost) -> Broken:
 
 def nothing_configured(docker_host: DockerHost) -> Broken:
     docker_host.configure(credHelpers={"ghcr.io": "desktop"})
-    return Broken("asked by docker", "docker goes on anonymously")
+    return Broken("credential-helper", "docker pulls anonymously")
 
 
 def key_with_a_scheme(docker_host: DockerHost) -> Broken:
     docker_host.configure(credHelpers={f"https://{HOST}": "ecr-login"})
-    return Broken("asked by docker", f"has the key 'https://{HOST}'")
+    return Broken("credential-helper", f"has the key 'https://{HOST}'")
 
 
 def key_with_a_path(docker_host: DockerHost) -> Broken:
     docker_host.configure(credHelpers={f"{HOST}/team": "ecr-login"})
-    return Broken("asked by docker", f"has the key '{HOST}/team'")
+    return Broken("credential-helper", f"has the key '{HOST}/team'")
 
 
 def key_with_a_wildcard(docker_host: DockerHost) -> Broken:
     docker_host.configure(credHelpers={"*.amazonaws.com": "ecr-login"})
-    return Broken("asked by docker", "'*.amazonaws.com', and docker knows no wildcards")
+    return Broken("credential-helper", "'*.amazonaws.com', and docker supports no wildcards")
 
 
 def key_in_upper_case(docker_host: DockerHost) -> Broken:
     docker_host.configure(credHelpers={HOST.upper(): "ecr-login"})
-    return Broken("asked by docker", "in lower case")
+    return Broken("credential-helper", "in lower case")
 
 
 def full_name_of_the_program(docker_host: DockerHost) -> Broken:
     docker_host.configure(credHelpers={HOST: "docker-credential-ecr-login"})
-    return Broken("asked by docker", "docker-credential-docker-credential-ecr-login")
+    return Broken("credential-helper", "docker-credential-docker-credential-ecr-login")
 
 
 def another_helper(docker_host: DockerHost) -> Broken:
     docker_host.configure(credHelpers={HOST: "osxkeychain"})
-    return Broken("asked by docker", "'osxkeychain' for")
+    return Broken("credential-helper", "'osxkeychain' for")
 
 
 def desktop_of_windows(docker_host: DockerHost) -> Broken:
     docker_host.configure(credsStore="desktop.exe")
-    return Broken("asked by docker", "its credsStore 'desktop.exe'")
+    return Broken("credential-helper", "its credsStore 'desktop.exe'")
 
 
 def store_that_docker_finds(docker_host: DockerHost) -> Broken:
@@ -107,14 +107,14 @@ def store_that_docker_finds(docker_host: DockerHost) -> Broken:
     docker_host.program("docker-credential-pass", "exit 1")
     if sys.platform == "darwin":
         docker_host.program("docker-credential-osxkeychain", "exit 1")
-    return Broken("asked by docker", "the store that it finds by itself")
+    return Broken("credential-helper", "its default store on this machine")
 
 
 def not_json(docker_host: DockerHost) -> Broken:
     good = docker_host.config.read_text()
     docker_host.write("// my registries\n" + good)
     return Broken(
-        "docker config",
+        "docker-config",
         "it is not JSON: line 1, column 1",
         "remove the comments: JSON has none",
         lambda: docker_host.write(good),
@@ -125,13 +125,13 @@ def with_a_mark(docker_host: DockerHost) -> Broken:
     good = docker_host.config.read_text()
     docker_host.config.write_bytes(b"\xef\xbb\xbf" + good.encode())
     return Broken(
-        "docker config", "byte order mark", "save it as UTF-8", lambda: docker_host.write(good)
+        "docker-config", "byte order mark", "save it as UTF-8", lambda: docker_host.write(good)
     )
 
 
 def damaged_login(docker_host: DockerHost) -> Broken:
     docker_host.configure(auths={HOST: {"auth": "???"}}, credHelpers={HOST: "ecr-login"})
-    return Broken("docker config", "its auth is not base64, so docker reads nothing of it")
+    return Broken("docker-config", "its auth is not base64, so docker ignores the whole file")
 
 
 def not_on_path(docker_host: DockerHost) -> Broken:
@@ -155,13 +155,13 @@ def program_that_does_not_start(docker_host: DockerHost) -> Broken:
 def directory_that_is_the_file(docker_host: DockerHost) -> Broken:
     repair = changed(docker_host, "DOCKER_CONFIG", str(docker_host.config))
     return Broken(
-        "docker config", "cannot be read", "DOCKER_CONFIG has to be the directory", repair
+        "docker-config", "cannot be read", "DOCKER_CONFIG has to be the directory", repair
     )
 
 
 def limit_that_is_no_number(docker_host: DockerHost) -> Broken:
     repair = changed(docker_host, "AWS_ECR_TIMEOUT", "soon")
-    return Broken("time limit", "AWS_ECR_TIMEOUT is 'soon'", "set it to one such as 25", repair)
+    return Broken("time-limit", "AWS_ECR_TIMEOUT is 'soon'", "set it to one such as 25", repair)
 
 
 def settings_with_a_mistake(docker_host: DockerHost) -> Broken:
@@ -279,18 +279,18 @@ def token_of_another_region(docker_host: DockerHost) -> Broken:
     def log_out() -> None:
         docker_host.machine.run("erase", stdin=HOST.encode())  # as docker logout does
 
-    return Broken("registry", "HTTP 403", "the login that was stored", log_out)
+    return Broken("registry", "HTTP 403", "the stored login", log_out)
 
 
 def rule_with_the_wrong_region(docker_host: DockerHost) -> Broken:
     path = docker_host.machine.settings(rule(A, region="eu-west-1"))
-    return Broken("registry", "its token is of the wrong region", f"{path}:3: region", path.unlink)
+    return Broken("registry", "its token is for the wrong region", f"{path}:3: region", path.unlink)
 
 
 def token_that_is_revoked(docker_host: DockerHost) -> Broken:
     docker_host.machine.get()
     docker_host.machine.aws.issued.clear()
-    return Broken("registry", "HTTP 403", "forget the token that is kept")
+    return Broken("registry", "HTTP 403", "remove the cached token")
 
 
 def may_not(action: str) -> Callable[[DockerHost], Broken]:
@@ -356,8 +356,8 @@ def wrong_region(docker_host: DockerHost) -> Broken:
     return Broken(
         "image",
         f"the region is wrong, {HOST} has it",
-        "pull from there",
-        lambda: None,  # the pull is of another image
+        f"pull it from {HOST}",
+        lambda: None,  # another image is pulled
         image=f"{own}/team/app:1",
         right=IMAGE,
     )
@@ -375,7 +375,7 @@ def page_to_sign_in_on(docker_host: DockerHost) -> Broken:
     docker_host.instead = lambda request: page if request.host == HOST else None
     return Broken(
         "registry",
-        "did not answer as a registry does",
+        "did not answer like a registry",
         "check the host name, HTTPS_PROXY",
         lambda: setattr(docker_host, "instead", lambda _: None),
     )
@@ -395,7 +395,7 @@ def region_that_is_none(docker_host: DockerHost) -> Broken:
     docker_host.machine.aws.faults["ecr"] = reset()
     return Broken(
         "region",
-        f"'us-esat-1' in {host} is no region",
+        f"'us-esat-1' in {host} is not a region",
         "did you mean us-west-1 or us-east-1?",
         docker_host.machine.aws.faults.clear,
         image=f"{host}/team/app:1",
@@ -493,7 +493,7 @@ def check_fix(
     broken = way(docker_host)
     found = docker_host.doctor(broken.image).failed
 
-    assert found["check"] == broken.check, found
+    assert found["id"] == broken.check, found
     assert broken.seen in found["seen"], found
     assert broken.fix in found["fix"], found
     if broken.repair:

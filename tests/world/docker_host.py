@@ -113,7 +113,7 @@ class Diagnosis:
         return self.cause
 
     def of(self, check: str) -> dict[str, str]:
-        """The result of one check."""
-        (one,) = [item for item in self.found["checks"] if item["check"] == check]
+        """What the check with an id found."""
+        (one,) = [item for item in self.found["checks"] if item["id"] == check]
         found: dict[str, str] = one
         return found

@@ -1,59 +1,73 @@
-"""`doctor`: what is wrong between Docker, this program, AWS and a registry."""
+"""`doctor`: find out why a pull fails, and how to fix it."""
 
+import shlex
 from dataclasses import replace
 
 import click
 
+from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.cli.arguments import parse_image, parse_registry
 from docker_credential_ecrpy.cli.commands import completion
 from docker_credential_ecrpy.cli.commands.configure import carry_out
 from docker_credential_ecrpy.cli.context import CommandContext
-from docker_credential_ecrpy.cli.help import HOST, Command
+from docker_credential_ecrpy.cli.help import HOST, Command, verbose_option
 from docker_credential_ecrpy.docker.apply import apply_plan
 from docker_credential_ecrpy.docker.config import bare_host
 from docker_credential_ecrpy.docker.discover import ConfigureRequest, discover
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.docker.plan import make_plan
 from docker_credential_ecrpy.doctor import report, run
-from docker_credential_ecrpy.doctor.check import FAIL
+from docker_credential_ecrpy.doctor.check import FAIL, Written
 from docker_credential_ecrpy.hot import protocol
 
 
 @click.command(
     "doctor",
     cls=Command,
-    short_help="say why a pull fails, and what to type",
+    short_help="find out why a pull fails, and how to fix it",
     examples=(
-        (f"{HOST}/team/app:1", "why this image cannot be pulled"),
-        (HOST, "all but the image"),
-        ("", "each registry that Docker has a word of"),
-        ("--fix", "and mend in config.json what can be mended there"),
+        (f"{HOST}/team/app:1", "check every step of pulling this image"),
+        (HOST, "check every step up to the login to this registry"),
+        ("", "check each ECR registry in Docker's config.json, or used before"),
+        ("--fix", "also fix in config.json what 'configure' can fix"),
+        (f"--json {HOST}", "print the same for a program"),
     ),
 )
 @click.argument(
     "image", metavar="[IMAGE|REGISTRY]", default="", shell_complete=completion.registries
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-@click.option("--fix", is_flag=True, help="Do what is safe: what 'configure' would do.")
+@click.option("--fix", is_flag=True, help="Fix what is safe to fix, as 'configure' does.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("-q", "--quiet", is_flag=True, help="Print problems and warnings only.")
+@verbose_option
 @click.pass_obj
-def command(context: CommandContext, image: str, *, as_json: bool, fix: bool) -> int:
-    """Say why a pull fails, and what to type.
+def command(context: CommandContext, image: str, *, as_json: bool, fix: bool, quiet: bool) -> int:
+    """Find out why a pull fails, and how to fix it.
 
-    Looks at Docker's configuration, this program, its rules, the AWS identity, the clock, the
-    way to AWS, the token, the registry, and the image; changes nothing without --fix. Exits with
-    0 where nothing fails, and with 1 otherwise.
+    Checks Docker's config.json, the installed programs, the rules in config.toml, the AWS
+    credentials, the clock, the way to AWS, the token, the registry and the image, as far as they
+    can be checked from here. The last lines name the cause of the first failure, and its fix.
+
+    Changes no file without --fix. Exits with 0 if no check fails, with 1 if one does.
     """
     named = _parse_name(context, image) if image else None
     deadline, findings = run.read_deadline(context.environ)
+    written: list[Written] = []
     if fix:
         findings += run.fix_files(
-            context.helper, named, deadline, lambda hosts: _configure(context, hosts, quiet=as_json)
+            context.helper,
+            named,
+            deadline,
+            lambda hosts: _configure(context, hosts, written, show=not as_json),
         )
-    with context.console.show_progress("looking at Docker, AWS and the registry"):
-        findings += run.diagnose(context.helper, named, deadline)
-    print_findings = report.print_json if as_json else report.print_text
-    print_findings(findings, context.console)
+    with context.console.show_progress("checking docker") as progress:
+        findings += run.diagnose(context.helper, named, deadline, progress)
+    if as_json:
+        report.print_json(findings, written, context.console, quiet=quiet)
+    else:
+        fix_command = f"{PACKAGE} doctor --fix {shlex.quote(image) if image else ''}".rstrip()
+        report.print_text(findings, context.console, fix_command=fix_command, quiet=quiet)
     failed = any(finding.check.status == FAIL for finding in findings)
     return protocol.FAILED if failed else protocol.OK
 
@@ -67,11 +81,17 @@ def _parse_name(context: CommandContext, text: str) -> Image:
     return replace(image, host=host) if host.startswith(f"{image.host}:") else image
 
 
-def _configure(context: CommandContext, hosts: list[str], *, quiet: bool) -> None:
-    """Do what `configure` would do for registries. Raises HelperError."""
+def _configure(
+    context: CommandContext, hosts: list[str], written: list[Written], *, show: bool
+) -> None:
+    """Configure registries as `configure` does, and add each file to `written`.
+
+    show: print the diff and the files. Raises HelperError.
+    """
     wanted = ConfigureRequest(dict.fromkeys(hosts, ("", "")))
     plan = make_plan(discover(wanted, context.helper, gateway.list_profiles), wanted)
-    if quiet:
-        list(apply_plan(plan))
-    else:
+    if show:
         carry_out(context.console, plan, dry_run=False)
+        return
+    for rewrite, backup in apply_plan(plan):
+        written.append(Written(rewrite.file, backup))

@@ -146,8 +146,8 @@ class _Tracer:
             realm = parameters.get("realm", "")
             path = self._own_path(realm)
             if not path:
-                where = redact_url(realm) if "://" in realm else "it does not say where"
-                return self._note(BASE, answer, f"it wants a token from elsewhere: {where}")
+                where = redact_url(realm) if "://" in realm else "no address given"
+                return self._note(BASE, answer, f"it requires a token from another server: {where}")
             answer = self._request_token(path, parameters)
         if answer.status == HTTPStatus.OK and "html" in answer.headers.get("Content-Type", ""):
             raise self._not_a_registry()  # the login page of a network or a proxy
@@ -258,6 +258,6 @@ class _Tracer:
 
     def _not_a_registry(self) -> HelperError:
         return HelperError(
-            f"{self._base} did not answer as a registry does",
-            hint="check the host name, HTTPS_PROXY and whatever else stands in between",
+            f"{self._base} did not answer like a registry",
+            hint="check the host name, HTTPS_PROXY and other proxies in between",
         )

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from docker_credential_ecrpy.doctor.deadline import Deadline, NotLookedAt
+from docker_credential_ecrpy.doctor.deadline import Deadline, NotChecked
 
 
 def test_a_share_is_an_equal_part_of_what_is_left() -> None:
@@ -18,7 +18,7 @@ def test_a_share_is_an_equal_part_of_what_is_left() -> None:
 
 def test_no_time_is_an_error_of_its_own() -> None:
     """It tells what was not looked at from what did not answer."""
-    with pytest.raises(NotLookedAt, match="AWS_ECR_TIMEOUT"):
+    with pytest.raises(NotChecked, match="AWS_ECR_TIMEOUT"):
         Deadline(time.monotonic() - 1).left()
-    with pytest.raises(NotLookedAt):
+    with pytest.raises(NotChecked):
         Deadline(time.monotonic() - 1).share(2).left()

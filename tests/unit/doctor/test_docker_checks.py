@@ -18,8 +18,8 @@ def test_an_old_login_that_docker_does_not_use(docker_host: DockerHost) -> None:
     docker_host.configure(auths=auths, credHelpers={HOST: "ecr-login"})
     found = docker_host.doctor(HOST)
 
-    assert (found.done.code, found.cause["check"]) == (0, "old login")
-    assert "docker does not use it, others may" in found.cause["seen"]
+    assert (found.done.code, found.cause["id"]) == (0, "old-login")
+    assert "docker does not use it, other clients may" in found.cause["seen"]
     assert docker_host.doctor(HOST, "--fix").found["cause"] is None
     assert json.loads(docker_host.config.read_text()) == {
         "auths": {},
@@ -38,7 +38,7 @@ def test_a_login_that_still_works(docker_host: DockerHost) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "check"), [("20.10.24", None), ("28.2.2", None), ("28.3.0", "old login")]
+    ("version", "check"), [("20.10.24", None), ("28.2.2", None), ("28.3.0", "old-login")]
 )
 def test_whether_docker_reads_the_variable(
     docker_host: DockerHost, version: str, check: str | None
@@ -48,7 +48,7 @@ def test_whether_docker_reads_the_variable(
     docker_host.program("docker", f"echo Docker version {version}, build 1")
     found = docker_host.doctor(HOST, DOCKER_AUTH_CONFIG=variable)
 
-    assert (found.found["cause"] or {}).get("check") == check
+    assert (found.found["cause"] or {}).get("id") == check
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_variable_of_another_kind(docker_host: DockerHost, text: str) -> None:
     found = docker_host.doctor(HOST, DOCKER_AUTH_CONFIG=text)
 
     assert found.done.code == 0
-    assert "DOCKER_AUTH_CONFIG" in found.of("asked by docker")["seen"]
+    assert "DOCKER_AUTH_CONFIG" in found.of("credential-helper")["seen"]
 
 
 def test_of_two_logins_the_one_that_docker_sends(docker_host: DockerHost) -> None:
@@ -76,7 +76,7 @@ def test_of_two_logins_the_one_that_docker_sends(docker_host: DockerHost) -> Non
     docker_host.configure(auths=stale | docker_host.old_login(life=3600))
     found = docker_host.doctor(HOST)
 
-    assert (found.done.code, found.cause["check"]) == (0, "old login")
+    assert (found.done.code, found.cause["id"]) == (0, "old-login")
     assert "whose token expires at" in found.cause["seen"]
 
 
@@ -87,7 +87,7 @@ def test_podmans_file(docker_host: DockerHost) -> None:
     )
     found = docker_host.doctor(HOST)
 
-    assert found.cause["check"] == "podman"
+    assert found.cause["id"] == "podman"
     assert str(path) in found.cause["seen"]
     assert found.cause["command"] == f"podman logout {HOST}"
 
@@ -107,4 +107,4 @@ def test_a_private_name(docker_host: DockerHost, port: str) -> None:
     assert docker_host.doctor().found["checks"][0]["registry"] == name
 
     path.write_text(rule("docker.example.com", registry=HOST.replace("us-east-1", "eu-west-1")))
-    assert f"{path}:2: see that registry = " in docker_host.doctor(name).failed["fix"]
+    assert f"{path}:2: check that registry = " in docker_host.doctor(name).failed["fix"]

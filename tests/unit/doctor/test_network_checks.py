@@ -55,10 +55,10 @@ def test_it_ends_within_the_time_whatever_hangs(docker_host: DockerHost, kind: s
 
     assert time.monotonic() - before < hang / 2  # and not 4, since machines may be busy
     if kind == "sts:GetCallerIdentity":  # networks may be closed to STS alone
-        assert found.cause["check"] == "identity"
+        assert found.cause["id"] == "identity"
         assert found.cause["status"] == "warn"
     elif kind == "unknown":
-        assert found.cause["check"] == "endpoint"
+        assert found.cause["id"] == "endpoint"
     else:
         where = HOST if kind == "registry" else "api.ecr.us-east-1.amazonaws.com"
         assert where in found.failed["seen"]
@@ -75,13 +75,13 @@ def test_ecr_public(docker_host: DockerHost) -> None:
     assert found.of("image")["status"] == "pass"
 
     docker_host.configure(auths=docker_host.old_login(PUBLIC))
-    assert docker_host.doctor(PUBLIC).failed["check"] == "old login"
+    assert docker_host.doctor(PUBLIC).failed["id"] == "old-login"
 
 
 @pytest.mark.parametrize("reference", ["A/b", "team/app:-1", "team/app@sha256:1"])
 def test_an_image_that_is_misspelt(docker_host: DockerHost, reference: str) -> None:
     """It says how names are."""
-    assert docker_host.doctor(f"{HOST}/{reference}").failed["check"] == "image"
+    assert docker_host.doctor(f"{HOST}/{reference}").failed["id"] == "image"
 
 
 def test_a_clock_that_is_off_while_a_token_works(docker_host: DockerHost) -> None:
@@ -90,7 +90,7 @@ def test_a_clock_that_is_off_while_a_token_works(docker_host: DockerHost) -> Non
     docker_host.machine.aws.clock_offset = 3600
     found = docker_host.doctor(IMAGE)
 
-    assert (found.done.code, found.cause["check"]) == (0, "clock")
+    assert (found.done.code, found.cause["id"]) == (0, "clock")
 
 
 def test_an_explicit_deny(docker_host: DockerHost) -> None:
@@ -105,14 +105,14 @@ def test_an_explicit_deny(docker_host: DockerHost) -> None:
 
     assert found["seen"].endswith("HTTP 403, with an explicit deny in a resource-based policy")
     assert found["seen"].count("ecr:BatchGetImage") == 1
-    assert found["fix"].startswith("only whoever wrote that policy")
+    assert found["fix"].startswith("ask the owner of that policy")
 
 
 def test_a_cache_that_cannot_be_written(docker_host: DockerHost) -> None:
     """Each pull asks AWS: a warning. Where it is disabled, that was asked for."""
     docker_host.machine.file("home/.ecr", "")
     found = docker_host.doctor(HOST)
-    assert (found.done.code, found.cause["check"]) == (0, "token")
-    assert "each pull asks AWS" in found.cause["seen"]
+    assert (found.done.code, found.cause["id"]) == (0, "token")
+    assert "each pull calls AWS" in found.cause["seen"]
 
     assert docker_host.doctor(HOST, AWS_ECR_DISABLE_CACHE="1").found["cause"] is None

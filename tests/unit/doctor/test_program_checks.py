@@ -30,7 +30,7 @@ def test_a_registry_that_is_not_ecr(docker_host: DockerHost) -> None:
     found = docker_host.doctor("ghcr.io/team/app:1")
 
     assert found.done.code == 0
-    assert "'desktop'" in found.of("asked by docker")["seen"]
+    assert "'desktop'" in found.of("credential-helper")["seen"]
     assert "needs a rule with" in found.cause["seen"]
 
 
@@ -39,7 +39,7 @@ def test_a_helper_that_is_not_there(docker_host: DockerHost) -> None:
     docker_host.configure(credsStore="desktop.exe", credHelpers={HOST: "ecr-login"})
     found = docker_host.doctor(HOST)
 
-    assert (found.done.code, found.cause["check"]) == (0, "other helpers")
+    assert (found.done.code, found.cause["id"]) == (0, "other-helpers")
     assert "docker-credential-desktop.exe is not on PATH" in found.cause["seen"]
 
 
@@ -48,7 +48,7 @@ def test_a_fallback_that_is_not_there(docker_host: DockerHost) -> None:
     docker_host.configure(credsStore="ecr-login")
     path = docker_host.machine.settings('fallback = "pass"\n')
 
-    assert docker_host.doctor(HOST).cause["check"] == "other helpers"
+    assert docker_host.doctor(HOST).cause["id"] == "other-helpers"
     assert (
         f"{path}:1: fallback = 'pass', and docker-"
         in docker_host.doctor("ghcr.io/a/b").failed["seen"]
@@ -73,9 +73,9 @@ def test_a_path_that_docker_does_not_follow(docker_host: DockerHost, path: str, 
     (docker_host.machine.root / "folder" / "docker-credential-ecr-login").mkdir(parents=True)
     found = docker_host.doctor(HOST, PATH=path.format(root=docker_host.machine.root)).failed
 
-    assert found["check"] == "program"
+    assert found["id"] == "program"
     assert seen in found["seen"]
-    assert found["command"] == ""
+    assert found["command"] is None
 
 
 def test_only_the_other_name_is_there(docker_host: DockerHost) -> None:

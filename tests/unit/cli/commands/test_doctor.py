@@ -43,7 +43,7 @@ def test_what_it_says_of_a_working_set_up(docker_host: DockerHost) -> None:
     docker_host.machine.get()
     found = docker_host.doctor(IMAGE)
 
-    assert found.of("docker config")["seen"] == f"{docker_host.config}: 1 under credHelpers"
+    assert found.of("docker-config")["seen"] == f"{docker_host.config}: 1 under credHelpers"
     assert f"version {__version__}" in found.of("program")["seen"]
     assert found.of("credentials")["seen"] == "the environment (AWS_ACCESS_KEY_ID)"
     endpoint = found.of("endpoint")["seen"]
@@ -51,7 +51,7 @@ def test_what_it_says_of_a_working_set_up(docker_host: DockerHost) -> None:
     assert f"through the proxy {docker_host.machine.server.url}" in endpoint
     assert f"trusted: {docker_host.machine.environ['AWS_CA_BUNDLE']}" in endpoint
     assert found.of("identity")["seen"] == docker_host.user.arn
-    assert found.of("token")["seen"].startswith("a token for this host, kept for ")
+    assert found.of("token")["seen"].startswith("a token for this host, cached ")
     assert docker_host.machine.aws.count()["ecr"] == 1
 
 
@@ -72,7 +72,7 @@ def test_fix_says_what_it_does(docker_host: DockerHost) -> None:
 
     assert f'+\t\t"{HOST}": "ecr-login"' in said
     assert "written: " in said
-    assert said.endswith("nothing is wrong\n")
+    assert said.endswith("no problem found\n")
 
 
 def test_without_a_registry_it_looks_at_all_that_docker_is_told_of(docker_host: DockerHost) -> None:
@@ -84,7 +84,7 @@ def test_without_a_registry_it_looks_at_all_that_docker_is_told_of(docker_host: 
     assert f"\n{HOST}\n" in said
     assert f"\n{OTHER}\n" in said
     assert said.count("docker config:") == 1
-    assert "mind: this machine's clock is 1 min behind AWS's" in said
+    assert "warning: this machine's clock is 1 min behind AWS's" in said
 
 
 def test_one_that_hangs_leaves_the_others_their_time(docker_host: DockerHost) -> None:
@@ -94,7 +94,7 @@ def test_one_that_hangs_leaves_the_others_their_time(docker_host: DockerHost) ->
     found = docker_host.doctor(AWS_ECR_TIMEOUT="5")
 
     assert HOST in found.failed["seen"]
-    registries = [item for item in found.found["checks"] if item["check"] == "registry"]
+    registries = [item for item in found.found["checks"] if item["id"] == "registry"]
     assert [item["status"] for item in registries] == ["fail", "pass"]
 
 
@@ -103,7 +103,7 @@ def test_without_any_registry(docker_host: DockerHost) -> None:
     docker_host.config.unlink()
     found = docker_host.doctor().failed
 
-    assert found["seen"] == "docker is told of no ECR registry"
+    assert found["seen"] == "docker has no ECR registry configured"
     assert found["command"] == "docker-credential-ecrpy configure ACCOUNT@REGION"
 
 
@@ -152,7 +152,7 @@ def test_it_fits_the_terminal(docker_host: DockerHost, columns: int) -> None:
     text = next(
         i
         for i, line in enumerate(lines)
-        if line.endswith("do: have docker ask this program, without the old login")
+        if line.endswith("fix: have docker run this program, and remove the old login")
     )
 
     assert "\033" not in plain
@@ -172,9 +172,9 @@ def test_fix_has_the_same_time(docker_host: DockerHost) -> None:
     docker_host.machine.aws.faults["ecr"] = delay(60)
     found = docker_host.doctor(HOST, "--fix", AWS_ECR_TIMEOUT="4")
 
-    assert found.failed["check"] == "token"
+    assert found.failed["id"] == "token"
     assert [call.kind for call in docker_host.machine.aws.calls].count("unknown") == 1
-    assert found.of("old login")["status"] == "pass"
+    assert found.of("old-login")["status"] == "pass"
 
 
 @pytest.mark.parametrize("image", ["quay.io/team/app", "docker.io", "alpine"])
@@ -204,5 +204,5 @@ def test_fix_that_fails_is_a_check(docker_host: DockerHost) -> None:
     found = docker_host.doctor(HOST, "--fix")
 
     assert "is read-only" in found.of("fix")["seen"]
-    assert found.of("old login")["status"] == "fail"
+    assert found.of("old-login")["status"] == "fail"
     docker_host.config.parent.chmod(0o700)

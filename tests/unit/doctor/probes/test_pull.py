@@ -174,7 +174,7 @@ class TestPublic:
 
         (reply,) = found.replies
         assert (reply.what, reply.status) == ("base", 401)
-        assert reply.message.startswith("it wants a token from elsewhere: ")
+        assert reply.message.startswith("it requires a token from another server: ")
         assert pull_host.asked() == ["GET /v2/"]
         assert "hunter2" not in repr((found, pull_host.log))
 
@@ -186,7 +186,7 @@ class TestPublic:
         """Is not sent anywhere."""
         pull_host.instead = lambda r: make_answer(200, answer) if r.path == "/token/" else None
 
-        with pytest.raises(HelperError, match="did not answer as a registry does"):
+        with pytest.raises(HelperError, match="did not answer like a registry"):
             pull_host.trace(host=PUBLIC)
 
 
@@ -377,7 +377,7 @@ class TestUnlike:
         """Nothing in it is followed."""
         pull_host.instead = lambda r: make_answer(200, body) if "manifests" in r.path else None
 
-        assert f"https://{HOST} did not answer as a registry does; check " in pull_host.fails()
+        assert f"https://{HOST} did not answer like a registry; check " in pull_host.fails()
         assert len(pull_host.requests) == 2
 
     def test_an_index_in_an_index(self, pull_host: PullHost) -> None:
@@ -396,7 +396,7 @@ class TestUnlike:
         page = Response(200, b"<html>", {"Content-Type": "text/html; charset=utf-8"})
         pull_host.instead = lambda _: page
 
-        assert "did not answer as a registry does" in pull_host.fails()
+        assert "did not answer like a registry" in pull_host.fails()
 
     def test_a_digest_that_is_none(self, pull_host: PullHost) -> None:
         """Is not told."""
