@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from docker_credential_ecrpy.cli.main import COMMANDS
+from docker_credential_ecrpy.cli.names import COMMANDS
 from tests.world.aws import ACCOUNT, Aws
 from tests.world.web import WebServer
 

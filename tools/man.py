@@ -12,7 +12,8 @@ import click
 
 from docker_credential_ecrpy import HOMEPAGE
 from docker_credential_ecrpy.cli.group import program as commands
-from docker_credential_ecrpy.cli.main import HELP, USAGE
+from docker_credential_ecrpy.cli.main import HELP
+from docker_credential_ecrpy.cli.names import USAGE
 from tools import config_file
 from tools.roff import link, roff, start, term
 

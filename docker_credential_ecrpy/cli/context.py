@@ -1,6 +1,6 @@
-"""What a command has to work with."""
+"""The process around a command."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,13 +10,18 @@ from docker_credential_ecrpy.text.console import Console
 
 @dataclass(frozen=True)
 class CommandContext:
-    """The process around a command: the name it was called by, its environment, and the helper."""
+    """The process around a command: its name, its environment, and the helper.
+
+    name: of the program, as the user called it. turn_on_log: makes the helper log to standard
+    error, as AWS_ECR_DEBUG=1 does.
+    """
 
     name: str
     environ: Mapping[str, str]
     helper: Helper
+    turn_on_log: Callable[[], None]
 
     @cached_property
     def console(self) -> Console:
-        """Where its text goes."""
+        """The console that the command writes to."""
         return Console(self.environ)

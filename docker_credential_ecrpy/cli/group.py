@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import click
 
 from docker_credential_ecrpy.cli import arguments as command_line
+from docker_credential_ecrpy.cli import names
 from docker_credential_ecrpy.cli.commands import (
     cache,
     completion,
@@ -14,16 +15,21 @@ from docker_credential_ecrpy.cli.commands import (
     password,
 )
 from docker_credential_ecrpy.cli.context import CommandContext
+from docker_credential_ecrpy.cli.help import HOST, SETTINGS, Group
 from docker_credential_ecrpy.hot import protocol
+from docker_credential_ecrpy.text.sanitize import one_line
 
 
-@click.group(no_args_is_help=False)
+@click.group(cls=Group, no_args_is_help=False, context_settings=SETTINGS)
 def program() -> None:
-    """Set up and examine docker-credential-ecrpy."""
+    """Configure and diagnose docker-credential-ecrpy."""
 
 
 for _module in (configure, doctor, explain, password, cache, completion):
     program.add_command(_module.command)
+
+# What each action reads from standard input.
+_INPUTS = {"get": HOST, "erase": HOST}
 
 
 def run_command(arguments: Sequence[str], context: CommandContext) -> int:
@@ -33,9 +39,11 @@ def run_command(arguments: Sequence[str], context: CommandContext) -> int:
     """
     if not arguments:
         return completion.answer(program, context)
-    if arguments[0] == "help":
-        arguments = [*arguments[1:], "--help"]
     try:
+        if arguments[0] in names.HELP:
+            return _show_help(arguments[1:], context)
+        if arguments[0] in names.ACTIONS:
+            return _show_help(arguments[:1], context)
         code = program.main(
             list(arguments),
             prog_name=context.name,
@@ -44,12 +52,48 @@ def run_command(arguments: Sequence[str], context: CommandContext) -> int:
             obj=context,
         )
     except click.UsageError as exc:
-        at = exc.ctx or click.Context(program, info_name=context.name)
-        text = command_line.describe_mistake(exc)
-        text = text[:1].lower() + text[1:].rstrip(".")  # as our own errors are written
-        context.console.note(f"{at.get_usage()}\n{context.name}: {text}")
-        context.console.note(f"'{at.command_path} --help' has examples")
+        _report_usage(exc, context)
         return exc.exit_code
     except click.Abort:
         return protocol.INTERRUPTED
     return int(code or protocol.OK)
+
+
+def _show_help(words: Sequence[str], context: CommandContext) -> int:
+    """Print the help of a command or an action. Raises click.UsageError for another word."""
+    words = [word for word in words if word not in names.HELP_OPTIONS]
+    command: click.Command = program
+    at = click.Context(program, info_name=context.name, **program.context_settings)
+    if words[0] in names.ACTIONS and len(words) == 1:
+        context.console.say(_describe_action(words[0], context.name))
+        return protocol.OK
+    for word in words:
+        if not isinstance(command, Group):
+            msg = f"unknown command: {command.name} {one_line(word)}; it has no commands of its own"
+            raise click.UsageError(msg, at)
+        command = command.find(at, word, () if at.parent else tuple(names.ACTIONS))
+        at = click.Context(command, parent=at, info_name=word)
+    context.console.say_as_is(command.get_help(at))
+    return protocol.OK
+
+
+def _describe_action(action: str, name: str) -> str:
+    does = names.ACTIONS[action]
+    given = _INPUTS.get(action)
+    example = f"echo {given} | {name} {action}" if given else f"{name} {action}"
+    text = f"Usage: {name} {action}\n\n  {does[:1].upper()}{does[1:]}.\n"
+    if action != "version":
+        text += "  Docker runs it: https://github.com/docker/docker-credential-helpers\n"
+    return text if action == "store" else f"{text}\nExample:\n  {example}"
+
+
+def _report_usage(exc: click.UsageError, context: CommandContext) -> None:
+    """Write the usage, what is wrong, and where the help is, to standard error."""
+    at = exc.ctx or click.Context(program, info_name=context.name)
+    text = command_line.describe_mistake(exc)
+    text = text[:1].lower() + text[1:].rstrip(".")  # as our own errors are written
+    usage = at.get_usage() if at.parent else names.USAGE.format(name=context.name)
+    context.console.note(f"{usage}\n{context.name}: {text}")
+    path = at.command_path.partition(" ")[2]
+    topic = f"{context.name} help {path}".rstrip()
+    context.console.note(f"'{topic}' has examples")

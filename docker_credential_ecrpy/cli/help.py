@@ -1,15 +1,23 @@
-"""A command whose help begins with examples."""
+"""Commands and groups whose help begins with examples and whose errors name a near miss."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Callable, Sequence
 from inspect import cleandoc
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
+from docker_credential_ecrpy.cli.context import CommandContext
+from docker_credential_ecrpy.cli.names import HELP_OPTIONS
 from docker_credential_ecrpy.text.console import wrap_command
+from docker_credential_ecrpy.text.sanitize import one_line
 
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 """The registry of examples."""
+SETTINGS = {"help_option_names": list(HELP_OPTIONS)}
+"""click's settings for the program; its commands inherit them."""
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class Command(click.Command):
@@ -20,7 +28,7 @@ class Command(click.Command):
         self.examples = tuple(examples)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the first sentence, the examples, and then the rest."""
+        """Write the first paragraph, the examples, and then the rest."""
         first, _, rest = cleandoc(self.help or "").partition("\n\n")
         formatter.write_paragraph()
         formatter.write_text(first)
@@ -33,3 +41,47 @@ class Command(click.Command):
         if rest:
             formatter.write_paragraph()
             formatter.write_text(rest)
+
+
+class Group(click.Group):
+    """A click group whose error for an unknown command names the nearest one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return name, command and the other arguments. Raises click.UsageError for none."""
+        if args and not args[0].startswith("-") and not ctx.resilient_parsing:
+            self.find(ctx, args[0])
+        return super().resolve_command(ctx, args)
+
+    def find(self, ctx: click.Context, name: str, others: Sequence[str] = ()) -> click.Command:
+        """Return a command of the group. Raises click.UsageError for an unknown one.
+
+        others: names that are no commands of the group and may have been meant, too.
+        """
+        command = self.get_command(ctx, name)
+        if command is None:
+            names = [*self.commands, *others]
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}"
+            msg = f"unknown command: {one_line(name) or '(empty)'}; {hint}"
+            raise click.UsageError(msg, ctx)
+        return command
+
+
+def verbose_option(function: _Function) -> _Function:
+    """Add -v and --verbose to a command: it logs to standard error."""
+    option = click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=_turn_on_log,
+        help="Log each step to standard error, as AWS_ECR_DEBUG=1 does.",
+    )
+    return option(function)
+
+
+def _turn_on_log(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
+    if wanted and not ctx.resilient_parsing:
+        ctx.ensure_object(CommandContext).turn_on_log()

@@ -1,20 +1,20 @@
 """Arguments, streams and exit codes; the one place that reports errors.
 
-Standard output gets the answer and nothing else. An error is one line, what is wrong and then what
-to do, without class names, capital or full stop; it goes to both streams, since clients differ in
-which they show, and on standard error it begins with the program's name.
+Standard output gets the answer and nothing else. An error is one line: what is wrong; what to do.
+It has no class name, capital or full stop. For a client it goes to both streams, since clients
+differ in which they show; on standard error it begins with the program's name.
 """
 
 import difflib
 import errno
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from docker_credential_ecrpy import PACKAGE, __version__
+from docker_credential_ecrpy import HOMEPAGE, PACKAGE, __version__
 from docker_credential_ecrpy.aws import gateway
-from docker_credential_ecrpy.cli.names import COMPLETE
+from docker_credential_ecrpy.cli.names import ACTIONS, COMMANDS, COMPLETE, HELP_OPTIONS, USAGE
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files.log_file import open_log
 from docker_credential_ecrpy.helper.actions import Answer, Helper
@@ -28,54 +28,52 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.helper.fallback import Fallback
 
-COMMANDS = ("configure", "doctor", "explain", "password", "cache", "completion")
-"""What users type, beside Docker's actions."""
-ACTIONS = ("get", "store", "erase", "list")
-VERSION = ("version", "--version", "-v")
-HELPED = ("help", "--help", "-h")
+VERSION = ("version", "--version", "-V", "-v")
+HELPED = ("help", *HELP_OPTIONS)
 
-USAGE = """\
-Usage: {name} <get|store|erase|list|version>
-       {name} <command> [--help]"""
 HELP = """\
 {usage}
 
-A Docker credential helper for Amazon ECR. Docker runs it at each pull, push and \
-build, and gets a token that works: nobody runs docker login any more.
+Docker credential helper for Amazon ECR. Docker runs it for each pull, push and \
+build; it gets a token from AWS, caches it, and renews it before it expires. \
+No docker login is needed.
+
+Configure Docker to use it (credHelpers in ~/.docker/config.json), then pull:
 
   docker-credential-ecrpy configure 123456789012@us-east-1
   docker pull 123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app:1
 
-And when that fails:
+If a pull fails, find the cause and the fix:
 
   docker-credential-ecrpy doctor <image>
 
-Commands (for a person; each with --help):
-  configure   have Docker use this program, by credHelpers in its config.json
-  doctor      say why a pull fails, and what to type
-  explain     say which rule, identity, endpoint and cache entry a registry has
+Commands (each has --help):
+  configure   have Docker use this program for registries
+  doctor      find out why a pull fails, and how to fix it
+  explain     show the rule, identity, endpoint and cache entry of a registry
   password    print a registry's token, as aws ecr get-login-password does
-  cache       list or clear what is kept on this machine
-  completion  print what makes a shell complete these
+  cache       list or clear the cached tokens and logins
+  completion  print the completion script of a shell
+  help        show the help of a command, such as help cache list
 
-Actions (for Docker: the protocol of docker-credential-helpers):
+Actions (Docker runs these: the protocol of docker-credential-helpers):
   get      read a registry's address from standard input, print its credentials
-  store    read a login as JSON from standard input, keep it until it expires
-  erase    read a registry's address from standard input, forget its tokens
-  list     print the known ECR registries; never uses the network
-  version  print the version
+  store    read a login (JSON) from standard input, keep it until it expires
+  erase    read a registry's address from standard input, remove its tokens
+  list     print the known ECR registries; makes no network call
+  version  print the version (also -V, --version)
 
 Environment:
-  AWS_PROFILE, AWS_ACCESS_KEY_ID, ...    whom to be, as for the AWS CLI
-  AWS_ECR_PROFILE_<account>=<profile>    whom to be for one account
-  AWS_ECR_ROLE_ARN_<account>=<ARN>       a role to assume for one account
-  AWS_ECR_CONFIG=~/.ecr/config.toml      our settings: rules, fallback
-  AWS_ECR_TIMEOUT=25                     seconds that one get may take
-  AWS_ECR_CACHE_DIR=~/.ecr               where tokens are kept
-  AWS_ECR_DISABLE_CACHE=1                keep none
-  AWS_ECR_IGNORE_CREDS_STORAGE=true      let docker login and logout do nothing
-  AWS_ECR_DEBUG=1, AWS_ECR_LOG=<file>    say what is done and why, no secrets
-  NO_COLOR=1                             no colours in what a command says
+  AWS_PROFILE, AWS_ACCESS_KEY_ID, ...    the AWS identity to use, as for the AWS CLI
+  AWS_ECR_PROFILE_<account>=<profile>    the AWS profile to use for one account
+  AWS_ECR_ROLE_ARN_<account>=<ARN>       the role to assume for one account
+  AWS_ECR_CONFIG=~/.ecr/config.toml      the settings file: rules, fallback
+  AWS_ECR_TIMEOUT=25                     the time limit of one get, in seconds
+  AWS_ECR_CACHE_DIR=~/.ecr               the cache directory
+  AWS_ECR_DISABLE_CACHE=1                cache nothing: each get calls AWS
+  AWS_ECR_IGNORE_CREDS_STORAGE=true      make docker login and logout do nothing
+  AWS_ECR_DEBUG=1, AWS_ECR_LOG=<file>    log each step to standard error or a file
+  NO_COLOR=1                             print no colours
 """
 
 
@@ -84,18 +82,19 @@ def run_cli(
 ) -> int:
     """Run one action or command and return the exit code.
 
-    `request` is that of a `get`, when the caller has read standard input, or else None. Raises
-    OSError when standard output cannot be written to.
+    request: that of a `get` whose input the caller has read, or else None. Raises OSError when
+    standard output cannot be written to.
     """
     started = time.monotonic()
     environ = dict(environ)  # changes made for botocore must not change the identity
     _open_standard_streams()
     name, arguments = program_name(argv), argv[1:]
-    helper = _build_helper(environ, open_log(environ, started))
+    log = _SwitchedLog(environ, started)
+    helper = _build_helper(environ, log)
     for_user = _is_for_user(arguments, environ)
     try:
         if for_user:
-            return _run_command(arguments, name, helper)
+            return _run_command(arguments, name, helper, log.turn_on)
         code, answer = _run_action(arguments, name, helper, request)
     except WireText as exc:
         code, answer = protocol.FAILED, f"{exc}\n".encode()
@@ -111,10 +110,9 @@ def run_cli(
             where = where.tb_next
         place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "nowhere"
         helper.log(f"unexpected {type(exc).__name__} at {place}")
-        error = HelperError(
-            f"unexpected error: {one_line(str(exc)) or 'it says nothing'}",
-            hint="run it again with AWS_ECR_DEBUG=1, and report what that says",
-        )
+        msg = f"unexpected error: {one_line(str(exc)) or 'no reason given'}"
+        hint = "run it again with AWS_ECR_DEBUG=1, and report what that prints at"
+        error = HelperError(msg, hint=f"{hint} {HOMEPAGE}/issues")
         return _report(name, error, for_user=for_user)
     protocol.send(answer)
     return code
@@ -127,17 +125,44 @@ def program_name(argv: Sequence[str]) -> str:
     return PACKAGE if name in ("", "__main__.py", "-c", "-m") else name
 
 
+class _SwitchedLog:
+    """The log that the environment asks for, until -v turns on the one to standard error."""
+
+    def __init__(self, environ: dict[str, str], started: float) -> None:
+        self._environ, self._started = environ, started
+        self._write = open_log(environ, started)
+
+    def __call__(self, text: str) -> None:
+        self._write(text)
+
+    def turn_on(self) -> None:
+        self._environ["AWS_ECR_DEBUG"] = "1"
+        self._write = open_log(self._environ, self._started)
+
+
 def _is_for_user(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
     """Whether a user types this, or their shell asks for completions."""
     if not arguments:
         return COMPLETE in environ
-    return arguments[0] in COMMANDS or (arguments[0] == "help" and len(arguments) > 1)
+    first, *rest = arguments
+    if first in ACTIONS:
+        return len(rest) == 1 and rest[0] in HELP_OPTIONS
+    return first in COMMANDS or (first == "help" and not _is_help(arguments))
 
 
-def _run_command(arguments: Sequence[str], name: str, helper: Helper) -> int:
+def _is_help(arguments: Sequence[str]) -> bool:
+    """Whether the help of the program itself is wanted: --help, -h, help, help help, help -h."""
+    first, *rest = arguments
+    return first in HELPED and (not rest or (first == "help" and rest[0] in HELPED))
+
+
+def _run_command(
+    arguments: Sequence[str], name: str, helper: Helper, turn_on_log: Callable[[], None]
+) -> int:
     from docker_credential_ecrpy.cli import context, group  # they load click: for users alone
 
-    return group.run_command(arguments, context.CommandContext(name, helper.environ, helper))
+    around = context.CommandContext(name, helper.environ, helper, turn_on_log)
+    return group.run_command(arguments, around)
 
 
 def _run_action(
@@ -145,7 +170,9 @@ def _run_action(
 ) -> Answer:
     usage = USAGE.format(name=name)
     action = arguments[0] if arguments else ""
-    known = ACTIONS + VERSION + HELPED
+    if arguments and _is_help(arguments):
+        return protocol.OK, _help_text(name, usage, helper.environ).encode()
+    known = (*ACTIONS, *VERSION, *HELPED)
     if arguments and action not in known:
         near = difflib.get_close_matches(action, COMMANDS + known, n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
@@ -154,8 +181,6 @@ def _run_action(
         return protocol.FAILED, f"{usage}\n".encode()
     if action in VERSION:
         return protocol.OK, f"{name} ({PACKAGE}) {__version__}\n".encode()
-    if action in HELPED:
-        return protocol.OK, _help_text(name, usage, helper.environ).encode()
     if action == "list":  # its input is not read: some clients leave a terminal there
         return helper.list()
     if action == "get":

@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem, ShellComplete
 
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import Command
-from docker_credential_ecrpy.cli.names import COMPLETE
+from docker_credential_ecrpy.cli.names import ACTIONS, COMPLETE, HELP
 from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPERS, config_path
 from docker_credential_ecrpy.hot import paths, protocol, registry
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
@@ -97,14 +97,6 @@ SCRIPTS = {
 }
 """The name of a shell -> its script, for both programs."""
 
-_ACTIONS = {
-    "get": "print a registry's credentials",
-    "store": "keep a login",
-    "erase": "forget a registry's tokens",
-    "list": "print the known registries",
-    "version": "print the version",
-    "help": "say how it is used",
-}
 _Items = list["CompletionItem[str]"]
 _SECTION = re.compile(r"^\[\s*(?:(profile)\s+)?(.*?)\s*\]", re.MULTILINE)
 _OPTION = re.compile(r"--\w")
@@ -152,12 +144,12 @@ def _complete(program: click.Group, context: CommandContext) -> "Iterator[Comple
     before = [_unquoted(word) for word in context.environ.get("COMP_WORDS", "").split("\n")[1:]]
     word = _unquoted(context.environ.get("COMP_WORD", ""))
     if not before:
-        for name, text in _ACTIONS.items():
+        for name, text in {**ACTIONS, **HELP}.items():
             if name.startswith(word):
                 yield CompletionItem(name, help=text)
     elif before == ["help"]:
         before = []
-    elif before[0] in _ACTIONS:
+    elif before[0] in ACTIONS:
         return
     # bash splits --option=value into three words.
     before = [

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docker_credential_ecrpy.cli.commands import completion
-from docker_credential_ecrpy.cli.main import COMMANDS
-from docker_credential_ecrpy.cli.names import COMPLETE
+from docker_credential_ecrpy.cli.names import COMMANDS, COMPLETE
 from tests.world import engines
 from tests.world.accounts import EU, B
 from tests.world.machine import HOST, Machine
