@@ -1,6 +1,5 @@
-"""`cache`: list and clear what is kept on this machine."""
+"""`cache`: list and clear the cached tokens and logins."""
 
-import json
 from collections.abc import Iterator
 
 import click
@@ -8,7 +7,7 @@ import click
 from docker_credential_ecrpy.cli.arguments import parse_image
 from docker_credential_ecrpy.cli.commands.completion import registries
 from docker_credential_ecrpy.cli.context import CommandContext
-from docker_credential_ecrpy.cli.help import HOST, Command
+from docker_credential_ecrpy.cli.help import HOST, Command, Group
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, identity, paths
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -16,71 +15,74 @@ from docker_credential_ecrpy.text.times import lifetime, stamp
 from docker_credential_ecrpy.tokens import inventory, recent
 
 _NO_HOME = "there is no home directory"
-_OF_A_ROLE = ("external id", "session name", "duration")
+_KINDS = {inventory.ELSEWHERE: "not-ecr"}  # names in JSON, where they differ from the inventory's
 
 
 @click.group(
-    "cache", short_help="list what is kept on this machine, or forget it", no_args_is_help=False
+    "cache",
+    cls=Group,
+    short_help="list or clear the cached tokens and logins",
+    no_args_is_help=False,
 )
 def command() -> None:
-    """List the tokens and logins that are kept on this machine, or forget them."""
+    """List or clear the tokens and logins that are cached on this machine."""
 
 
 @command.command(
     "list",
     cls=Command,
-    short_help="list the tokens and logins that are kept",
+    short_help="list the cached tokens and logins",
     examples=(
-        ("", "whose they are, for what, and until when"),
-        ("--json", "the same for a program, with all of the identity"),
+        ("", "the registry, AWS identity, file and lifetime of each"),
+        ("--json", "print the same for a program"),
     ),
 )
-@click.option("--json", "as_json", is_flag=True, help="As a list of JSON objects.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def list_command(context: CommandContext, *, as_json: bool) -> None:
-    """List the tokens and logins that are kept, with whose and how old they are; never the token.
+    """List the cached tokens and logins: registry, AWS identity and lifetime, never the token.
 
-    A token of an endpoint is one that all registries share which it serves. A name that is
-    nobody's is one that neither ECR nor the fallback is asked for.
+    A token of an endpoint serves all registries of that endpoint. An entry marked "not ECR"
+    holds no token: it saves a look at the settings for a registry that is not ECR.
     """
     directory, now = paths.kept_dir(context.environ), context.helper.clock()
     try:
         records = list(inventory.list_records(directory, now)) if directory else []
     except OSError as exc:
         msg = f"{directory} cannot be read: {exc.strerror or exc}"
-        raise HelperError(msg, hint="make it yours to read, or set AWS_ECR_CACHE_DIR") from exc
+        raise HelperError(msg, hint="make it readable, or set AWS_ECR_CACHE_DIR") from exc
     if as_json:
-        fields = [_json_fields(record) for record in records]
-        context.console.say_as_is(json.dumps(fields, indent=2))
+        members = {"directory": directory or None, "entries": list(map(_to_json, records))}
+        context.console.say_document("cache list", members)
         return
     blocks = ["\n".join(_describe(record, now)) for record in records]
-    none = _why_none(context)
-    if none:
-        blocks.insert(0, f"none is kept: {none}{'; this was, before that:' if records else ''}")
-    context.console.say("\n\n".join(blocks) or f"nothing is kept in {directory}")
+    if reason := _explain_no_cache(context):
+        old = "; entries from before:" if records else ""
+        blocks.insert(0, f"the cache is off: {reason}{old}")
+    context.console.say("\n\n".join(blocks) or f"the cache is empty: {directory}")
 
 
-def _why_none(context: CommandContext) -> str:
+def _explain_no_cache(context: CommandContext) -> str:
     """Return why there is no cache, or "" where there is one."""
     if context.helper.find_directory():
         return ""
     if context.environ.get("AWS_ECR_DISABLE_CACHE"):
         return "AWS_ECR_DISABLE_CACHE is set"
     home = paths.home(context.environ)
-    return f"the home directory {one_line(home)} is not there" if home else _NO_HOME
+    return f"the home directory {one_line(home)} does not exist" if home else _NO_HOME
 
 
 def _describe(record: inventory.CacheRecord, now: int) -> Iterator[str]:
     name, title = one_line(record.name), record.kind
     if record.kind == inventory.ELSEWHERE:
-        title = "kept"
-        yield f"registry   {name}: nobody's, neither ECR's nor the fallback's"
+        title = "note"
+        yield f"registry   {name}: not ECR, and without a fallback"
     elif _is_endpoint(record):
         yield f"endpoint   {name}: for all registries that it serves"
     else:
         yield f"registry   {name}"
-    if record.identity:
-        yield f"identity   {_readable(record.identity)}"
+    if record.identity and record.kind != inventory.ELSEWHERE:
+        yield f"identity   {summarize_identity(record.identity)}"
     yield f"{title:<10} {one_line(record.path)}"
     notes = [f"not used: {one_line(record.problem)}"] if record.problem else []
     notes += lifetime(record.entry, now) if record.entry else []
@@ -91,25 +93,42 @@ def _is_endpoint(record: inventory.CacheRecord) -> bool:
     return "@" in record.name
 
 
-def _readable(line: str) -> str:
-    """Return an identity line without the stamps of files and the digests of secrets."""
-    shown = [
-        f"{one_line(name)}={value!a}"
-        for name, value in identity.parse(line).items()
-        if name not in _OF_A_ROLE
-    ]
-    return ", ".join(shown) or "no variable of AWS's is set"
+def summarize_identity(line: str) -> str:
+    """Return the profile, role or access key that an identity line stands for, in words.
+
+    line: that of `rules.Choice.identity`.
+    """
+    values = identity.parse(line)
+    source = _name_source(values)
+    role = values.get("role")
+    return one_line(f"role {role} from {source}" if role else source)
 
 
-def _json_fields(record: inventory.CacheRecord) -> dict[str, object]:
-    """Return what --json says of a file; times are ISO 8601 in UTC, and seconds of the epoch."""
+def _name_source(values: dict[str, str]) -> str:
+    """Return where the credentials come from, in botocore's order."""
+    if profile := values.get("profile"):
+        return f"profile {profile}"
+    if key := values.get("AWS_ACCESS_KEY_ID"):
+        return f"access key {key}"
+    if profile := values.get("AWS_DEFAULT_PROFILE") or values.get("AWS_PROFILE"):
+        return f"profile {profile}"
+    if values.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
+        return f"web identity role {values.get('AWS_ROLE_ARN', '')}".rstrip()
+    if any(values.get(f"AWS_CONTAINER_CREDENTIALS_{kind}_URI") for kind in ("RELATIVE", "FULL")):
+        return "the container's role"
+    return f"the default profile, or the role of machine {values.get('machine', '')}".rstrip()
+
+
+def _to_json(record: inventory.CacheRecord) -> dict[str, object]:
+    """Return the JSON of an entry. Times are ISO 8601 in UTC, and seconds since the epoch."""
     on_endpoint = _is_endpoint(record)
+    line = record.identity if record.kind != inventory.ELSEWHERE else ""
     times = {name: getattr(record.entry, name, None) for name in ("written", "refresh", "expires")}
     return {
-        "kind": record.kind,
+        "kind": _KINDS.get(record.kind, record.kind),
         "registry": None if on_endpoint else record.name,
         "endpoint": record.name if on_endpoint else None,
-        "identity": record.identity or None,
+        "identity": {"summary": summarize_identity(line), "line": line} if line else None,
         "path": record.path,
         **{name: None if when is None else stamp(when) for name, when in times.items()},
         **{f"{name}_seconds": when and when // cache.SECOND for name, when in times.items()},
@@ -120,48 +139,48 @@ def _json_fields(record: inventory.CacheRecord) -> dict[str, object]:
 @command.command(
     "clear",
     cls=Command,
-    short_help="forget what is kept",
+    short_help="remove cached tokens and logins",
     examples=(
-        (HOST, "its tokens and logins; the next pull asks AWS anew"),
-        ("", "those of all registries"),
+        (HOST, "remove those of one registry; the next pull calls AWS again"),
+        ("", "remove those of all registries"),
     ),
 )
 @click.argument("registry", metavar="[REGISTRY]", required=False, shell_complete=registries)
 @click.pass_obj
 def clear_command(context: CommandContext, registry: str | None) -> None:
-    """Forget the tokens and logins of a registry, or of all, and that they were asked for.
+    """Remove the cached tokens and logins of a registry, or of all, and their place in 'list'.
 
-    With a registry's, the token goes that it shares with others of its endpoint: they ask AWS
-    anew, too. A token that was given out already stays good until it expires.
+    Registries of one endpoint share a token, which is removed too: the next pull from any of them
+    calls AWS again. Tokens that Docker already has stay valid until they expire.
     """
     directory, console = paths.kept_dir(context.environ), context.console
     if registry is not None:
-        console.say(_forget_registry(registry, directory, context))
+        console.say(_clear_registry(registry, directory, context))
         return
     if not directory:
-        console.say(f"nothing is kept: {_NO_HOME}")
+        console.say(f"there is no cache: {_NO_HOME}")
         return
     done = inventory.clear_cache(directory)
     counts = {"token": done.tokens, "login": done.logins, "known host": done.hosts}
     if any(counts.values()):
         parts = (f"{count} {what if count == 1 else what + 's'}" for what, count in counts.items())
-        console.say(f"forgotten in {directory}: {', '.join(parts)}")
+        console.say(f"removed from {directory}: {', '.join(parts)}")
     elif not done.left:
-        console.say(f"nothing is kept in {directory}")
+        console.say(f"the cache is empty: {directory}")
     if done.left:
         others = f", and {len(done.left) - 1} more" if len(done.left) > 1 else ""
-        msg = f"not all of it can be removed: {one_line(done.left[0])}{others}"
-        raise HelperError(msg, hint=f"remove it from {directory} by hand")
+        msg = f"some entries cannot be removed: {one_line(done.left[0])}{others}"
+        raise HelperError(msg, hint=f"remove them from {directory} by hand")
 
 
-def _forget_registry(text: str, directory: str, context: CommandContext) -> str:
-    """Forget what is kept for a registry, and return what to say of that."""
+def _clear_registry(text: str, directory: str, context: CommandContext) -> str:
+    """Remove what is cached for a registry, and return what was removed."""
     host = parse_image(text, "REGISTRY").host
     choice = context.helper.choose(host)
     was_listed = bool(directory) and host in recent.list_hosts(directory)
-    gone = context.helper.forget(host, choice.registry.endpoint if choice else "")
-    if gone:
-        return f"forgotten for {host}: {gone} {'entry' if gone == 1 else 'entries'}"
+    removed = context.helper.forget(host, choice.registry.endpoint if choice else "")
+    if removed:
+        return f"removed for {host}: {removed} {'entry' if removed == 1 else 'entries'}"
     if was_listed:
-        return f"forgotten for {host}: that it was asked for; no token was kept"
-    return f"nothing is kept for {host}"
+        return f"removed from the known hosts: {host}; no token was cached"
+    return f"nothing is cached for {host}"

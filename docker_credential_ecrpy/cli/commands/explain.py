@@ -1,113 +1,236 @@
-"""`explain`: which rule, identity, endpoint and cache entry a registry leads to."""
+"""`explain`: the rule, AWS identity, endpoint and cache entry of a registry."""
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import click
 
 from docker_credential_ecrpy.cli.arguments import parse_image
 from docker_credential_ecrpy.cli.commands.completion import registries
 from docker_credential_ecrpy.cli.context import CommandContext
-from docker_credential_ecrpy.cli.help import HOST, Command
+from docker_credential_ecrpy.cli.help import HOST, Command, verbose_option
 from docker_credential_ecrpy.doctor.probes import gateway
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.helper.timeout import read_timeout
-from docker_credential_ecrpy.hot import paths, protocol
+from docker_credential_ecrpy.hot import cache, paths, protocol
+from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.text.times import lifetime
+from docker_credential_ecrpy.text.times import lifetime, stamp
+from docker_credential_ecrpy.tokens.lookup import CacheHit, LookupResult
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.doctor.probes.aws import Preview
+    from docker_credential_ecrpy.helper.fallback import Fallback
 
 
 @click.command(
     "explain",
     cls=Command,
-    short_help="say which rule, identity, endpoint and cache entry a registry has",
+    short_help="show the rule, identity, endpoint and cache entry of a registry",
     examples=(
-        (HOST, "what a pull from there would use"),
-        ("--check images.example.com/team/app:1", "and who AWS says that is"),
+        (HOST, "show what a pull from there uses; makes no network call"),
+        ("--check images.example.com/team/app:1", "also ask AWS STS for the identity's ARN"),
+        (f"--json {HOST}", "print the same for a program"),
     ),
 )
 @click.argument("registry", metavar="REGISTRY|IMAGE", shell_complete=registries)
-@click.option("--check", is_flag=True, help="Ask AWS who the identity is.")
+@click.option("--check", is_flag=True, help="Ask AWS STS for the ARN of the identity.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@verbose_option
 @click.pass_obj
-def command(context: CommandContext, registry: str, *, check: bool) -> None:
-    """Say which AWS identity is used for a registry, and why.
+def command(context: CommandContext, registry: str, *, check: bool, as_json: bool) -> None:
+    """Show which AWS identity a registry gets its token with, and why.
 
-    It reads the settings and the cache, and asks nobody; with --check, AWS is asked who the
-    identity is.
+    Reads the settings and the cache, and makes no network call without --check. Exits with 1 if a
+    pull would fail for what is found here, such as an AWS profile that does not exist.
     """
     host = parse_image(registry, "REGISTRY|IMAGE").host
-    for title, text in _describe(host, context, check=check):
-        context.console.say(f"{title:<10} {text}")
+    found = _explain(host, context, check=check)
+    if not as_json:
+        for title, text in _describe(found, context.helper):
+            context.console.say(f"{title:<10} {text}")
+    if found.error:
+        raise found.error
+    if as_json:
+        context.console.say_document("explain", _to_json(found, context.helper))
 
 
-def _describe(host: str, context: CommandContext, *, check: bool) -> Iterator[tuple[str, str]]:
-    helper, settings = context.helper, context.helper.load_settings()
-    choice = helper.choose(host)
-    yield "registry", _describe_registry(host, choice)
-    if choice and choice.rule:
-        rule = choice.rule
-        yield "rule", f'{rule.place}: match = "{rule.pattern.text}"'
-    elif settings.rules:
-        yield "rule", f"none of the {len(settings.rules)} in {settings.file} matches"
-    elif settings.file:
-        there = os.path.exists(settings.file)
-        yield "rule", f"none: {settings.file} {'has none' if there else 'is not there'}"
-    else:
-        yield "rule", "none: there is no home directory to look in"
-    if choice is None:
-        yield "answer", _describe_fallback(helper)
-        return
-    if choice.chosen_at and choice.chosen_at.line == 0:
-        yield "variable", str(choice.chosen_at)
-    choice = helper.resolve(choice)
-    yield from _describe_cache(choice, helper)
+@dataclass
+class _Explanation:
+    """What is known of a registry, as far as the first error.
+
+    choice: None for a registry that is not ECR. preview: None if there is no identity; `reason`
+    says why, where ECR Public works without one. caller: the ARN, or "".
+    """
+
+    host: str
+    settings: Settings
+    choice: Choice | None
+    fallback: "Fallback | None" = None
+    cached: LookupResult | None = None
+    preview: "Preview | None" = None
+    reason: str = ""
+    caller: str = ""
+    error: HelperError | None = None
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that chooses the identity, or ""."""
+        place = self.choice.chosen_at if self.choice else None
+        return str(place) if place and place.line == 0 else ""
+
+
+def _explain(host: str, context: CommandContext, *, check: bool) -> _Explanation:
+    """Return what is known of a registry. Raises HelperError for settings that are wrong."""
+    helper = context.helper
+    found = _Explanation(host, helper.load_settings(), helper.choose(host))
+    if found.choice is None:
+        found.fallback = helper.find_fallback()
+        return found
     try:
-        preview = gateway.preview(choice, read_timeout(helper.environ), helper.log)
+        found.choice = helper.resolve(found.choice)
+        found.cached = helper.find_cached(found.choice) if helper.find_directory() else None
+        _preview(found, found.choice, context, check=check)
+    except HelperError as exc:
+        found.error = exc
+    return found
+
+
+def _preview(found: _Explanation, choice: Choice, context: CommandContext, *, check: bool) -> None:
+    """Find the identity, and with `check` its ARN. Raises HelperError."""
+    helper = context.helper
+    try:
+        found.preview = gateway.preview(choice, read_timeout(helper.environ), helper.log)
     except HelperError as exc:
         if not choice.registry.public:
             raise
-        yield "identity", f"none, and pulls work without: {one_line(str(exc))}"
+        found.reason = one_line(str(exc))
         return
-    yield "identity", preview.source
-    yield "region", choice.registry.region
-    yield "endpoint", preview.endpoint
     if check:
-        with context.console.show_progress("asking AWS"):
+        with context.console.show_progress("calling AWS STS"):
             caller = gateway.identify_caller(choice, read_timeout(helper.environ), helper.log)
-        yield "caller", caller.arn
+        found.caller = caller.arn
 
 
-def _describe_registry(host: str, choice: Choice | None) -> str:
-    if choice is None:
-        return f"{host}: not an ECR registry"
-    found = choice.registry
-    whose = f"account {found.account}" if found.account else "ECR Public"
-    if choice.rule and choice.rule.registry:
-        return f"{host}: stands for {choice.rule.registry.host}, {whose}"
-    return f"{host}: {whose}"
-
-
-def _describe_fallback(helper: Helper) -> str:
-    other = helper.find_fallback()
-    if other is None:
-        return f'"{protocol.NOT_FOUND}": clients go on without credentials'
-    return f"that of {other.path()}, the fallback of {other.place}"
-
-
-def _describe_cache(choice: Choice, helper: Helper) -> Iterator[tuple[str, str]]:
-    if not helper.find_directory():
-        yield "cache", "none is kept"
+def _describe(found: _Explanation, helper: Helper) -> Iterator[tuple[str, str]]:
+    """Yield titles and texts; a text without a title belongs to the one before."""
+    yield "registry", _describe_registry(found)
+    yield "rule", _describe_rule(found)
+    if found.choice is None:
+        yield "answer", _describe_fallback(found.fallback)
         return
-    found = helper.find_cached(choice)
-    for miss in found.misses:
-        if os.path.lexists(miss.place.path):
-            yield "cache", f"{miss.place.path}: not used: {miss.reason}"
-    hit = found.first
+    if found.variable:
+        yield "variable", found.variable
+    if found.cached or not helper.find_directory():
+        yield from _describe_cache(found.cached, helper)
+    if found.reason:
+        yield "identity", f"none; public images can be pulled without: {found.reason}"
+    if found.preview:
+        yield "identity", found.preview.source
+        yield "region", found.choice.registry.region
+        yield "endpoint", found.preview.endpoint
+    if found.caller:
+        yield "caller", found.caller
+
+
+def _describe_registry(found: _Explanation) -> str:
+    choice = found.choice
+    if choice is None:
+        return f"{found.host}: not an ECR registry"
+    account = choice.registry.account
+    owner = f"account {account}" if account else "ECR Public"
+    if choice.rule and choice.rule.registry:
+        return f"{found.host}: private name of {choice.rule.registry.host}, {owner}"
+    return f"{found.host}: {owner}"
+
+
+def _describe_rule(found: _Explanation) -> str:
+    settings, rule = found.settings, found.choice.rule if found.choice else None
+    if rule:
+        return f'{rule.place}: match = "{rule.pattern.text}"'
+    if settings.rules:
+        count = len(settings.rules)
+        rules = "the only rule" if count == 1 else f"the {count} rules"
+        return f"none: {rules} in {settings.file} {'does' if count == 1 else 'do'} not match"
+    if settings.file:
+        exists = os.path.exists(settings.file)
+        return f"none: {settings.file} {'has no rule' if exists else 'does not exist'}"
+    return "none: there is no home directory"
+
+
+def _describe_fallback(fallback: "Fallback | None") -> str:
+    if fallback is None:
+        return f'"{protocol.NOT_FOUND}": clients then pull without credentials'
+    return f"from {fallback.path()}, the fallback in {fallback.place}"
+
+
+def _describe_cache(cached: LookupResult | None, helper: Helper) -> Iterator[tuple[str, str]]:
+    if cached is None:
+        yield "cache", "off"
+        return
+    for path, reason in _list_unused(cached):
+        yield "cache", f"{path}: not used: {reason}"
+    hit = cached.first
     if hit is None:
-        yield "cache", f"nothing for it in {os.path.join(helper.find_directory(), paths.TOKENS)}"
+        yield "cache", f"no entry in {os.path.join(helper.find_directory(), paths.TOKENS)}"
         return
     yield "cache", f"{hit.kind.value}:"
     for text in (hit.path, *lifetime(hit.entry, helper.clock())):
         yield "", text
+
+
+def _list_unused(cached: LookupResult) -> list[tuple[str, str]]:
+    """Return path and reason of each file that exists and is not used."""
+    misses = [(miss.place.path, miss.reason) for miss in cached.misses]
+    return [(path, reason) for path, reason in misses if os.path.lexists(path)]
+
+
+def _to_json(found: _Explanation, helper: Helper) -> dict[str, object]:
+    """Return the members of the document: docs/schemas/explain.schema.json."""
+    choice, fallback = found.choice, found.fallback
+    rule = choice.rule if choice else None
+    members: dict[str, object] = {"host": found.host, "registry": None, "rule": None}
+    if choice:
+        behind = rule.registry if rule and rule.registry else choice.registry
+        members["registry"] = {
+            "host": behind.host,
+            "account": behind.account or None,
+            "public": behind.public,
+        }
+    if rule:
+        place = {"file": found.settings.file, "line": rule.place.line}
+        members["rule"] = {**place, "match": rule.pattern.text}
+    return {
+        **members,
+        "variable": found.variable or None,
+        "fallback": fallback and {"program": fallback.path(), "place": str(fallback.place)},
+        "cache": choice and _cache_to_json(found.cached, helper),
+        "identity": found.preview.source if found.preview else None,
+        "reason": found.reason or None,
+        "region": choice.registry.region if choice else None,
+        "endpoint": found.preview.endpoint if found.preview else None,
+        "caller": found.caller or None,
+    }
+
+
+def _cache_to_json(cached: LookupResult | None, helper: Helper) -> dict[str, object]:
+    unused = _list_unused(cached) if cached else []
+    return {
+        "directory": helper.find_directory() or None,
+        "entry": _hit_to_json(cached.first) if cached and cached.first else None,
+        "unused": [{"path": path, "reason": reason} for path, reason in unused],
+    }
+
+
+def _hit_to_json(hit: CacheHit) -> dict[str, object]:
+    times = {name: getattr(hit.entry, name) for name in ("written", "refresh", "expires")}
+    return {
+        "kind": hit.kind.name.lower(),
+        "path": hit.path,
+        **{name: stamp(when) for name, when in times.items()},
+        **{f"{name}_seconds": when // cache.SECOND for name, when in times.items()},
+    }

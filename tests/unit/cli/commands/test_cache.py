@@ -1,6 +1,7 @@
-"""Facts about `cache`: what it lists, that it shows no token, and what it forgets."""
+"""Facts about `cache`: what it lists, that it shows no token, and what it removes."""
 
 import json
+import platform
 import re
 import sys
 import time
@@ -11,10 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy.cli.commands.cache import _readable
+from docker_credential_ecrpy.cli.commands.cache import summarize_identity
 from docker_credential_ecrpy.hot import cache, identity
+from docker_credential_ecrpy.hot.registry import parse
 from docker_credential_ecrpy.settings.rules import Choice, Role
+from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.tokens import inventory, store
+from tests.world import schemas
 from tests.world.accounts import EU, US, A, B, profile, rule
 from tests.world.machine import HOST, Machine, Result
 
@@ -31,8 +35,11 @@ def said(machine: Machine, *arguments: str, **environ: str) -> str:
 
 
 def listed(machine: Machine, **environ: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(said(machine, "list", "--json", **environ))
-    return found
+    """Return the entries of the JSON document, which has to be of the documented form."""
+    found = json.loads(said(machine, "list", "--json", **environ))
+    schemas.check(found, "cache-list")
+    entries: list[dict[str, Any]] = found["entries"]
+    return entries
 
 
 def fill(machine: Machine) -> str:
@@ -68,8 +75,8 @@ class TestList:
             rf"           expires at {at}",
             blocks[0],
         )
-        assert f"AWS_ACCESS_KEY_ID='{machine.environ['AWS_ACCESS_KEY_ID']}'" in blocks[0]
-        assert ".aws/config" not in blocks[0]  # nor the stamps of files
+        key = machine.environ["AWS_ACCESS_KEY_ID"]
+        assert f"\nidentity   access key {key}\n" in blocks[0]
         assert f"\nlogin      {machine.cache}/logins/" in blocks[4]
         assert "renewed" not in blocks[4]
         assert not re.search(secrets, text)
@@ -85,8 +92,10 @@ class TestList:
         first = found[0]
         assert first.pop("path").startswith(f"{machine.cache}/tokens/{HOST}~")
         who = first.pop("identity")
-        assert who.startswith(f"AWS_ACCESS_KEY_ID='{machine.environ['AWS_ACCESS_KEY_ID']}'")
-        assert f"{str(machine.home / '.aws' / 'config')!a}:-" in who
+        key = machine.environ["AWS_ACCESS_KEY_ID"]
+        assert who["summary"] == f"access key {key}"
+        assert who["line"].startswith(f"AWS_ACCESS_KEY_ID='{key}'")
+        assert f"{str(machine.home / '.aws' / 'config')!a}:-" in who["line"]
         times = [first.pop(name) for name in ("written", "refresh", "expires")]
         seconds = [first.pop(f"{name}_seconds") for name in ("written", "refresh", "expires")]
         assert times == [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at)) for at in seconds]
@@ -98,14 +107,15 @@ class TestList:
         assert machine.aws.count() == before
 
     def test_what_a_rule_chose(self, machine: Machine) -> None:
-        """Profile, role and endpoint are shown; an external id's digest and defaults are not."""
+        """Profile and role are shown; an external id is not."""
         role = machine.aws.role("puller", B, external_id="x-1")
         machine.config(profile("base", machine.aws.user("base")))
         machine.settings(rule(A, profile="base", role_arn=role.arn, external_id="x-1"))
         machine.get()
-        (line,) = (line for line in said(machine, "list").splitlines() if "role=" in line)
+        lines = said(machine, "list").splitlines()
 
-        assert line.endswith(f", profile='base', role='{role.arn}'")
+        assert f"identity   role {role.arn} from profile base" in lines
+        assert "x-1" not in "".join(lines)
 
     def test_a_name_that_is_nobodys(self, machine: Machine) -> None:
         """It holds no token, and that is said."""
@@ -113,9 +123,9 @@ class TestList:
         machine.get("ghcr.io")
         text = said(machine, "list")
 
-        assert text.startswith("registry   ghcr.io: nobody's, neither ECR's nor the fallback's\n")
-        assert f"\nkept       {machine.cache}/elsewhere/ghcr.io~" in text
-        assert listed(machine)[0]["kind"] == "nobody"
+        assert text.startswith("registry   ghcr.io: not ECR, and without a fallback\n")
+        assert f"\nnote       {machine.cache}/elsewhere/ghcr.io~" in text
+        assert listed(machine)[0]["kind"] == "not-ecr"
 
     @pytest.mark.parametrize(
         ("harm", "problem"),
@@ -161,28 +171,30 @@ class TestList:
         assert ("expired at" if expires < 0 else "expires at") in text
 
     def test_nothing_is_kept(self, machine: Machine) -> None:
-        """It says where nothing is; for a program, that is an empty list."""
-        assert said(machine, "list") == f"nothing is kept in {machine.cache}\n"
+        """It names the directory; for a program, that is an empty list."""
+        assert said(machine, "list") == f"the cache is empty: {machine.cache}\n"
         assert listed(machine) == []
 
     def test_no_cache(self, machine: Machine) -> None:
         """Why there is none, and what is still there from before."""
         disabled = {"AWS_ECR_DISABLE_CACHE": "1"}
-        assert said(machine, "list", **disabled) == "none is kept: AWS_ECR_DISABLE_CACHE is set\n"
+        assert (
+            said(machine, "list", **disabled) == "the cache is off: AWS_ECR_DISABLE_CACHE is set\n"
+        )
         machine.login()
         machine.get()
         text = said(machine, "list", **disabled)
         assert text.startswith(
-            "none is kept: AWS_ECR_DISABLE_CACHE is set; this was, before that:\n\nregistry   "
+            "the cache is off: AWS_ECR_DISABLE_CACHE is set; entries from before:\n\nregistry   "
         )
         assert len(listed(machine, **disabled)) == 2
 
         gone = str(machine.root / "gone")
         assert said(machine, "list", HOME=gone, USERPROFILE=gone) == (
-            f"none is kept: the home directory {gone} is not there\n"
+            f"the cache is off: the home directory {gone} does not exist\n"
         )
         assert said(machine, "list", HOME="", USERPROFILE="") == (
-            "none is kept: there is no home directory\n"
+            "the cache is off: there is no home directory\n"
         )
         assert listed(machine, HOME="", USERPROFILE="") == []
 
@@ -210,7 +222,7 @@ class TestClear:
         fill(machine)
         calls = machine.aws.count()["ecr"]
 
-        assert said(machine, "clear", text) == f"forgotten for {HOST}: 3 entries\n"
+        assert said(machine, "clear", text) == f"removed for {HOST}: 3 entries\n"
         assert {path.name.partition("~")[0] for path in machine.entries()} == {
             OTHER,
             "ecr@eu-west-1.amazonaws.com",
@@ -227,7 +239,7 @@ class TestClear:
         locks = machine.entries("locks")
 
         assert said(machine, "clear") == (
-            f"forgotten in {machine.cache}: 4 tokens, 1 login, 2 known hosts\n"
+            f"removed from {machine.cache}: 4 tokens, 1 login, 2 known hosts\n"
         )
         assert [machine.entries(name) for name in ("tokens", "logins", "registries")] == [
             [],
@@ -236,7 +248,7 @@ class TestClear:
         ]
         assert machine.entries("locks") == locks != []
         assert settings.read_text() == "# mine\n"
-        assert said(machine, "clear") == f"nothing is kept in {machine.cache}\n"
+        assert said(machine, "clear") == f"the cache is empty: {machine.cache}\n"
         assert machine.get().secret in machine.aws.issued
 
     @pytest.mark.parametrize("arguments", [(), (HOST,)], ids=["all", "one"])
@@ -248,7 +260,7 @@ class TestClear:
         machine.login()
         machine.get()
 
-        assert said(machine, "clear", *arguments, **{name: "true"}).startswith("forgotten ")
+        assert said(machine, "clear", *arguments, **{name: "true"}).startswith("removed ")
         assert machine.entries() == []
 
     @pytest.mark.parametrize("arguments", [(), (HOST,)], ids=["all", "one"])
@@ -272,7 +284,7 @@ class TestClear:
         machine.get()
         machine.settings("x")
 
-        assert said(machine, "clear").startswith("forgotten in ")
+        assert said(machine, "clear").startswith("removed from ")
 
     def test_what_was_being_written_goes_uncounted(self, machine: Machine) -> None:
         """It may hold a token, of a process that was killed."""
@@ -293,7 +305,7 @@ class TestClear:
 
         assert done.code == 1
         assert done.stdout.endswith(b": 2 tokens, 0 logins, 1 known host\n")
-        assert f"not all of it can be removed: {obstacle}: ".encode() in done.stderr
+        assert f"some entries cannot be removed: {obstacle}: ".encode() in done.stderr
         assert machine.entries() == [obstacle]
 
     def test_a_folder_that_is_a_link_is_not_entered(self, machine: Machine) -> None:
@@ -321,7 +333,7 @@ class TestClear:
         machine.login()
         machine.get()
 
-        assert said(machine, "clear", text).startswith("nothing is kept for ")
+        assert said(machine, "clear", text).startswith("nothing is cached for ")
         assert len(machine.entries()) == 2
 
     def test_a_registry_that_is_only_listed(self, machine: Machine) -> None:
@@ -331,7 +343,7 @@ class TestClear:
         for path in machine.entries():
             path.unlink()
 
-        assert "that it was asked for" in said(machine, "clear", HOST)
+        assert "from the known hosts" in said(machine, "clear", HOST)
         assert machine.run("list").stdout == b"{}\n"
 
     def test_a_name_that_was_nobodys(self, machine: Machine) -> None:
@@ -339,17 +351,17 @@ class TestClear:
         machine.settings(rule("images.example.com", registry=HOST))
         machine.get("ghcr.io")
 
-        assert said(machine, "clear", "ghcr.io/org/app") == "forgotten for ghcr.io: 1 entry\n"
+        assert said(machine, "clear", "ghcr.io/org/app") == "removed for ghcr.io: 1 entry\n"
 
     def test_a_directory_that_is_not_there(self, machine: Machine) -> None:
         """There is nothing to forget, with or without a home."""
-        assert said(machine, "clear") == f"nothing is kept in {machine.cache}\n"
-        assert said(machine, "clear", HOST) == f"nothing is kept for {HOST}\n"
+        assert said(machine, "clear") == f"the cache is empty: {machine.cache}\n"
+        assert said(machine, "clear", HOST) == f"nothing is cached for {HOST}\n"
         assert said(machine, "clear", HOME="", USERPROFILE="") == (
-            "nothing is kept: there is no home directory\n"
+            "there is no cache: there is no home directory\n"
         )
         assert said(machine, "clear", HOST, HOME="", USERPROFILE="").startswith(
-            "nothing is kept for"
+            "nothing is cached for"
         )
         assert not machine.cache.exists()
 
@@ -360,7 +372,7 @@ class TestClear:
         elsewhere = str(machine.root / "elsewhere")
         machine.get(AWS_ECR_CACHE_DIR=elsewhere)
 
-        assert f"forgotten in {elsewhere}: 2 " in said(
+        assert f"removed from {elsewhere}: 2 " in said(
             machine, "clear", AWS_ECR_CACHE_DIR=elsewhere
         )
         assert len(machine.entries()) == 2
@@ -399,21 +411,42 @@ TEXT = st.text(max_size=20)
     TEXT,
     st.text(min_size=1, max_size=20),
 )
-def test_any_identity_can_be_read(environ: dict[str, str], profile: str, role: str) -> None:
-    """Each variable that is set is shown once, on one line, and no file's stamp is."""
-    from docker_credential_ecrpy.hot.registry import parse
-
+def test_any_identity_is_one_line(environ: dict[str, str], profile: str, role: str) -> None:
+    """It names the role and what that is assumed from, whatever the variables hold."""
     found = parse(HOST)
     assert found is not None
     choice = Choice(found, profile=profile, role=Role(role, session_name="a 'b' c=d"))
     ambient = identity.line({**environ, "HOME": "/nowhere"}, "1.2.3.4")
-    shown = _readable(choice.identity(ambient))
+    shown = summarize_identity(choice.identity(ambient))
 
-    plain = [name for name in environ if "@" not in environ[name]]
-    for name in plain:
-        assert shown.count(f"{name}={environ[name]!a}") == 1
-    assert shown.endswith(f"role={role!a}")
-    assert "1.2.3.4" not in shown
+    assert shown.startswith(one_line(f"role {role} from "))
+    assert not profile or shown.endswith(one_line(f"from profile {profile}"))
     assert "session name" not in shown
     assert len(shown.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("environ", "profile", "summary"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "AKIA1", "AWS_PROFILE": "p"}, "", "access key AKIA1"),
+        ({"AWS_ACCESS_KEY_ID": "AKIA1"}, "prod", "profile prod"),
+        ({"AWS_PROFILE": "p"}, "", "profile p"),
+        ({"AWS_PROFILE": "p", "AWS_DEFAULT_PROFILE": "d"}, "", "profile d"),
+        (
+            {"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "arn:aws:iam::1:role/r"},
+            "",
+            "web identity role arn:aws:iam::1:role/r",
+        ),
+        ({"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/x"}, "", "the container's role"),
+        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://x"}, "", "the container's role"),
+        ({}, "", f"the default profile, or the role of machine {platform.node()}"),
+    ],
+)
+def test_an_identity_in_words(environ: dict[str, str], profile: str, summary: str) -> None:
+    """It is the profile, the key or the role that botocore takes first."""
+    found = parse(HOST)
+    assert found is not None
+    line = Choice(found, profile=profile).identity(identity.line({"HOME": "/x", **environ}, "-"))
+
+    assert summarize_identity(line) == summary
     assert US.format(A) == HOST

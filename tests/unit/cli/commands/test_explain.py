@@ -1,13 +1,16 @@
 """Facts about `explain`: what it says of a registry, and that it asks nobody."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from tests.world import schemas
 from tests.world.accounts import EU, US, A, B, profile, rule
 from tests.world.aws import refuse
 from tests.world.credential_sources import CREDENTIAL_SOURCES
@@ -76,7 +79,7 @@ def test_everything_that_it_says_of_a_rule(machine: Machine) -> None:
         " in the config file",
         "region": "eu-south-1",
         "endpoint": "https://api.ecr.eu-south-1.amazonaws.com",
-        "cache": f"nothing for it in {machine.cache}/tokens",
+        "cache": f"no entry in {machine.cache}/tokens",
     }
     assert machine.aws.calls == []
 
@@ -130,11 +133,13 @@ def test_why_no_rule_matched(machine: Machine) -> None:
     machine.login()
     path = machine.cache / "config.toml"
 
-    assert explain(machine, HOST)["rule"] == f"none: {path} is not there"
+    assert explain(machine, HOST)["rule"] == f"none: {path} does not exist"
     machine.settings("# nothing")
-    assert explain(machine, HOST)["rule"] == f"none: {path} has none"
+    assert explain(machine, HOST)["rule"] == f"none: {path} has no rule"
     machine.settings(rule(B))
-    assert explain(machine, HOST)["rule"] == f"none of the 1 in {path} matches"
+    assert explain(machine, HOST)["rule"] == f"none: the only rule in {path} does not match"
+    machine.settings(rule(B) + rule("*.eu-*"))
+    assert explain(machine, HOST)["rule"] == f"none: the 2 rules in {path} do not match"
 
 
 def test_a_private_name(machine: Machine) -> None:
@@ -143,7 +148,7 @@ def test_a_private_name(machine: Machine) -> None:
     machine.settings(rule("images.example.com", registry=US.format(B)))
     said = explain(machine, "images.example.com:8443/app")
 
-    assert said["registry"] == f"images.example.com: stands for {US.format(B)}, account {B}"
+    assert said["registry"] == f"images.example.com: private name of {US.format(B)}, account {B}"
 
 
 @pytest.mark.parametrize("fallback", [False, True])
@@ -157,9 +162,9 @@ def test_what_is_not_ecrs(machine: Machine, image: str, fallback: bool) -> None:
 
     assert said["registry"].endswith(": not an ECR registry")
     assert said["answer"] == (
-        f"that of {program}, the fallback of {path}:1"
+        f"from {program}, the fallback in {path}:1"
         if fallback
-        else '"credentials not found in native keychain": clients go on without credentials'
+        else '"credentials not found in native keychain": clients then pull without credentials'
     )
 
 
@@ -176,7 +181,9 @@ def test_ecr_public_without_credentials(machine: Machine) -> None:
     """That is no failure: pulls work anonymously."""
     said = explain(machine, "public.ecr.aws/nginx/nginx:1")
 
-    assert said["identity"].startswith("none, and pulls work without: no AWS credentials found")
+    assert said["identity"].startswith(
+        "none; public images can be pulled without: no AWS credentials found"
+    )
 
 
 def test_without_a_home(machine: Machine) -> None:
@@ -184,7 +191,88 @@ def test_without_a_home(machine: Machine) -> None:
     machine.login()
     del machine.environ["HOME"], machine.environ["USERPROFILE"]
 
-    assert explain(machine, HOST)["rule"] == "none: there is no home directory to look in"
+    assert explain(machine, HOST)["rule"] == "none: there is no home directory"
+
+
+def as_json(machine: Machine, *arguments: str, **environ: str) -> dict[str, Any]:
+    """Return the document, which has to be of the documented form."""
+    done = machine.run("explain", "--json", *arguments, environ=environ)
+    assert (done.code, done.stderr) == (0, b""), done
+    found: dict[str, Any] = json.loads(done.stdout)
+    schemas.check(found, "explain")
+    return found
+
+
+class TestJson:
+    """--json."""
+
+    def test_a_registry(self, machine: Machine) -> None:
+        """Rule, identity, region, endpoint and the cached token's times; never the token."""
+        machine.config(profile("a", machine.aws.user("a")))
+        path = machine.settings(rule(A, profile="a"))
+        secret = machine.get().secret
+        found = as_json(machine, "--check", HOST)
+        entry = found.pop("cache")["entry"]
+
+        assert found == {
+            "schema_version": 1,
+            "command": "explain",
+            "host": HOST,
+            "registry": {"host": HOST, "account": A, "public": False},
+            "rule": {"file": str(path), "line": 2, "match": A},
+            "variable": None,
+            "fallback": None,
+            "identity": "profile 'a' in the config file",
+            "reason": None,
+            "region": "us-east-1",
+            "endpoint": "https://api.ecr.us-east-1.amazonaws.com",
+            "caller": machine.aws.issued[secret].arn,
+        }
+        assert entry["kind"] in ("host", "endpoint")
+        assert entry["expires_seconds"] - entry["written_seconds"] in range(43_100, 43_201)
+        assert secret not in str(entry)
+
+    def test_a_private_name(self, machine: Machine) -> None:
+        """The registry behind it; and the files that are not used, with why."""
+        machine.login()
+        machine.settings(rule("images.example.com", registry=US.format(B)))
+        machine.get("images.example.com")
+        for path in machine.entries():
+            path.write_bytes(b"x")
+        found = as_json(machine, "images.example.com")
+
+        assert found["registry"]["host"] == US.format(B)
+        assert found["cache"]["entry"] is None
+        assert {unused["reason"] for unused in found["cache"]["unused"]} == {"it is damaged"}
+
+    @pytest.mark.parametrize("fallback", [False, True])
+    def test_another_registry(self, machine: Machine, fallback: bool) -> None:
+        """The helper that answers for it, or null."""
+        program = machine.file("bin/docker-credential-pass", "#!/bin/sh\n", mode=0o700)
+        machine.environ["PATH"] = f"{program.parent}{os.pathsep}{machine.environ['PATH']}"
+        path = machine.settings('fallback = "pass"\n' if fallback else "")
+        found = as_json(machine, "ghcr.io/org/app")
+
+        assert found["registry"] is None
+        assert found["fallback"] == (
+            {"program": str(program), "place": f"{path}:1"} if fallback else None
+        )
+
+    def test_no_identity_and_no_cache(self, machine: Machine) -> None:
+        """ECR Public works without; the reason is there."""
+        found = as_json(machine, "public.ecr.aws/nginx/nginx", AWS_ECR_DISABLE_CACHE="1")
+
+        assert found["identity"] is None
+        assert found["reason"].startswith("no AWS credentials found")
+        assert found["cache"] == {"directory": None, "entry": None, "unused": []}
+        assert found["registry"] == {"host": "public.ecr.aws", "account": None, "public": True}
+
+    def test_an_error(self, machine: Machine) -> None:
+        """It is on standard error, and there is no document."""
+        done = machine.run("explain", "--json", HOST)
+
+        assert (done.code, done.stdout) == (1, b"")
+        assert b"no AWS credentials found" in done.stderr
 
 
 class TestCache:
@@ -238,7 +326,7 @@ class TestCache:
         """As the environment asks."""
         machine.login()
 
-        assert explain(machine, HOST, AWS_ECR_DISABLE_CACHE="1")["cache"] == "none is kept"
+        assert explain(machine, HOST, AWS_ECR_DISABLE_CACHE="1")["cache"] == "off"
 
 
 class TestCheck:
@@ -322,5 +410,6 @@ def test_it_shows_that_it_waits_on_a_terminal(machine: Machine) -> None:
     machine.aws.latency = 1
     shown = on_terminal(machine, 80, "explain", "--check", HOST, raw=True)
 
-    assert " asking AWS ...\r" in shown
-    assert "\rcaller     arn:aws:iam::" in shown
+    assert " calling AWS STS ...\r" in shown
+    assert "\rregistry   " in shown
+    assert "\ncaller     arn:aws:iam::" in shown
