@@ -1,8 +1,8 @@
-"""`completion`: the scripts of three shells, and the answers to them.
+"""`completion`: the completion scripts of three shells, and the answers to them.
 
-A script may be older than this program and its click, so the protocol is ours. The shell sets
+A script may be older than this program and its click, so the protocol is our own. The shell sets
 `names.COMPLETE` to its name, COMP_WORDS to the words before the cursor, one a line, and COMP_WORD
-to the one at it; the answer has a line for each completion: kind, value and help, separated by
+to the word at it. The answer has a line for each completion: kind, value and help, separated by
 tabs. A kind is click's "plain", "file" or "dir".
 https://click.palletsprojects.com/en/stable/shell-completion/
 """
@@ -26,7 +26,7 @@ from docker_credential_ecrpy.tokens import recent
 PROGRAMS = tuple(HELPER_PREFIX + name for name in HELPER_NAMES)
 """The two names of the program; one script serves both."""
 
-# macOS has bash 3.2, which knows neither `nosort` nor `compopt`.
+# macOS has bash 3.2, which has neither `nosort` nor `compopt`.
 _BASH = """\
 _docker_credential_ecrpy() {
     local IFS=$'\\n' kind value help
@@ -44,6 +44,9 @@ _docker_credential_ecrpy() {
 complete -o nosort -F _docker_credential_ecrpy @PROGRAMS@ 2>/dev/null ||
     complete -F _docker_credential_ecrpy @PROGRAMS@
 """
+# As a file in fpath, zsh runs it as a function of its name; evaluated, it registers that function,
+# and loads zsh's completion first where ~/.zshrc has not. -i leaves out insecure directories, and
+# asks nothing.
 _ZSH = """\
 #compdef @PROGRAMS@
 
@@ -66,6 +69,7 @@ _docker-credential-ecrpy() {
 if [[ $funcstack[1] == _docker-credential-ecrpy ]]; then
     _docker-credential-ecrpy "$@"
 else
+    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i; }
     compdef _docker-credential-ecrpy @PROGRAMS@
 fi
 """
@@ -105,20 +109,25 @@ _OPTION = re.compile(r"--\w")
 @click.command(
     "completion",
     cls=Command,
-    short_help="print what makes a shell complete commands, registries and profiles",
+    short_help="print the completion script of a shell",
     examples=(
-        ("bash >~/.local/share/bash-completion/completions/docker-credential-ecrpy", "for bash"),
-        ("zsh >~/.zfunc/_docker-credential-ecrpy", "for zsh, where ~/.zfunc is in fpath"),
-        ("fish >~/.config/fish/completions/docker-credential-ecrpy.fish", "for fish"),
+        ("bash", 'in ~/.bashrc: eval "$(docker-credential-ecrpy completion bash)"'),
+        ("zsh", 'in ~/.zshrc: eval "$(docker-credential-ecrpy completion zsh)"'),
+        (
+            "fish",
+            "in ~/.config/fish/config.fish: docker-credential-ecrpy completion fish | source",
+        ),
+        ("zsh >~/.zfunc/_docker-credential-ecrpy", "or a file, where ~/.zfunc is in fpath"),
     ),
 )
 @click.argument("shell", type=click.Choice(tuple(SCRIPTS)))
 @click.pass_obj
 def command(context: CommandContext, shell: str) -> None:
-    """Print the script by which a shell completes both program names.
+    """Print the script that completes commands, registries and AWS profiles in a shell.
 
-    Packages have it installed already. For one shell alone, have it read the script when it
-    starts: in bash, source <(docker-credential-ecrpy completion bash).
+    One script serves both names of the program. The Debian package and 'make install' install it
+    where shells find it. pipx and uv do not: they leave it in share/ of the environment that they
+    make, where no shell looks, so add the line of the example to your shell's start file.
     """
     context.console.say_as_is(SCRIPTS[shell].rstrip("\n"))
 
@@ -126,7 +135,7 @@ def command(context: CommandContext, shell: str) -> None:
 def answer(program: click.Group, context: CommandContext) -> int:
     """Print the completions of the words in the environment; return the exit code.
 
-    Errors are not printed: the user is in the middle of a line.
+    Errors are not printed, since the user is typing a line.
     """
     try:
         lines = [
@@ -164,7 +173,7 @@ def _unquoted(word: str) -> str:
 
 
 def registries(ctx: click.Context, _param: click.Parameter | None, incomplete: str) -> _Items:
-    """Return the known hosts, and those in Docker's config.json, that begin with a text."""
+    """Return the known hosts and those in Docker's config.json that begin with a text."""
     environ = ctx.ensure_object(CommandContext).environ if ctx.obj else {}
     directory = paths.cache_dir(environ)
     known = recent.list_hosts(directory) if directory else []
@@ -172,7 +181,7 @@ def registries(ctx: click.Context, _param: click.Parameter | None, incomplete: s
 
 
 def profiles(ctx: click.Context, _param: click.Parameter | None, incomplete: str) -> _Items:
-    """Return the AWS profiles that begin with a text, without botocore, which takes too long."""
+    """Return the AWS profiles that begin with a text; botocore would take too long."""
     environ = ctx.ensure_object(CommandContext).environ if ctx.obj else {}
     config, credentials = paths.aws_files(environ)[:2]
     names = [name for kind, name in _sections(config) if kind or name == "default"]

@@ -92,7 +92,36 @@ def test_commands(machine: Machine, shell: str, name: str) -> None:
 @pytest.mark.tree
 def test_options(machine: Machine, shell: str) -> None:
     """Those of the command."""
-    assert tab(machine, shell, "password", "--") == {"--region", "--docker-config-json", "--help"}
+    options = {"--region", "--docker-config-json", "--verbose", "--help"}
+
+    assert tab(machine, shell, "password", "--") == options
+
+
+@pytest.mark.parametrize(
+    ("script", "from_file"),
+    [
+        ('eval "$("$1" completion zsh)"', False),
+        ('autoload -Uz compinit && compinit -i; eval "$("$1" completion zsh)"', False),
+        ('"$1" completion zsh >$NAME; fpath=($PWD $fpath); autoload compinit; compinit -i', True),
+    ],
+    ids=["bare", "after compinit", "a file in fpath"],
+)
+def test_zsh_with_and_without_its_completion(
+    machine: Machine, script: str, from_file: bool
+) -> None:
+    """Both programs complete, and nothing is printed or asked."""
+    if sys.platform == "win32" or not shutil.which("zsh"):
+        engines.missing("zsh is not installed")
+    name = machine.file(
+        f"bin/{NAMES[1]}", f'#!/bin/sh\nexec {shlex.join(machine.program)} "$@"\n', mode=0o700
+    )
+    shown = "; ".join(f"print -r -- $_comps[{name}]" for name in NAMES)
+    command = ["zsh", "-fc", f"{script}; {shown}", "zsh", str(name)]
+    done = machine.run(command=command, environ={"NAME": "_docker-credential-ecrpy"})
+
+    assert (done.code, done.stderr) == (0, b"")
+    assert done.stdout == b"_docker-credential-ecrpy\n" * 2
+    assert from_file == (machine.root / "_docker-credential-ecrpy").exists()
 
 
 @pytest.mark.tree
@@ -131,7 +160,7 @@ class TestAnswer:
     def test_help_is_beside_each(self, machine: Machine) -> None:
         """For shells that show it; an action of Docker's goes on with nothing."""
         assert answered(machine, "expl")[0][:2] == ["plain", "explain"]
-        assert answered(machine, "expl")[0][2].startswith("say which rule")
+        assert answered(machine, "expl")[0][2].startswith("show the rule")
         assert answered(machine, "get", "") == []
         assert answered(machine, "help", "expl")[0][1] == "explain"
 

@@ -106,8 +106,10 @@ def test_a_rule_decides(machine: Machine) -> None:
 @pytest.mark.tree
 @pytest.mark.parametrize("text", ["alpine", "ghcr.io/org/app", "localhost:5000"])
 def test_what_is_not_ecrs(machine: Machine, text: str) -> None:
-    """There is no token for it, and the line says what would have one."""
-    assert "is not an ECR registry; name one such as 1234" in failure(machine, text)
+    """That is wrong usage: there is no token for it, and the line says what would have one."""
+    said = failure(machine, text, code=2)
+
+    assert "is not an ECR registry; a private name for one needs a rule" in said
 
 
 def test_ecr_public_without_credentials(machine: Machine) -> None:
@@ -177,7 +179,9 @@ class TestRegion:
     def test_a_region_that_is_none(self, machine: Machine, region: str, hint: str) -> None:
         """A near miss is named, with no network call."""
         machine.login()
-        assert f"'{region}' is not an AWS region; {hint}" in failure(machine, "--region", region)
+        assert f"'{region}' is not an AWS region; {hint}" in failure(
+            machine, "--region", region, code=2
+        )
         assert machine.aws.calls == []
 
     @pytest.mark.parametrize(
@@ -207,7 +211,7 @@ class TestRegion:
         machine.login()
         said = failure(machine, code=2)
 
-        assert "nor AWS_REGION, AWS_DEFAULT_REGION or the AWS profile says which" in said
+        assert "AWS_REGION, AWS_DEFAULT_REGION and the AWS profile name none" in said
 
     def test_a_profile_that_is_not_there(self, machine: Machine) -> None:
         """It cannot say."""
