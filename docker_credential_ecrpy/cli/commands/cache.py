@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import click
 
+from docker_credential_ecrpy.cli import mistakes
 from docker_credential_ecrpy.cli.arguments import parse_image
 from docker_credential_ecrpy.cli.commands.completion import registries
 from docker_credential_ecrpy.cli.context import CommandContext
@@ -174,7 +175,10 @@ def clear_command(context: CommandContext, registry: str | None) -> None:
 
 
 def _clear_registry(text: str, directory: str, context: CommandContext) -> str:
-    """Remove what is cached for a registry, and return what was removed."""
+    """Remove what is cached for a registry, and return what was removed.
+
+    Raises click.BadParameter where that is nothing, and the host only looks like ECR's.
+    """
     host = parse_image(text, "REGISTRY").host
     choice = context.helper.choose(host)
     was_listed = bool(directory) and host in recent.list_hosts(directory)
@@ -183,4 +187,6 @@ def _clear_registry(text: str, directory: str, context: CommandContext) -> str:
         return f"removed for {host}: {removed} {'entry' if removed == 1 else 'entries'}"
     if was_listed:
         return f"removed from the known hosts: {host}; no token was cached"
+    if choice is None:
+        mistakes.refuse_near_ecr(host)
     return f"nothing is cached for {host}"

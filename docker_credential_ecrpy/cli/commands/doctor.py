@@ -35,14 +35,16 @@ from docker_credential_ecrpy.hot import protocol
     ),
 )
 @click.argument(
-    "image", metavar="[IMAGE|REGISTRY]", default="", shell_complete=completion.registries
+    "image", metavar="[IMAGE|REGISTRY]", required=False, shell_complete=completion.registries
 )
 @click.option("--fix", is_flag=True, help="Fix what is safe to fix, as 'configure' does.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("-q", "--quiet", is_flag=True, help="Print problems and warnings only.")
 @verbose_option
 @click.pass_obj
-def command(context: CommandContext, image: str, *, as_json: bool, fix: bool, quiet: bool) -> int:
+def command(
+    context: CommandContext, image: str | None, *, as_json: bool, fix: bool, quiet: bool
+) -> int:
     """Find out why a pull fails, and how to fix it.
 
     Checks Docker's config.json, the installed programs, the rules in config.toml, the AWS
@@ -51,7 +53,7 @@ def command(context: CommandContext, image: str, *, as_json: bool, fix: bool, qu
 
     Changes no file without --fix. Exits with 0 if no check fails, with 1 if one does.
     """
-    named = _parse_name(context, image) if image else None
+    named = None if image is None else _parse_name(context, image)
     deadline, findings = run.read_deadline(context.environ)
     written: list[Written] = []
     if fix:

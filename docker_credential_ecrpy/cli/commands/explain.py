@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import click
 
+from docker_credential_ecrpy.cli import mistakes
 from docker_credential_ecrpy.cli.arguments import parse_image
 from docker_credential_ecrpy.cli.commands.completion import registries
 from docker_credential_ecrpy.cli.context import CommandContext
@@ -85,10 +86,15 @@ class _Explanation:
 
 
 def _explain(host: str, context: CommandContext, *, check: bool) -> _Explanation:
-    """Return what is known of a registry. Raises HelperError for settings that are wrong."""
+    """Return what is known of a registry.
+
+    Raises HelperError for settings that are wrong, and click.BadParameter for a host that only
+    looks like ECR's.
+    """
     helper = context.helper
     found = _Explanation(host, helper.load_settings(), helper.choose(host))
     if found.choice is None:
+        mistakes.refuse_near_ecr(host)
         found.fallback = helper.find_fallback()
         return found
     try:

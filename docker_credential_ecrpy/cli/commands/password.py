@@ -7,6 +7,7 @@ import re
 import click
 
 from docker_credential_ecrpy.aws import regions
+from docker_credential_ecrpy.cli import mistakes
 from docker_credential_ecrpy.cli.arguments import expand_account, parse_image
 from docker_credential_ecrpy.cli.commands.completion import registries
 from docker_credential_ecrpy.cli.context import CommandContext
@@ -97,8 +98,7 @@ def _choose(text: str, context: CommandContext) -> Choice:
     host = parse_image(text, _ARGUMENT).host
     choice = context.helper.choose(host)
     if choice is None:
-        msg = f"{host} {regions.explain_not_ecr(host)}"
-        raise click.BadParameter(msg, param_hint="REGISTRY")
+        raise mistakes.not_ecr(host)
     return choice
 
 
