@@ -64,7 +64,7 @@ Actions (Docker runs these: the protocol of docker-credential-helpers):
   version  print the version (also -V, --version)
 
 Environment:
-  AWS_PROFILE, AWS_ACCESS_KEY_ID, ...    the AWS identity to use, as for the AWS CLI
+  AWS_PROFILE, AWS_ACCESS_KEY_ID, ...    the AWS identity, as for the AWS CLI
   AWS_ECR_PROFILE_<account>=<profile>    the AWS profile to use for one account
   AWS_ECR_ROLE_ARN_<account>=<ARN>       the role to assume for one account
   AWS_ECR_CONFIG=~/.ecr/config.toml      the settings file: rules, fallback
@@ -72,7 +72,7 @@ Environment:
   AWS_ECR_CACHE_DIR=~/.ecr               the cache directory
   AWS_ECR_DISABLE_CACHE=1                cache nothing: each get calls AWS
   AWS_ECR_IGNORE_CREDS_STORAGE=true      make docker login and logout do nothing
-  AWS_ECR_DEBUG=1, AWS_ECR_LOG=<file>    log each step to standard error or a file
+  AWS_ECR_DEBUG=1, AWS_ECR_LOG=<file>    log to standard error, or to a file
   NO_COLOR=1                             print no colours
 """
 
