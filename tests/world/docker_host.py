@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.world import schemas
 from tests.world.machine import HOST, Machine, Result
 from tests.world.registry import RegistryFront, SmallRegistry
 from tests.world.web import Request, Response
@@ -86,9 +87,12 @@ class DockerHost:
         return {key or host: {"auth": auth}}
 
     def doctor(self, *arguments: str, **environ: str) -> "Diagnosis":
+        """Return the JSON document of `doctor`, which has to be of the documented form."""
         done = self.machine.run("doctor", "--json", *arguments, environ=environ)
         assert done.stderr == b"", done
-        return Diagnosis(done, json.loads(done.stdout))
+        found = json.loads(done.stdout)
+        schemas.check(found, "doctor")
+        return Diagnosis(done, found)
 
 
 @dataclass(frozen=True)
