@@ -39,7 +39,7 @@ class TokenFact:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that the checks look at, for one registry, or with an empty host for none.
+    """The facts of one registry, which the checks judge; the host is empty for none.
 
     choice: None where the host is not ECR's. now: nanoseconds since the epoch (UTC).
     sent: the registry's replies to the login that Docker sends, where that is not our token.

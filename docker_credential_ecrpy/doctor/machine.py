@@ -22,7 +22,7 @@ from docker_credential_ecrpy.tokens import recent
 
 @dataclass(frozen=True)
 class Machine:
-    """What is the same for every registry. Where a file cannot be used, its error stands for it.
+    """What is the same for every registry. A file that cannot be used is replaced by its error.
 
     cache: our cache's directory, or "". settings: our config.toml. config: Docker's config.json.
     variable: the content of DOCKER_AUTH_CONFIG; None where it is not set.
@@ -70,7 +70,7 @@ def read_machine(helper: Helper) -> Machine:
 
 
 def ask_docker(machine: Machine, deadline: Deadline) -> Machine:
-    """Return the machine with docker's version, which is asked where the variable is set."""
+    """Return the machine with docker's version, which is read only if the variable is set."""
     if machine.docker is not None:
         return machine
     path = search_path.find("docker", machine.environ) if machine.variable else ""
@@ -94,7 +94,7 @@ def ask_programs(machine: Machine, deadline: Deadline) -> Machine:
 
 
 def list_registries(helper: Helper, machine: Machine) -> list[str]:
-    """Return the hosts of ours in Docker's files, or else those that were asked for lately."""
+    """Return the ECR hosts and private names in Docker's files, or else the last ones used."""
     keys: list[str] = []
     for config in (machine.config, machine.variable_in_use):  # the variable has no helpers
         if isinstance(config, DockerConfig):

@@ -1,4 +1,4 @@
-"""What `doctor` says of Docker's and podman's files and of their logins."""
+"""Facts about the checks on Docker's and podman's files and their logins."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="its programs ar
 
 
 def test_an_old_login_that_docker_does_not_use(docker_host: DockerHost) -> None:
-    """Others may: a warning, and exit code 0; and --fix takes it away."""
+    """It is a warning with exit code 0, and --fix removes it."""
     auths = docker_host.old_login()
     docker_host.configure(auths=auths, credHelpers={HOST: "ecr-login"})
     found = docker_host.doctor(HOST)
@@ -28,7 +28,7 @@ def test_an_old_login_that_docker_does_not_use(docker_host: DockerHost) -> None:
 
 
 def test_a_login_that_still_works(docker_host: DockerHost) -> None:
-    """Is a warning of what comes."""
+    """It is a warning, since it will expire."""
     docker_host.configure(auths=docker_host.old_login(life=3600))
     found = docker_host.doctor(HOST)
 
@@ -43,7 +43,7 @@ def test_a_login_that_still_works(docker_host: DockerHost) -> None:
 def test_whether_docker_reads_the_variable(
     docker_host: DockerHost, version: str, check: str | None
 ) -> None:
-    """It does from 28.3 on."""
+    """Docker reads it from version 28.3 on."""
     variable = json.dumps({"auths": docker_host.old_login()})
     docker_host.program("docker", f"echo Docker version {version}, build 1")
     found = docker_host.doctor(HOST, DOCKER_AUTH_CONFIG=variable)
@@ -63,7 +63,7 @@ def test_whether_docker_reads_the_variable(
     ids=["no JSON", "other fields", "a list", "a login and other fields", "a login in the open"],
 )
 def test_a_variable_of_another_kind(docker_host: DockerHost, text: str) -> None:
-    """Such as GitLab's: docker does without."""
+    """Docker ignores a variable that it cannot read, and so does doctor."""
     found = docker_host.doctor(HOST, DOCKER_AUTH_CONFIG=text)
 
     assert found.done.code == 0
@@ -71,7 +71,7 @@ def test_a_variable_of_another_kind(docker_host: DockerHost, text: str) -> None:
 
 
 def test_of_two_logins_the_one_that_docker_sends(docker_host: DockerHost) -> None:
-    """That of the bare host: the other one is not what fails."""
+    """Docker sends the login of the bare host, so the other one is not the cause."""
     stale = docker_host.old_login(key=f"https://{HOST}/v1/")
     docker_host.configure(auths=stale | docker_host.old_login(life=3600))
     found = docker_host.doctor(HOST)
@@ -81,7 +81,7 @@ def test_of_two_logins_the_one_that_docker_sends(docker_host: DockerHost) -> Non
 
 
 def test_podmans_file(docker_host: DockerHost) -> None:
-    """What it has for the registry, podman sends."""
+    """A login for the registry is a warning, with the command that removes it."""
     path = docker_host.machine.file(
         "run/containers/auth.json", json.dumps({"auths": docker_host.old_login()})
     )
@@ -94,7 +94,7 @@ def test_podmans_file(docker_host: DockerHost) -> None:
 
 @pytest.mark.parametrize("port", ["", ":8443"])
 def test_a_private_name(docker_host: DockerHost, port: str) -> None:
-    """Of a rule, with the port that docker looks for it by."""
+    """The port is a part of the key in config.json."""
     name = f"docker.example.com{port}"
     docker_host.front.aliases["docker.example.com"] = HOST
     path = docker_host.machine.settings(rule("docker.example.com", registry=HOST))

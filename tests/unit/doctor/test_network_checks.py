@@ -1,4 +1,4 @@
-"""What `doctor` says of AWS and of the registry."""
+"""Facts about the checks on AWS and on the registry."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="its programs ar
 
 
 def test_empty_settings_of_trust_do_not_count(docker_host: DockerHost) -> None:
-    """The next one does, for AWS and for the registry."""
+    """The next setting counts, for AWS and for the registry."""
     bundle = docker_host.machine.environ["AWS_CA_BUNDLE"]
     docker_host.machine.environ |= {
         "AWS_CA_BUNDLE": "",
@@ -31,7 +31,7 @@ def test_empty_settings_of_trust_do_not_count(docker_host: DockerHost) -> None:
 
 
 def test_a_session_says_when_it_ends(docker_host: DockerHost) -> None:
-    """Of a role, for example."""
+    """The expiry of a role's session is shown."""
     role = docker_host.machine.aws.role("puller")
     docker_host.machine.settings(rule(A, role_arn=role.arn))
     seen = docker_host.doctor(HOST).of("identity")["seen"]
@@ -42,7 +42,7 @@ def test_a_session_says_when_it_ends(docker_host: DockerHost) -> None:
 
 @pytest.mark.parametrize("kind", ["ecr", "sts:GetCallerIdentity", "unknown", "all", "registry"])
 def test_it_ends_within_the_time_whatever_hangs(docker_host: DockerHost, kind: str) -> None:
-    """And names who does not answer."""
+    """The failing check names the server that does not answer."""
     hang = 60.0
     if kind == "registry":
         docker_host.instead = lambda request: time.sleep(hang) if request.host == HOST else None
@@ -65,7 +65,7 @@ def test_it_ends_within_the_time_whatever_hangs(docker_host: DockerHost, kind: s
 
 
 def test_ecr_public(docker_host: DockerHost) -> None:
-    """Works without anything: only an expired login fails."""
+    """It works without credentials: only an expired login fails."""
     for name in docker_host.user.environ:
         del docker_host.machine.environ[name]
     docker_host.configure()
@@ -80,12 +80,12 @@ def test_ecr_public(docker_host: DockerHost) -> None:
 
 @pytest.mark.parametrize("reference", ["A/b", "team/app:-1", "team/app@sha256:1"])
 def test_an_image_that_is_misspelt(docker_host: DockerHost, reference: str) -> None:
-    """It says how names are."""
+    """The check of the image fails."""
     assert docker_host.doctor(f"{HOST}/{reference}").failed["id"] == "image"
 
 
 def test_a_clock_that_is_off_while_a_token_works(docker_host: DockerHost) -> None:
-    """A warning of what comes."""
+    """It is a warning, since the next fetch will fail."""
     docker_host.machine.get()
     docker_host.machine.aws.clock_offset = 3600
     found = docker_host.doctor(IMAGE)
@@ -94,7 +94,7 @@ def test_a_clock_that_is_off_while_a_token_works(docker_host: DockerHost) -> Non
 
 
 def test_an_explicit_deny(docker_host: DockerHost) -> None:
-    """No other policy lifts it: what AWS says of it is said, and nothing twice."""
+    """The fix names the policy's owner, and no text is repeated."""
     message = f"User: {docker_host.user.arn} is not authorized to perform: ecr:BatchGetImage on"
     message += " resource: team/app with an explicit deny in a resource-based policy"
     body = json.dumps({"errors": [{"code": "DENIED", "message": message}]}).encode()
@@ -109,7 +109,7 @@ def test_an_explicit_deny(docker_host: DockerHost) -> None:
 
 
 def test_a_cache_that_cannot_be_written(docker_host: DockerHost) -> None:
-    """Each pull asks AWS: a warning. Where it is disabled, that was asked for."""
+    """It is a warning, since each pull calls AWS; a disabled cache is not."""
     docker_host.machine.file("home/.ecr", "")
     found = docker_host.doctor(HOST)
     assert (found.done.code, found.cause["id"]) == (0, "token")

@@ -1,4 +1,4 @@
-"""What `doctor` says of the programs on PATH, of other helpers and of the settings."""
+"""Facts about the checks on the programs on PATH, other helpers and the settings."""
 
 import sys
 import time
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="its programs ar
 
 
 def test_programs_that_hang_leave_the_network_its_time(docker_host: DockerHost) -> None:
-    """They are asked all at once, and meanwhile."""
+    """They run at the same time as each other and as the network calls."""
     names = "docker", "docker-credential-ecr-login", "docker-credential-ecrpy"
     for name in names:
         docker_host.program(name, "exec /bin/sleep 60", "first")
@@ -25,7 +25,7 @@ def test_programs_that_hang_leave_the_network_its_time(docker_host: DockerHost) 
 
 
 def test_a_registry_that_is_not_ecr(docker_host: DockerHost) -> None:
-    """Is none of ours: it says who is asked for it."""
+    """It is a warning, or the fallback that answers is named."""
     docker_host.configure(credsStore="desktop")
     found = docker_host.doctor("ghcr.io/team/app:1")
 
@@ -35,7 +35,7 @@ def test_a_registry_that_is_not_ecr(docker_host: DockerHost) -> None:
 
 
 def test_a_helper_that_is_not_there(docker_host: DockerHost) -> None:
-    """Such as Docker Desktop's in WSL: docker fails for the registries that it is for."""
+    """It is a warning, such as for Docker Desktop's helper in WSL."""
     docker_host.configure(credsStore="desktop.exe", credHelpers={HOST: "ecr-login"})
     found = docker_host.doctor(HOST)
 
@@ -44,7 +44,7 @@ def test_a_helper_that_is_not_there(docker_host: DockerHost) -> None:
 
 
 def test_a_fallback_that_is_not_there(docker_host: DockerHost) -> None:
-    """A warning for ECR, and what is wrong elsewhere."""
+    """It is a warning for ECR, and a failure for another registry."""
     docker_host.configure(credsStore="ecr-login")
     path = docker_host.machine.settings('fallback = "pass"\n')
 
@@ -67,7 +67,7 @@ def test_a_fallback_that_is_not_there(docker_host: DockerHost) -> None:
     ],
 )
 def test_a_path_that_docker_does_not_follow(docker_host: DockerHost, path: str, seen: str) -> None:
-    """It says why the program is not found, though it may be there."""
+    """The check says why a program that may exist is not found."""
     for folder in (".", "relative"):
         docker_host.program("docker-credential-ecr-login", "exit 1", folder)
     (docker_host.machine.root / "folder" / "docker-credential-ecr-login").mkdir(parents=True)
@@ -79,7 +79,7 @@ def test_a_path_that_docker_does_not_follow(docker_host: DockerHost, path: str, 
 
 
 def test_only_the_other_name_is_there(docker_host: DockerHost) -> None:
-    """Docker is then told of that one."""
+    """The fix configures the installed name."""
     docker_host.configure(credHelpers={HOST: "ecrpy"})
     only = docker_host.machine.root / "only"
     only.mkdir()

@@ -28,7 +28,7 @@ OTHER = EU.format(B)
 
 
 def said(machine: Machine, *arguments: str, **environ: str) -> str:
-    """Return what it prints, without a word on standard error."""
+    """Return its standard output; standard error has to be empty."""
     done = machine.run("cache", *arguments, environ=environ)
     assert (done.code, done.stderr) == (0, b""), done
     return done.stdout.decode()
@@ -43,7 +43,7 @@ def listed(machine: Machine, **environ: str) -> list[dict[str, Any]]:
 
 
 def fill(machine: Machine) -> str:
-    """Have two registries' tokens and a login kept, and return what must not be shown."""
+    """Cache two registries' tokens and a login, and return what must not be shown."""
     machine.login()
     machine.get()
     machine.get(OTHER)
@@ -55,7 +55,7 @@ class TestList:
     """cache list."""
 
     def test_each_file_is_a_block(self, machine: Machine) -> None:
-        """Whose it is, for what, where, since when and until when; never a token."""
+        """Registry, identity, file and lifetime; never a token."""
         secrets = fill(machine)
         text = said(machine, "list")
         blocks = text.split("\n\n")
@@ -82,7 +82,7 @@ class TestList:
         assert not re.search(secrets, text)
 
     def test_as_json(self, machine: Machine) -> None:
-        """The same keys in each, times twice, all of the identity, and no token."""
+        """Each entry has the same members: times twice, the whole identity, and no token."""
         secrets = fill(machine)
         before = machine.aws.count()
         found = listed(machine)
@@ -118,7 +118,7 @@ class TestList:
         assert "x-1" not in "".join(lines)
 
     def test_a_name_that_is_nobodys(self, machine: Machine) -> None:
-        """It holds no token, and that is said."""
+        """The block says that it is not ECR."""
         machine.settings(rule("images.example.com", registry=HOST))
         machine.get("ghcr.io")
         text = said(machine, "list")
@@ -140,7 +140,7 @@ class TestList:
     )
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes and links")
     def test_a_file_that_is_not_used(self, machine: Machine, harm: Any, problem: str) -> None:
-        """Why it is not; the others are listed all the same."""
+        """The reason is shown, and other entries are listed as usual."""
         machine.login()
         machine.get()
         path = next(path for path in machine.entries() if path.name.startswith(HOST))
@@ -160,7 +160,7 @@ class TestList:
     def test_a_time_that_is_past_or_to_come(
         self, machine: Machine, written: int, expires: int, problem: str
     ) -> None:
-        """That it is not used, and its times."""
+        """The block says that it is not used, and shows its times."""
         now, hour = time.time_ns(), 3600 * cache.SECOND
         end = now + expires * hour
         entry = cache.Entry(now + written * hour, end, end, b"x", booted=0)  # it restarted since
@@ -176,7 +176,7 @@ class TestList:
         assert listed(machine) == []
 
     def test_no_cache(self, machine: Machine) -> None:
-        """Why there is none, and what is still there from before."""
+        """The reason is shown, and entries from before are listed."""
         disabled = {"AWS_ECR_DISABLE_CACHE": "1"}
         assert (
             said(machine, "list", **disabled) == "the cache is off: AWS_ECR_DISABLE_CACHE is set\n"
@@ -200,7 +200,7 @@ class TestList:
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows makes no such links")
     def test_a_directory_that_cannot_be_read(self, machine: Machine) -> None:
-        """That is no empty one."""
+        """It is an error, not an empty cache."""
         machine.login()
         machine.get()
         tokens = machine.cache / "tokens"
@@ -218,7 +218,7 @@ class TestClear:
 
     @pytest.mark.parametrize("text", [HOST, f"https://{HOST}/v2/", f"{HOST}/team/app:1"])
     def test_one_registry(self, machine: Machine, text: str) -> None:
-        """Tokens, its endpoint's, logins, its place in the list; others' stay."""
+        """Its tokens, its endpoint's, its logins and its place in the list are removed."""
         fill(machine)
         calls = machine.aws.count()["ecr"]
 
@@ -233,7 +233,7 @@ class TestClear:
         assert machine.aws.count()["ecr"] == calls + 1
 
     def test_all(self, machine: Machine) -> None:
-        """Tokens, logins and known hosts, but no lock file and no settings."""
+        """Tokens, logins and known hosts are removed, lock files and settings are not."""
         settings = machine.settings("# mine\n")
         fill(machine)
         locks = machine.entries("locks")
@@ -256,7 +256,7 @@ class TestClear:
     def test_whatever_the_environment_says(
         self, machine: Machine, name: str, arguments: tuple[str, ...]
     ) -> None:
-        """The user who asks for it means it."""
+        """The cache is cleared even where the environment disables it."""
         machine.login()
         machine.get()
 
@@ -265,7 +265,7 @@ class TestClear:
 
     @pytest.mark.parametrize("arguments", [(), (HOST,)], ids=["all", "one"])
     def test_damaged_files_go_too(self, machine: Machine, arguments: tuple[str, ...]) -> None:
-        """Also what can be read by others, and links, whose ends stay."""
+        """Files that others can read are removed too, and symlinks without their targets."""
         machine.login()
         machine.get()
         for path in machine.entries():
@@ -279,7 +279,7 @@ class TestClear:
         assert end.read_text() == "mine"
 
     def test_broken_settings_are_no_hindrance(self, machine: Machine) -> None:
-        """To forget everything, nobody has to know what a host stands for."""
+        """Clearing the whole cache does not read the settings."""
         machine.login()
         machine.get()
         machine.settings("x")
@@ -287,7 +287,7 @@ class TestClear:
         assert said(machine, "clear").startswith("removed from ")
 
     def test_what_was_being_written_goes_uncounted(self, machine: Machine) -> None:
-        """It may hold a token, of a process that was killed."""
+        """A temporary file of a killed process may hold a token, and is removed."""
         machine.login()
         machine.get()
         (machine.cache / "tokens" / ".new-1-2").write_text("half a token")
@@ -296,7 +296,7 @@ class TestClear:
         assert machine.entries() == []
 
     def test_what_cannot_be_removed_is_told(self, machine: Machine) -> None:
-        """After all the rest has gone."""
+        """The error comes after all other entries are removed."""
         machine.login()
         machine.get()
         obstacle = machine.cache / "tokens" / "0~0"
@@ -309,7 +309,7 @@ class TestClear:
         assert machine.entries() == [obstacle]
 
     def test_a_folder_that_is_a_link_is_not_entered(self, machine: Machine) -> None:
-        """Nothing is kept behind one, so what is there is somebody else's."""
+        """A symlink is not followed: its target's files stay."""
         machine.cache.mkdir()
         other = machine.file("other/0~0", "mine")
         (machine.cache / "tokens").symlink_to(other.parent, target_is_directory=True)
@@ -320,7 +320,7 @@ class TestClear:
         assert other.read_text() == "mine"
 
     def test_thousands(self, tmp_path: Path) -> None:
-        """Of whichever registries."""
+        """Thousands of entries are removed in one call."""
         (tmp_path / "tokens").mkdir()
         for number in range(5000):
             (tmp_path / "tokens" / f"{number:012}~0").touch()
@@ -329,7 +329,7 @@ class TestClear:
 
     @pytest.mark.parametrize("text", [OTHER, "ghcr.io", "alpine", "images.example.com"])
     def test_a_registry_that_has_nothing_kept(self, machine: Machine, text: str) -> None:
-        """That is said, and is no failure."""
+        """The command says so, and exits with 0."""
         machine.login()
         machine.get()
 
@@ -337,7 +337,7 @@ class TestClear:
         assert len(machine.entries()) == 2
 
     def test_a_registry_that_is_only_listed(self, machine: Machine) -> None:
-        """Its place in the list goes."""
+        """Its place in the list is removed."""
         machine.login()
         machine.get()
         for path in machine.entries():
@@ -347,14 +347,14 @@ class TestClear:
         assert machine.run("list").stdout == b"{}\n"
 
     def test_a_name_that_was_nobodys(self, machine: Machine) -> None:
-        """It is fetched again."""
+        """Its note is removed."""
         machine.settings(rule("images.example.com", registry=HOST))
         machine.get("ghcr.io")
 
         assert said(machine, "clear", "ghcr.io/org/app") == "removed for ghcr.io: 1 entry\n"
 
     def test_a_directory_that_is_not_there(self, machine: Machine) -> None:
-        """There is nothing to forget, with or without a home."""
+        """The cache is empty, with and without a home directory."""
         assert said(machine, "clear") == f"the cache is empty: {machine.cache}\n"
         assert said(machine, "clear", HOST) == f"nothing is cached for {HOST}\n"
         assert said(machine, "clear", HOME="", USERPROFILE="") == (
@@ -366,7 +366,7 @@ class TestClear:
         assert not machine.cache.exists()
 
     def test_another_directory(self, machine: Machine) -> None:
-        """That of AWS_ECR_CACHE_DIR, and no other."""
+        """Only the directory of AWS_ECR_CACHE_DIR is cleared."""
         machine.login()
         machine.get()
         elsewhere = str(machine.root / "elsewhere")
@@ -384,7 +384,7 @@ class TestClear:
     [(), ("clean",), ("list", HOST), ("clear", "a b.c/d"), ("clear", ""), ("clear", HOST, OTHER)],
 )
 def test_wrong_arguments(machine: Machine, arguments: tuple[str, ...]) -> None:
-    """Usage, on standard error, and exit code 2; nothing is forgotten."""
+    """The usage is on standard error, the exit code is 2, and nothing is removed."""
     machine.login()
     machine.get()
     done = machine.run("cache", *arguments)
@@ -396,7 +396,7 @@ def test_wrong_arguments(machine: Machine, arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("arguments", [("--help",), ("list", "--help"), ("clear", "--help")])
 def test_its_help(machine: Machine, arguments: tuple[str, ...]) -> None:
-    """On standard output, with exit code 0."""
+    """It is on standard output, with exit code 0."""
     done = machine.run("cache", *arguments)
 
     assert (done.code, done.stderr) == (0, b"")

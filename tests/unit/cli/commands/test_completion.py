@@ -1,4 +1,4 @@
-"""Facts about completion: what a shell is told, by its own script, and that no error is."""
+"""Facts about completion: what each script completes in its shell, without an error."""
 
 import json
 import shlex
@@ -49,7 +49,7 @@ DRIVERS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 
 @pytest.fixture(name="shell", params=DRIVERS)
 def _shell(request: pytest.FixtureRequest, machine: Machine) -> str:
-    """Each shell that is there, with both programs on its PATH."""
+    """Each shell that is installed, with both programs on its PATH."""
     if sys.platform == "win32" or not shutil.which(request.param):
         engines.missing(f"{request.param} is not installed")
     for name in NAMES:
@@ -62,7 +62,7 @@ def _shell(request: pytest.FixtureRequest, machine: Machine) -> str:
 def tab(
     machine: Machine, shell: str, *words: str, name: str = NAMES[1], **environ: str
 ) -> set[str]:
-    """Return what the shell offers for the last of the words."""
+    """Return the completions of the last word in a shell."""
     options = {"bash": ["--norc", "-c", BASH, "bash"], "zsh": ["-fc", ZSH, "zsh"]}
     command = [shell, *options.get(shell, ["--no-config", "-c", FISH]), name, name, *words]
     done = machine.run(command=command, environ=environ)
@@ -72,7 +72,7 @@ def tab(
 
 
 def answered(machine: Machine, *words: str, **environ: str) -> list[list[str]]:
-    """Return the answer that a shell's script gets for the last of the words."""
+    """Return the answer to a shell's script for the last word."""
     *before, word = words
     asked = {"COMP_WORDS": "\n".join(["x", *before]), "COMP_WORD": word, COMPLETE: "bash"}
     done = machine.run(environ={**asked, **environ})
@@ -82,7 +82,7 @@ def answered(machine: Machine, *words: str, **environ: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_commands(machine: Machine, shell: str, name: str) -> None:
-    """What the user types, and Docker's actions; by either name of the program."""
+    """Commands and Docker's actions are completed for both names of the program."""
     assert tab(machine, shell, "", name=name) == ALL_COMMANDS
     assert tab(machine, shell, "c", name=name) == {"cache", "completion", "configure"}
     assert tab(machine, shell, "cache", "", name=name) == {"clear", "list"}
@@ -91,7 +91,7 @@ def test_commands(machine: Machine, shell: str, name: str) -> None:
 
 @pytest.mark.tree
 def test_options(machine: Machine, shell: str) -> None:
-    """Those of the command."""
+    """The options of the command are completed."""
     options = {"--region", "--docker-config-json", "--verbose", "--help"}
 
     assert tab(machine, shell, "password", "--") == options
@@ -127,7 +127,7 @@ def test_zsh_with_and_without_its_completion(
 @pytest.mark.tree
 @pytest.mark.parametrize("command", [["explain"], ["password"], ["cache", "clear"]])
 def test_registries(machine: Machine, shell: str, command: list[str]) -> None:
-    """Known ones, and those that Docker's config.json has us asked for."""
+    """Known hosts and those in Docker's config.json are completed."""
     machine.login()
     machine.get()
     helpers = {OTHER: "ecr-login", "public.ecr.aws": "ecrpy", "ghcr.io": "pass", "https://x/": ""}
@@ -141,7 +141,7 @@ def test_registries(machine: Machine, shell: str, command: list[str]) -> None:
 @pytest.mark.tree
 @pytest.mark.skipif(not shutil.which("bash"), reason="the other shells quote by themselves")
 def test_what_is_offered_is_quoted(machine: Machine) -> None:
-    """What a file holds is one word to bash, and nothing that it would run."""
+    """Text from a file is quoted: bash takes it as one word and runs nothing of it."""
     machine.file(
         f"bin/{NAMES[1]}",
         f'#!/bin/sh\n[ $# = 0 ] || exec {shlex.join(machine.program)} "$@"\n'
@@ -155,17 +155,17 @@ def test_what_is_offered_is_quoted(machine: Machine) -> None:
 
 @pytest.mark.tree
 class TestAnswer:
-    """What the scripts are answered with."""
+    """The answers to the scripts."""
 
     def test_help_is_beside_each(self, machine: Machine) -> None:
-        """For shells that show it; an action of Docker's goes on with nothing."""
+        """Each completion has a help text; after an action of Docker's there is none."""
         assert answered(machine, "expl")[0][:2] == ["plain", "explain"]
         assert answered(machine, "expl")[0][2].startswith("show the rule")
         assert answered(machine, "get", "") == []
         assert answered(machine, "help", "expl")[0][1] == "explain"
 
     def test_an_option_with_an_equals_sign(self, machine: Machine) -> None:
-        """bash takes it for a word of its own; what follows is not a registry."""
+        """bash splits it into words; the value is not completed as a registry."""
         machine.file("home/.ecr/registries/us-east-1.example.com", "")
 
         assert answered(machine, "password", "--region", "=", "us") == []
@@ -173,7 +173,7 @@ class TestAnswer:
 
     @pytest.mark.parametrize("word", ["'12", '"12', "1\\2"])
     def test_a_quoted_word(self, machine: Machine, word: str) -> None:
-        """It is what it means."""
+        """Its quotes are removed before it is completed."""
         machine.login()
         machine.get()
 
@@ -184,7 +184,7 @@ class TestAnswer:
         ["{", "[]", '{"credHelpers": 1}', '{"credHelpers": {"\\u0000": "ecrpy"}}', "[" * 9999],
     )
     def test_what_cannot_be_read_is_nothing(self, machine: Machine, text: str) -> None:
-        """No word of it: the user is in the middle of a line."""
+        """A broken file causes no completion and no error."""
         machine.file("home/.docker/config.json", text)
         machine.settings("x = [")
 
@@ -196,13 +196,13 @@ class TestAnswer:
         "environ", [{}, {"COMP_WORDS": ""}, {"COMP_WORD": "\n\t"}, {"COMP_WORDS": "x\n\n\n--\n-"}]
     )
     def test_an_environment_of_any_shape(self, machine: Machine, environ: dict[str, str]) -> None:
-        """The user may have set the variable, too."""
+        """Any value of the variables causes no error."""
         done = machine.run(environ={COMPLETE: "nonsense", **environ})
 
         assert (done.code in (0, 1), done.stderr) == (True, b"")
 
     def test_it_is_quick(self, machine: Machine) -> None:
-        """botocore and what asks AWS is not loaded."""
+        """botocore is not loaded."""
         code = (
             "import os, sys\nfrom docker_credential_ecrpy.cli.main import run_cli\n"
             "code = run_cli(['x'], os.environ, None)\n"
@@ -214,7 +214,7 @@ class TestAnswer:
         assert (done.code, done.stderr) == (0, b"")
 
     def test_a_command_is_run_though_the_variable_is_set(self, machine: Machine) -> None:
-        """Only a line without arguments is a shell's question."""
+        """Completion needs the variable and no arguments."""
         machine.login()
         done = machine.run("explain", HOST, environ={COMPLETE: "bash_complete"})
 
@@ -234,7 +234,7 @@ class TestProfiles:
         return [item.value for item in completion.profiles(context, None, incomplete)]
 
     def test_of_both_files(self, monkeypatch: pytest.MonkeyPatch, machine: Machine) -> None:
-        """Sections that are profiles', however they are written; no session, no service."""
+        """Profiles are found in both files, but no SSO sessions and services."""
         machine.config(
             "[default]\nregion = x\n[profile prod]\n[ profile  'a b' ]\n[sso-session corp]\n"
             "[services s]\n[other]\n  [profile indented]\n# [profile comment]\n"
@@ -247,7 +247,7 @@ class TestProfiles:
     def test_what_cannot_be_read_is_nothing(
         self, monkeypatch: pytest.MonkeyPatch, machine: Machine
     ) -> None:
-        """A directory, or nothing at all."""
+        """A directory or a missing file gives no profile."""
         (machine.home / ".aws" / "config").mkdir(parents=True)
 
         assert self.offered(monkeypatch, machine, "") == []
@@ -256,7 +256,7 @@ class TestProfiles:
 @pytest.mark.tree
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_one_script_serves_both_names(machine: Machine, shell: str) -> None:
-    """It is the same whichever prints it, and holds nothing of this machine."""
+    """Both programs print the same script, without paths of this machine."""
     done = machine.run("completion", shell)
 
     assert (done.code, done.stderr) == (0, b"")
@@ -269,7 +269,7 @@ def test_one_script_serves_both_names(machine: Machine, shell: str) -> None:
 @pytest.mark.tree
 @pytest.mark.parametrize("arguments", [(), ("sh",), ("bash", "zsh")])
 def test_wrong_arguments(machine: Machine, arguments: Sequence[str]) -> None:
-    """Usage, on standard error, and exit code 2."""
+    """The usage is on standard error, and the exit code is 2."""
     done = machine.run("completion", *arguments)
 
     assert (done.code, done.stdout) == (2, b"")
@@ -278,12 +278,12 @@ def test_wrong_arguments(machine: Machine, arguments: Sequence[str]) -> None:
 
 @given(st.text(max_size=30))
 def test_any_word_is_taken(word: str) -> None:
-    """What is left of its quotes is part of it."""
+    """Quotes around any word do not change what it means."""
     assert completion._unquoted(f'"{word}"') == completion._unquoted(word)
 
 
 def test_the_scripts_are_sound() -> None:
-    """As far as the shells that are here can tell without running them."""
+    """Each installed shell can parse its script."""
     for shell, script in completion.SCRIPTS.items():
         if sys.platform != "win32" and shutil.which(shell):
             subprocess.run([shell, "-n"], input=script.encode(), check=True, capture_output=True)

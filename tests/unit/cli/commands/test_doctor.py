@@ -1,4 +1,4 @@
-"""Facts about `doctor`: what it names first, how doing what it says helps, what --fix does."""
+"""Facts about `doctor`: the cause that it names, the fix that works, and --fix."""
 
 import base64
 import os
@@ -34,12 +34,12 @@ def test_nothing_is_wrong_where_nothing_is(docker_host: DockerHost) -> None:
 def test_the_cause_is_named_first_and_doing_what_is_said_helps(
     docker_host: DockerHost, way: Way
 ) -> None:
-    """Then all is well. In tests/e2e it is a real engine that pulls then."""
+    """After the fix no check fails. In tests/e2e a real engine pulls the image then."""
     check_fix(docker_host, way)
 
 
 def test_what_it_says_of_a_working_set_up(docker_host: DockerHost) -> None:
-    """Files, programs, identity, endpoint, proxy, certificates, token, registry and image."""
+    """It shows files, programs, identity, endpoint, proxy, trust, token, registry and image."""
     docker_host.machine.get()
     found = docker_host.doctor(IMAGE)
 
@@ -56,7 +56,7 @@ def test_what_it_says_of_a_working_set_up(docker_host: DockerHost) -> None:
 
 
 def test_fix_changes_nothing_where_nothing_is_wrong(docker_host: DockerHost) -> None:
-    """Nor what is not safe to change."""
+    """It also changes nothing that is not safe to change."""
     before = docker_host.config.read_bytes()
     docker_host.machine.aws.denied.add((docker_host.user.arn, "ecr:GetAuthorizationToken"))
     docker_host.doctor(HOST, "--fix").failed  # noqa: B018 - it asserts
@@ -66,7 +66,7 @@ def test_fix_changes_nothing_where_nothing_is_wrong(docker_host: DockerHost) -> 
 
 
 def test_fix_says_what_it_does(docker_host: DockerHost) -> None:
-    """As configure does; with --json, only JSON is on standard output."""
+    """It prints the diff and the file, as configure does."""
     docker_host.configure(auths=docker_host.old_login())
     said = docker_host.machine.run("doctor", "--fix", HOST).stdout.decode()
 
@@ -76,7 +76,7 @@ def test_fix_says_what_it_does(docker_host: DockerHost) -> None:
 
 
 def test_without_a_registry_it_looks_at_all_that_docker_is_told_of(docker_host: DockerHost) -> None:
-    """Each with its own identity; what is the same is said once."""
+    """Each registry has its own block; a check with the same result is shown once."""
     docker_host.configure(credHelpers={HOST: "ecr-login", OTHER: "ecr-login", "ghcr.io": "x"})
     docker_host.machine.aws.clock_offset = 100
     said = docker_host.machine.run("doctor").stdout.decode()
@@ -88,7 +88,7 @@ def test_without_a_registry_it_looks_at_all_that_docker_is_told_of(docker_host: 
 
 
 def test_one_that_hangs_leaves_the_others_their_time(docker_host: DockerHost) -> None:
-    """Each registry has its share of it."""
+    """Each registry has its share of the time."""
     docker_host.configure(credHelpers={HOST: "ecr-login", OTHER: "ecr-login"})
     docker_host.instead = lambda request: time.sleep(30) if request.host == HOST else None
     found = docker_host.doctor(AWS_ECR_TIMEOUT="5")
@@ -99,7 +99,7 @@ def test_one_that_hangs_leaves_the_others_their_time(docker_host: DockerHost) ->
 
 
 def test_without_any_registry(docker_host: DockerHost) -> None:
-    """It says what to type first."""
+    """The fix is the command that configures one."""
     docker_host.config.unlink()
     found = docker_host.doctor().failed
 
@@ -108,7 +108,7 @@ def test_without_any_registry(docker_host: DockerHost) -> None:
 
 
 def test_an_account_and_a_region_name_a_registry(docker_host: DockerHost) -> None:
-    """As for configure."""
+    """They name the registry, as for configure."""
     found = docker_host.doctor(f"{A}@us-east-1")
 
     assert {item["registry"] for item in found.found["checks"]} == {HOST}
@@ -117,7 +117,7 @@ def test_an_account_and_a_region_name_a_registry(docker_host: DockerHost) -> Non
 
 @pytest.mark.parametrize("arguments", [("a b",), ("", "b"), ("--nope",), ("::",)])
 def test_wrong_arguments(docker_host: DockerHost, arguments: tuple[str, ...]) -> None:
-    """Usage, on standard error, and exit code 2."""
+    """The usage is on standard error, and the exit code is 2."""
     done = docker_host.machine.run("doctor", *arguments)
 
     assert (done.code, done.stdout) == (2, b"")
@@ -125,7 +125,7 @@ def test_wrong_arguments(docker_host: DockerHost, arguments: tuple[str, ...]) ->
 
 
 def test_no_secret_is_said(docker_host: DockerHost) -> None:
-    """Of no token, whoever holds it, in text, JSON or log."""
+    """No token and no password is in the text, the JSON or the log."""
     auths = docker_host.old_login() | docker_host.old_login("ghcr.io")
     auths |= docker_host.old_login(key=f"https://AWS:topsecretkey@{HOST}")
     docker_host.configure(auths=auths, HttpHeaders={"X-Meta": "topsecretheader"})
@@ -145,7 +145,7 @@ def test_no_secret_is_said(docker_host: DockerHost) -> None:
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
 def test_it_fits_the_terminal(docker_host: DockerHost, columns: int) -> None:
-    """Lines end at blanks; a command stays one for the shell; and NO_COLOR is respected."""
+    """Lines are wrapped at blanks, a wrapped command can be pasted, and NO_COLOR works."""
     docker_host.configure(auths=docker_host.old_login())
     plain = on_terminal(docker_host.machine, columns, "doctor", IMAGE, NO_COLOR="1")
     lines = plain.splitlines()
@@ -167,7 +167,7 @@ def test_it_fits_the_terminal(docker_host: DockerHost, columns: int) -> None:
 
 
 def test_fix_has_the_same_time(docker_host: DockerHost) -> None:
-    """It looks at files alone before it fixes them, and once at the network."""
+    """It reads only files before it fixes them, and checks the network once."""
     docker_host.configure(auths=docker_host.old_login())
     docker_host.machine.aws.faults["ecr"] = delay(60)
     found = docker_host.doctor(HOST, "--fix", AWS_ECR_TIMEOUT="4")
@@ -191,7 +191,7 @@ def test_fix_leaves_the_logins_of_others(docker_host: DockerHost, image: str) ->
 
 @pytest.mark.tree
 def test_fix_that_fails_is_a_check(docker_host: DockerHost) -> None:
-    """With all that was seen besides."""
+    """The other checks are shown too."""
     docker_host.configure(auths=docker_host.old_login())
     docker_host.config.parent.chmod(0o500)
     if os.geteuid() == 0:  # modes do not stop root

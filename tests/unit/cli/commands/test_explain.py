@@ -1,4 +1,4 @@
-"""Facts about `explain`: what it says of a registry, and that it asks nobody."""
+"""Facts about `explain`: what it shows of a registry, and that it makes no network call."""
 
 import json
 import os
@@ -21,7 +21,7 @@ IMAGE = f"{HOST}/team/app:1"
 
 
 def explain(machine: Machine, *arguments: str, **environ: str) -> dict[str, str]:
-    """Return what is said under each title; lines without one belong to the title above."""
+    """Return the text of each title; lines without one belong to the title above."""
     return titles(machine.run("explain", *arguments, environ=environ))
 
 
@@ -40,7 +40,7 @@ def titles(done: Result) -> dict[str, str]:
 def test_the_identity_is_the_one_that_asks(
     machine: Machine, set_up: Callable[[Machine], None]
 ) -> None:
-    """Of every source of credentials: told beforehand without a call, and then found to be so."""
+    """For every source of credentials, explain names it without a call, and a get then uses it."""
     set_up(machine)
     said = explain(machine, HOST)["identity"]
     assert sum(machine.aws.count().values()) == 0
@@ -63,7 +63,7 @@ def test_the_identity_is_the_one_that_asks(
 
 
 def test_everything_that_it_says_of_a_rule(machine: Machine) -> None:
-    """File and line, role and where it is assumed from, region, endpoint; with no call of AWS."""
+    """File and line, role and its source, region and endpoint are shown without a call to AWS."""
     base, role = machine.aws.user("base"), machine.aws.role("puller", B, external_id="x-1")
     machine.config(profile("base", base))
     path = machine.settings(
@@ -93,7 +93,7 @@ def test_everything_that_it_says_of_a_rule(machine: Machine) -> None:
     ],
 )
 def test_the_endpoint_is_the_one_that_is_asked(machine: Machine, host: str, endpoint: str) -> None:
-    """Whatever the host's name asks for."""
+    """The host's name decides: FIPS, dual-stack or ECR Public."""
     machine.login()
     assert explain(machine, host)["endpoint"] == endpoint
     machine.get(host)
@@ -102,7 +102,7 @@ def test_the_endpoint_is_the_one_that_is_asked(machine: Machine, host: str, endp
 
 
 def test_an_account_and_a_region(machine: Machine) -> None:
-    """Stand for the registry."""
+    """They name the registry."""
     machine.login()
     said = explain(machine, f"{A}@eu-west-1")
 
@@ -110,7 +110,7 @@ def test_an_account_and_a_region(machine: Machine) -> None:
 
 
 def test_the_endpoint_of_a_rule(machine: Machine) -> None:
-    """As it is asked: without its path, which no error shows either."""
+    """It is shown without its path, as in errors."""
     machine.login()
     machine.settings(rule(A, endpoint_url="https://vpce-1.example.com"))
 
@@ -118,7 +118,7 @@ def test_the_endpoint_of_a_rule(machine: Machine) -> None:
 
 
 def test_a_variable_that_chooses(machine: Machine) -> None:
-    """It is named, beside the rule that it stands above."""
+    """The variable is named, and the rule that it overrides."""
     machine.config(profile("a", machine.aws.user("a")))
     path = machine.settings(rule(A, profile="b"))
     said = explain(machine, IMAGE, **{f"AWS_ECR_PROFILE_{A}": "a"})
@@ -129,7 +129,7 @@ def test_a_variable_that_chooses(machine: Machine) -> None:
 
 
 def test_why_no_rule_matched(machine: Machine) -> None:
-    """There is no file; it has none; none of them matches."""
+    """The file does not exist, has no rule, or no rule matches."""
     machine.login()
     path = machine.cache / "config.toml"
 
@@ -143,7 +143,7 @@ def test_why_no_rule_matched(machine: Machine) -> None:
 
 
 def test_a_private_name(machine: Machine) -> None:
-    """Which registry it stands for."""
+    """The registry behind it is shown."""
     machine.login()
     machine.settings(rule("images.example.com", registry=US.format(B)))
     said = explain(machine, "images.example.com:8443/app")
@@ -154,7 +154,7 @@ def test_a_private_name(machine: Machine) -> None:
 @pytest.mark.parametrize("fallback", [False, True])
 @pytest.mark.parametrize("image", ["alpine:3.19", "ghcr.io/org/app", "localhost:5000/app"])
 def test_what_is_not_ecrs(machine: Machine, image: str, fallback: bool) -> None:
-    """Who answers for it, or that nobody does."""
+    """The fallback that answers is named, or the text that Docker gets without one."""
     program = machine.file("bin/docker-credential-pass", "#!/bin/sh\n", mode=0o700)
     machine.environ["PATH"] = f"{program.parent}{os.pathsep}{machine.environ['PATH']}"
     path = machine.settings('fallback = "pass"\n' if fallback else "")
@@ -169,7 +169,7 @@ def test_what_is_not_ecrs(machine: Machine, image: str, fallback: bool) -> None:
 
 
 def test_a_fallback_that_is_not_there(machine: Machine) -> None:
-    """It would not answer, and that is told."""
+    """It is an error: a get would fail too."""
     machine.settings('fallback = "nobody"\n')
     done = machine.run("explain", "ghcr.io")
 
@@ -178,7 +178,7 @@ def test_a_fallback_that_is_not_there(machine: Machine) -> None:
 
 
 def test_ecr_public_without_credentials(machine: Machine) -> None:
-    """That is no failure: pulls work anonymously."""
+    """It is no failure, since pulls work anonymously."""
     said = explain(machine, "public.ecr.aws/nginx/nginx:1")
 
     assert said["identity"].startswith(
@@ -187,7 +187,7 @@ def test_ecr_public_without_credentials(machine: Machine) -> None:
 
 
 def test_without_a_home(machine: Machine) -> None:
-    """There is nowhere to look for rules."""
+    """There is no file of rules."""
     machine.login()
     del machine.environ["HOME"], machine.environ["USERPROFILE"]
 
@@ -279,7 +279,7 @@ class TestCache:
     """What it says of the cache."""
 
     def test_a_token(self, machine: Machine) -> None:
-        """Where it is, how old, and its two ends; never the token."""
+        """Its file, age, renewal and expiry are shown, never the token."""
         machine.login()
         secret = machine.get().secret
         done = machine.run("explain", HOST)
@@ -293,7 +293,7 @@ class TestCache:
         assert machine.aws.count() == {"ecr": 1}
 
     def test_a_token_that_will_be_shared(self, machine: Machine) -> None:
-        """Of another account, by the same identity."""
+        """Another account of the same identity shares it."""
         machine.login()
         machine.get()
 
@@ -301,7 +301,7 @@ class TestCache:
         assert said.startswith("a token of its endpoint, used for this host too:; ")
 
     def test_a_login(self, machine: Machine) -> None:
-        """It wins over tokens, and is not renewed."""
+        """It takes precedence over tokens, and is not renewed."""
         machine.login()
         machine.get()
         login = f'{{"ServerURL": "{HOST}", "Username": "AWS", "Secret": "x"}}'
@@ -314,7 +314,7 @@ class TestCache:
         assert "renewed" not in said
 
     def test_a_token_that_is_not_used(self, machine: Machine) -> None:
-        """Why it is not."""
+        """The reason is shown."""
         machine.login()
         machine.get()
         for path in machine.entries():
@@ -323,7 +323,7 @@ class TestCache:
         assert explain(machine, HOST)["cache"].count("not used: it is damaged") == 2
 
     def test_no_cache(self, machine: Machine) -> None:
-        """As the environment asks."""
+        """AWS_ECR_DISABLE_CACHE turns it off."""
         machine.login()
 
         assert explain(machine, HOST, AWS_ECR_DISABLE_CACHE="1")["cache"] == "off"
@@ -333,7 +333,7 @@ class TestCheck:
     """--check."""
 
     def test_the_callers_arn(self, machine: Machine) -> None:
-        """By one call of STS with the credentials that would ask, and none of ECR."""
+        """One call to STS with the credentials of a pull finds it, and none to ECR."""
         machine.login()
         role = machine.aws.role("puller", B)
         machine.settings(rule(B, role_arn=role.arn))
@@ -343,7 +343,7 @@ class TestCheck:
         assert machine.aws.count() == {"sts:AssumeRole": 1, "sts:GetCallerIdentity": 1}
 
     def test_a_failure_is_told_after_what_is_known(self, machine: Machine) -> None:
-        """On standard error alone, with exit code 1."""
+        """The error is on standard error only, with exit code 1."""
         machine.login()
         machine.aws.faults["sts:GetCallerIdentity"] = refuse("ExpiredToken", "x", 403)
         done = machine.run("explain", HOST, "--check")
@@ -364,7 +364,7 @@ class TestCheck:
     ],
 )
 def test_what_would_fail_is_told(machine: Machine, settings: str, says: str) -> None:
-    """In the words of a `get`, without a call."""
+    """The error is that of a get, without a network call."""
     machine.settings(settings)
     done = machine.run("explain", HOST)
 
@@ -374,7 +374,7 @@ def test_what_would_fail_is_told(machine: Machine, settings: str, says: str) -> 
 
 @pytest.mark.parametrize("arguments", [(), ("a", "b"), ("--chek", "a"), ("",), ("a b.c/d",)])
 def test_wrong_arguments(machine: Machine, arguments: tuple[str, ...]) -> None:
-    """Usage, on standard error, and exit code 2."""
+    """The usage is on standard error, and the exit code is 2."""
     done = machine.run("explain", *arguments)
 
     assert (done.code, done.stdout) == (2, b"")
@@ -382,7 +382,7 @@ def test_wrong_arguments(machine: Machine, arguments: tuple[str, ...]) -> None:
 
 
 def test_its_help_has_examples(machine: Machine) -> None:
-    """And says what asks AWS."""
+    """One of them calls AWS."""
     done = machine.run("explain", "--help")
 
     assert (done.code, done.stderr) == (0, b"")
@@ -390,7 +390,7 @@ def test_its_help_has_examples(machine: Machine) -> None:
 
 
 def test_it_goes_on_when_its_reader_leaves(machine: Machine) -> None:
-    """Such as `head`: no traceback."""
+    """A reader such as head that stops reading causes no traceback."""
     machine.login()
     done = subprocess.run(
         ["sh", "-c", f'"$@" explain {HOST} | head -n 1', "sh", *machine.program],
@@ -405,7 +405,7 @@ def test_it_goes_on_when_its_reader_leaves(machine: Machine) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no pty")
 def test_it_shows_that_it_waits_on_a_terminal(machine: Machine) -> None:
-    """And what it then says takes the line's place."""
+    """The result replaces the line of progress."""
     machine.login()
     machine.aws.latency = 1
     shown = on_terminal(machine, 80, "explain", "--check", HOST, raw=True)

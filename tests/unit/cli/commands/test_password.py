@@ -1,4 +1,4 @@
-"""Facts about `password`: whose token it prints, and that the cache is that of `get`."""
+"""Facts about `password`: the identity of the token, and the cache that it shares with `get`."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ from tests.world.machine import HOST, Machine, Result
 
 
 def password(machine: Machine, *arguments: str, **environ: str) -> str:
-    """Return the one line that it prints, which has to be a token of AWS's."""
+    """Return the one line that it prints, which has to be a token that AWS issued."""
     done = machine.run("password", *arguments, environ=environ)
     assert (done.code, done.stderr) == (0, b""), done
     line, newline, rest = done.stdout.decode().partition("\n")
@@ -26,7 +26,7 @@ def password(machine: Machine, *arguments: str, **environ: str) -> str:
 
 
 def failure(machine: Machine, *arguments: str, code: int = 1, **environ: str) -> str:
-    """Return what it says on standard error, and nowhere else."""
+    """Return its standard error; standard output has to be empty."""
     done = machine.run("password", *arguments, environ=environ)
     assert (done.code, done.stdout) == (code, b""), done
     return done.stderr.decode()
@@ -45,7 +45,7 @@ def failure(machine: Machine, *arguments: str, code: int = 1, **environ: str) ->
     ],
 )
 def test_a_registry_however_it_is_named(machine: Machine, text: str) -> None:
-    """A host, a URL, an image, a private name with a rule, ECR Public."""
+    """A host, a URL, an image, a private name and ECR Public all work."""
     machine.login()
     machine.settings(rule("images.example.com", registry=US.format(B)))
 
@@ -54,7 +54,7 @@ def test_a_registry_however_it_is_named(machine: Machine, text: str) -> None:
 
 @pytest.mark.parametrize("first", ["get", "password"])
 def test_its_cache_is_that_of_get(machine: Machine, first: str) -> None:
-    """One call of AWS for both, whichever comes first."""
+    """Both make one call to AWS, whichever comes first."""
     machine.login()
     secrets = {machine.get().secret} if first == "get" else set()
     secrets |= {password(machine, HOST), machine.get().secret, password(machine, US.format(B))}
@@ -64,7 +64,7 @@ def test_its_cache_is_that_of_get(machine: Machine, first: str) -> None:
 
 
 def test_many_at_once_make_one_call(machine: Machine) -> None:
-    """They wait for whoever asks AWS, as each `get` does."""
+    """They wait for the process that calls AWS, as each get does."""
     machine.login()
     children = [machine.start_get()]
     children += [
@@ -84,7 +84,7 @@ def test_many_at_once_make_one_call(machine: Machine) -> None:
 
 
 def test_a_login_counts(machine: Machine) -> None:
-    """What `docker login` left is what a pull would use."""
+    """A login that docker login stored is used, as in a pull."""
     login = {"ServerURL": HOST, "Username": "AWS", "Secret": "a-login-password"}
     machine.run("store", stdin=json.dumps(login).encode())
     done = machine.run("password", HOST)
@@ -93,7 +93,7 @@ def test_a_login_counts(machine: Machine) -> None:
 
 
 def test_a_rule_decides(machine: Machine) -> None:
-    """As for a pull from there."""
+    """A rule chooses the identity, as in a pull."""
     keys = machine.aws.user("a")
     machine.config(profile("a", keys))
     machine.settings(rule(A, profile="a"))
@@ -113,12 +113,12 @@ def test_what_is_not_ecrs(machine: Machine, text: str) -> None:
 
 
 def test_ecr_public_without_credentials(machine: Machine) -> None:
-    """The user asked for a token: that there is none is told, where a pull goes on without."""
+    """It is an error, although a pull works without credentials."""
     assert "no AWS credentials found" in failure(machine, "public.ecr.aws")
 
 
 def test_a_refusal_is_told(machine: Machine) -> None:
-    """With cause and cure, on standard error alone: a program may read the other."""
+    """The error is on standard error only, since a program may read standard output."""
     machine.login()
     machine.aws.faults["ecr"] = refuse("AccessDeniedException", "no", 400)
 
@@ -126,7 +126,7 @@ def test_a_refusal_is_told(machine: Machine) -> None:
 
 
 def test_the_token_is_on_standard_output_alone(machine: Machine) -> None:
-    """Neither the log nor a message has it."""
+    """The log does not have it."""
     machine.login()
     done = machine.run("password", HOST, environ={"AWS_ECR_DEBUG": "1"})
     (secret,) = machine.aws.issued
@@ -142,7 +142,7 @@ class TestRegion:
 
     @pytest.mark.parametrize("first", ["get", "password"])
     def test_it_shares_the_endpoints_token(self, machine: Machine, first: str) -> None:
-        """One call for it and for a `get`, whichever comes first; and it knows no host."""
+        """It and a get make one call, whichever comes first, and it adds no known host."""
         machine.login()
         if first == "get":
             machine.get()
@@ -156,7 +156,7 @@ class TestRegion:
         assert json.loads(machine.run("list").stdout) == {f"https://{HOST}": "AWS"}
 
     def test_no_rule_applies(self, machine: Machine) -> None:
-        """It is of no account, so it is the identity's that the AWS CLI would use."""
+        """A region has no account, so the identity is the one that the AWS CLI uses."""
         machine.config(profile("a", machine.aws.user("a")))
         machine.settings(rule("*.eu-west-1.*", profile="a"))
         machine.login("ambient")
@@ -177,7 +177,7 @@ class TestRegion:
         ],
     )
     def test_a_region_that_is_none(self, machine: Machine, region: str, hint: str) -> None:
-        """A near miss is named, with no network call."""
+        """It is wrong usage: a near miss is named, without a network call."""
         machine.login()
         assert f"'{region}' is not an AWS region; {hint}" in failure(
             machine, "--region", region, code=2
@@ -197,7 +197,7 @@ class TestRegion:
     def test_the_region_of_the_shell(
         self, machine: Machine, environ: dict[str, str], region: str
     ) -> None:
-        """Where neither a registry nor a region is named."""
+        """It is the default where neither a registry nor a region is given."""
         machine.login()
         keys = machine.aws.user()
         machine.config(
@@ -207,14 +207,14 @@ class TestRegion:
         assert machine.aws.issued[password(machine, **environ)].region == region
 
     def test_no_region_at_all(self, machine: Machine) -> None:
-        """That is wrong usage, and where one would be looked for is said."""
+        """It is wrong usage, and the error says where a region can be set."""
         machine.login()
         said = failure(machine, code=2)
 
         assert "AWS_REGION, AWS_DEFAULT_REGION and the AWS profile name none" in said
 
     def test_a_profile_that_is_not_there(self, machine: Machine) -> None:
-        """It cannot say."""
+        """The error names the AWS config files."""
         said = failure(machine, AWS_PROFILE="nobody")
 
         assert "the AWS settings are wrong: " in said
@@ -223,7 +223,7 @@ class TestRegion:
 
     @pytest.mark.tree
     def test_a_cached_one_does_without_botocore(self, machine: Machine) -> None:
-        """The region's name says all that is needed."""
+        """A cached token of a region is found without botocore."""
         machine.login()
         password(machine, "--region", "us-gov-east-1")
         code = (
@@ -250,7 +250,7 @@ class TestDockerConfig:
         ],
     )
     def test_what_it_holds(self, machine: Machine, text: str, key: str) -> None:
-        """A user name and a password for the registry as it was named, and nothing else."""
+        """It holds the login for the registry as the user named it, and nothing else."""
         machine.login()
         machine.settings(rule("images.example.com", registry=HOST))
         done = machine.run("password", "--docker-config-json", text)
@@ -276,7 +276,7 @@ class TestDockerConfig:
     ids=lambda value: str(value)[:40],
 )
 def test_wrong_arguments(machine: Machine, arguments: tuple[str, ...], says: str) -> None:
-    """Usage and what is wrong, on standard error, and exit code 2."""
+    """Usage and error are on standard error, and the exit code is 2."""
     said = failure(machine, *arguments, code=2, AWS_REGION="us-east-1")
 
     assert said.startswith("Usage: docker-credential-")
@@ -288,5 +288,5 @@ HOSTS = st.from_regex(r"[a-z0-9]+(\.[a-z0-9]+){1,4}(:[1-9][0-9]{1,4})?", fullmat
 
 @given(HOSTS, st.sampled_from(("", "https://", "http://")), st.sampled_from(("", "/v2/", "/a:b@c")))
 def test_the_key_of_a_login_is_host_and_port(host: str, scheme: str, path: str) -> None:
-    """Whatever stands around them."""
+    """Scheme and path are left out."""
     assert _authority(f"{scheme}{host}{path}") == host

@@ -1,4 +1,4 @@
-"""Registries to ask, in this process."""
+"""Registries in this process, for the probes."""
 
 from collections.abc import Iterator
 

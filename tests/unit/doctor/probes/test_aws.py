@@ -1,4 +1,4 @@
-"""Facts about how AWS is reached and who it takes one for."""
+"""Facts about the probes of AWS: the endpoint and the caller's identity."""
 
 import os
 import time
@@ -43,10 +43,10 @@ def fails() -> str:
 
 
 class TestReach:
-    """One unsigned request of the API's endpoint."""
+    """One unsigned request to the API's endpoint."""
 
     def test_what_it_tells(self, machine: Machine) -> None:
-        """The endpoint, how long it took, the proxy and the certificates; AWS said 404."""
+        """Endpoint, duration, proxy and certificates are returned, also for HTTP 404."""
         found = reach()
 
         assert found == EndpointProbe(
@@ -69,12 +69,12 @@ class TestReach:
         ],
     )
     def test_the_endpoint_is_the_outlooks(self, machine: Machine, host: str, endpoint: str) -> None:
-        """And so the one that a token would be asked of."""
+        """It is the endpoint that a token's fetch calls."""
         assert reach(choice(host)).endpoint == endpoint
         assert f"https://{machine.aws.calls[-1].host}" == endpoint
 
     def test_an_endpoint_of_a_users(self, machine: Machine) -> None:
-        """Its path is asked and not shown."""
+        """Its path is requested and not shown."""
         paths: list[str] = []
 
         def note(request: Request) -> Response:
@@ -89,7 +89,7 @@ class TestReach:
 
     @pytest.mark.parametrize("status", [200, 301, 403, 500, 503])
     def test_any_status_is_an_answer(self, machine: Machine, status: int) -> None:
-        """And no redirect is followed."""
+        """No redirect is followed."""
         away = {"Location": "https://evil.example.com/"}
         asked: list[str] = []
 
@@ -103,7 +103,7 @@ class TestReach:
 
     @pytest.mark.parametrize("minutes", [-90, -7, 0, 7, 90])
     def test_the_clock(self, machine: Machine, minutes: int) -> None:
-        """AWS's is ahead of this machine's by so much, or behind."""
+        """The difference between AWS's clock and this machine's is returned, with its sign."""
         machine.aws.clock_offset = minutes * 60
         found = reach()
 
@@ -111,7 +111,7 @@ class TestReach:
         assert abs(found.clock_ahead - minutes * 60) < 3
 
     def test_half_of_the_way_is_not_the_clocks(self, machine: Machine) -> None:
-        """An answer that takes long has its date from the middle."""
+        """The date of a slow answer is compared with the middle of the request's time."""
 
         def late(_: Request) -> Response:
             date = time.time() + 1000
@@ -129,14 +129,14 @@ class TestReach:
         "date", ["", "yesterday", "Mon, 99 Foo 2026", f"Mon, 1 Jan {10**20} 00:00:00 GMT", "0"]
     )
     def test_a_date_that_is_none(self, machine: Machine, date: str) -> None:
-        """Says nothing of the clock."""
+        """An invalid date gives no difference."""
         machine.server.handler = lambda _: Response(200, b"", {"Date": date} if date else {})
 
         assert reach().clock_ahead is None
 
     @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000", "UTC"])
     def test_every_way_to_write_utc(self, machine: Machine, zone: str) -> None:
-        """Whatever this machine's own zone is."""
+        """The machine's time zone does not matter."""
         stamp = time.strftime("%a, %d %b %Y %H:%M:%S ", time.gmtime())
         machine.server.handler = lambda _: Response(200, b"", {"Date": stamp + zone})
 
@@ -147,7 +147,7 @@ class TestReach:
     def test_a_proxys_password_is_not_told(
         self, machine: Machine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Nor its user name; one without a scheme is one of HTTP."""
+        """A proxy's user name and password are not shown, and its scheme is HTTP by default."""
         place = machine.server.url.removeprefix("http://")
         monkeypatch.setenv("HTTPS_PROXY", f"me:hunter2@{place}")
 
@@ -159,7 +159,7 @@ class TestReach:
     def test_what_is_trusted(
         self, machine: Machine, monkeypatch: pytest.MonkeyPatch, where: str
     ) -> None:
-        """Is what a fetch trusts: the first that is named or found."""
+        """It is the file that a fetch trusts: the first that is configured or found."""
         bundle = machine.environ["AWS_CA_BUNDLE"]
         for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
             monkeypatch.delenv(name, raising=False)
@@ -212,21 +212,21 @@ class TestReach:
     def test_what_keeps_it_from_it(
         self, machine: Machine, set_up: Callable[[Machine], object], says: str
     ) -> None:
-        """In the words of a `get`, after one attempt."""
+        """The error is a get's, after one attempt."""
         set_up(machine)
 
         assert says in fails()
         assert sum(machine.aws.count().values()) <= 1
 
     def test_no_answer(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Within the time for reading."""
+        """The error comes when the time for reading is over."""
         monkeypatch.setattr(aws, "READ_SECONDS", 0.3)
         machine.aws.faults["unknown"] = delay(2)
 
         assert fails().startswith(f"{ENDPOINT} accepted the request and did not answer it; ")
 
     def test_a_deadline_names_who_is_waited_for(self, machine: Machine) -> None:
-        """The API and its endpoint."""
+        """The error names the API and its endpoint."""
         machine.aws.faults["unknown"] = delay(6)
 
         with pytest.raises(DeadlineExceeded, match=f"no answer from ECR at {ENDPOINT} within"):
@@ -234,11 +234,11 @@ class TestReach:
 
 
 SETTINGS = ("AWS_CA_BUNDLE", "ca_bundle", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
-"""What names trusted certificates: variables, and `ca_bundle` in the AWS config file."""
+"""The settings of trusted certificates: variables, and `ca_bundle` in the AWS config file."""
 
 
 def trust(machine: Machine, settings: Mapping[str, str]) -> None:
-    """Have the environment and the AWS config file hold these settings of trust, and no others."""
+    """Set these settings of trust in the environment and the AWS config file, and no others."""
     for name in SETTINGS:
         os.environ.pop(name, None)
     for name, text in settings.items():
@@ -292,7 +292,7 @@ class TestEmptyTrust:
     def test_the_one_that_names_a_file_counts(
         self, machine: Machine, ask: Callable[[], object], named: str
     ) -> None:
-        """All others are empty."""
+        """A setting with a file counts, where all others are empty."""
         bundle = os.environ["AWS_CA_BUNDLE"]
         trust(machine, {**dict.fromkeys(SETTINGS, ""), named: bundle})
 
@@ -301,7 +301,7 @@ class TestEmptyTrust:
     def test_a_file_that_cannot_be_used_is_named(
         self, machine: Machine, ask: Callable[[], object]
     ) -> None:
-        """And not the empty setting before it."""
+        """The error names that file."""
         trust(machine, {"AWS_CA_BUNDLE": "", "SSL_CERT_FILE": "/nowhere.pem"})
 
         with pytest.raises(HelperError, match=r"certificates to trust in /nowhere\.pem cannot be"):
@@ -309,10 +309,10 @@ class TestEmptyTrust:
 
 
 class TestCaller:
-    """Who AWS takes one for, and for how long."""
+    """The identity that STS sees, and its expiry."""
 
     def test_a_user(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Whose keys have no end."""
+        """Access keys of a user have no expiry."""
         keys = machine.aws.user()
         for name, text in keys.environ.items():
             monkeypatch.setenv(name, text)
@@ -321,7 +321,7 @@ class TestCaller:
         assert (found.arn, found.expires) == (keys.arn, None)
 
     def test_a_role(self, machine: Machine) -> None:
-        """Whose credentials' end is in nanoseconds since the epoch."""
+        """The expiry of a role's credentials is in nanoseconds since the epoch."""
         keys, role = machine.aws.user(), machine.aws.role()
         machine.config(
             f"[default]\nrole_arn = {role.arn}\nsource_profile = base\n[profile base]\n"

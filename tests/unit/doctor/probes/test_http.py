@@ -1,4 +1,4 @@
-"""Registries that cannot be asked: certificates, proxies, connections, time."""
+"""Facts about registries that cannot be reached: certificates, proxies, connections, timeouts."""
 
 import time
 
@@ -13,7 +13,7 @@ from tests.world.web import Authority, Hangup, Request, Response, WebServer
 
 
 def test_untrusted(pull_host: PullHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The certificate is the cause, and a bundle the cure."""
+    """The certificate is the cause, and AWS_CA_BUNDLE the fix."""
     bundle = Authority().write_bundle(pull_host.machine.root / "other.pem")
     monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
     error = pull_host.fails()
@@ -26,7 +26,7 @@ def test_untrusted(pull_host: PullHost, monkeypatch: pytest.MonkeyPatch) -> None
 def test_trust_is_also_requests_own_setting(
     pull_host: PullHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As it is for botocore."""
+    """REQUESTS_CA_BUNDLE counts, as for botocore."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", pull_host.machine.environ["AWS_CA_BUNDLE"])
     monkeypatch.delenv("AWS_CA_BUNDLE")
 
@@ -43,14 +43,14 @@ def test_the_proxy_is_not_there(pull_host: PullHost, monkeypatch: pytest.MonkeyP
 
 
 def test_it_refuses(pull_host: PullHost) -> None:
-    """An address where nobody listens."""
+    """A refused connection is an error that names the address."""
     error = pull_host.fails(host="127.0.0.1:9")
 
     assert error.startswith("https://127.0.0.1:9 refuses the connection; ")
 
 
 def test_it_is_asked_directly(pull_host: PullHost) -> None:
-    """Where NO_PROXY has it so; a port is part of the address."""
+    """NO_PROXY is respected, and a port is part of the address."""
     pull_host.front.aliases["localhost"] = HOST
     with WebServer(pull_host.handle, authority=pull_host.machine.authority, tls=True) as server:
         host = f"localhost:{server.port}"
@@ -66,7 +66,7 @@ def test_it_is_asked_directly(pull_host: PullHost) -> None:
 
 
 def test_it_does_not_answer(pull_host: PullHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not before the time for reading is up."""
+    """The error comes when the time for reading is over."""
     monkeypatch.setattr(pull, "READ_SECONDS", 0.3)
     pull_host.instead = lambda _: time.sleep(2)
     error = pull_host.fails()
@@ -75,7 +75,7 @@ def test_it_does_not_answer(pull_host: PullHost, monkeypatch: pytest.MonkeyPatch
 
 
 def test_it_stops_in_the_middle(pull_host: PullHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a body that it said would be longer."""
+    """A body that is shorter than announced is an error."""
     monkeypatch.setattr(pull, "READ_SECONDS", 0.3)
     pull_host.instead = lambda _: Response(200, b"{", {"Content-Length": "2"})
 
@@ -83,7 +83,7 @@ def test_it_stops_in_the_middle(pull_host: PullHost, monkeypatch: pytest.MonkeyP
 
 
 def test_a_deadline_names_who_is_waited_for(pull_host: PullHost) -> None:
-    """The registry."""
+    """The error names the registry."""
     pull_host.instead = lambda _: time.sleep(6)
 
     with pytest.raises(DeadlineExceeded, match=f"no answer from the registry at https://{HOST}"):

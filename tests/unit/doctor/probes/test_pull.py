@@ -1,4 +1,4 @@
-"""Facts about what is asked of a registry itself, and what is made of its answers."""
+"""Facts about the requests of a pull, and how the replies are understood."""
 
 import base64
 import platform
@@ -20,7 +20,7 @@ class TestPull:
     """A pull that works."""
 
     def test_everything_that_it_asks(self, pull_host: PullHost) -> None:
-        """The base, the manifest, and one layer, whose bytes elsewhere are not gone after."""
+        """It requests the base, the manifest and one layer, and follows no redirect to storage."""
         found = pull_host.trace(login=pull_host.token())
         digest = pull_host.small.repositories["team/app"]["1"]
         layer = next(digest for digest, body in pull_host.small.blobs.items() if b"layer" in body)
@@ -43,13 +43,13 @@ class TestPull:
         assert all(0 <= reply.milliseconds < 10_000 for reply in found.replies)
 
     def test_by_digest(self, pull_host: PullHost) -> None:
-        """As good as by tag."""
+        """A digest works like a tag."""
         digest = pull_host.small.repositories["team/app"]["1"]
 
         assert pull_host.trace(reference=digest, login=pull_host.token()).digest == digest
 
     def test_a_registry_with_its_own_layers(self, pull_host: PullHost) -> None:
-        """Its first byte is enough; more than is wanted of one that sends all is not read."""
+        """It requests one byte, and reads no more of a registry that sends all."""
         pull_host.small.layers_elsewhere = False
         assert pull_host.trace(login=pull_host.token()).replies[-1].status == 206
 
@@ -62,14 +62,14 @@ class TestPull:
 
     @pytest.mark.parametrize(("repository", "reference"), [("", ""), ("", "1"), ("team/app", "")])
     def test_without_an_image(self, pull_host: PullHost, repository: str, reference: str) -> None:
-        """Only the base is asked."""
+        """Only the base is requested."""
         found = pull_host.trace(repository, reference, pull_host.token())
 
         assert list_steps(found) == ["base"]
         assert pull_host.asked() == ["GET /v2/"]
 
     def test_a_private_name(self, pull_host: PullHost) -> None:
-        """The registry's own answers, under the name that is asked."""
+        """The requests go to the private name, and the replies are the registry's."""
         pull_host.front.aliases["images.example.com"] = HOST
         found = pull_host.trace(login=pull_host.token(), host="images.example.com")
 
@@ -77,7 +77,7 @@ class TestPull:
         assert {request.host for request in pull_host.requests} == {"images.example.com"}
 
     def test_an_index_leads_to_this_machines_image(self, pull_host: PullHost) -> None:
-        """Linux's, for this processor; and to the first where none is for it."""
+        """It is Linux's for this processor, or else the first."""
         ours = {"x86_64": "amd64", "aarch64": "arm64"}.get(m := platform.machine().lower(), m)
         images = pull_host.small.index("team/app", "many", ("linux/s390x", f"linux/{ours}"))
         found = pull_host.trace(reference="many", login=pull_host.token())
@@ -91,7 +91,7 @@ class TestPull:
         assert f"GET /v2/team/app/manifests/{images['linux/s390x']}" in pull_host.asked()
 
     def test_an_image_without_layers_of_its_own(self, pull_host: PullHost) -> None:
-        """Its config is asked for."""
+        """Its config is requested."""
         digest = "sha256:" + "c" * 64
         manifest = {
             "layers": [{"digest": "sha256:" + "a" * 64, "urls": ["https://example.com"]}],
@@ -109,7 +109,7 @@ class TestPublic:
 
     @pytest.mark.parametrize("anonymous", [True, False])
     def test_a_pull(self, pull_host: PullHost, anonymous: bool) -> None:
-        """With the token that its realm gives for the repository, by password or without."""
+        """Its realm gives a bearer token for the repository, with or without a login."""
         login = None if anonymous else pull_host.token("ecr-public")
         found = pull_host.trace(login=login, host=PUBLIC)
 
@@ -119,7 +119,7 @@ class TestPublic:
         assert pull_host.asked()[1] == f"GET /token/?service={PUBLIC}&{scope}"
 
     def test_the_base_alone(self, pull_host: PullHost) -> None:
-        """With the scope that it asks for itself."""
+        """The scope is the challenge's own."""
         assert list_steps(pull_host.trace("", "", host=PUBLIC)) == ["base"]
         assert pull_host.asked() == [
             "GET /v2/",
@@ -128,7 +128,7 @@ class TestPublic:
         ]
 
     def test_a_bad_login(self, pull_host: PullHost) -> None:
-        """Is refused, where none would have done; no IAM action would help."""
+        """It is refused, and no IAM action is named."""
         found = pull_host.trace(login=("AWS", "old"), host=PUBLIC)
         text = "Your Authorization Token is invalid."
 
@@ -143,7 +143,7 @@ class TestPublic:
         assert pull_host.trace(host=PUBLIC).replies[-1].action == ""
 
     def test_an_image_that_is_not_there(self, pull_host: PullHost) -> None:
-        """In its own words."""
+        """The reply has ECR Public's own text."""
         reply = pull_host.trace("nothing", host=PUBLIC).replies[-1]
 
         assert (reply.status, reply.code) == (404, "NAME_UNKNOWN")
@@ -167,7 +167,7 @@ class TestPublic:
     def test_a_realm_elsewhere_gets_nothing(
         self, pull_host: PullHost, realm: str, login: tuple[str, str] | None
     ) -> None:
-        """Neither the password nor a request; and it is told where it wanted one."""
+        """It gets no request and no password, and the reply names it."""
         challenge = f'Bearer realm="{realm}",service="x"'
         pull_host.instead = lambda _: Response(401, b"", {"WWW-Authenticate": challenge})
         found = pull_host.trace(login=login, host=PUBLIC)
@@ -183,7 +183,7 @@ class TestPublic:
         [b"x", b"[]", b"{}", b'{"token": 1}', b'{"token": "a\\r\\nb"}', b'{"token": ""}'],
     )
     def test_a_token_that_is_none(self, pull_host: PullHost, answer: bytes) -> None:
-        """Is not sent anywhere."""
+        """An invalid bearer token is not sent."""
         pull_host.instead = lambda r: make_answer(200, answer) if r.path == "/token/" else None
 
         with pytest.raises(HelperError, match="did not answer like a registry"):
@@ -191,17 +191,17 @@ class TestPublic:
 
 
 class TestRefusals:
-    """What stands in a pull's way."""
+    """Replies after which a pull fails."""
 
     def test_no_login(self, pull_host: PullHost) -> None:
-        """A private registry wants one."""
+        """A private registry refuses it."""
         (reply,) = pull_host.trace().replies
 
         assert (reply.what, reply.status, reply.action) == ("base", 401, "")
 
     @pytest.mark.parametrize("at", ["base", "manifest"])
     def test_an_expired_token(self, pull_host: PullHost, at: str) -> None:
-        """Wherever that is noticed, no permission is what is missing."""
+        """No missing permission is named, whichever request fails."""
         refusal = make_answer(403, {"errors": [{"code": "DENIED", "message": EXPIRED_TEXT}]})
         pull_host.instead = lambda r: (
             refusal if at in ("base", *r.path.split("s/")[0].split("/")) else None
@@ -211,7 +211,7 @@ class TestRefusals:
         assert reply == Reply(at, 403, "DENIED", EXPIRED_TEXT, "", reply.milliseconds)
 
     def test_a_token_of_another_region(self, pull_host: PullHost) -> None:
-        """ECR words it as an expired one."""
+        """ECR's text is that of an expired one."""
         reply = pull_host.trace(login=pull_host.token(region="eu-west-1")).replies[-1]
 
         assert (reply.what, reply.status, reply.message) == ("base", 403, EXPIRED_TEXT)
@@ -229,7 +229,7 @@ class TestRefusals:
     def test_a_missing_permission(
         self, pull_host: PullHost, action: str, at: str, named: bool
     ) -> None:
-        """Is the one that ECR names, and else (an answer to HEAD has no text) what it needs."""
+        """It is the action that ECR names, or else (a reply to HEAD has no text) the one needed."""
         pull_host.front.pull_through.add("team")
         pull_host.front.denied[HOST] = {(ARN, action)}
         reply = pull_host.trace(login=pull_host.token()).replies[-1]
@@ -240,7 +240,7 @@ class TestRefusals:
     @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"errors": []}', b'{"errors": {}}'])
     @pytest.mark.parametrize("status", [400, 403, 404, 405, 429, 500, 502, 503])
     def test_an_error_without_words(self, pull_host: PullHost, status: int, body: bytes) -> None:
-        """Its status is told, and the permission that the request needs."""
+        """The reply has its status, and the permission that the request needs."""
         pull_host.instead = lambda r: make_answer(status, body) if "manifests" in r.path else None
         reply = pull_host.trace(login=pull_host.token()).replies[-1]
 
@@ -248,7 +248,7 @@ class TestRefusals:
         assert reply == Reply("manifest", status, "", "", action, reply.milliseconds)
 
     def test_an_errors_words_are_bounded(self, pull_host: PullHost) -> None:
-        """One line of each, without control characters and what looks secret."""
+        """Each text is one line, without control characters and secrets."""
         words = {"code": "X" * 5000, "message": "a\n\x1b[31m " + "s3cr" * 10 + " b" * 9000}
         pull_host.instead = lambda _: make_answer(403, {"errors": [words]})
         (reply,) = pull_host.trace(login=pull_host.token()).replies
@@ -259,7 +259,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("at", ["/v2/", "/v2/team/app/manifests/1"])
     def test_a_redirect_is_not_followed(self, pull_host: PullHost, at: str) -> None:
-        """No pull goes on after it, but for a layer's."""
+        """A pull ends at a redirect, except for a layer's."""
         away = Response(302, b"", {"Location": "https://evil.example.com/"})
         pull_host.instead = lambda r: away if r.path == at else None
         found = pull_host.trace(login=pull_host.token())
@@ -272,7 +272,7 @@ class TestNotThere:
     """Repositories and tags that are not there."""
 
     def test_a_repository(self, pull_host: PullHost) -> None:
-        """Is told in ECR's words, and no tags are asked for."""
+        """The reply has ECR's text, and no tags are requested."""
         found = pull_host.trace("team/ap", login=pull_host.token())
 
         assert found.replies[-1].code == "NAME_UNKNOWN"
@@ -282,7 +282,7 @@ class TestNotThere:
         assert (found.tags, len(pull_host.requests)) == ((), 2)
 
     def test_near_tags(self, pull_host: PullHost) -> None:
-        """Five at most, the nearest first, from all pages."""
+        """There are five at most, the nearest first, from all pages."""
         for tag in ("v1.2.3", "v1.2.4", "v1.3.3", "v9.2.3", "v1.2.33", "v1.2", "latest", "edge"):
             pull_host.small.image("team/app", tag)
         pull_host.small.page = 3
@@ -299,7 +299,7 @@ class TestNotThere:
         ]
 
     def test_no_near_tags(self, pull_host: PullHost) -> None:
-        """The first ones."""
+        """The first tags are returned."""
         for number in range(2, 9):
             pull_host.small.image("team/app", str(number))
 
@@ -307,14 +307,14 @@ class TestNotThere:
         assert found.tags == ("1", "2", "3", "4", "5")
 
     def test_a_digest(self, pull_host: PullHost) -> None:
-        """Is not like any tag."""
+        """No tags are requested for a digest."""
         found = pull_host.trace(reference="sha256:" + "0" * 64, login=pull_host.token())
 
         assert (found.replies[-1].code, found.tags) == ("MANIFEST_UNKNOWN", ())
         assert len(pull_host.requests) == 2
 
     def test_only_so_many_pages(self, pull_host: PullHost) -> None:
-        """Of a repository with any number of tags."""
+        """The number of pages has a limit."""
         for number in range(20):
             pull_host.small.image("team/app", f"t{number:02}")
         pull_host.small.page = 2
@@ -323,7 +323,7 @@ class TestNotThere:
         assert len(pull_host.requests) == 2 + pull.TAG_PAGES
 
     def test_without_permission_to_list(self, pull_host: PullHost) -> None:
-        """There are none, and the finding is the image's."""
+        """There are no tags, and the reply is that of the manifest."""
         pull_host.front.denied[HOST] = {(ARN, "ecr:ListImages")}
         found = pull_host.trace(reference="2", login=pull_host.token())
 
@@ -334,7 +334,7 @@ class TestNotThere:
 
     @pytest.mark.parametrize("how", ["reset", "not JSON", "not tags", "odd tags", "a link away"])
     def test_a_list_that_is_none(self, pull_host: PullHost, how: str) -> None:
-        """Is no finding, and leads nowhere else."""
+        """An invalid list is ignored, and no other host is called."""
         link = '<https://evil.example.com/v2/team/app/tags/list>; rel="next"'
         answers: dict[str, Callable[[], Response]] = {
             "reset": self._hangup,
@@ -351,7 +351,7 @@ class TestNotThere:
 
 
 class TestUnlike:
-    """What is no registry."""
+    """Answers that are not those of a registry."""
 
     @pytest.mark.parametrize(
         "body",
@@ -374,14 +374,14 @@ class TestUnlike:
         ids=lambda body: body[:50].decode(),
     )
     def test_a_manifest(self, pull_host: PullHost, body: bytes) -> None:
-        """Nothing in it is followed."""
+        """Nothing in an invalid manifest is followed."""
         pull_host.instead = lambda r: make_answer(200, body) if "manifests" in r.path else None
 
         assert f"https://{HOST} did not answer like a registry; check " in pull_host.fails()
         assert len(pull_host.requests) == 2
 
     def test_an_index_in_an_index(self, pull_host: PullHost) -> None:
-        """Is not gone into."""
+        """An index in an index is not followed."""
         index = {"manifests": [{"digest": "sha256:" + "0" * 64, "platform": None}]}
         pull_host.instead = lambda r: make_answer(200, index) if "manifests" in r.path else None
 
@@ -392,14 +392,14 @@ class TestUnlike:
         ]
 
     def test_a_page_to_sign_in_on(self, pull_host: PullHost) -> None:
-        """As networks put in the place of every site."""
+        """A login page of a network is an error."""
         page = Response(200, b"<html>", {"Content-Type": "text/html; charset=utf-8"})
         pull_host.instead = lambda _: page
 
         assert "did not answer like a registry" in pull_host.fails()
 
     def test_a_digest_that_is_none(self, pull_host: PullHost) -> None:
-        """Is not told."""
+        """An invalid digest is not returned."""
         header = {"Docker-Content-Digest": "sha256:\x1b[31m"}
         pull_host.instead = lambda r: (
             make_answer(404, b"")
@@ -415,7 +415,7 @@ class TestUnlike:
 
 
 def test_the_password_is_in_nothing_that_is_told(pull_host: PullHost) -> None:
-    """Neither in the log nor in what is returned; and it is sent to the registry alone."""
+    """It is not in the log and not in the result, and is sent to the registry only."""
     login = pull_host.token()
     found = pull_host.trace(login=login)
     basic = base64.b64encode(":".join(login).encode()).decode()

@@ -1,4 +1,4 @@
-"""Facts about what a registry's JSON is taken for."""
+"""Facts about the parsers of a registry's JSON."""
 
 import json
 import string
@@ -26,7 +26,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_any_error_has_a_code_and_a_message(document: object) -> None:
-    """Each a line, whatever JSON it is."""
+    """Each is one line, for any JSON."""
     answer = HttpAnswer(400, {}, json.dumps(document).encode(), whole=True, milliseconds=1)
 
     for text in replies.parse_error(answer):
@@ -36,7 +36,7 @@ def test_any_error_has_a_code_and_a_message(document: object) -> None:
 
 @given(JSON)
 def test_any_manifest_leads_to_a_digest_or_is_none(document: object) -> None:
-    """It raises nothing but what is taken for a wrong answer."""
+    """The parser raises only NOT_UNDERSTOOD, for any JSON."""
     try:
         kind, digest = replies.find_next(document)
     except replies.NOT_UNDERSTOOD:
