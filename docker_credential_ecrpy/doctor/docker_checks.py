@@ -46,7 +46,7 @@ def _check_config(facts: Facts) -> Check:
     if isinstance(config, HelperError):
         found = check.check_from_error(check_id, config)
         if directory and directory.rstrip("/").endswith("config.json"):
-            fix = "DOCKER_CONFIG has to be the directory that config.json is in"
+            fix = "set DOCKER_CONFIG to the directory of config.json"
             return replace(found, fix=fix)
         return found
     if config.problems:

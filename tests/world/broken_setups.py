@@ -154,9 +154,7 @@ def program_that_does_not_start(docker_host: DockerHost) -> Broken:
 
 def directory_that_is_the_file(docker_host: DockerHost) -> Broken:
     repair = changed(docker_host, "DOCKER_CONFIG", str(docker_host.config))
-    return Broken(
-        "docker-config", "cannot be read", "DOCKER_CONFIG has to be the directory", repair
-    )
+    return Broken("docker-config", "cannot be read", "set DOCKER_CONFIG to the directory", repair)
 
 
 def limit_that_is_no_number(docker_host: DockerHost) -> Broken:
