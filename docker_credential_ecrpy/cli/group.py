@@ -64,17 +64,22 @@ def _show_help(words: Sequence[str], context: CommandContext) -> int:
     words = [word for word in words if word not in names.HELP_OPTIONS]
     command: click.Command = program
     at = click.Context(program, info_name=context.name, **program.context_settings)
-    if words[0] in names.ACTIONS and len(words) == 1:
+    if words[0] in names.ACTIONS:
+        if len(words) > 1:
+            raise _no_commands(words[0], words[1], at)
         context.console.say(_describe_action(words[0], context.name))
         return protocol.OK
     for word in words:
         if not isinstance(command, Group):
-            msg = f"unknown command: {command.name} {one_line(word)}; it has no commands of its own"
-            raise click.UsageError(msg, at)
+            raise _no_commands(str(command.name), word, at)
         command = command.find(at, word, () if at.parent else tuple(names.ACTIONS))
         at = click.Context(command, parent=at, info_name=word)
     context.console.say_as_is(command.get_help(at))
     return protocol.OK
+
+
+def _no_commands(name: str, word: str, at: click.Context) -> click.UsageError:
+    return click.UsageError(f"unknown command: {name} {one_line(word)}; {name} has none", at)
 
 
 def _describe_action(action: str, name: str) -> str:
