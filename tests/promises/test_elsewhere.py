@@ -102,8 +102,9 @@ def test_a_note_is_forgotten_with_its_host(machine: Machine) -> None:
         assert machine.get("ghcr.io").stdout == NOT_FOUND
         (note,) = machine.entries("elsewhere")
         assert note.name.startswith("ghcr.io~")
-        (listed,) = json.loads(machine.run("cache", "list", "--json", command=MODULE).stdout)
-        assert (listed["kind"], listed["registry"]) == ("nobody", "ghcr.io")
+        document = json.loads(machine.run("cache", "list", "--json", command=MODULE).stdout)
+        (listed,) = document["entries"]
+        assert (listed["kind"], listed["registry"]) == ("not-ecr", "ghcr.io")
         assert listed["problem"] is None
 
         done = machine.run(*forget, stdin=b"ghcr.io", command=MODULE)
