@@ -35,8 +35,7 @@ def print_text(
             console.say("no problem found", mark="no problem found", style="good")
         return
     console.say()
-    if summary := _summarize(findings, fix_command):
-        console.say(summary, mark=summary.partition(";")[0], style="strong")
+    _print_summary(findings, fix_command, console)
     check = cause.check
     word = "cause" if check.status == FAIL else "warning"
     console.say(f"{word}: {check.seen}", mark=f"{word}:", style="strong")
@@ -62,20 +61,22 @@ def _print_checks(findings: Sequence[Finding], console: Console) -> None:
         console.say(text, mark=label, style=_STYLES[check.status])
 
 
-def _summarize(findings: Sequence[Finding], fix_command: str) -> str:
-    """Return how many problems there are, and what fixes several; "" where there is only one."""
+def _print_summary(findings: Sequence[Finding], fix_command: str, console: Console) -> None:
+    """Print how many problems there are, and the command that fixes several of them."""
     failed = [finding for finding in findings if finding.check.status == FAIL]
     counted = failed or [finding for finding in findings if finding.check.status == WARN]
     if len(counted) < _SEVERAL:
-        return ""
+        return
     hosts = len({finding.host for finding in counted if finding.host})
-    text = f"{len(counted)} {'problems' if failed else 'warnings'}"
-    text += f" in {hosts} registries" if hosts > 1 else ""
+    count = f"{len(counted)} {'problems' if failed else 'warnings'}"
+    count += f" in {hosts} registries" if hosts > 1 else ""
     fixable = sum(finding.is_fixable for finding in counted)
     if fixable < _SEVERAL:
-        return text
+        console.say(f"{count}\n", mark=count, style="strong")
+        return
     these = "all" if fixable == len(counted) else str(fixable)
-    return f"{text}; to fix {these} of them: {fix_command}"
+    console.say(f"{count}; to fix {these} of them:", mark=count, style="strong")
+    console.say_as_is(console.fit_command(one_line(fix_command), "  ") + "\n")
 
 
 def print_json(

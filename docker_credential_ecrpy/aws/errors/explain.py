@@ -71,18 +71,20 @@ def explain_no_credentials(call: CallContext) -> HelperError:
 def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
     """Return the error for a profile that is in no file."""
     others = sorted(call.core.available_profiles)
-    near = difflib.get_close_matches(name, others, n=1)
+    near, command = difflib.get_close_matches(name, others, n=1), ""
     meant = f"did you mean {near[0]!r}? " if near else ""
     place = call.choice.chosen_at
     if place is None or not call.choice.profile:
         where, there = "", f"set AWS_PROFILE to one of: {', '.join(others)}"
         hint = meant + there if others else "unset AWS_PROFILE"
+        command = "" if others else hint
     else:
         where = f"{place}: profile = {one_line(name)!r}: " if place.line else f"{place}: "
         hint = f"{meant}the profiles are: {', '.join(others)}" if others else "there are none"
         hint += "; run 'aws configure list-profiles' to see them, or 'aws configure sso' for one"
     msg = f"{where}AWS profile {one_line(name)!r} is not in {name_config_files(call.core)}"
-    return HelperError(msg, hint=one_line(hint), chosen_at=str(place) if where else None)
+    chosen_at = str(place) if where else None
+    return HelperError(msg, hint=one_line(hint), command=command, chosen_at=chosen_at)
 
 
 def explain_wrong_answer(call: CallContext) -> HelperError:

@@ -65,8 +65,8 @@ class TestText:
 
         assert problems == 4
         assert (
-            "\n4 problems in 2 registries; to fix all of them: docker-credential-ecrpy doctor"
-            " --fix\ncause: "
+            "\n4 problems in 2 registries; to fix all of them:\n"
+            "  docker-credential-ecrpy doctor --fix\n\ncause: "
         ) in text
         assert said(docker_host, "--fix").endswith("\nno problem found\n")
 
@@ -76,7 +76,8 @@ class TestText:
         docker_host.machine.aws.denied.add((docker_host.user.arn, "ecr:GetAuthorizationToken"))
 
         assert (
-            f"\n3 problems; to fix 2 of them: docker-credential-ecrpy doctor --fix {HOST}\n"
+            "\n3 problems; to fix 2 of them:\n"
+            f"  docker-credential-ecrpy doctor --fix {HOST}\n\ncause: "
         ) in said(docker_host, HOST)
 
     def test_one_problem_is_not_counted(self, docker_host: DockerHost) -> None:
@@ -95,8 +96,8 @@ class TestText:
         text = said(docker_host)
 
         assert (
-            "\n2 warnings in 2 registries; to fix all of them: docker-credential-ecrpy doctor"
-            " --fix\nwarning: "
+            "\n2 warnings in 2 registries; to fix all of them:\n"
+            "  docker-credential-ecrpy doctor --fix\n\nwarning: "
         ) in text
 
     def test_quiet(self, docker_host: DockerHost) -> None:
@@ -226,3 +227,11 @@ class TestJson:
 
         assert "needs an MFA code" in failed["seen"]
         assert failed["command"] == "aws sts get-caller-identity --profile work"
+
+    @pytest.mark.tree
+    def test_the_command_for_a_profile_where_there_is_none(self, docker_host: DockerHost) -> None:
+        """It unsets the variable."""
+        failed = docker_host.doctor(HOST, AWS_PROFILE="prod").failed
+
+        assert failed["id"] == "credentials"
+        assert failed["command"] == failed["fix"] == "unset AWS_PROFILE"
