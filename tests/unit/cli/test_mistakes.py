@@ -57,7 +57,7 @@ def test_a_name_that_is_none(machine: Machine, command: str, text: str, says: st
     ("host", "says"),
     [
         (HOST[1:], "it has to begin with an account's 12 digits"),
-        (f"{HOST}.evil.org", "is not an ECR registry: those are such as 1234"),
+        (f"{HOST}.evil.org", "evil.org is not an ECR registry"),
     ],
 )
 def test_a_host_that_looks_like_ecrs(machine: Machine, command: str, host: str, says: str) -> None:
