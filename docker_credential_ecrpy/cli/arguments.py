@@ -1,4 +1,4 @@
-"""How users name a registry, and how a mistake in a command line is described."""
+"""How users name a registry or an AWS profile."""
 
 import difflib
 import re
@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from docker_credential_ecrpy.aws import gateway, regions
 from docker_credential_ecrpy.cli.context import CommandContext
+from docker_credential_ecrpy.cli.mistakes import not_ecr
 from docker_credential_ecrpy.docker.config import DockerConfig, bare_host, config_path
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.errors import HelperError
@@ -20,11 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.aws.profiles import ProfileSummary
 
-DANGEROUS = ("--remove", "--undo", "--creds-store", "--fix")
-"""Options that change or remove much: none of them is suggested for an unknown option."""
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]+){1,3}-\d{1,2}", re.ASCII)
 _MOST_NAMED = 8  # AWS profiles in one sentence
-_EXAMPLE = "123456789012@us-east-1"
 
 _Pair = tuple[str, str]  # an account and a region
 
@@ -38,8 +36,7 @@ def parse_registry(text: str, context: CommandContext) -> str:
     text = expand_account(text)
     host = parse_image(text, "REGISTRY").host
     if context.helper.choose(host) is None:
-        msg = f"{host} {regions.explain_not_ecr(host)}"
-        raise click.BadParameter(msg, param_hint="REGISTRY")
+        raise not_ecr(host)
     return bare_host(text.strip())
 
 
@@ -184,18 +181,3 @@ def refuse_empty(context: click.Context, parameter: click.Parameter, value: str)
         msg = "it is empty; name one, or leave the option out"
         raise click.BadParameter(msg, param_hint=parameter.opts[0])
     return value
-
-
-def describe_mistake(error: click.UsageError) -> str:
-    """Return the text of an error of usage; for an unknown option, it suggests no dangerous one.
-
-    For --region, where the command has none, it says how a registry names its region.
-    """
-    if not isinstance(error, click.NoSuchOption):
-        return error.format_message()
-    name, near = one_line(error.option_name), error.possibilities or ()
-    hint = f"; did you mean {near[0]}?" if near and near[0] not in DANGEROUS else ""
-    parameters = error.ctx.command.params if error.ctx else []
-    if name == "--region" and any("REGISTRY" in (at.metavar or "") for at in parameters):
-        hint = f"; add the region to the registry: {_EXAMPLE}"
-    return f"no such option: {name}{hint}"

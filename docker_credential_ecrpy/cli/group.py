@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from docker_credential_ecrpy.cli import arguments as command_line
-from docker_credential_ecrpy.cli import names
+from docker_credential_ecrpy.cli import mistakes, names
 from docker_credential_ecrpy.cli.commands import (
     cache,
     completion,
@@ -95,7 +94,7 @@ def _describe_action(action: str, name: str) -> str:
 def _report_usage(exc: click.UsageError, context: CommandContext) -> None:
     """Write the usage, what is wrong, and where the help is, to standard error."""
     at = exc.ctx or click.Context(program, info_name=context.name)
-    text = command_line.describe_mistake(exc)
+    text = mistakes.describe_mistake(exc)
     text = text[:1].lower() + text[1:].rstrip(".")  # as our own errors are written
     usage = at.get_usage() if at.parent else names.USAGE.format(name=context.name)
     context.console.note(f"{usage}\n{context.name}: {text}")

@@ -48,7 +48,7 @@ If a pull fails, find the cause and the fix:
   docker-credential-ecrpy doctor <image>
 
 Commands (each has --help):
-  configure   have Docker use this program for registries
+  configure   make Docker use this program for ECR registries
   doctor      find out why a pull fails, and how to fix it
   explain     show the rule, identity, endpoint and cache entry of a registry
   password    print a registry's token, as aws ecr get-login-password does

@@ -1,8 +1,13 @@
-"""The errors for arguments that several commands refuse in the same words."""
+"""Errors of usage that several commands report in the same words."""
 
 import click
 
 from docker_credential_ecrpy.aws import regions
+from docker_credential_ecrpy.text.sanitize import one_line
+
+DANGEROUS = ("--remove", "--undo", "--creds-store", "--fix")
+"""Options that change or remove much: none of them is suggested for an unknown option."""
+_EXAMPLE = "123456789012@us-east-1"
 
 
 def not_ecr(host: str) -> click.BadParameter:
@@ -17,3 +22,18 @@ def refuse_near_ecr(host: str) -> None:
     """
     if regions.looks_like_ecr(host):
         raise not_ecr(host)
+
+
+def describe_mistake(error: click.UsageError) -> str:
+    """Return the text of an error of usage; for an unknown option, it suggests no dangerous one.
+
+    For --region, where the command has none, it says how a registry names its region.
+    """
+    if not isinstance(error, click.NoSuchOption):
+        return error.format_message()
+    name, near = one_line(error.option_name), error.possibilities or ()
+    hint = f"; did you mean {near[0]}?" if near and near[0] not in DANGEROUS else ""
+    parameters = error.ctx.command.params if error.ctx else []
+    if name == "--region" and any("REGISTRY" in (at.metavar or "") for at in parameters):
+        hint = f"; add the region to the registry: {_EXAMPLE}"
+    return f"no such option: {name}{hint}"

@@ -1,6 +1,5 @@
 """`configure`: make this program Docker's helper for registries, and choose its AWS identity."""
 
-import json
 import os
 import shlex
 from dataclasses import dataclass, replace
@@ -32,8 +31,6 @@ from docker_credential_ecrpy.text.sanitize import one_line
 
 PUBLIC = "public.ecr.aws"
 _ROLE = "arn:aws:iam::123456789012:role/puller"
-SCHEMA_VERSION = 1
-"""Of the document that --json prints: docs/schemas/configure.schema.json."""
 
 
 @click.command(
@@ -206,9 +203,7 @@ class _Output:
     def _print_json(self, plan: Plan) -> None:
         diffs = {rewrite.file: "\n".join(diff.render(rewrite)) for rewrite in plan.needed}
         written = {} if self.dry_run else {at.file: backup for at, backup in apply_plan(plan)}
-        document = {
-            "schema_version": SCHEMA_VERSION,
-            "command": "configure",
+        members = {
             "dry_run": self.dry_run,
             "files": [
                 {"file": file, "backup": written.get(file) or None, "changed": True, "diff": text}
@@ -217,7 +212,7 @@ class _Output:
             "notes": plan.notes,
             "warnings": plan.warnings,
         }
-        self.console.say_as_is(json.dumps(document, indent=2))
+        self.console.say_document("configure", members)
 
 
 def _check_values(role_arn: str, fallback: str | None) -> None:

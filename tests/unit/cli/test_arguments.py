@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 import pytest
 
-from docker_credential_ecrpy.cli.arguments import DANGEROUS, describe_mistake
 from docker_credential_ecrpy.cli.group import program
+from docker_credential_ecrpy.cli.mistakes import DANGEROUS, describe_mistake
 from tests.world.configure import OTHER
 from tests.world.machine import HOST, Machine
 
