@@ -1,24 +1,43 @@
-"""Writes the files of a plan."""
-
-from collections.abc import Iterator
+"""Writes the files of a plan: all of them, or none."""
 
 from docker_credential_ecrpy.docker.plan import Plan
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import (
+    Mark,
     Rewrite,
     check_replaceable,
     make_mark,
     replace_file,
+    take_back,
 )
 
 
-def apply_plan(plan: Plan) -> Iterator[tuple[Rewrite, str]]:
-    """Write the files of a plan; yield each with the path of its backup (or "") once written.
+def apply_plan(plan: Plan) -> list[tuple[Rewrite, str]]:
+    """Write the files of a plan; return each with the path of its backup, or "" for a new file.
 
-    The backups of one plan have the same mark, by which an undo finds them. Raises HelperError,
-    before the first write where possible; files not yet written stay unchanged.
+    The backups of one plan have the same mark, by which an undo finds them. Raises HelperError
+    where a file cannot be written; then those written before it are restored.
     """
     for rewrite in plan.needed:
         check_replaceable(rewrite)
-    mark = make_mark(rewrite.file for rewrite in plan.needed)
-    for rewrite in reversed(plan.needed):  # our rules first: alone they change nothing
-        yield rewrite, replace_file(rewrite, mark)
+    mark = make_mark(rewrite.file for rewrite in plan.rewrites)
+    written: list[tuple[Rewrite, str]] = []
+    try:
+        # config.toml first: rules have no effect until Docker runs this program
+        for rewrite in reversed(plan.needed):
+            backup = replace_file(rewrite, mark)
+            written.append((rewrite, backup))
+    except BaseException as exc:
+        for rewrite, _ in written:
+            _restore(rewrite, mark, exc)
+        raise
+    return written
+
+
+def _restore(rewrite: Rewrite, mark: Mark, cause: BaseException) -> None:
+    """Restore a file that was written before `cause`. Raises HelperError if that fails, too."""
+    try:
+        take_back(rewrite, mark)
+    except HelperError as exc:
+        msg = f"{cause}; and {exc.message}"
+        raise HelperError(msg, hint=exc.hint) from cause

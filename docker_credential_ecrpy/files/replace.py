@@ -145,8 +145,10 @@ def replace_file(rewrite: Rewrite, mark: Mark | None = None) -> str:
         _check_unchanged(target, rewrite.before)
         is_new = rewrite.before is None
         model = directory if is_new else target
-        opened, backup = _create_backup(target, mark or make_mark([target]), is_none=is_new)
+        opened, beside = tempfile.mkstemp(prefix=private.TEMPORARY, dir=directory)
         _write(opened, rewrite.before or b"", model, is_new=True)
+        backup = _link_backup(beside, target, mark or make_mark([target]), is_none=is_new)
+        private.remove(beside)
         opened, beside = tempfile.mkstemp(prefix=private.TEMPORARY, dir=directory)
         _write(opened, rewrite.after, model, is_new=is_new)
         _check_unchanged(target, rewrite.before)
@@ -160,6 +162,32 @@ def replace_file(rewrite: Rewrite, mark: Mark | None = None) -> str:
         raise
     _remove_old_backups(target)
     return "" if is_new else backup
+
+
+def take_back(rewrite: Rewrite, mark: Mark) -> None:
+    """Undo a `replace_file` of a moment ago, with its backups of that mark, unless edited since.
+
+    Raises HelperError.
+    """
+    target = os.path.realpath(rewrite.file)
+    beside = ""
+    try:
+        _check_unchanged(target, rewrite.after)
+        if rewrite.before is None:
+            private.remove(target)
+        else:
+            opened, beside = tempfile.mkstemp(prefix=private.TEMPORARY, dir=os.path.dirname(target))
+            _write(opened, rewrite.before, target, is_new=False)
+            os.replace(beside, target)
+            beside = ""
+        for backup in list_backups(target):
+            if backup.mark == mark:
+                private.remove(backup.path)
+    except OSError as exc:
+        raise _error(rewrite.file, "restored", exc) from exc
+    finally:
+        if beside:
+            private.remove(beside)
 
 
 def _remove_old_backups(target: str) -> None:
@@ -184,15 +212,23 @@ def _check_unchanged(target: str, before: bytes | None) -> None:
         raise OSError(errno.EAGAIN, "another program changed it")
 
 
-def _create_backup(target: str, mark: Mark, *, is_none: bool) -> tuple[int, str]:
-    """Open a new file for the backup; return its descriptor and its path. Raises OSError."""
+def _link_backup(whole: str, target: str, mark: Mark, *, is_none: bool) -> str:
+    """Give a complete file the name of a backup; return its path. Raises OSError.
+
+    A backup is complete or missing, whenever the program is killed: an undo would restore half.
+    """
     kind = ".none" if is_none else ""
     for number in range(mark.number, mark.number + _MOST_TRIES):
         path = f"{target}.{mark.time}{f'-{number}' if number > 1 else ''}{kind}.bak"
         try:
-            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), path
+            os.link(whole, path)
         except FileExistsError:
             continue
+        except OSError:  # a file system without hard links, such as FAT: another process may win
+            if os.path.lexists(path):
+                continue
+            os.rename(whole, path)
+        return path
     raise OSError(errno.EEXIST, "other programs are writing backups of it")
 
 
@@ -217,7 +253,9 @@ def _error(file: str, what: str, exc: OSError | ValueError) -> HelperError:
     reason = getattr(exc, "strerror", None) or str(exc)
     hint = "check its owner and mode" if what == "read" else "the file is unchanged"
     number = getattr(exc, "errno", None)
-    if what == "read" and number in (errno.EINVAL, errno.EISDIR):
+    if what == "restored":
+        hint = "its previous content is in the newest backup beside it"
+    elif what == "read" and number in (errno.EINVAL, errno.EISDIR):
         hint = "move it elsewhere"
     elif number == errno.EAGAIN:
         hint = "that change is kept: run this again"

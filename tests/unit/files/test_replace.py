@@ -287,6 +287,30 @@ def test_files_replaced_together_have_one_mark(tmp_path: Path) -> None:
     assert make_mark(map(str, paths)) > mark
 
 
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_backup_is_complete_or_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_links: bool
+) -> None:
+    """It gets its name only with its whole content, also on a file system without hard links."""
+    path = tmp_path / "config.json"
+    path.write_bytes(b"old")
+    link, seen = os.link, list[bytes]()
+
+    def look_first(whole: str, backup: str) -> None:
+        seen.append(Path(whole).read_bytes())
+        if not has_links:
+            raise PermissionError(1, "Operation not permitted")
+        link(whole, backup)
+
+    monkeypatch.setattr(os, "link", look_first)
+    rewrite(path)
+    rewrite(path, b"newer")
+
+    assert seen == [b"old", b"new"]
+    assert read_backups(str(path)) == [b"new", b"old"]
+    assert len(names(tmp_path)) == 3
+
+
 def test_other_files_are_no_backups(tmp_path: Path) -> None:
     """Another file's backups do not count, nor do other names that end in .bak or ~."""
     for name in ("config.json.bak", "other.json.2026-01-01T00-00-00Z.bak", "config.json~"):
