@@ -20,7 +20,8 @@ class Scene(Protocol):
 def take_turns(row: Row, scenes: Mapping[str, Scene], *, warm_up: bool = True) -> None:
     """Run each scene as often as the row says, in a new order each round.
 
-    So a machine whose speed drifts slows all of them alike, and their neighbours change.
+    If the machine's speed drifts, all programs slow down equally, and none always follows the same
+    one.
     warm_up: run each once before, without a result. A failure of one of ours ends the benchmark;
     those of the others are counted.
     """

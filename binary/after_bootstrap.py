@@ -21,8 +21,7 @@ for package in (docker_credential_ecrpy, hot, encodings):
     package.__path__ = [*getattr(package, "__path__", ()), os.path.join(HOME, *parts)]
 
 # Restore the user's environment for child processes. With the bootloader's variables, a child of
-# the same program would take itself for a part of this one; its start-up script removes
-# VIRTUAL_ENV.
+# the same program would act as a subprocess of this one; its start-up script removes VIRTUAL_ENV.
 given = {n: v for n, v in before_bootstrap.environ.items() if not n.startswith("_PYI_")}
 for name in set(os.environ) - set(given):
     del os.environ[name]
@@ -31,7 +30,7 @@ for name in set(given) - set(os.environ):
 
 
 def interrupted(*_: object) -> None:
-    """Raise KeyboardInterrupt once: the one file forwards what a terminal sends to all."""
+    """Raise KeyboardInterrupt once: the one-file parent forwards SIGINT, so it arrives twice."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 

@@ -6,8 +6,8 @@
  *              directory of the others in its own RPATH (build_binary.spec).
  * pyi_utils_set_library_search_path
  *              For the same reason LD_LIBRARY_PATH keeps the user's value, also for children.
- * fork         The one file's child ends with its parent, whatever ends that: its answer has no
- *              reader then, and the parent's streams would stay open.
+ * fork         The child is killed when its parent dies: nobody reads its answer then, and the
+ *              parent's streams would stay open.
  * waitpid      While the child runs, signals reach the one file, which forwards them. Before and
  *              after that they are blocked, so that the unpacked files are removed.
  * pyi_*message An error before Python runs, such as a full TMPDIR, is one line on both streams

@@ -19,7 +19,10 @@ _ROLE = Role(f"arn:aws:iam::{ACCOUNT}:role/puller")
 
 @dataclass(frozen=True)
 class Key:
-    """One key. examples: values as TOML has them. needs: a key that it is allowed with only."""
+    """One key.
+
+    examples: values as TOML has them. needs: the key that must be present too, or "".
+    """
 
     name: str
     type: str

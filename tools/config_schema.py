@@ -1,7 +1,7 @@
 """The JSON Schema of config.toml, for editors: config_schema.py [FILE].
 
-Made from the format of the file and the parser's own patterns. It refuses what a schema can
-express; docs/schemas/config.schema.json is its output, and the parser has the last word.
+Made from the format of the file and the parser's own patterns. Its output is
+docs/schemas/config.schema.json, with the rules that JSON Schema can express; the parser decides.
 """
 
 import json

@@ -35,7 +35,7 @@ HELP = """\
 {usage}
 
 Docker credential helper for Amazon ECR. Docker runs it for each pull, push and \
-build; it gets a token from AWS, caches it, and renews it before it expires. \
+build; it gets a token from AWS, caches it, and refreshes it before it expires. \
 No docker login is needed.
 
 Configure Docker to use it (credHelpers in ~/.docker/config.json), then pull:
@@ -176,7 +176,7 @@ def _run_action(
     if arguments and action not in known:
         near = difflib.get_close_matches(action, COMMANDS + known, n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
-        usage = f"{name}: unknown action: {one_line(action)}{meant}\n{usage}"
+        usage = f"{name}: unknown command: {one_line(action)}{meant}\n{usage}"
     if action not in known or len(arguments) > 1:
         return protocol.FAILED, f"{usage}\n".encode()
     if action in VERSION:

@@ -90,9 +90,13 @@ def check_from_error(check_id: CheckId, error: HelperError, status: str = FAIL) 
     return Check(check_id, status, error.message, error.hint or "", error.command)
 
 
-def configure_fix(host: str) -> tuple[str, str, bool]:
-    """Return fix, command and safe for a problem that `configure` fixes."""
-    fix = "have docker run this program, and remove the old login"
+def configure_fix(host: str, *, has_login: bool) -> tuple[str, str, bool]:
+    """Return fix, command and safe for a problem that `configure` fixes.
+
+    has_login: whether `configure` also removes a login of this host.
+    """
+    fix = "configure docker to run this program"
+    fix += ", and remove the old login" if has_login else ""
     return fix, f"{PACKAGE} configure {host}", True
 
 

@@ -54,7 +54,7 @@ def _check_config(facts: Facts) -> Check:
         keys = config.login_keys(facts.host)  # `configure` removes these
         removable = all(at.section == AUTHS and at.key in keys for at in config.problems)
         if facts.is_ecrs and removable:
-            return Check(check_id, FAIL, broken, *configure_fix(facts.host))
+            return Check(check_id, FAIL, broken, *configure_fix(facts.host, has_login=True))
         return Check(check_id, FAIL, broken, "fix that entry by hand, or remove it")
     if config.data is None:
         where = " (DOCKER_CONFIG names its directory)" if directory else ""
@@ -85,20 +85,19 @@ def _check_old_login(facts: Facts) -> Check:
     sent = found.login if found.kind == SourceKind.FILE else None
     login = sent or _find_login(config, facts.host)
     key = shown_key(login.key if login else keys[0])
-    seen = f"{config.file} has a login for {key} under {AUTHS}, {_name_expiry(login, facts)}"
+    fix, expires = configure_fix(facts.host, has_login=True), _name_expiry(login, facts)
     if sent is None:
-        seen += "; docker does not use it, other clients may"
-        return Check(check_id, WARN, seen, *configure_fix(facts.host))
+        seen = f"{config.file} has an old login for {key} ({AUTHS}); {expires}"
+        return Check(check_id, WARN, f"{seen}; docker does not use it, other clients may", *fix)
     status, said = _judge_login(sent, facts)
-    return Check(
-        check_id, status, f"{seen}, and docker sends that{said}", *configure_fix(facts.host)
-    )
+    seen = f"docker sends the old login for {key} in {config.file} ({AUTHS}); {expires}{said}"
+    return Check(check_id, status, seen, *fix)
 
 
 def _check_variable(check_id: CheckId, login: Login, facts: Facts) -> Check:
     status, said = _judge_login(login, facts)
-    seen = f"{_VARIABLE} has a login for {shown_key(login.key)}, {_name_expiry(login, facts)}"
-    seen += f", and docker sends that instead of reading config.json{said}"
+    seen = f"docker sends the login for {shown_key(login.key)} in {_VARIABLE}, and does not read"
+    seen += f" config.json; {_name_expiry(login, facts)}{said}"
     command = f"unset {_VARIABLE}"
     return Check(check_id, status, seen, f"{command}, wherever it is set", command)
 
@@ -116,8 +115,8 @@ def _judge_login(login: Login, facts: Facts) -> tuple[str, str]:
 
 def _name_expiry(login: Login | None, facts: Facts) -> str:
     if login is None or login.expires is None:
-        return "which does not say when it expires"
-    return f"whose token {expiry(login.expires, facts.now)}"
+        return "it does not say when it expires"
+    return f"its token {expiry(login.expires, facts.now)}"
 
 
 def _check_mechanism(facts: Facts) -> Check:
@@ -137,7 +136,8 @@ def _check_mechanism(facts: Facts) -> Check:
         return Check(check_id, SKIP, seen)
     accepted = found.kind == SourceKind.FILE and not facts.find_refusal(found.login)
     status = WARN if accepted or facts.choice.registry.public else FAIL
-    return Check(check_id, status, seen, *configure_fix(host))
+    fix = configure_fix(host, has_login=bool(config.login_keys(host)))
+    return Check(check_id, status, seen, *fix)
 
 
 def _describe_mechanism(found: CredentialSource, facts: Facts, config: DockerConfig) -> str:
@@ -189,6 +189,6 @@ def _check_podman(facts: Facts) -> Iterator[Check]:
         keys = config.login_keys(facts.host)
         if keys and config.helpers.get(facts.host) not in docker_config.HELPER_NAMES:
             key, expires = shown_key(keys[0]), _name_expiry(_find_login(config, facts.host), facts)
-            seen = f"{config.file} has a login for {key}, {expires}"
+            seen = f"{config.file} has an old login for {key}; {expires}"
             fix = "remove it: podman, buildah and skopeo send it"
             yield Check(check_id, WARN, seen, fix, f"podman logout {shlex.quote(key)}")

@@ -4,7 +4,7 @@ import difflib
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 
 from docker_credential_ecrpy import PACKAGE
@@ -37,13 +37,17 @@ SKEW_WARNED = 60
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html
 _IMPORTS = ("ecr:CreateRepository", "ecr:BatchImportUpstreamImage")
 _WHY = re.compile(r"\bbecause no [\w-]+ policy\b.*|\bwith an explicit deny\b.*")
+_NO_CREDENTIALS = "no credentials to request it with"
 _NO_SUCH = ("NAME_UNKNOWN", "MANIFEST_UNKNOWN")
 
 
 def check_network(facts: Facts) -> Iterator[Check]:
     """Yield the checks on AWS and the registry."""
-    if not isinstance(facts, EcrFacts):
-        return
+    if isinstance(facts, EcrFacts):
+        yield from _skip_repeated(_check_in_order(facts))
+
+
+def _check_in_order(facts: EcrFacts) -> Iterator[Check]:
     yield _check_credentials(facts)
     yield from _check_region(facts)
     yield _check_endpoint(facts)
@@ -53,6 +57,24 @@ def check_network(facts: Facts) -> Iterator[Check]:
     yield _check_registry(facts)
     if facts.image.repository:
         yield _check_image(facts)
+
+
+def _skip_repeated(checks: Iterable[Check]) -> Iterator[Check]:
+    """Yield the checks; one with the error of an earlier check is skipped: it is the same problem.
+
+    A failure is not skipped for a warning.
+    """
+    reported: dict[str, Check] = {}
+    for check in checks:
+        first = reported.get(check.seen)
+        if first and check.status in (first.status, WARN):
+            same = f"not checked: the same error as of {first.id.title}"
+            seen = _NO_CREDENTIALS if first.id is CheckId.CREDENTIALS else same
+            yield Check(check.id, SKIP, seen)
+            continue
+        if check.status in (WARN, FAIL):
+            reported[check.seen] = check
+        yield check
 
 
 def _check_credentials(facts: EcrFacts) -> Check:
@@ -121,6 +143,9 @@ def _check_token(facts: EcrFacts) -> Check:
     if isinstance(found, HelperError):
         if not facts.choice.registry.public:
             return check_from_error(check_id, found)
+        preview = facts.preview
+        if isinstance(preview, HelperError) and preview.message == found.message:
+            return Check(check_id, SKIP, f"{_NO_CREDENTIALS}: pulls are anonymous")
         seen = f"none, so pulls are anonymous: {found.message}"
         return Check(check_id, WARN, seen, found.hint or "", found.command)
     expires = f"expires at {moment(found.entry.expires, facts.now)}"

@@ -39,8 +39,8 @@ def _check_program(facts: Facts) -> Check:
     seen = problem.seen + _describe_others(program)
     if not (ours and facts.is_ecrs):
         return Check(check_id, FAIL, seen, problem.fix, problem.command)
-    fix = f"have docker run {ours.paths[0]}, whose name for docker is {ours.name!r}"
-    return Check(check_id, FAIL, seen, fix, *check.configure_fix(facts.host)[1:])
+    fix = f"configure docker to run {ours.paths[0]}: its name in config.json is {ours.name!r}"
+    return Check(check_id, FAIL, seen, fix, *check.configure_fix(facts.host, has_login=False)[1:])
 
 
 def _check_version(check_id: CheckId, program: InstalledHelper) -> Check:

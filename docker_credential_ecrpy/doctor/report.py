@@ -35,7 +35,7 @@ def print_text(
             console.say("no problem found", mark="no problem found", style="good")
         return
     console.say()
-    _print_summary(findings, fix_command, console)
+    _print_summary(findings, cause, fix_command, console)
     check = cause.check
     word = "cause" if check.status == FAIL else "warning"
     console.say(f"{word}: {check.seen}", mark=f"{word}:", style="strong")
@@ -61,21 +61,27 @@ def _print_checks(findings: Sequence[Finding], console: Console) -> None:
         console.say(text, mark=label, style=_STYLES[check.status])
 
 
-def _print_summary(findings: Sequence[Finding], fix_command: str, console: Console) -> None:
-    """Print how many problems there are, and the command that fixes several of them."""
-    failed = [finding for finding in findings if finding.check.status == FAIL]
-    counted = failed or [finding for finding in findings if finding.check.status == WARN]
-    if len(counted) < _SEVERAL:
+def _print_summary(
+    findings: Sequence[Finding], cause: Finding, fix_command: str, console: Console
+) -> None:
+    """Print how many problems and warnings there are, and the command that fixes several of them.
+
+    The command is left out where the cause's own fix does the same.
+    """
+    found = [finding for finding in findings if finding.check.status in (FAIL, WARN)]
+    if len(found) < _SEVERAL:
         return
-    hosts = len({finding.host for finding in counted if finding.host})
-    count = f"{len(counted)} {'problems' if failed else 'warnings'}"
-    count += f" in {hosts} registries" if hosts > 1 else ""
-    fixable = sum(finding.is_fixable for finding in counted)
-    if fixable < _SEVERAL:
-        console.say(f"{count}\n", mark=count, style="strong")
+    failed = sum(finding.check.status == FAIL for finding in found)
+    counts = ((failed, "problem"), (len(found) - failed, "warning"))
+    text = " and ".join(f"{count} {word}{'s' * (count > 1)}" for count, word in counts if count)
+    hosts = len({finding.host for finding in found if finding.host})
+    text += f" in {hosts} registries" if hosts > 1 else ""
+    fixable = [finding.check.command for finding in found if finding.is_fixable]
+    if {*fixable} <= {cause.check.command}:
+        console.say(f"{text}\n", mark=text, style="strong")
         return
-    these = "all" if fixable == len(counted) else str(fixable)
-    console.say(f"{count}; to fix {these} of them:", mark=count, style="strong")
+    these = "all" if len(fixable) == len(found) else str(len(fixable))
+    console.say(f"{text}; to fix {these} of them:", mark=text, style="strong")
     console.say_as_is(console.fit_command(one_line(fix_command), "  ") + "\n")
 
 

@@ -29,7 +29,7 @@ from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.helper.timeout import DEFAULT_TIMEOUT, read_timeout
 from docker_credential_ecrpy.settings.rules import Choice
 
-# In the order of causes: the first that fails explains why the others do.
+# In the order of causes: a failed check explains the failures after it.
 _JUDGES = (check_docker, check_programs, check_network, check_other_helpers)
 _MOST = 5  # registries that are checked when none is named
 _MARGIN = 1.0  # seconds kept for the report
@@ -72,12 +72,10 @@ def diagnose(
             checks = [check for judge in _JUDGES for check in judge(facts)]
             findings += [Finding(image.host, check) for check in checks if check not in known]
     if not (named or hosts):
-        seen, command = (
-            "docker has no ECR registry configured",
-            f"{PACKAGE} configure ACCOUNT@REGION",
-        )
+        seen = "docker has no ECR registry configured"
+        fix = "configure one as ACCOUNT@REGION, or without an argument choose from a list"
         findings.append(
-            Finding("", Check(CheckId.REGISTRIES, FAIL, seen, "configure one", command))
+            Finding("", Check(CheckId.REGISTRIES, FAIL, seen, fix, f"{PACKAGE} configure"))
         )
     if len(hosts) > _MOST:
         others = f"{len(hosts) - _MOST} more registries are not checked: name one to check it"

@@ -304,7 +304,7 @@ class Helper:
         *host_places, _ = self._list_places(directory, choice)
         found = lookup.find(host_places, self.clock())
         if not found.fresh:
-            why = found.misses[-1].reason if not found.due else "it is due for renewal"
+            why = found.misses[-1].reason if not found.due else "it is due for refresh"
             self.log(f"cache: no entry for {choice.registry.host} under {directory}: {why}")
         return found
 

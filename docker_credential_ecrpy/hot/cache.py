@@ -52,7 +52,7 @@ _STEP = SECOND  # time servers set clocks back by less, which is ignored
 
 
 class Miss(Exception):
-    """No usable entry; the text says why. due: a valid entry that is due for renewal."""
+    """No usable entry; the text says why. due: a valid entry that is due for refresh."""
 
     def __init__(self, why: str, due: "Entry | None" = None) -> None:
         super().__init__(why)
@@ -163,7 +163,7 @@ def answer(directory: str, host: str, identity: str, now: int, *, settings: str 
     except Miss:
         entry = read(*token_place(directory, host, identity, settings), now)
     if not entry.fresh(now):
-        msg = "it is due for renewal"
+        msg = "it is due for refresh"
         raise Miss(msg, entry)
     return entry
 

@@ -59,7 +59,7 @@ DECIDING_VARIABLES: "Final" = (
 PROFILE_OF: "Final" = "AWS_ECR_PROFILE_"
 ROLE_OF: "Final" = "AWS_ECR_ROLE_ARN_"
 
-# Each of these makes the identity the environment's, on every machine.
+# If one is set, the environment alone names the identity; the machine's name is left out.
 _NAMED_BY_ENVIRONMENT: "Final" = (
     "AWS_ACCESS_KEY_ID",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -89,7 +89,7 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
     parts += [f"{path!a}:{file_stamp(path)}" for path in files]
     ours = settings_part(environ, settings)
     parts.append(ours)
-    # config.toml may choose a profile, and a profile the machine's role, over the environment.
+    # A rule's profile overrides the environment, and may use the instance role.
     by_environment = any(environ.get(name) for name in _NAMED_BY_ENVIRONMENT)
     by_profile = not ours.endswith(f":{MISSING}") or any(
         name.startswith(PROFILE_OF) for name in choosing

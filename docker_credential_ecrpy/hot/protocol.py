@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.hot.cache import Entry
 
 NOT_FOUND: "Final" = "credentials not found in native keychain"
-"""Means "not mine": Docker goes on anonymously. Use it for failures only where that works."""
+"""Docker continues anonymously after this text.
+
+Use it for a failure only where anonymous pulls work.
+"""
 NO_SERVER_URL: "Final" = "no credentials server URL"
 NO_USERNAME: "Final" = "no credentials username"
 
@@ -36,7 +39,7 @@ class GetRequest:
 
     data: standard input. server_url: the address in it. registry: the ECR registry that this
     names, or None. identity: the line (`identity.line`) that the cache was searched for, or "" if
-    it was not searched. due: the host's token if it is valid but due for renewal, or None.
+    it was not searched. due: the host's token if it is valid but due for refresh, or None.
     """
 
     __slots__ = ("data", "due", "identity", "registry", "server_url")

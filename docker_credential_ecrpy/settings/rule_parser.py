@@ -19,7 +19,9 @@ KEYS = ("match", "profile", "role_arn", *ROLE_KEYS, "registry", "endpoint_url", 
 """All keys of a rule."""
 
 DURATIONS = range(900, 43200 + 1)
-"""Seconds; https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html, as `_FORMS`."""
+"""Seconds. Source (also of `_FORMS`):
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+"""
 
 GLOBS_COMPARED = 300
 """The most globs that a later rule is compared with, at some microseconds each."""

@@ -19,10 +19,10 @@ def expiry(when: int, now: int) -> str:
 
 
 def lifetime(entry: cache.Entry, now: int) -> list[str]:
-    """Return when an entry was stored, when it is due for renewal (if ever), and its expiry."""
-    times = [f"kept since {moment(entry.written, now)}"]
+    """Return when an entry was stored, when it is due for refresh (if ever), and its expiry."""
+    times = [f"stored at {moment(entry.written, now)}"]
     if entry.refresh < entry.expires:
-        times.append(f"to be renewed from {moment(entry.refresh, now)}")
+        times.append(f"refresh from {moment(entry.refresh, now)}")
     return [*times, expiry(entry.expires, now)]
 
 

@@ -24,7 +24,7 @@ from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, Kind, Lo
 from docker_credential_ecrpy.tokens.token import Fetch
 
 RETRY_AFTER = 60 * cache.SECOND
-"""The time until a failed renewal is retried, while the token in hand is valid."""
+"""The time until a failed refresh is retried, while the token in hand is valid."""
 # A token in hand that expires sooner is not worth using instead of waiting.
 _WORTH_USING = 60 * cache.SECOND
 _WAIT_SHARE = 2 / 3  # share of the deadline to wait for a lock holder that reports no progress
@@ -64,7 +64,7 @@ class Broker:
     def obtain(self, seconds: float, host: LookupResult | None = None) -> cache.Entry:
         """Return a live token for the registry, within about `seconds`.
 
-        host: a lookup of the host's own places a moment ago; by default they are looked up.
+        host: the result of a recent lookup; None repeats the lookup.
 
         Raises HelperError when there is none in the cache and AWS gives none.
         """
@@ -77,8 +77,8 @@ class Broker:
         if found.fresh is not None:
             return self._serve(found.fresh)
         in_hand = self._in_hand(found)
-        # With a token that works for a while, do not wait for the process that renews it, and do
-        # not spend the whole deadline on a renewal.
+        # With a token that works for a while, do not wait for the process that refreshes it, and
+        # do not spend the whole deadline on a refresh.
         hurry = in_hand is not None and in_hand.expires - started > _WORTH_USING
         with self._lock(0 if hurry else seconds) as (note, busy):
             if busy is not None:
@@ -112,7 +112,7 @@ class Broker:
     ) -> cache.Entry:
         """Return a valid token after a failure: another process's, or the one in hand.
 
-        With the lock, the next renewal is delayed. Raises `error` if there is no valid token.
+        With the lock, the next refresh is delayed. Raises `error` if there is no valid token.
         """
         found = self._look()
         if found.fresh is not None:
@@ -120,7 +120,7 @@ class Broker:
         now = self.clock()
         if in_hand is None or now >= in_hand.expires:
             raise error
-        self.log(f"not renewed: {error}; the token in hand is still valid")
+        self.log(f"not refreshed: {error}; the token in hand is still valid")
         if lock is not None:
             in_hand.refresh = min(now + RETRY_AFTER, in_hand.expires)
             self._keep(in_hand)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.hot.cache import Entry
 
-TOKEN, LOGIN, ELSEWHERE = "token", "login", "nobody"
+TOKEN, LOGIN, ELSEWHERE = "token", "login", "not-ecr"
 _KINDS = {paths.TOKENS: TOKEN, paths.LOGINS: LOGIN, paths.ELSEWHERE: ELSEWHERE}
 
 

@@ -53,7 +53,7 @@ class CacheMiss:
 class LookupResult:
     """The valid entries of a registry.
 
-    fresh: the one that answers, or None. due: those that are due for renewal, in the order of the
+    fresh: the one that answers, or None. due: those that are due for refresh, in the order of the
     places. misses: the places before the fresh one that have no valid entry.
     """
 
@@ -63,7 +63,7 @@ class LookupResult:
 
     @property
     def first(self) -> CacheHit | None:
-        """The fresh entry, or else the one due for renewal that expires last; None for neither."""
+        """The fresh entry, or else the one due for refresh that expires last; None for neither."""
         return self.fresh or max(self.due, key=lambda hit: hit.entry.expires, default=None)
 
 

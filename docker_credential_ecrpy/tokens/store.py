@@ -67,7 +67,7 @@ def _remove_if_dead(directory: str, name: str, now: int) -> bool:
             dead = age > _WRITTEN_IN and _is_gone(name, age)
         elif "~" in name:
             try:
-                # Its times as written: another machine that shares it may see it as older.
+                # Use the times as written: corrected times may be older on another machine.
                 dead = now >= read_any(path)[0].expires
             except Miss:
                 dead = age > _DEAD_AFTER

@@ -32,7 +32,7 @@ class Token:
     def entry(self, now: int) -> cache.Entry:
         """Return its cache entry, written at `now` (nanoseconds).
 
-        It is due for renewal at half its life, or when the credentials that fetched it expire.
+        It is due for refresh at half its life, or when the credentials that fetched it expire.
         """
         expires = min(self.expires, now + TOKEN_LIFE)
         refresh = now + (expires - now) // 2

@@ -119,7 +119,7 @@ class Actor:
     def editions(self, host: str, began: float, ended: float) -> frozenset[int]:
         """Return the editions of the settings that a login to a host may belong to."""
         if host != PRIVATE:
-            return frozenset((0,))  # under none: an ECR host's login ignores settings
+            return frozenset((0,))  # none: a login to an ECR host does not depend on the settings
         return frozenset(edition.number for edition in self.home.past.during(began, ended))
 
     def _who(self, host: str, edition: Edition) -> Who | None:

@@ -216,7 +216,7 @@ def _look_at_failure(history: History, run: Run, verdict: Verdict) -> None:
 def _smooth(history: History, run: Run) -> bool:
     """Return whether a process, and those that it waited for, had no reason to fail.
 
-    A broken cache is no reason for a get.
+    A broken cache does not excuse a failed get.
     """
     began = min(other.began for other in history.among(run))
     if any(history.wrong.during(began, run.ended)) or any(history.ahead.during(began, run.ended)):

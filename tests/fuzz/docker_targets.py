@@ -211,7 +211,7 @@ def _means(key: str) -> bool:
 
 
 def _bare(key: str) -> str:
-    """Return the host of a key, or "" if a port makes it another host."""
+    """Return the host of a key; "" if the key has a port, which Docker treats as another host."""
     host = oracles.host_of(key)
     port = key.partition("://")[2] or key
     return "" if host == PRIVATE and ":" in port.rpartition("@")[2].partition("/")[0] else host

@@ -137,7 +137,7 @@ def test_a_token_outlives_its_session_where_it_cannot_be_renewed(machine: Machin
     time.sleep(3.1)
 
     assert machine.get().secret == first
-    assert "not renewed: the AWS credentials from the environment have expired" in (
+    assert "not refreshed: the AWS credentials from the environment have expired" in (
         (machine.root / "log").read_text()
     )
 

@@ -403,7 +403,7 @@ class TestTheRest:
         """The near miss is suggested, whatever arguments follow."""
         result = run(typed, "--check", HOST)
 
-        assert f"unknown action: {typed}; did you mean {meant}?".encode() in result.stdout
+        assert f"unknown command: {typed}; did you mean {meant}?".encode() in result.stdout
 
 
 _NO_FIXTURE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

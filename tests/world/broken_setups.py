@@ -34,19 +34,19 @@ class Broken:
 
 def expired_login(docker_host: DockerHost) -> Broken:
     docker_host.configure(auths=docker_host.old_login())
-    return Broken("old-login", "(1 h 0 min ago), and docker sends that: 403 Forbidden")
+    return Broken("old-login", "(1 h 0 min ago): 403 Forbidden")
 
 
 def login_of_another_region(docker_host: DockerHost) -> Broken:
     password = docker_host.machine.aws.password(docker_host.user.arn, "eu-west-1")
     auth = base64.b64encode(f"AWS:{password}".encode()).decode()
     docker_host.configure(auths={HOST: {"auth": auth}})
-    return Broken("old-login", "h 59 min), and docker sends that: 403 Forbidden")
+    return Broken("old-login", "h 59 min): 403 Forbidden")
 
 
 def expired_login_by_url(docker_host: DockerHost) -> Broken:
     docker_host.configure(auths=docker_host.old_login(key=f"https://{HOST}/v2/"))
-    return Broken("old-login", f"a login for https://{HOST}/v2/ under auths, whose token expired")
+    return Broken("old-login", f"docker sends the old login for https://{HOST}/v2/ in ")
 
 
 def login_in_a_variable(docker_host: DockerHost) -> Broken:
@@ -55,7 +55,7 @@ def login_in_a_variable(docker_host: DockerHost) -> Broken:
     docker_host.program("docker", "echo Docker version 29.1.0, build 1", "first")
     return Broken(
         "old-login",
-        "DOCKER_AUTH_CONFIG has a login",
+        f"docker sends the login for {HOST} in DOCKER_AUTH_CONFIG",
         "unset DOCKER_AUTH_CONFIG",
         lambda: docker_host.machine.environ.pop("DOCKER_AUTH_CONFIG"),
     )

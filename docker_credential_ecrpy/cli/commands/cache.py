@@ -16,7 +16,6 @@ from docker_credential_ecrpy.text.times import lifetime, stamp
 from docker_credential_ecrpy.tokens import inventory, recent
 
 _NO_HOME = "there is no home directory"
-_KINDS = {inventory.ELSEWHERE: "not-ecr"}  # names in JSON, where they differ from the inventory's
 
 
 @click.group(
@@ -44,7 +43,7 @@ def list_command(context: CommandContext, *, as_json: bool) -> None:
     """List the cached tokens and logins: registry, AWS identity and lifetime, never the token.
 
     A token of an endpoint serves all registries of that endpoint. An entry marked "not ECR"
-    holds no token: it saves a look at the settings for a registry that is not ECR.
+    holds no token: it avoids reading the settings at the next get of a registry that is not ECR.
     """
     directory, now = paths.kept_dir(context.environ), context.helper.clock()
     try:
@@ -126,7 +125,7 @@ def _to_json(record: inventory.CacheRecord) -> dict[str, object]:
     line = record.identity if record.kind != inventory.ELSEWHERE else ""
     times = {name: getattr(record.entry, name, None) for name in ("written", "refresh", "expires")}
     return {
-        "kind": _KINDS.get(record.kind, record.kind),
+        "kind": record.kind,
         "registry": None if on_endpoint else record.name,
         "endpoint": record.name if on_endpoint else None,
         "identity": {"summary": summarize_identity(line), "line": line} if line else None,
@@ -149,7 +148,7 @@ def _to_json(record: inventory.CacheRecord) -> dict[str, object]:
 @click.argument("registry", metavar="[REGISTRY]", required=False, shell_complete=registries)
 @click.pass_obj
 def clear_command(context: CommandContext, registry: str | None) -> None:
-    """Remove the cached tokens and logins of a registry, or of all, and their place in 'list'.
+    """Remove the cached tokens and logins of one registry or of all; 'list' no longer shows them.
 
     Registries of one endpoint share a token, which is removed too: the next pull from any of them
     calls AWS again. Tokens that Docker already has stay valid until they expire.

@@ -87,8 +87,7 @@ def _registry_for_region(region: str | None, context: CommandContext) -> Registr
             raise click.BadParameter(str(exc), param_hint="--region") from exc
     region = regions.default_region(context.environ)
     if not region:
-        msg = f"no region: neither {_ARGUMENT} nor --region is given, and AWS_REGION,"
-        msg += " AWS_DEFAULT_REGION and the AWS profile name none"
+        msg = "no region; name a registry, add --region, or set AWS_REGION"
         raise click.UsageError(msg)
     return regions.registry_for_region(region)
 

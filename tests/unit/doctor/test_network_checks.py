@@ -71,11 +71,25 @@ def test_ecr_public(docker_host: DockerHost) -> None:
     docker_host.configure()
     found = docker_host.doctor(f"{PUBLIC}/team/app:1")
     assert found.done.code == 0
-    assert found.of("token")["seen"].startswith("none, so pulls are anonymous: ")
+    assert found.of("token")["status"] == "skip"
+    assert found.of("token")["seen"] == "no credentials to request it with: pulls are anonymous"
     assert found.of("image")["status"] == "pass"
 
     docker_host.configure(auths=docker_host.old_login(PUBLIC))
     assert docker_host.doctor(PUBLIC).failed["id"] == "old-login"
+
+
+def test_one_error_is_one_problem(docker_host: DockerHost) -> None:
+    """Without credentials, the token is skipped as the identity is, and only one check fails."""
+    for name in docker_host.user.environ:
+        del docker_host.machine.environ[name]
+    found = docker_host.doctor(HOST)
+
+    assert found.failed["id"] == "credentials"
+    assert found.found["problems"] == 1
+    for name in ("identity", "token", "registry"):
+        assert found.of(name)["status"] == "skip"
+    assert found.of("token")["seen"] == "no credentials to request it with"
 
 
 @pytest.mark.parametrize("reference", ["A/b", "team/app:-1", "team/app@sha256:1"])

@@ -43,8 +43,10 @@ class TestText:
         docker_host.configure(auths=docker_host.old_login())
         *_, cause, fix, command = said(docker_host, IMAGE).splitlines()
 
-        assert cause.startswith(f"cause: {docker_host.config} has a login for {HOST} under auths")
-        assert fix == "fix: have docker run this program, and remove the old login"
+        assert cause.startswith(
+            f"cause: docker sends the old login for {HOST} in {docker_host.config}"
+        )
+        assert fix == "fix: configure docker to run this program, and remove the old login"
         assert command == f"  docker-credential-ecrpy configure {HOST}"
 
     def test_a_command_that_ends_the_fix_is_not_said_twice(self, docker_host: DockerHost) -> None:
@@ -71,14 +73,33 @@ class TestText:
         assert said(docker_host, "--fix").endswith("\nno problem found\n")
 
     def test_problems_of_one_registry_are_counted(self, docker_host: DockerHost) -> None:
-        """With the name that --fix needs, and without those that it cannot fix."""
+        """--fix is not named where the fix of the cause is the same."""
         docker_host.configure(auths=docker_host.old_login())
+        docker_host.machine.aws.denied.add((docker_host.user.arn, "ecr:GetAuthorizationToken"))
+        text = said(docker_host, HOST)
+
+        assert "\n3 problems\n\ncause: " in text
+        assert "--fix" not in text
+
+    def test_warnings_are_counted_beside_problems(self, docker_host: DockerHost) -> None:
+        """--fix is named for a warning too, with the registry that it needs."""
+        docker_host.configure(auths=docker_host.old_login(), credHelpers={HOST: "ecr-login"})
         docker_host.machine.aws.denied.add((docker_host.user.arn, "ecr:GetAuthorizationToken"))
 
         assert (
-            "\n3 problems; to fix 2 of them:\n"
+            "\n1 problem and 1 warning; to fix 1 of them:\n"
             f"  docker-credential-ecrpy doctor --fix {HOST}\n\ncause: "
         ) in said(docker_host, HOST)
+
+    def test_both_are_counted_over_several_registries(self, docker_host: DockerHost) -> None:
+        """The registries of warnings are counted too, and one error is one problem."""
+        auths = docker_host.old_login() | docker_host.old_login(OTHER)
+        docker_host.configure(auths=auths, credHelpers={HOST: "ecr-login", OTHER: "ecr-login"})
+        docker_host.machine.aws.denied.add((docker_host.user.arn, "ecr:GetAuthorizationToken"))
+
+        assert "\n1 problem and 2 warnings in 2 registries; to fix 2 of them:\n" in said(
+            docker_host
+        )
 
     def test_one_problem_is_not_counted(self, docker_host: DockerHost) -> None:
         """The cause says it all, and --fix would do no more than the command."""

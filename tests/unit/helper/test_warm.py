@@ -31,7 +31,7 @@ def test_it_is_the_same_token_and_kept_and_listed(machine: Machine) -> None:
 @pytest.mark.parametrize(
     "case",
     ["settings", "a profile for the account", "a role for it", "no cache", "another region",
-     "another identity", "no host of ECR's", "expired", "due for renewal"],
+     "another identity", "no host of ECR's", "expired", "due for refresh"],
 )  # fmt: skip
 def test_in_all_other_cases_it_gives_nothing(machine: Machine, case: str) -> None:
     """In all other cases the settings, the broker or the protocol decides."""
@@ -50,7 +50,7 @@ def test_in_all_other_cases_it_gives_nothing(machine: Machine, case: str) -> Non
         environ["AWS_ACCESS_KEY_ID"] = "AKIAOTHER"
     else:
         hosts = {"another region": ELSEWHERE, "no host of ECR's": "ghcr.io"}
-        hours = {"expired": 13, "due for renewal": 7}
+        hours = {"expired": 13, "due for refresh": 7}
         host = hosts.get(case, OTHER)
         now += hours.get(case, 0) * 3600 * cache.SECOND
 

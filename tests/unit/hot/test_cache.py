@@ -337,7 +337,7 @@ class TestForeignFiles:
     def test_a_file_of_another_user_id(
         self, place: tuple[str, str], kept: Path, beside: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Neither does a user read root's file, nor root a user's."""
+        """A user ignores root's entries, and root ignores a user's."""
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + beside)
 
         with pytest.raises(cache.Miss, match=r"^another user owns it, or others may read it$"):
@@ -538,7 +538,7 @@ def test_a_token_that_is_due_comes_with_the_miss(tmp_path: Path) -> None:
     """The miss carries a valid token that is due for the broker, and no dead or missing one."""
     store.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
 
-    with pytest.raises(cache.Miss, match=r"^it is due for renewal$") as raised:
+    with pytest.raises(cache.Miss, match=r"^it is due for refresh$") as raised:
         cache.answer(str(tmp_path), HOST, "me", NOW + 6 * HOUR)
     assert raised.value.due is not None
     assert (raised.value.due.reply, raised.value.due.expires) == (REPLY, NOW + 12 * HOUR)

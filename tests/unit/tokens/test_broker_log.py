@@ -69,7 +69,7 @@ class TestTheLog:
         ]
         keep_stale(broker, HOST, "in hand")
         assert logged()[-3:] == [
-            "not renewed: AWS is down; wait; the token in hand is still valid",
+            "not refreshed: AWS is down; wait; the token in hand is still valid",
             f"cache: written for {ENDPOINT}",
             f"cache: written for {HOST}",
         ]
@@ -154,8 +154,9 @@ class TestTheLog:
         monkeypatch.setattr(FileLock, "acquire", lambda *_: False)
 
         assert logged()[-1] == (
-            "not renewed: another process is fetching this token from AWS; check the network, VPN "
-            "or proxy; AWS_ECR_TIMEOUT sets the limit in seconds; the token in hand is still valid"
+            "not refreshed: another process is fetching this token from AWS; check the network, "
+            "VPN or proxy; AWS_ECR_TIMEOUT sets the limit in seconds; the token in hand is still "
+            "valid"
         )
 
     def test_of_an_edit_during_the_call(self, logged: Callable[..., list[str]]) -> None:

@@ -71,14 +71,14 @@ class TestList:
         assert re.fullmatch(
             rf"registry   {HOST}\nidentity   (.*)\n"
             rf"token      {machine.cache}/tokens/{HOST}~\w+\n"
-            rf"           kept since {at}\n           to be renewed from {at}\n"
+            rf"           stored at {at}\n           refresh from {at}\n"
             rf"           expires at {at}",
             blocks[0],
         )
         key = machine.environ["AWS_ACCESS_KEY_ID"]
         assert f"\nidentity   access key {key}\n" in blocks[0]
         assert f"\nlogin      {machine.cache}/logins/" in blocks[4]
-        assert "renewed" not in blocks[4]
+        assert "refresh" not in blocks[4]
         assert not re.search(secrets, text)
 
     def test_as_json(self, machine: Machine) -> None:

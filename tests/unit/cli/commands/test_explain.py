@@ -279,15 +279,15 @@ class TestCache:
     """What it says of the cache."""
 
     def test_a_token(self, machine: Machine) -> None:
-        """Its file, age, renewal and expiry are shown, never the token."""
+        """Its file, age, refresh and expiry are shown, never the token."""
         machine.login()
         secret = machine.get().secret
         done = machine.run("explain", HOST)
         said = titles(done)["cache"]
         (path,) = (path for path in machine.entries() if path.name.startswith(HOST))
 
-        assert said.startswith(f"a token for this host:; {path}; kept since 20")
-        assert re.search(r"to be renewed from \S+Z \(in (5 h 59|6 h 0) min\)", said)
+        assert said.startswith(f"a token for this host:; {path}; stored at 20")
+        assert re.search(r"refresh from \S+Z \(in (5 h 59|6 h 0) min\)", said)
         assert re.search(r"expires at \S+Z \(in (11 h 59|12 h 0) min\)", said)
         assert secret.encode() not in done.stdout + done.stderr
         assert machine.aws.count() == {"ecr": 1}
@@ -301,7 +301,7 @@ class TestCache:
         assert said.startswith("a token of its endpoint, used for this host too:; ")
 
     def test_a_login(self, machine: Machine) -> None:
-        """It takes precedence over tokens, and is not renewed."""
+        """It takes precedence over tokens, and is not refreshed."""
         machine.login()
         machine.get()
         login = f'{{"ServerURL": "{HOST}", "Username": "AWS", "Secret": "x"}}'
@@ -311,7 +311,7 @@ class TestCache:
         del machine.environ["AWS_ACCESS_KEY_ID"]
         assert b"logins/" in machine.run("explain", HOST).stdout  # also where nobody could ask
         assert said.startswith(f"a stored login, used until it expires:; {machine.cache}/logins/")
-        assert "renewed" not in said
+        assert "refresh" not in said
 
     def test_a_token_that_is_not_used(self, machine: Machine) -> None:
         """The reason is shown."""

@@ -207,11 +207,11 @@ class TestRegion:
         assert machine.aws.issued[password(machine, **environ)].region == region
 
     def test_no_region_at_all(self, machine: Machine) -> None:
-        """It is wrong usage, and the error says where a region can be set."""
+        """It is wrong usage, and the error says three ways to name a region."""
         machine.login()
         said = failure(machine, code=2)
 
-        assert "AWS_REGION, AWS_DEFAULT_REGION and the AWS profile name none" in said
+        assert "no region; name a registry, add --region, or set AWS_REGION\n" in said
 
     def test_a_profile_that_is_not_there(self, machine: Machine) -> None:
         """The error names the AWS config files."""
