@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.doctor.probes.aws import Preview
     from docker_credential_ecrpy.helper.fallback import Fallback
 
+_NO_HOME = "there is no home directory"
+
 
 @click.command(
     "explain",
@@ -51,26 +53,27 @@ def command(context: CommandContext, registry: str, *, check: bool, as_json: boo
     """
     host = parse_image(registry, "REGISTRY|IMAGE").host
     found = _explain(host, context, check=check)
-    if not as_json:
-        for title, text in _describe(found, context.helper):
+    if as_json:
+        context.console.say_document("explain", _to_json(found, context.helper))
+    elif found.settings:
+        for title, text in _describe(found, found.settings, context.helper):
             context.console.say(f"{title:<10} {text}")
     if found.error:
         raise found.error
-    if as_json:
-        context.console.say_document("explain", _to_json(found, context.helper))
 
 
 @dataclass
 class _Explanation:
     """What is known of a registry, as far as the first error.
 
-    choice: None for a registry that is not ECR. preview: None if there is no identity; `reason`
-    says why, where ECR Public works without one. caller: the ARN, or "".
+    settings: None if they, or variables, are invalid. choice: None for a registry that is not ECR.
+    preview: None if there is no identity; `reason` says why, where ECR Public works without one.
+    caller: the ARN, or "".
     """
 
     host: str
-    settings: Settings
-    choice: Choice | None
+    settings: Settings | None = None
+    choice: Choice | None = None
     fallback: "Fallback | None" = None
     cached: LookupResult | None = None
     preview: "Preview | None" = None
@@ -88,22 +91,51 @@ class _Explanation:
 def _explain(host: str, context: CommandContext, *, check: bool) -> _Explanation:
     """Return what is known of a registry.
 
-    Raises HelperError for settings that are wrong, and click.BadParameter for a host that only
-    looks like ECR's.
+    Raises click.BadParameter for a host that only looks like ECR's.
     """
-    helper = context.helper
-    found = _Explanation(host, helper.load_settings(), helper.choose(host))
-    if found.choice is None:
-        mistakes.refuse_near_ecr(host)
-        found.fallback = helper.find_fallback()
-        return found
+    found = _Explanation(host)
     try:
-        found.choice = helper.resolve(found.choice)
-        found.cached = helper.find_cached(found.choice) if helper.find_directory() else None
-        _preview(found, found.choice, context, check=check)
+        _search(found, context, check=check)
     except HelperError as exc:
         found.error = exc
     return found
+
+
+def _search(found: _Explanation, context: CommandContext, *, check: bool) -> None:
+    """Fill in what is known of a registry, and log each step. Raises as `_explain`, HelperError."""
+    helper = context.helper
+    helper.log(f"settings: {paths.config_file(helper.environ) or _NO_HOME}")
+    settings = helper.load_settings()
+    helper.log(f"settings: {len(settings.rules)} rules")
+    choice = helper.choose(found.host)
+    found.settings, found.choice = settings, choice
+    helper.log(f"rule: {_describe_rule(choice, settings)}")
+    if choice is None:
+        mistakes.refuse_near_ecr(found.host)
+        fallback = helper.find_fallback()
+        helper.log(f"fallback: {fallback.program if fallback else 'none'}")
+        if fallback:
+            fallback.path()
+        found.fallback = fallback
+        return
+    if found.variable:
+        helper.log(f"variable: {found.variable}")
+    found.choice = choice = helper.resolve(choice)
+    found.cached = helper.find_cached(choice) if helper.find_directory() else None
+    for line in _describe_search(found.cached):
+        helper.log(f"cache: {line}")
+    _preview(found, choice, context, check=check)
+
+
+def _describe_search(cached: LookupResult | None) -> Iterator[str]:
+    """Yield the result of the lookup in each place of the cache."""
+    if cached is None:
+        yield "off"
+        return
+    for miss in cached.misses:
+        yield f"nothing for {miss.place.name}: {miss.reason}"
+    if cached.first:
+        yield f"{cached.first.kind.value}: {cached.first.path}"
 
 
 def _preview(found: _Explanation, choice: Choice, context: CommandContext, *, check: bool) -> None:
@@ -122,12 +154,13 @@ def _preview(found: _Explanation, choice: Choice, context: CommandContext, *, ch
         found.caller = caller.arn
 
 
-def _describe(found: _Explanation, helper: Helper) -> Iterator[tuple[str, str]]:
+def _describe(found: _Explanation, settings: Settings, helper: Helper) -> Iterator[tuple[str, str]]:
     """Yield titles and texts; a text without a title belongs to the one before."""
     yield "registry", _describe_registry(found)
-    yield "rule", _describe_rule(found)
+    yield "rule", _describe_rule(found.choice, settings)
     if found.choice is None:
-        yield "answer", _describe_fallback(found.fallback)
+        if not found.error:
+            yield "answer", _describe_fallback(found.fallback)
         return
     if found.variable:
         yield "variable", found.variable
@@ -154,9 +187,8 @@ def _describe_registry(found: _Explanation) -> str:
     return f"{found.host}: {owner}"
 
 
-def _describe_rule(found: _Explanation) -> str:
-    settings, rule = found.settings, found.choice.rule if found.choice else None
-    if rule:
+def _describe_rule(choice: Choice | None, settings: Settings) -> str:
+    if choice and (rule := choice.rule):
         return f'{rule.place}: match = "{rule.pattern.text}"'
     if settings.rules:
         count = len(settings.rules)
@@ -165,7 +197,7 @@ def _describe_rule(found: _Explanation) -> str:
     if settings.file:
         exists = os.path.exists(settings.file)
         return f"none: {settings.file} {'has no rule' if exists else 'does not exist'}"
-    return "none: there is no home directory"
+    return f"none: {_NO_HOME}"
 
 
 def _describe_fallback(fallback: "Fallback | None") -> str:
@@ -207,7 +239,7 @@ def _to_json(found: _Explanation, helper: Helper) -> dict[str, object]:
             "account": behind.account or None,
             "public": behind.public,
         }
-    if rule:
+    if rule and found.settings:
         place = {"file": found.settings.file, "line": rule.place.line}
         members["rule"] = {**place, "match": rule.pattern.text}
     return {
@@ -220,6 +252,15 @@ def _to_json(found: _Explanation, helper: Helper) -> dict[str, object]:
         "region": choice.registry.region if choice else None,
         "endpoint": found.preview.endpoint if found.preview else None,
         "caller": found.caller or None,
+        "error": found.error and _error_to_json(found.error),
+    }
+
+
+def _error_to_json(error: HelperError) -> dict[str, str | None]:
+    return {
+        "message": error.message,
+        "hint": error.hint or None,
+        "command": error.command or None,
     }
 
 

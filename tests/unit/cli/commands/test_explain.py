@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from tests.world import schemas
 from tests.world.accounts import EU, US, A, B, profile, rule
 from tests.world.aws import refuse
-from tests.world.credential_sources import CREDENTIAL_SOURCES
+from tests.world.credential_sources import CREDENTIAL_SOURCES, sso_login, sso_session
 from tests.world.machine import HOST, Machine, Result
 from tests.world.terminal import on_terminal
 
@@ -227,6 +228,7 @@ class TestJson:
             "region": "us-east-1",
             "endpoint": "https://api.ecr.us-east-1.amazonaws.com",
             "caller": machine.aws.issued[secret].arn,
+            "error": None,
         }
         assert entry["kind"] in ("host", "endpoint")
         assert entry["expires_seconds"] - entry["written_seconds"] in range(43_100, 43_201)
@@ -267,12 +269,69 @@ class TestJson:
         assert found["cache"] == {"directory": None, "entry": None, "unused": []}
         assert found["registry"] == {"host": "public.ecr.aws", "account": None, "public": True}
 
-    def test_an_error(self, machine: Machine) -> None:
-        """It is on standard error, and there is no document."""
-        done = machine.run("explain", "--json", HOST)
+    @pytest.mark.parametrize(
+        ("settings", "name", "message", "known"),
+        [
+            ("", HOST, "no AWS credentials found", True),
+            ("x", HOST, ":1: this is not TOML", False),
+            (rule(A, profile="nobody"), HOST, "AWS profile 'nobody' is not in ", True),
+            ('fallback = "nobody"\n', "ghcr.io/a", "docker-credential-nobody is not on", False),
+        ],
+        ids=["credentials", "settings", "profile", "fallback"],
+    )
+    def test_an_error(
+        self, machine: Machine, settings: str, name: str, message: str, *, known: bool
+    ) -> None:
+        """It is in the document, with what is known, and on standard error; the code is 1."""
+        machine.settings(settings)
+        done = machine.run("explain", "--json", name)
+        found = json.loads(done.stdout)
+        schemas.check(found, "explain")
 
-        assert (done.code, done.stdout) == (1, b"")
-        assert b"no AWS credentials found" in done.stderr
+        assert done.code == 1
+        assert message in found["error"]["message"]
+        assert message.encode() in done.stderr
+        assert (found["registry"] is not None) == known
+
+    def test_the_command_that_fixes_an_error(self, machine: Machine) -> None:
+        """It is a member of its own, and null without an error."""
+        machine.environ["AWS_PROFILE"] = "work"
+        sso_session(machine)
+        sso_login(machine, "corp", time.time() - 60)
+        done = machine.run("explain", "--json", "--check", HOST)
+        error = json.loads(done.stdout)["error"]
+
+        assert error["command"] == "aws sso login --profile work"
+        assert error["hint"].endswith(error["command"])
+
+
+@pytest.mark.tree
+class TestLog:
+    """-v."""
+
+    def test_each_step_of_a_run_that_fails(self, machine: Machine) -> None:
+        """The settings file, the number of rules, the chosen rule and the cache are logged."""
+        path = machine.settings(rule(B) + rule(A, profile="nobody"))
+        done = machine.run("explain", "-v", HOST)
+        log = done.stderr.decode()
+
+        assert done.code == 1
+        assert f" settings: {path}\n" in log
+        assert " settings: 2 rules\n" in log
+        assert f" rule: {path}:" in log
+
+    def test_a_search_of_the_cache(self, machine: Machine) -> None:
+        """The places without an entry are named, with the reason."""
+        done = machine.run("explain", "-v", HOST)
+
+        assert done.code == 1
+        assert f" cache: nothing for {HOST}: " in done.stderr.decode()
+
+    def test_settings_that_are_wrong(self, machine: Machine) -> None:
+        """The file is logged before it is read."""
+        path = machine.settings("x")
+
+        assert f" settings: {path}\n" in machine.run("explain", "-v", HOST).stderr.decode()
 
 
 class TestCache:
