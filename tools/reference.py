@@ -23,7 +23,7 @@ BEGIN, END = "<!-- commands: written by tools/reference.py -->", "<!-- end of co
 
 def walk_commands(context: click.Context | None = None) -> Iterator[click.Context]:
     """Yield the context of each command that is not a group, in the order of the help."""
-    context = context or click.Context(program, info_name=PACKAGE)
+    context = context or click.Context(program, info_name=PACKAGE, **program.context_settings)
     command = context.command
     if not isinstance(command, click.Group):
         yield context

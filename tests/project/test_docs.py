@@ -144,7 +144,7 @@ def check_arguments(arguments: list[str]) -> None:
         assert len(arguments) < 2
         return
     command: click.Command = program
-    context = click.Context(program, info_name=PACKAGE)
+    context = click.Context(program, info_name=PACKAGE, **program.context_settings)
     while isinstance(command, click.Group) and arguments:
         name, *arguments = arguments
         assert name in command.commands

@@ -114,7 +114,9 @@ def test_every_page_is_tested(tmp_path: Path) -> None:
 def test_a_programs_page_names_every_command_and_option(tmp_path: Path, program: str) -> None:
     """With usage, under the program's own name; each exit code and the other page are there."""
     text = _write_page(tmp_path, program).read_text(encoding="ascii").replace("\\-", "-")
-    contexts = _walk(commands, click.Context(commands, info_name=program))[1:]
+    contexts = _walk(
+        commands, click.Context(commands, info_name=program, **commands.context_settings)
+    )[1:]
 
     assert len(contexts) > len(commands.commands)
     for context in contexts:
