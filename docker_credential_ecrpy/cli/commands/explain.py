@@ -133,7 +133,7 @@ def _describe_search(cached: LookupResult | None) -> Iterator[str]:
         yield "off"
         return
     for miss in cached.misses:
-        yield f"nothing for {miss.place.name}: {miss.reason}"
+        yield f"no {miss.place.kind.name.lower()} entry for {miss.place.name}: {miss.reason}"
     if cached.first:
         yield f"{cached.first.kind.value}: {cached.first.path}"
 

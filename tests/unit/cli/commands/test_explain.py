@@ -325,7 +325,7 @@ class TestLog:
         done = machine.run("explain", "-v", HOST)
 
         assert done.code == 1
-        assert f" cache: nothing for {HOST}: " in done.stderr.decode()
+        assert f" cache: no host entry for {HOST}: " in done.stderr.decode()
 
     def test_settings_that_are_wrong(self, machine: Machine) -> None:
         """The file is logged before it is read."""
