@@ -1,7 +1,7 @@
 """The JSON Schema of config.toml, for editors: config_schema.py [FILE].
 
-Made from the format of the file and the parser's own patterns. Its output is
-docs/schemas/config.schema.json, with the rules that JSON Schema can express; the parser decides.
+Made from the format of the file. The schema covers the rules that JSON Schema can express; the
+parser decides. Its output is docs/schemas/config.schema.json.
 """
 
 import json
@@ -28,13 +28,25 @@ else:
 FILE = TREE / "docs" / "schemas" / "config.schema.json"
 
 _CLASSES = {r"\w": "A-Za-z0-9_", r"\d": "0-9"}
-_CONTROL = r"\u0000-\u001f\u007f"
-_NAME = rf"^[^\s{_CONTROL}](?:[^{_CONTROL}]*[^\s{_CONTROL}])?$"
+# What a name must not have: control, format and line characters, and all blanks but a space.
+_UNPRINTABLE = (
+    r"\u0000-\u001f\u007f-\u00a0\u00ad\u1680\u180e"
+    r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
+)
+_NAME = f"^[^ {_UNPRINTABLE}](?:[^{_UNPRINTABLE}]*[^ {_UNPRINTABLE}])?$"
 _ACCOUNT = f"[0-9]{{{registry.ACCOUNT_DIGITS}}}"
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = rf"{_LABEL}(?:\.{_LABEL})*"
+# A URL with the characters that URLs have, without query and fragment; a port of 1 to 5 digits.
+_ENDPOINT = (
+    rf"^https?://{_HOST}\.?(?::0*[1-9][0-9]{{0,4}})?(?:/[A-Za-z0-9._~:/\[\]!\$&'()*+,;=%-]*)?$"
+)
 # A set of a glob may hold any character; all else is what host names have, and * and ?.
-_MATCH = r"^(?:[A-Za-z0-9.*?-]|\[(?:!.|[^!])[^\]]*\])+$"
+_SET = r"\[(?:!.|[^!])[^\]]*\]"
+_MATCH = rf"^(?:[A-Za-z0-9.*?-]|{_SET})+$"
 _WILDCARD = r"[*?\[]"
-_ENDS_IN_DOMAIN = r"\.[^*?\[\]]*\.[^*?\[\]]*$"
+# A set may stand for one character, such as a dot.
+_ENDS_IN_DOMAIN = rf"(?:(?:\.|{_SET})(?:[^*?\[\]]|{_SET})*){{2}}$"
 
 
 def translate(pattern: str) -> str:
@@ -73,12 +85,18 @@ def make_schema() -> dict[str, Any]:
             "rule": _make_rule(),
             "account": _match_text(f"^{_ACCOUNT}$"),
             "ecrHost": _match_text(f"^(?:{_write_hosts()})$"),
+            "privateHost": {
+                "not": {"anyOf": [{"$ref": "#/$defs/ecrHost"}, _match_text("^[0-9]+$")]},
+                **_match_text(f"^{_HOST}$"),
+            },
+            "privateGlob": {"allOf": [_match_text(_WILDCARD), _match_text(_ENDS_IN_DOMAIN)]},
         },
     }
 
 
 def _make_rule() -> dict[str, Any]:
     ecr = [{"$ref": "#/$defs/account"}, {"$ref": "#/$defs/ecrHost"}]
+    private = [{"$ref": "#/$defs/privateHost"}, {"$ref": "#/$defs/privateGlob"}]
     return {
         "description": "The AWS identity and endpoint for the registries that match.",
         "type": "object",
@@ -87,14 +105,7 @@ def _make_rule() -> dict[str, Any]:
         "dependentRequired": {key.name: [key.needs] for key in config_file.RULE_KEYS if key.needs},
         "properties": {key.name: _describe(key) for key in config_file.RULE_KEYS},
         "if": {"required": ["registry"]},
-        "then": {
-            "properties": {
-                "match": {
-                    "not": {"anyOf": ecr},
-                    "anyOf": [{"not": _match_text(_WILDCARD)}, _match_text(_ENDS_IN_DOMAIN)],
-                }
-            }
-        },
+        "then": {"properties": {"match": {"anyOf": private}}},
         "else": {"properties": {"match": {"anyOf": [*ecr, _match_text(_WILDCARD)]}}},
     }
 
@@ -122,26 +133,33 @@ def _describe(key: Key) -> dict[str, Any]:
 
 def _find_pattern(name: str) -> str:
     """Return the pattern that a key's text has to match."""
+    own = {"match": _MATCH, "endpoint_url": _ENDPOINT, "profile": _NAME}
+    if name in own:
+        return own[name]
     forms = rule_parser._FORMS  # noqa: SLF001 - the parser's own, so that the two cannot differ
-    if name in forms:
-        return translate(forms[name][0].pattern)
-    if name == "fallback":
-        return translate(loader._HELPER.pattern)  # noqa: SLF001 - same
-    return _MATCH if name == "match" else _NAME
+    form = loader._HELPER if name == "fallback" else forms[name][0]  # noqa: SLF001 - same
+    return translate(form.pattern)
 
 
 def _write_hosts() -> str:
-    """Return a pattern for the host names of ECR, in lower case."""
-    region = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+    """Return a pattern for the host names of ECR, in upper or lower case."""
     suffixes, dual_stack, public = (
-        "|".join(map(re.escape, sorted(hosts)))
+        "|".join(map(_fold, sorted(hosts)))
         for hosts in (registry.SUFFIXES, registry.DUAL_STACK_SUFFIXES, registry.PUBLIC_HOSTS)
     )
+    fips = f"(?:{_fold('-fips')})?"
     private = (
-        rf"{_ACCOUNT}\.dkr\.ecr(?:-fips)?\.{region}\.(?:{suffixes})",
-        rf"{_ACCOUNT}\.dkr-ecr(?:-fips)?\.{region}\.(?:{dual_stack})",
+        rf"{_ACCOUNT}\.{_fold('dkr.ecr')}{fips}\.{_LABEL}\.(?:{suffixes})",
+        rf"{_ACCOUNT}\.{_fold('dkr-ecr')}{fips}\.{_LABEL}\.(?:{dual_stack})",
     )
-    return "|".join((*private, public)).replace(r"\-", "-")  # ECMA-262 has no such escape
+    return "|".join((*private, public))
+
+
+def _fold(text: str) -> str:
+    """Return a pattern for a part of a host name in any case: ECMA-262 has no flag for it."""
+    return re.sub("[a-z]", lambda found: f"[{found[0].upper()}{found[0]}]", text).replace(
+        ".", r"\."
+    )
 
 
 def _read_value(text: str) -> Any:

@@ -129,9 +129,13 @@ def test_the_patterns_are_those_of_every_dialect() -> None:
     assert len(patterns) >= 10
     for pattern in map(json.loads, patterns):
         assert not re.search(r"\(\?[P<a-z]|(?<!\\)\$.", pattern), pattern
-        assert set(re.findall(r"\\(.)", pattern)) <= set(".[]*?su"), pattern
+        assert set(re.findall(r"\\(.)", pattern)) <= set(".[]*?$su"), pattern
 
 
+RULE = f'[[registry]]\nmatch = "{A}"\n'
+ROLE = f'role_arn = "arn:aws:iam::{A}:role/puller"\n'
+REGISTRY = f'registry = "{US.format(A)}"\n'
+PRIVATE = '[[registry]]\nmatch = "x.a.test"\n' + REGISTRY
 EVERYTHING = f"""
 fallback = "secretservice"
 [[registry]]
@@ -161,6 +165,13 @@ VALID = {
     "dual-stack": f'[[registry]]\nmatch = "{A}.dkr-ecr.eu-west-1.on.aws"',
     "FIPS in China": f'[[registry]]\nmatch = "{A}.dkr.ecr-fips.cn-north-1.amazonaws.com.cn"',
     "a set with a bracket": '[[registry]]\nmatch = "[]1]*"',
+    "a glob that ends in sets": f'[[registry]]\nmatch = "*.x[.]com"\n{REGISTRY}',
+    "a glob with a set in its domain": f'[[registry]]\nmatch = "*.[a].com"\n{REGISTRY}',
+    "ECR in upper case": f'[[registry]]\nmatch = "{US.format(A).upper()}"',
+    "ECR Public in two cases": '[[registry]]\nmatch = "Public.ECR.aws"',
+    "a private name for ECR in upper case": f'''[[registry]]
+match = "X.a.test"
+registry = "{US.format(A).upper()}"''',
     "a set of others": '[[registry]]\nmatch = "[!2-9]*"',
     **dict(config_file.RECIPES),
 }
@@ -190,10 +201,6 @@ def test_the_documented_files_are_valid() -> None:
     assert [(text, _find_mistakes(text)) for text in recipes if _find_mistakes(text)] == []
 
 
-RULE = f'[[registry]]\nmatch = "{A}"\n'
-ROLE = f'role_arn = "arn:aws:iam::{A}:role/puller"\n'
-REGISTRY = f'registry = "{US.format(A)}"\n'
-PRIVATE = '[[registry]]\nmatch = "x.a.test"\n' + REGISTRY
 REFUSED = {
     "unknown key": 'proxy = "x"',
     "a near miss of a table": "[[registries]]",
@@ -237,6 +244,20 @@ REFUSED = {
     "a private glob of anybody": f'[[registry]]\nmatch = "images.*"\n{REGISTRY}',
     "a top-level domain": f'[[registry]]\nmatch = "*.com"\n{REGISTRY}',
     "a part of a name": f'[[registry]]\nmatch = "*example.com"\n{REGISTRY}',
+    "a private name of digits": f'[[registry]]\nmatch = "12345678901"\n{REGISTRY}',
+    "a private name with an empty label": f'[[registry]]\nmatch = "x..test"\n{REGISTRY}',
+    "a private name of dots": f'[[registry]]\nmatch = ".."\n{REGISTRY}',
+    "a private name with a dash first": f'[[registry]]\nmatch = "-.com"\n{REGISTRY}',
+    "ECR for ECR in upper case": f'[[registry]]\nmatch = "{US.format(B).upper()}"\n{REGISTRY}',
+    "a profile with a no-break space": RULE + 'profile = "a\\u00a0b"',
+    "a profile with a zero-width space": RULE + 'profile = "a\\u200bb"',
+    "a profile with a line separator": RULE + 'profile = "a\\u2028b"',
+    "port 0": RULE + 'endpoint_url = "https://a:0"',
+    "a port of six digits": RULE + 'endpoint_url = "https://a:100000"',
+    "an endpoint's host with an empty label": RULE + 'endpoint_url = "http://a..b"',
+    "an endpoint's host with an underscore": RULE + 'endpoint_url = "https://a_b"',
+    "an endpoint's host of a dash": RULE + 'endpoint_url = "https://-"',
+    "an endpoint's path outside ASCII": RULE + 'endpoint_url = "https://a/\u00e9"',
     "not a URL": RULE + 'endpoint_url = "vpce-1"',
     "a password in a URL": RULE + 'endpoint_url = "https://a:b@c"',
     "not a region": RULE + 'region = "eu west"',
@@ -249,12 +270,13 @@ PARSER_ALONE = {
     "a glob that no ECR host matches": '[[registry]]\nmatch = "*.gcr.io"',
     "a rule below one that takes all": f'[[registry]]\nmatch = "*"\n{RULE}',
     "a private name below its glob": PRIVATE.replace("x.a", "*.a") + PRIVATE,
-    "a port out of range": RULE + 'endpoint_url = "https://a:99999"',
-    "an endpoint's host with an empty label": RULE + 'endpoint_url = "http://a..b"',
-    "a private name with an empty label": f'[[registry]]\nmatch = "x..test"\n{REGISTRY}',
+    "a port out of range": RULE + 'endpoint_url = "https://a:65536"',
+    "a private glob that ends in a set": f'[[registry]]\nmatch = "*.a.[bc]"\n{REGISTRY}',
+    "a set of unprintable characters": '[[registry]]\nmatch = "*[\\u0001]*"',
+    "a profile with a private-use character": RULE + 'profile = "\\ue000"',
     "a float": RULE + ROLE + "duration = 900.0",
 }
-"""What takes arithmetic, other rules or a table of hosts: no schema can express it."""
+"""What a schema cannot express, or only by a pattern that no reader of it understands."""
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
@@ -272,6 +294,45 @@ def test_what_only_the_parser_refuses(text: str) -> None:
     with pytest.raises(HelperError):
         _load(text)
 
+    assert _find_mistakes(text) == []
+
+
+def test_the_schema_refuses_no_printable_character() -> None:
+    """The characters that it refuses in a name are those that Python cannot print either."""
+    pattern = re.compile(SCHEMA["$defs"]["rule"]["properties"]["profile"]["pattern"])
+    characters = map(chr, range(sys.maxunicode + 1))
+
+    assert [c for c in characters if c.isprintable() and not pattern.search(f"a{c}a")] == []
+
+
+HOSTS = st.one_of(
+    st.sampled_from([A, A[1:], US.format(A), US.format(B).upper(), "public.ecr.aws", "x.a.test"]),
+    st.text("aA1.-*?[]!", max_size=10),
+    st.from_regex(r"\A(\*|x|\[!?[a1.]+\])(\.|\[\.\])(x|\[ab?\])(\.|\[\.\])com\.?\Z"),
+)
+
+
+@given(HOSTS, st.sampled_from(["", REGISTRY]))
+def test_no_match_that_the_parser_accepts_is_refused(match: str, registry: str) -> None:
+    """Accounts, hosts and globs of all shapes, with and without a registry that they stand for."""
+    _expect_no_false_mistake(f"[[registry]]\nmatch = {json.dumps(match)}\n{registry}")
+
+
+@given(
+    st.text("aA1.-_:/@?#", max_size=10), st.sampled_from(["", ":0443", ":65535"]), st.text("/%[]a")
+)
+def test_no_endpoint_that_the_parser_accepts_is_refused(host: str, port: str, path: str) -> None:
+    """Hosts, ports and paths of all shapes."""
+    url = json.dumps(f"https://{host}{port}{path}")
+    _expect_no_false_mistake(f"{RULE}endpoint_url = {url}\n")
+
+
+def _expect_no_false_mistake(text: str) -> None:
+    """Fail if the schema refuses a file that the parser accepts."""
+    try:
+        _load(text)
+    except HelperError:
+        return
     assert _find_mistakes(text) == []
 
 
@@ -295,10 +356,5 @@ VALUES: dict[str, list[Any]] = {
 )
 def test_no_rule_that_the_parser_accepts_is_refused(keys: dict[str, Any]) -> None:
     """An editor never marks a file that works."""
-    text = "[[registry]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in keys.items())
-    try:
-        _load(text)
-    except HelperError:
-        return
-
-    assert _find_mistakes(text) == []
+    lines = "".join(f"{k} = {json.dumps(v)}\n" for k, v in keys.items())
+    _expect_no_false_mistake(f"[[registry]]\n{lines}")
