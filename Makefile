@@ -29,7 +29,7 @@
 ##
 ## Maintain
 ##   docs         build the documentation site in build/site/
-##   schema       write docs/schemas/config.schema.json
+##   reference    write the tables of docs/reference.md, and config.schema.json
 ##   reformat     fix formatting and lint
 ##   lock         update the locked versions in binary/requirements.txt
 ##   clean        remove everything that a target built
@@ -79,7 +79,7 @@ export SOURCE_DATE_EPOCH
 IN_NAMESPACE = OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private
 
 .PHONY: help demo test binary install uninstall deb package dist lint test-sdist test-binary e2e matrix chaos fuzz \
-  mutants bench docs schema reformat lock clean missing
+  mutants bench docs reference reformat lock clean missing
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -165,8 +165,9 @@ mutants: $(VENV)/.ready-mutants
 matrix: $(VENV)/.ready-demo
 	@$(BIN)/python tools/matrix.py --workers $(WORKERS) $(MATRIX) $(TESTS)
 
-schema: $(VENV)/.ready-demo
+reference: $(VENV)/.ready-demo
 	$(BIN)/python -B tools/config_schema.py
+	$(BIN)/python -B tools/reference.py
 
 reformat: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .

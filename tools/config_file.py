@@ -1,13 +1,15 @@
 """The format of ~/.ecr/config.toml: its keys, their meaning and examples, in one place.
 
-The manual page of section 5 and the JSON Schema are made from it; a test compares it with the
-parser. Limits and defaults are the parser's own.
+The manual page of section 5, the JSON Schema and the tables in docs/reference.md are made from it;
+a test compares it with the parser. Limits, defaults and allowed characters are the parser's own.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from docker_credential_ecrpy import HOMEPAGE, PACKAGE
+from docker_credential_ecrpy.settings import rule_parser
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX, MAX_SIZE, TABLE
 from docker_credential_ecrpy.settings.rule_parser import DURATIONS
 from docker_credential_ecrpy.settings.rules import AUTO, Role
@@ -21,7 +23,7 @@ _ROLE = Role(f"arn:aws:iam::{ACCOUNT}:role/puller")
 class Key:
     """One key.
 
-    examples: values as TOML has them. needs: the key that must be present too, or "".
+    examples, default: values as TOML has them. needs: the key that must be present too, or "".
     """
 
     name: str
@@ -30,6 +32,16 @@ class Key:
     examples: tuple[str, ...] = ()
     default: str = ""
     needs: str = ""
+
+
+def _describe_text(key: str) -> str:
+    """Return the limits of a key's text, from the parser's pattern. Raises ValueError."""
+    pattern = rule_parser._FORMS[key][0].pattern  # noqa: SLF001 - so that the two cannot differ
+    found = re.fullmatch(r"\[\\w(.+)\]\{(\d+),(\d+)\}", pattern)
+    if not found:
+        msg = f"{key}: {pattern} is not a set of characters with limits"
+        raise ValueError(msg)
+    return f"{found[2]} to {found[3]} letters, digits and _{found[1]}"
 
 
 TOP_KEYS = (
@@ -75,15 +87,14 @@ RULE_KEYS = (
     Key(
         "external_id",
         "string",
-        "The external id that the role's trust policy requires: 2 to 1224 letters, digits and "
-        "_+=,.@:/-.",
+        f"The external id that the role's trust policy requires: {_describe_text('external_id')}.",
         ('"partner-7"',),
         needs="role_arn",
     ),
     Key(
         "role_session_name",
         "string",
-        "The session name that CloudTrail shows: 2 to 64 letters, digits and _+=,.@-.",
+        f"The session name that CloudTrail shows: {_describe_text('role_session_name')}.",
         ('"docker"',),
         default=f'"{_ROLE.session_name}"',
         needs="role_arn",

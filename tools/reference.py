@@ -1,12 +1,14 @@
-"""Write the commands and their options into docs/reference.md, from the program itself.
+"""Write tables into docs/reference.md: the commands with their options, and config.toml's keys.
 
     python tools/reference.py
 
-A test compares the page with the program; after a change of an option, run this.
+The commands are the program's own, the keys those of config_file.py. A test compares the page with
+both; after a change of one, run `make reference`.
 """
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from inspect import cleandoc
 from pathlib import Path
 
@@ -16,9 +18,13 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.cli.group import program
+from docker_credential_ecrpy.settings.loader import TABLE
+from tools import config_file
+from tools.config_file import Key
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference.md"
-BEGIN, END = "<!-- commands: written by tools/reference.py -->", "<!-- end of commands -->"
+# A word that is not plain text: a value, a name or a set of characters, without a full stop.
+_CODE = re.compile(r"(?<!\S)((?:\S*[_*\"?\[]|[a-z]+[A-Z])\S*?|\S+-)([.,:;]?)(?!\S)")
 
 
 def walk_commands(context: click.Context | None = None) -> Iterator[click.Context]:
@@ -58,12 +64,58 @@ def describe_command(context: click.Context) -> str:
     return "\n".join(lines)
 
 
+def describe_keys() -> str:
+    """Return the tables of config.toml: its keys, those of a rule, and the forms of `match`."""
+    forms = [f"| `{form}` | {_code(meaning)} |" for form, meaning in config_file.MATCH_FORMS]
+    return "\n".join(
+        [
+            "At the top:",
+            "",
+            *_make_table(config_file.TOP_KEYS),
+            "",
+            f"In each `[[{TABLE}]]`:",
+            "",
+            *_make_table(config_file.RULE_KEYS),
+            "",
+            "Host names are compared in lower case. The forms of `match`:",
+            "",
+            "| match | registries |",
+            "| --- | --- |",
+            *forms,
+            "",
+        ]
+    )
+
+
+def _make_table(keys: Sequence[Key]) -> Iterator[str]:
+    yield from ("| key | type | meaning |", "| --- | --- | --- |")
+    for key in keys:
+        name = f"[[{key.name}]]" if key.name == TABLE and key.type != "string" else key.name
+        meaning = _code(key.meaning)
+        if key.needs:
+            meaning += f" Only with `{key.needs}`."
+        if key.default:
+            meaning += f" Default: `{key.default}`."
+        yield f"| `{name}` | {key.type} | {meaning} |"
+
+
+def _code(text: str) -> str:
+    """Return a text for a cell, with its values and names as code."""
+    return _cell(_CODE.sub(r"`\1`\2", text))
+
+
 def render(page: str) -> str:
-    """Return the text of the page with the program's commands in it."""
-    before, _, rest = page.partition(BEGIN)
-    after = rest.partition(END)[2]
-    sections = "\n".join(map(describe_command, walk_commands()))
-    return f"{before}{BEGIN}\n\n{sections}\n{END}{after}"
+    """Return the text of the page with its tables written again."""
+    page = _replace(page, "commands", "\n".join(map(describe_command, walk_commands())))
+    return _replace(page, "config.toml", describe_keys())
+
+
+def _replace(page: str, name: str, text: str) -> str:
+    """Return the page with another text between the two comments with that name."""
+    begin, end = f"<!-- {name}: written by tools/reference.py -->", f"<!-- end of {name} -->"
+    before, _, rest = page.partition(begin)
+    after = rest.partition(end)[2]
+    return f"{before}{begin}\n\n{text}\n{end}{after}"
 
 
 def _cell(text: str) -> str:

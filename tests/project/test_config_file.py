@@ -110,10 +110,10 @@ def test_every_form_of_match_is_accepted(form: str, meaning: str) -> None:
 
 
 def test_the_schema_is_valid_and_current() -> None:
-    """The file is what `make schema` writes; it is JSON Schema 2020-12, under the project's URL."""
+    """`make reference` writes the file; it is JSON Schema 2020-12, under the project's URL."""
     Draft202012Validator.check_schema(SCHEMA)
 
-    assert config_schema.make_schema() == SCHEMA, "run `make schema`"
+    assert config_schema.make_schema() == SCHEMA, "run `make reference`"
     assert SCHEMA["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
     assert SCHEMA["$id"] == config_file.SCHEMA_URL
     path = config_schema.FILE.relative_to(REPOSITORY).as_posix()

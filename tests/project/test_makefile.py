@@ -62,6 +62,15 @@ def test_every_variable_that_help_names_is_used() -> None:
     assert [name for name in names if f"$({name})" not in TEXT] == []
 
 
+def test_reference_writes_all_that_is_generated() -> None:
+    """The schema and the tables of the reference, by one target, which CONTRIBUTING names."""
+    commands = _run_make("--dry-run", "--always-make", "reference")
+
+    assert "tools/config_schema.py" in commands
+    assert "tools/reference.py" in commands
+    assert "`make reference`" in _read("CONTRIBUTING.md")
+
+
 def test_the_documented_targets_exist() -> None:
     """Every `make <target>` in the project's own pages is a target."""
     pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/README.md", ".ci/run"]

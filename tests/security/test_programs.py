@@ -1,5 +1,6 @@
 """Which programs the commands for users start: those that Docker would run, for their version."""
 
+import json
 import sys
 
 import pytest
@@ -50,11 +51,53 @@ def test_doctor_runs_docker_only_where_its_version_matters(recorded: Machine) ->
     [("explain", HOST), ("password", HOST), ("cache", "list"), ("completion", "bash")],
     ids=lambda arguments: arguments[0],
 )
-def test_a_command_runs_no_program(recorded: Machine, arguments: tuple[str, ...]) -> None:
-    """Neither the AWS CLI nor docker nor a shell."""
+def test_a_command_runs_no_other_program(recorded: Machine, arguments: tuple[str, ...]) -> None:
+    """Neither the AWS CLI nor docker nor a shell, if no credential_process is set."""
     recorded.run(*arguments)
 
     assert _read_record(recorded) == set()
+
+
+@pytest.fixture(name="processed")
+def _processed(recorded: Machine) -> Machine:
+    """The same machine, with its AWS credentials from a credential_process."""
+    keys = recorded.aws.user().environ
+    for name in keys:
+        del recorded.environ[name]
+    reply = {"Version": 1, "AccessKeyId": keys["AWS_ACCESS_KEY_ID"]}
+    reply["SecretAccessKey"] = keys["AWS_SECRET_ACCESS_KEY"]
+    text = RECORD.format(log=recorded.root / "ran") + f"echo '{json.dumps(reply)}'\n"
+    process = recorded.file("bin/keys", text, mode=0o777)
+    recorded.config(f"[default]\ncredential_process = {process}\n")
+    return recorded
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("explain", "--check", HOST), ("password", HOST), ("doctor", HOST)],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_credential_process_is_run_to_call_aws(
+    processed: Machine, arguments: tuple[str, ...]
+) -> None:
+    """Beside what doctor runs for its version, it is the only program."""
+    processed.run(*arguments)
+
+    assert _read_record(processed) - {f"{name} version" for name in HELPERS} == {"keys "}
+    assert processed.aws.calls
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("explain", HOST), ("cache", "list"), ("cache", "clear"), ("completion", "bash")],
+    ids=" ".join,
+)
+def test_a_command_runs_no_program_and_calls_no_aws(
+    processed: Machine, arguments: tuple[str, ...]
+) -> None:
+    """Not even the credential_process that the AWS config names."""
+    assert processed.run(*arguments).code == 0
+    assert (_read_record(processed), processed.aws.calls) == (set(), [])
 
 
 def test_configure_runs_our_helpers_for_their_version(recorded: Machine) -> None:
