@@ -1,11 +1,12 @@
-"""Facts about the output that the README and docs/ show: the program prints it.
+"""Facts about the output that the README and docs/ show: the program prints it on a terminal.
 
-Times, durations and hashes may differ, and so may the places where lines are broken. To write the
+The terminal has 80 columns. Times, durations and hashes may differ, but no line break. To write the
 present output into the pages:
 
     PYTEST_UPDATE_DOCS=1 python -m pytest tests/promises/test_documented_output.py
 """
 
+import json
 import os
 import platform
 import re
@@ -14,10 +15,12 @@ from collections.abc import Callable
 
 import pytest
 
-from docker_credential_ecrpy.text.console import Console
 from tests.world.docker_host import DockerHost
 from tests.world.documents import README, Document, Transcript, find_page, split_arguments
 from tests.world.machine import HOST, Machine
+from tests.world.relabelled import VARIABLE
+from tests.world.terminal import run_on_terminal
+from tests.world.tree import REPOSITORY
 
 pytestmark = [
     pytest.mark.tree,
@@ -26,6 +29,7 @@ pytestmark = [
 CUT = "..."
 """What stands for the lines that a page leaves out before the last paragraph."""
 COLUMNS = 80
+RELABELLED = (sys.executable, "-m", "tests.world.relabelled")
 IMAGE = f"{HOST}/team/app:1"
 THREE_DAYS = 3 * 24 * 3600
 
@@ -75,53 +79,62 @@ def test_the_pages_show_what_the_program_prints(
     prepare: Callable[[DockerHost], None],
     code: int,
 ) -> None:
-    """The same words in the same order; for a page that leaves lines out, the last paragraph."""
+    """The same lines in the same order; for a page that leaves lines out, the last paragraph."""
     command = f"docker-credential-ecrpy {arguments}"
     shown = next(found for found in document.transcripts if found.command == command)
     prepare(docker_host)
-    done = docker_host.machine.run(*split_arguments(arguments))
-    assert done.code == code, done
-    printed = _as_a_user_has_it(done.stdout.decode() + done.stderr.decode(), docker_host)
+    found, printed = _run_as_a_user(docker_host, split_arguments(arguments))
+    assert found == code, printed
     if shown.output.startswith(CUT):
         printed = CUT + "\n\n" + printed.rpartition("\n\n")[2]
-    differs = _words(shown.output) != _words(printed)
-    if differs and os.environ.get("PYTEST_UPDATE_DOCS"):
+    if _lines(shown.output) != _lines(printed) and os.environ.get("PYTEST_UPDATE_DOCS"):
         _write(document, shown, printed)
         shown = Transcript(command, printed)
 
-    assert _words(shown.output) == _words(printed)
+    assert _lines(shown.output) == _lines(printed)
 
 
-def _as_a_user_has_it(text: str, host: DockerHost) -> str:
-    """Return an output with a user's paths, and without the proxy that leads to the test's AWS."""
+def test_a_line_break_elsewhere_is_noticed() -> None:
+    """Times, durations and hashes may differ; the end of a line may not."""
+    printed = "in 12 ms; expires at 2026-11-26T14:50:57Z (in 11 h 59 min) x~" + "a" * 32
+
+    assert _lines(printed) == _lines(
+        printed.replace("12 ms", "7 ms").replace("57Z", "58Z").replace("aa", "b0")
+    )
+    assert _lines(printed) != _lines(printed.replace(" expires", "\nexpires"))
+
+
+def _run_as_a_user(host: DockerHost, arguments: list[str]) -> tuple[int, str]:
+    """Return the exit code and what a terminal shows, with a user's paths.
+
+    The proxy that leads to the test's AWS is left out.
+    """
     machine = host.machine
-    for ours, theirs in {
+    names = {
         str(machine.home): "/home/me",
         str(host.scripts): "/usr/local/bin",
         machine.environ["AWS_CA_BUNDLE"]: "/etc/ssl/certs/ca-certificates.crt",
         f"through the proxy {machine.server.url}": "without a proxy",
-    }.items():
-        text = text.replace(ours, theirs)
-    name = re.escape(platform.node())
-    return re.sub(rf"\bmachine {name}$", "machine laptop", text, flags=re.MULTILINE).strip("\n")
+        f"machine {platform.node()}": "machine laptop",
+    }
+    machine.program = RELABELLED
+    environ = {VARIABLE: json.dumps(names), "PYTHONPATH": str(REPOSITORY), "TERM": "dumb"}
+    code, shown = run_on_terminal(machine, *arguments, columns=COLUMNS, environ=environ)
+    return code, shown.replace("\r\n", "\n").strip("\n")
 
 
-def _words(text: str) -> list[str]:
-    """Return the words of an output, with the same text for every time, duration and hash."""
+def _lines(text: str) -> list[str]:
+    """Return the lines of an output, with the same text for every time, duration and hash."""
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\dZ", "TIME", text)
     text = re.sub(r"\b\d+ (ms|s|min|h|days?)\b( \d+ (s|min|h)\b)*", "DURATION", text)
-    text = re.sub(r"~[0-9a-f]{32}\b", "~HASH", text)
-    return text.replace("\\\n", " ").split()
+    return re.sub(r"~[0-9a-f]{32}\b", "~HASH", text).strip("\n").split("\n")
 
 
 def _write(document: Document, shown: Transcript, printed: str) -> None:
-    """Replace an output in a page, with its lines broken as on a terminal."""
+    """Replace an output in a page."""
     old = f"$ {shown.command}\n{shown.output}".rstrip("\n") + "\n```"
-    fitted = "\n".join(
-        line if line[:1] in "+-@ \t{}" else Console.fit(line, COLUMNS)
-        for line in printed.split("\n")
-    )
     text = document.path.read_text(encoding="utf-8")
     assert text.count(old) == 1, shown.command
-    new = f"$ {shown.command}\n{fitted}\n```"
-    document.path.write_text(text.replace(old, new), encoding="utf-8")
+    document.path.write_text(
+        text.replace(old, f"$ {shown.command}\n{printed}\n```"), encoding="utf-8"
+    )
