@@ -1,7 +1,7 @@
 """The cache's content, for the user: listed, and cleared."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from docker_credential_ecrpy.hot import cache, paths
@@ -27,6 +27,17 @@ class CacheRecord:
     path: str
     entry: Entry | None
     problem: str = ""
+
+    @property
+    def is_endpoint(self) -> bool:
+        """Whether it serves all registries of an API endpoint."""
+        return "@" in self.name
+
+    @property
+    def times(self) -> tuple[int, ...]:
+        """When it was written, is refreshed and expires, in nanoseconds since the epoch (UTC)."""
+        entry = self.entry
+        return (entry.written, entry.refresh, entry.expires) if entry else ()
 
 
 def list_records(directory: str, now: int) -> Iterator[CacheRecord]:
@@ -56,6 +67,19 @@ def _listed(kind: str, path: str, name: str, now: int) -> CacheRecord:
     entry = Entry(entry.written, entry.refresh, entry.expires, b"")
     identity = "" if kind == LOGIN else subject.partition(" ")[2]
     return CacheRecord(kind, name, identity, path, entry, problem)
+
+
+def find_fetcher(record: CacheRecord, records: Sequence[CacheRecord]) -> str:
+    """Return the identity line that a host's token was fetched with; "" where no entry has it.
+
+    A host's own line has no choice of a rule. The endpoint's entry, which is written with the same
+    times, has it.
+    """
+    for other in records:
+        is_same = other.is_endpoint and other.times == record.times
+        if is_same and other.identity.startswith(record.identity):
+            return other.identity
+    return ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """`cache`: list and clear the cached tokens and logins."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -52,10 +52,14 @@ def list_command(context: CommandContext, *, as_json: bool) -> None:
         msg = f"{directory} cannot be read: {exc.strerror or exc}"
         raise HelperError(msg, hint="make it readable, or set AWS_ECR_CACHE_DIR") from exc
     if as_json:
-        members = {"directory": directory or None, "entries": list(map(_to_json, records))}
+        entries = [_to_json(each, _name_identity(each, records, context)) for each in records]
+        members = {"directory": directory or None, "entries": entries}
         context.console.say_document("cache list", members)
         return
-    blocks = ["\n".join(_describe(record, now)) for record in records]
+    blocks = [
+        "\n".join(_describe(record, _name_identity(record, records, context), now))
+        for record in records
+    ]
     if reason := _explain_no_cache(context):
         old = "; entries from before:" if records else ""
         blocks.insert(0, f"the cache is off: {reason}{old}")
@@ -72,25 +76,41 @@ def _explain_no_cache(context: CommandContext) -> str:
     return f"the home directory {one_line(home)} does not exist" if home else _NO_HOME
 
 
-def _describe(record: inventory.CacheRecord, now: int) -> Iterator[str]:
+def _describe(record: inventory.CacheRecord, summary: str, now: int) -> Iterator[str]:
     name, title = one_line(record.name), record.kind
     if record.kind == inventory.ELSEWHERE:
         title = "note"
         yield f"registry   {name}: not ECR, and without a fallback"
-    elif _is_endpoint(record):
+    elif record.is_endpoint:
         yield f"endpoint   {name}: for all registries that it serves"
     else:
         yield f"registry   {name}"
-    if record.identity and record.kind != inventory.ELSEWHERE:
-        yield f"identity   {summarize_identity(record.identity)}"
+    if summary:
+        yield f"identity   {summary}"
     yield f"{title:<10} {one_line(record.path)}"
     notes = [f"not used: {one_line(record.problem)}"] if record.problem else []
     notes += lifetime(record.entry, now) if record.entry else []
     yield from (f"{'':<10} {note}" for note in notes)
 
 
-def _is_endpoint(record: inventory.CacheRecord) -> bool:
-    return "@" in record.name
+def _name_identity(
+    record: inventory.CacheRecord, records: Sequence[inventory.CacheRecord], context: CommandContext
+) -> str:
+    """Return the identity that an entry was fetched with, in words; "" where it has none."""
+    if not record.identity or record.kind == inventory.ELSEWHERE:
+        return ""
+    if record.is_endpoint:
+        return summarize_identity(record.identity)
+    if line := inventory.find_fetcher(record, records):
+        return summarize_identity(line)
+    # Without the endpoint's entry, the settings say what they choose, unless they changed since.
+    helper = context.helper
+    try:
+        if record.identity == helper.read_identity() and (choice := helper.choose(record.name)):
+            return summarize_identity(helper.resolve(choice).identity(record.identity))
+    except HelperError:
+        pass  # the settings are invalid now
+    return "not known: the settings or the environment have changed since"
 
 
 def summarize_identity(line: str) -> str:
@@ -119,16 +139,18 @@ def _name_source(values: dict[str, str]) -> str:
     return f"the default profile, or the role of machine {values.get('machine', '')}".rstrip()
 
 
-def _to_json(record: inventory.CacheRecord) -> dict[str, object]:
-    """Return the JSON of an entry. Times are ISO 8601 in UTC, and seconds since the epoch."""
-    on_endpoint = _is_endpoint(record)
-    line = record.identity if record.kind != inventory.ELSEWHERE else ""
+def _to_json(record: inventory.CacheRecord, summary: str) -> dict[str, object]:
+    """Return the JSON of an entry. Times are ISO 8601 in UTC, and seconds since the epoch.
+
+    summary: its identity in words, or "".
+    """
+    on_endpoint, line = record.is_endpoint, record.identity
     times = {name: getattr(record.entry, name, None) for name in ("written", "refresh", "expires")}
     return {
         "kind": record.kind,
         "registry": None if on_endpoint else record.name,
         "endpoint": record.name if on_endpoint else None,
-        "identity": {"summary": summarize_identity(line), "line": line} if line else None,
+        "identity": {"summary": summary, "line": line} if summary else None,
         "path": record.path,
         **{name: None if when is None else stamp(when) for name, when in times.items()},
         **{f"{name}_seconds": when and when // cache.SECOND for name, when in times.items()},

@@ -450,3 +450,53 @@ def test_an_identity_in_words(environ: dict[str, str], profile: str, summary: st
 
     assert summarize_identity(line) == summary
     assert US.format(A) == HOST
+
+
+class TestChosenIdentity:
+    """The identity of a host's token is the one that a rule or a variable chose for it."""
+
+    @pytest.fixture(autouse=True)
+    def _profile(self, machine: Machine) -> None:
+        machine.login()
+        keys = [
+            machine.environ.pop(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        ]
+        text = "[prod]\naws_access_key_id = {}\naws_secret_access_key = {}\n".format(*keys)
+        machine.file("home/.aws/credentials", text)
+
+    @staticmethod
+    def _list(machine: Machine) -> dict[str, str]:
+        entries = json.loads(machine.run("cache", "list", "--json").stdout)["entries"]
+        shown = machine.run("cache", "list").stdout.decode()
+        for entry in entries:
+            assert f"identity   {entry['identity']['summary']}\n" in shown
+        return {one["registry"] or one["endpoint"]: one["identity"]["summary"] for one in entries}
+
+    @pytest.mark.parametrize("by", ["rule", "variable"])
+    @pytest.mark.parametrize("has_endpoint", [True, False])
+    def test_it_is_named(self, machine: Machine, by: str, *, has_endpoint: bool) -> None:
+        """By the endpoint's entry, or without that, by the settings that still choose it."""
+        if by == "rule":
+            machine.run("configure", HOST, "--profile", "prod")
+        else:
+            machine.environ["AWS_ECR_PROFILE_123456789012"] = "prod"
+        assert machine.get().code == 0
+        if not has_endpoint:
+            for path in (machine.cache / "tokens").glob("ecr@*"):
+                path.unlink()
+        found = self._list(machine)
+
+        assert found.pop(HOST) == "profile prod"
+        assert list(found.values()) == ["profile prod"] * has_endpoint
+
+    def test_it_is_not_guessed(self, machine: Machine) -> None:
+        """After a change of the settings, an entry without its endpoint's is not known."""
+        machine.run("configure", HOST, "--profile", "prod")
+        assert machine.get().code == 0
+        for path in (machine.cache / "tokens").glob("ecr@*"):
+            path.unlink()
+        machine.run("configure", "--undo")
+
+        assert self._list(machine) == {
+            HOST: "not known: the settings or the environment have changed since"
+        }
