@@ -1,5 +1,8 @@
 """Writes the files of a plan: all of them, or none."""
 
+from collections.abc import Mapping
+
+from docker_credential_ecrpy.docker.discover import list_files, settings_path
 from docker_credential_ecrpy.docker.plan import Plan
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import (
@@ -12,15 +15,18 @@ from docker_credential_ecrpy.files.replace import (
 )
 
 
-def apply_plan(plan: Plan) -> list[tuple[Rewrite, str]]:
+def apply_plan(plan: Plan, environ: Mapping[str, str]) -> list[tuple[Rewrite, str]]:
     """Write the files of a plan; return each with the path of its backup, or "" for a new file.
 
-    The backups of one plan have the same mark, by which an undo finds them. Raises HelperError
-    where a file cannot be written; then those written before it are restored.
+    The backups of one plan have the same mark, by which an undo finds them. It is newer than those
+    of all files that `configure` edits. Raises HelperError where a file cannot be written; then
+    those written before it are restored.
     """
     for rewrite in plan.needed:
         check_replaceable(rewrite)
-    mark = make_mark(rewrite.file for rewrite in plan.rewrites)
+    files = [file for podman in (False, True) for file in list_files(environ, podman=podman)]
+    files += [rewrite.file for rewrite in plan.needed]
+    mark = make_mark(filter(None, (*files, settings_path(environ))))
     written: list[tuple[Rewrite, str]] = []
     try:
         # config.toml first: rules have no effect until Docker runs this program

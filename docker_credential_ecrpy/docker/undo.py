@@ -4,6 +4,7 @@ An undo makes backups, too: the next undo restores what this one replaced. A fil
 change created is emptied, not removed: it may have content that the user added since.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,13 @@ from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.docker.discover import list_files, settings_path
 from docker_credential_ecrpy.docker.plan import Plan
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files.replace import Backup, Rewrite, list_backups, read_user_file
+from docker_credential_ecrpy.files.replace import (
+    Backup,
+    Mark,
+    Rewrite,
+    list_backups,
+    read_user_file,
+)
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _EMPTY_JSON = b"{}\n"
@@ -32,9 +39,13 @@ class RestorableFile:
 
 
 def read_restorable(environ: Mapping[str, str], *, podman: bool) -> list[RestorableFile]:
-    """Return Docker's or podman's files and config.toml. Raises HelperError for unreadable ones."""
+    """Return Docker's or podman's files and config.toml.
+
+    Raises HelperError for unreadable ones, and where the last change was of the other client's.
+    """
     settings = settings_path(environ)
     files = [(file, True) for file in reversed(list_files(environ, podman=podman))]
+    _check_client(environ, settings, podman=podman)
     found = []
     for file, is_json in [*files, *([(settings, False)] if settings else [])]:
         backup = next(iter(list_backups(file)), None)
@@ -72,3 +83,26 @@ def _describe(backup: Backup) -> str:
     if backup.is_none:
         return "emptied: the last change created it"
     return f"restored from {one_line(backup.path)}"
+
+
+def _check_client(environ: Mapping[str, str], settings: str, *, podman: bool) -> None:
+    """Raise HelperError where the last change was of the other client's files.
+
+    config.toml belongs to both: an undo of one client's files would restore it alone.
+    """
+    ours = list_files(environ, podman=podman)
+    same = set(map(os.path.realpath, ours))
+    theirs = [
+        file
+        for file in list_files(environ, podman=not podman)
+        if os.path.realpath(file) not in same
+    ]
+    mine, other, shared = map(_find_last_mark, (ours, theirs, [settings] if settings else []))
+    if other and other != mine and all(other >= mark for mark in (mine, shared) if mark):
+        msg = f"the last change was of {'docker' if podman else 'podman'}'s files"
+        raise HelperError(msg, hint="leave --podman out" if podman else "add --podman")
+
+
+def _find_last_mark(files: Sequence[str]) -> Mark | None:
+    """Return the mark of the newest backup of some files; None for no backup."""
+    return max((at.mark for file in files for at in list_backups(file)[:1]), default=None)

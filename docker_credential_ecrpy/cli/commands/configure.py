@@ -169,7 +169,7 @@ def carry_out(console: Console, plan: Plan, *, dry_run: bool) -> None:
         if plan.needed:
             console.say("nothing was written (--dry-run)")
         return
-    for rewrite, backup in apply_plan(plan):
+    for rewrite, backup in apply_plan(plan, console.environ):
         previous = f"; the previous content: {backup}" if backup else ""
         console.say(f"written: {rewrite.file}{previous}")
 
@@ -194,7 +194,7 @@ class _Output:
         if not self.quiet:
             carry_out(self.console, plan, dry_run=self.dry_run)
         elif not self.dry_run:
-            list(apply_plan(plan))
+            list(apply_plan(plan, self.console.environ))
         if not (plan.needed or self.quiet):
             self.console.say(unneeded)
         for warning in plan.warnings:
@@ -202,7 +202,11 @@ class _Output:
 
     def _print_json(self, plan: Plan) -> None:
         diffs = {rewrite.file: "\n".join(diff.render(rewrite)) for rewrite in plan.needed}
-        written = {} if self.dry_run else {at.file: backup for at, backup in apply_plan(plan)}
+        written = (
+            {}
+            if self.dry_run
+            else {at.file: backup for at, backup in apply_plan(plan, self.console.environ)}
+        )
         members = {
             "dry_run": self.dry_run,
             "files": [

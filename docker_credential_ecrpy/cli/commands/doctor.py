@@ -95,5 +95,5 @@ def _configure(
     if show:
         carry_out(context.console, plan, dry_run=False)
         return
-    for rewrite, backup in apply_plan(plan):
+    for rewrite, backup in apply_plan(plan, context.environ):
         written.append(Written(rewrite.file, backup))

@@ -203,6 +203,43 @@ def test_podman(machine: Machine, docker: Path) -> None:
 
 
 @tree
+@pytest.mark.parametrize(
+    ("client", "says"),
+    [
+        (("--podman",), "the last change was of podman's files; add --podman\n"),
+        ((), "the last change was of docker's files; leave --podman out\n"),
+    ],
+    ids=["podman", "docker"],
+)
+def test_the_other_clients_change(
+    machine: Machine, docker: Path, settings: Path, client: tuple[str, ...], says: str
+) -> None:
+    """An undo that would restore config.toml alone is refused, and nothing is written."""
+    auth = machine.root / "auth.json"
+    machine.environ["REGISTRY_AUTH_FILE"] = str(auth)
+    other = () if client else ("--podman",)
+    configure(machine, OTHER, *other)
+    configure(machine, WHERE, "--profile", "prod", *client)
+    before = docker.read_bytes(), auth.read_bytes(), settings.read_bytes()
+    done = configure(machine, "--undo", *other, code=1)
+
+    assert done.stderr.decode().endswith(says)
+    assert before == (docker.read_bytes(), auth.read_bytes(), settings.read_bytes())
+    configure(machine, "--undo", *client)
+    assert (read(auth if client else docker), settings.read_bytes()) == ({}, b"")
+
+
+@tree
+def test_docker_and_podman_that_share_a_file(machine: Machine, docker: Path) -> None:
+    """The last change belongs to both."""
+    machine.environ["REGISTRY_AUTH_FILE"] = str(docker)
+    configure(machine, WHERE, "--podman")
+    configure(machine, "--undo")
+
+    assert read(docker) == {}
+
+
+@tree
 def test_three_backups(machine: Machine, docker: Path) -> None:
     """Each change removes the oldest backup beyond three."""
     write(docker, DESKTOP)
