@@ -51,7 +51,7 @@ def run_command(arguments: Sequence[str], context: CommandContext) -> int:
             obj=context,
         )
     except click.UsageError as exc:
-        _report_usage(exc, context)
+        _report_usage(exc, context, arguments)
         return exc.exit_code
     except click.Abort:
         return protocol.INTERRUPTED
@@ -91,10 +91,10 @@ def _describe_action(action: str, name: str) -> str:
     return text if action == "store" else f"{text}\nExample:\n  {example}"
 
 
-def _report_usage(exc: click.UsageError, context: CommandContext) -> None:
+def _report_usage(exc: click.UsageError, context: CommandContext, arguments: Sequence[str]) -> None:
     """Write the usage, what is wrong, and where the help is, to standard error."""
     at = exc.ctx or click.Context(program, info_name=context.name)
-    text = mistakes.describe_mistake(exc)
+    text = mistakes.describe_mistake(exc, arguments)
     text = text[:1].lower() + text[1:].rstrip(".")  # as our own errors are written
     usage = at.get_usage() if at.parent else names.USAGE.format(name=context.name)
     context.console.note(f"{usage}\n{context.name}: {text}")

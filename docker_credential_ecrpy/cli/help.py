@@ -27,6 +27,14 @@ class Command(click.Command):
         super().__init__(name, **options)
         self.examples = tuple(examples)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. Raises click.UsageError, whose `ctx` is this command's."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as exc:
+            exc.ctx = exc.ctx or ctx  # click leaves it out for an option without its value
+            raise
+
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the first paragraph, the examples, and then the rest."""
         first, _, rest = cleandoc(self.help or "").partition("\n\n")

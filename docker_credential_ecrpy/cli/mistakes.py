@@ -1,8 +1,12 @@
 """Errors of usage that several commands report in the same words."""
 
+from collections.abc import Sequence
+
 import click
 
 from docker_credential_ecrpy.aws import regions
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.text.sanitize import one_line
 
 DANGEROUS = ("--remove", "--undo", "--creds-store", "--fix")
@@ -24,10 +28,11 @@ def refuse_near_ecr(host: str) -> None:
         raise not_ecr(host)
 
 
-def describe_mistake(error: click.UsageError) -> str:
+def describe_mistake(error: click.UsageError, typed: Sequence[str] = ()) -> str:
     """Return the text of an error of usage; for an unknown option, it suggests no dangerous one.
 
     For --region, where the command has none, it says how a registry names its region.
+    typed: the arguments on the command line.
     """
     if not isinstance(error, click.NoSuchOption):
         return error.format_message()
@@ -35,5 +40,25 @@ def describe_mistake(error: click.UsageError) -> str:
     hint = f"; did you mean {near[0]}?" if near and near[0] not in DANGEROUS else ""
     parameters = error.ctx.command.params if error.ctx else []
     if name == "--region" and any("REGISTRY" in (at.metavar or "") for at in parameters):
-        hint = f"; add the region to the registry: {_EXAMPLE}"
+        hint = f"; add the region to the registry: {_join_region(typed)}"
     return f"no such option: {name}{hint}"
+
+
+def _join_region(typed: Sequence[str]) -> str:
+    """Return the typed registries in the region of --region, or an example where one is missing."""
+    region, accounts = "", []
+    words = iter(typed)
+    for word in words:
+        name, is_joined, value = word.partition("=")
+        if name == "--region":
+            region = value if is_joined else next(words, "")
+        elif registry.is_account(account := word.partition("@")[0]):
+            accounts.append(account)
+        elif found := registry.parse(word):
+            accounts.append(found.account)
+    try:
+        hosts = [regions.make_host(account, region) for account in accounts if account]
+    except HelperError:
+        return _EXAMPLE  # the typed region is none
+    named = [f"{found.account}@{found.region}" for found in map(registry.parse, hosts) if found]
+    return " ".join(dict.fromkeys(named)) or _EXAMPLE

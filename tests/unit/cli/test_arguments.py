@@ -102,6 +102,33 @@ def test_region_is_no_option(machine: Machine, command: str) -> None:
 
 @tree
 @pytest.mark.parametrize(
+    ("arguments", "example"),
+    [
+        (("configure", "111122223333", "--region", "eu-west-1"), "111122223333@eu-west-1"),
+        (("doctor", "--region=eu-west-1", "111122223333"), "111122223333@eu-west-1"),
+        (("explain", f"{HOST}/app", "--region", "cn-north-1"), f"{ACCOUNT}@cn-north-1"),
+        (
+            ("configure", "111122223333@us-east-1", OTHER, "--region", "eu-west-1"),
+            "111122223333@eu-west-1 210987654321@eu-west-1",
+        ),
+        (("configure", "111122223333", "--region", "eu-wst-1"), "123456789012@us-east-1"),
+        (("configure", "111122223333", "--region"), "123456789012@us-east-1"),
+        (("configure", "public.ecr.aws", "--region", "eu-west-1"), "123456789012@us-east-1"),
+    ],
+    ids=str,
+)
+def test_the_region_in_the_registry(
+    machine: Machine, arguments: tuple[str, ...], example: str
+) -> None:
+    """The example has the account and the region that the user typed."""
+    done = machine.run(*arguments)
+
+    assert done.code == 2
+    assert f"; add the region to the registry: {example}\n" in done.stderr.decode()
+
+
+@tree
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("configure", "--remov"), "no such option: --remov\n"),

@@ -117,6 +117,26 @@ def test_exit_codes(machine: Machine, arguments: tuple[str, ...], code: int) -> 
 
 
 @pytest.mark.tree
+@pytest.mark.parametrize(
+    ("arguments", "help_of"),
+    [
+        (("configure", "--profile"), "configure"),
+        (("configure", HOST, "--fallback"), "configure"),
+        (("password", "--region"), "password"),
+        (("cache", "list", "--nope"), "cache list"),
+    ],
+    ids=str,
+)
+def test_where_the_help_is(machine: Machine, arguments: tuple[str, ...], help_of: str) -> None:
+    """The usage and the help are those of the command, also for an option without its value."""
+    done = machine.run(*arguments)
+
+    assert done.code == 2
+    assert done.stderr.startswith(f"Usage: docker-credential-ecrpy {help_of} ".encode())
+    assert done.stderr.endswith(f"'docker-credential-ecrpy help {help_of}' has examples\n".encode())
+
+
+@pytest.mark.tree
 def test_what_is_said_of_nothing(machine: Machine) -> None:
     """An entry of a name that only looks like ECR's can still be removed."""
     machine.settings(f'[[registry]]\nmatch = "images.example.com"\nregistry = "{HOST}"\n')
