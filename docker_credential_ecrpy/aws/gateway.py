@@ -56,6 +56,14 @@ def list_profiles(environ: "Mapping[str, str]") -> "list[ProfileSummary]":
     return profiles.list_profiles(environ)
 
 
+def describe_unknown_profile(name: str) -> str:
+    """Return that an AWS profile does not exist, with the files that were read."""
+    from docker_credential_ecrpy.aws import profiles
+
+    files = profiles.name_config_files(profiles.make_botocore_session())
+    return profiles.describe_unknown(name, files)
+
+
 def find_local_credentials(environ: "Mapping[str, str]") -> "LocalCredentials":
     """Return which identities may have credentials, without a network call. Raises HelperError."""
     from docker_credential_ecrpy.aws import local_credentials

@@ -1,6 +1,7 @@
-"""Where AWS credentials may come from on this machine, by the environment and ~/.aws alone.
+"""Where AWS credentials may come from on this machine.
 
-No network call and no credential is read: that a source exists does not mean that it works.
+It reads the environment and ~/.aws, looks for /etc/boto.cfg and ~/.boto, and reads in /sys whether
+this is an EC2 instance. It makes no network call and does not try a source.
 https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 """
 
@@ -11,7 +12,11 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError
 
-from docker_credential_ecrpy.aws.profiles import explain_wrong_settings, make_botocore_session
+from docker_credential_ecrpy.aws.profiles import (
+    explain_wrong_settings,
+    make_botocore_session,
+    name_config_files,
+)
 
 _VARIABLES = (
     "AWS_ACCESS_KEY_ID",
@@ -34,13 +39,14 @@ class LocalCredentials:
 
     ambient: whether the environment, or the profile in use without a rule, may have some.
     named: the profile that AWS_PROFILE names, or "". known: all profiles. filled: those that may
-    have some.
+    have some. files: the profiles' files, as an error names them.
     """
 
     ambient: bool
     named: str = ""
     known: frozenset[str] = frozenset()
     filled: frozenset[str] = frozenset()
+    files: str = ""
 
 
 def find_local_credentials(environ: Mapping[str, str]) -> LocalCredentials:
@@ -57,7 +63,8 @@ def find_local_credentials(environ: Mapping[str, str]) -> LocalCredentials:
     files = any(os.path.exists(os.path.expanduser(path)) for path in _BOTO_FILES)
     found = variables or files or (named or "default") in filled or _is_ec2(environ)
     # A profile that AWS_PROFILE names has to exist, whatever other source there is.
-    return LocalCredentials(found and named in {"", *known}, named, known, filled)
+    ambient = found and named in {"", *known}
+    return LocalCredentials(ambient, named, known, filled, name_config_files(core))
 
 
 def _is_ec2(environ: Mapping[str, str]) -> bool:

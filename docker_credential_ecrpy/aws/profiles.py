@@ -96,6 +96,11 @@ def explain_wrong_settings(exc: Exception, core: botocore.session.Session) -> He
     return HelperError(msg, hint=f"fix {name_config_files(core)} or the AWS_... variables")
 
 
+def describe_unknown(name: str, files: str) -> str:
+    """Return that a profile does not exist. files: those that were read, by name_config_files."""
+    return f"AWS profile {one_line(name)!r} is not in {files}"
+
+
 def name_config_files(core: botocore.session.Session) -> str:
     """Return the profiles' files, as an error names them."""
     names = ("config_file", "credentials_file")
@@ -113,7 +118,7 @@ def make_botocore_session(profile: str = "") -> botocore.session.Session:
 
 def _find_account(profile: Mapping[str, Any]) -> tuple[str, str]:
     """Return the setting of a profile that names its account, and the account."""
-    for key in _KEYS:  # the identity that it uses comes first, whatever its source profile is
+    for key in _KEYS:  # in order: the profile's own account, then its source profile's
         value = profile.get(key)
         if value and isinstance(value, str):
             fields = [*value.split(":"), *[""] * _ROLE_ACCOUNT]

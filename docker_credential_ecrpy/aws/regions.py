@@ -46,6 +46,11 @@ def dns_suffix(region: str) -> str:
     raise HelperError(msg, hint=hint)
 
 
+def make_host(account: str, region: str) -> str:
+    """Return the host of an account's registry in a region. Raises HelperError as `dns_suffix`."""
+    return f"{account}.dkr.ecr.{region}.{dns_suffix(region)}"
+
+
 def list_regions(service: str) -> list[str]:
     """Return the regions of all partitions in which botocore knows a service, sorted."""
     from botocore.loaders import Loader  # takes time to load: only for an unusual region name

@@ -76,7 +76,7 @@ def _account_host(account: str, region: str) -> str:
         digits = registry.ACCOUNT_DIGITS
         msg = f"an account id has {digits} digits, and {one_line(account)} has {len(account)}"
         raise HelperError(msg)
-    host = f"{account}.dkr.ecr.{region}.{regions.dns_suffix(region)}"
+    host = regions.make_host(account, region)
     if registry.parse(host) is None:
         msg = f"{one_line(region)!r} is not a region"
         raise HelperError(msg)
@@ -167,7 +167,7 @@ def find_profile(name: str, context: CommandContext) -> "ProfileSummary":
         hint = f"did you mean {one_line(near[0])!r}?"
     if names and len(names) <= _MOST_NAMED:
         hint += f" (profiles: {', '.join(map(one_line, names))})"
-    msg = f"{one_line(name)!r} is not in the AWS config file; {hint}"
+    msg = f"{gateway.describe_unknown_profile(name)}; {hint}"
     raise click.BadParameter(msg, param_hint="--profile")
 
 

@@ -20,7 +20,7 @@ def ask_registries(
 ) -> ConfigureRequest | None:
     """Return the request with the registries that the user chooses; None to stop.
 
-    Enter chooses those of Docker's file, without a profile. Raises click.Abort at end of input.
+    Enter chooses the registries in Docker's file. Raises click.Abort at end of input.
     """
     file = one_line(facts.config.file)
     context.console.note("registries that are not configured yet:")
@@ -56,7 +56,7 @@ def _choose(answer: str, offers: Sequence[Offer], role_arn: str) -> Hosts:
     hosts: Hosts = {}
     for word in re.findall(r"[^\s,]+", answer):
         if not (word.isascii() and word.isdigit() and 1 <= int(word) <= len(offers)):
-            msg = f"{one_line(word)!r} is no number of the list; type 1 to {len(offers)}"
+            msg = f"{one_line(word)!r} is not a number in the list; type 1 to {len(offers)}"
             raise ValueError(msg)
         offer = offers[int(word) - 1]
         identity = offer.profile, role_arn
@@ -64,7 +64,7 @@ def _choose(answer: str, offers: Sequence[Offer], role_arn: str) -> Hosts:
             msg = f"{offer.host} is chosen twice, with two identities; choose one of them"
             raise ValueError(msg)
     if not hosts:
-        msg = f"no number is given; type 1 to {len(offers)}"
+        msg = f"type a number, 1 to {len(offers)}"
         raise ValueError(msg)
     return hosts
 

@@ -220,8 +220,7 @@ def profile_host(profile: "ProfileSummary") -> str:
     if not (profile.account and profile.region):
         msg = f"it names no {'region' if profile.account else 'account'}"
         raise HelperError(msg)
-    suffix = regions.dns_suffix(profile.region)
-    return f"{profile.account}.dkr.ecr.{profile.region}.{suffix}"
+    return regions.make_host(profile.account, profile.region)
 
 
 def _is_chosen(helper: Helper, host: str, profile: str) -> bool:

@@ -40,7 +40,7 @@ class Rewrite:
 
 
 class Mark(NamedTuple):
-    """The run that wrote a backup: when, in UTC as in the file's name, and its number then."""
+    """A backup's run: its UTC time, as in the file name, and its number within that second."""
 
     time: str
     number: int
@@ -50,7 +50,7 @@ class Mark(NamedTuple):
 class Backup:
     """A file's earlier content, at `path`. mark: backups of one run have the same.
 
-    is_none: there was no file. Such a backup is empty, and an undo of the file's creation finds it.
+    is_none: an empty backup marks a file that the run created, so that undo can empty it.
     """
 
     path: str
@@ -192,7 +192,7 @@ def take_back(rewrite: Rewrite, mark: Mark) -> None:
 
 def _remove_old_backups(target: str) -> None:
     for backup in list_backups(target)[BACKUPS_KEPT:]:
-        with suppress(OSError):  # the file is replaced, and a backup too many does no harm
+        with suppress(OSError):  # the file is replaced; one extra backup is harmless
             private.remove(backup.path)
 
 

@@ -63,6 +63,11 @@ class Machine:
     closing: ExitStack = field(default_factory=ExitStack)
 
     @property
+    def name(self) -> str:
+        """The name that the program is called by, as it prints it."""
+        return "docker-credential-ecrpy" if "-m" in self.program else Path(self.program[0]).stem
+
+    @property
     def home(self) -> Path:
         return self.root / "home"
 

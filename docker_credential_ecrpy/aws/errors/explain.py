@@ -11,7 +11,11 @@ from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Stage
 from docker_credential_ecrpy.aws.errors.connection import explain_connection, iterate_causes
 from docker_credential_ecrpy.aws.errors.service import explain_expired, explain_refusal
-from docker_credential_ecrpy.aws.profiles import explain_wrong_settings, name_config_files
+from docker_credential_ecrpy.aws.profiles import (
+    describe_unknown,
+    explain_wrong_settings,
+    name_config_files,
+)
 from docker_credential_ecrpy.aws.sdk_patches import MfaNeeded
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -58,7 +62,7 @@ def explain_no_credentials(call: CallContext) -> HelperError:
         return HelperError(msg, hint=hint, chosen_at=str(place))
     msg = f"no AWS credentials found in the environment, in profile {call.profile!r} of {files},"
     hint = "run 'aws configure sso' or 'aws configure', or"
-    hint += " set AWS_PROFILE to a profile that has some"
+    hint += " set AWS_PROFILE to a profile with credentials"
     # The containers of Kubernetes have no mark file.
     marks = any(map(os.path.exists, _CONTAINER_MARKS))
     inside = marks or "KUBERNETES_SERVICE_HOST" in os.environ
@@ -82,7 +86,7 @@ def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
         where = f"{place}: profile = {one_line(name)!r}: " if place.line else f"{place}: "
         hint = f"{meant}the profiles are: {', '.join(others)}" if others else "there are none"
         hint += "; run 'aws configure list-profiles' to see them, or 'aws configure sso' for one"
-    msg = f"{where}AWS profile {one_line(name)!r} is not in {name_config_files(call.core)}"
+    msg = where + describe_unknown(name, name_config_files(call.core))
     chosen_at = str(place) if where else None
     return HelperError(msg, hint=one_line(hint), command=command, chosen_at=chosen_at)
 

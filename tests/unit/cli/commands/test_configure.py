@@ -22,10 +22,6 @@ from tests.world.configure import (
 )
 from tests.world.machine import HOST, Machine
 
-NEXT = (
-    f"next: docker pull {HOST}/<repository>:<tag>;"
-    " if it fails: docker-credential-ecrpy doctor <image>"
-)
 tree = pytest.mark.tree
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for Docker's")
 
@@ -34,6 +30,9 @@ def test_a_machine_that_has_nothing(machine: Machine, docker: Path) -> None:
     """Docker's file is made as Docker would, shown as a diff, and a second run changes nothing."""
     machine.login()
     done = configure(machine, WHERE)
+    after = (
+        f"next: docker pull {HOST}/<repository>:<tag>; if it fails: {machine.name} doctor <image>"
+    )
 
     assert docker.read_text() == f'{{\n\t"credHelpers": {{\n\t\t"{HOST}": "ecr-login"\n\t}}\n}}\n'
     assert done.stderr == b""
@@ -47,10 +46,10 @@ def test_a_machine_that_has_nothing(machine: Machine, docker: Path) -> None:
         "+\t}",
         "+}",
         f"written: {docker}",
-        NEXT,
+        after,
     ]
     again = configure(machine, WHERE).stdout.decode()
-    assert again == f"already configured: nothing to change\n{NEXT}\n"
+    assert again == f"already configured: nothing to change\n{after}\n"
     assert not machine.cache.exists()
     if sys.platform != "win32":
         assert docker.stat().st_mode & 0o777 == 0o600

@@ -80,9 +80,9 @@ def test_a_wrong_answer(machine: Machine, docker: Path, before: bytes) -> None:
     """It is answered with what is wrong, and what to type."""
     shown = choose(machine, b"9\n2,4\n,\nq\n")
 
-    assert "'9' is no number of the list; type 1 to 4\n" in shown
+    assert "'9' is not a number in the list; type 1 to 4\n" in shown
     assert f"{OTHER} is chosen twice, with two identities; choose one of them\n" in shown
-    assert "no number is given; type 1 to 4\n" in shown
+    assert "type a number, 1 to 4\n" in shown
     assert docker.read_bytes() == before
 
 

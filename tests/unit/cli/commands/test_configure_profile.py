@@ -119,7 +119,7 @@ class TestUnknown:
         done = configure(machine, *registries, "--profile", "prdo", code=2)
 
         said = done.stderr.decode()
-        assert "invalid value for --profile: 'prdo' is not in the AWS config file; " in said
+        assert "invalid value for --profile: AWS profile 'prdo' is not in " in said
         assert hint in said
         assert not docker.exists()
         assert not machine.cache.exists()
