@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError
 
 from docker_credential_ecrpy.aws.profiles import (
+    describe_unknown,
     explain_wrong_settings,
     make_botocore_session,
     name_config_files,
@@ -47,6 +48,10 @@ class LocalCredentials:
     known: frozenset[str] = frozenset()
     filled: frozenset[str] = frozenset()
     files: str = ""
+
+    def describe_unknown(self, name: str) -> str:
+        """Return that a profile does not exist."""
+        return describe_unknown(name, self.files)
 
 
 def find_local_credentials(environ: Mapping[str, str]) -> LocalCredentials:

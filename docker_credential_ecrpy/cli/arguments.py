@@ -102,7 +102,7 @@ def _explain_missing(text: str, account: str, region: str) -> HelperError:
     click_context = click.get_current_context(silent=True)
     context = click_context.find_object(CommandContext) if click_context else None
     if click_context and context and (pair := _find_pair(account, region, context)):
-        hint += f", such as: {_correct_command(click_context, text, '@'.join(pair))}"
+        hint += f", such as: {repeat_command(click_context, text, '@'.join(pair))}"
     return HelperError(f"{account or region} names no {what}", hint=hint)
 
 
@@ -138,7 +138,7 @@ def _list_default(context: CommandContext) -> Iterator[_Pair]:
         yield "", region
 
 
-def _correct_command(context: click.Context, wrong: str, right: str) -> str:
+def repeat_command(context: click.Context, wrong: str = "", right: str = "") -> str:
     """Return the command as the user typed it, with another text in the place of an argument."""
     words = [context.command_path]
     for parameter in context.command.params:

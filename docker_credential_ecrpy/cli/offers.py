@@ -1,17 +1,21 @@
-"""The question of a bare `configure` on a terminal: which of the registries it found?"""
+"""Bare `configure`: the question on a terminal, and the commands to type where there is none."""
 
 import re
+import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import click
 
+from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.docker.config import shown_key
 from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts, Hosts, Offer
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.text.sanitize import one_line
 
-_MOST_EXAMPLES = 3
 _QUIT = "q"
 
 
@@ -69,10 +73,32 @@ def _choose(answer: str, offers: Sequence[Offer], role_arn: str) -> Hosts:
     return hosts
 
 
+def list_commands(facts: DockerFacts, command: str) -> str:
+    """Return the error without a terminal to choose on: a command for each registry that is found.
+
+    command: what was typed.
+    """
+    found = facts.offers or [Offer(host) for host in facts.found or ()]
+    lines = [
+        f"  {command} --profile {shlex.quote(one_line(offer.profile))}"
+        if offer.profile
+        else f"  {command} {_shorten(offer.host)}"
+        for offer in found
+    ]
+    text = "no registry is named, and there is no terminal to choose on; run one of:"
+    return "\n".join((text, *dict.fromkeys(lines)))
+
+
+def _shorten(host: str) -> str:
+    """Return `<account>@<region>` for the host that it stands for, and any other host unchanged."""
+    with suppress(HelperError):  # the region is unknown
+        found = registry.parse(host)
+        if found and found.account and regions.make_host(found.account, found.region) == host:
+            return f"{found.account}@{found.region}"
+    return host
+
+
 def explain_nothing_found(facts: DockerFacts, command: str) -> str:
     """Return the error where nothing says which registry to configure; command: what was typed."""
-    examples = [f"{command} <account>@<region>"]
-    profiles = [offer.profile for offer in facts.offers if offer.profile]
-    examples += [f"{command} --profile {one_line(name)}" for name in profiles[:_MOST_EXAMPLES]]
     file = one_line(facts.config.file)
-    return f"name a registry: {file} has no ECR registry; run: {', or: '.join(examples)}"
+    return f"name a registry: {file} has no ECR registry; run: {command} <account>@<region>"

@@ -9,6 +9,7 @@ from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.docker import config as docker_config
 from docker_credential_ecrpy.docker.config import AUTHS, HELPER_NAMES, DockerConfig
 from docker_credential_ecrpy.docker.installed_helpers import find_helper, find_problem
+from docker_credential_ecrpy.docker.message import Message, MessageId
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import read_backups, read_user_file
 from docker_credential_ecrpy.helper.actions import Helper
@@ -85,7 +86,7 @@ class DockerFacts:
     config: DockerConfig
     helper: str
     answering: Sequence[str]
-    helper_warning: str = ""
+    helper_warning: Message | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     others: Sequence[DockerConfig] = ()
     settings_file: str = ""
@@ -94,7 +95,7 @@ class DockerFacts:
     now: int = 0
     found: Hosts | None = field(default_factory=dict)
     offers: Sequence[Offer] = ()
-    left_out: Sequence[str] = ()
+    left_out: Sequence[Message] = ()
     installed: Sequence[str] = ()
     default_store: str = ""
     credentials: "LocalCredentials | None" = None
@@ -115,32 +116,27 @@ def discover(
     environ = helper.environ
     *first, last = list_files(environ, podman=request.podman)
     config, *others = map(DockerConfig.load, (last, *first))
-    found: Hosts | None = {}
-    offers: list[Offer] = []
-    left_out: list[str] = []
-    if request.all_profiles:
-        found, left_out = _find_by_profiles(profiles(environ), helper, remove=request.remove)
-    elif request.is_open:
-        found = dict.fromkeys(_find_in_config(request, helper, config), request.identity)
-        if not request.remove:
-            offers, left_out = _list_offers(found, helper, config, profiles)
+    found, offers, left_out = _find_registries(request, helper, config, profiles)
+    program, answering, warning = find_program(environ)
     file = settings_path(environ)
     fallback = helper.load_settings().fallback
     names = filter(None, (request.fallback, config.store))
     facts = DockerFacts(
-        config,
-        *find_program(environ),
-        environ,
-        others,
-        file,
-        read_user_file(file) if file else None,
-        fallback.text if fallback else "",
-        helper.clock(),
-        found,
-        offers,
-        left_out,
-        [name for name in names if find_helper(name, environ).paths],
-        docker_config.default_store(environ) if config.is_dockers else "",
+        config=config,
+        helper=program,
+        answering=answering,
+        helper_warning=warning,
+        environ=environ,
+        others=others,
+        settings_file=file,
+        settings=read_user_file(file) if file else None,
+        fallback=fallback.text if fallback else "",
+        now=helper.clock(),
+        found=found,
+        offers=offers,
+        left_out=left_out,
+        installed=[name for name in names if find_helper(name, environ).paths],
+        default_store=docker_config.default_store(environ) if config.is_dockers else "",
     )
     if request.remove:
         elsewhere = _find_elsewhere(environ, config)
@@ -148,12 +144,28 @@ def discover(
     return _add_credentials(facts, credentials) if credentials else facts
 
 
+def _find_registries(
+    request: ConfigureRequest, helper: Helper, config: DockerConfig, profiles: Profiles
+) -> tuple[Hosts | None, list[Offer], list[Message]]:
+    """Return the registries that a request leaves open, as `found`, `offers` and `left_out`."""
+    if request.all_profiles:
+        found, left_out = _find_by_profiles(profiles(helper.environ), helper, remove=request.remove)
+        return found, [], left_out
+    if not request.is_open:
+        return {}, [], []
+    hosts = dict.fromkeys(_find_in_config(request, helper, config), request.identity)
+    if request.remove:
+        return hosts, [], []
+    return hosts, *_list_offers(hosts, helper, config, profiles)
+
+
 def _add_credentials(facts: DockerFacts, credentials: "Credentials") -> DockerFacts:
     """Return the facts with the identities that may have credentials, or why that is unknown."""
     try:
         return replace(facts, credentials=credentials(facts.environ))
     except HelperError as exc:
-        return replace(facts, left_out=list(dict.fromkeys((*facts.left_out, str(exc)))))
+        warning = Message(MessageId.AWS_SETTINGS, str(exc), exc.command)
+        return replace(facts, left_out=list(dict.fromkeys((*facts.left_out, warning))))
 
 
 def list_files(environ: Mapping[str, str], *, podman: bool) -> list[str]:
@@ -169,37 +181,40 @@ def settings_path(environ: Mapping[str, str]) -> str:
     return "" if file == os.devnull else file  # which means: no settings
 
 
-def find_program(environ: Mapping[str, str]) -> tuple[str, list[str], str]:
+def find_program(environ: Mapping[str, str]) -> tuple[str, list[str], Message | None]:
     """Return the name of this program for Docker's file, by the programs on PATH.
 
     Then the names under which Docker finds this program and not another one; and what keeps Docker
-    from running it, or "".
+    from running it, or None.
     """
     found = [find_helper(name, environ) for name in HELPER_NAMES]
     ours = [program for program in found if program.is_ours()]
     program = (ours or found)[0]
-    warning = ""
+    warning = None
     if problem := find_problem(program, environ):
-        warning = f"{problem.seen}: {problem.command or problem.fix}"
+        text = f"{problem.seen}: {problem.command or problem.fix}"
+        warning = Message(MessageId.PROGRAM_NOT_RUN, text, problem.command)
     elif found[0].paths and (problem := find_problem(found[0], environ)):
-        warning = f"{problem.seen}, so the helper is set to {program.name!r}"
+        text = f"{problem.seen}, so the helper is set to {program.name!r}"
+        warning = Message(MessageId.PROGRAM_SHADOWED, text)
     return program.name, [program.name for program in ours], warning
 
 
 def _find_by_profiles(
     profiles: Sequence["ProfileSummary"], helper: Helper, *, remove: bool
-) -> tuple[Hosts | None, list[str]]:
+) -> tuple[Hosts | None, list[Message]]:
     """Return the registry of each AWS profile (None for none), and why some are left out.
 
     No profile is given for registries to remove, or whose rules already choose it.
     """
     names: dict[str, list[str]] = {}
-    left_out: list[str] = []
+    left_out: list[Message] = []
     for profile in profiles:
         try:
             names.setdefault(profile_host(profile), []).append(profile.name)
         except HelperError as exc:
-            left_out.append(f"AWS profile {one_line(profile.name)!r} is left out: {exc}")
+            text = f"AWS profile {one_line(profile.name)!r} is left out: {exc}"
+            left_out.append(Message(MessageId.PROFILE_LEFT_OUT, text))
     hosts: Hosts = {}
     for host, those in names.items():
         if remove or any(_is_chosen(helper, host, name) for name in those):
@@ -207,11 +222,10 @@ def _find_by_profiles(
         elif len(those) == 1:
             hosts[host] = (those[0], "")
         else:
-            left_out.append(
-                f"{host} is left out: {len(those)} profiles have it:"
-                f" {', '.join(map(one_line, those))}; choose one:"
-                f" configure {host} --profile PROFILE"
-            )
+            text = f"{host} is left out: {len(those)} profiles have it:"
+            text += f" {', '.join(map(one_line, those))}; choose one:"
+            text += f" configure {host} --profile PROFILE"
+            left_out.append(Message(MessageId.PROFILE_LEFT_OUT, text))
     return hosts if names else None, left_out
 
 
@@ -251,7 +265,7 @@ def _find_in_config(request: ConfigureRequest, helper: Helper, config: DockerCon
 
 def _list_offers(
     found: Hosts, helper: Helper, config: DockerConfig, profiles: Profiles
-) -> tuple[list[Offer], list[str]]:
+) -> tuple[list[Offer], list[Message]]:
     """Return the registries that are not configured yet, and why no AWS profile is among them.
 
     The registry of a profile counts as configured once a rule chooses any identity for it.
@@ -270,7 +284,7 @@ def _list_offers(
     try:
         those = profiles(helper.environ)
     except HelperError as exc:
-        return offers, [str(exc)]
+        return offers, [Message(MessageId.AWS_SETTINGS, str(exc), exc.command)]
     for profile in those:
         with suppress(HelperError):  # of a profile without a registry
             host = profile_host(profile)

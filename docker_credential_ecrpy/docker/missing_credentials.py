@@ -1,9 +1,10 @@
-"""Warns of registries whose AWS identity has surely no credentials on this machine."""
+"""Warns of registries whose AWS identity has no credentials in the environment or ~/.aws."""
 
 import shlex
 from collections.abc import Iterable
 
 from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts
+from docker_credential_ecrpy.docker.message import Message, MessageId
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -18,7 +19,7 @@ _MOST_NAMED = 5  # profiles in one sentence
 
 def find_missing_credentials(
     facts: DockerFacts, request: ConfigureRequest, settings: bytes
-) -> list[str]:
+) -> list[Message]:
     """Return a warning for each identity without credentials, of those that registries get.
 
     settings: the content of our own settings once they are written. Raises HelperError.
@@ -28,7 +29,7 @@ def find_missing_credentials(
         return []
     if not request.hosts:
         has_any = local.ambient or local.filled or not request.store
-        return [] if has_any else [_describe("", local)]
+        return [] if has_any else _describe_all([""], local)
     document = TomlDocument(facts.settings_file, settings, loader.TABLE)
     found = loader.parse(document).rules
     choices = [rules.choose(host, found, facts.environ) for host in request.hosts]
@@ -37,29 +38,39 @@ def find_missing_credentials(
     return _describe_all(profiles, local)
 
 
-def _describe_all(profiles: Iterable[str], local: "LocalCredentials") -> list[str]:
+def _describe_all(profiles: Iterable[str], local: "LocalCredentials") -> list[Message]:
     described = (_describe(profile, local) for profile in dict.fromkeys(profiles))
-    return [text for text in described if text]
+    return [message for message in described if message]
 
 
-def _describe(profile: str, local: "LocalCredentials") -> str:
-    """Return the warning for a rule's profile, or the ambient identity for ""; "" for none."""
+def _describe(profile: str, local: "LocalCredentials") -> Message | None:
+    """Return the warning for a rule's profile, or the ambient identity for ""; None for none."""
     if profile == rules.AUTO:
-        return "" if local.known else "no AWS profile exists here; run: aws configure sso"
+        return None if local.known else _run_sso("no AWS profile exists here", "")
     if profile:
-        return "" if profile in local.filled else _describe_profile(profile, "", local)
+        return None if profile in local.filled else _describe_profile(profile, "", local)
     if local.ambient:
-        return ""
+        return None
     if local.named:
-        return _describe_profile(local.named, " (AWS_PROFILE)", local)
+        return _describe_profile(local.named, "AWS_PROFILE: ", local)
     if local.filled:
         names = ", ".join(map(one_line, sorted(local.filled)[:_MOST_NAMED]))
         msg = "no AWS credentials in the environment or the default profile"
-        return f"{msg}; add --profile with one of: {names} ({_ON_AWS})"
-    return f"no AWS credentials in the environment or ~/.aws; run: aws configure sso ({_ON_AWS})"
+        msg += f"; add --profile with one of: {names} ({_ON_AWS})"
+        return Message(MessageId.NO_CREDENTIALS, msg)
+    return _run_sso("no AWS credentials in the environment or ~/.aws", f" ({_ON_AWS})")
 
 
-def _describe_profile(name: str, source: str, local: "LocalCredentials") -> str:
-    problem = "has no credentials in" if name in local.known else "is not in"
+def _run_sso(text: str, end: str) -> Message:
+    command = "aws configure sso"
+    return Message(MessageId.NO_CREDENTIALS, f"{text}; run: {command}{end}", command)
+
+
+def _describe_profile(name: str, source: str, local: "LocalCredentials") -> Message:
+    if name in local.known:
+        found = MessageId.NO_CREDENTIALS
+        text = f"AWS profile {one_line(name)!r} has no credentials in {local.files}"
+    else:
+        found, text = MessageId.PROFILE_UNKNOWN, local.describe_unknown(name)
     command = f"aws configure sso --profile {shlex.quote(one_line(name))}"
-    return f"AWS profile {one_line(name)!r}{source} {problem} ~/.aws/config; run: {command}"
+    return Message(found, f"{source}{text}; run: {command}", command)

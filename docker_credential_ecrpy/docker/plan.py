@@ -8,6 +8,7 @@ from docker_credential_ecrpy.docker import config as docker_config
 from docker_credential_ecrpy.docker.config import AUTHS, HELPERS, STORE, DockerConfig, is_our_helper
 from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts
 from docker_credential_ecrpy.docker.json_document import REMOVED, Path
+from docker_credential_ecrpy.docker.message import Message, MessageId
 from docker_credential_ecrpy.docker.missing_credentials import find_missing_credentials
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import Rewrite
@@ -25,8 +26,8 @@ class Plan:
     """The new content of files, Docker's first, and the messages for the user."""
 
     rewrites: tuple[Rewrite, ...]
-    notes: tuple[str, ...]
-    warnings: tuple[str, ...]
+    notes: tuple[Message, ...]
+    warnings: tuple[Message, ...]
 
     @property
     def needed(self) -> list[Rewrite]:
@@ -40,8 +41,8 @@ class _Step:
 
     path: Path = ()
     value: Any = None
-    note: str = ""
-    warning: str = ""
+    note: Message | None = None
+    warning: Message | None = None
 
 
 _Changes = dict[Path, Any]
@@ -76,17 +77,20 @@ def make_plan(facts: DockerFacts, request: ConfigureRequest) -> Plan:
     return Plan(tuple(rewrites), tuple(filter(None, notes)), tuple(filter(None, warnings)))
 
 
-def _warn(facts: DockerFacts, request: ConfigureRequest, after: DockerConfig) -> Iterator[str]:
-    """Yield what keeps Docker or this program from working once `after` is written, and ""."""
+def _warn(facts: DockerFacts, request: ConfigureRequest, after: DockerConfig) -> Iterator[Message]:
+    """Yield what keeps Docker or this program from working once `after` is written."""
     file = one_line(after.file)
     for problem in after.problems:
-        yield f"{file}: {problem}: docker rejects the whole file; fix the entry by hand"
+        text = f"{file}: {problem}: docker rejects the whole file; fix the entry by hand"
+        yield Message(MessageId.ENTRY_REJECTED, text)
     if request.remove:
         return
-    yield facts.helper_warning
+    if facts.helper_warning:
+        yield facts.helper_warning
     if request.fallback and request.fallback not in facts.installed:
         name = HELPER_PREFIX + request.fallback
-        yield f"{name} is not on PATH, so other registries get no credentials; install it"
+        text = f"{name} is not on PATH, so other registries get no credentials; install it"
+        yield Message(MessageId.FALLBACK_MISSING, text)
 
 
 def _leads_here(facts: DockerFacts, name: str) -> bool:
@@ -97,12 +101,13 @@ def _add_helpers(facts: DockerFacts, request: ConfigureRequest) -> _Steps:
     for host in request.hosts:
         present = facts.config.helpers.get(host, "")
         if not _leads_here(facts, present):
-            note = f"the helper {one_line(present)!r} is replaced for {host}" if present else ""
+            text = f"the helper {one_line(present)!r} is replaced for {host}"
+            note = Message(MessageId.HELPER_REPLACED, text) if present else None
             yield _Step((HELPERS, host), facts.helper, note)
         for key in facts.config.mistaken_keys(host):
             shown = docker_config.shown_key(key)
-            note = f"the key {shown!r} is removed: Docker looks up the bare host name"
-            yield _Step((HELPERS, key), REMOVED, note)
+            text = f"the key {shown!r} is removed: Docker looks up the bare host name"
+            yield _Step((HELPERS, key), REMOVED, Message(MessageId.KEY_REMOVED, text))
 
 
 def _become_store(facts: DockerFacts, request: ConfigureRequest) -> _Steps:
@@ -113,17 +118,16 @@ def _become_store(facts: DockerFacts, request: ConfigureRequest) -> _Steps:
     fallback = facts.fallback if request.fallback is None else request.fallback
     if store and store != fallback and not is_our_helper(store):
         then = f"{one_line(fallback)!r} is used" if fallback else "they have no helper"
-        note = f"{STORE} {one_line(store)!r} is replaced for registries that are not ECR: {then}"
-        yield _Step(note=note)
+        text = f"{STORE} {one_line(store)!r} is replaced for registries that are not ECR: {then}"
+        yield _Step(note=Message(MessageId.STORE_REPLACED, text))
     others = [login.key for login in facts.config.logins if not registry.parse(login.key)]
     if others and not store:  # with a store, Docker does not use them already
         named = ", ".join(map(docker_config.shown_key, others[:_MOST_NAMED]))
         more = len(others) - _MOST_NAMED
-        yield _Step(
-            warning=f"docker no longer uses the logins under {AUTHS} for {named}"
-            f"{f' and {more} more' if more > 0 else ''}: name the helper that stores them by"
-            " --fallback, and log in to them again"
-        )
+        text = f"docker no longer uses the logins under {AUTHS} for {named}"
+        text += f" and {more} more" if more > 0 else ""
+        text += ": name the helper that stores them by --fallback, and log in to them again"
+        yield _Step(warning=Message(MessageId.LOGINS_UNUSED, text))
 
 
 def _judge_others(facts: DockerFacts, request: ConfigureRequest, changes: _Changes) -> _Steps:
@@ -132,20 +136,19 @@ def _judge_others(facts: DockerFacts, request: ConfigureRequest, changes: _Chang
     added = {path[1]: value for path, value in changes.items() if path[0] == HELPERS}
     count = sum(value is not REMOVED for value in (config.helpers | added).values())
     if added and count > 1 and config.is_dockers:
-        yield _Step(
-            note=f"the classic 'docker build' gets a token for each of the {count} registries under"
-            f" {HELPERS} before it starts; BuildKit gets only those that it needs"
-        )
+        text = f"the classic 'docker build' gets a token for each of the {count} registries under"
+        text += f" {HELPERS} before it starts; BuildKit gets only those that it needs"
+        yield _Step(note=Message(MessageId.CLASSIC_BUILD, text))
     if request.hosts and is_our_helper(config.store):
-        yield _Step(note=f"{STORE} is already {config.store!r}, for all registries")
+        text = f"{STORE} is already {config.store!r}, for all registries"
+        yield _Step(note=Message(MessageId.STORE_PRESENT, text))
     default = facts.default_store
     answered = request.store and (facts.fallback or request.fallback is not None)
     if changes and default and not (config.has_any or answered):
         cure = f'"{STORE}": "{default}" to {one_line(config.file)}'
-        yield _Step(
-            warning=f"docker no longer uses its default store {default!r} for other registries:"
-            f" to keep it, add {f'--fallback {default}' if request.store else cure}"
-        )
+        text = f"docker no longer uses its default store {default!r} for other registries:"
+        text += f" to keep it, add {f'--fallback {default}' if request.store else cure}"
+        yield _Step(warning=Message(MessageId.DEFAULT_STORE_UNUSED, text))
 
 
 def _remove_helpers(config: DockerConfig, request: ConfigureRequest) -> _Steps:
@@ -157,10 +160,9 @@ def _remove_helpers(config: DockerConfig, request: ConfigureRequest) -> _Steps:
                 gone.add(key)
                 yield _Step((HELPERS, key), REMOVED)
             elif present:
-                note = (
-                    f"{docker_config.shown_key(key)} is kept: its helper is {one_line(present)!r}"
-                )
-                yield _Step(note=note)
+                shown = docker_config.shown_key(key)
+                text = f"{shown} is kept: its helper is {one_line(present)!r}"
+                yield _Step(note=Message(MessageId.HELPER_KEPT, text))
     members = config.source.members(HELPERS)
     if members and gone.issuperset(member.key for member in members):
         yield _Step((HELPERS,), REMOVED)
@@ -194,11 +196,17 @@ def _remove_logins(config: DockerConfig, facts: DockerFacts, request: ConfigureR
         ]
     expiries = {login.key: login.expires for login in config.logins}
     for key in (key for host in dict.fromkeys(hosts) for key in config.login_keys(host)):
-        expires = expiries.get(key)
-        when = "" if expires is None else f", whose token {times.expiry(expires, facts.now)}"
-        note = f"the login under {AUTHS} for {docker_config.shown_key(key)} is removed{when}"
-        why = "some clients send it, and an expired token gets 403 Forbidden"
-        yield _Step((AUTHS, key), REMOVED, f"{note}: {why}")
+        text = f"the old login for {docker_config.shown_key(key)} under {AUTHS} is removed: "
+        text += _explain_removal(expiries.get(key), facts.now)
+        yield _Step((AUTHS, key), REMOVED, Message(MessageId.LOGIN_REMOVED, text))
+
+
+def _explain_removal(expires: int | None, now: int) -> str:
+    """Return why a login is removed. expires: of its token, or None where that is unknown."""
+    if expires is None:
+        return "some clients send it, and an expired token gets 403 Forbidden"
+    then = "" if expires <= now else " then"
+    return f"its token {times.expiry(expires, now)}, and a pull with it{then} gets 403 Forbidden"
 
 
 def _edit_rules(facts: DockerFacts, request: ConfigureRequest) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.docker.discover import list_files, settings_path
+from docker_credential_ecrpy.docker.message import Message, MessageId
 from docker_credential_ecrpy.docker.plan import Plan
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import (
@@ -72,17 +73,19 @@ def plan_undo(files: Sequence[RestorableFile]) -> Plan:
     last = [at for at in files if at.backup and at.backup.mark == max(marks)]
     rewrites = tuple(Rewrite(at.file, at.present, at.content, at.is_json) for at in last)
     notes = [
-        f"{one_line(at.file)} is {_describe(at.backup)}"
+        _describe(at.file, at.backup)
         for at, rewrite in zip(last, rewrites, strict=True)
         if at.backup and rewrite.is_needed
     ]
     return Plan(rewrites, tuple(notes), ())
 
 
-def _describe(backup: Backup) -> str:
+def _describe(file: str, backup: Backup) -> Message:
+    name = one_line(file)
     if backup.is_none:
-        return "emptied: the last change created it"
-    return f"restored from {one_line(backup.path)}"
+        text = f"{name} is emptied: the last change created it"
+        return Message(MessageId.FILE_EMPTIED, text)
+    return Message(MessageId.FILE_RESTORED, f"{name} is restored from {one_line(backup.path)}")
 
 
 def _check_client(environ: Mapping[str, str], settings: str, *, podman: bool) -> None:

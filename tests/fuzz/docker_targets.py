@@ -98,7 +98,7 @@ def _edit(
     except HelperError as exc:
         check_error(exc)
         return None
-    for text in (*plan.notes, *plan.warnings):
+    for text in map(str, (*plan.notes, *plan.warnings)):
         check_line(text)
     after = plan.rewrites[0].after
     assert not _plan(file, after, wanted, earlier).needed, after

@@ -2,13 +2,19 @@
 
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import click
 
 from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.cli import offers
-from docker_credential_ecrpy.cli.arguments import find_profile, parse_registry, refuse_empty
+from docker_credential_ecrpy.cli.arguments import (
+    find_profile,
+    parse_registry,
+    refuse_empty,
+    repeat_command,
+)
 from docker_credential_ecrpy.cli.commands import completion
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import Command
@@ -18,9 +24,11 @@ from docker_credential_ecrpy.docker.config import is_our_helper
 from docker_credential_ecrpy.docker.discover import (
     ConfigureRequest,
     DockerFacts,
+    Hosts,
     discover,
     profile_host,
 )
+from docker_credential_ecrpy.docker.message import Message
 from docker_credential_ecrpy.docker.plan import Plan, make_plan
 from docker_credential_ecrpy.docker.undo import plan_undo, read_restorable
 from docker_credential_ecrpy.errors import HelperError
@@ -42,7 +50,7 @@ _ROLE = "arn:aws:iam::123456789012:role/puller"
         ("123456789012@us-east-1 --profile prod", "the same, with an AWS profile"),
         ("--profile prod", "the registry of that AWS profile"),
         ("--all-profiles", "the registry of each profile in ~/.aws/config"),
-        ("", "choose from the registries found in Docker's file and the AWS profiles"),
+        ("", "in a terminal: choose from the registries in Docker's file and the AWS profiles"),
         ("--creds-store --fallback pass", "all registries; pass keeps those that are not ECR"),
         ("--remove 123456789012@us-east-1", "remove a registry"),
         ("--undo", "restore the files from before the last change"),
@@ -111,31 +119,33 @@ def command(
     the newest; a second --undo takes the first one back. --remove also removes the rules of the
     registries and, with the last registry of an account, the rule of the account.
     """
-    output = _Output(context.console, dry_run=dry_run, as_json=as_json, quiet=quiet)
-    named = bool(registries or profile or role_arn or all_profiles or public or creds_store)
+    action = "undo" if undo else "remove" if remove else "configure"
+    output = _Output(context.console, action, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    identity = profile, role_arn
+    request = ConfigureRequest({}, creds_store, fallback, remove, identity, all_profiles, podman)
+    named = (*registries, PUBLIC) if public else registries
     if undo:
-        if named or remove or fallback is not None:
+        if named or request != ConfigureRequest(podman=podman):
             msg = "--undo takes no registry, and only --dry-run, --podman, --json and --quiet"
             raise click.UsageError(msg)
         files = read_restorable(context.environ, podman=podman)
         output.report(plan_undo(files), "nothing to undo: the files are as in their backups")
         return
-    _check_values(role_arn, fallback)
-    if all_profiles and (profile or role_arn):
-        msg = "--all-profiles chooses the profiles: leave --profile and --role-arn out"
-        raise click.UsageError(msg)
-    if podman and creds_store:
-        msg = "podman has no credsStore: name the registries, and leave --creds-store out"
-        raise click.UsageError(msg)
-    identity = profile, role_arn
-    hosts = dict.fromkeys((parse_registry(text, context) for text in registries), identity)
-    if public:
-        hosts[PUBLIC] = identity
-    if profile and not remove:
+    _check_options(request)
+    _configure(context, replace(request, hosts=_read_hosts(context, request, named)), output)
+
+
+def _read_hosts(context: CommandContext, request: ConfigureRequest, named: Sequence[str]) -> Hosts:
+    """Return the registries that are named, or else that of the named profile.
+
+    Raises click.UsageError and HelperError.
+    """
+    hosts = dict.fromkeys((parse_registry(text, context) for text in named), request.identity)
+    profile = request.identity[0]
+    if profile and not request.remove:
         own = _check_profile(context, profile, is_alone=not hosts)
-        hosts = hosts or {own: identity}
-    request = ConfigureRequest(hosts, creds_store, fallback, remove, identity, all_profiles, podman)
-    _configure(context, request, output)
+        return hosts or {own: request.identity}
+    return hosts
 
 
 def _configure(context: CommandContext, request: ConfigureRequest, output: "_Output") -> None:
@@ -153,8 +163,19 @@ def _configure(context: CommandContext, request: ConfigureRequest, output: "_Out
     if not (request.remove or output.dry_run or output.as_json or output.quiet):
         host = next(iter(request.hosts), "<registry>")
         client = "podman" if request.podman else "docker"
-        after = f"if it fails: {context.name} doctor <image>"
-        context.console.say(f"next: {client} pull {host}/<repository>:<tag>; {after}")
+        pull = f"{client} pull {host}/<repository>:<tag>"
+        _say_next(context.console, pull, f"{context.name} doctor <image>")
+
+
+def _say_next(console: Console, pull: str, doctor: str) -> None:
+    """Print the commands to type next, each on lines of its own where one line is too long."""
+    line = f"next: {pull}; if it fails: {doctor}"
+    if console.width is None or len(line) <= console.width:
+        console.say(line)
+        return
+    for title, typed in (("next:", pull), ("if it fails:", doctor)):
+        console.say(title)
+        console.say_as_is(console.fit_command(typed, "  "))
 
 
 def carry_out(console: Console, plan: Plan, *, dry_run: bool) -> None:
@@ -176,9 +197,10 @@ def carry_out(console: Console, plan: Plan, *, dry_run: bool) -> None:
 
 @dataclass(frozen=True)
 class _Output:
-    """How the plan is carried out, and what is printed."""
+    """How the plan is carried out, and what is printed. action: as in the JSON document."""
 
     console: Console
+    action: str
     dry_run: bool
     as_json: bool
     quiet: bool
@@ -202,31 +224,41 @@ class _Output:
 
     def _print_json(self, plan: Plan) -> None:
         diffs = {rewrite.file: "\n".join(diff.render(rewrite)) for rewrite in plan.needed}
-        written = (
-            {}
-            if self.dry_run
-            else {at.file: backup for at, backup in apply_plan(plan, self.console.environ)}
-        )
+        written: dict[str, str] = {}
+        if not self.dry_run:
+            written = {at.file: backup for at, backup in apply_plan(plan, self.console.environ)}
         members = {
+            "action": self.action,
             "dry_run": self.dry_run,
             "files": [
-                {"file": file, "backup": written.get(file) or None, "changed": True, "diff": text}
+                {"file": file, "backup": written.get(file) or None, "diff": text}
                 for file, text in diffs.items()
             ],
-            "notes": plan.notes,
-            "warnings": plan.warnings,
+            "notes": list(map(_as_json, plan.notes)),
+            "warnings": list(map(_as_json, plan.warnings)),
         }
         self.console.say_document("configure", members)
 
 
-def _check_values(role_arn: str, fallback: str | None) -> None:
-    """Raise click.BadParameter for invalid values."""
+def _as_json(message: Message) -> dict[str, str | None]:
+    return {"id": message.id.value, "text": message.text, "command": message.command or None}
+
+
+def _check_options(request: ConfigureRequest) -> None:
+    """Raise click.UsageError for invalid values, and for options that exclude each other."""
+    role_arn, fallback = request.identity[1], request.fallback
     if role_arn and not rules.ROLE_ARN.fullmatch(role_arn):
         msg = f"{one_line(role_arn)!r} is not the ARN of an IAM role; write it such as {_ROLE}"
         raise click.BadParameter(msg, param_hint="--role-arn")
     if fallback and is_our_helper(fallback):
         msg = f"{one_line(fallback)!r} is this program; name the helper for other registries"
         raise click.BadParameter(msg, param_hint="--fallback")
+    if request.all_profiles and any(request.identity):
+        msg = "--all-profiles chooses the profiles: leave --profile and --role-arn out"
+        raise click.UsageError(msg)
+    if request.podman and request.store:
+        msg = "podman has no credsStore: name the registries, and leave --creds-store out"
+        raise click.UsageError(msg)
 
 
 def _check_profile(context: CommandContext, name: str, *, is_alone: bool) -> str:
@@ -269,8 +301,12 @@ def _name_registries(
     if request.is_open and not request.remove:
         if may_ask and facts.offers:
             return offers.ask_registries(context, facts, request)
-        if not facts.found:
-            raise click.UsageError(offers.explain_nothing_found(facts, f"{context.name} configure"))
+        chosen = replace(request, hosts=facts.found)
+        typed = repeat_command(click.get_current_context())
+        if not facts.found and not facts.offers:
+            raise click.UsageError(offers.explain_nothing_found(facts, typed))
+        if not may_ask and (facts.offers or make_plan(facts, chosen).needed):
+            raise click.UsageError(offers.list_commands(facts, typed))
     takes_store = request.is_open and request.remove and not any(request.identity)
     store = takes_store and is_our_helper(facts.config.store)
     return replace(request, hosts=request.hosts | facts.found, store=request.store or store)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
+from docker_credential_ecrpy.docker.message import MessageId
 from tests.world.configure import AUTH, DESKTOP, OTHER, WHERE, configure, read, write
 from tests.world.machine import HOST, Machine
 from tests.world.terminal import run_on_terminal
@@ -35,22 +36,35 @@ def test_the_schema_is_valid() -> None:
 
 
 @tree
+def test_every_id_is_in_the_schema() -> None:
+    """The schema lists the ids of the program, notes and warnings."""
+    found = [SCHEMA["properties"][name]["items"]["properties"] for name in ("notes", "warnings")]
+    listed = [text for each in found for text in each["id"]["enum"]]
+
+    assert listed == [each.value for each in MessageId]
+
+
+@tree
 def test_a_change(machine: Machine, docker: Path) -> None:
     """Each file has its backup and its diff, with secrets redacted; notes and warnings follow."""
     machine.config("[profile a]\nregion = us-east-1\n")
     write(docker, {"auths": {HOST: {"auth": AUTH}}})
     found = configure_json(machine, WHERE, "--profile", "a")
 
-    assert list(found)[:3] == ["schema_version", "command", "dry_run"]
-    assert (found["schema_version"], found["command"], found["dry_run"]) == (1, "configure", False)
+    assert list(found)[:4] == ["schema_version", "command", "action", "dry_run"]
+    assert [found[key] for key in list(found)[:4]] == [1, "configure", "configure", False]
     first, second = found["files"]
     assert (first["file"], second["file"]) == (str(docker), str(machine.cache / "config.toml"))
     assert Path(first["backup"]).parent == docker.parent
     assert second["backup"] is None
     assert f'+        "{HOST}": "ecr-login"' in first["diff"].split("\n")
     assert '+profile = "a"' in second["diff"].split("\n")
-    assert any(f"the login under auths for {HOST} is removed" in note for note in found["notes"])
-    assert any("AWS profile 'a' has no credentials" in text for text in found["warnings"])
+    assert [note["id"] for note in found["notes"]] == ["login-removed"]
+    assert found["notes"][0]["text"].startswith(f"the old login for {HOST} under auths is removed")
+    assert found["notes"][0]["command"] is None
+    assert [each["id"] for each in found["warnings"]] == ["no-credentials"]
+    assert "AWS profile 'a' has no credentials" in found["warnings"][0]["text"]
+    assert found["warnings"][0]["command"] == "aws configure sso --profile a"
     assert read(docker) == {"auths": {}, "credHelpers": {HOST: "ecr-login"}}
 
 
@@ -80,11 +94,16 @@ def test_undo_and_remove(machine: Machine, docker: Path) -> None:
     write(docker, DESKTOP)
     configure(machine, WHERE)
 
-    (restored,) = configure_json(machine, "--undo")["files"]
+    undone = configure_json(machine, "--undo")
+    (restored,) = undone["files"]
+    assert undone["action"] == "undo"
+    assert [note["id"] for note in undone["notes"]] == ["file-restored"]
     assert f'-\t\t"{HOST}": "ecr-login"' in restored["diff"].split("\n")
     assert Path(restored["backup"]).exists()
     configure_json(machine, WHERE)
-    (removed,) = configure_json(machine, "--remove", WHERE)["files"]
+    found = configure_json(machine, "--remove", WHERE)
+    assert found["action"] == "remove"
+    (removed,) = found["files"]
     assert removed["file"] == str(docker)
 
 
@@ -99,12 +118,13 @@ def test_an_error(machine: Machine, docker: Path, arguments: tuple[str, ...]) ->
 
 @tree
 def test_json_asks_nothing(machine: Machine, docker: Path) -> None:
-    """On a terminal, the registries of Docker's file are configured without a question."""
-    write(docker, {"auths": {HOST: {"auth": AUTH}}})
+    """On a terminal, the commands to type are an error, too."""
+    before = write(docker, {"auths": {HOST: {"auth": AUTH}}})
     code, shown = run_on_terminal(machine, "configure", "--json")
 
-    assert code == 0
-    assert json.loads(shown)["files"][0]["file"] == str(docker)
+    assert code == 2
+    assert "run one of:" in shown
+    assert docker.read_bytes() == before
 
 
 @tree

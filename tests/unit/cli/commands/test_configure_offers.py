@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world.configure import AUTH, OTHER, WHERE, configure, read, write
+from tests.world.configure import AUTH, OTHER, WHERE, configure, list_names, read, write
 from tests.world.machine import HOST, Machine
 from tests.world.terminal import run_on_terminal
 
@@ -15,6 +15,7 @@ CONFIG = (
     "[profile prod]\nsso_account_id = 210987654321\nregion = eu-west-1\n"
     "[profile nowhere]\nregion = eu-west-1\n"
 )
+ROLE = "arn:aws:iam::111111111111:role/puller"
 DEV = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
 
 
@@ -139,25 +140,55 @@ def test_options(machine: Machine, docker: Path, before: bytes, option: str) -> 
 
 @tree
 def test_without_a_terminal(machine: Machine, docker: Path, before: bytes) -> None:
-    """The logins are configured without a question."""
-    done = configure(machine)
+    """What was found is printed as commands to type, and nothing is written."""
+    for arguments in ((), ("--podman",), ("--json", "--dry-run")):
+        configure(machine, *arguments, code=2, REGISTRY_AUTH_FILE=str(docker))
+    said = configure(machine, "--role-arn", ROLE, code=2).stderr.decode().splitlines()
 
-    assert b"which ones?" not in done.stdout + done.stderr
-    assert list(read(docker)["credHelpers"]) == [HOST, OTHER]
+    command = f"  {machine.name} configure --role-arn {ROLE}"
+    at = said.index(
+        f"{machine.name}: no registry is named, and there is no terminal to choose on; run one of:"
+    )
+    assert said[at + 1 : -1] == [
+        f"{command} {WHERE}",
+        f"{command} 210987654321@eu-west-1",
+        f"{command} --profile dev",
+        f"{command} --profile prod",
+    ]
+    assert (docker.read_bytes(), list_names(docker)) == (before, ["config.json"])
+    assert not machine.cache.exists()
 
 
 @tree
-@pytest.mark.parametrize("config", ["", CONFIG])
-def test_nothing_found_without_a_terminal(machine: Machine, docker: Path, config: str) -> None:
-    """The error says what to type, with the profiles as examples."""
-    machine.config(config)
+def test_each_command_works(machine: Machine, docker: Path, before: bytes) -> None:
+    """The commands configure what was found; then nothing is left to type."""
+    said = configure(machine, code=2).stderr.decode().splitlines()
+    commands = [
+        line.split()[2:] for line in said if line.startswith(f"  {machine.name} configure ")
+    ]
+    for arguments in commands:
+        configure(machine, *arguments)
+
+    assert list(read(docker)["credHelpers"]) == [HOST, OTHER, DEV]
+    assert configure(machine).stdout.startswith(b"already configured: nothing to change\n")
+
+
+@tree
+def test_a_host_of_another_form(machine: Machine, docker: Path) -> None:
+    """A registry that no account and region stand for is named by its host."""
+    host = HOST.replace(".ecr.", ".ecr-fips.")
+    write(docker, {"auths": {host: {"auth": AUTH}}})
+
+    assert f"configure {host}\n".encode() in configure(machine, code=2).stderr
+
+
+@tree
+def test_nothing_found_without_a_terminal(machine: Machine, docker: Path) -> None:
+    """The error says what to type."""
     done = configure(machine, code=2)
 
-    command = "docker-credential-ecrpy configure"
-    examples = f"; run: {command} <account>@<region>"
-    if config:
-        examples += f", or: {command} --profile dev, or: {command} --profile prod"
-    assert f"name a registry: {docker} has no ECR registry{examples}\n" in done.stderr.decode()
+    text = "has no ECR registry; run: docker-credential-ecrpy configure <account>@<region>"
+    assert f"name a registry: {docker} {text}\n" in done.stderr.decode()
 
 
 @tree

@@ -177,19 +177,22 @@ class TestMissingCredentials:
                 "[profile p]\nregion = us-east-1\n",
                 ("--profile", "p"),
                 {},
-                "'p' has no credentials in ~/.aws/config; run: aws configure sso --profile p\n",
+                (
+                    "no credentials in ~/.aws/config or ~/.aws/credentials; run: "
+                    "aws configure sso --profile p\n"
+                ),
             ),
             (
                 CONFIG,
                 (),
                 {"AWS_PROFILE": "gone"},
-                "AWS profile 'gone' (AWS_PROFILE) is not in ~/.aws/config",
+                "warning: AWS_PROFILE: AWS profile 'gone' is not in ~/.aws/config or ~/.aws/",
             ),
             (
                 CONFIG,
                 (),
                 {"AWS_ECR_PROFILE_123456789012": "gone"},
-                "AWS profile 'gone' is not in ~/.aws/config",
+                "warning: AWS profile 'gone' is not in ~/.aws/config or ~/.aws/credentials; run",
             ),
             ("", ("--profile", "auto"), {}, "no AWS profile exists here; run: aws configure sso"),
         ],

@@ -9,6 +9,7 @@ import pytest
 from docker_credential_ecrpy.settings.editor import SCHEMA_URL
 from tests.world.configure import AUTH, OTHER, WHERE, configure, read, write
 from tests.world.machine import HOST, Machine
+from tests.world.terminal import run_on_terminal
 
 tree = pytest.mark.tree
 
@@ -66,7 +67,7 @@ class TestRegistries:
         assert not docker.exists()
 
     def test_those_that_the_file_knows(self, machine: Machine, docker: Path) -> None:
-        """Without a terminal, all logins and helpers of ours are configured, stored logins too."""
+        """Enter on a terminal configures all logins of ECR registries, stored logins too."""
         write(
             docker,
             {
@@ -74,8 +75,9 @@ class TestRegistries:
                 "credHelpers": {"public.ecr.aws": "ecr-login", "gcr.io": "gcloud"},
             },
         )
-        configure(machine)
+        code, _ = run_on_terminal(machine, "configure", typed=b"\n")
 
+        assert code == 0
         assert read(docker)["credHelpers"] == {
             "public.ecr.aws": "ecr-login",
             "gcr.io": "gcloud",

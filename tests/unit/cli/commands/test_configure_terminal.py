@@ -86,6 +86,22 @@ def test_a_question_that_is_not_answered(machine: Machine, docker: Path) -> None
 
 
 @tree
+@pytest.mark.parametrize("columns", [60, 80, 140])
+def test_what_is_next_can_be_copied(machine: Machine, docker: Path, columns: int) -> None:
+    """Each command to type has lines of its own where one line is too long."""
+    machine.login()
+    _, shown = on_terminal(machine, "configure", WHERE, columns=columns)
+
+    pull, doctor = f"docker pull {HOST}/<repository>:<tag>", f"{machine.name} doctor <image>"
+    if columns == 60:
+        pull = pull.replace("pull ", "pull \\\n    ")
+    end = f"next:\n  {pull}\nif it fails:\n  {doctor}\n"
+    if columns == 140:
+        end = f"next: {pull}; if it fails: {doctor}\n"
+    assert shown.endswith(end)
+
+
+@tree
 @pytest.mark.parametrize("columns", [60, 80])
 def test_help_fits(machine: Machine, columns: int) -> None:
     """The help begins with examples, and fits the width."""
