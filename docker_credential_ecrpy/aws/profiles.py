@@ -1,4 +1,4 @@
-"""AWS profiles and the account of each, from the AWS config files alone."""
+"""AWS profiles and the account of each, from the AWS config and credentials files alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -164,7 +164,7 @@ class TestUnknown:
 
 
 class TestMissingCredentials:
-    """A warning where the identity of a registry has surely no credentials here."""
+    """A warning where neither the environment nor ~/.aws has credentials for a registry."""
 
     @tree
     @pytest.mark.parametrize(
