@@ -38,13 +38,17 @@ def profile_for_account(choice: Choice) -> str:
             msg = f"{where}: {len(found)} AWS profiles belong to account {account}"
             names = ", ".join(f"{one_line(name)!r} (by {accounts[name][0]})" for name in found)
             raise HelperError(msg, hint=f"write one of them: {names}")
-    msg = f"{where}: no AWS profile belongs to account {account}, by {', '.join(_KEYS)}"
+    msg = (
+        f"{where}: no AWS profile names account {account} in {', '.join(_KEYS[:-1])} or {_KEYS[-1]}"
+    )
     others = ", ".join(
         f"{one_line(name)!r} ({one_line(number) or 'names no account'})"
         for name, (_, number) in accounts.items()
     )
-    hint = f"write one of these: {others}" if others else "run 'aws configure sso'"
-    raise HelperError(msg, hint=hint)
+    if others:
+        raise HelperError(msg, hint=f"name one in the rule: {others}")
+    command = "aws configure sso"
+    raise HelperError(msg, hint=f"create one with: {command}", command=command)
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,12 @@ SETTINGS = {"help_option_names": list(HELP_OPTIONS)}
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-class Command(click.Command):
-    """A click command. examples: what to type after its name, and what that does."""
+class _WithExamples(click.Command):
+    """A command or a group. examples: what to type after its name, and what that does."""
 
-    def __init__(self, name: str, *, examples: Sequence[tuple[str, str]], **options: Any) -> None:
+    def __init__(
+        self, name: str, *, examples: Sequence[tuple[str, str]] = (), **options: Any
+    ) -> None:
         super().__init__(name, **options)
         self.examples = tuple(examples)
 
@@ -51,7 +53,11 @@ class Command(click.Command):
             formatter.write_text(rest)
 
 
-class Group(click.Group):
+class Command(_WithExamples):
+    """A click command whose help begins with examples."""
+
+
+class Group(_WithExamples, click.Group):
     """A click group whose error for an unknown command names the nearest one."""
 
     def resolve_command(

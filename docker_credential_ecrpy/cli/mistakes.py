@@ -1,5 +1,6 @@
 """Errors of usage that several commands report in the same words."""
 
+import difflib
 from collections.abc import Sequence
 
 import click
@@ -35,8 +36,12 @@ def describe_mistake(error: click.UsageError, typed: Sequence[str] = ()) -> str:
     typed: the arguments on the command line.
     """
     if not isinstance(error, click.NoSuchOption):
-        return error.format_message()
-    name, near = one_line(error.option_name), error.possibilities or ()
+        # click lists the choices of a missing argument one a line.
+        return " ".join(error.format_message().split()).replace(". Choose from: ", "; choose from ")
+    name = one_line(error.option_name)
+    # Without the dashes, which all options share and click counts as alike.
+    known = {option.strip("-"): option for option in error.possibilities or ()}
+    near = [known[at] for at in difflib.get_close_matches(name.strip("-"), known)]
     hint = f"; did you mean {near[0]}?" if near and near[0] not in DANGEROUS else ""
     parameters = error.ctx.command.params if error.ctx else []
     if name == "--region" and any("REGISTRY" in (at.metavar or "") for at in parameters):

@@ -59,9 +59,7 @@ def find_problem(program: InstalledHelper, environ: Mapping[str, str]) -> Instal
         return None
     if program.paths:
         seen = f"{program.paths[0]} is another program ({program.read_version()[:_MOST_SAID]})"
-        return InstallProblem(
-            seen, "remove it from PATH, or put the directory of this program before it"
-        )
+        return InstallProblem(seen, explain_order())
     full = HELPER_PREFIX + program.name
     directories = environ.get("PATH", "").split(os.pathsep)
     there = [os.path.join(directory, full) for directory in directories if directory]
@@ -83,6 +81,12 @@ def find_problem(program: InstalledHelper, environ: Mapping[str, str]) -> Instal
     sudo = "" if os.access("/usr/local/bin", os.W_OK) else "sudo "
     command = f"{sudo}ln -s {shlex.quote(here)} /usr/local/bin/{full}"
     return InstallProblem(seen, "link it into a directory on PATH", command)
+
+
+def explain_order() -> str:
+    """Return what to do where another program of the same name is first on PATH."""
+    directory = os.path.dirname(find_own_program()) or "the directory of this program"
+    return f"remove it from PATH, or put {directory} before its directory"
 
 
 def find_own_program() -> str:

@@ -81,7 +81,10 @@ def _check_credentials(facts: EcrFacts) -> Check:
     check_id, found = CheckId.CREDENTIALS, facts.preview
     if isinstance(found, HelperError):
         return check_from_error(check_id, found, WARN if facts.choice.registry.public else FAIL)
-    return Check(check_id, PASS, found.source)
+    fetched = isinstance(facts.token, TokenFact) and facts.token.hit is None
+    if found.is_certain or fetched or not isinstance(facts.caller, HelperError):
+        return Check(check_id, PASS, found.source)
+    return Check(check_id, SKIP, f"{found.summary}: no credentials came from there")
 
 
 def _check_region(facts: EcrFacts) -> Iterator[Check]:
@@ -93,10 +96,10 @@ def _check_region(facts: EcrFacts) -> Iterator[Check]:
     if found.region not in known:
         near = " or ".join(difflib.get_close_matches(found.region, known, n=2))
         seen = f"{found.region!r} in {facts.host} is not a region that the AWS SDK knows"
-        fix = f"did you mean {near}?" if near else "run 'aws account list-regions' to list them"
-        yield Check(
-            CheckId.REGION, FAIL if isinstance(facts.endpoint, HelperError) else WARN, seen, fix
-        )
+        command = "" if near else "aws account list-regions"
+        fix = f"did you mean {near}?" if near else f"use one that this command lists: {command}"
+        status = FAIL if isinstance(facts.endpoint, HelperError) else WARN
+        yield Check(CheckId.REGION, status, seen, fix, command)
 
 
 def _check_endpoint(facts: EcrFacts) -> Check:

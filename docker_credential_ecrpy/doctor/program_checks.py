@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from docker_credential_ecrpy import __version__
+from docker_credential_ecrpy import PACKAGE, __version__
 from docker_credential_ecrpy.aws.regions import explain_not_ecr, looks_like_ecr
 from docker_credential_ecrpy.docker import installed_helpers
 from docker_credential_ecrpy.docker.config import HELPERS, DockerConfig, is_our_helper
@@ -11,6 +11,7 @@ from docker_credential_ecrpy.doctor import check
 from docker_credential_ecrpy.doctor.check import (
     FAIL,
     PASS,
+    SKIP,
     WARN,
     Check,
     CheckId,
@@ -31,6 +32,8 @@ def check_programs(facts: Facts) -> Iterator[Check]:
 
 def _check_program(facts: Facts) -> Check:
     check_id, found, known = CheckId.PROGRAM, facts.mechanism, facts.machine.programs
+    if _is_elsewhere(facts) and not (found and found.is_ours):
+        return Check(check_id, SKIP, f"docker does not run this program for {facts.host}")
     ours = next((program for program in known.values() if program.is_ours()), None)
     program = known[found.name] if found and found.is_ours else ours or next(iter(known.values()))
     problem = installed_helpers.find_problem(program, facts.machine.environ)
@@ -43,11 +46,17 @@ def _check_program(facts: Facts) -> Check:
     return Check(check_id, FAIL, seen, fix, *check.configure_fix(facts.host, has_login=False)[1:])
 
 
+def _is_elsewhere(facts: Facts) -> bool:
+    """Whether the registry is surely not ECR's: the settings are valid, and its name is no typo."""
+    known = not isinstance(facts.machine.settings, HelperError)
+    return bool(facts.host) and known and not (facts.is_ecrs or looks_like_ecr(facts.host))
+
+
 def _check_version(check_id: CheckId, program: InstalledHelper) -> Check:
     said = program.read_version().rpartition(" ")[2]
     if said != __version__:
         seen = f"{program.paths[0]} is version {said}, and this program is {__version__}"
-        return Check(check_id, WARN, seen, "install one version only")
+        return Check(check_id, WARN, seen, installed_helpers.explain_order())
     return Check(check_id, PASS, f"{program.paths[0]}, version {said}{_describe_others(program)}")
 
 
@@ -83,14 +92,15 @@ def _check_rules(facts: Facts) -> Check:
         return check_from_error(check_id, choice)
     if not facts.host:
         count = len(settings.rules)
-        return Check(check_id, PASS, f"{settings.file}: {count} rules" if count else "none")
+        seen = f"{settings.file}: {count} rule{'s' * (count > 1)}" if count else "none"
+        return Check(check_id, PASS, seen)
     if choice is None:
         return _check_other_host(check_id, facts)
     if choice.chosen_at and choice.chosen_at.line == 0:
         return Check(check_id, PASS, f"{choice.chosen_at} chooses the identity")
     if choice.rule:
         return Check(check_id, PASS, f'{choice.rule.place}: match = "{choice.rule.pattern.text}"')
-    return Check(check_id, PASS, "no rule matches: the AWS identity is that of the AWS CLI")
+    return Check(check_id, PASS, "no rule matches: uses the identity that the AWS CLI would use")
 
 
 def _check_other_host(check_id: CheckId, facts: Facts) -> Check:
@@ -102,4 +112,10 @@ def _check_other_host(check_id: CheckId, facts: Facts) -> Check:
     if found and found.is_ours and fallback:
         seen = f"{fallback.place}: fallback = {fallback.text!r} answers for {facts.host}"
         return Check(check_id, PASS, seen)
-    return Check(check_id, WARN, reason)
+    if found and found.is_ours:
+        seen = f"docker runs this program for {facts.host}, which has no login for it: {reason}"
+        fix = "set fallback in config.toml to another helper, or remove the entry from docker's"
+        return Check(check_id, WARN, seen, f"{fix} config.json")
+    seen = f"Docker Hub and other registries need nothing from this program: {reason}"
+    fix = f"for an image of ECR, name its registry too: {PACKAGE} doctor"
+    return Check(check_id, WARN, seen, f"{fix} <account>.dkr.ecr.<region>.amazonaws.com/<image>")

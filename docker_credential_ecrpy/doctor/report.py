@@ -35,17 +35,7 @@ def print_text(
             console.say("no problem found", mark="no problem found", style="good")
         return
     console.say()
-    _print_summary(findings, cause, fix_command, console)
-    check = cause.check
-    word = "cause" if check.status == FAIL else "warning"
-    console.say(f"{word}: {check.seen}", mark=f"{word}:", style="strong")
-    if check.fix:
-        fix = check.fix
-        if check.command:  # which has a line of its own
-            fix = fix.removesuffix(check.command).rstrip()
-        console.say(f"fix: {fix}", mark="fix:", style="strong")
-    if check.command:
-        console.say_as_is(console.fit_command(one_line(check.command), "  "))
+    _print_cause(cause, problems, console, fix_command)
 
 
 def _print_checks(findings: Sequence[Finding], console: Console) -> None:
@@ -61,28 +51,43 @@ def _print_checks(findings: Sequence[Finding], console: Console) -> None:
         console.say(text, mark=label, style=_STYLES[check.status])
 
 
-def _print_summary(
-    findings: Sequence[Finding], cause: Finding, fix_command: str, console: Console
+def _print_cause(
+    cause: Finding, problems: Sequence[Finding], console: Console, fix_command: str
 ) -> None:
-    """Print how many problems and warnings there are, and the command that fixes several of them.
+    """Print how many problems there are, then the cause, its fix, and one command to run first."""
+    check, fixable = cause.check, [finding for finding in problems if finding.is_fixable]
+    commands = {finding.check.command for finding in fixable}
+    fixes_more = not commands <= {check.command}  # than the command of the cause
+    counts = _count(problems)
+    if counts and fixes_more and not cause.is_fixable:
+        text = f"{counts}; after the fix below, this fixes {len(fixable)} of them:"
+        console.say(text, mark=counts, style="strong")
+        console.say_as_is(console.fit_command(one_line(fix_command), "  ") + "\n")
+    elif counts:
+        console.say(f"{counts}\n", mark=counts, style="strong")
+    word = "cause" if check.status == FAIL else "warning"
+    console.say(f"{word}: {check.seen}", mark=f"{word}:", style="strong")
+    fix, command, title = check.fix, check.command, "fix:"
+    if fixes_more and cause.is_fixable:
+        these = "all" if len(fixable) == len(problems) else str(len(fixable))
+        command, title = fix_command, f"fix {these} of them:"
+    if fix:
+        # The command has a line of its own.
+        fix = fix.removesuffix(check.command).rstrip() if command else fix
+        console.say(f"{title} {fix}", mark=title, style="strong")
+    if command:
+        console.say_as_is(console.fit_command(one_line(command), "  "))
 
-    The command is left out where the cause's own fix does the same.
-    """
-    found = [finding for finding in findings if finding.check.status in (FAIL, WARN)]
-    if len(found) < _SEVERAL:
-        return
-    failed = sum(finding.check.status == FAIL for finding in found)
-    counts = ((failed, "problem"), (len(found) - failed, "warning"))
+
+def _count(problems: Sequence[Finding]) -> str:
+    """Return how many problems and warnings there are, in words; "" for only one."""
+    if len(problems) < _SEVERAL:
+        return ""
+    failed = sum(finding.check.status == FAIL for finding in problems)
+    counts = ((failed, "problem"), (len(problems) - failed, "warning"))
     text = " and ".join(f"{count} {word}{'s' * (count > 1)}" for count, word in counts if count)
-    hosts = len({finding.host for finding in found if finding.host})
-    text += f" in {hosts} registries" if hosts > 1 else ""
-    fixable = [finding.check.command for finding in found if finding.is_fixable]
-    if {*fixable} <= {cause.check.command}:
-        console.say(f"{text}\n", mark=text, style="strong")
-        return
-    these = "all" if len(fixable) == len(found) else str(len(fixable))
-    console.say(f"{text}; to fix {these} of them:", mark=text, style="strong")
-    console.say_as_is(console.fit_command(one_line(fix_command), "  ") + "\n")
+    hosts = len({finding.host for finding in problems if finding.host})
+    return text + (f" in {hosts} registries" if hosts > 1 else "")
 
 
 def print_json(
@@ -106,7 +111,7 @@ def print_json(
     console.say_document("doctor", document)
 
 
-def _to_json(finding: Finding) -> dict[str, str | None]:
+def _to_json(finding: Finding) -> dict[str, str | bool | None]:
     check = finding.check
     return {
         "registry": finding.host or None,
@@ -115,4 +120,5 @@ def _to_json(finding: Finding) -> dict[str, str | None]:
         "seen": check.seen,
         "fix": check.fix or None,
         "command": check.command or None,
+        "fixable": finding.is_fixable,
     }

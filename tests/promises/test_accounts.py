@@ -117,7 +117,7 @@ def test_a_role_that_may_not_be_assumed_is_reported_with_its_rule(
     path = machine.settings(rule(A, profile="a", role_arn=role.arn))
     error = machine.get().error
 
-    assert f"{users['a']} may not call sts:AssumeRole" in error
+    assert f"{users['a']} may not call sts:AssumeRole on {role.arn}" in error
     assert f"(AWS identity chosen by {path}:3)" in error
     assert "trust policy" in error
 
@@ -387,7 +387,8 @@ class TestAuto:
         machine.settings(rule(A, profile="auto"))
         error = machine.get().error
 
-        assert f"no AWS profile belongs to account {A}" in error
+        assert f"no AWS profile names account {A} in role_arn, sso_account_id or aws_acc" in error
+        assert "name one in the rule: " in error
         assert f"'b' ({B}), 'c' (names no account)" in error
 
     def test_no_profiles_at_all(self, machine: Machine) -> None:

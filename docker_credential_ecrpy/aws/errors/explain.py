@@ -61,15 +61,16 @@ def explain_no_credentials(call: CallContext) -> HelperError:
         hint += " profile to use the identity of the environment"
         return HelperError(msg, hint=hint, chosen_at=str(place))
     msg = f"no AWS credentials found in the environment, in profile {call.profile!r} of {files},"
-    hint = "run 'aws configure sso' or 'aws configure', or"
-    hint += " set AWS_PROFILE to a profile with credentials"
+    command = "aws configure sso"
+    hint = f"run '{command}' or 'aws configure', or set AWS_PROFILE to a profile with credentials"
     # The containers of Kubernetes have no mark file.
     marks = any(map(os.path.exists, _CONTAINER_MARKS))
     inside = marks or "KUBERNETES_SERVICE_HOST" in os.environ
     if inside and os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true":
         hint += "; in a container on EC2, raise the instance's metadata hop limit to 2"
         hint += " (aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)"
-    return HelperError(f"{msg} or from container or instance metadata", hint=hint)
+    msg += " or from container or instance metadata"
+    return HelperError(msg, hint=hint, command=command)
 
 
 def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
@@ -84,8 +85,11 @@ def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
         command = "" if others else hint
     else:
         where = f"{place}: profile = {one_line(name)!r}: " if place.line else f"{place}: "
-        hint = f"{meant}the profiles are: {', '.join(others)}" if others else "there are none"
-        hint += "; run 'aws configure list-profiles' to see them, or 'aws configure sso' for one"
+        listed = f"the profiles are: {', '.join(others)}" if others else "there is no profile"
+        hint = meant + listed
+        if not near:  # a near miss is a typing error, and not a profile to create
+            command = f"aws configure sso --profile {shlex.quote(name)}"
+            hint += f"; create this one with: {command}"
     msg = where + describe_unknown(name, name_config_files(call.core))
     chosen_at = str(place) if where else None
     return HelperError(msg, hint=one_line(hint), command=command, chosen_at=chosen_at)

@@ -1,8 +1,10 @@
 """Errors for requests that AWS refuses: the cause, and what to do."""
 
 import email.utils
+import os
 import re
 import shlex
+import sys
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -35,6 +37,7 @@ _ACTIONS = {
 _PRINCIPAL = re.compile(r"\barn:[\w-]+:(?:iam|sts)::\d*:[\w+=,.@/-]+")
 # An explicit deny, such as "in a service control policy", wins over any policy that allows.
 _DENY = re.compile(r"with an explicit deny[\w\s-]*(?:: [\w:/+=,.@-]+)?")
+_RESOURCE = re.compile(r"on resource: (arn:[\w-]+:iam::\d*:role/[\w+=,.@/-]+)")
 _ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
 
 
@@ -64,7 +67,7 @@ def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
         msg = f"{service} refused the signature ({code}) made with the AWS keys from {source}"
         hint = "the secret access key does not belong to the access key id; set both again"
     elif kind in _DENIED:
-        return _explain_denial(exc, text)
+        return _explain_denial(exc, text, call)
     elif _THROTTLED.fullmatch(kind) or status == HTTPStatus.TOO_MANY_REQUESTS:
         msg = f"{service} is throttling this account ({code}), also after {attempts} attempts"
         hint = "try again in a minute, and start fewer jobs without a shared cache at once"
@@ -79,12 +82,14 @@ def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
     return HelperError(msg, hint=hint)
 
 
-def _explain_denial(exc: ClientError, text: str) -> HelperError:
+def _explain_denial(exc: ClientError, text: str, call: CallContext) -> HelperError:
     principal, named, deny = _PRINCIPAL.search(text), _ACTION.search(text), _DENY.search(text)
     operation = exc.operation_name
     action = named[1] if named else _ACTIONS.get(operation, operation)
     who = principal[0] if principal else "this AWS identity"
     msg = f"{who} may not call {action}"
+    if role := _find_role(operation, text, call):
+        msg += f" on {role}"
     if deny:
         msg += f": {deny[0]}"
         hint = "ask the policy's owner to change it, or use another AWS identity"
@@ -95,6 +100,18 @@ def _explain_denial(exc: ClientError, text: str) -> HelperError:
     else:
         hint = f"allow {action} in its IAM policy, and name it in the role's trust policy"
     return HelperError(msg, hint=hint)
+
+
+def _find_role(operation: str, text: str, call: CallContext) -> str:
+    """Return the ARN of the role that a refused call was to assume; "" for another call."""
+    if not operation.startswith("AssumeRole"):
+        return ""
+    if named := _RESOURCE.search(text):  # also the roles in the middle of a chain
+        return named[1]
+    if call.resolved and call.choice.role:
+        return one_line(call.choice.role.arn)
+    profile = call.read_profiles().get(call.profile, {})
+    return one_line(profile.get("role_arn") or os.environ.get("AWS_ROLE_ARN", ""))
 
 
 def _explain_clock_skew(metadata: Mapping[str, Any]) -> HelperError | None:
@@ -109,8 +126,9 @@ def _explain_clock_skew(metadata: Mapping[str, Any]) -> HelperError | None:
         return None
     minutes, side = round(abs(off) / 60), "ahead of" if off > 0 else "behind"
     msg = f"this machine's clock is {minutes} minutes {side} AWS's, so AWS refuses the signature"
-    hint = "set the clock (timedatectl set-ntp true), in a virtual machine too"
-    return HelperError(msg, hint=hint)
+    command = "sudo timedatectl set-ntp true" if sys.platform == "linux" else ""
+    hint = "set the clock, in a virtual machine too" + (f": {command}" if command else "")
+    return HelperError(msg, hint=hint, command=command)
 
 
 def explain_expired(call: CallContext, operation: str = "") -> HelperError:

@@ -23,9 +23,17 @@ _NO_HOME = "there is no home directory"
     cls=Group,
     short_help="list or clear the cached tokens and logins",
     no_args_is_help=False,
+    examples=(
+        ("list", "the registry, AWS identity, file and lifetime of each"),
+        (f"clear {HOST}", "remove those of one registry; the next pull calls AWS again"),
+        ("clear", "remove those of all registries"),
+    ),
 )
 def command() -> None:
-    """List or clear the tokens and logins that are cached on this machine."""
+    """List or clear the cached tokens and logins.
+
+    They are the files of this user in ~/.ecr, or in AWS_ECR_CACHE_DIR.
+    """
 
 
 @command.command(
@@ -40,10 +48,11 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def list_command(context: CommandContext, *, as_json: bool) -> None:
-    """List the cached tokens and logins: registry, AWS identity and lifetime, never the token.
+    """List the cached tokens and logins.
 
-    A token of an endpoint serves all registries of that endpoint. An entry marked "not ECR"
-    holds no token: it avoids reading the settings at the next get of a registry that is not ECR.
+    Shows registry, AWS identity and lifetime, never the token. A token of an endpoint serves all
+    registries of that endpoint. An entry marked "not ECR" holds no token: it records that a host
+    is not ECR, so the next get skips the settings.
     """
     directory, now = paths.kept_dir(context.environ), context.helper.clock()
     try:
@@ -170,10 +179,11 @@ def _to_json(record: inventory.CacheRecord, summary: str) -> dict[str, object]:
 @click.argument("registry", metavar="[REGISTRY]", required=False, shell_complete=registries)
 @click.pass_obj
 def clear_command(context: CommandContext, registry: str | None) -> None:
-    """Remove the cached tokens and logins of one registry or of all; 'list' no longer shows them.
+    """Remove cached tokens and logins, of one registry or of all.
 
-    Registries of one endpoint share a token, which is removed too: the next pull from any of them
-    calls AWS again. Tokens that Docker already has stay valid until they expire.
+    Afterwards, 'list' no longer shows them. Registries of one endpoint share a token, which is
+    removed too: the next pull from any of them calls AWS again. Tokens that Docker already has
+    stay valid until they expire.
     """
     directory, console = paths.kept_dir(context.environ), context.console
     if registry is not None:

@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem, ShellComplete
 
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import Command
-from docker_credential_ecrpy.cli.names import ACTIONS, COMPLETE, HELP
+from docker_credential_ecrpy.cli.names import ACTIONS, COMPLETE, HELP, HELP_OPTIONS
 from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPERS, config_path
 from docker_credential_ecrpy.hot import paths, protocol, registry
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
@@ -103,6 +103,8 @@ SCRIPTS = {
 
 _Items = list["CompletionItem[str]"]
 _SECTION = re.compile(r"^\[\s*(?:(profile)\s+)?(.*?)\s*\]", re.MULTILINE)
+_VERSION_OPTIONS = dict.fromkeys(("-V", "--version"), "Show the version and exit.")
+_SHOW_HELP = "Show this message and exit."  # as click says it
 _OPTION = re.compile(r"--\w")
 
 
@@ -123,11 +125,12 @@ _OPTION = re.compile(r"--\w")
 @click.argument("shell", type=click.Choice(tuple(SCRIPTS)))
 @click.pass_obj
 def command(context: CommandContext, shell: str) -> None:
-    """Print the script that completes commands, registries and AWS profiles in a shell.
+    """Print the completion script of a shell.
 
-    One script serves both names of the program. The Debian package and 'make install' install it
-    where shells find it. pipx and uv do not: they leave it in share/ of the environment that they
-    make, where no shell looks, so add the line of the example to your shell's start file.
+    It completes commands, options, registries and AWS profiles, for both names of the program. The
+    Debian package and 'make install' install it where shells find it. pipx 1.16 and later link it
+    below ~/.local/share, where bash-completion and fish look. With uv, an older pipx or zsh, add
+    the line of the example to your shell's start file.
     """
     context.console.say_as_is(SCRIPTS[shell].rstrip("\n"))
 
@@ -153,12 +156,13 @@ def _complete(program: click.Group, context: CommandContext) -> "Iterator[Comple
     before = [_unquoted(word) for word in context.environ.get("COMP_WORDS", "").split("\n")[1:]]
     word = _unquoted(context.environ.get("COMP_WORD", ""))
     if not before:
-        for name, text in {**ACTIONS, **HELP}.items():
-            if name.startswith(word):
-                yield CompletionItem(name, help=text)
+        yield from _starting_with(word, {**ACTIONS, **HELP, **_VERSION_OPTIONS})
     elif before == ["help"]:
+        yield from _starting_with(word, ACTIONS)
         before = []
     elif before[0] in ACTIONS:
+        if len(before) == 1:
+            yield from _starting_with(word, dict.fromkeys(HELP_OPTIONS, _SHOW_HELP))
         return
     # bash splits --option=value into three words.
     before = [
@@ -166,6 +170,13 @@ def _complete(program: click.Group, context: CommandContext) -> "Iterator[Comple
     ]
     shell = ShellComplete(program, {"obj": context}, context.name, COMPLETE)
     yield from shell.get_completions(before, word)
+
+
+def _starting_with(word: str, texts: Mapping[str, str]) -> "Iterator[CompletionItem[str]]":
+    """Yield the names that begin with a word; options only after a dash, as click does."""
+    for name, text in texts.items():
+        if name.startswith(word) and (word or not name.startswith("-")):
+            yield CompletionItem(name, help=text)
 
 
 def _unquoted(word: str) -> str:

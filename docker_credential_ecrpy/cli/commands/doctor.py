@@ -48,8 +48,8 @@ def command(
     """Find out why a pull fails, and how to fix it.
 
     Checks Docker's config.json, the installed programs, the rules in config.toml, the AWS
-    credentials, the clock, the way to AWS, the token, the registry and the image, as far as they
-    can be checked from here. The last lines name the cause of the first failure, and its fix.
+    credentials, the clock, the network path to AWS, the token, the registry and the image. The
+    last lines name the cause of the first failure, and its fix.
 
     Changes no file without --fix. Exits with 0 if no check fails, with 1 if one does.
     """

@@ -46,10 +46,11 @@ _NO_HOME = "there is no home directory"
 @verbose_option
 @click.pass_obj
 def command(context: CommandContext, registry: str, *, check: bool, as_json: bool) -> None:
-    """Show which AWS identity a registry gets its token with, and why.
+    """Show the rule, identity, endpoint and cache entry of a registry.
 
-    Reads the settings and the cache, and makes no network call without --check. Exits with 1 if a
-    pull would fail for what is found here, such as an AWS profile that does not exist.
+    Says which AWS identity a registry gets its token with, and why. Reads the settings and the
+    cache, and makes no network call without --check. Exits with 1 if a pull would fail for what is
+    found here, such as an AWS profile that does not exist.
     """
     host = parse_image(registry, "REGISTRY|IMAGE").host
     found = _explain(host, context, check=check)
@@ -106,7 +107,8 @@ def _search(found: _Explanation, context: CommandContext, *, check: bool) -> Non
     helper = context.helper
     helper.log(f"settings: {paths.config_file(helper.environ) or _NO_HOME}")
     settings = helper.load_settings()
-    helper.log(f"settings: {len(settings.rules)} rules")
+    count = len(settings.rules)
+    helper.log(f"settings: {count} rule{'s' * (count != 1)}")
     choice = helper.choose(found.host)
     found.settings, found.choice = settings, choice
     helper.log(f"rule: {_describe_rule(choice, settings)}")
@@ -169,7 +171,7 @@ def _describe(found: _Explanation, settings: Settings, helper: Helper) -> Iterat
     if found.reason:
         yield "identity", f"none; public images can be pulled without: {found.reason}"
     if found.preview:
-        yield "identity", found.preview.source
+        yield "identity", found.preview.summary
         yield "region", found.choice.registry.region
         yield "endpoint", found.preview.endpoint
     if found.caller:
@@ -247,7 +249,7 @@ def _to_json(found: _Explanation, helper: Helper) -> dict[str, object]:
         "variable": found.variable or None,
         "fallback": fallback and {"program": fallback.path(), "place": str(fallback.place)},
         "cache": choice and _cache_to_json(found.cached, helper),
-        "identity": found.preview.source if found.preview else None,
+        "identity": found.preview.summary if found.preview else None,
         "reason": found.reason or None,
         "region": choice.registry.region if choice else None,
         "endpoint": found.preview.endpoint if found.preview else None,

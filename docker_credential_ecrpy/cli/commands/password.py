@@ -45,10 +45,11 @@ _ARGUMENT = "REGISTRY|IMAGE"
 def command(
     context: CommandContext, registry: str | None, region: str | None, *, docker_config_json: bool
 ) -> None:
-    """Print a registry's token, from the cache if it holds a fresh one.
+    """Print a registry's token, as aws ecr get-login-password does.
 
-    For a registry or an image it is the token that a pull from there uses: the same rules, the
-    same cache, and a login that docker login stored.
+    The token comes from the cache if it holds a fresh one. For a registry or an image it is the
+    token that a pull from there uses: the same rules, the same cache, and a login that docker
+    login stored.
 
     With --region it is a token for every private registry of the region that the AWS identity may
     use. No rule applies: the identity is the one that the AWS CLI uses. Without any argument, the

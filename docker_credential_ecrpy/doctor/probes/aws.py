@@ -27,15 +27,26 @@ READ_SECONDS = 5
 BOTOCORES_OWN = "botocore's own"
 """The trusted certificates, where no file of them is configured or found."""
 _PROFILE_KEYS = {"custom-process": "credential_process", "login": "login_session"}
+_INSTANCE = "iam-role"  # botocore's name for the role from instance metadata
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
 @dataclass(frozen=True)
 class Preview:
-    """A fetch before it is made: the credential source in words, and the endpoint's URL."""
+    """A fetch before it is made: the credential source in words, and the endpoint's URL.
+
+    is_certain: whether the settings show that the source has credentials; only instance metadata
+    knows whether the instance has a role.
+    """
 
     source: str
     endpoint: str
+    is_certain: bool
+
+    @property
+    def summary(self) -> str:
+        """The source, with the condition that it depends on."""
+        return self.source if self.is_certain else f"{self.source}, if this machine has one"
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,8 @@ def preview(choice: Choice, watch: Watch, log: Log) -> Preview:
     """
     with aws_call(choice, watch, log) as call:
         url = _resolve_endpoint(call)
-        return Preview(_find_source(call), redact_url(url))
+        source = _find_source(call)
+        return Preview(source, redact_url(url), is_certain=call.source != _INSTANCE)
 
 
 def probe_endpoint(choice: Choice, watch: Watch, log: Log) -> EndpointProbe:
@@ -150,7 +162,7 @@ def _provides(provider: Any, call: CallContext) -> bool:
         return _PROFILE_KEYS[method] in profile
     if method == "container-role":
         return any(name in os.environ for name in _CONTAINER)
-    if method == "iam-role":
+    if method == _INSTANCE:
         return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true"
     return provider.load() is not None
 
@@ -166,8 +178,6 @@ def _describe_source(call: CallContext) -> str:
         text += f", role {profile.get('sso_role_name')} in account {profile.get('sso_account_id')}"
     elif call.source == "assume-role-with-web-identity":
         text += f", {profile.get('role_arn') or os.environ.get('AWS_ROLE_ARN')}"
-    elif call.source == "iam-role":
-        text += ", if this machine has one"
     if role := call.choice.role:
         with_id = " with an external id" if role.external_id else ""
         text = f"the role {role.arn}, assumed{with_id} from {text}"

@@ -101,6 +101,16 @@ def test_region_is_no_option(machine: Machine, command: str) -> None:
 
 
 @tree
+def test_a_missing_choice_is_one_line(machine: Machine) -> None:
+    """click's own text has a line for each choice."""
+    done = machine.run("completion")
+
+    assert done.code == 2
+    said = done.stderr.decode().splitlines()[1].partition(": ")[2]
+    assert said == "missing argument '{bash|zsh|fish}'; choose from bash, zsh, fish"
+
+
+@tree
 @pytest.mark.parametrize(
     ("arguments", "example"),
     [
@@ -136,6 +146,7 @@ def test_the_region_in_the_registry(
         (("configure", "--cred-store"), "no such option: --cred-store\n"),
         (("configure", "--podmn"), "no such option: --podmn; did you mean --podman?\n"),
         (("password", "--regin"), "no such option: --regin; did you mean --region?\n"),
+        (("doctor", "--bogus"), "no such option: --bogus\n"),
     ],
     ids=str,
 )

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from inspect import cleandoc
 
 import click
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from docker_credential_ecrpy import HOMEPAGE, __version__
 from docker_credential_ecrpy.cli import names
 from docker_credential_ecrpy.cli.group import program
+from docker_credential_ecrpy.cli.help import Command, Group
 from tests.world.machine import HOST, Machine
 from tests.world.terminal import on_terminal
 
@@ -42,6 +44,20 @@ def test_each_command_has_its_help(machine: Machine, path: tuple[str, ...]) -> N
     assert shown == said(machine, *path, "-h") == said(machine, "help", *path)
     assert shown.startswith(f"Usage: docker-credential-ecrpy {' '.join(path)} ")
     assert "  -h, --help" in shown
+
+
+@pytest.mark.parametrize("path", PATHS, ids=" ".join)
+def test_each_help_begins_with_the_sentence_of_the_list(path: tuple[str, ...]) -> None:
+    """The help of a command and the list of commands say the same; examples follow."""
+    command: click.Command = program
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.commands[name]
+    assert isinstance(command, Command | Group)
+    short, text = str(command.short_help), cleandoc(str(command.help))
+
+    assert re.match(rf"{re.escape(short[0].upper() + short[1:])}[.,]", text)
+    assert command.examples
 
 
 @pytest.mark.parametrize("action", names.ACTIONS)
@@ -92,12 +108,15 @@ def test_the_help_of_nothing(machine: Machine, words: tuple[str, ...], says: str
     assert says in done.stderr.decode()
 
 
-@pytest.mark.parametrize("argument", ["version", "--version", "-V", "-v"])
-def test_the_version(machine: Machine, argument: str) -> None:
-    """Each of the usual options prints it."""
+@pytest.mark.parametrize(
+    ("argument", "package"),
+    [("version", " (docker-credential-ecrpy)"), ("--version", ""), ("-V", ""), ("-v", "")],
+)
+def test_the_version(machine: Machine, argument: str, package: str) -> None:
+    """Each of the usual options prints it; the action has the form of Docker's protocol."""
     shown = said(machine, argument)
 
-    assert shown == f"docker-credential-ecrpy (docker-credential-ecrpy) {__version__}\n"
+    assert shown == f"docker-credential-ecrpy{package} {__version__}\n"
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])

@@ -110,8 +110,15 @@ def test_the_problem(tmp_path: Path) -> None:
     assert problem(ours) is problem(ours, other) is None
     assert problem(other, ours) == installed_helpers.InstallProblem(
         f"{shadow} is another program ({'no ' * 40})",
-        "remove it from PATH, or put the directory of this program before it",
+        "remove it from PATH, or put the directory of this program before its directory",
     )
+
+
+def test_the_directory_to_put_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is that of the running program."""
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "docker-credential-ecrpy")])
+
+    assert f"or put {tmp_path} before its directory" in installed_helpers.explain_order()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from tests.world.accounts import A, rule
 from tests.world.aws import delay
+from tests.world.credential_sources import instance
 from tests.world.docker_host import IMAGE, DockerHost
 from tests.world.machine import HOST
 from tests.world.registry import PUBLIC
@@ -90,6 +91,67 @@ def test_one_error_is_one_problem(docker_host: DockerHost) -> None:
     for name in ("identity", "token", "registry"):
         assert found.of(name)["status"] == "skip"
     assert found.of("token")["seen"] == "no credentials to request it with"
+
+
+def test_a_fix_that_is_a_command_is_a_member(docker_host: DockerHost) -> None:
+    """A program finds the command without reading the sentence."""
+    for name in docker_host.user.environ:
+        del docker_host.machine.environ[name]
+    assert docker_host.doctor(HOST).failed["command"] == "aws configure sso"
+
+    docker_host.machine.settings(rule(A, profile="auto"))
+    assert docker_host.doctor(HOST).failed["command"] == "aws configure sso"
+
+    docker_host.machine.settings(rule(A, profile="nobody"))
+    failed = docker_host.doctor(HOST).failed
+    assert failed["command"] == "aws configure sso --profile nobody"
+    assert failed["fix"].startswith("there is no profile; create this one with: aws configure sso")
+
+    docker_host.machine.config("[profile nobodi]\nregion = x\n")
+    failed = docker_host.doctor(HOST).failed
+    assert failed["fix"] == "did you mean 'nobodi'? the profiles are: nobodi"
+    assert failed["command"] is None
+
+
+@pytest.mark.parametrize(
+    ("region", "fix", "command"),
+    [
+        ("us-esat-1", "did you mean us-west-1 or us-east-1?", None),
+        (
+            "zz-9",
+            "use one that this command lists: aws account list-regions",
+            "aws account list-regions",
+        ),
+    ],
+)
+def test_an_unknown_region(
+    docker_host: DockerHost, region: str, fix: str, command: str | None
+) -> None:
+    """A near miss is named, or else the command that lists the regions."""
+    found = docker_host.doctor(HOST.replace("us-east-1", region)).of("region")
+
+    assert (found["fix"], found["command"]) == (fix, command)
+
+
+def test_a_role_from_instance_metadata_passes_only_once_it_is_used(
+    docker_host: DockerHost,
+) -> None:
+    """The settings do not show whether the instance has a role: without an answer, it is none."""
+    for name in docker_host.user.environ:
+        del docker_host.machine.environ[name]
+    nothing = "http://127.0.0.1:1/"
+    found = docker_host.doctor(
+        HOST, AWS_EC2_METADATA_DISABLED="false", AWS_EC2_METADATA_SERVICE_ENDPOINT=nothing
+    )
+    assert (found.of("credentials")["status"], found.failed["id"]) == ("skip", "identity")
+    assert found.of("credentials")["seen"] == (
+        "the instance's role, if this machine has one: no credentials came from there"
+    )
+
+    instance(docker_host.machine)
+    found = docker_host.doctor(HOST)
+    assert found.of("credentials")["status"] == "pass"
+    assert found.of("credentials")["seen"] == "the instance's role"
 
 
 @pytest.mark.parametrize("reference", ["A/b", "team/app:-1", "team/app@sha256:1"])

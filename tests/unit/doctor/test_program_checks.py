@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.world.accounts import rule
 from tests.world.docker_host import IMAGE, DockerHost
 from tests.world.machine import HOST
 
@@ -32,6 +33,53 @@ def test_a_registry_that_is_not_ecr(docker_host: DockerHost) -> None:
     assert found.done.code == 0
     assert "'desktop'" in found.of("credential-helper")["seen"]
     assert "needs a rule with" in found.cause["seen"]
+    assert found.cause["seen"].startswith("Docker Hub and other registries need nothing from")
+    assert "name its registry too" in found.cause["fix"]
+
+
+def test_a_program_that_docker_does_not_run_is_no_problem(docker_host: DockerHost) -> None:
+    """For Docker Hub it may be missing; for a misspelt ECR host, and for ECR, it may not."""
+    docker_host.configure()
+    nothing = str(docker_host.machine.root / "nothing")
+    found = docker_host.doctor("team/app:1", PATH=nothing)
+
+    assert (found.done.code, found.cause["id"]) == (0, "rules")
+    assert found.of("program")["status"] == "skip"
+    for host in (HOST, HOST[1:]):
+        assert docker_host.doctor(host, PATH=nothing).of("program")["status"] == "fail"
+
+
+def test_a_registry_that_is_not_ecr_and_runs_this_program(docker_host: DockerHost) -> None:
+    """The fix is a fallback, or another entry in Docker's file."""
+    docker_host.configure(credHelpers={"ghcr.io": "ecr-login"})
+    found = docker_host.doctor("ghcr.io/team/app:1")
+
+    assert found.cause["id"] == "rules"
+    assert found.cause["seen"].startswith(
+        "docker runs this program for ghcr.io, which has no login"
+    )
+    assert found.cause["fix"].startswith("set fallback in config.toml")
+
+
+@pytest.mark.parametrize(("count", "says"), [(0, "none"), (1, ": 1 rule"), (2, ": 2 rules")])
+def test_the_rules_are_counted(docker_host: DockerHost, count: int, says: str) -> None:
+    """Without a registry, their number is all there is to say."""
+    docker_host.configure()
+    docker_host.machine.settings("".join(rule(f"{n}*", profile="x") for n in range(count)))
+
+    assert docker_host.doctor().of("rules")["seen"].endswith(says)
+
+
+def test_another_version_first_on_path(docker_host: DockerHost) -> None:
+    """The fix names the directory of this program, which has to come first."""
+    script = "echo 'docker-credential-ecr-login (docker-credential-ecrpy) 0.0.9'"
+    docker_host.program("docker-credential-ecr-login", script, "first")
+    found = docker_host.doctor(HOST).of("program")
+
+    assert found["status"] == "warn"
+    assert "is version 0.0.9, and this program is" in found["seen"]
+    assert found["fix"].startswith("remove it from PATH, or put ")
+    assert found["fix"].endswith(" before its directory")
 
 
 def test_a_helper_that_is_not_there(docker_host: DockerHost) -> None:

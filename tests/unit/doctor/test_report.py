@@ -67,9 +67,11 @@ class TestText:
 
         assert problems == 4
         assert (
-            "\n4 problems in 2 registries; to fix all of them:\n"
-            "  docker-credential-ecrpy doctor --fix\n\ncause: "
+            "\nfix all of them: configure docker to run this program, and remove the old login\n"
+            "  docker-credential-ecrpy doctor --fix\n"
         ) in text
+        assert "\n4 problems in 2 registries\n\ncause: " in text
+        assert "ecrpy configure" not in text
         assert said(docker_host, "--fix").endswith("\nno problem found\n")
 
     def test_problems_of_one_registry_are_counted(self, docker_host: DockerHost) -> None:
@@ -87,7 +89,7 @@ class TestText:
         docker_host.machine.aws.denied.add((docker_host.user.arn, "ecr:GetAuthorizationToken"))
 
         assert (
-            "\n1 problem and 1 warning; to fix 1 of them:\n"
+            "\n1 problem and 1 warning; after the fix below, this fixes 1 of them:\n"
             f"  docker-credential-ecrpy doctor --fix {HOST}\n\ncause: "
         ) in said(docker_host, HOST)
 
@@ -97,9 +99,10 @@ class TestText:
         docker_host.configure(auths=auths, credHelpers={HOST: "ecr-login", OTHER: "ecr-login"})
         docker_host.machine.aws.denied.add((docker_host.user.arn, "ecr:GetAuthorizationToken"))
 
-        assert "\n1 problem and 2 warnings in 2 registries; to fix 2 of them:\n" in said(
-            docker_host
-        )
+        text = " ".join(said(docker_host).split())
+        assert (
+            "1 problem and 2 warnings in 2 registries; after the fix below, this fixes 2 of them:"
+        ) in text
 
     def test_one_problem_is_not_counted(self, docker_host: DockerHost) -> None:
         """The cause says it all, and --fix would do no more than the command."""
@@ -117,9 +120,10 @@ class TestText:
         text = said(docker_host)
 
         assert (
-            "\n2 warnings in 2 registries; to fix all of them:\n"
-            "  docker-credential-ecrpy doctor --fix\n\nwarning: "
+            "\nfix all of them: configure docker to run this program, and remove the old login\n"
+            "  docker-credential-ecrpy doctor --fix\n"
         ) in text
+        assert "\n2 warnings in 2 registries\n\nwarning: " in text
 
     def test_quiet(self, docker_host: DockerHost) -> None:
         """It prints problems and the cause; nothing where there is none; with the same code."""

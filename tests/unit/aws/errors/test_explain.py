@@ -1,5 +1,6 @@
 """Errors of calls to AWS: each cause has its message and its hint."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain, explain_no_credentials
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.settings.rules import Choice, Role
 from tests.world import aws as world
 from tests.world.failures import FAILURES
 from tests.world.machine import HOST, NOT_FOUND, Machine, Result
+
+ROLE = "arn:aws:iam::123456789012:role/puller"
 
 
 @pytest.mark.parametrize("name", FAILURES, ids=FAILURES)
@@ -147,6 +150,35 @@ def test_a_denial_without_names_still_names_the_action(call: CallContext, operat
 
     assert error.startswith("this AWS identity may not call ")
     assert f":{operation};" in error
+
+
+@pytest.mark.parametrize(
+    ("operation", "text", "named"),
+    [
+        ("AssumeRole", f"is not authorized: sts:AssumeRole on resource: {ROLE}-2", f" on {ROLE}-2"),
+        ("AssumeRole", "Access denied", f" on {ROLE};"),
+        ("AssumeRoleWithWebIdentity", "Access denied", f" on {ROLE};"),
+        ("GetAuthorizationToken", "Access denied", "GetAuthorizationToken;"),
+    ],
+)
+def test_a_denial_of_a_role_names_it(
+    call: CallContext, monkeypatch: pytest.MonkeyPatch, operation: str, text: str, named: str
+) -> None:
+    """AWS's text has the role in the middle of a chain; without it, the settings name the role."""
+    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    response: Any = {"Error": {"Code": "AccessDenied", "Message": text}}
+
+    assert named in str(explain(boto.ClientError(response, operation), call))
+
+
+def test_a_denial_of_the_chosen_role_names_it(call: CallContext) -> None:
+    """It is the rule's role, once the credentials to assume it with are there."""
+    call.choice, call.resolved = replace(call.choice, role=Role(ROLE)), True
+    response: Any = {"Error": {"Code": "AccessDenied", "Message": "Access denied"}}
+
+    assert f"sts:AssumeRole on {ROLE};" in str(
+        explain(boto.ClientError(response, "AssumeRole"), call)
+    )
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,11 @@ def test_commands(machine: Machine, shell: str, name: str) -> None:
     assert tab(machine, shell, "", name=name) == ALL_COMMANDS
     assert tab(machine, shell, "c", name=name) == {"cache", "completion", "configure"}
     assert tab(machine, shell, "cache", "", name=name) == {"clear", "list"}
-    assert tab(machine, shell, "help", "e", name=name) == {"explain"}
+    assert tab(machine, shell, "help", "e", name=name) == {"erase", "explain"}
+    assert tab(machine, shell, "help", "ge", name=name) == {"get"}
+    assert tab(machine, shell, "-", name=name) == {"-V", "--version", "-h", "--help"}
+    assert tab(machine, shell, "get", "-", name=name) == {"-h", "--help"}
+    assert tab(machine, shell, "get", "", name=name) == set()
 
 
 @pytest.mark.tree

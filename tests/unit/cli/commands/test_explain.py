@@ -417,7 +417,7 @@ class TestCheck:
     ("settings", "says"),
     [
         (rule(A, profile="nobody"), ":3: profile = 'nobody': AWS profile 'nobody' is not in "),
-        (rule(A, profile="auto"), ':3: profile = "auto": no AWS profile belongs to account'),
+        (rule(A, profile="auto"), ':3: profile = "auto": no AWS profile names account'),
         ("x", ":1: this is not TOML"),
         ("", "no AWS credentials found"),
     ],
