@@ -6,9 +6,9 @@ change created is emptied, not removed: it may have content that the user added 
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.docker.discover import list_files, settings_path
 from docker_credential_ecrpy.docker.message import Message, MessageId
 from docker_credential_ecrpy.docker.plan import Plan
@@ -27,16 +27,16 @@ _EMPTY_JSON = b"{}\n"
 
 @dataclass(frozen=True)
 class RestorableFile:
-    """A file that `configure` edits: its present content, and its newest backup, if any.
+    """A file that `configure` edits. has_backups: whether it has any.
 
-    content: what the backup restores.
+    backup: the newest one that differs from the file, or None; rewrite: what restores it. A backup
+    that equals its file is of a change that was interrupted, or undone by hand.
     """
 
     file: str
-    present: bytes | None
-    backup: Backup | None
-    content: bytes
-    is_json: bool
+    has_backups: bool = False
+    backup: Backup | None = None
+    rewrite: Rewrite | None = None
 
 
 def read_restorable(environ: Mapping[str, str], *, podman: bool) -> list[RestorableFile]:
@@ -45,19 +45,32 @@ def read_restorable(environ: Mapping[str, str], *, podman: bool) -> list[Restora
     Raises HelperError for unreadable ones, and where the last change was of the other client's.
     """
     settings = settings_path(environ)
-    files = [(file, True) for file in reversed(list_files(environ, podman=podman))]
-    _check_client(environ, settings, podman=podman)
-    found = []
-    for file, is_json in [*files, *([(settings, False)] if settings else [])]:
-        backup = next(iter(list_backups(file)), None)
-        content = read_user_file(backup.path) if backup else None
-        present = read_user_file(file)
-        if backup and backup.is_none:
+    files = list_files(environ, podman=podman)
+    ours = [_read_file(file, is_json=True) for file in reversed(files)]
+    shared = [_read_file(settings, is_json=False)] if settings else []
+    same = set(map(os.path.realpath, files))
+    theirs = []
+    for file in list_files(environ, podman=not podman):
+        if os.path.realpath(file) not in same:
+            with suppress(HelperError):  # nothing here reads or writes it
+                theirs.append(_read_file(file, is_json=True))
+    _check_client(ours, theirs, shared, podman=podman)
+    return [*ours, *shared]
+
+
+def _read_file(file: str, *, is_json: bool) -> RestorableFile:
+    """Return a file and what restores it. Raises HelperError where either is unreadable."""
+    present = read_user_file(file)
+    backups = list_backups(file)
+    for backup in backups:
+        content = read_user_file(backup.path)
+        if backup.is_none:
             content = _EMPTY_JSON if is_json and present else b""
-        elif content is None:
-            backup = None  # another program has removed it
-        found.append(RestorableFile(file, present, backup, content or b"", is_json))
-    return found
+        if content is not None:  # unless another program has removed it
+            rewrite = Rewrite(file, present, content, is_json)
+            if rewrite.is_needed:
+                return RestorableFile(file, has_backups=True, backup=backup, rewrite=rewrite)
+    return RestorableFile(file, has_backups=bool(backups))
 
 
 def plan_undo(files: Sequence[RestorableFile]) -> Plan:
@@ -65,47 +78,44 @@ def plan_undo(files: Sequence[RestorableFile]) -> Plan:
 
     Raises HelperError where no file has a backup.
     """
-    marks = [at.backup.mark for at in files if at.backup]
-    if not marks:
+    if not any(at.has_backups for at in files):
         names = " and ".join(one_line(at.file) for at in files)
-        msg = f"there is no backup of {names}"
-        raise HelperError(msg, hint=f"to remove all registries, run: {PACKAGE} configure --remove")
-    last = [at for at in files if at.backup and at.backup.mark == max(marks)]
-    rewrites = tuple(Rewrite(at.file, at.present, at.content, at.is_json) for at in last)
-    notes = [
-        _describe(at.file, at.backup)
-        for at, rewrite in zip(last, rewrites, strict=True)
-        if at.backup and rewrite.is_needed
-    ]
-    return Plan(rewrites, tuple(notes), ())
+        msg = f"configure changed nothing that can be undone: there is no backup of {names}"
+        raise HelperError(msg)
+    mark = _find_last_mark(files)
+    rewrites, notes = [], []
+    for at in files:
+        if at.backup and at.rewrite and at.backup.mark == mark:
+            rewrites.append(at.rewrite)
+            notes.append(_describe(at.file, at.backup))
+    return Plan(tuple(rewrites), tuple(notes), ())
 
 
 def _describe(file: str, backup: Backup) -> Message:
     name = one_line(file)
     if backup.is_none:
-        text = f"{name} is emptied: the last change created it"
+        text = f"--undo empties {name}: the last change created it"
         return Message(MessageId.FILE_EMPTIED, text)
-    return Message(MessageId.FILE_RESTORED, f"{name} is restored from {one_line(backup.path)}")
+    return Message(MessageId.FILE_RESTORED, f"--undo restores {name} from {one_line(backup.path)}")
 
 
-def _check_client(environ: Mapping[str, str], settings: str, *, podman: bool) -> None:
+def _check_client(
+    ours: Sequence[RestorableFile],
+    theirs: Sequence[RestorableFile],
+    shared: Sequence[RestorableFile],
+    *,
+    podman: bool,
+) -> None:
     """Raise HelperError where the last change was of the other client's files.
 
     config.toml belongs to both: an undo of one client's files would restore it alone.
     """
-    ours = list_files(environ, podman=podman)
-    same = set(map(os.path.realpath, ours))
-    theirs = [
-        file
-        for file in list_files(environ, podman=not podman)
-        if os.path.realpath(file) not in same
-    ]
-    mine, other, shared = map(_find_last_mark, (ours, theirs, [settings] if settings else []))
-    if other and other != mine and all(other >= mark for mark in (mine, shared) if mark):
+    mine, other, both = map(_find_last_mark, (ours, theirs, shared))
+    if other and other != mine and all(other >= mark for mark in (mine, both) if mark):
         msg = f"the last change was of {'docker' if podman else 'podman'}'s files"
         raise HelperError(msg, hint="leave --podman out" if podman else "add --podman")
 
 
-def _find_last_mark(files: Sequence[str]) -> Mark | None:
-    """Return the mark of the newest backup of some files; None for no backup."""
-    return max((at.mark for file in files for at in list_backups(file)[:1]), default=None)
+def _find_last_mark(files: Sequence[RestorableFile]) -> Mark | None:
+    """Return the mark of the newest backup that differs from its file; None for none."""
+    return max((at.backup.mark for at in files if at.backup), default=None)

@@ -69,7 +69,7 @@ def read_user_file(file: str) -> bytes | None:
 
 
 def list_backups(file: str) -> list[Backup]:
-    """Return a file's backups, newest first; [] where its directory is unreadable.
+    """Return a file's backups, newest first. Raises HelperError for an unreadable directory.
 
     Only regular files of the user (for root, also of the file's owner) count: others are planted.
     """
@@ -82,14 +82,32 @@ def list_backups(file: str) -> list[Backup]:
             match = _BACKUP.fullmatch(entry.removeprefix(name))
             if match and entry.startswith(name):
                 path = os.path.join(directory, entry)
-                seen = os.lstat(path)
-                alone = stat.S_ISREG(seen.st_mode) and seen.st_nlink <= 1
-                if alone and (sys.platform == "win32" or seen.st_uid in owners):
+                if _is_ours(path, owners):
                     mark = Mark(match[1], int(match[2] or 1))
                     found.append(Backup(path, mark, bool(match[3])))
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as exc:
+        raise _error(directory, "read", exc) from exc
     return sorted(found, key=lambda backup: backup.mark, reverse=True)
+
+
+def _is_ours(path: str, owners: set[int]) -> bool:
+    """Whether a file can be a backup of ours. Raises OSError, but not for a missing file."""
+    try:
+        seen = os.lstat(path)
+    except FileNotFoundError:
+        return False  # another process has removed it
+    alone = stat.S_ISREG(seen.st_mode) and seen.st_nlink <= 1
+    return alone and (sys.platform == "win32" or seen.st_uid in owners)
+
+
+def _list_readable(file: str) -> list[Backup]:
+    """Return a file's backups, newest first; [] where its directory is unreadable."""
+    try:
+        return list_backups(file)
+    except HelperError:
+        return []
 
 
 def read_backups(file: str) -> list[bytes]:
@@ -108,7 +126,7 @@ def make_mark(files: Iterable[str]) -> Mark:
     That holds even where the clock was set back since the last backup.
     """
     now = time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
-    last = max((at.mark for file in files for at in list_backups(file)[:1]), default=Mark("", 0))
+    last = max((at.mark for file in files for at in _list_readable(file)), default=Mark("", 0))
     return Mark(last.time, last.number + 1) if last.time >= now else Mark(now, 1)
 
 
@@ -180,7 +198,7 @@ def take_back(rewrite: Rewrite, mark: Mark) -> None:
             _write(opened, rewrite.before, target, is_new=False)
             os.replace(beside, target)
             beside = ""
-        for backup in list_backups(target):
+        for backup in _list_readable(target):
             if backup.mark == mark:
                 private.remove(backup.path)
     except OSError as exc:
@@ -191,7 +209,7 @@ def take_back(rewrite: Rewrite, mark: Mark) -> None:
 
 
 def _remove_old_backups(target: str) -> None:
-    for backup in list_backups(target)[BACKUPS_KEPT:]:
+    for backup in _list_readable(target)[BACKUPS_KEPT:]:
         with suppress(OSError):  # the file is replaced; one extra backup is harmless
             private.remove(backup.path)
 

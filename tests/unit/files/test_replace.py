@@ -55,6 +55,28 @@ def without_power(code: str, *arguments: Path) -> "subprocess.CompletedProcess[s
     )
 
 
+LIST = """
+import sys
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files import replace
+try:
+    replace.list_backups(sys.argv[1])
+except HelperError as exc:
+    print(exc)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_backups_in_a_directory_that_cannot_be_listed(tmp_path: Path) -> None:
+    """An error names the directory: it may have backups."""
+    tmp_path.chmod(0o300)
+    done = without_power(LIST, tmp_path / "config.json")
+    tmp_path.chmod(0o700)
+
+    says = f"{tmp_path} cannot be read: permission denied; check its owner and mode\n"
+    assert (done.stdout, done.stderr) == (says, "")
+
+
 WRITE = """
 import sys
 from docker_credential_ecrpy.files import replace

@@ -1,6 +1,7 @@
 """`configure --undo`: the files from before the last change."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def test_both_files(machine: Machine, docker: Path, settings: Path) -> None:
     lines = done.stdout.decode().splitlines()
     assert f'-\t\t"{HOST}": "ecr-login"' in lines
     assert '-profile = "prod"' in lines
-    assert f"note: {docker} is restored from {backups(docker)[0]}" in lines
+    assert f"note: --undo restores {docker} from {backups(docker)[0]}" in lines
     assert f"written: {docker}; the previous content: {backups(docker)[-1]}" in lines
     assert not any(line.startswith("next:") for line in lines)
 
@@ -71,7 +72,7 @@ def test_files_that_the_change_created(machine: Machine, docker: Path, settings:
     done = configure(machine, "--undo")
 
     assert (read(docker), settings.read_bytes()) == ({}, b"")
-    assert f"note: {docker} is emptied: the last change created it".encode() in done.stdout
+    assert f"note: --undo empties {docker}: the last change created it".encode() in done.stdout
     configure(machine, "--undo")
     assert (docker.read_bytes(), settings.read_bytes()) == after
 
@@ -139,12 +140,13 @@ def test_a_dry_run(machine: Machine, docker: Path) -> None:
 
 @tree
 def test_no_backup(machine: Machine, docker: Path) -> None:
-    """An error says so, and how to remove registries."""
+    """An error says so, and suggests no removal."""
     before = write(docker, DESKTOP)
     done = configure(machine, "--undo", code=1)
 
-    assert f"there is no backup of {docker} and ".encode() in done.stderr
-    assert b"run: docker-credential-ecrpy configure --remove\n" in done.stderr
+    says = f"configure changed nothing that can be undone: there is no backup of {docker} and "
+    assert says.encode() in done.stderr
+    assert b"--remove" not in done.stderr
     assert (docker.read_bytes(), list_names(docker)) == (before, ["config.json"])
 
 
@@ -158,6 +160,37 @@ def test_files_that_are_as_in_their_backups(machine: Machine, docker: Path) -> N
 
     assert done.stdout == b"nothing to undo: the files are as in their backups\n"
     assert len(backups(docker)) == 1
+
+
+@tree
+def test_a_change_that_was_interrupted(machine: Machine, docker: Path) -> None:
+    """The backup that it left, which equals the file, is skipped; the change before is undone."""
+    before = write(docker, DESKTOP)
+    configure(machine, WHERE)
+    leftover = docker.with_name(f"{docker.name}.2999-01-01T00-00-00Z.bak")
+    leftover.write_bytes(docker.read_bytes())
+    configure(machine, "--undo")
+
+    assert docker.read_bytes() == before
+
+
+@tree
+@pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() == 0, reason="root and Windows list any directory"
+)
+def test_a_directory_that_cannot_be_listed(machine: Machine, docker: Path, settings: Path) -> None:
+    """An error names it, and config.toml is not restored alone."""
+    write(docker, DESKTOP)
+    configure(machine, WHERE, "--profile", "prod")
+    before = docker.read_bytes(), settings.read_bytes()
+    docker.parent.chmod(0o300)
+    try:
+        done = configure(machine, "--undo", code=1)
+    finally:
+        docker.parent.chmod(0o700)
+
+    assert f"{docker.parent} cannot be read: permission denied".encode() in done.stderr
+    assert before == (docker.read_bytes(), settings.read_bytes())
 
 
 @tree
