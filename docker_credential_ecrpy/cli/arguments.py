@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.aws.profiles import ProfileSummary
 
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]+){1,3}-\d{1,2}", re.ASCII)
+_DIGEST = re.compile(r"[a-z0-9+._-]+:[0-9a-fA-F]{32,}", re.ASCII)  # of an image
 _MOST_NAMED = 8  # AWS profiles in one sentence
 
 _Pair = tuple[str, str]  # an account and a region
@@ -62,13 +63,24 @@ def expand_account(text: str) -> str:
     try:
         if _is_region(text):
             raise _explain_missing(text, "", text)
-        if not account.isdigit() or "/" in region or ":" in region:
+        if not account.isdigit() or _DIGEST.fullmatch(region):
             return text
+        name = re.split("[/:]", region, maxsplit=1)[0]
+        if name != region:
+            if not registry.is_account(account):
+                return text
+            raise _explain_rest(_account_host(account, name), region[len(name) :])
         if registry.is_account(account) and not at:
             raise _explain_missing(text, account, "")
         return _account_host(account, region)
     except HelperError as exc:
         raise click.BadParameter(str(exc), param_hint="ACCOUNT@REGION") from exc
+
+
+def _explain_rest(host: str, rest: str) -> HelperError:
+    """Return the error for `<account>@<region>` with a port or a path. rest: these."""
+    msg = f"a {'port' if rest.startswith(':') else 'path'} needs the registry's host name"
+    return HelperError(msg, hint=f"write {host}{one_line(rest)}")
 
 
 def _account_host(account: str, region: str) -> str:
@@ -102,7 +114,8 @@ def _explain_missing(text: str, account: str, region: str) -> HelperError:
     click_context = click.get_current_context(silent=True)
     context = click_context.find_object(CommandContext) if click_context else None
     if click_context and context and (pair := _find_pair(account, region, context)):
-        hint += f", such as: {repeat_command(click_context, text, '@'.join(pair))}"
+        command = repeat_command(click_context, text, "@".join(pair))
+        hint += f", such as: {command}" if command else ""
     return HelperError(f"{account or region} names no {what}", hint=hint)
 
 
@@ -139,7 +152,10 @@ def _list_default(context: CommandContext) -> Iterator[_Pair]:
 
 
 def repeat_command(context: click.Context, wrong: str = "", right: str = "") -> str:
-    """Return the command as the user typed it, with another text in the place of an argument."""
+    """Return the command as the user typed it, with another text in the place of an argument.
+
+    Returns "" for a command that cannot be printed.
+    """
     words = [context.command_path]
     for parameter in context.command.params:
         name = parameter.name or ""
@@ -151,7 +167,8 @@ def repeat_command(context: click.Context, wrong: str = "", right: str = "") -> 
             words.append(parameter.opts[-1])
             values = () if parameter.is_flag else values
         words += [right if each == wrong else shlex.quote(str(each)) for each in values]
-    return one_line(" ".join(words))
+    command = " ".join(words)
+    return command if one_line(command) == command else ""
 
 
 def find_profile(name: str, context: CommandContext) -> "ProfileSummary":
@@ -161,14 +178,22 @@ def find_profile(name: str, context: CommandContext) -> "ProfileSummary":
         if profile.name == name:
             return profile
     names = [profile.name for profile in profiles]
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"run: aws configure sso --profile {shlex.quote(name)}"
+    lowered = {known.lower(): known for known in names}
+    near = difflib.get_close_matches(name.lower(), lowered, n=1)
+    hint = "name one that exists"
     if near:
-        hint = f"did you mean {one_line(near[0])!r}?"
+        hint = f"did you mean {one_line(lowered[near[0]])!r}?"
+    elif option := profile_option(name):
+        hint = f"run: aws configure sso {option}"
     if names and len(names) <= _MOST_NAMED:
         hint += f" (profiles: {', '.join(map(one_line, names))})"
     msg = f"{gateway.describe_unknown_profile(name)}; {hint}"
     raise click.BadParameter(msg, param_hint="--profile")
+
+
+def profile_option(name: str) -> str:
+    """Return `--profile <name>` quoted for a shell, or "" for a name that cannot be printed."""
+    return f"--profile {shlex.quote(name)}" if one_line(name) == name else ""
 
 
 def refuse_empty(context: click.Context, parameter: click.Parameter, value: str) -> str:

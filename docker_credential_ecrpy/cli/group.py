@@ -16,7 +16,7 @@ from docker_credential_ecrpy.cli.commands import (
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, SETTINGS, Group
 from docker_credential_ecrpy.hot import protocol
-from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.sanitize import lower_first, one_line
 
 
 @click.group(cls=Group, no_args_is_help=False, context_settings=SETTINGS)
@@ -95,7 +95,7 @@ def _report_usage(exc: click.UsageError, context: CommandContext, arguments: Seq
     """Write the usage, what is wrong, and where the help is, to standard error."""
     at = exc.ctx or click.Context(program, info_name=context.name)
     text = mistakes.describe_mistake(exc, arguments)
-    text = text[:1].lower() + text[1:].rstrip(".")  # as our own errors are written
+    text = lower_first(text).rstrip(".")  # as our own errors are written
     usage = at.get_usage() if at.parent else names.USAGE.format(name=context.name)
     context.console.note(f"{usage}\n{context.name}: {text}")
     path = at.command_path.partition(" ")[2]

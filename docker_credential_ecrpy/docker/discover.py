@@ -14,6 +14,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import read_backups, read_user_file
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import paths, registry
+from docker_credential_ecrpy.settings import editor
 from docker_credential_ecrpy.text.sanitize import one_line
 
 TYPE_CHECKING = False
@@ -217,7 +218,7 @@ def _find_by_profiles(
             left_out.append(Message(MessageId.PROFILE_LEFT_OUT, text))
     hosts: Hosts = {}
     for host, those in names.items():
-        if remove or any(_is_chosen(helper, host, name) for name in those):
+        if remove or any(is_chosen(helper, host, name) for name in those):
             hosts[host] = ("", "")
         elif len(those) == 1:
             hosts[host] = (those[0], "")
@@ -230,14 +231,20 @@ def _find_by_profiles(
 
 
 def profile_host(profile: "ProfileSummary") -> str:
-    """Return the registry of an AWS profile. Raises HelperError where it lacks a part of it."""
+    """Return the registry of an AWS profile.
+
+    Raises HelperError where it lacks a part of it, or where no rule can have its name.
+    """
+    if not editor.is_profile_name(profile.name):
+        msg = "its name has control characters, or blanks around it"
+        raise HelperError(msg, hint="rename it in ~/.aws")
     if not (profile.account and profile.region):
         msg = f"it names no {'region' if profile.account else 'account'}"
         raise HelperError(msg)
     return regions.make_host(profile.account, profile.region)
 
 
-def _is_chosen(helper: Helper, host: str, profile: str) -> bool:
+def is_chosen(helper: Helper, host: str, profile: str) -> bool:
     """Whether the rules already choose that profile, by its name or by "auto"."""
     choice = helper.choose(host)
     try:
@@ -256,7 +263,7 @@ def _find_in_config(request: ConfigureRequest, helper: Helper, config: DockerCon
         return [h for h in hosts if registry.parse(h) or helper.choose(h)]
     profile, role_arn = request.identity
     if profile:
-        hosts = [h for h in hosts if _is_chosen(helper, h, profile)]
+        hosts = [h for h in hosts if is_chosen(helper, h, profile)]
     if role_arn:
         choices = {h: helper.choose(h) for h in hosts}
         hosts = [h for h, c in choices.items() if c and c.role and c.role.arn == role_arn]

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.files.text_edits import Edit, apply_edits, line_end, quote
-from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.sanitize import lower_first, one_line
 
 REMOVED = object()
 """A value that removes its member."""
@@ -85,7 +85,7 @@ class JsonDocument:
             if isinstance(exc, RecursionError):
                 reason = "it is nested too deeply"
             elif isinstance(exc, json.JSONDecodeError):
-                reason = exc.msg[0].lower() + exc.msg[1:]
+                reason = lower_first(exc.msg)
                 reason = f"line {exc.lineno}, column {exc.colno}: {reason}"
                 if _COMMENT.match(self.text, exc.pos):
                     hint = "remove the comments: JSON has none"

@@ -72,5 +72,7 @@ def _describe_profile(name: str, source: str, local: "LocalCredentials") -> Mess
         text = f"AWS profile {one_line(name)!r} has no credentials in {local.files}"
     else:
         found, text = MessageId.PROFILE_UNKNOWN, local.describe_unknown(name)
-    command = f"aws configure sso --profile {shlex.quote(one_line(name))}"
+    if one_line(name) != name:  # it cannot be printed
+        return Message(found, f"{source}{text}")
+    command = f"aws configure sso --profile {shlex.quote(name)}"
     return Message(found, f"{source}{text}; run: {command}", command)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded, private
-from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.sanitize import lower_first, one_line
 
 BACKUPS_KEPT = 3
 """How many backups of a file there are at most; a new one replaces the oldest."""
@@ -281,5 +281,5 @@ def _error(file: str, what: str, exc: OSError | ValueError) -> HelperError:
         hint = "it is a bind mount: edit the file that is mounted there"
     elif what == "written" and number in (errno.EACCES, errno.EPERM, errno.EROFS):
         hint = "make it writable; the file is unchanged"
-    text = f"{one_line(file)} cannot be {what}: {one_line(reason[0].lower() + reason[1:])}"
+    text = f"{one_line(file)} cannot be {what}: {one_line(lower_first(reason))}"
     return HelperError(text, hint=hint)

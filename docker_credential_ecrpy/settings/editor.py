@@ -115,11 +115,16 @@ def set_fallback(data: bytes, file: str, name: str) -> bytes:
     return page.verify(text, page.tables, name, by_hand).data
 
 
+def is_profile_name(name: str) -> bool:
+    """Whether a rule can have this profile."""
+    return name == name.strip() and name.isprintable()
+
+
 def _check_identity(profile: str, role_arn: str) -> None:
     if not (profile or role_arn):
         msg = "neither a profile nor a role is given"
         raise HelperError(msg, hint="name one of them, or both")
-    if profile != profile.strip() or not profile.isprintable():
+    if not is_profile_name(profile):
         msg = f"{rule_parser.shown(profile)} is not the name of a profile"
         raise HelperError(msg, hint="write it without blanks around it")
     if role_arn and not rules.ROLE_ARN.fullmatch(role_arn):

@@ -45,6 +45,11 @@ class Settings:
     fallback: SettingText | None = None
 
 
+def is_helper_name(name: object) -> bool:
+    """Whether a text is the name of a credential helper, without `HELPER_PREFIX`."""
+    return isinstance(name, str) and _HELPER.fullmatch(name) is not None
+
+
 def load(environ: Mapping[str, str]) -> Settings:
     """Return the settings; empty if there is no file and the environment names none.
 
@@ -92,7 +97,7 @@ def parse(source: "TomlDocument", stamp: str = identity.MISSING) -> Settings:
     fallback = None
     if "fallback" in source.parsed:
         name = source.parsed["fallback"]
-        if not (isinstance(name, str) and _HELPER.fullmatch(name)):
+        if not is_helper_name(name):
             msg = f"fallback = {rule_parser.shown(name)} is not a credential helper"
             hint = f'write its program name without {HELPER_PREFIX}, such as fallback = "pass"'
             raise source.error_at(TOP, "fallback", msg, hint)

@@ -26,6 +26,11 @@ def make_printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
+def lower_first(text: str) -> str:
+    """Return a text that begins in lower case, unless its first word is in capitals."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
 def one_line(text: str) -> str:
     """Return foreign text fit for an error: one line, bounded, likely secrets redacted."""
     line = make_printable(_LOOKS_SECRET.sub("[redacted]", strip_user_info(text)))

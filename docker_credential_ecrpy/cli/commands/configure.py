@@ -1,7 +1,6 @@
 """`configure`: make this program Docker's helper for registries, and choose its AWS identity."""
 
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +11,7 @@ from docker_credential_ecrpy.cli import offers
 from docker_credential_ecrpy.cli.arguments import (
     find_profile,
     parse_registry,
+    profile_option,
     refuse_empty,
     repeat_command,
 )
@@ -26,6 +26,7 @@ from docker_credential_ecrpy.docker.discover import (
     DockerFacts,
     Hosts,
     discover,
+    is_chosen,
     profile_host,
 )
 from docker_credential_ecrpy.docker.message import Message
@@ -33,7 +34,7 @@ from docker_credential_ecrpy.docker.plan import Plan, make_plan
 from docker_credential_ecrpy.docker.undo import plan_undo, read_restorable
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol
-from docker_credential_ecrpy.settings import rules
+from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.text.console import Console
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -140,11 +141,39 @@ def _read_hosts(context: CommandContext, request: ConfigureRequest, named: Seque
 
     Raises click.UsageError and HelperError.
     """
+    if request.remove:
+        return _read_hosts_to_remove(context, request, named)
     hosts = dict.fromkeys((parse_registry(text, context) for text in named), request.identity)
     profile = request.identity[0]
-    if profile and not request.remove:
+    if profile:
         own = _check_profile(context, profile, is_alone=not hosts)
         return hosts or {own: request.identity}
+    return hosts
+
+
+def _read_hosts_to_remove(
+    context: CommandContext, request: ConfigureRequest, named: Sequence[str]
+) -> Hosts:
+    """Return the registries that are named.
+
+    Raises HelperError, and click.UsageError for an unknown profile or for an identity other than
+    that of a named registry: the command would remove what was not meant.
+    """
+    profile, role_arn = request.identity
+    hosts = dict.fromkeys((parse_registry(text, context) for text in named), request.identity)
+    rule_profiles = [rule.profile for rule in context.helper.load_settings().rules]
+    if profile and profile not in rule_profiles:
+        find_profile(profile, context)
+    for host in hosts:
+        choice = context.helper.choose(host)
+        if choice is None or not (choice.profile or choice.role):
+            continue
+        if profile and not is_chosen(context.helper, host, profile):
+            msg = f"{host} does not use AWS profile {one_line(profile)!r}; leave --profile out"
+            raise click.BadParameter(msg, param_hint="--profile")
+        if role_arn and not (choice.role and choice.role.arn == role_arn):
+            msg = f"{host} does not use the role {one_line(role_arn)}; leave --role-arn out"
+            raise click.BadParameter(msg, param_hint="--role-arn")
     return hosts
 
 
@@ -153,11 +182,15 @@ def _configure(context: CommandContext, request: ConfigureRequest, output: "_Out
     profiles, credentials = gateway.list_profiles, gateway.find_local_credentials
     facts = discover(request, context.helper, profiles, credentials)
     may_ask = not output.as_json and os.isatty(protocol.STDIN) and os.isatty(protocol.STDERR)
-    chosen = _name_registries(context, facts, request, may_ask=may_ask)
-    if chosen is None:
-        context.console.note("nothing was written")
-        return
-    request = _offer_fallback(context, facts, chosen, may_ask=may_ask)
+    try:
+        chosen = _name_registries(context, facts, request, may_ask=may_ask)
+        if chosen is None:
+            context.console.note("nothing was written")
+            return
+        request = _offer_fallback(context, facts, chosen, may_ask=may_ask)
+    except click.Abort:
+        context.console.note("\nnothing was written")  # below the question
+        raise
     unneeded = "not configured" if request.remove else "already configured"
     output.report(make_plan(facts, request), f"{unneeded}: nothing to change")
     if not (request.remove or output.dry_run or output.as_json or output.quiet):
@@ -253,6 +286,12 @@ def _check_options(request: ConfigureRequest) -> None:
     if fallback and is_our_helper(fallback):
         msg = f"{one_line(fallback)!r} is this program; name the helper for other registries"
         raise click.BadParameter(msg, param_hint="--fallback")
+    if fallback and not loader.is_helper_name(fallback):
+        name = fallback.removeprefix(loader.HELPER_PREFIX)
+        example = name if loader.is_helper_name(name) else "pass"
+        msg = f"{one_line(fallback)!r} is not a credential helper; write its program name without"
+        msg += f" {loader.HELPER_PREFIX}, such as --fallback {example}"
+        raise click.BadParameter(msg, param_hint="--fallback")
     if request.all_profiles and any(request.identity):
         msg = "--all-profiles chooses the profiles: leave --profile and --role-arn out"
         raise click.UsageError(msg)
@@ -267,7 +306,7 @@ def _check_profile(context: CommandContext, name: str, *, is_alone: bool) -> str
     Raises click.UsageError for no profile of that name, or one without a registry; HelperError.
     """
     typed = f"{context.name} configure"
-    option = f"--profile {shlex.quote(name)}"
+    option = profile_option(name)
     if name == rules.AUTO:
         if is_alone:
             msg = f"{option} needs a registry; run: {typed} <account>@<region> {option}"
@@ -280,8 +319,8 @@ def _check_profile(context: CommandContext, name: str, *, is_alone: bool) -> str
         return profile_host(profile)
     except HelperError as exc:
         known = f"{profile.account or '<account>'}@{profile.region or '<region>'}"
-        hint = exc.hint or f"run: {typed} {known} {option}"
-        msg = f"the AWS profile {one_line(name)!r} has no registry: {exc.message}; {hint}"
+        hint = exc.hint or (f"run: {typed} {known} {option}" if option else "name the registry")
+        msg = f"AWS profile {one_line(name)!r} has no registry to use: {exc.message}; {hint}"
         raise click.UsageError(msg) from exc
 
 
@@ -290,14 +329,15 @@ def _name_registries(
 ) -> ConfigureRequest | None:
     """Return the request with its registries, from AWS profiles, Docker's file or the user.
 
-    Returns None where the user stops. Raises HelperError or click.UsageError for no registry.
+    Returns None where the user stops. Raises click.UsageError for no registry.
     """
     if facts.found is None:
         for warning in facts.left_out:
             context.console.note(f"warning: {warning}")
         msg = "no AWS profile names an account (sso_account_id or role_arn) and a region"
-        hint = f"name the registry: {context.name} configure <account>@<region> --profile <profile>"
-        raise HelperError(msg, hint=hint)
+        msg += "; name the registry:"
+        msg += f" {context.name} configure <account>@<region> --profile <profile>"
+        raise click.UsageError(msg)
     if request.is_open and not request.remove:
         if may_ask and facts.offers:
             return offers.ask_registries(context, facts, request)
@@ -317,16 +357,16 @@ def _offer_fallback(
 ) -> ConfigureRequest:
     """Return the request with the present store as the fallback, if the user agrees.
 
-    Raises HelperError where the user cannot be asked.
+    Raises click.UsageError where the user cannot be asked.
     """
     store = facts.config.store
     decided = request.remove or request.fallback is not None or facts.fallback
     if decided or not request.store or not store or is_our_helper(store):
         return request
-    msg = f"Docker's credsStore is {one_line(store)!r}, which keeps other registries' passwords"
+    msg = f"credsStore {one_line(store)!r} keeps the passwords of other registries"
     if not may_ask:
-        hint = f"add --fallback {one_line(store)} to keep it behind this program"
-        raise HelperError(msg, hint=hint)
+        msg += f"; add --fallback {one_line(store)} to keep it behind this program"
+        raise click.UsageError(msg)
     context.console.note(msg)
     keep = click.confirm("keep it for registries that are not ECR?", default=True, err=True)
     return replace(request, fallback=store if keep else "")

@@ -31,6 +31,49 @@ def test_an_account_alone(machine: Machine, command: str) -> None:
 
 
 @tree
+@pytest.mark.parametrize(
+    ("rest", "what"), [(":443", "port"), ("/team/app:1", "path"), (":443/team/app", "port")]
+)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_account_and_region_with_more(
+    machine: Machine, command: str, rest: str, what: str
+) -> None:
+    """The error has the host name to write, for a port or a path."""
+    done = machine.run(command, f"{ACCOUNT}@us-east-1{rest}")
+
+    assert done.code == 2
+    hint = f"a {what} needs the registry's host name; write {HOST}{rest}\n"
+    assert hint in done.stderr.decode()
+
+
+@tree
+def test_an_image_with_a_digest(machine: Machine) -> None:
+    """Digits before a digest are an image of Docker Hub."""
+    assert machine.run("explain", f"{ACCOUNT}@sha256:{'0' * 64}").code == 0
+
+
+@tree
+@pytest.mark.parametrize("name", ["a\nb\x1b[31mX", "a\tb"])
+def test_a_profile_that_cannot_be_printed(machine: Machine, name: str) -> None:
+    """No command is suggested for it, and no control character is printed."""
+    said = machine.run("configure", "--profile", name).stderr.decode()
+
+    assert "aws configure sso" not in said
+    assert said.replace("\n", "").isprintable()
+
+
+@tree
+@pytest.mark.parametrize("value", ["a/b", "docker-credential-pass", "ecr-login"])
+def test_a_fallback_that_is_no_helper(machine: Machine, value: str) -> None:
+    """It is a mistake of usage, and names no line of a file."""
+    done = machine.run("configure", "--fallback", value)
+
+    assert done.code == 2
+    assert b"invalid value for --fallback: " in done.stderr
+    assert b"config.toml" not in done.stderr
+
+
+@tree
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_region_alone(machine: Machine, command: str) -> None:
     """The error says to add the account."""

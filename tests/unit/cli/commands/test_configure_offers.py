@@ -44,7 +44,7 @@ def test_what_is_offered(machine: Machine, docker: Path, before: bytes) -> None:
     assert f"  3  {DEV}  AWS profile 'dev'\n" in shown
     assert f"  4  {OTHER}  AWS profile 'prod'\n" in shown
     assert "nowhere" not in shown
-    assert "which ones? numbers such as 1,3; q to stop [1,2]: " in shown
+    assert "which ones? numbers such as 1,3-5; all; q to stop [1-2]: " in shown
     assert shown.endswith("nothing was written\n")
     assert docker.read_bytes() == before
 
@@ -59,6 +59,9 @@ def test_what_is_offered(machine: Machine, docker: Path, before: bytes) -> None:
         (b" 4 , 1 \n", [OTHER, HOST], ["prod"]),
         (b"3 1\n", [DEV, HOST], ["dev"]),
         (b"1,1\n", [HOST], []),
+        (b"2-3\n", [OTHER, DEV], ["dev"]),
+        (b"all\n1-3\n", [HOST, OTHER, DEV], ["dev"]),
+        (b"2-1\n1-9\n1-\n1\n", [HOST], []),
         (b"9\n0\nx\n,\n2,4\n3\n", [DEV], ["dev"]),
     ],
     ids=str,
@@ -89,9 +92,10 @@ def test_a_wrong_answer(machine: Machine, docker: Path, before: bytes) -> None:
 
 @tree
 def test_end_of_input(machine: Machine, docker: Path, before: bytes) -> None:
-    """Nothing is written, and the exit code is 130."""
-    choose(machine, b"\x04", code=130)
+    """A line below the question says that nothing was written; the exit code is 130."""
+    shown = choose(machine, b"\x04", code=130)
 
+    assert shown.endswith("\nnothing was written\n")
     assert docker.read_bytes() == before
 
 
@@ -103,6 +107,24 @@ def test_profiles_alone(machine: Machine, docker: Path) -> None:
 
     assert "q to stop [q]: " in shown
     assert not docker.exists()
+
+
+@tree
+def test_all(machine: Machine, docker: Path) -> None:
+    """Enter stands for all, and not for each number, where all are in Docker's file."""
+    write(docker, {"auths": {HOST: {"auth": AUTH}, OTHER: {"auth": AUTH}}})
+
+    assert "q to stop [all]: " in choose(machine, b"\n")
+    assert list(read(docker)["credHelpers"]) == [HOST, OTHER]
+
+
+@tree
+def test_a_profile_that_no_rule_can_have(machine: Machine, docker: Path, before: bytes) -> None:
+    """It is not offered, neither on a terminal nor as a command."""
+    machine.config(f"{CONFIG}[profile 'a\tb']\nsso_account_id = 111111111112\nregion = eu-west-1\n")
+
+    assert "111111111112" not in choose(machine, b"q\n")
+    assert b"\t" not in configure(machine, code=2).stderr
 
 
 @tree
@@ -187,8 +209,12 @@ def test_nothing_found_without_a_terminal(machine: Machine, docker: Path) -> Non
     """The error says what to type."""
     done = configure(machine, code=2)
 
-    text = "has no ECR registry; run: docker-credential-ecrpy configure <account>@<region>"
-    assert f"name a registry: {docker} {text}\n" in done.stderr.decode()
+    text = "and no AWS profile with an account and a region; run: docker-credential-ecrpy configure"
+    assert f"found no {docker}, {text} <account>@<region>\n" in done.stderr.decode()
+
+    write(docker, "{}")
+    done = configure(machine, code=2)
+    assert f"found no ECR registry in {docker}, {text}" in done.stderr.decode()
 
 
 @tree
@@ -196,7 +222,7 @@ def test_nothing_found_on_a_terminal(machine: Machine, docker: Path) -> None:
     """The same error: there is nothing to choose from."""
     shown = choose(machine, b"", code=2)
 
-    assert f"name a registry: {docker} has no ECR registry; run: " in shown
+    assert f"found no {docker}, and no AWS profile with " in shown
 
 
 @tree

@@ -81,9 +81,24 @@ class TestAlone:
         settings = (machine.cache / "config.toml").read_text()
         assert 'profile = "base"' in settings
         assert 'profile = "prod"' not in settings
+        done = configure(machine, "--remove", "--profile", "prod", code=2)
+        assert b"AWS profile 'prod' is not in " in done.stderr  # nor in a rule
+        machine.config(CONFIG)
         done = configure(machine, "--remove", "--profile", "prod")
         assert done.stdout == b"not configured: nothing to change\n"
-        assert done.stderr == b""
+
+    @tree
+    @pytest.mark.parametrize("profile", ["prdo", "base"])
+    def test_removal_with_another_profile(
+        self, machine: Machine, docker: Path, profile: str
+    ) -> None:
+        """A registry stays whose rule has another profile than the one that is named."""
+        machine.config(CONFIG)
+        configure(machine, WHERE, "--profile", "prod")
+        before = docker.read_bytes()
+        configure(machine, "--remove", WHERE, "--profile", profile, code=2)
+
+        assert docker.read_bytes() == before
 
     @tree
     def test_removal_by_role(self, machine: Machine, docker: Path) -> None:

@@ -42,7 +42,7 @@ class TestRegistries:
     @pytest.mark.parametrize(
         ("arguments", "says"),
         [
-            ((), "name a registry"),
+            ((), "no AWS profile with an account and a region"),
             (("alpine",), "is not an ECR registry"),
             (("12345@us-east-1",), "an account id has 12 digits, and 12345 has 5"),
             (("123456789012@us-eest-1",), "did you mean us-east-1 "),
@@ -208,7 +208,7 @@ class TestIdentity:
     @tree
     def test_no_profile_at_all(self, machine: Machine, docker: Path) -> None:
         """The error says what to do instead."""
-        done = configure(machine, "--all-profiles", code=1)
+        done = configure(machine, "--all-profiles", code=2)
 
         assert b"no AWS profile names an account" in done.stderr
         assert not docker.exists()

@@ -44,7 +44,7 @@ class TestStore:
     def test_without_one_there_is_no_guess(self, machine: Machine, docker: Path) -> None:
         """Without a terminal, the error names the option to add."""
         before = write(docker, DESKTOP)
-        done = configure(machine, "--creds-store", code=1)
+        done = configure(machine, "--creds-store", code=2)
 
         assert b"--fallback desktop" in done.stderr
         assert docker.read_bytes() == before
