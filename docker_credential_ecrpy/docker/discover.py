@@ -81,7 +81,7 @@ class DockerFacts:
     installed: the helpers on PATH, of those that may be the fallback.
     credentials: which identities may have credentials; None where that is not looked up.
     For a removal, backups: earlier contents of `config`, newest first; elsewhere: the
-    registries for which other clients' files name this program.
+    registries for which other clients' files name this program, each with the file.
     """
 
     config: DockerConfig
@@ -101,7 +101,7 @@ class DockerFacts:
     default_store: str = ""
     credentials: "LocalCredentials | None" = None
     backups: Sequence[bytes] = ()
-    elsewhere: Sequence[str] = ()
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 def discover(
@@ -300,10 +300,10 @@ def _list_offers(
     return offers, []
 
 
-def _find_elsewhere(environ: Mapping[str, str], config: DockerConfig) -> list[str]:
-    """Return the registries for which the files of other clients name this program."""
-    found: list[str] = []
+def _find_elsewhere(environ: Mapping[str, str], config: DockerConfig) -> dict[str, str]:
+    """Return the registries for which other clients' files name this program, with the file."""
+    found: dict[str, str] = {}
     for file in list_files(environ, podman=config.is_dockers):
         with suppress(HelperError):  # its client cannot read such a file either
-            found += DockerConfig.load(file).our_keys
+            found |= dict.fromkeys(DockerConfig.load(file).our_keys, file)
     return found

@@ -15,6 +15,7 @@ class MessageId(Enum):
     HELPER_REPLACED = "helper-replaced"
     KEY_REMOVED = "key-removed"
     LOGIN_REMOVED = "login-removed"
+    RULE_KEPT = "rule-kept"
     STORE_PRESENT = "store-present"
     STORE_REPLACED = "store-replaced"
     # Warnings: what may keep pulls from working.

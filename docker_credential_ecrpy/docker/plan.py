@@ -71,6 +71,7 @@ def make_plan(facts: DockerFacts, request: ConfigureRequest) -> Plan:
     rules = _edit_rules(facts, request)
     rewrites.append(Rewrite(facts.settings_file, facts.settings, rules, is_json=False))
     notes = [step.note for those in steps for step in those]
+    notes += _explain_kept_rules(facts, request) if request.remove else []
     warnings = [*facts.left_out, *(step.warning for step in steps[0])]
     warnings += _warn(facts, request, DockerConfig.parse(config.file, rewrites[0].after))
     warnings += find_missing_credentials(facts, request, rules)
@@ -230,6 +231,28 @@ def _edit_rules(facts: DockerFacts, request: ConfigureRequest) -> bytes:
             data = editor.choose(data, file, host, profile=profile, role_arn=role_arn)
     data = data if fallback is None else editor.set_fallback(data, file, fallback)
     return editor.add_schema(data) if data and not facts.settings else data
+
+
+def _explain_kept_rules(facts: DockerFacts, request: ConfigureRequest) -> list[Message]:
+    """Return a note for each rule that stays because another client's file uses it."""
+    data, file = facts.settings or b"", facts.settings_file
+    users: dict[str, str] = {}  # what a rule is for -> the file
+    for host, user in facts.elsewhere.items():
+        other = registry.parse(host)
+        for name in request.hosts:
+            found = registry.parse(name)
+            if not (data and found and other):
+                continue
+            of_host = editor.forget(data, file, name, account_too=False)
+            if host == name and of_host != data:
+                users.setdefault(name, user)
+            same = found.account and found.account == other.account
+            if same and editor.forget(of_host, file, name, account_too=True) != of_host:
+                users.setdefault(f"account {found.account}", user)
+    return [
+        Message(MessageId.RULE_KEPT, f"the rule for {name} stays: {one_line(user)} still uses it")
+        for name, user in users.items()
+    ]
 
 
 def _keeps_account(account: str, facts: DockerFacts, request: ConfigureRequest) -> bool:

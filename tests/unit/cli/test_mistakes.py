@@ -146,3 +146,21 @@ def test_what_is_said_of_nothing(machine: Machine) -> None:
     assert said(machine, "cache", "clear", HOST[1:]) == (0, "")
     assert not machine.entries("elsewhere")
     assert json.loads(machine.run("list").stdout) == {}
+
+
+@pytest.mark.tree
+def test_a_first_word_in_capitals(machine: Machine) -> None:
+    """It keeps them: it is the name of an argument."""
+    code, error = said(machine, "password", "--region", "us-east-1", HOST)
+
+    assert code == 2
+    assert error.startswith("docker-credential-ecrpy: REGISTRY|IMAGE and --region exclude")
+
+
+@pytest.mark.tree
+def test_a_value_of_help(machine: Machine) -> None:
+    """The error comes with the usage of the command, not of the program."""
+    done = machine.run("configure", "--help=1")
+
+    assert done.code == 2
+    assert done.stderr.startswith(b"Usage: docker-credential-ecrpy configure ")

@@ -216,14 +216,16 @@ class TestIdentity:
 
 @tree
 def test_a_rule_that_is_still_in_use_stays(machine: Machine, docker: Path) -> None:
-    """A credsStore or podman's file, which has the registry too, keeps the rule in use."""
+    """A credsStore or another client's file keeps the rule; a note names that file."""
     machine.config("[profile prod]\n")
     configure(machine, WHERE, "--profile", "prod")
     rules = machine.cache / "config.toml"
     written = rules.read_bytes()
     configure(machine, "--podman", WHERE)
-    configure(machine, "--podman", "--remove", WHERE)
+    done = configure(machine, "--podman", "--remove", WHERE)
     assert rules.read_bytes() == written
+    note = f"note: the rule for account 123456789012 stays: {docker} still uses it\n"
+    assert note in done.stdout.decode()
 
     write(docker, {"credsStore": "ecr-login", "credHelpers": {HOST: "ecr-login"}})
     configure(machine, "--remove", WHERE)

@@ -77,11 +77,12 @@ def test_the_store_is_asked_about(
 
 @tree
 def test_a_question_that_is_not_answered(machine: Machine, docker: Path) -> None:
-    """At end of input nothing is written, and the exit code is 130."""
+    """At end of input a line says that nothing was written; the exit code is 130."""
     before = write(docker, DESKTOP)
-    code, _ = on_terminal(machine, "configure", "--creds-store", typed=b"\x04")
+    code, shown = on_terminal(machine, "configure", "--creds-store", typed=b"\x04")
 
     assert code == 130
+    assert shown.endswith("\nnothing was written\n")
     assert docker.read_bytes() == before
 
 
