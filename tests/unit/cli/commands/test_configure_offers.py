@@ -91,9 +91,10 @@ def test_a_wrong_answer(machine: Machine, docker: Path, before: bytes) -> None:
 
 
 @tree
-def test_end_of_input(machine: Machine, docker: Path, before: bytes) -> None:
+@pytest.mark.parametrize("typed", [b"\x04", b"\x03"], ids=["end of input", "interrupt"])
+def test_no_answer(machine: Machine, docker: Path, before: bytes, typed: bytes) -> None:
     """A line below the question says that nothing was written; the exit code is 130."""
-    shown = choose(machine, b"\x04", code=130)
+    shown = choose(machine, typed, code=130)
 
     assert shown.endswith("\nnothing was written\n")
     assert docker.read_bytes() == before
