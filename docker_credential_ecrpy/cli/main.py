@@ -180,8 +180,7 @@ def _run_action(
     if action not in known or len(arguments) > 1:
         return protocol.FAILED, f"{usage}\n".encode()
     if action in VERSION:
-        # The action's form is the protocol's; an option does not say the same name twice.
-        package = "" if action != "version" and name == PACKAGE else f" ({PACKAGE})"
+        package = "" if name == PACKAGE else f" ({PACKAGE})"
         return protocol.OK, f"{name}{package} {__version__}\n".encode()
     if action == "list":  # its input is not read: some clients leave a terminal there
         return helper.list()

@@ -1,6 +1,7 @@
 """Credential helpers on PATH: which programs Docker runs, and whether they are ours."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from docker_credential_ecrpy.text.sanitize import one_line
 SECONDS = 5
 """Time limit for a program to print its version."""
 _MOST_SAID = 120  # characters of another program's version
-_MARK = f"({PACKAGE})"  # in our own version
+_OUR_VERSION = re.compile(rf"(?:.* \({PACKAGE}\)|{PACKAGE}) \S+")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class InstalledHelper:
 
     def is_ours(self) -> bool:
         """Whether it prints a version of this program, of any release."""
-        return _MARK in self.read_version()
+        return _OUR_VERSION.fullmatch(self.read_version()) is not None
 
 
 @dataclass(frozen=True)
