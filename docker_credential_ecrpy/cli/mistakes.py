@@ -35,9 +35,11 @@ def describe_mistake(error: click.UsageError, typed: Sequence[str] = ()) -> str:
     For --region, where the command has none, it says how a registry names its region.
     typed: the arguments on the command line.
     """
+    text = error.format_message()
+    if isinstance(error, click.MissingParameter):  # click lists its choices one a line
+        return " ".join(text.split()).replace(". Choose from: ", "; choose from ")
     if not isinstance(error, click.NoSuchOption):
-        # click lists the choices of a missing argument one a line.
-        return " ".join(error.format_message().split()).replace(". Choose from: ", "; choose from ")
+        return text
     name = one_line(error.option_name)
     # Without the dashes, which all options share and click counts as alike.
     known = {option.strip("-"): option for option in error.possibilities or ()}

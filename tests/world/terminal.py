@@ -42,6 +42,10 @@ def run_on_terminal(
     import pty
     import termios
 
+    def take_terminal() -> None:
+        """Make the terminal the one that controls the session, so that ^C sends a signal."""
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environ = {"TERM": "xterm", **machine.environ, **(environ or {})}
@@ -53,6 +57,7 @@ def run_on_terminal(
         env=environ,
         cwd=machine.root,
         start_new_session=True,
+        preexec_fn=take_terminal if b"\x03" in typed else None,  # noqa: PLW1509 - one system call
     ) as child:
         os.close(theirs)
         shown = b""

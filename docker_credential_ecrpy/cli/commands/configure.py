@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import click
 
@@ -15,11 +15,10 @@ from docker_credential_ecrpy.cli.arguments import (
     refuse_empty,
     repeat_command,
 )
+from docker_credential_ecrpy.cli.changes import Output, say_next
 from docker_credential_ecrpy.cli.commands import completion
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import Command
-from docker_credential_ecrpy.docker import diff
-from docker_credential_ecrpy.docker.apply import apply_plan
 from docker_credential_ecrpy.docker.config import is_our_helper
 from docker_credential_ecrpy.docker.discover import (
     ConfigureRequest,
@@ -29,13 +28,11 @@ from docker_credential_ecrpy.docker.discover import (
     is_chosen,
     profile_host,
 )
-from docker_credential_ecrpy.docker.message import Message
-from docker_credential_ecrpy.docker.plan import Plan, make_plan
+from docker_credential_ecrpy.docker.plan import make_plan
 from docker_credential_ecrpy.docker.undo import plan_undo, read_restorable
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings import loader, rules
-from docker_credential_ecrpy.text.console import Console
 from docker_credential_ecrpy.text.sanitize import one_line
 
 PUBLIC = "public.ecr.aws"
@@ -121,7 +118,7 @@ def command(
     registries and, with the last registry of an account, the rule of the account.
     """
     action = "undo" if undo else "remove" if remove else "configure"
-    output = _Output(context.console, action, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    output = Output(context.console, action, dry_run=dry_run, as_json=as_json, quiet=quiet)
     identity = profile, role_arn
     request = ConfigureRequest({}, creds_store, fallback, remove, identity, all_profiles, podman)
     named = (*registries, PUBLIC) if public else registries
@@ -177,7 +174,7 @@ def _read_hosts_to_remove(
     return hosts
 
 
-def _configure(context: CommandContext, request: ConfigureRequest, output: "_Output") -> None:
+def _configure(context: CommandContext, request: ConfigureRequest, output: Output) -> None:
     """Do what a request asks for. Raises HelperError and click.UsageError."""
     profiles, credentials = gateway.list_profiles, gateway.find_local_credentials
     facts = discover(request, context.helper, profiles, credentials)
@@ -197,84 +194,7 @@ def _configure(context: CommandContext, request: ConfigureRequest, output: "_Out
         host = next(iter(request.hosts), "<registry>")
         client = "podman" if request.podman else "docker"
         pull = f"{client} pull {host}/<repository>:<tag>"
-        _say_next(context.console, pull, f"{context.name} doctor <image>")
-
-
-def _say_next(console: Console, pull: str, doctor: str) -> None:
-    """Print the commands to type next, each on lines of its own where one line is too long."""
-    line = f"next: {pull}; if it fails: {doctor}"
-    if console.width is None or len(line) <= console.width:
-        console.say(line)
-        return
-    for title, typed in (("next:", pull), ("if it fails:", doctor)):
-        console.say(title)
-        console.say_as_is(console.fit_command(typed, "  "))
-
-
-def carry_out(console: Console, plan: Plan, *, dry_run: bool) -> None:
-    """Show the plan, and unless for a dry run, write its files. Raises HelperError."""
-    for rewrite in plan.needed:
-        for line in diff.render(rewrite, console.width):
-            style = {"+": "good", "-": "bad"}.get(line[:1], "")
-            console.say_as_is(line, style if line[:3] not in ("+++", "---") else "strong")
-    for note in plan.notes:
-        console.say(f"note: {note}")
-    if dry_run:
-        if plan.needed:
-            console.say("nothing was written (--dry-run)")
-        return
-    for rewrite, backup in apply_plan(plan, console.environ):
-        previous = f"; the previous content: {backup}" if backup else ""
-        console.say(f"written: {rewrite.file}{previous}")
-
-
-@dataclass(frozen=True)
-class _Output:
-    """How the plan is carried out, and what is printed. action: as in the JSON document."""
-
-    console: Console
-    action: str
-    dry_run: bool
-    as_json: bool
-    quiet: bool
-
-    def report(self, plan: Plan, unneeded: str) -> None:
-        """Carry the plan out, and print it. unneeded: the line where nothing changes.
-
-        Raises HelperError.
-        """
-        if self.as_json:
-            self._print_json(plan)
-            return
-        if not self.quiet:
-            carry_out(self.console, plan, dry_run=self.dry_run)
-        elif not self.dry_run:
-            list(apply_plan(plan, self.console.environ))
-        if not (plan.needed or self.quiet):
-            self.console.say(unneeded)
-        for warning in plan.warnings:
-            self.console.note(f"warning: {warning}")
-
-    def _print_json(self, plan: Plan) -> None:
-        diffs = {rewrite.file: "\n".join(diff.render(rewrite)) for rewrite in plan.needed}
-        written: dict[str, str] = {}
-        if not self.dry_run:
-            written = {at.file: backup for at, backup in apply_plan(plan, self.console.environ)}
-        members = {
-            "action": self.action,
-            "dry_run": self.dry_run,
-            "files": [
-                {"file": file, "backup": written.get(file) or None, "diff": text}
-                for file, text in diffs.items()
-            ],
-            "notes": list(map(_as_json, plan.notes)),
-            "warnings": list(map(_as_json, plan.warnings)),
-        }
-        self.console.say_document("configure", members)
-
-
-def _as_json(message: Message) -> dict[str, str | None]:
-    return {"id": message.id.value, "text": message.text, "command": message.command or None}
+        say_next(context.console, pull, f"{context.name} doctor <image>")
 
 
 def _check_options(request: ConfigureRequest) -> None:

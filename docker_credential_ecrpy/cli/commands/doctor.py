@@ -8,8 +8,8 @@ import click
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.cli.arguments import parse_image, parse_registry
+from docker_credential_ecrpy.cli.changes import carry_out
 from docker_credential_ecrpy.cli.commands import completion
-from docker_credential_ecrpy.cli.commands.configure import carry_out
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, Command, verbose_option
 from docker_credential_ecrpy.docker.apply import apply_plan

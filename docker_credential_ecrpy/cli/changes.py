@@ -1,0 +1,86 @@
+"""Carries out a plan of `configure`: shows it, writes its files, and prints what was done."""
+
+from dataclasses import dataclass
+
+from docker_credential_ecrpy.docker import diff
+from docker_credential_ecrpy.docker.apply import apply_plan
+from docker_credential_ecrpy.docker.message import Message
+from docker_credential_ecrpy.docker.plan import Plan
+from docker_credential_ecrpy.text.console import Console
+
+
+@dataclass(frozen=True)
+class Output:
+    """How the plan is carried out, and what is printed. action: as in the JSON document."""
+
+    console: Console
+    action: str
+    dry_run: bool
+    as_json: bool
+    quiet: bool
+
+    def report(self, plan: Plan, unneeded: str) -> None:
+        """Carry the plan out, and print it. unneeded: the line where nothing changes.
+
+        Raises HelperError.
+        """
+        if self.as_json:
+            self._print_json(plan)
+            return
+        if not self.quiet:
+            carry_out(self.console, plan, dry_run=self.dry_run)
+        elif not self.dry_run:
+            apply_plan(plan, self.console.environ)
+        if not (plan.needed or self.quiet):
+            self.console.say(unneeded)
+        for warning in plan.warnings:
+            self.console.note(f"warning: {warning}")
+
+    def _print_json(self, plan: Plan) -> None:
+        diffs = {rewrite.file: "\n".join(diff.render(rewrite)) for rewrite in plan.needed}
+        written: dict[str, str] = {}
+        if not self.dry_run:
+            written = {at.file: backup for at, backup in apply_plan(plan, self.console.environ)}
+        members = {
+            "action": self.action,
+            "dry_run": self.dry_run,
+            "files": [
+                {"file": file, "backup": written.get(file) or None, "diff": text}
+                for file, text in diffs.items()
+            ],
+            "notes": list(map(_as_json, plan.notes)),
+            "warnings": list(map(_as_json, plan.warnings)),
+        }
+        self.console.say_document("configure", members)
+
+
+def carry_out(console: Console, plan: Plan, *, dry_run: bool) -> None:
+    """Show the plan, and unless for a dry run, write its files. Raises HelperError."""
+    for rewrite in plan.needed:
+        for line in diff.render(rewrite, console.width):
+            style = {"+": "good", "-": "bad"}.get(line[:1], "")
+            console.say_as_is(line, style if line[:3] not in ("+++", "---") else "strong")
+    for note in plan.notes:
+        console.say(f"note: {note}")
+    if dry_run:
+        if plan.needed:
+            console.say("nothing was written (--dry-run)")
+        return
+    for rewrite, backup in apply_plan(plan, console.environ):
+        previous = f"; the previous content: {backup}" if backup else ""
+        console.say(f"written: {rewrite.file}{previous}")
+
+
+def say_next(console: Console, pull: str, doctor: str) -> None:
+    """Print the commands to type next, each on lines of its own where one line is too long."""
+    line = f"next: {pull}; if it fails: {doctor}"
+    if console.width is None or len(line) <= console.width:
+        console.say(line)
+        return
+    for title, typed in (("next:", pull), ("if it fails:", doctor)):
+        console.say(title)
+        console.say_as_is(console.fit_command(typed, "  "))
+
+
+def _as_json(message: Message) -> dict[str, str | None]:
+    return {"id": message.id.value, "text": message.text, "command": message.command or None}
