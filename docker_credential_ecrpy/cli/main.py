@@ -180,8 +180,7 @@ def _run_action(
     if action not in known or len(arguments) > 1:
         return protocol.FAILED, f"{usage}\n".encode()
     if action in VERSION:
-        package = "" if name == PACKAGE else f" ({PACKAGE})"
-        return protocol.OK, f"{name}{package} {__version__}\n".encode()
+        return protocol.OK, f"{name} ({PACKAGE}) {__version__}\n".encode()
     if action == "list":  # its input is not read: some clients leave a terminal there
         return helper.list()
     if action == "get":

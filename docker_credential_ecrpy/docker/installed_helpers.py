@@ -1,7 +1,6 @@
 """Credential helpers on PATH: which programs Docker runs, and whether they are ours."""
 
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from docker_credential_ecrpy.text.sanitize import one_line
 SECONDS = 5
 """Time limit for a program to print its version."""
 _MOST_SAID = 120  # characters of another program's version
-_OUR_VERSION = re.compile(rf"(?:.* \({PACKAGE}\)|{PACKAGE}) \S+")
+_MARK = f"({PACKAGE})"  # in our own version
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class InstalledHelper:
 
     def is_ours(self) -> bool:
         """Whether it prints a version of this program, of any release."""
-        return _OUR_VERSION.fullmatch(self.read_version()) is not None
+        return _MARK in self.read_version()
 
 
 @dataclass(frozen=True)

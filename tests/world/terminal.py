@@ -1,6 +1,8 @@
 """A real terminal of a given width, on which the helper runs."""
 
 import os
+import select
+import signal
 import struct
 import subprocess
 import sys
@@ -9,6 +11,8 @@ from collections.abc import Mapping
 import pytest
 
 from tests.world.machine import Machine
+
+_INTERRUPT = b"\x03"  # what ^C types
 
 
 def on_terminal(
@@ -43,8 +47,9 @@ def run_on_terminal(
     import termios
 
     def take_terminal() -> None:
-        """Make the terminal the one that controls the session, so that ^C sends a signal."""
+        """Make the terminal the one that controls the session, and let its ^C send a signal."""
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell has background jobs ignore it
 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -57,17 +62,31 @@ def run_on_terminal(
         env=environ,
         cwd=machine.root,
         start_new_session=True,
-        preexec_fn=take_terminal if b"\x03" in typed else None,  # noqa: PLW1509 - one system call
+        preexec_fn=take_terminal if _INTERRUPT in typed else None,  # noqa: PLW1509 - two system calls
     ) as child:
         os.close(theirs)
-        shown = b""
+        shown, is_interrupted = b"", False
         try:
-            while more := os.read(ours, 65536):
+            while more := _read(ours, again=_INTERRUPT if is_interrupted else b""):
                 shown += more
                 if typed and shown.rstrip().endswith(b"]:"):
                     os.write(ours, typed)
-                    typed = b""
+                    typed, is_interrupted = b"", _INTERRUPT in typed
         except OSError:
             pass  # Linux reports this when the other end is closed
+        except BaseException:
+            child.kill()  # such as a timeout: or else its end would be waited for
+            raise
     os.close(ours)
     return child.returncode, shown.decode()
+
+
+def _read(terminal: int, *, again: bytes) -> bytes:
+    """Return what a terminal shows next. Raises OSError at its end.
+
+    again: what is typed each half second, as users do: a signal that arrives just before Python
+    begins to read does not end the read.
+    """
+    while again and not select.select([terminal], [], [], 0.5)[0]:
+        os.write(terminal, again)
+    return os.read(terminal, 65536)

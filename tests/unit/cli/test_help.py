@@ -113,7 +113,7 @@ def test_the_version(machine: Machine, argument: str) -> None:
     """Each of the usual options prints it."""
     shown = said(machine, argument)
 
-    assert shown == f"docker-credential-ecrpy {__version__}\n"
+    assert shown == f"docker-credential-ecrpy (docker-credential-ecrpy) {__version__}\n"
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])

@@ -57,24 +57,6 @@ def test_what_another_program_says(tmp_path: Path, script: str, version: str) ->
     assert not found.is_ours()
 
 
-@pytest.mark.parametrize(
-    ("said", "is_it"),
-    [
-        ("docker-credential-ecrpy 0.1.0", True),
-        ("docker-credential-ecr-login (docker-credential-ecrpy) 0.1.0", True),
-        ("docker-credential-ecrpy (docker-credential-ecrpy) 0.1.0", True),
-        ("docker-credential-ecrpy-other 0.1.0", False),
-        ("docker-credential-ecrpy: no such command", False),
-        ("docker-credential-ecr-login (other) 0.1.0", False),
-    ],
-)
-def test_our_version_is_known_by_either_name(tmp_path: Path, said: str, is_it: bool) -> None:
-    """The package's name stands in the brackets, or is the program's own name."""
-    put(tmp_path, "ecr-login", f"echo '{said}'")
-
-    assert installed_helpers.find_helper("ecr-login", environ(tmp_path)).is_ours() == is_it
-
-
 def test_one_that_does_not_start(tmp_path: Path) -> None:
     """A program that does not start is found, and the reason is in its version."""
     put(tmp_path, "ecr-login").write_bytes(b"\x7fELF")
