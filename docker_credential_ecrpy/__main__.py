@@ -63,7 +63,7 @@ def in_full(request: "protocol.GetRequest | None") -> int:
     except KeyboardInterrupt:
         return protocol.INTERRUPTED
     except RuntimeError as exc:
-        # Until Python 3.12 an interrupt within __set_name__, while a module loads, ends in this.
+        # Python 3.10 and 3.11 raise this for an interrupt in __set_name__, while a module loads.
         if isinstance(exc.__cause__, KeyboardInterrupt):
             return protocol.INTERRUPTED
         raise

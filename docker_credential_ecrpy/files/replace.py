@@ -183,9 +183,9 @@ def replace_file(rewrite: Rewrite, mark: Mark | None = None) -> str:
 
 
 def take_back(rewrite: Rewrite, mark: Mark) -> None:
-    """Undo a `replace_file` of a moment ago, with its backups of that mark, unless edited since.
+    """Restore the file that `replace_file` has just replaced, and remove its backup.
 
-    Raises HelperError.
+    mark: of that backup. Raises HelperError, also for a file that was edited since; that stays.
     """
     target = os.path.realpath(rewrite.file)
     beside = ""

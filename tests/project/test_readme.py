@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -89,6 +90,22 @@ def _at_github(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
+def _run_script(script: str, environ: Mapping[str, str], directory: Path) -> str:
+    """Run a shell script that has to succeed; return what it prints on both streams."""
+    done = subprocess.run(
+        ["sh", "-c", script],
+        env=environ,
+        cwd=directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
 @pytest.mark.sdist
 @pytest.mark.timeout(SECONDS)
 @pytest.mark.parametrize("installer", INSTALLERS)
@@ -116,21 +133,12 @@ def test_the_install_lines_run_as_written(
             f"{tool} {'tool ' if tool == 'uv' else ''}uninstall docker-credential-ecrpy",
         ]
     )
-    done = subprocess.run(
-        ["sh", "-c", script],
-        env=at_github,
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    shown = _run_script(script, at_github, tmp_path)
 
-    assert done.returncode == 0, done.stdout
     for name in ("docker-credential-ecr-login", "docker-credential-ecrpy"):
-        assert f"{at_github['HOME']}/.local/bin/{name}\n" in done.stdout
-    assert "docker-credential-ecr-login (docker-credential-ecrpy)" in done.stdout
-    assert '"123456789012.dkr.ecr.us-east-1.amazonaws.com": "ecr-login"' in done.stdout
+        assert f"{at_github['HOME']}/.local/bin/{name}\n" in shown
+    assert "docker-credential-ecr-login (docker-credential-ecrpy)" in shown
+    assert '"123456789012.dkr.ecr.us-east-1.amazonaws.com": "ecr-login"' in shown
 
 
 @pytest.mark.sdist
@@ -147,18 +155,9 @@ def test_the_make_lines_are_understood_as_written(
         program.chmod(0o755)
     environ = {**at_github, "PATH": f"{tmp_path}/bin{os.pathsep}{at_github['PATH']}"}
     script = f"set -e\n{CLONE}\ncd docker-credential-ecrpy\n{line}"
-    done = subprocess.run(
-        ["sh", "-c", script],
-        env={**environ, "MAKEFLAGS": "--dry-run"},
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    shown = _run_script(script, {**environ, "MAKEFLAGS": "--dry-run"}, tmp_path)
 
-    assert done.returncode == 0, done.stdout
-    assert "install.sh install" in done.stdout or "apt-get install" in done.stdout
+    assert "install.sh install" in shown or "apt-get install" in shown
 
 
 @pytest.mark.parametrize("found", _install_commands(), ids=lambda found: found.command)
