@@ -105,7 +105,7 @@ def quick_answer(
     settings = "" if found else identity.settings_part(environ)
     line = identity.line(environ)
     try:
-        entry = cache.answer(directory, host, line, now, settings=settings)
+        entry = cache.answer(directory, host, line, now, environ, settings=settings)
     except cache.Miss as miss:
         if found is None and cache.is_elsewhere(directory, host, line, now):
             return _NOT_FOUND

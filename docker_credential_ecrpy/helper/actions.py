@@ -234,7 +234,7 @@ class Helper:
         directory = self.find_directory()
         if not directory:
             return LookupResult()
-        return lookup.find(self._list_places(directory, choice), self.clock())
+        return lookup.find(self._list_places(directory, choice), self.clock(), self.environ)
 
     def _list_places(
         self, directory: str, choice: Choice
@@ -273,6 +273,7 @@ class Helper:
         ambient, stamp = self.read_identity(), self.load_settings().stamp
         broker = Broker(
             directory=directory,
+            environ=self.environ,
             ambient=ambient,
             choice=choice,
             # Checked before a write: the files may have been edited since they were read.
@@ -302,7 +303,7 @@ class Helper:
             return LookupResult(due=(CacheHit(place.kind, place.path, looked.due),))
         # The endpoint's token is looked up once the profile is known.
         *host_places, _ = self._list_places(directory, choice)
-        found = lookup.find(host_places, self.clock())
+        found = lookup.find(host_places, self.clock(), self.environ)
         if not found.fresh:
             why = found.misses[-1].reason if not found.due else "it is due for refresh"
             self.log(f"cache: no entry for {choice.registry.host} under {directory}: {why}")

@@ -6,7 +6,7 @@ Docker knows, and without settings this needs none of the broker's modules.
 
 from collections.abc import Mapping
 
-from docker_credential_ecrpy.hot import identity, paths, protocol
+from docker_credential_ecrpy.hot import cache, identity, paths, protocol
 from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.tokens import lookup, recent, store
 
@@ -25,11 +25,12 @@ def answer(request: GetRequest, environ: Mapping[str, str], now: int) -> bytes |
     if not no_settings or paths.has_settings(environ) or identity.account_variables(environ):
         return None
     _, host, endpoint = lookup.list_places(directory, registry, line, line)
-    hit = lookup.find([endpoint], now).fresh
+    hit = lookup.find([endpoint], now, environ).fresh
     if hit is None:
         return None
     try:
-        store.write(host.path, host.subject, hit.entry)
+        reference = cache.refer(endpoint.path, endpoint.subject, hit.entry)
+        store.write(host.path, host.subject, reference)
         recent.remember(directory, registry.host)
     except OSError:
         pass  # the next `get` finds the endpoint's token again

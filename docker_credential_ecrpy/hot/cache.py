@@ -1,17 +1,22 @@
 """Cache entries on disk, one small file per authorization token.
 
-A file is one header line and then the end of a reply, ready to be sent:
+A file is one header line, then a line for each input that decided the identity when the token was
+fetched, and then the end of a reply, ready to be sent:
 
-    ecrpy-2 <checksum> <written> <refresh> <expires> <booted> <subject>
+    ecrpy-3 <checksum> <written> <refresh> <expires> <booted> <origin> <subject>
+    F 1234.0123456789abcdef 2f7372762f6372656473
     "Username":"AWS","Secret":"..."}
 
 Times are nanoseconds since the epoch (UTC); `booted` is the machine's start time, by the clock at
-the time of writing. The subject names the token's identity and registry; it is compared whole, so
-a collision of the short fingerprint in the file name is harmless. The checksum covers everything
-after it, so a flipped bit is a miss.
+the time of writing. `origin` is the machine and its boot. The subject names the token's identity
+and registry; it is compared whole, so a collision of the short fingerprint in the file name is
+harmless. The checksum covers everything after it, so a flipped bit is a miss.
 
-Reads raise only `Miss`, and never change a file. Files share nothing, and each is replaced
-atomically (`tokens.store`), so no write can lose another one.
+A token is in one file, its endpoint's. A host's file has a reference to it instead of a reply, so
+that an erased token has no copies: `>`, the file's name, a blank and its subject.
+
+Reads raise only `Miss`, and never change a file. Each file is replaced atomically (`tokens.store`),
+so no write can lose another one.
 """
 
 import os
@@ -19,11 +24,15 @@ import stat
 import sys
 import time
 
+from docker_credential_ecrpy.hot import identity as identities
 from docker_credential_ecrpy.hot import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Final
+
+    from docker_credential_ecrpy.hot.identity import Input
 
 SECOND: "Final" = 1_000_000_000
 
@@ -31,9 +40,11 @@ SECOND: "Final" = 1_000_000_000
 # modules): any change within 124 consecutive bits, and so any changed byte, changes it.
 # This is the first prime from the leading digits of pi on: no pattern that data could share.
 _PRIME = 31415926535897932384626433832795028841
-_MAGIC = b"ecrpy-2 "
+_MAGIC = b"ecrpy-3 "
+_MAGIC_2 = b"ecrpy-2 "  # of version 0.1.0: without origin and inputs
 _SUM_DIGITS = 32
-_HEADER_FIELDS = 5  # written, refresh, expires, booted, subject
+_REFERENCE = b">"
+_INPUT = b"FVC"  # the first byte of an input's line, as in `identity.observe`
 _MAX_ENTRY = 256 * 1024  # an ECR token is 2 to 5 KB; AWS documents no limit
 
 _READ_FLAGS = (
@@ -49,6 +60,10 @@ _REPLY_START = b'"Username":"'
 _REPLY_SECRET = b'","Secret":"'
 _REPLY_END = b'"}\n'
 _STEP = SECOND  # time servers set clocks back by less, which is ignored
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"  # of Linux, the same in its containers
+_BOOT_DIGITS = 36
+DEFERRED: "Final" = 60 * SECOND
+"""The longest time by which a file's mtime defers the refresh of its token, after a failure."""
 
 
 class Miss(Exception):
@@ -66,18 +81,31 @@ class Entry:
     should be fetched, from `expires` on this one is dead.
     reply: the reply's bytes after `{"ServerURL":"...",`.
     booted: when this machine started, in the same unit; by default from the current clock.
+    inputs: what decided the identity besides the variables and files in its line, as it was when
+    the token was fetched.
+    origin: this machine and its boot, as in `find_origin`; "" for an entry of version 0.1.0.
     """
 
-    __slots__ = ("booted", "expires", "refresh", "reply", "written")
+    __slots__ = ("booted", "expires", "inputs", "origin", "refresh", "reply", "written")
 
-    def __init__(
-        self, written: int, refresh: int, expires: int, reply: bytes, booted: "int | None" = None
+    def __init__(  # noqa: PLR0913 - the fields of an entry
+        self,
+        written: int,
+        refresh: int,
+        expires: int,
+        reply: bytes,
+        booted: "int | None" = None,
+        *,
+        inputs: "tuple[Input, ...]" = (),
+        origin: "str | None" = None,
     ) -> None:
         self.written = written
         self.refresh = refresh
         self.expires = expires
         self.reply = reply
         self.booted = written - _uptime() if booted is None else booted
+        self.inputs = inputs
+        self.origin = find_origin() if origin is None else origin
 
     def __repr__(self) -> str:
         return f"Entry(written={self.written}, refresh={self.refresh}, expires={self.expires})"
@@ -92,7 +120,14 @@ class Entry:
             return "it was written in the future: the clock was set back"
         if now >= self.expires:
             return "it has expired"
+        if self._is_from_earlier_boot():
+            return "it is from before this machine's restart, and the clock may be wrong since"
         return ""
+
+    def _is_from_earlier_boot(self) -> bool:
+        machine, _, boot = self.origin.partition(":")
+        here, _, now = find_origin().partition(":")
+        return machine == here and boot != now
 
     def set_back(self, now: int) -> "Entry":
         """Return the entry with its times moved back as far as the clock was set back since.
@@ -105,7 +140,13 @@ class Entry:
         if back <= _STEP:
             return self
         times = self.written - back, self.refresh - back, self.expires - back
-        return Entry(*times, self.reply, self.booted - back)
+        booted = self.booted - back
+        return Entry(*times, self.reply, booted, inputs=self.inputs, origin=self.origin)
+
+    def defer(self, until: int, now: int) -> None:
+        """Refresh later, at `until`, unless that is more than `DEFERRED` from `now`."""
+        if self.refresh < until <= now + DEFERRED:
+            self.refresh = min(until, self.expires)
 
 
 def _uptime() -> int:
@@ -117,6 +158,23 @@ def _uptime() -> int:
     if sys.platform == "linux":
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     return time.monotonic_ns()
+
+
+def find_origin() -> str:
+    """Return this machine and its boot, as `<digest of its name>:<boot id>`.
+
+    A machine without a battery for its clock may start with a time in the past. Only Linux has a
+    boot id in a file: https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html
+    """
+    try:
+        opened = os.open(_BOOT_ID, os.O_RDONLY)
+        try:
+            boot = os.read(opened, _BOOT_DIGITS).decode("ascii", "replace")
+        finally:
+            os.close(opened)
+    except OSError:
+        boot = ""
+    return f"{identities.digest_text(identities.machine(os.environ))}:{boot}"
 
 
 def token_place(directory: str, name: str, identity: str, settings: str = "") -> "tuple[str, str]":
@@ -153,15 +211,23 @@ def fingerprint(subject: str) -> str:
     return _checksum(subject.encode()).decode()
 
 
-def answer(directory: str, host: str, identity: str, now: int, *, settings: str = "") -> Entry:
+def answer(  # noqa: PLR0913 - what the answer depends on, without a class on the hot path
+    directory: str,
+    host: str,
+    identity: str,
+    now: int,
+    environ: "Mapping[str, str]",
+    *,
+    settings: str = "",
+) -> Entry:
     """Return the entry that answers for `host` without AWS: a stored login, else a fresh token.
 
     settings: as in `login_place`. Raises Miss, with the reason.
     """
     try:
-        return read(*login_place(directory, host, settings), now)
+        return read(*login_place(directory, host, settings), now, environ)
     except Miss:
-        entry = read(*token_place(directory, host, identity, settings), now)
+        entry = read(*token_place(directory, host, identity, settings), now, environ)
     if not entry.fresh(now):
         msg = "it is due for refresh"
         raise Miss(msg, entry)
@@ -176,17 +242,31 @@ def is_elsewhere(directory: str, host: str, identity: str, now: int) -> bool:
         return False
 
 
-def read(path: str, subject: str, now: int) -> Entry:
-    """Return the live token or login for `subject` at `path`.
+def read(path: str, subject: str, now: int, environ: "Mapping[str, str]") -> Entry:
+    """Return the live token or login for `subject` at `path`, or at the place that it refers to.
 
     Raises Miss: no file; one with another owner, a readable mode or damage; another subject's; a
-    dead one (`Entry.dead`); or one that holds no token.
+    dead one (`Entry.dead`); one that holds no token; or one whose inputs changed.
     """
     entry = _read(path, subject, now)
+    if entry.reply.startswith(_REFERENCE):
+        name, _, target = entry.reply[1:].decode("ascii", "replace").rstrip("\n").partition(" ")
+        entry = _read(os.path.join(os.path.dirname(path), os.path.basename(name)), target, now)
     if not holds_token(entry):
         msg = "it holds no token"
         raise Miss(msg)
+    changed = identities.find_changed(entry.inputs, environ)
+    if changed:
+        msg = f"{changed}, which decides the AWS identity, changed"
+        raise Miss(msg)
     return entry
+
+
+def refer(path: str, subject: str, entry: Entry) -> Entry:
+    """Return a host's entry: the reference to `entry`, which is stored at `path` for `subject`."""
+    reply = b"%b%b %b\n" % (_REFERENCE, os.path.basename(path).encode(), subject.encode())
+    times = entry.written, entry.refresh, entry.expires
+    return Entry(*times, reply, entry.booted, origin=entry.origin)
 
 
 def holds_token(entry: Entry) -> bool:
@@ -215,21 +295,28 @@ def _read(path: str, subject: str, now: int) -> Entry:
 def read_any(path: str, now: "int | None" = None) -> "tuple[Entry, str]":
     """Return the entry at `path`, dead or alive, and its subject. Raises Miss as `read` does.
 
-    now: corrects the times if the clock was set back (`Entry.set_back`); None leaves them.
+    now: corrects the times if the clock was set back (`Entry.set_back`), and defers the refresh to
+    the file's mtime; None leaves them.
     """
-    entry, subject = _parse(_contents(path))
-    return entry if now is None else entry.set_back(now), subject
+    data, changed = _contents(path)
+    entry, subject = _parse(data)
+    if now is not None:
+        entry = entry.set_back(now)
+        entry.defer(changed, now)
+    return entry, subject
 
 
 def packed(subject: str, entry: Entry) -> bytes:
     """Return the content of the file that stores `entry` for `subject`."""
     times = f"{entry.written} {entry.refresh} {entry.expires} {entry.booted}"
-    header = f" {times} {subject}\n"
-    body = header.encode() + entry.reply
+    header = f" {times} {entry.origin or ':'} {subject}\n"
+    inputs = "".join(f"{kind} {state} {os.fsencode(n).hex()}\n" for kind, state, n in entry.inputs)
+    body = header.encode() + inputs.encode() + entry.reply
     return _MAGIC + _checksum(body) + body
 
 
-def _contents(path: str) -> bytes:
+def _contents(path: str) -> "tuple[bytes, int]":
+    """Return a file's content, and its mtime in nanoseconds since the epoch (UTC)."""
     try:
         opened = os.open(path, _READ_FLAGS)
     except FileNotFoundError:
@@ -246,7 +333,7 @@ def _contents(path: str) -> bytes:
         if sys.platform != "win32" and (seen.st_uid != os.geteuid() or seen.st_mode & 0o077):
             msg = "another user owns it, or others may read it"
             raise Miss(msg)
-        return os.read(opened, _MAX_ENTRY)
+        return os.read(opened, _MAX_ENTRY), seen.st_mtime_ns
     except OSError as exc:
         msg = f"it cannot be read: {exc}"
         raise Miss(msg) from exc
@@ -256,16 +343,23 @@ def _contents(path: str) -> bytes:
 
 def _parse(data: bytes) -> "tuple[Entry, str]":
     start = len(_MAGIC) + _SUM_DIGITS
-    body = data[start:]
-    if data[: len(_MAGIC)] != _MAGIC or data[len(_MAGIC) : start] != _checksum(body):
+    magic, body = data[: len(_MAGIC)], data[start:]
+    if magic not in (_MAGIC, _MAGIC_2) or data[len(_MAGIC) : start] != _checksum(body):
         msg = "it is damaged"
         raise Miss(msg)
-    header, _, reply = body.partition(b"\n")
+    header, _, rest = body.partition(b"\n")
+    inputs: list[Input] = []
     try:
-        written, refresh, expires, booted, subject = (
-            header[1:].decode().split(" ", _HEADER_FIELDS - 1)
-        )
-        entry = Entry(int(written), int(refresh), int(expires), reply, int(booted))
+        written, refresh, expires, booted, subject = header[1:].decode().split(" ", 4)
+        origin = ""
+        if magic == _MAGIC:
+            origin, subject = subject.split(" ", 1)
+            while rest[1:2] == b" " and rest[:1] in _INPUT:
+                line, _, rest = rest.partition(b"\n")
+                kind, state, name = line.decode().split(" ")
+                inputs.append((kind, state, os.fsdecode(bytes.fromhex(name))))
+        times = int(written), int(refresh), int(expires)
+        entry = Entry(*times, rest, int(booted), inputs=tuple(inputs), origin=origin)
     except ValueError as exc:
         msg = "its header is invalid"
         raise Miss(msg) from exc

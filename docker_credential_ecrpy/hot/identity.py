@@ -2,10 +2,16 @@
 
 AWS credentials are never resolved here, because that costs an STS, SSO or metadata call. The line
 holds what *decides* them: the environment variables that choose an identity or an endpoint, a
-stamp of every file that does, and the machine (its instance role may be the identity). A changed
-line is another identity. The worst case is one extra call, never another identity's token.
+stamp of every file that does, the home directory, and the machine (its instance role may be the
+identity). A changed line is another identity. The worst case is one extra call, never another
+identity's token.
+
+What else decided an identity is known only after the token was fetched: the files of an SSO
+session, a web identity token, a `credential_process`. A cache entry holds the state of each of
+these inputs, and does not answer once one has changed.
 """
 
+import _imp
 import os
 import stat
 
@@ -13,8 +19,11 @@ from docker_credential_ecrpy.hot import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Final
+
+    Input = tuple[str, str, str]
+    """An input of an identity: its kind, its state, and the file's path or the variable's name."""
 
 # Never the value of a secret: no secret key, session token or container authorization token.
 # The access key id identifies the first two; the third has a digest in the line, since one
@@ -59,15 +68,29 @@ DECIDING_VARIABLES: "Final" = (
 PROFILE_OF: "Final" = "AWS_ECR_PROFILE_"
 ROLE_OF: "Final" = "AWS_ECR_ROLE_ARN_"
 
-# If one is set, the environment alone names the identity; the machine's name is left out.
-_NAMED_BY_ENVIRONMENT: "Final" = (
-    "AWS_ACCESS_KEY_ID",
+# Keys in the environment win over everything else, these two over the machine's role only: a
+# profile wins over them, and may use that role.
+_KEY: "Final" = "AWS_ACCESS_KEY_ID"
+_BEFORE_MACHINE: "Final" = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 )
 _CONTAINER_TOKEN: "Final" = "AWS_CONTAINER_AUTHORIZATION_TOKEN"  # noqa: S105 - a name
 MISSING: "Final" = "-"
 """The stamp of a missing file."""
+_READ_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_MAX_CONTENT = 256 * 1024  # bytes; of a larger file only the metadata counts
+_HASH_KEY = 0x6563727079  # any number
+
+FILE: "Final" = "F"
+VARIABLE: "Final" = "V"
+DIRECTORY: "Final" = "C"
+"""Kinds of inputs: a file's content, a variable's value, and the current directory."""
 
 
 def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
@@ -85,17 +108,22 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
         parts.append(f"{_CONTAINER_TOKEN}~{digest(environ[_CONTAINER_TOKEN])}")
     choosing = account_variables(environ)
     parts += [f"{name!a}={environ[name]!a}" for name in choosing]
-    files = deciding_files(environ)
-    parts += [f"{path!a}:{file_stamp(path)}" for path in files]
+    stamps = [(path, file_stamp(path)) for path in deciding_files(environ)]
+    parts += [f"{path!a}:{stamp}" for path, stamp in stamps]
     ours = settings_part(environ, settings)
     parts.append(ours)
+    # Caches of SSO sessions are there, even if variables name all other files.
+    parts.append("home=" + ascii(os.path.expanduser("~")))
+    by_environment = bool(environ.get(_KEY)) or (
+        any(environ.get(name) for name in _BEFORE_MACHINE)
+        and all(stamp == MISSING for _, stamp in stamps)
+    )
     # A rule's profile overrides the environment, and may use the instance role.
-    by_environment = any(environ.get(name) for name in _NAMED_BY_ENVIRONMENT)
     by_profile = not ours.endswith(f":{MISSING}") or any(
         name.startswith(PROFILE_OF) for name in choosing
     )
     if by_profile or not by_environment:
-        parts.append("machine=" + ascii(_machine(environ)))
+        parts.append("machine=" + ascii(machine(environ)))
     return " ".join(parts)
 
 
@@ -137,7 +165,8 @@ def deciding_files(environ: "Mapping[str, str]") -> "list[str]":
     return [path for path in files if path]
 
 
-def _machine(environ: "Mapping[str, str]") -> str:
+def machine(environ: "Mapping[str, str]") -> str:
+    """Return this machine's name."""
     # Machines with different instance roles may share a home directory over the network.
     if hasattr(os, "uname"):
         return os.uname().nodename
@@ -166,8 +195,35 @@ def digest(secret: str) -> str:
     return found[:16]
 
 
+def observe(kind: str, name: str, environ: "Mapping[str, str]") -> "Input":
+    """Return an input with its state now. kind, name: as in `Input`."""
+    if kind == FILE:
+        state = _content_stamp(name)
+    elif kind == VARIABLE:
+        state = digest_text(environ.get(name, ""))
+    else:
+        try:
+            state = digest_text(os.getcwd())
+        except OSError:
+            state = MISSING
+    return kind, state, name
+
+
+def find_changed(inputs: "Iterable[Input]", environ: "Mapping[str, str]") -> str:
+    """Return the name of the first input that changed since it was observed, or ""."""
+    for kind, state, name in inputs:
+        if observe(kind, name, environ)[1] != state:
+            return name
+    return ""
+
+
+def digest_text(text: str) -> str:
+    """Return a short digest of a text that is no secret."""
+    return _hash(text.encode("utf-8", "surrogateescape"))
+
+
 def file_stamp(path: str) -> str:
-    """Return a text that changes when a file does.
+    """Return a text that changes when a file does: its metadata, and its content if it is short.
 
     If the file or its directory is a symlink, retargeting that and back changes the text, too.
     """
@@ -180,12 +236,39 @@ def file_stamp(path: str) -> str:
         except (OSError, ValueError):
             pass  # then the file is missing, too
     try:
-        return links + stamp(os.stat(path))
+        seen = os.stat(path)
     except (OSError, ValueError):
         return links + MISSING
+    # Metadata can be equal: the files of two container images may have the same times and inode.
+    return f"{links}{stamp(seen)}.{_content_stamp(path)}"
 
 
 def stamp(seen: os.stat_result) -> str:
     """Return a text that changes when the file of `seen` does, as far as its metadata shows."""
     # With the ctime: `touch -r` and `cp -p` set the mtime back.
     return f"{seen.st_mtime_ns}.{seen.st_ctime_ns}.{seen.st_size}.{seen.st_ino}"
+
+
+def _content_stamp(path: str) -> str:
+    """Return a text that changes when the content of a file does."""
+    try:
+        seen = os.stat(path)
+    except (OSError, ValueError):
+        return MISSING
+    # Reading a FIFO would take its content.
+    if stat.S_ISREG(seen.st_mode) and seen.st_size <= _MAX_CONTENT:
+        try:
+            opened = os.open(path, _READ_FLAGS)
+            try:
+                data = os.read(opened, _MAX_CONTENT)
+            finally:
+                os.close(opened)
+            return f"{len(data)}.{_hash(data)}"
+        except OSError:
+            pass  # the AWS SDK cannot read it, either
+    return f"{stamp(seen)}.{seen.st_dev}"
+
+
+def _hash(data: bytes) -> str:
+    # A keyed hash of 64 bits that needs no import: Python's own, for the sources of modules.
+    return _imp.source_hash(_HASH_KEY, data).hex()

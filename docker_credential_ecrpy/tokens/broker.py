@@ -8,7 +8,7 @@ processes fail with it instead of making sixty-three more.
 import errno
 import os
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ from docker_credential_ecrpy.tokens.lock_note import LockNote
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, Kind, LookupResult
 from docker_credential_ecrpy.tokens.token import Fetch
 
-RETRY_AFTER = 60 * cache.SECOND
+RETRY_AFTER = cache.DEFERRED
 """The time until a failed refresh is retried, while the token in hand is valid."""
 # A token in hand that expires sooner is not worth using instead of waiting.
 _WORTH_USING = 60 * cache.SECOND
@@ -36,6 +36,7 @@ class Broker:
     """Gets the token for one choice, from the cache in `directory` or else through `fetch`.
 
     directory: the cache's, or "" for none: then every call fetches.
+    environ: the environment, which decides the inputs of entries.
     ambient: the line from `identity.line`, with which the hot path looks up a host.
     choice: the AWS identity to use, and the registry.
     unchanged: returns whether the environment and its files still give `ambient`.
@@ -45,6 +46,7 @@ class Broker:
     """
 
     directory: str
+    environ: Mapping[str, str]
     ambient: str
     choice: Choice
     unchanged: Callable[[], bool]
@@ -122,8 +124,11 @@ class Broker:
             raise error
         self.log(f"not refreshed: {error}; the token in hand is still valid")
         if lock is not None:
-            in_hand.refresh = min(now + RETRY_AFTER, in_hand.expires)
-            self._keep(in_hand)
+            in_hand.defer(now + RETRY_AFTER, now)
+            try:
+                store.defer(self._endpoint.path, now + RETRY_AFTER)
+            except OSError as exc:
+                self.log(f"cache: refresh not deferred: {exc}")
         return in_hand
 
     # --- the cache ----------------------------------------------------------------------------
@@ -131,13 +136,13 @@ class Broker:
     def _look(self, host: LookupResult | None = None) -> LookupResult:
         """Look up the host's token, unless `host` is that lookup, and the endpoint's."""
         places = (self._host, self._endpoint) if host is None else (self._endpoint,)
-        found = lookup.find(places, self.clock())
+        found = lookup.find(places, self.clock(), self.environ)
         for miss in found.misses:
             self.log(f"cache: nothing for {miss.place.name}: {miss.reason}")
         return found if host is None else LookupResult(found.fresh, host.due + found.due)
 
     def _serve(self, hit: CacheHit) -> cache.Entry:
-        """Return a fresh entry; the endpoint's is stored for the host, too."""
+        """Return a fresh entry; the host gets a reference to its endpoint's."""
         if hit.kind is Kind.ENDPOINT and self._host.name != self._endpoint.name:
             self.log(f"cache: the token of {self._endpoint.name} serves {self._host.name}")
             self._write([self._host], hit.entry)
@@ -153,8 +158,8 @@ class Broker:
         return best.entry if best else None
 
     def _keep(self, entry: cache.Entry) -> None:
-        is_host = self._host.name != self._endpoint.name
-        self._write([self._endpoint, self._host] if is_host else [self._endpoint], entry)
+        has_host = self._host.path != self._endpoint.path
+        self._write([self._endpoint, self._host] if has_host else [self._endpoint], entry)
 
     def _write(self, places: list[CachePlace], entry: cache.Entry) -> None:
         """Store the entry; go on without if that fails.
@@ -167,8 +172,10 @@ class Broker:
             if not unchanged:
                 self.log(f"cache: not written for {place.name}: settings changed during the call")
                 continue
+            refers = place is not self._endpoint
+            to = cache.refer(self._endpoint.path, self._endpoint.subject, entry)
             try:
-                self._write_or_make_room(place, entry)
+                self._write_or_make_room(place, to if refers else entry)
             except OSError as exc:
                 self.log(f"cache: not written for {place.name}: {exc}")
             else:

@@ -5,7 +5,7 @@ endpoint, which serves every registry there. `hot.cache.answer` is the part of t
 `get` needs; everything else uses this module.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -84,13 +84,13 @@ def list_places(
     )
 
 
-def find(places: Iterable[CachePlace], now: int) -> LookupResult:
+def find(places: Iterable[CachePlace], now: int, environ: Mapping[str, str]) -> LookupResult:
     """Look up `places` in the order given, at `now` (nanoseconds since the epoch)."""
     due: list[CacheHit] = []
     misses: list[CacheMiss] = []
     for place in places:
         try:
-            entry = cache.read(place.path, place.subject, now)
+            entry = cache.read(place.path, place.subject, now, environ)
         except cache.Miss as exc:
             misses.append(CacheMiss(place, str(exc)))
             continue

@@ -22,6 +22,15 @@ def write(path: str, subject: str, entry: Entry) -> None:
     private.write_whole(path, packed(subject, entry))
 
 
+def defer(path: str, until: int) -> None:
+    """Defer the refresh of the token at `path` until then, in ns since the epoch (UTC).
+
+    The file's mtime says so (`hot.cache.DEFERRED`): a write would bring an erased token back.
+    Raises OSError.
+    """
+    os.utime(path, ns=(until, until), follow_symlinks=os.utime not in os.supports_follow_symlinks)
+
+
 def sweep(directory: str, now: int, skip: Container[str] = ()) -> int:
     """Remove dead entries from `directory`; return how many. Never raises.
 

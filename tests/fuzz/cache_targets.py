@@ -68,7 +68,7 @@ def _check_in_place(sandbox: Sandbox, data: bytes) -> None:
     for path, subject in places:
         _put(path, data)
         try:
-            cache.read(path, subject, NOW)
+            cache.read(path, subject, NOW, environ={})
         except Miss:
             continue
         return  # it is a valid entry
@@ -84,7 +84,7 @@ def _checksum(data: bytes) -> bytes:
 
 def _read(path: str) -> Entry | None:
     try:
-        return cache.read(path, SUBJECT, NOW)
+        return cache.read(path, SUBJECT, NOW, environ={})
     except Miss:
         return None
 
@@ -124,6 +124,7 @@ def note(data: bytes) -> None:
             fetch=fetch,
             clock=lambda: next(clock),
             log=lambda _: None,
+            environ={},
         )
         slot = int(cache.fingerprint("ambient"), 16) % 4096
         _put(sandbox.path(f".ecr/locks/{found.endpoint}~{slot:03x}"), data)

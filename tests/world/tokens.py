@@ -55,6 +55,7 @@ class Brokers:
             fetch=lambda choice, left: self.fetch(choice.registry, left),
             clock=self.clock,
             log=self.log,
+            environ={},
         )
         return broker.obtain(seconds, host)
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("same_descriptors")
 
 def test_what_is_written_is_read(place: tuple[str, str], kept: Path) -> None:
     """An entry is read with the times and the reply that were written."""
-    found = cache.read(*place, NOW)
+    found = cache.read(*place, NOW, environ={})
 
     assert (found.written, found.refresh, found.expires) == (NOW, NOW + 6 * HOUR, NOW + 12 * HOUR)
     assert found.reply == REPLY
@@ -83,10 +83,10 @@ def test_an_entry_has_256_kib_at_most(place: tuple[str, str], size: int, found: 
     assert Path(place[0]).stat().st_size == size
 
     if found:
-        assert cache.read(*place, NOW).reply == reply
+        assert cache.read(*place, NOW, environ={}).reply == reply
     else:
         with pytest.raises(cache.Miss, match="damaged"):
-            cache.read(*place, NOW)
+            cache.read(*place, NOW, environ={})
 
 
 class TestReasons:
@@ -109,14 +109,14 @@ class TestReasons:
         assert entry.dead(now) == why
         if why:
             with pytest.raises(cache.Miss, match=f"^{why}$"):
-                cache.read(*place, now)
+                cache.read(*place, now, environ={})
         else:
-            assert cache.read(*place, now).reply == REPLY
+            assert cache.read(*place, now, environ={}).reply == REPLY
 
     def test_of_another_subject(self, place: tuple[str, str], kept: Path) -> None:
         """Another subject's entry is named as such, even when it is dead."""
         with pytest.raises(cache.Miss, match=r"^it belongs to another identity or registry$"):
-            cache.read(place[0], "another", NOW + 99 * HOUR)
+            cache.read(place[0], "another", NOW + 99 * HOUR, environ={})
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Unix error texts")
     def test_of_the_file(self, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ class TestReasons:
         with pytest.raises(
             cache.Miss, match=r"^it cannot be read: \[Errno 5\] Input/output error$"
         ):
-            cache.read(*place, NOW)
+            cache.read(*place, NOW, environ={})
 
     @pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
     def test_other_exceptions_are_not_hidden(
@@ -172,10 +172,10 @@ class TestReasons:
             with monkeypatch.context() as patch:
                 patch.setattr(os, name, fail)
                 with pytest.raises(kind):
-                    cache.read(*place, NOW)
+                    cache.read(*place, NOW, environ={})
                 with pytest.raises(kind):
                     cache.is_elsewhere(directory, HOST, "me", NOW)
-        assert cache.read(*place, NOW).reply == REPLY
+        assert cache.read(*place, NOW, environ={}).reply == REPLY
 
 
 def test_a_fault_with_a_login_is_not_hidden_by_a_token(
@@ -193,8 +193,8 @@ def test_a_fault_with_a_login_is_not_hidden_by_a_token(
 
     monkeypatch.setattr(os, "read", fail_once)
     with pytest.raises(MemoryError):
-        cache.answer(str(tmp_path), HOST, "me", NOW)
-    assert cache.answer(str(tmp_path), HOST, "me", NOW).reply == REPLY
+        cache.answer(str(tmp_path), HOST, "me", NOW, environ={})
+    assert cache.answer(str(tmp_path), HOST, "me", NOW, environ={}).reply == REPLY
 
 
 @pytest.mark.parametrize("changed", ["written", "refresh", "expires", "booted"])
@@ -236,7 +236,7 @@ def test_every_changed_byte_is_a_miss(place: tuple[str, str], kept: Path) -> Non
             damaged[at] ^= change
             kept.write_bytes(damaged)
             with pytest.raises(cache.Miss):
-                cache.read(*place, NOW)
+                cache.read(*place, NOW, environ={})
 
 
 def test_every_truncation_is_a_miss(place: tuple[str, str], kept: Path) -> None:
@@ -246,7 +246,7 @@ def test_every_truncation_is_a_miss(place: tuple[str, str], kept: Path) -> None:
     for data in [*(whole[:end] for end in range(len(whole))), whole + b"\0", whole + whole]:
         kept.write_bytes(data)
         with pytest.raises(cache.Miss):
-            cache.read(*place, NOW)
+            cache.read(*place, NOW, environ={})
 
 
 @given(data=st.binary(max_size=300), magic=st.booleans())
@@ -261,7 +261,7 @@ def test_no_bytes_make_reading_raise_anything_else(
     path.chmod(0o600)
 
     with pytest.raises(cache.Miss):
-        cache.read(str(path), "me", NOW)
+        cache.read(str(path), "me", NOW, environ={})
 
 
 @pytest.mark.parametrize(
@@ -277,14 +277,14 @@ def test_a_dead_or_future_entry_is_a_miss(
 ) -> None:
     """An entry is not used from its expiry on, nor before it was written."""
     with pytest.raises(cache.Miss, match=why):
-        cache.read(*place, now)
+        cache.read(*place, now, environ={})
 
 
 def test_another_subject_under_the_same_name_is_a_miss(place: tuple[str, str], kept: Path) -> None:
     """The file name proves nothing: the subject is compared whole."""
     for subject in ("", place[1] + " ", place[1][:-1], "someone else"):
         with pytest.raises(cache.Miss, match="another"):
-            cache.read(place[0], subject, NOW)
+            cache.read(place[0], subject, NOW, environ={})
 
 
 def test_identities_and_hosts_have_files_of_their_own(tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ class TestForeignFiles:
         kept.symlink_to(real)
 
         with pytest.raises(cache.Miss):
-            cache.read(*place, NOW)
+            cache.read(*place, NOW, environ={})
         assert kept.is_symlink()
 
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o620, 0o610, 0o602, 0o601])
@@ -320,7 +320,7 @@ class TestForeignFiles:
         kept.chmod(mode)
 
         with pytest.raises(cache.Miss, match="others"):
-            cache.read(*place, NOW)
+            cache.read(*place, NOW, environ={})
         assert kept.exists()
 
     @pytest.mark.skipif(
@@ -331,7 +331,7 @@ class TestForeignFiles:
         os.chown(kept, 12345, -1)
 
         with pytest.raises(cache.Miss, match="another user"):
-            cache.read(*place, NOW)
+            cache.read(*place, NOW, environ={})
 
     @pytest.mark.parametrize("beside", [1, -1])
     def test_a_file_of_another_user_id(
@@ -341,7 +341,7 @@ class TestForeignFiles:
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + beside)
 
         with pytest.raises(cache.Miss, match=r"^another user owns it, or others may read it$"):
-            cache.read(*place, NOW)
+            cache.read(*place, NOW, environ={})
 
     def test_a_directory(self, place: tuple[str, str], kept: Path) -> None:
         """A directory is a miss, and a write does not replace it."""
@@ -349,7 +349,7 @@ class TestForeignFiles:
         kept.mkdir()
 
         with pytest.raises(cache.Miss):
-            cache.read(*place, NOW)
+            cache.read(*place, NOW, environ={})
         with pytest.raises(OSError):
             store.write(*place, make_entry())
         assert [path.name for path in kept.parent.iterdir()] == [kept.name]
@@ -361,9 +361,9 @@ class TestForeignFiles:
         os.mkfifo(kept, 0o600)
 
         with pytest.raises(cache.Miss):
-            cache.read(*place, NOW)
+            cache.read(*place, NOW, environ={})
         store.write(*place, make_entry())
-        assert cache.read(*place, NOW).reply == REPLY
+        assert cache.read(*place, NOW, environ={}).reply == REPLY
 
 
 @pytest.fixture(name="uptime")
@@ -383,12 +383,12 @@ def test_a_token_ages_whatever_the_clock_says(
     for passed in (HOUR, 6 * HOUR, 12 * HOUR - 1):
         uptime(5 * HOUR + passed)
         now = NOW + passed - back
-        found = cache.read(*place, now)
+        found = cache.read(*place, now, environ={})
         assert (now - found.written, found.expires - now) == (passed, 12 * HOUR - passed)
         assert found.fresh(now) == (passed < 6 * HOUR)
     uptime(17 * HOUR)
     with pytest.raises(cache.Miss, match="expired"):
-        cache.read(*place, NOW + 12 * HOUR - back)
+        cache.read(*place, NOW + 12 * HOUR - back, environ={})
 
 
 def test_without_a_clock_its_times_are_as_written(
@@ -412,10 +412,10 @@ def test_an_entry_written_again_is_not_younger(
     uptime(0)
     store.write(*place, make_entry())
     uptime(3 * HOUR)
-    store.write(*place, cache.read(*place, NOW + HOUR))
+    store.write(*place, cache.read(*place, NOW + HOUR, environ={}))
 
-    assert cache.read(*place, NOW + HOUR).expires == NOW + 10 * HOUR
-    assert cache.read(*place, NOW + 3 * HOUR).expires == NOW + 10 * HOUR
+    assert cache.read(*place, NOW + HOUR, environ={}).expires == NOW + 10 * HOUR
+    assert cache.read(*place, NOW + 3 * HOUR, environ={}).expires == NOW + 10 * HOUR
 
 
 def test_after_a_restart_the_clock_decides(
@@ -426,9 +426,9 @@ def test_after_a_restart_the_clock_decides(
     store.write(*place, make_entry())
     uptime(HOUR)
 
-    assert cache.read(*place, NOW + 2 * HOUR).expires == NOW + 12 * HOUR
+    assert cache.read(*place, NOW + 2 * HOUR, environ={}).expires == NOW + 12 * HOUR
     with pytest.raises(cache.Miss, match="in the future"):
-        cache.read(*place, NOW - 1)
+        cache.read(*place, NOW - 1, environ={})
 
 
 def test_the_clock_counts_sleep(place: tuple[str, str]) -> None:
@@ -444,7 +444,7 @@ def test_a_subject_is_kept_with_its_blanks(tmp_path: Path, subject: str) -> None
     path = str(tmp_path / "own" / "x~")
     store.write(path, subject, make_entry())
 
-    assert cache.read(path, subject, NOW).reply == REPLY
+    assert cache.read(path, subject, NOW, environ={}).reply == REPLY
     assert cache.read_any(path, NOW)[1] == subject
 
 
@@ -460,9 +460,9 @@ def test_a_host_that_is_not_ecrs_is_noted_apart(tmp_path: Path) -> None:
     assert not cache.is_elsewhere(str(tmp_path), HOST, "you", NOW)
     assert not cache.is_elsewhere(str(tmp_path), HOST, "me", NOW + HOUR)
     with pytest.raises(cache.Miss, match=r"^there is none yet$"):
-        cache.answer(str(tmp_path), HOST, "me", NOW)
+        cache.answer(str(tmp_path), HOST, "me", NOW, environ={})
     with pytest.raises(cache.Miss, match=r"^it holds no token$"):
-        cache.read(*place, NOW)
+        cache.read(*place, NOW, environ={})
 
 
 def test_a_token_is_no_note(tmp_path: Path) -> None:
@@ -497,7 +497,7 @@ def test_an_entry_without_a_token_is_a_miss(place: tuple[str, str], reply: bytes
     store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply))
 
     with pytest.raises(cache.Miss, match=r"^it holds no token$"):
-        cache.read(*place, NOW)
+        cache.read(*place, NOW, environ={})
 
 
 @pytest.mark.parametrize("username", ["AWS", "", 'a"b', '","Secret":"', "\u00e9"])
@@ -506,7 +506,7 @@ def test_whatever_the_names_are_a_token_is_one(place: tuple[str, str], username:
     reply = reply_tail(Token(username, "x", 0))
     store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply))
 
-    assert cache.read(*place, NOW).reply == reply
+    assert cache.read(*place, NOW, environ={}).reply == reply
 
 
 def test_a_login_of_a_private_name_belongs_to_the_settings(tmp_path: Path) -> None:
@@ -514,11 +514,11 @@ def test_a_login_of_a_private_name_belongs_to_the_settings(tmp_path: Path) -> No
     login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, LOGIN)
     store.write(*cache.login_place(str(tmp_path), "images.test", "'f':1"), login)
 
-    answers = cache.answer(str(tmp_path), "images.test", "me", NOW, settings="'f':1")
+    answers = cache.answer(str(tmp_path), "images.test", "me", NOW, settings="'f':1", environ={})
     assert answers.reply == LOGIN
     for settings in ("", "'f':2"):
         with pytest.raises(cache.Miss, match=r"^there is none yet$"):
-            cache.answer(str(tmp_path), "images.test", "me", NOW, settings=settings)
+            cache.answer(str(tmp_path), "images.test", "me", NOW, settings=settings, environ={})
 
 
 def test_a_login_answers_before_a_token(tmp_path: Path) -> None:
@@ -527,11 +527,11 @@ def test_a_login_answers_before_a_token(tmp_path: Path) -> None:
     login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, LOGIN)
     store.write(*cache.login_place(str(tmp_path), HOST), login)
 
-    assert cache.answer(str(tmp_path), HOST, "me", NOW).reply == LOGIN
-    assert cache.answer(str(tmp_path), HOST, "you", NOW).reply == LOGIN
-    assert cache.answer(str(tmp_path), HOST, "me", NOW + HOUR).reply == REPLY
+    assert cache.answer(str(tmp_path), HOST, "me", NOW, environ={}).reply == LOGIN
+    assert cache.answer(str(tmp_path), HOST, "you", NOW, environ={}).reply == LOGIN
+    assert cache.answer(str(tmp_path), HOST, "me", NOW + HOUR, environ={}).reply == REPLY
     with pytest.raises(cache.Miss, match="none yet"):
-        cache.answer(str(tmp_path), HOST, "you", NOW + HOUR)
+        cache.answer(str(tmp_path), HOST, "you", NOW + HOUR, environ={})
 
 
 def test_a_token_that_is_due_comes_with_the_miss(tmp_path: Path) -> None:
@@ -539,12 +539,12 @@ def test_a_token_that_is_due_comes_with_the_miss(tmp_path: Path) -> None:
     store.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
 
     with pytest.raises(cache.Miss, match=r"^it is due for refresh$") as raised:
-        cache.answer(str(tmp_path), HOST, "me", NOW + 6 * HOUR)
+        cache.answer(str(tmp_path), HOST, "me", NOW + 6 * HOUR, environ={})
     assert raised.value.due is not None
     assert (raised.value.due.reply, raised.value.due.expires) == (REPLY, NOW + 12 * HOUR)
     for who, now in (("me", NOW + 12 * HOUR), ("you", NOW)):
         with pytest.raises(cache.Miss) as raised:
-            cache.answer(str(tmp_path), HOST, who, now)
+            cache.answer(str(tmp_path), HOST, who, now, environ={})
         assert raised.value.due is None
 
 
@@ -564,4 +564,4 @@ def test_on_windows_modes_say_nothing(
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     monkeypatch.setattr(sys, "platform", "win32")
 
-    assert cache.read(*place, NOW).reply == REPLY
+    assert cache.read(*place, NOW, environ={}).reply == REPLY

@@ -223,7 +223,7 @@ def test_the_next_try_is_in_a_minute_or_at_the_tokens_end(
 
     assert given.refresh == START + refresh * cache.SECOND
     for name in (HOST, ENDPOINT):
-        kept = cache.read(*cache.token_place(broker().directory, name, "me"), START)
+        kept = cache.read(*cache.token_place(broker().directory, name, "me"), START, environ={})
         assert (read_secret(kept), kept.refresh) == ("in hand", given.refresh)
     assert RETRY_AFTER == 60 * cache.SECOND
 
@@ -273,7 +273,7 @@ def test_without_a_choice_a_token_is_the_ambient_identitys(
 
     for name in (HOST, ENDPOINT):
         place = cache.token_place(str(tmp_path / "ecr"), name, "line")
-        assert read_secret(cache.read(*place, START)) == "token-1"
+        assert read_secret(cache.read(*place, START, environ={})) == "token-1"
 
 
 def test_a_brokers_fields_are_named() -> None:
@@ -290,7 +290,7 @@ def test_each_host_that_is_served_is_listed(
         found = parse_host().override(host=host)
         assert read_secret(broker().obtain(found, 25)) == "token-1"
         place = cache.token_place(str(tmp_path / "ecr"), host, "me")
-        assert read_secret(cache.read(*place, START)) == "token-1"
+        assert read_secret(cache.read(*place, START, environ={})) == "token-1"
 
     assert recent.list_hosts(str(tmp_path / "ecr")) == [HOST, PRIVATE]
 
@@ -510,7 +510,7 @@ class TestTheLock:
         if in_hand:
             keep_stale(broker, HOST, "in hand", START + 30 * cache.SECOND)
             assert read_secret(broker().obtain(parse_host(), 24)) == "in hand"
-            kept = cache.read(*cache.token_place(broker().directory, HOST, "me"), START)
+            kept = cache.read(*cache.token_place(broker().directory, HOST, "me"), START, environ={})
             assert kept.refresh == START
         else:
             with pytest.raises(DeadlineExceeded, match="without an answer for 24 s;"):

@@ -139,7 +139,7 @@ class TestTheNote:
         keep_stale(broker, HOST, "in hand", START + 30 * cache.SECOND)
 
         assert finds({"at": START + 5}) == "in hand"
-        kept = cache.read(*cache.token_place(broker().directory, HOST, "me"), START)
+        kept = cache.read(*cache.token_place(broker().directory, HOST, "me"), START, environ={})
         assert kept.refresh == START + 30 * cache.SECOND
 
     @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_dead_logins_are_removed(tmp_path: Path) -> None:
         logins.keep(str(tmp_path), place, _entry(written))
 
     assert logins.sweep(str(tmp_path), NOW) == 1
-    assert cache.read(*cache.login_place(str(tmp_path), HOST, "0"), NOW).written == NOW
+    assert cache.read(*cache.login_place(str(tmp_path), HOST, "0"), NOW, environ={}).written == NOW
 
 
 def test_a_login_that_takes_a_dead_ones_place_is_not_swept(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_login_that_takes_a_dead_ones_place_is_not_swept(tmp_path: Path) -> No
         for _ in range(300):
             store.write(*place, _entry(NOW - 2 * LIFE))
             logins.keep(str(tmp_path), place, _entry(NOW))
-            assert cache.read(*place, NOW).written == NOW
+            assert cache.read(*place, NOW, environ={}).written == NOW
     finally:
         over.set()
         cleaner.join()
@@ -68,6 +68,6 @@ def test_a_login_is_kept_where_there_are_no_locks(tmp_path: Path) -> None:
 
     logins.keep(str(tmp_path), place, _entry(NOW))
 
-    assert cache.read(*place, NOW).reply == REPLY
+    assert cache.read(*place, NOW, environ={}).reply == REPLY
     assert logins.sweep(str(tmp_path), NOW + LIFE) == 0
     assert os.path.exists(place[0])

@@ -75,7 +75,7 @@ def test_the_first_that_is_fresh_answers(places: list[CachePlace], kept: tuple[i
     """A login comes before the host's token, and that before the endpoint's."""
     for number in kept:
         _keep(places[number])
-    found = lookup.find(places, NOW)
+    found = lookup.find(places, NOW, environ={})
     first = min(kept, default=len(places))
 
     assert found.misses == tuple(CacheMiss(place, "there is none yet") for place in places[:first])
@@ -93,7 +93,7 @@ def test_a_fresh_one_comes_before_one_that_is_due(places: list[CachePlace]) -> N
     """A fresh entry answers, also after one that is due."""
     _keep(places[1], refresh=0)
     _keep(places[2])
-    found = lookup.find(places, NOW)
+    found = lookup.find(places, NOW, environ={})
 
     assert found.fresh is not None
     assert found.fresh.kind is Kind.ENDPOINT
@@ -107,7 +107,7 @@ def test_of_those_that_are_due_the_one_that_lives_longest(
     """Of the due entries, the one that expires last is first."""
     _keep(places[1], refresh=0, expires=host * HOUR)
     _keep(places[2], refresh=0, expires=endpoint * HOUR)
-    found = lookup.find(places, NOW)
+    found = lookup.find(places, NOW, environ={})
 
     assert found.fresh is None
     assert [hit.kind for hit in found.due] == [Kind.HOST, Kind.ENDPOINT]
@@ -120,7 +120,7 @@ def test_why_a_place_is_of_no_use(places: list[CachePlace]) -> None:
     Path(places[1].path).parent.mkdir(mode=0o700)
     Path(places[1].path).write_bytes(b"damaged")
     os.chmod(places[1].path, 0o600)
-    found = lookup.find(places, NOW)
+    found = lookup.find(places, NOW, environ={})
 
     assert [miss.reason for miss in found.misses] == [
         "it has expired",
@@ -142,7 +142,7 @@ def test_nothing_is_opened_after_the_fresh_one(
         return real(path, now)
 
     monkeypatch.setattr(cache, "read_any", read_any)
-    lookup.find(iter(places), NOW)
+    lookup.find(iter(places), NOW, environ={})
 
     assert opened == [place.path for place in places[:2]]
 
@@ -151,7 +151,7 @@ def test_a_hit_shows_no_secret(places: list[CachePlace]) -> None:
     """The repr of a hit, which may be logged, shows no secret."""
     _keep(places[0])
 
-    assert "tok+en" not in repr(lookup.find(places, NOW))
+    assert "tok+en" not in repr(lookup.find(places, NOW, environ={}))
     assert "tok+en" not in repr(CacheHit(Kind.LOGIN, "path", cache.Entry(1, 2, 3, REPLY)))
 
 
@@ -176,4 +176,4 @@ def test_a_bug_or_ctrl_c_is_not_a_miss(
 
     monkeypatch.setattr(cache, "read", fail)
     with pytest.raises(kind):
-        lookup.find(places, NOW)
+        lookup.find(places, NOW, environ={})

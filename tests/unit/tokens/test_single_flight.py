@@ -54,7 +54,7 @@ def test_without_the_lock_no_renewal_is_delayed(
     monkeypatch.setattr(FileLock, "acquire", lambda *_: False)
 
     assert read_secret(broker().obtain(parse_host(), 25)) == "in hand"
-    kept = cache.read(*cache.token_place(broker().directory, HOST, "me"), START)
+    kept = cache.read(*cache.token_place(broker().directory, HOST, "me"), START, environ={})
     assert kept.refresh == START
 
 

@@ -45,7 +45,7 @@ def test_a_failed_write_leaves_the_previous_entry(
         store.write(*place, make_entry(NOW + HOUR))
     monkeypatch.undo()
 
-    assert cache.read(*place, NOW).written == NOW
+    assert cache.read(*place, NOW, environ={}).written == NOW
     assert [path.name for path in kept.parent.iterdir()] == [kept.name]
 
 
@@ -282,7 +282,7 @@ def test_other_exceptions_remove_nothing(
             patch.setattr(os, name, fail)
             with pytest.raises(kind):
                 call()
-    assert cache.read(*place, NOW).reply == REPLY
+    assert cache.read(*place, NOW, environ={}).reply == REPLY
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Unix directories and modes")
@@ -338,7 +338,7 @@ class TestAsOnWindows:
         monkeypatch.setattr(sys, "platform", "win32")
 
         store.write(*place, make_entry(NOW + HOUR))
-        assert cache.read(*place, NOW + HOUR).written == NOW + HOUR
+        assert cache.read(*place, NOW + HOUR, environ={}).written == NOW + HOUR
         assert kept.parent.stat().st_mode & 0o777 == 0o755
 
     def test_a_temporary_file_is_left_for_a_day(
