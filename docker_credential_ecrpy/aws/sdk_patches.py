@@ -10,7 +10,7 @@ from botocore.loaders import JSONFileLoader, Loader
 from botocore.utils import JSONFileCache, parse_timestamp
 
 from docker_credential_ecrpy.aws.deadline import Stage, Watch
-from docker_credential_ecrpy.files import private
+from docker_credential_ecrpy.files import replace
 
 SERVICES = {
     "ecr": "ECR",
@@ -86,9 +86,7 @@ def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
     if not os.path.isdir(os.path.expanduser("~")):
         return  # do not create a home directory
     try:
-        if not os.path.isdir(os.path.dirname(path)):
-            private.make_directory(os.path.dirname(path))
-        private.write_whole(path, text.encode(), shared=True)
+        replace.write_shared(path, text.encode())
     except OSError:
         pass  # botocore has the value in memory
 

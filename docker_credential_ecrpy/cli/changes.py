@@ -1,12 +1,18 @@
 """Carries out a plan of `configure`: shows it, writes its files, and prints what was done."""
 
+from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from docker_credential_ecrpy.docker import diff
 from docker_credential_ecrpy.docker.apply import apply_plan
 from docker_credential_ecrpy.docker.message import Message
 from docker_credential_ecrpy.docker.plan import Plan
+from docker_credential_ecrpy.errors import FileChanged
+from docker_credential_ecrpy.files.turn import take_turn
 from docker_credential_ecrpy.text.console import Console
+
+_MOST_TRIES = 5  # plans, while other programs change the files
 
 
 @dataclass(frozen=True)
@@ -19,11 +25,23 @@ class Output:
     as_json: bool
     quiet: bool
 
-    def report(self, plan: Plan, unneeded: str) -> None:
-        """Carry the plan out, and print it. unneeded: the line where nothing changes.
+    def report(self, make: Callable[[], Plan], files: Collection[str], unneeded: str) -> None:
+        """Make a plan of changes to files, carry it out, and print it.
 
-        Raises HelperError.
+        make: reads the files and plans, again if another program changes one meanwhile; other runs
+        wait. unneeded: the line where nothing changes. Raises HelperError.
         """
+        for tries_left in reversed(range(_MOST_TRIES)):
+            try:
+                with nullcontext() if self.dry_run else take_turn(files):
+                    self._report_once(make(), unneeded)
+                return
+            except FileChanged as exc:
+                if not tries_left:
+                    raise
+                self.console.note(f"{exc.message}; the changes are planned again")
+
+    def _report_once(self, plan: Plan, unneeded: str) -> None:
         if self.as_json:
             self._print_json(plan)
             return

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from docker_credential_ecrpy.docker.discover import list_files, settings_path
 from docker_credential_ecrpy.docker.plan import Plan
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files.backup import Mark, make_mark
 from docker_credential_ecrpy.files.replace import (
-    Mark,
     Rewrite,
     check_replaceable,
-    make_mark,
     replace_file,
     take_back,
 )

@@ -11,10 +11,11 @@ from docker_credential_ecrpy.docker.config import AUTHS, HELPER_NAMES, DockerCon
 from docker_credential_ecrpy.docker.installed_helpers import find_helper, find_problem
 from docker_credential_ecrpy.docker.message import Message, MessageId
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files.replace import read_backups, read_user_file
+from docker_credential_ecrpy.files.backup import read_backups
+from docker_credential_ecrpy.files.replace import read_user_file
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import paths, registry
-from docker_credential_ecrpy.settings import editor
+from docker_credential_ecrpy.settings import editor, loader
 from docker_credential_ecrpy.text.sanitize import one_line
 
 TYPE_CHECKING = False
@@ -119,8 +120,6 @@ def discover(
     config, *others = map(DockerConfig.load, (last, *first))
     found, offers, left_out = _find_registries(request, helper, config, profiles)
     program, answering, warning = find_program(environ)
-    file = settings_path(environ)
-    fallback = helper.load_settings().fallback
     names = filter(None, (request.fallback, config.store))
     facts = DockerFacts(
         config=config,
@@ -129,9 +128,7 @@ def discover(
         helper_warning=warning,
         environ=environ,
         others=others,
-        settings_file=file,
-        settings=read_user_file(file) if file else None,
-        fallback=fallback.text if fallback else "",
+        settings_file=settings_path(environ),
         now=helper.clock(),
         found=found,
         offers=offers,
@@ -139,10 +136,30 @@ def discover(
         installed=[name for name in names if find_helper(name, environ).paths],
         default_store=docker_config.default_store(environ) if config.is_dockers else "",
     )
-    if request.remove:
-        elsewhere = _find_elsewhere(environ, config)
-        return replace(facts, backups=read_backups(config.file), elsewhere=elsewhere)
-    return _add_credentials(facts, credentials) if credentials else facts
+    facts = read_files(facts, request)
+    return _add_credentials(facts, credentials) if credentials and not request.remove else facts
+
+
+def read_files(facts: DockerFacts, request: ConfigureRequest) -> DockerFacts:
+    """Return the facts with the files as they are now. Raises HelperError for unreadable ones.
+
+    Another program may have changed them since, such as while the user answered a question.
+    """
+    environ, file = facts.environ, facts.settings_file
+    *first, last = list_files(environ, podman=request.podman)
+    config, *others = map(DockerConfig.load, (last, *first))
+    fallback = loader.load(environ).fallback
+    facts = replace(
+        facts,
+        config=config,
+        others=others,
+        settings=read_user_file(file) if file else None,
+        fallback=fallback.text if fallback else "",
+    )
+    if not request.remove:
+        return facts
+    elsewhere = _find_elsewhere(environ, config)
+    return replace(facts, backups=read_backups(config.file), elsewhere=elsewhere)
 
 
 def _find_registries(
@@ -174,6 +191,11 @@ def list_files(environ: Mapping[str, str], *, podman: bool) -> list[str]:
     if podman:
         return docker_config.auth_file_paths(environ)
     return [docker_config.config_path(environ)]
+
+
+def list_edited(environ: Mapping[str, str], *, podman: bool) -> list[str]:
+    """Return the files that `configure` edits for a client, with our settings."""
+    return [*list_files(environ, podman=podman), *filter(None, [settings_path(environ)])]
 
 
 def settings_path(environ: Mapping[str, str]) -> str:

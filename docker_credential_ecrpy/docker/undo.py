@@ -13,13 +13,8 @@ from docker_credential_ecrpy.docker.discover import list_files, settings_path
 from docker_credential_ecrpy.docker.message import Message, MessageId
 from docker_credential_ecrpy.docker.plan import Plan
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files.replace import (
-    Backup,
-    Mark,
-    Rewrite,
-    list_backups,
-    read_user_file,
-)
+from docker_credential_ecrpy.files.backup import Backup, Mark, list_backups, read_backup
+from docker_credential_ecrpy.files.replace import Rewrite, read_user_file
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _EMPTY_JSON = b"{}\n"
@@ -63,7 +58,7 @@ def _read_file(file: str, *, is_json: bool) -> RestorableFile:
     present = read_user_file(file)
     backups = list_backups(file)
     for backup in backups:
-        content = read_user_file(backup.path)
+        content = read_backup(file, backup)
         if backup.is_none:
             content = _EMPTY_JSON if is_json and present else b""
         if content is not None:  # unless another program has removed it

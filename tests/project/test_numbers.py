@@ -5,7 +5,7 @@ import re
 import pytest
 
 from docker_credential_ecrpy.doctor import network, run
-from docker_credential_ecrpy.files import log_file, replace
+from docker_credential_ecrpy.files import log_file, backup
 from docker_credential_ecrpy.helper.timeout import DEFAULT_TIMEOUT, MAX_TIMEOUT
 from docker_credential_ecrpy.hot import cache, protocol
 from docker_credential_ecrpy.settings import loader
@@ -30,11 +30,11 @@ SENTENCES = {
         f"`$AWS_ECR_CONFIG`, at most {loader.MAX_SIZE // KIB} KiB",
         f"got a token in the last {FORGET_AFTER // DAY} days",
         f"Input is read to its end, at most {INPUT}",
-        f"at most {WORDS[replace.BACKUPS_KEPT]} for each file",
+        f"at most {WORDS[backup.BACKUPS_KEPT]} for each file",
     ],
     "docs/accounts.md": [f"shown by CloudTrail; default {Role('').session_name}"],
     "docs/comparison.md": [f"| upper time limit of a `get` | {SECONDS} seconds |"],
-    "docs/configure.md": [f"At most {WORDS[replace.BACKUPS_KEPT]} backups are kept for each file"],
+    "docs/configure.md": [f"At most {WORDS[backup.BACKUPS_KEPT]} backups are kept for each file"],
     "docs/doctor.md": [
         f"looks in up to {WORDS[network._OTHER_REGIONS]} other regions",
         f"`AWS_ECR_TIMEOUT` ({SECONDS} seconds)",
@@ -49,7 +49,7 @@ SENTENCES = {
         f"ECR authorization tokens, valid for at most {HOURS} hours",
         f"input of more than {INPUT}",
         f"a time limit of {SECONDS} seconds in total",
-        f"at most {WORDS[replace.BACKUPS_KEPT]} for each file",
+        f"at most {WORDS[backup.BACKUPS_KEPT]} for each file",
     ],
 }
 

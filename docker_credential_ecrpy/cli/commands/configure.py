@@ -26,7 +26,9 @@ from docker_credential_ecrpy.docker.discover import (
     Hosts,
     discover,
     is_chosen,
+    list_edited,
     profile_host,
+    read_files,
 )
 from docker_credential_ecrpy.docker.plan import make_plan
 from docker_credential_ecrpy.docker.undo import plan_undo, read_restorable
@@ -126,8 +128,11 @@ def command(
         if named or request != ConfigureRequest(podman=podman):
             msg = "--undo takes no registry, and only --dry-run, --podman, --json and --quiet"
             raise click.UsageError(msg)
-        files = read_restorable(context.environ, podman=podman)
-        output.report(plan_undo(files), "nothing to undo: the files are as in their backups")
+        output.report(
+            lambda: plan_undo(read_restorable(context.environ, podman=podman)),
+            list_edited(context.environ, podman=podman),
+            "nothing to undo: the files are as in their backups",
+        )
         return
     _check_options(request)
     _configure(context, replace(request, hosts=_read_hosts(context, request, named)), output)
@@ -189,7 +194,11 @@ def _configure(context: CommandContext, request: ConfigureRequest, output: Outpu
         context.console.note("\nnothing was written")  # below the question
         raise
     unneeded = "not configured" if request.remove else "already configured"
-    output.report(make_plan(facts, request), f"{unneeded}: nothing to change")
+    output.report(
+        lambda: make_plan(read_files(facts, request), request),
+        list_edited(context.environ, podman=request.podman),
+        f"{unneeded}: nothing to change",
+    )
     if not (request.remove or output.dry_run or output.as_json or output.quiet):
         host = next(iter(request.hosts), "<registry>")
         client = "podman" if request.podman else "docker"

@@ -8,19 +8,18 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files.replace import (
+from docker_credential_ecrpy.files.backup import (
     BACKUPS_KEPT,
-    Rewrite,
     list_backups,
     make_mark,
     read_backups,
-    read_user_file,
-    replace_file,
 )
+from docker_credential_ecrpy.files.replace import Rewrite, read_user_file, replace_file
 from tests.world import engines
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes, links and FIFOs of POSIX")
@@ -58,9 +57,9 @@ def without_power(code: str, *arguments: Path) -> "subprocess.CompletedProcess[s
 LIST = """
 import sys
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files import replace
+from docker_credential_ecrpy.files import backup
 try:
-    replace.list_backups(sys.argv[1])
+    backup.list_backups(sys.argv[1])
 except HelperError as exc:
     print(exc)
 """
@@ -318,11 +317,11 @@ def test_a_backup_is_complete_or_missing(
     path.write_bytes(b"old")
     link, seen = os.link, list[bytes]()
 
-    def look_first(whole: str, backup: str) -> None:
-        seen.append(Path(whole).read_bytes())
+    def look_first(whole: str, backup: str, **where: Any) -> None:
+        seen.append((tmp_path / whole).read_bytes())
         if not has_links:
             raise PermissionError(1, "Operation not permitted")
-        link(whole, backup)
+        link(whole, backup, **where)
 
     monkeypatch.setattr(os, "link", look_first)
     rewrite(path)

@@ -1,0 +1,110 @@
+"""Turns of runs of this program that edit the same files: each reads, plans and writes alone.
+
+The lock is on the directory itself (or while that is missing, on the nearest one above it), so that
+no lock file is left among the user's, and all users of a shared directory have the same lock. It
+only saves runs from failing: each write is compared with what was read, with or without a lock.
+"""
+
+import errno
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files.lock import FileLock
+from docker_credential_ecrpy.text.sanitize import one_line
+
+MOST_SECONDS = 20.0
+"""How long to wait for another run, which writes within a second unless its output is blocked."""
+
+_PAUSE = 0.02  # seconds
+_BUSY = (errno.EACCES, errno.EAGAIN)
+_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+
+if sys.platform == "win32":
+
+    @contextmanager
+    def _lock(directory: str, end: float) -> Iterator[None]:
+        """Lock a file of the user's in the temporary directory: Windows locks no directories."""
+        name = hashlib.sha256(os.path.normcase(directory).encode()).hexdigest()[:32]
+        with FileLock(os.path.join(tempfile.gettempdir(), f"docker-credential-ecrpy-{name}")) as at:
+            if not at.acquire(max(0.0, end - time.monotonic())):
+                raise _timed_out(directory, "")
+            yield
+
+else:
+    import fcntl
+
+    @contextmanager
+    def _lock(directory: str, end: float) -> Iterator[None]:
+        """Lock a directory until the context is left.
+
+        Without a lock where that is unreadable or on a file system that has none. Raises
+        HelperError if another run still has it at `end`, a monotonic time.
+        """
+        opened = -1
+        try:
+            with suppress(OSError):
+                opened = os.open(directory, _FLAGS)
+            while opened >= 0 and not _try(opened):
+                if time.monotonic() >= end:
+                    raise _timed_out(directory, _find_holder(opened))
+                time.sleep(_PAUSE)
+            yield
+        finally:
+            if opened >= 0:
+                os.close(opened)
+
+    def _try(opened: int) -> bool:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            return exc.errno not in _BUSY
+        return True
+
+    def _find_holder(opened: int) -> str:
+        """Return the process that holds a directory's lock, as Linux shows it; "" if unknown."""
+        seen = os.fstat(opened)
+        at = f"{os.major(seen.st_dev):02x}:{os.minor(seen.st_dev):02x}:{seen.st_ino}"
+        with suppress(OSError), open("/proc/locks", encoding="ascii") as locks:
+            for line in locks:  # 1: FLOCK ADVISORY WRITE 123 fd:00:456 0 EOF
+                fields = line.split()
+                if fields[1] == "FLOCK" and at in fields:
+                    return f" (process {fields[4]})"
+        return ""
+
+
+@contextmanager
+def take_turn(files: Collection[str], seconds: float = MOST_SECONDS) -> Iterator[None]:
+    """Hold the locks of the directories of files until the context is left.
+
+    All runs take them in the same order. Raises HelperError if another run still has one after
+    `seconds`.
+    """
+    end = time.monotonic() + seconds
+    with ExitStack() as stack:
+        held: dict[str, os.stat_result] = {}
+        while missing := sorted({_find_directory(file) for file in files}.difference(held)):
+            # What another run created while this one waited has a lock of its own.
+            seen = os.stat(missing[0])
+            if not any(os.path.samestat(seen, each) for each in held.values()):
+                stack.enter_context(_lock(missing[0], end))
+            held[missing[0]] = seen
+        yield
+
+
+def _find_directory(file: str) -> str:
+    """Return the nearest directory above a file that exists, without symlinks."""
+    directory = os.path.dirname(os.path.realpath(file))
+    while not os.path.isdir(directory) and os.path.dirname(directory) != directory:
+        directory = os.path.dirname(directory)
+    return directory
+
+
+def _timed_out(directory: str, holder: str) -> HelperError:
+    msg = f"another run{holder} is changing the files in {one_line(directory)}"
+    return HelperError(msg, hint="run this again when it has ended; nothing was written")
