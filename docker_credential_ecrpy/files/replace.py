@@ -55,14 +55,15 @@ def check_replaceable(rewrite: Rewrite) -> None:
             raise OSError(errno.ENOTDIR, f"{directory} is not a directory")
         if not os.access(directory, os.W_OK):
             raise OSError(errno.EACCES, f"the directory {directory} is read-only")
-        if directory == os.path.dirname(path):
-            with Target(rewrite.file) as at:
-                at.sweep()
-                with (
-                    replacement.open_present(at, rewrite.before) as present,
-                    replacement.write_beside(at, b"", present),
-                ):
-                    pass
+        try:
+            at = Target(rewrite.file)
+        except FileNotFoundError:
+            return  # its directory is created with it
+        with at:
+            at.sweep()
+            before = replacement.open_present(at, rewrite.before)
+            with before as present, replacement.write_beside(at, b"", present):
+                pass
 
 
 def replace_file(rewrite: Rewrite, mark: Mark | None = None) -> str:
@@ -151,7 +152,8 @@ def _error(file: str, what: str, exc: OSError | ValueError) -> HelperError:
     if isinstance(exc, Refused):
         hint = exc.hint
     elif what == "restored":
-        hint = "its previous content is in the newest backup beside it"
+        newest = "second newest" if getattr(exc, "copy", "") else "newest"
+        hint = f"its previous content is in the {newest} backup beside it"
     elif what == "read" and number in (errno.EINVAL, errno.EISDIR):
         hint = "move it elsewhere"
     elif number == errno.EAGAIN:

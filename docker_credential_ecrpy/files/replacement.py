@@ -14,9 +14,18 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from docker_credential_ecrpy.files import exchange, permissions, target, temporary
-from docker_credential_ecrpy.files.backup import make_mark, name_backup
+from docker_credential_ecrpy.files.backup import make_mark, name_backup, write_backup
 from docker_credential_ecrpy.files.permissions import Permissions, Refused
 from docker_credential_ecrpy.files.target import Target
+
+
+class Changed(OSError):
+    """Another program changed the file. copy: a backup of that change, or ""."""
+
+    def __init__(self, copy: str = "") -> None:
+        too = f", and {copy} has that change, too" if copy else ""
+        super().__init__(errno.EAGAIN, f"another program changed it{too}")
+        self.copy = copy
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class Present:
     def check(self, at: Target, name: str) -> None:
         """Raise OSError unless a name is that of the same file, unchanged."""
         if not self.is_at(at, name):
-            raise changed()
+            raise Changed
 
 
 @contextmanager
@@ -80,7 +89,7 @@ def open_present(at: Target, before: bytes | None) -> Iterator[Present | None]:
     """Open the file, which must be as it was read; None for no file. Raises OSError."""
     with look(at) as present:
         if (present.data if present else None) != before:
-            raise changed()
+            raise Changed
         yield present
 
 
@@ -129,7 +138,7 @@ def put(at: Target, present: Present | None, data: bytes, backup: str = "") -> N
     with write_beside(at, data, present) as (name, own):
         if present is None:
             if not _take_name(at, name):
-                raise changed()
+                raise Changed
             return
         old = name if _swap(at, present, name, own) else _replace(at, present, name, own)
         if old and backup and present.opened >= 0:
@@ -150,24 +159,46 @@ def _swap(at: Target, present: Present, name: str, own: os.stat_result) -> bool:
     if at.opened is None:
         return False
     try:
+        present.check(at, at.name)
         if not exchange.swap(at.opened, name, at.name):
             return False
         present.check(at, name)
         return True
-    except BaseException:
+    except BaseException as exc:
         if not at.is_same(name, own):
-            _give_back(at, name, own)
+            _give_back(at, name, own, exc)
         raise
 
 
-def _give_back(at: Target, old: str, own: os.stat_result) -> None:
-    """Give a file, whose place a new file of ours took, its place again. Raises OSError.
+def _give_back(at: Target, old: str, own: os.stat_result, exc: BaseException) -> None:
+    """Give a file its place again, which our new file took. Raises OSError.
 
-    If yet another program wrote there meanwhile, one of the two writes becomes a backup.
+    Another program's write becomes a backup, too: for a moment our file was there, and a program
+    that read it then writes without that change.
     """
+    opened = -1
+    if isinstance(exc, OSError):
+        with suppress(OSError):  # a symlink or a directory has no content to lose
+            opened = at.open_file(old)
+    try:
+        _return(at, old, own)
+        if opened >= 0:
+            mark = make_mark([at.path])
+            raise Changed(at.beside(write_backup(at, target.read(opened), own, mark))) from exc
+    finally:
+        if opened >= 0:
+            os.close(opened)
+
+
+def _return(at: Target, old: str, own: os.stat_result) -> None:
+    """Give a file its place again; if yet another program wrote there, keep both writes."""
     if at.opened is not None and exchange.swap(at.opened, old, at.name):
         if at.is_same(old, own):
+            at.remove(old)
             return
+    elif at.is_same(at.name, own):
+        at.rename(old, at.name)
+        return
     elif _take_name(at, old):
         return
     _keep_both(at, old)
@@ -190,7 +221,7 @@ def _replace(at: Target, present: Present, name: str, own: os.stat_result) -> st
     try:
         at.link(at.name, held)
     except FileNotFoundError:
-        raise changed() from None
+        raise Changed from None
     except OSError:  # no hard links, as on a FAT
         held = ""
     placed = False
@@ -201,13 +232,11 @@ def _replace(at: Target, present: Present, name: str, own: os.stat_result) -> st
         if held:
             present.check(at, held)
         return held
-    except BaseException:
+    except BaseException as exc:
         if held and not placed:
             at.remove(held)
-        elif held and at.is_same(at.name, own):
-            at.rename(held, at.name)
         elif held:
-            _keep_both(at, held)
+            _give_back(at, held, own, exc)
         raise
 
 
@@ -235,10 +264,5 @@ def remove(at: Target, present: Present) -> None:
     if present.is_at(at, held):
         at.remove(held)
         return
-    _give_back(at, held, present.seen)
-    raise changed()
-
-
-def changed() -> OSError:
-    """Return the error for a file that another program changed."""
-    return OSError(errno.EAGAIN, "another program changed it")
+    _return(at, held, present.seen)
+    raise Changed

@@ -6,7 +6,7 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -34,11 +34,12 @@ def run_on_terminal(
     *arguments: str,
     columns: int = 80,
     typed: bytes = b"",
+    before: Callable[[], object] = lambda: None,
     environ: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
     """Run the helper on a terminal of this many columns; return its exit code and output.
 
-    typed: the answers to its prompts.
+    typed: the answers to its prompts; before: what happens while the first one is open.
     """
     if sys.platform == "win32":
         pytest.skip("needs a terminal of Unix")
@@ -70,6 +71,7 @@ def run_on_terminal(
             while more := _read(ours, again=_INTERRUPT if is_interrupted else b""):
                 shown += more
                 if typed and shown.rstrip().endswith(b"]:"):
+                    before()
                     os.write(ours, typed)
                     typed, is_interrupted = b"", _INTERRUPT in typed
         except OSError:
