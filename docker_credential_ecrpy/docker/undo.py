@@ -4,7 +4,6 @@ An undo makes backups, too: the next undo restores what this one replaced. A fil
 change created is emptied, not removed: it may have content that the user added since.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from docker_credential_ecrpy.docker.plan import Plan
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.backup import Backup, Mark, list_backups, read_backup
 from docker_credential_ecrpy.files.replace import Rewrite, read_user_file
+from docker_credential_ecrpy.files.target import real_path
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _EMPTY_JSON = b"{}\n"
@@ -43,14 +43,22 @@ def read_restorable(environ: Mapping[str, str], *, podman: bool) -> list[Restora
     files = list_files(environ, podman=podman)
     ours = [_read_file(file, is_json=True) for file in reversed(files)]
     shared = [_read_file(settings, is_json=False)] if settings else []
-    same = set(map(os.path.realpath, files))
+    same = set(map(_find_real, files))
     theirs = []
     for file in list_files(environ, podman=not podman):
-        if os.path.realpath(file) not in same:
+        if _find_real(file) not in same:
             with suppress(HelperError):  # nothing here reads or writes it
                 theirs.append(_read_file(file, is_json=True))
     _check_client(ours, theirs, shared, podman=podman)
     return [*ours, *shared]
+
+
+def _find_real(file: str) -> str:
+    """Return a file's path without symlinks, or as it is where that keeps changing."""
+    try:
+        return real_path(file)
+    except OSError:
+        return file
 
 
 def _read_file(file: str, *, is_json: bool) -> RestorableFile:

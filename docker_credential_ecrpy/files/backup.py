@@ -51,7 +51,7 @@ def list_backups(file: str) -> list[Backup]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as exc:
-        raise _unreadable(os.path.dirname(os.path.realpath(file)), exc) from exc
+        raise _unreadable(os.path.dirname(os.path.abspath(file)), exc) from exc
 
 
 def read_backup(file: str, backup: Backup) -> bytes | None:

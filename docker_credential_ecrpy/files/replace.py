@@ -45,7 +45,7 @@ def check_replaceable(rewrite: Rewrite) -> None:
     An empty file beside it gets its permissions, and is removed.
     """
     with _errors(rewrite.file, "written"):
-        path = os.path.realpath(rewrite.file)
+        path = target.real_path(rewrite.file)
         directory = os.path.dirname(path)
         while directory and not os.path.lexists(directory):
             directory = os.path.dirname(directory)
@@ -139,7 +139,7 @@ def _open(file: str) -> Iterator[Target]:
     try:
         at = Target(file)
     except FileNotFoundError:
-        private.make_directory(os.path.dirname(os.path.realpath(file)))
+        private.make_directory(os.path.dirname(target.real_path(file)))
         at = Target(file)
     with at:
         yield at

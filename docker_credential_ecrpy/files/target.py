@@ -17,6 +17,7 @@ from docker_credential_ecrpy.files import permissions, private, temporary
 MAX_SIZE = 64 * 1024 * 1024
 """Bytes; a larger file is no config.json."""
 
+_MOST_TRIES = 20
 _MOST_LINKS = 40  # Linux's own limit
 _DIRECTORY = (
     os.O_RDONLY
@@ -40,7 +41,7 @@ class Target:
         self.opened: int | None = None
         """The directory's descriptor; None on Windows."""
         if sys.platform == "win32":
-            self.directory, self.name = os.path.split(os.path.realpath(file))
+            self.directory, self.name = os.path.split(real_path(file))
             os.stat(self.directory)
         else:
             self.opened, self.directory, self.name = _resolve(file)
@@ -167,6 +168,14 @@ class Target:
             with suppress(FileNotFoundError):
                 owners.add(self.stat(self.name).st_uid)
         return seen.st_uid in owners
+
+
+def real_path(file: str) -> str:
+    """Return a path without symlinks. Raises OSError for one that keeps changing."""
+    for _ in range(_MOST_TRIES):
+        with suppress(OSError):  # what was a symlink is none any more
+            return os.path.realpath(file)
+    return os.path.realpath(file)
 
 
 def read(opened: int) -> bytes:

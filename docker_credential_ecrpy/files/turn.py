@@ -15,12 +15,14 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files import target
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.text.sanitize import one_line
 
 MOST_SECONDS = 20.0
 """How long to wait for another run, which writes within a second unless its output is blocked."""
 
+_MOST_MOVES = 100  # directories under the path of a file, one after the other
 _PAUSE = 0.02  # seconds
 _BUSY = (errno.EACCES, errno.EAGAIN)
 _FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -87,22 +89,38 @@ def take_turn(files: Collection[str], seconds: float = MOST_SECONDS) -> Iterator
     """
     end = time.monotonic() + seconds
     with ExitStack() as stack:
-        held: dict[str, os.stat_result] = {}
-        while missing := sorted({_find_directory(file) for file in files}.difference(held)):
-            # What another run created while this one waited has a lock of its own.
-            seen = os.stat(missing[0])
-            if not any(os.path.samestat(seen, each) for each in held.values()):
-                stack.enter_context(_lock(missing[0], end))
-            held[missing[0]] = seen
+        held: set[tuple[int, int]] = set()
+        # What another run creates while this one waits has a lock of its own.
+        while missing := [at for at in _find_directories(files) if at[0] not in held]:
+            inode, directory = missing[0]
+            if len(held) > _MOST_MOVES:
+                raise _moved(directory)
+            stack.enter_context(_lock(directory, end))
+            held.add(inode)
         yield
 
 
-def _find_directory(file: str) -> str:
-    """Return the nearest directory above a file that exists, without symlinks."""
-    directory = os.path.dirname(os.path.realpath(file))
-    while not os.path.isdir(directory) and os.path.dirname(directory) != directory:
-        directory = os.path.dirname(directory)
-    return directory
+def _find_directories(files: Collection[str]) -> list[tuple[tuple[int, int], str]]:
+    """Return the nearest directory above each file that exists: device and inode, and path.
+
+    Raises HelperError for one that keeps changing.
+    """
+    found = []
+    for file in files:
+        try:
+            directory = os.path.dirname(target.real_path(file))
+            while not os.path.isdir(directory) and os.path.dirname(directory) != directory:
+                directory = os.path.dirname(directory)
+            seen = os.stat(directory)
+        except OSError as exc:
+            raise _moved(file) from exc
+        found.append(((seen.st_dev, seen.st_ino), directory))
+    return sorted(found, key=lambda at: at[1])
+
+
+def _moved(path: str) -> HelperError:
+    msg = f"{one_line(path)} cannot be found: another program is moving it"
+    return HelperError(msg, hint="run this again when it has ended; nothing was written")
 
 
 def _timed_out(directory: str, holder: str) -> HelperError:
