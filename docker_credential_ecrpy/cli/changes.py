@@ -9,7 +9,7 @@ from docker_credential_ecrpy.docker.apply import apply_plan
 from docker_credential_ecrpy.docker.message import Message
 from docker_credential_ecrpy.docker.plan import Plan
 from docker_credential_ecrpy.errors import FileChanged
-from docker_credential_ecrpy.files.turn import take_turn
+from docker_credential_ecrpy.files.user.turn import take_turn
 from docker_credential_ecrpy.text.console import Console
 
 _MOST_TRIES = 5  # plans, while other programs change the files

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from docker_credential_ecrpy.docker.discover import list_files, settings_path
 from docker_credential_ecrpy.docker.plan import Plan
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files.backup import Mark, make_mark
 from docker_credential_ecrpy.files.replace import (
     Rewrite,
     check_replaceable,
     replace_file,
     take_back,
 )
+from docker_credential_ecrpy.files.user.backup import Mark, make_mark
 
 
 def apply_plan(plan: Plan, environ: Mapping[str, str]) -> list[tuple[Rewrite, str]]:

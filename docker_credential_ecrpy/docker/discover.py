@@ -11,8 +11,8 @@ from docker_credential_ecrpy.docker.config import AUTHS, HELPER_NAMES, DockerCon
 from docker_credential_ecrpy.docker.installed_helpers import find_helper, find_problem
 from docker_credential_ecrpy.docker.message import Message, MessageId
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files.backup import read_backups
 from docker_credential_ecrpy.files.replace import read_user_file
+from docker_credential_ecrpy.files.user.backup import read_backups
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import paths, registry
 from docker_credential_ecrpy.settings import editor, loader

@@ -12,9 +12,9 @@ from docker_credential_ecrpy.docker.discover import list_files, settings_path
 from docker_credential_ecrpy.docker.message import Message, MessageId
 from docker_credential_ecrpy.docker.plan import Plan
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files.backup import Backup, Mark, list_backups, read_backup
 from docker_credential_ecrpy.files.replace import Rewrite, read_user_file
-from docker_credential_ecrpy.files.target import real_path
+from docker_credential_ecrpy.files.user.backup import Backup, Mark, list_backups, read_backup
+from docker_credential_ecrpy.files.user.target import real_path
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _EMPTY_JSON = b"{}\n"

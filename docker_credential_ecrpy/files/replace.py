@@ -7,10 +7,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from docker_credential_ecrpy.errors import FileChanged, HelperError
-from docker_credential_ecrpy.files import bounded, private, replacement, target
-from docker_credential_ecrpy.files.backup import Mark, make_mark, remove_backups, write_backup
-from docker_credential_ecrpy.files.permissions import Refused
-from docker_credential_ecrpy.files.target import Target
+from docker_credential_ecrpy.files import bounded, private
+from docker_credential_ecrpy.files.user import replacement, target
+from docker_credential_ecrpy.files.user.backup import Mark, make_mark, remove_backups, write_backup
+from docker_credential_ecrpy.files.user.permissions import Refused
+from docker_credential_ecrpy.files.user.target import Target
 from docker_credential_ecrpy.text.sanitize import lower_first, one_line
 
 

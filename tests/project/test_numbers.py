@@ -5,7 +5,8 @@ import re
 import pytest
 
 from docker_credential_ecrpy.doctor import network, run
-from docker_credential_ecrpy.files import backup, log_file
+from docker_credential_ecrpy.files import log_file
+from docker_credential_ecrpy.files.user import backup
 from docker_credential_ecrpy.helper.timeout import DEFAULT_TIMEOUT, MAX_TIMEOUT
 from docker_credential_ecrpy.hot import cache, protocol
 from docker_credential_ecrpy.settings import loader

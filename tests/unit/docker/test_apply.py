@@ -10,8 +10,8 @@ from docker_credential_ecrpy.docker import apply
 from docker_credential_ecrpy.docker.apply import apply_plan
 from docker_credential_ecrpy.docker.plan import Plan
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files.backup import Mark, list_backups
 from docker_credential_ecrpy.files.replace import Rewrite, replace_file
+from docker_credential_ecrpy.files.user.backup import Mark, list_backups
 
 
 def plan(*files: Path, before: bytes | None = b"old") -> Plan:

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files.backup import (
+from docker_credential_ecrpy.files.replace import Rewrite, read_user_file, replace_file
+from docker_credential_ecrpy.files.user.backup import (
     BACKUPS_KEPT,
     list_backups,
     make_mark,
     read_backups,
 )
-from docker_credential_ecrpy.files.replace import Rewrite, read_user_file, replace_file
 from tests.world import engines
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes, links and FIFOs of POSIX")
@@ -57,7 +57,7 @@ def without_power(code: str, *arguments: Path) -> "subprocess.CompletedProcess[s
 LIST = """
 import sys
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files import backup
+from docker_credential_ecrpy.files.user import backup
 try:
     backup.list_backups(sys.argv[1])
 except HelperError as exc:

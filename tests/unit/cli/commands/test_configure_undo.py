@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.files.backup import list_backups
+from docker_credential_ecrpy.files.user.backup import list_backups
 from tests.world.configure import AUTH, DESKTOP, OTHER, WHERE, configure, list_names, read, write
 from tests.world.machine import HOST, Machine
 

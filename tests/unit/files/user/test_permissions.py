@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files import target
 from docker_credential_ecrpy.files.replace import (
     Rewrite,
     check_replaceable,
@@ -17,6 +16,7 @@ from docker_credential_ecrpy.files.replace import (
     replace_file,
     write_shared,
 )
+from docker_credential_ecrpy.files.user import target
 from tests.world.access import ACCESS, DEFAULT, make_acl, read_attributes, set_attribute
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and links of POSIX")

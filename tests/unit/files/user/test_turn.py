@@ -1,6 +1,5 @@
 """Facts about turns: runs that edit the same files read, plan and write one after the other."""
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -11,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files.turn import take_turn
+from docker_credential_ecrpy.files.user.turn import take_turn
+
+fcntl = pytest.importorskip("fcntl", reason="Windows locks no directories")
 
 HOLD = """
 import sys
-from docker_credential_ecrpy.files.turn import take_turn
+from docker_credential_ecrpy.files.user.turn import take_turn
 with take_turn(sys.argv[1:]):
     print("held", flush=True)
     sys.stdin.readline()
@@ -23,7 +24,7 @@ with take_turn(sys.argv[1:]):
 # Each run reads, waits, and writes; without turns, two of them read the same number.
 COUNT = """
 import os, pathlib, sys, time
-from docker_credential_ecrpy.files.turn import take_turn
+from docker_credential_ecrpy.files.user.turn import take_turn
 file = pathlib.Path(sys.argv[1])
 with take_turn([str(file), sys.argv[2]]):
     number = int(file.read_text()) if file.exists() else 0

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files import permissions, target, temporary
-from docker_credential_ecrpy.files.target import Target
+from docker_credential_ecrpy.files import temporary
+from docker_credential_ecrpy.files.user import permissions, target
+from docker_credential_ecrpy.files.user.target import Target
 from docker_credential_ecrpy.text.sanitize import lower_first, one_line
 
 BACKUPS_KEPT = 3

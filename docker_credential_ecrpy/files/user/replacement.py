@@ -13,10 +13,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
-from docker_credential_ecrpy.files import exchange, permissions, target, temporary
-from docker_credential_ecrpy.files.backup import make_mark, name_backup, write_backup
-from docker_credential_ecrpy.files.permissions import Permissions, Refused
-from docker_credential_ecrpy.files.target import Target
+from docker_credential_ecrpy.files import temporary
+from docker_credential_ecrpy.files.user import exchange, permissions, target
+from docker_credential_ecrpy.files.user.backup import make_mark, name_backup, write_backup
+from docker_credential_ecrpy.files.user.permissions import Permissions, Refused
+from docker_credential_ecrpy.files.user.target import Target
 
 
 class Changed(OSError):
@@ -41,19 +42,22 @@ class Present:
     permissions: Permissions
 
     def is_at(self, at: Target, name: str) -> bool:
-        """Whether a name is that of the same file, unchanged. Raises OSError."""
-        if not at.is_same(name, self.seen):
-            return False
-        opened = at.open_file(name)
+        """Whether a name is that of a file with the same content and permissions.
+
+        Its inode is another one after a write where an overlay joins several file systems. Raises
+        OSError.
+        """
         try:
-            same = os.path.samestat(os.fstat(opened), self.seen)
-            same = same and permissions.read(opened) == self.permissions
-            return same and target.read(opened) == self.data
+            opened = at.open_file(name)
+        except OSError:
+            return False  # it is gone, or another kind of file
+        try:
+            return permissions.read(opened) == self.permissions and target.read(opened) == self.data
         finally:
             os.close(opened)
 
     def check(self, at: Target, name: str) -> None:
-        """Raise OSError unless a name is that of the same file, unchanged."""
+        """Raise OSError unless a name is that of such a file."""
         if not self.is_at(at, name):
             raise Changed
 
@@ -141,7 +145,7 @@ def put(at: Target, present: Present | None, data: bytes, backup: str = "") -> N
                 raise Changed
             return
         old = name if _swap(at, present, name, own) else _replace(at, present, name, own)
-        if old and backup and present.opened >= 0:
+        if old and backup and present.opened >= 0 and at.is_same(old, present.seen):
             with suppress(OSError):  # the backup has the same content already
                 permissions.make_private(present.opened)
                 at.rename(old, backup)

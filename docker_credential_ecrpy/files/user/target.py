@@ -12,7 +12,8 @@ import sys
 import time
 from contextlib import suppress
 
-from docker_credential_ecrpy.files import permissions, private, temporary
+from docker_credential_ecrpy.files import private, temporary
+from docker_credential_ecrpy.files.user import permissions
 
 MAX_SIZE = 64 * 1024 * 1024
 """Bytes; a larger file is no config.json."""

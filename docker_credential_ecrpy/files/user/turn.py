@@ -15,8 +15,8 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files import target
 from docker_credential_ecrpy.files.lock import FileLock
+from docker_credential_ecrpy.files.user import target
 from docker_credential_ecrpy.text.sanitize import one_line
 
 MOST_SECONDS = 20.0

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files import permissions
 from docker_credential_ecrpy.files.replace import (
     Rewrite,
     check_replaceable,
     replace_file,
     write_shared,
 )
-from docker_credential_ecrpy.files.target import Target
+from docker_credential_ecrpy.files.user import permissions
+from docker_credential_ecrpy.files.user.target import Target
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="directories of POSIX")
 as_root = pytest.mark.skipif(
@@ -112,8 +112,9 @@ def test_a_run_that_is_killed(tmp_path: Path, turn: int) -> None:
     path.write_bytes(b"old")
     code = """
 import os, signal, sys
-from docker_credential_ecrpy.files import exchange, replace
-from docker_credential_ecrpy.files.target import Target
+from docker_credential_ecrpy.files import replace
+from docker_credential_ecrpy.files.user import exchange
+from docker_credential_ecrpy.files.user.target import Target
 path, left, has_swap = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "True"
 def watch(place, name):
     function = getattr(place, name)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from docker_credential_ecrpy.files import exchange
+from docker_credential_ecrpy.files.user import exchange
 
 ACCESS_LIST = "system.posix_acl_access"
 """The attribute that is a POSIX access ACL, on Linux: acl(5)."""

@@ -9,11 +9,6 @@ import platform
 import sys
 from contextlib import suppress
 
-try:
-    import _ctypes
-except ImportError:  # an interpreter that was built without libffi
-    _ctypes = None  # type: ignore[assignment]  # then nothing is swapped
-
 _LINUX_SWAP, _LINUX_NEW = 2, 1  # RENAME_EXCHANGE and RENAME_NOREPLACE: rename(2)
 _MACOS_SWAP, _MACOS_NEW = 2, 4  # RENAME_SWAP and RENAME_EXCL: sys/stdio.h
 _CALLS = {"x86_64": 316, "aarch64": 276}
@@ -22,7 +17,11 @@ _CALLS = {"x86_64": 316, "aarch64": 276}
 
 def call(function: str, *given: int | bytes | None) -> int:
     """Call a function of the C library that returns an int. Raises OSError if there is none."""
-    if _ctypes is None or sys.platform == "win32":
+    try:
+        import _ctypes  # noqa: PLC0415 - few runs need it, and Windows or a small Python has none
+    except ImportError:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
+    if sys.platform == "win32":
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     library = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # None: what is loaded already
     result: int = _ctypes.call_function(_ctypes.dlsym(library, function), given)
