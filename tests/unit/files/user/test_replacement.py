@@ -1,6 +1,8 @@
 """Facts about other programs that write a file while it is replaced: no write is lost."""
 
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -211,6 +213,50 @@ def test_a_program_that_has_the_file_open(tmp_path: Path, *, has_swap: bool) -> 
 
     assert error == ""
     assert (path.read_bytes(), backup.read_bytes()) == (b"ours", THEIRS)
+
+
+# Adds a number to what it reads, by a rename, as `docker login` does; it prints how many it added.
+WRITER = """
+import json, os, select, sys
+file, number = sys.argv[1], 0
+print("ready", flush=True)
+while not select.select([sys.stdin], [], [], 0.001)[0]:
+    with open(file) as present:
+        numbers = json.load(present)
+    with open(file + "777", "w") as beside:
+        json.dump([*numbers, number], beside)
+    os.replace(file + "777", file)
+    number += 1
+print(number)
+"""
+
+
+@swaps
+def test_hundreds_of_tries(tmp_path: Path) -> None:
+    """Each number of a writer that never rests is in the file, or in a backup that was named."""
+    path = tmp_path / "config.json"
+    path.write_bytes(b"[]")
+    kept, tries = set[int](), {True: 0, False: 0}
+    command = [sys.executable, "-I", "-S", "-c", WRITER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        for _ in range(400):
+            before = path.read_bytes()
+            try:
+                replace_file(Rewrite(str(path), before, before + b" "))
+                tries[True] += 1
+            except FileChanged as exc:
+                tries[False] += 1
+                named = [each for each in tmp_path.glob("*.bak") if str(each) in str(exc)]
+                for backup in named:
+                    kept |= set(json.loads(backup.read_bytes()))
+        said, _ = child.communicate(b"stop\n", timeout=60)
+
+    assert kept | set(json.loads(path.read_bytes())) == set(range(int(said)))
+    assert tries[False] > 0
+    assert int(said) > 100
+    assert not list(tmp_path.glob(".*"))
 
 
 @swaps
