@@ -14,11 +14,12 @@ from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, Command, verbose_option
 from docker_credential_ecrpy.docker.apply import apply_plan
 from docker_credential_ecrpy.docker.config import bare_host
-from docker_credential_ecrpy.docker.discover import ConfigureRequest, discover
+from docker_credential_ecrpy.docker.discover import ConfigureRequest, discover, list_edited
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.docker.plan import make_plan
 from docker_credential_ecrpy.doctor import report, run
 from docker_credential_ecrpy.doctor.check import FAIL, Written
+from docker_credential_ecrpy.files.user.turn import take_turn
 from docker_credential_ecrpy.hot import protocol
 
 
@@ -91,9 +92,10 @@ def _configure(
     show: print the diff and the files. Raises HelperError.
     """
     wanted = ConfigureRequest(dict.fromkeys(hosts, ("", "")))
-    plan = make_plan(discover(wanted, context.helper, gateway.list_profiles), wanted)
-    if show:
-        carry_out(context.console, plan, dry_run=False)
-        return
-    for rewrite, backup in apply_plan(plan, context.environ):
-        written.append(Written(rewrite.file, backup))
+    with take_turn(list_edited(context.environ, podman=False)):
+        plan = make_plan(discover(wanted, context.helper, gateway.list_profiles), wanted)
+        if show:
+            carry_out(context.console, plan, dry_run=False)
+            return
+        for rewrite, backup in apply_plan(plan, context.environ):
+            written.append(Written(rewrite.file, backup))
