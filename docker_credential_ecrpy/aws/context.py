@@ -1,5 +1,6 @@
 """The state of one call to AWS: what its steps share, and what its errors name."""
 
+import re
 import shlex
 from contextlib import suppress
 from dataclasses import dataclass
@@ -97,8 +98,13 @@ class CallContext:
         return {}
 
 
-def redact_url(url: str) -> str:
-    """Return a URL as errors show it: without user info, path and query."""
-    scheme, _, rest = url.partition("://")
+def find_origin(url: str) -> str:
+    """Return the scheme and host of a URL: what is left without user info, path and query."""
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
     # Remove the user info first: a password may hold a slash, though it should not.
-    return one_line(f"{scheme}://{rest.rpartition('@')[2].partition('/')[0]}")
+    return f"{scheme}{separator}{re.split('[/?#]', rest.rpartition('@')[2], maxsplit=1)[0]}"
+
+
+def redact_url(url: str) -> str:
+    """Return a URL as errors show it: its origin, sanitized."""
+    return one_line(find_origin(url))

@@ -9,6 +9,7 @@ from docker_credential_ecrpy.aws.deadline import Stage
 from docker_credential_ecrpy.aws.errors import explain as errors
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Role
+from docker_credential_ecrpy.text import secrets
 
 
 def check_profile(call: CallContext) -> None:
@@ -30,7 +31,9 @@ def resolve_credentials(session: boto3.session.Session, call: CallContext) -> in
         raise errors.explain_no_credentials(call)
     call.source = credentials.method
     call.log(f"aws: credentials from {credentials.method}, profile {call.profile}")
-    credentials.get_frozen_credentials()
+    frozen = credentials.get_frozen_credentials()
+    for secret in (frozen.secret_key, frozen.token):
+        secrets.note(secret or "")
     call.resolved = True
     if call.choice.role:
         return assume_role(call.choice.role, session, call)

@@ -6,7 +6,7 @@ import boto3.session
 from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
 
-from docker_credential_ecrpy.aws.context import CallContext, redact_url
+from docker_credential_ecrpy.aws.context import CallContext, find_origin
 from docker_credential_ecrpy.aws.credentials import resolve_credentials
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer, explain_wrong_partition
@@ -91,5 +91,5 @@ def check_partition(url: str, call: CallContext) -> None:
         dual_stack = partition["outputs"]["dualStackDnsSuffix"]
         if registry.suffix in (standard, "on." + dual_stack.removeprefix("api.")):
             suffixes |= {standard, dual_stack}
-    if not any(redact_url(url).endswith("." + suffix) for suffix in suffixes):
+    if not any(find_origin(url).endswith("." + suffix) for suffix in suffixes):
         raise explain_wrong_partition(call)

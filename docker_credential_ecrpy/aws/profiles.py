@@ -1,5 +1,6 @@
 """AWS profiles and the account of each, from the AWS config and credentials files alone."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import BotoCoreError
 
-from docker_credential_ecrpy.aws import sdk_patches
+from docker_credential_ecrpy.aws import known_secrets, sdk_patches
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.registry import is_account
 from docker_credential_ecrpy.settings.rules import AUTO, Choice
@@ -117,6 +118,7 @@ def make_botocore_session(profile: str = "") -> botocore.session.Session:
     This profile takes precedence over keys in the environment; one from AWS_PROFILE does not.
     """
     sdk_patches.patch_process()
+    known_secrets.note_files(os.environ)
     return botocore.session.Session(profile=profile or None)
 
 

@@ -10,7 +10,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import create_credential_resolver
 
-from docker_credential_ecrpy.aws import profiles
+from docker_credential_ecrpy.aws import known_secrets, profiles
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain
@@ -76,6 +76,7 @@ def make_session(call: CallContext) -> boto3.session.Session:
         for source in _NOT_A_PROFILES:
             resolver.remove(source)  # a rule's profile without credentials is an error
     core.register_component("credential_provider", resolver)
+    known_secrets.note_calls(core)
 
     def note(**sent: Any) -> None:
         # The URL of the request itself, which is not always that of the client's endpoint.

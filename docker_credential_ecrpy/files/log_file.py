@@ -1,21 +1,34 @@
 """The log, off by default: AWS_ECR_LOG=<file>, or AWS_ECR_DEBUG=1 for standard error.
 
-The file has mode 0600; beyond one MiB it is renamed to <file>.1.
+The file has mode 0600; beyond one MiB it is renamed to <file>.1. Known secrets are redacted.
+
+Another user may be able to write where the file is. So its directory is opened once, and what is in
+it is used by that descriptor: a symlink or directory put in its place later is never followed. A
+FIFO or a terminal is written to if nobody but this user or root controls it.
 """
 
+import errno
 import os
+import re
+import select
 import stat
 import sys
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from docker_credential_ecrpy.files import private
+from docker_credential_ecrpy.hot import protocol
+from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.log import Log, discard, is_set, write_stderr
 from docker_credential_ecrpy.text.sanitize import make_printable
 
 _MAX_BYTES = 1024 * 1024
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | private.SAFE_FLAGS
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | private.SAFE_FLAGS | getattr(os, "O_NOCTTY", 0)
+_PIPE_BYTES = 512  # POSIX: a pipe that can be written to takes as many at once
+_LINKS = 40  # Linux follows as many
+_STREAMS = {"/dev/stdout": protocol.STDOUT, "/dev/stderr": protocol.STDERR}
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
+_HAS_DIR_FD = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd
 
 
 def open_log(environ: Mapping[str, str], started: float) -> Log:
@@ -27,7 +40,7 @@ def open_log(environ: Mapping[str, str], started: float) -> Log:
     if is_set(environ, "AWS_ECR_DEBUG"):
         sinks.append(write_stderr)
     if path := environ.get("AWS_ECR_LOG"):
-        sinks.append(partial(_append, os.path.expanduser(path)))
+        sinks.append(LogFile(os.path.expanduser(path)).append)
     if not sinks:
         return discard
 
@@ -36,27 +49,111 @@ def open_log(environ: Mapping[str, str], started: float) -> Log:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
         took = (time.monotonic() - started) * 1000
         head = f"{stamp}.{int(now * 1000) % 1000:03d}Z [{os.getpid()}] {took:7.1f} ms  "
-        line = (head + make_printable(text) + "\n").encode(errors="backslashreplace")
+        shown = make_printable(secrets.redact(text))
+        line = (head + shown + "\n").encode(errors="backslashreplace")
         for sink in sinks:
             sink(line)
 
     return log
 
 
-def _append(path: str, line: bytes) -> None:
-    try:
-        opened = os.open(path, _FLAGS, 0o600)
+class LogFile:
+    """The file of the log, opened for each line."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._directory: int | None = None
+
+    def append(self, line: bytes) -> None:
+        """Append a line; it is lost if that fails, would block, or the file is another user's."""
+        try:
+            descriptor = _find_descriptor(self._path)
+            if descriptor is None:
+                self._append(line)
+            while descriptor is not None and line:
+                if not select.select([], [descriptor], [], 0)[1]:
+                    break  # a full pipe
+                line = line[os.write(descriptor, line[:_PIPE_BYTES]) :]
+        except (OSError, ValueError):
+            pass  # a full disk must not fail a pull; AWS_ECR_DEBUG=1 needs no disk
+
+    def _append(self, line: bytes) -> None:
+        name = self._path
+        if _HAS_DIR_FD:
+            parent, name = os.path.split(name)
+            if self._directory is None:
+                self._directory = _open_directory(parent or ".")
+        opened = os.open(name, _FLAGS, 0o600, dir_fd=self._directory)
         try:
             seen = os.fstat(opened)
-            ours = stat.S_ISREG(seen.st_mode)  # a device or pipe keeps its mode
-            if ours and not private.stands_alone(seen):
+            if not (private.stands_alone(seen) or _is_safe_stream(seen)):
                 return
-            if sys.platform != "win32" and ours and seen.st_mode & 0o077:
+            is_file = stat.S_ISREG(seen.st_mode)
+            if sys.platform != "win32" and is_file and seen.st_mode & 0o077:
                 os.fchmod(opened, 0o600)
             os.write(opened, line)
         finally:
             os.close(opened)
-        if ours and seen.st_size > _MAX_BYTES and os.stat(path).st_ino == seen.st_ino:
-            os.replace(path, path + ".1")
-    except OSError:
-        pass  # a full disk must not fail a pull; AWS_ECR_DEBUG=1 needs no disk
+        if is_file and seen.st_size > _MAX_BYTES:
+            self._rotate(name, seen.st_ino)
+
+    def _rotate(self, name: str, inode: int) -> None:
+        """Rename the file to `<name>.1`, unless that is taken by what no log of this user is."""
+        at = self._directory
+        if os.stat(name, dir_fd=at, follow_symlinks=False).st_ino != inode:
+            return  # another process has just renamed it
+        try:
+            if not private.stands_alone(os.stat(f"{name}.1", dir_fd=at, follow_symlinks=False)):
+                return
+        except FileNotFoundError:
+            pass
+        os.replace(name, f"{name}.1", src_dir_fd=at, dst_dir_fd=at)
+
+
+def _find_descriptor(path: str) -> int | None:
+    """Return the descriptor of this process that a path names, as /dev/stderr does, or None."""
+    found = _DESCRIPTOR.fullmatch(path)
+    return int(found[1]) if found else _STREAMS.get(path)
+
+
+def _is_safe_stream(seen: os.stat_result) -> bool:
+    """Whether it is a FIFO or a character device, such as a terminal, of this user or root."""
+    is_stream = stat.S_ISFIFO(seen.st_mode) or stat.S_ISCHR(seen.st_mode)
+    return is_stream and (sys.platform == "win32" or seen.st_uid in (0, os.geteuid()))
+
+
+def _read_own_link(name: str, seen: os.stat_result, directory: int, count: int) -> str:
+    """Return the target of the symlink number `count`. Raises OSError for another user's."""
+    if count > _LINKS or seen.st_uid not in (0, os.geteuid()):
+        raise OSError(errno.ELOOP, "a symlink of another user leads to the log, or too many do")
+    return os.readlink(name, dir_fd=directory)
+
+
+def _open_directory(path: str) -> int:
+    """Return a descriptor of a directory, which no symlink of another user leads to.
+
+    Raises OSError.
+    """
+    flags = private.SAFE_FLAGS | getattr(os, "O_DIRECTORY", 0)
+    flags |= getattr(os, "O_PATH", 0)  # it may be closed to readers, as the home of another user is
+    opened = os.open("/" if os.path.isabs(path) else ".", flags)
+    try:
+        waiting = path.split("/")[::-1]
+        links = 0
+        while waiting:
+            part = waiting.pop()
+            if part in ("", "."):
+                continue
+            seen = os.stat(part, dir_fd=opened, follow_symlinks=False)
+            if stat.S_ISLNK(seen.st_mode):
+                links += 1
+                target = _read_own_link(part, seen, opened, links)
+                waiting += target.split("/")[::-1]
+                part = "/" if target.startswith("/") else "."
+            below = os.open(part, flags, dir_fd=opened)
+            os.close(opened)
+            opened = below
+    except BaseException:
+        os.close(opened)
+        raise
+    return opened

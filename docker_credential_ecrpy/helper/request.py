@@ -4,6 +4,7 @@ import json
 
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.hot import protocol, registry
+from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.sanitize import one_line
 
 LOGIN_FORM = 'send {"ServerURL": "...", "Username": "...", "Secret": "..."}'
@@ -14,7 +15,9 @@ def parse_server_url(request: bytes) -> str:
     """Return the address in the input of `get` or `erase`. Raises WireText if it is empty."""
     if not request:
         raise WireText(protocol.NO_SERVER_URL)
-    return request.decode("latin-1")
+    url = request.decode("latin-1")
+    secrets.note_url(url)
+    return url
 
 
 def parse_login(request: bytes) -> tuple[str, str, str]:
@@ -32,6 +35,7 @@ def parse_login(request: bytes) -> tuple[str, str, str]:
     if not isinstance(fields, dict):
         msg = "the login to store is not a JSON object"
         raise HelperError(msg, hint=LOGIN_FORM)
+    secrets.note_fields(fields)
     url, username, secret = (fields.get(name, "") for name in ("ServerURL", "Username", "Secret"))
     if not all(isinstance(value, str) for value in (url, username, secret)):
         msg = "ServerURL, Username and Secret of the login to store must be strings"

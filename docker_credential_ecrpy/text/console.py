@@ -10,8 +10,10 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from docker_credential_ecrpy.hot import protocol
+from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.log import is_set, write_stderr
 
 SCHEMA_VERSION = 1
@@ -26,7 +28,7 @@ _INDENT = re.compile(r" *(\S+(?: \S+)*  +)?")
 
 
 class Console:
-    """The standard output and standard error of a command."""
+    """The standard output and standard error of a command; known secrets are redacted on both."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
@@ -38,22 +40,28 @@ class Console:
 
         Raises OSError where it cannot be written.
         """
-        self.say_as_is(self._colour(self.fit(text, self.width), mark, style))
+        text = self.fit(secrets.redact(text), self.width)
+        self.say_as_is(self._colour(text, mark, style))
 
     def note(self, text: str) -> None:
         """Write a text to standard error; a failed write is ignored."""
-        fitted = self.fit(text, self._width(protocol.STDERR))
+        fitted = self.fit(secrets.redact(text), self._width(protocol.STDERR))
         write_stderr(f"{fitted}\n".encode(errors="backslashreplace"))
 
     def say_as_is(self, text: str, style: str = "") -> None:
         """Write a text to standard output without wrapping it, in a style of `_COLOURS` or none."""
-        text = self._colour(text, text, style)
+        text = secrets.redact(text)
+        self.say_secret(self._colour(text, text, style))
+
+    @staticmethod
+    def say_secret(text: str) -> None:
+        """Write a text to standard output as it is: a secret that the user asks for."""
         protocol.send(f"{text}\n".encode(errors="backslashreplace"))
 
     def say_document(self, command: str, members: Mapping[str, object]) -> None:
         """Write the JSON document of a command to standard output, in ASCII."""
-        document = {"schema_version": SCHEMA_VERSION, "command": command, **members}
-        self.say_as_is(json.dumps(document, indent=2))
+        document = {"schema_version": SCHEMA_VERSION, "command": command, **_redact_all(members)}
+        self.say_secret(json.dumps(document, indent=2))  # redacted, and so still JSON
 
     def fit_command(self, text: str, indent: str) -> str:
         """Return a command to type, on several lines if it is too long for the terminal."""
@@ -90,7 +98,7 @@ class Console:
         def spin() -> None:
             count = longest = 0
             while not over.wait(_FIRST_SIGN if count == 0 else 0.1):
-                text = f"{shown[0]} ..."[: width - 3]
+                text = f"{secrets.redact(shown[0])} ..."[: width - 3]
                 longest = max(longest, len(text))
                 sign = _SIGNS[count % len(_SIGNS)]
                 line = f"\r{sign} {text:<{longest}}"
@@ -133,6 +141,15 @@ class Console:
         except OSError:
             columns = 0
         return max(columns or _USUAL, _NARROWEST)
+
+
+def _redact_all(value: Any) -> Any:
+    """Return a value of a JSON document with all of its strings redacted, except the keys."""
+    if isinstance(value, str):
+        return secrets.redact(value)
+    if isinstance(value, Mapping):
+        return {key: _redact_all(each) for key, each in value.items()}
+    return list(map(_redact_all, value)) if isinstance(value, list | tuple) else value
 
 
 def wrap_command(command: str, width: int, indent: str) -> str:

@@ -1,12 +1,24 @@
-"""Sanitizes foreign text for errors and terminals: one line, printable, secrets redacted."""
+"""Sanitizes foreign text for errors and terminals: one line, printable, secrets redacted.
+
+Known secrets are redacted by their values; what looks like one, by its shape, is second best: it is
+for texts of other programs and services, which may hold secrets that this process has never seen.
+"""
 
 import re
+
+from docker_credential_ecrpy.text import secrets
 
 _MAX_TEXT = 400  # characters of foreign text in an error
 # Secret access keys have exactly 40 characters of base64, and tokens hundreds:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html
 _LOOKS_SECRET = re.compile(
     r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/])|[A-Za-z0-9+/=_-]{100,}"
+)
+# A value behind the name of a secret, as programs print settings, headers and JSON.
+_NAMED_SECRET = re.compile(
+    r"""((?:secret|password|passwd|token|access_?key)["']?(?:\s?=\s?|["']\s?:\s?|:\s?["'])["']?)"""
+    r"""[^\s"',;&]{4,}""",
+    re.IGNORECASE,
 )
 
 
@@ -33,5 +45,7 @@ def lower_first(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Return foreign text fit for an error: one line, bounded, likely secrets redacted."""
-    line = make_printable(_LOOKS_SECRET.sub("[redacted]", strip_user_info(text)))
+    known = strip_user_info(secrets.redact(text))
+    likely = _NAMED_SECRET.sub(rf"\1{secrets.MARK}", _LOOKS_SECRET.sub(secrets.MARK, known))
+    line = make_printable(likely)
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 3] + "..."

@@ -14,6 +14,7 @@ from typing import Any
 
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files.lock import FileLock
+from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.log import Log
 
 GRACE = 1.0
@@ -44,9 +45,10 @@ class LockNote:
 
     def leave_failure(self, error: HelperError, seconds: float) -> None:
         """Note that the fetch failed, and how many seconds it had."""
-        note = {"at": self.clock(), "message": error.message, "hint": error.hint}
+        hint = error.hint and secrets.redact(error.hint)
+        note = {"at": self.clock(), "message": secrets.redact(error.message), "hint": hint}
         if error.chosen_at:
-            note["chosen_at"] = error.chosen_at
+            note["chosen_at"] = secrets.redact(error.chosen_at)
         if isinstance(error, DeadlineExceeded):
             note["had"] = seconds
         self._write(note)

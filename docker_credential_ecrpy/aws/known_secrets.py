@@ -1,0 +1,42 @@
+"""Notes the secrets of a call to AWS as they become known, so that no output shows them."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import botocore.session
+
+from docker_credential_ecrpy.files import bounded
+from docker_credential_ecrpy.hot import paths
+from docker_credential_ecrpy.text import secrets
+
+_MAX_SIZE = 4 * 1024 * 1024  # bytes of a file; AWS sets no limit, and a profile has some hundreds
+_TOKEN_FILES = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
+
+
+def note_files(environ: Mapping[str, str]) -> None:
+    """Note the secrets in the AWS config and credentials files, and in the files of tokens."""
+    for path in paths.aws_files(environ):
+        secrets.note_settings(_read(path))
+    for name in _TOKEN_FILES:
+        secrets.note(_read(environ.get(name, "")))
+
+
+def _read(path: str) -> str:
+    with suppress(OSError, ValueError):  # botocore reports a file that it cannot use
+        return bounded.read(path, _MAX_SIZE).decode("utf-8", "surrogateescape") if path else ""
+    return ""
+
+
+def note_calls(core: botocore.session.Session) -> None:
+    """Note the secrets in each request to AWS from now on, and in each answer."""
+    core.register("before-parameter-build", _note_request)
+    core.register("after-call", _note_answer)
+
+
+def _note_request(**event: Any) -> None:
+    secrets.note_fields(event["params"])
+
+
+def _note_answer(**event: Any) -> None:
+    secrets.note_fields(event["parsed"])
