@@ -11,6 +11,7 @@ from functools import cache
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.files import search_path
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
+from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.sanitize import one_line
 
 SECONDS = 5
@@ -110,9 +111,17 @@ def _read_version(path: str) -> str:
 
 
 def run(command: list[str], seconds: float) -> "subprocess.CompletedProcess[bytes]":
-    """Return what a command printed. Raises OSError and subprocess.TimeoutExpired."""
+    """Return what a command printed, which needs no AWS credentials and gets none.
+
+    Raises OSError and subprocess.TimeoutExpired.
+    """
     return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=seconds,
+        check=False,
+        env=secrets.without_secrets(os.environ),
     )
 
 

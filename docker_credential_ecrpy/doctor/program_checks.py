@@ -1,5 +1,6 @@
 """The checks of `doctor` on our own program and settings. They make no network call."""
 
+import shlex
 from collections.abc import Iterator
 
 from docker_credential_ecrpy import PACKAGE, __version__
@@ -20,6 +21,7 @@ from docker_credential_ecrpy.doctor.check import (
 )
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files import search_path
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -57,6 +59,10 @@ def _check_version(check_id: CheckId, program: InstalledHelper) -> Check:
     if said != __version__:
         seen = f"{program.paths[0]} is version {said}, and this program is {__version__}"
         return Check(check_id, WARN, seen, installed_helpers.explain_order())
+    if writable := search_path.find_writable(program.paths[0]):
+        seen = f"{program.paths[0]}: every user of this machine can replace it, in {writable}"
+        fix, command = "keep others from writing there", f"chmod o-w {shlex.quote(writable)}"
+        return Check(check_id, WARN, seen, fix, command)
     return Check(check_id, PASS, f"{program.paths[0]}, version {said}{_describe_others(program)}")
 
 

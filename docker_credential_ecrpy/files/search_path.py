@@ -1,6 +1,7 @@
 """Programs on PATH, found as Docker finds them."""
 
 import os
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 
@@ -18,6 +19,8 @@ def find_all(program: str, environ: Mapping[str, str]) -> Iterator[str]:
     Takes executable files in absolute directories, as Go does for Docker. shutil.which also takes
     relative directories, which depend on the current one.
     """
+    if os.path.basename(program) != program:
+        return  # a path, which Docker would not look up
     endings = [""]
     if sys.platform == "win32":
         endings = (environ.get("PATHEXT") or _ENDINGS).split(os.pathsep)
@@ -27,3 +30,22 @@ def find_all(program: str, environ: Mapping[str, str]) -> Iterator[str]:
             if os.path.isfile(path) and os.access(path, os.X_OK):
                 yield path
                 break
+
+
+def find_writable(path: str) -> str:
+    """Return the program or its directory if every user of the machine can replace it, or "".
+
+    In a directory with the sticky bit, as /tmp, only a file's owner can.
+    """
+    if sys.platform == "win32":
+        return ""
+    real = os.path.realpath(path)
+    for at in dict.fromkeys((os.path.dirname(path), os.path.dirname(real), real)):
+        try:
+            mode = os.stat(at).st_mode
+        except OSError:
+            continue
+        sticky = stat.S_ISDIR(mode) and mode & stat.S_ISVTX
+        if mode & stat.S_IWOTH and not sticky:
+            return at
+    return ""

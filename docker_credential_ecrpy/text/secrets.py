@@ -92,6 +92,12 @@ def is_secret_name(name: str) -> bool:
     return bool(_SECRET_NAME.search(name)) and not _NO_SECRET_NAME.search(name)
 
 
+def _is_secret(name: str, value: str) -> bool:
+    """Whether a value is a secret by its name, and not a path, as XAUTHORITY or SSH_AUTH_SOCK."""
+    is_path = value.startswith(("/", "~")) and "auth" in name.lower()
+    return is_secret_name(name) and not is_path
+
+
 def note_environment(environ: Mapping[str, str]) -> None:
     """Note the secrets in variables: values of secret names, and addresses."""
     home = environ.get("HOME") or environ.get("USERPROFILE") or ""
@@ -107,11 +113,9 @@ def note_setting(name: str, value: str, home: str = "") -> None:
         _note_credentials_uri(value)
     elif _URL_NAME.search(name):
         note_url(value, home)
-    elif is_secret_name(name):
-        is_path = value.startswith(("/", "~")) and "auth" in name.lower()
-        if not is_path:  # such as SSH_AUTH_SOCK
-            note(value)
-            note(value.partition(" ")[2])  # after "Bearer"
+    elif _is_secret(name, value):
+        note(value)
+        note(value.partition(" ")[2])  # after "Bearer"
     for url in _URL.findall(value):
         note_url(url, home)
     if " -" in value or "=" in value:  # a command, such as a credential_process
@@ -181,7 +185,7 @@ def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
         name: value
         for name, value in environ.items()
         if not (name.upper().startswith(_OF_AWS) and not name.upper().startswith(_OURS))
-        and not (is_secret_name(name) and not value.startswith(("/", "~")))
+        and not _is_secret(name, value)
         and not ("@" in value and _URL_NAME.search(name))
     }
 

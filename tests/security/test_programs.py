@@ -106,3 +106,39 @@ def test_configure_runs_our_helpers_for_their_version(recorded: Machine) -> None
 
     assert _read_record(recorded)
     assert _read_record(recorded) <= {f"{name} version" for name in HELPERS}
+
+
+def test_a_program_gets_no_secret(recorded: Machine) -> None:
+    """Docker and the helpers that print their version get neither AWS keys nor other secrets."""
+    script = f"#!/bin/sh\nexport -p >>{recorded.root / 'environ'}\necho 1.0\n"
+    for name in ("docker", *HELPERS):
+        recorded.file(f"bin/{name}", script, mode=0o777)
+    planted = {
+        "AWS_SESSION_TOKEN": "canary-session",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "canary-container",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/canary-uri",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "/canary-web",
+        "aws_bearer_token_bedrock": "canary-bearer",
+        "GITHUB_TOKEN": "canary-github",
+        "DOCKER_AUTH_CONFIG": '{"auths": {"ghcr.io": {"auth": "canary-auth"}}}',
+        "ALL_PROXY": "http://me:canary-proxy@127.0.0.1:1",
+    }
+    key = recorded.environ["AWS_SECRET_ACCESS_KEY"]
+    recorded.run("doctor", HOST, environ=planted | {"AWS_ECR_TIMEOUT": "5", "LANG": "C"})
+    seen = (recorded.root / "environ").read_text()
+
+    assert seen.count("LANG") == 1 + len(HELPERS)
+    assert "canary" not in seen
+    assert key not in seen
+
+
+def test_a_program_in_the_current_directory_is_not_run(recorded: Machine) -> None:
+    """Neither by an empty nor by a relative element of PATH; not by those after it either."""
+    for name in ("docker", *HELPERS):
+        recorded.file(name, RECORD.format(log=recorded.root / "planted"), mode=0o777)
+    planted = {"PATH": f":.:bin/..:{recorded.root / 'bin'}:", "DOCKER_AUTH_CONFIG": "{}"}
+    recorded.run("doctor", HOST, environ=planted)
+    recorded.run("configure", "--dry-run", HOST, environ=planted)
+
+    assert not (recorded.root / "planted").exists()
+    assert "docker --version" in _read_record(recorded)

@@ -139,3 +139,13 @@ def test_only_the_other_name_is_there(docker_host: DockerHost) -> None:
     assert found["command"] == f"docker-credential-ecrpy configure {HOST}"
 
     assert docker_host.doctor(HOST, "--fix", PATH=str(only)).found["cause"] is None
+
+
+def test_a_program_that_every_user_can_replace(docker_host: DockerHost) -> None:
+    """It is a warning that names the directory, and how to close it."""
+    docker_host.scripts.chmod(0o777)
+    found = docker_host.doctor(HOST).of("program")
+
+    assert found["status"] == "warn"
+    assert f"every user of this machine can replace it, in {docker_host.scripts}" in found["seen"]
+    assert found["command"] == f"chmod o-w {docker_host.scripts}"

@@ -64,3 +64,33 @@ def test_endings_on_windows(
 
     paths = [str(tmp_path / "a" / NAME) + found] if found else []
     assert list(search_path.find_all(NAME, places)) == paths
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths of another form there")
+def test_a_path_is_no_name(tmp_path: Path) -> None:
+    """A name with a slash is not looked up: it could lead out of the directories of PATH."""
+    put(tmp_path / "out")
+    (tmp_path / "a").mkdir()
+
+    assert search_path.find(f"../out/{NAME}", environ(tmp_path / "a")) == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix modes")
+@pytest.mark.parametrize(
+    ("directory", "program", "found"),
+    [(0o777, 0o755, "a"), (0o1777, 0o755, ""), (0o755, 0o757, f"a/{NAME}"), (0o755, 0o755, "")],
+    ids=["directory", "sticky directory", "program", "neither"],
+)
+def test_what_every_user_can_replace(
+    tmp_path: Path, directory: int, program: int, found: str
+) -> None:
+    """It is found through a symlink, too; a sticky directory protects the files in it."""
+    path = Path(put(tmp_path / "a"))
+    path.chmod(program)
+    path.parent.chmod(directory)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / NAME).symlink_to(path)
+    expected = str(tmp_path / found) if found else ""
+
+    assert search_path.find_writable(str(path)) == expected
+    assert search_path.find_writable(str(tmp_path / "b" / NAME)) == expected
