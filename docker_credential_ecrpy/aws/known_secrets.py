@@ -1,5 +1,7 @@
 """Notes the secrets of a call to AWS as they become known, so that no output shows them."""
 
+import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -11,15 +13,19 @@ from docker_credential_ecrpy.hot import paths
 from docker_credential_ecrpy.text import secrets
 
 _MAX_SIZE = 4 * 1024 * 1024  # bytes of a file; AWS sets no limit, and a profile has some hundreds
+_TOKEN_FILE = re.compile(r"^\s*web_identity_token_file\s*=(.*)", re.MULTILINE)
 _TOKEN_FILES = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
 
 def note_files(environ: Mapping[str, str]) -> None:
     """Note the secrets in the AWS config and credentials files, and in the files of tokens."""
+    files = [environ.get(name, "") for name in _TOKEN_FILES]
     for path in paths.aws_files(environ):
-        secrets.note_settings(_read(path))
-    for name in _TOKEN_FILES:
-        secrets.note(_read(environ.get(name, "")))
+        text = _read(path)
+        secrets.note_settings(text)
+        files += _TOKEN_FILE.findall(text)
+    for path in files:
+        secrets.note(_read(os.path.expanduser(path.strip())))
 
 
 def _read(path: str) -> str:

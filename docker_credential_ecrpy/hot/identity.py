@@ -174,9 +174,11 @@ def machine(environ: "Mapping[str, str]") -> str:
 
 
 def _shown(name: str, value: str) -> str:
-    # A URL may hold a password, which must never be written to disk.
+    # A URL may hold a password or a key, which must never be written to disk. That of a container's
+    # credentials is a secret as a whole: whoever knows it can ask for them.
     address = "URL" in name or "URI" in name or "ENDPOINT" in name
-    return f"~{digest(value)}" if address and "@" in value else value
+    secret = "@" in value or "?" in value or name.startswith("AWS_CONTAINER_CREDENTIALS_")
+    return f"~{digest(value)}" if address and secret else value
 
 
 def digest(secret: str) -> str:

@@ -72,8 +72,9 @@ def _note_user_info(info: str, host: str, home: str) -> None:
     # With the @, and with the host if it is short, it can stand nowhere but in the address.
     note(f"{info}@" if len(info) >= _SHORTEST else f"{info}@{host}")
     user, _, password = info.partition(":")
-    pieces = re.split("[/?#@:]", password)
-    # Parsers end the address at a slash in the password, and take what is before it as the host.
+    # Parsers end the address at a slash in the password, and take what is before it as the host;
+    # some do so with one that is written as %2F.
+    pieces = re.split("[/?#@:]|%[0-9A-Fa-f]{2}", password)
     is_torn = len(pieces) > 1
     for secret in (info, password, *pieces, *(piece.lower() for piece in pieces)):
         note(secret)

@@ -494,3 +494,21 @@ def test_a_line_has_the_choices_of_a_rule(tmp_path: Path) -> None:
 def test_an_invalid_line_gives_nothing() -> None:
     """A line that cannot be parsed, as of another release, gives nothing."""
     assert identity.parse("AWS_PROFILE='\\x'") == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ENDPOINT_URL", "https://me:canary@localhost"),
+        ("AWS_ENDPOINT_URL_STS", "me:canary@localhost"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://localhost/?key=canary"),
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/canary"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/canary"),
+    ],
+)
+def test_an_address_with_a_secret_has_a_digest(name: str, value: str) -> None:
+    """User info, a query, and every address of a container's credentials stay out of the line."""
+    line = identity.line({name: value})
+
+    assert "canary" not in line
+    assert identity.parse(line)[name] == f"~{identity.digest(value)}"
