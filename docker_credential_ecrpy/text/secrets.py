@@ -18,6 +18,7 @@ MARK = "[redacted]"
 _SHORTEST = 4  # bytes; shorter secrets are redacted with the user info around them only
 _WORD = 6  # bytes; a shorter secret may be part of any word, so it is redacted as a word alone
 _LONG_NAME = 8  # characters of a user name that is not a word of our own texts
+_TIMES_ENCODED = 2  # an address inside of another one's query
 _ENCODED = 12  # characters of base64 that do not come about by chance
 _SECRET_NAME = re.compile(
     r"secret|passw|passphrase|token|api_?key|private_?key|external_?id|signature$"
@@ -26,7 +27,7 @@ _SECRET_NAME = re.compile(
 )
 _NO_SECRET_NAME = re.compile(r"(?:_file|_path|_dir|_sock|_expiration|_type)$", re.IGNORECASE)
 _URL_NAME = re.compile(r"ur[il]s?(?:_|$)|endpoint|(?<!no_)proxy", re.IGNORECASE)
-_URL = re.compile(r"\w{1,20}://[^\s\"'<>]*@[^\s\"'<>]*")
+_URL_WORD = re.compile(r"[^\s\"'<>]+")
 _CONTAINER_URI = re.compile(r"AWS_CONTAINER_CREDENTIALS_\w*URI", re.IGNORECASE)
 _OF_AWS = ("AWS_", "BOTO")
 _OURS = "AWS_ECR_"
@@ -36,7 +37,7 @@ _MEMBER = re.compile(r'"([\w.-]{1,80})"\s*[:=]\s*"((?:[^"\\\n]|\\.)*)"')
 _PAIR = re.compile(r"""[{,]\s*([\w.-]{1,80})\s*=\s*["']((?:[^"'\\\n]|\\.)*)["']""")
 _HEADERS = re.compile(r'"HttpHeaders"\s*:\s*\{([^}]*)', re.IGNORECASE)
 _HEADER = re.compile(r':\s*"((?:[^"\\\n]|\\.)*)"')
-_OPTION = re.compile(r"(?:^|\s)-*([\w-]{1,80})(?:=|\s+)(\S+)")
+_OPTION = re.compile(r"(?:^|[\s'\"])-*([\w-]{1,80})(?:=|\s+)(\S+)")
 _WORDS = frozenset(("true", "false", "null", "none", "basic", "bearer"))
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
@@ -117,8 +118,7 @@ def note_setting(name: str, value: str, home: str = "") -> None:
     elif _is_secret(name, value):
         note(value)
         note(value.partition(" ")[2])  # after "Bearer"
-    for url in _URL.findall(value):
-        note_url(url, home)
+    _note_urls(value, home)
     if " -" in value or "=" in value:  # a command, such as a credential_process
         for option, text in _OPTION.findall(value):
             if is_secret_name(option):
@@ -137,6 +137,15 @@ def _note_credentials_uri(uri: str) -> None:
             note(part)
 
 
+def _note_urls(text: str, home: str = "") -> None:
+    """Note what is secret in the addresses that a text has a user name in."""
+    if "://" not in text or "@" not in text:
+        return
+    for word in _URL_WORD.findall(text):  # word by word: one expression takes quadratic time
+        if "://" in word and "@" in word:
+            note_url(word, home)
+
+
 def note_settings(text: str) -> None:
     """Note the secrets in the text of a settings file in INI, TOML or JSON, damaged or not."""
     values = _LINE.findall(text) + _MEMBER.findall(text) + _PAIR.findall(text)
@@ -152,8 +161,7 @@ def note_settings(text: str) -> None:
                 pass  # not a string with escapes
         if name.lower() == "auth":
             _note_docker_auth(bare)
-    for url in _URL.findall(text):  # such as the keys of Docker's logins
-        note_url(url)
+    _note_urls(text)  # such as the keys of Docker's logins
 
 
 def _note_docker_auth(value: str) -> None:
@@ -195,9 +203,12 @@ def redact(text: str) -> str:
     """Return a text with `MARK` in the place of every known secret, in any usual encoding."""
     forms = _list_forms()
     data = text.encode("utf-8", "surrogatepass")
-    spans = list(_find(data, range(len(data) + 1), forms))
-    if b"%" in data:
-        spans += _find(*_percent_decoded(data), forms)
+    view, places = data, list(range(len(data) + 1))
+    spans = list(_find(view, places, forms))
+    for _ in range(_TIMES_ENCODED if b"%" in data else 0):
+        view, inner = _percent_decoded(view)
+        places = [places[at] for at in inner]
+        spans += _find(view, places, forms)
     if not spans:
         return text
     pieces: list[bytes] = []
@@ -222,7 +233,7 @@ def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _find(
-    data: bytes, places: "range | list[int]", forms: Mapping[bytes, list[bytes]]
+    data: bytes, places: list[int], forms: Mapping[bytes, list[bytes]]
 ) -> Iterator[tuple[int, int]]:
     """Yield where forms of secrets are: their start and end, of `places`."""
     for at in range(len(data) - _SHORTEST + 1):
