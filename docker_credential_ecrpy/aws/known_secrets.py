@@ -10,7 +10,7 @@ import botocore.session
 
 from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.hot import paths
-from docker_credential_ecrpy.text import secrets
+from docker_credential_ecrpy.text import secret_sources, secrets
 
 _MAX_SIZE = 4 * 1024 * 1024  # bytes of a file; AWS sets no limit, and a profile has some hundreds
 _TOKEN_FILE = re.compile(r"^\s*web_identity_token_file\s*=(.*)", re.MULTILINE)
@@ -22,7 +22,7 @@ def note_files(environ: Mapping[str, str]) -> None:
     files = [environ.get(name, "") for name in _TOKEN_FILES]
     for path in paths.aws_files(environ):
         text = _read(path)
-        secrets.note_settings(text)
+        secret_sources.note_settings(text)
         files += _TOKEN_FILE.findall(text)
     for path in files:
         secrets.note(_read(os.path.expanduser(path.strip())))
@@ -41,8 +41,8 @@ def note_calls(core: botocore.session.Session) -> None:
 
 
 def _note_request(**event: Any) -> None:
-    secrets.note_fields(event["params"])
+    secret_sources.note_fields(event["params"])
 
 
 def _note_answer(**event: Any) -> None:
-    secrets.note_fields(event["parsed"])
+    secret_sources.note_fields(event["parsed"])

@@ -21,7 +21,7 @@ from docker_credential_ecrpy.helper.actions import Answer, Helper
 from docker_credential_ecrpy.helper.timeout import read_timeout
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings.rules import SettingText
-from docker_credential_ecrpy.text import secrets
+from docker_credential_ecrpy.text import secret_sources, secrets
 from docker_credential_ecrpy.text.log import Log, write_stderr
 from docker_credential_ecrpy.text.sanitize import make_printable, one_line
 
@@ -89,7 +89,7 @@ def run_cli(
     started = time.monotonic()
     environ = dict(environ)  # changes made for botocore must not change the identity
     _open_standard_streams()
-    secrets.note_environment(environ)
+    secret_sources.note_environment(environ)
     name, arguments = program_name(argv), argv[1:]
     log = _SwitchedLog(environ, started)
     helper = _build_helper(environ, log)

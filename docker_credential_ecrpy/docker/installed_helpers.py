@@ -11,7 +11,7 @@ from functools import cache
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.files import search_path
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
-from docker_credential_ecrpy.text import secrets
+from docker_credential_ecrpy.text import secret_sources
 from docker_credential_ecrpy.text.sanitize import one_line
 
 SECONDS = 5
@@ -121,7 +121,7 @@ def run(command: list[str], seconds: float) -> "subprocess.CompletedProcess[byte
         capture_output=True,
         timeout=seconds,
         check=False,
-        env=secrets.without_secrets(os.environ),
+        env=secret_sources.without_secrets(os.environ),
     )
 
 

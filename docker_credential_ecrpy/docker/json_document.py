@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.files.text_edits import Edit, apply_edits, line_end, quote
-from docker_credential_ecrpy.text import secrets
+from docker_credential_ecrpy.text import secret_sources
 from docker_credential_ecrpy.text.sanitize import lower_first, one_line
 
 REMOVED = object()
@@ -67,7 +67,7 @@ class JsonDocument:
     def __init__(self, file: str, data: bytes) -> None:
         self.file = file
         self._members: dict[str, list[Member]] = {}
-        secrets.note_settings(data.decode("utf-8", "surrogateescape"))
+        secret_sources.note_settings(data.decode("utf-8", "surrogateescape"))
         if data.startswith(_BOMS_OF_UTF_16):
             self._refuse("it is UTF-16, which Docker does not read", "save it as UTF-8")
         if data.startswith(codecs.BOM_UTF8):

@@ -4,7 +4,7 @@ import json
 
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.hot import protocol, registry
-from docker_credential_ecrpy.text import secrets
+from docker_credential_ecrpy.text import secret_sources
 from docker_credential_ecrpy.text.sanitize import one_line
 
 LOGIN_FORM = 'send {"ServerURL": "...", "Username": "...", "Secret": "..."}'
@@ -16,7 +16,7 @@ def parse_server_url(request: bytes) -> str:
     if not request:
         raise WireText(protocol.NO_SERVER_URL)
     url = request.decode("latin-1")
-    secrets.note_url(url)
+    secret_sources.note_url(url)
     return url
 
 
@@ -35,7 +35,7 @@ def parse_login(request: bytes) -> tuple[str, str, str]:
     if not isinstance(fields, dict):
         msg = "the login to store is not a JSON object"
         raise HelperError(msg, hint=LOGIN_FORM)
-    secrets.note_fields(fields)
+    secret_sources.note_fields(fields)
     url, username, secret = (fields.get(name, "") for name in ("ServerURL", "Username", "Secret"))
     if not all(isinstance(value, str) for value in (url, username, secret)):
         msg = "ServerURL, Username and Secret of the login to store must be strings"

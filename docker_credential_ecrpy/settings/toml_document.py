@@ -12,7 +12,7 @@ from typing import Any
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
-from docker_credential_ecrpy.text import secrets
+from docker_credential_ecrpy.text import secret_sources
 from docker_credential_ecrpy.text.sanitize import one_line
 
 if sys.version_info >= (3, 11):
@@ -49,7 +49,7 @@ class TomlDocument:
 
     def __init__(self, file: str, data: bytes, table: str) -> None:
         self.file, self.table = file, table
-        secrets.note_settings(data.decode("utf-8", "replace"))
+        secret_sources.note_settings(data.decode("utf-8", "replace"))
         try:
             self.text = data.decode("utf-8-sig")
         except UnicodeDecodeError as exc:

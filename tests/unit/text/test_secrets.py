@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy.text import secrets
+from docker_credential_ecrpy.text import secret_sources, secrets
 from docker_credential_ecrpy.text.sanitize import one_line
 
 SECRET = "Kanarie-/+=%41&'\"\\é x"
@@ -88,7 +88,7 @@ def test_secrets_that_overlap() -> None:
 )
 def test_an_address(url: str, text: str) -> None:
     """User info, in any form, and queries are secret: whole, decoded and in parts."""
-    secrets.note_url(url)
+    secret_sources.note_url(url)
     shown = secrets.redact(text)
 
     assert not any(part in shown for part in ("hunter", "ghp_", "aHVudGVyLzJ4"))
@@ -96,8 +96,8 @@ def test_an_address(url: str, text: str) -> None:
 
 def test_a_short_password_is_redacted_in_its_address_alone() -> None:
     """One of one to three characters would be found in every text."""
-    secrets.note_url("http://me:a@host")
-    secrets.note_url("b:c@host")
+    secret_sources.note_url("http://me:a@host")
+    secret_sources.note_url("b:c@host")
 
     text = "at http://me:a@host/ or b:c@host: a cab has no 'a' and no c"
     assert secrets.redact(text) == (
@@ -107,7 +107,7 @@ def test_a_short_password_is_redacted_in_its_address_alone() -> None:
 
 def test_a_short_password_is_redacted_as_a_word() -> None:
     """One of four or five characters may be part of other words, which stay."""
-    secrets.note_url("http://me:port@host")
+    secret_sources.note_url("http://me:port@host")
 
     assert secrets.redact("port 'port' export ports") == "[redacted] '[redacted]' export ports"
 
@@ -115,7 +115,7 @@ def test_a_short_password_is_redacted_as_a_word() -> None:
 def test_a_user_name_of_the_home_is_no_secret() -> None:
     """Paths are not shredded by a proxy's user name that is also the user's own."""
     environ = {"HOME": "/home/somebody", "HTTPS_PROXY": "http://somebody:hunter2@p"}
-    secrets.note_environment(environ)
+    secret_sources.note_environment(environ)
 
     assert secrets.redact("/home/somebody/x: hunter2") == "/home/somebody/x: [redacted]"
 
@@ -141,10 +141,10 @@ def test_a_user_name_of_the_home_is_no_secret() -> None:
 )
 def test_a_variable(name: str, value: str) -> None:
     """Its secret is known by the variable's name, or by the form of its value."""
-    secrets.note_environment({name: value})
+    secret_sources.note_environment({name: value})
 
     assert "canary" not in secrets.redact("no canary or 'canary'")
-    assert "canary" not in str(secrets.without_secrets({name: value})) or name == "ANY"
+    assert "canary" not in str(secret_sources.without_secrets({name: value})) or name == "ANY"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_variable(name: str, value: str) -> None:
 )
 def test_an_address_of_container_credentials(name: str, uri: str) -> None:
     """Its path is a secret, as a whole and in its last part."""
-    secrets.note_environment({name: uri})
+    secret_sources.note_environment({name: uri})
 
     assert "canary" not in secrets.redact(f"404 at {uri}: no 0b1c22dd-canary")
     assert secrets.redact("no credentials") == "no credentials"
@@ -172,13 +172,14 @@ def test_an_address_of_container_credentials(name: str, uri: str) -> None:
         ("AWS_ENDPOINT_URL", "https://localhost:4566"),
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials"),
         ("USE_TOKEN", "true"),
+        ("AWS_ENDPOINT_URL", "https://localhost:4566/?region=us-east-1"),
     ],
 )
 def test_a_variable_without_a_secret(name: str, value: str) -> None:
     """Paths, names and addresses without user info are shown."""
-    secrets.note_environment({name: value})
+    secret_sources.note_environment({name: value})
 
-    text = "/run/token /run/agent Somebody localhost:4566 169.254.170.23 credentials true"
+    text = "/run/token /run/agent Somebody localhost:4566 169.254.170.23 credentials true us-east-1"
     assert secrets.redact(text) == text
 
 
@@ -203,7 +204,7 @@ def test_a_variable_without_a_secret(name: str, value: str) -> None:
 )
 def test_a_settings_file(text: str) -> None:
     """Secrets in INI, TOML and JSON are known, also in a file that no parser takes."""
-    secrets.note_settings(text)
+    secret_sources.note_settings(text)
 
     assert "canary" not in secrets.redact("no canary")
 
@@ -223,7 +224,7 @@ def test_a_settings_file(text: str) -> None:
 def test_any_text_is_searched_in_linear_time(text: str) -> None:
     """Files and texts that were made to be slow are not."""
     before = time.process_time()
-    secrets.note_settings(text)
+    secret_sources.note_settings(text)
     secrets.note("canary")
     secrets.redact(text)
 
