@@ -1,6 +1,7 @@
 """A canary in every place where a secret can stand: no text, file name or child shows one."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.security.canaries import FAILURES, PLACES, forms, plant
 from tests.world.machine import HOST, Machine
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="its programs are shell scripts")
 LOGIN = json.dumps({"ServerURL": HOST, "Username": "AWS", "Secret": PLACES["login"]})
 ELSEWHERE = json.dumps(
     {
