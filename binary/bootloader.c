@@ -10,30 +10,44 @@
  *              parent's streams would stay open.
  * waitpid      While the child runs, signals reach the one file, which forwards them. Before and
  *              after that they are blocked, so that the unpacked files are removed.
+ * mkdtemp      The one file executes what it unpacks, so it refuses a TMPDIR in which another user
+ *              could replace it.
+ * pyi_recursive_rmdir
+ *              The unpacked files are removed with one descriptor, also if the limit is low.
  * pyi_*message An error before Python runs, such as a full TMPDIR, is one line on both streams
  *              like every other error of the program: clients differ in which stream they show.
+ *              The program ends there: a stock bootloader goes on, and crashes without memory.
  * main         The exit code is 1, as for any failure: some clients accept no other. A partly
  *              unpacked directory is removed: a stock bootloader leaves it, so that each attempt
  *              would fill a full disk further. And Ctrl-C ends the program: Python replaces only
  *              the default handler by its own, which would interrupt the start-up code with an
- *              unrelated error. binary/after_bootstrap.py sets Python's.
+ *              unrelated error. binary/after_bootstrap.py sets Python's. The exit code of the
+ *              child is seen if the client left SIGCHLD ignored, and a file that may not grow is
+ *              an error instead of a signal.
  */
 
 #define _GNU_SOURCE
 
 #include <errno.h>
+#include <ftw.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #define LINE 8192
+#define MEGABYTE (1 << 20)
+#define MAX_LINKS 40 /* the kernel's own limit */
 #define NO_PROCESS "Failed to start a process"
+#define NOT_SAFE "TMPDIR is not safe"
+#define MISSING ""
 
 /* Values of _PYI_PARENT_PROCESS_LEVEL: enum PYI_PROCESS_LEVEL in the bootloader's pyi_main.h. */
 #define NEEDS_RESTART "-1" /* the folder, before it would execute itself again */
@@ -45,10 +59,22 @@ int __real_execvp(const char *file, char *const argv[]);
 pid_t __real_fork(void);
 pid_t __real_waitpid(pid_t child, int *status, int options);
 int __real_main(int argc, char **argv);
-/* The bootloader's own. Weak: the build's compiler probes are linked with this file too. */
-int pyi_recursive_rmdir(const char *path) __attribute__((weak));
+char *__real_mkdtemp(char *path);
+
+/* What a first `get` needs at least, of the resources that a process may have a limit of. */
+static const struct {
+    int resource;
+    rlim_t least;
+    const char *what;
+} LIMITS[] = {
+    {RLIMIT_NOFILE, 8, "open too few files: raise its limit (ulimit -n)"},
+    {RLIMIT_FSIZE, 8 * MEGABYTE, "write no large file: raise its limit (ulimit -f)"},
+    {RLIMIT_AS, 96 * MEGABYTE, "use too little memory: raise its limit (ulimit -v)"},
+    {RLIMIT_DATA, 64 * MEGABYTE, "use too little memory: raise its limit (ulimit -d)"},
+};
 
 static int failed;
+static char unpacked[PATH_MAX]; /* the directory that this process has to remove, or "" */
 static sigset_t users_mask; /* the signals that were blocked at the start of the program */
 
 static int level_is(const char *level)
@@ -66,45 +92,93 @@ static int starts(const char *text, const char *start)
 /* Return whether a bootloader's message is about unpacking the one file, or about the result. */
 static int about_unpacking(const char *what)
 {
-    const char *unpacked = getenv("_PYI_APPLICATION_HOME_DIR"); /* the folder has none */
+    const char *home = getenv("_PYI_APPLICATION_HOME_DIR"); /* the folder has none */
 
-    return starts(what, "Could not create temporary directory")
+    return starts(what, NOT_SAFE)
+        || starts(what, "Could not create temporary directory")
         || starts(what, "Failed to create parent directory")
-        || starts(what, "Failed to extract")
-        || (unpacked != NULL && starts(what, "Failed to load Python shared library")
-            && strstr(what, unpacked) != NULL);
+        || (starts(what, "Failed to extract") && unpacked[0])
+        || (home != NULL && starts(what, "Failed to load Python shared library")
+            && strstr(what, home) != NULL);
 }
 
-/* Print the first error of this process, which causes those that follow. */
+/* Return whether the Python library was not loaded because of another library. */
+static int about_another_library(const char *what)
+{
+    const char *path = strchr(what, '\'');
+    const char *end = strstr(what, "': ");
+
+    return starts(what, "Failed to load Python shared library") && path != NULL && end != NULL
+        && strncmp(path + 1, end + strlen("': "), end - path - 1) != 0;
+}
+
+/* Write what the user can do about an error. */
+static void write_cure(FILE *out, const char *what)
+{
+    struct rlimit limit;
+
+    for (size_t i = 0; i < sizeof LIMITS / sizeof *LIMITS; i++)
+        if (!starts(what, NOT_SAFE) && !starts(what, NO_PROCESS)
+            && (LIMITS[i].resource != RLIMIT_FSIZE || unpacked[0])
+            && getrlimit(LIMITS[i].resource, &limit) == 0 && limit.rlim_cur < LIMITS[i].least) {
+            fprintf(out, "this process may %s\n", LIMITS[i].what);
+            return;
+        }
+    if (starts(what, NO_PROCESS))
+        fputs("this machine or user has too many processes, or too little memory\n", out);
+    else if (about_another_library(what) && getenv("LD_LIBRARY_PATH") != NULL)
+        fputs("LD_LIBRARY_PATH names libraries of another program: unset it where docker runs\n",
+              out);
+    else if (about_unpacking(what))
+        fputs("this one-file program unpacks itself at each start: point TMPDIR to a directory of"
+              " your own with 20 MB free that may hold programs, or install the one-folder build"
+              " of docker-credential-ecrpy, which unpacks nothing\n", out);
+    else
+        fputs("its files are damaged or not all there: install docker-credential-ecrpy again\n",
+              out);
+}
+
+/* Print a text as ASCII that moves no cursor: a path may hold any byte. */
+static void print(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        fprintf(out, *text >= ' ' && *text <= '~' ? "%c" : "\\x%02x", (unsigned char)*text);
+}
+
+/* Write a bootloader's message into `what`, of LINE bytes, without its end of line. */
+static void format_line(char *what, const char *format, va_list arguments)
+{
+    size_t length;
+
+    vsnprintf(what, LINE, format, arguments);
+    length = strlen(what);
+    while (length > 0 && strchr("!\n", what[length - 1]) != NULL)
+        length--;
+    what[length] = '\0';
+}
+
+/* Print the first error of this process, which causes those that follow, and end it. */
 static void report(const char *reason, const char *format, va_list arguments)
 {
     char what[LINE];
-    size_t length;
 
     if (failed)
         return;
     failed = 1;
-    vsnprintf(what, sizeof what, format, arguments);
-    length = strcspn(what, "\n");
-    if (length > 0 && what[length - 1] == '!')
-        length--;
-    what[length] = '\0';
-    fprintf(stderr, "%s: ", program_invocation_short_name);
+    format_line(what, format, arguments);
+    print(stderr, program_invocation_short_name);
+    fputs(": ", stderr);
     for (int stream = 0; stream < 2; stream++) {
         FILE *out = stream ? stdout : stderr;
 
-        fprintf(out, "cannot start: %s%s%s; ", what, reason[0] ? ": " : "", reason);
-        if (about_unpacking(what))
-            fputs("this one-file program unpacks itself at each start: point TMPDIR to a"
-                  " directory with 20 MB free that may hold programs, or install the one-folder"
-                  " build of docker-credential-ecrpy, which unpacks nothing\n", out);
-        else if (starts(what, NO_PROCESS))
-            fputs("this machine or user has too many processes, or too little memory\n", out);
-        else
-            fputs("its files are damaged or not all there: install docker-credential-ecrpy"
-                  " again\n", out);
+        fputs("cannot start: ", out);
+        print(out, what);
+        fprintf(out, "%s%s; ", reason[0] ? ": " : "", reason);
+        write_cure(out, what);
         fflush(out);
     }
+    if (!unpacked[0])
+        _exit(1);
 }
 
 void __wrap_pyi_error_message(const char *format, ...)
@@ -124,6 +198,20 @@ void __wrap_pyi_perror_message(const char *function, int error, const char *form
     va_start(arguments, format);
     report(strerror(error), format, arguments);
     va_end(arguments);
+}
+
+void __wrap_pyi_warning_message(const char *format, ...)
+{
+    char what[LINE];
+    va_list arguments;
+
+    if (failed)
+        return; /* it is about what the error that was reported has caused */
+    va_start(arguments, format);
+    format_line(what, format, arguments);
+    va_end(arguments);
+    print(stderr, what);
+    fputc('\n', stderr);
 }
 
 int __wrap_pyi_utils_set_library_search_path(const char *path)
@@ -170,20 +258,88 @@ pid_t __wrap_waitpid(pid_t child, int *status, int options)
     return result;
 }
 
-/* Remove the directory that this process unpacked: ours, with a name that the bootloader gives,
- * and not the one that the inherited environment names. */
-static void remove_unpacked(const char *inherited)
+/* Return why another user could replace what is unpacked into `directory`, MISSING, or NULL if
+ * none could. `at` gets the directory or symlink that is not safe: its owner, and whoever may write
+ * to it, decides where the path leads. The owner of / is trusted: in a user namespace, it stands
+ * for root. */
+static const char *unsafe(const char *directory, char at[PATH_MAX])
 {
-    const char *path = getenv("_PYI_APPLICATION_HOME_DIR");
-    const char *name = path != NULL ? strrchr(path, '/') : NULL;
-    struct stat seen;
+    char rest[PATH_MAX], target[PATH_MAX], joined[PATH_MAX];
+    struct stat root, seen;
+    int links = 0;
 
-    if (name == NULL || !starts(name, "/_MEI") || strcmp(path, inherited) == 0)
-        return;
-    if (lstat(path, &seen) < 0 || !S_ISDIR(seen.st_mode) || seen.st_uid != geteuid())
-        return;
-    if (pyi_recursive_rmdir != NULL)
-        pyi_recursive_rmdir(path);
+    if (lstat("/", &root) < 0 || (directory[0] != '/' && getcwd(target, sizeof target) == NULL))
+        return "cannot be looked at";
+    if (directory[0] == '/')
+        target[0] = '\0';
+    if (snprintf(rest, sizeof rest, "%s/%s", target, directory) >= PATH_MAX)
+        return "is too long";
+    at[0] = '\0';
+    for (;;) {
+        char *part = rest + strspn(rest, "/");
+        size_t length = strcspn(part, "/");
+        size_t before = strlen(at);
+
+        if (lstat(at[0] ? at : "/", &seen) < 0)
+            return MISSING;
+        if (seen.st_uid != 0 && seen.st_uid != geteuid() && seen.st_uid != root.st_uid)
+            return "belongs to another user";
+        if (S_ISLNK(seen.st_mode)) {
+            ssize_t size = readlink(at, target, sizeof target - 1);
+
+            if (size <= 0 || ++links > MAX_LINKS)
+                return "is a symlink that leads nowhere";
+            target[size] = '\0';
+            at[target[0] == '/' ? 0 : strrchr(at, '/') - at] = '\0';
+            if (snprintf(joined, sizeof joined, "%s/%s", target, rest) >= PATH_MAX)
+                return "is too long";
+            strcpy(rest, joined);
+            continue;
+        }
+        if ((seen.st_mode & (S_IWGRP | S_IWOTH)) && !(seen.st_mode & S_ISVTX))
+            return "can be changed by other users";
+        if (length == 0)
+            return NULL;
+        if (length == 2 && strncmp(part, "..", 2) == 0)
+            at[before > 0 ? strrchr(at, '/') - at : 0] = '\0';
+        else if ((length != 1 || part[0] != '.')
+                 && snprintf(at + before, PATH_MAX - before, "/%.*s", (int)length, part)
+                    >= (int)(PATH_MAX - before))
+            return "is too long";
+        memmove(rest, part + length, strlen(part + length) + 1);
+    }
+}
+
+/* Create the directory to unpack into. `path` ends with its name, which the bootloader made. */
+char *__wrap_mkdtemp(char *path)
+{
+    char *name = strrchr(path, '/');
+    char at[PATH_MAX];
+    const char *why;
+
+    if (name == NULL)
+        return NULL;
+    *name = '\0';
+    why = unsafe(name == path ? "/" : path, at);
+    *name = '/';
+    if (why != NULL && why[0])
+        __wrap_pyi_error_message(NOT_SAFE ": %s %s", at[0] ? at : "/", why);
+    if (why != NULL || __real_mkdtemp(path) == NULL)
+        return NULL; /* the bootloader tries the next directory: others may create a missing one */
+    snprintf(unpacked, sizeof unpacked, "%s", path);
+    return path;
+}
+
+static int remove_one(const char *path, const struct stat *seen, int kind, struct FTW *place)
+{
+    (void)seen, (void)kind, (void)place;
+    remove(path);
+    return 0; /* go on with the others */
+}
+
+int __wrap_pyi_recursive_rmdir(const char *path)
+{
+    return nftw(path, remove_one, 1, FTW_DEPTH | FTW_PHYS);
 }
 
 /* End by the signal, like a program without a handler. */
@@ -195,8 +351,6 @@ static void end_by(int number)
 
 int __wrap_main(int argc, char **argv)
 {
-    const char *inherited = getenv("_PYI_APPLICATION_HOME_DIR");
-    char *before = strdup(inherited != NULL ? inherited : "");
     struct sigaction interrupt;
     sigset_t mask;
     int code;
@@ -208,12 +362,13 @@ int __wrap_main(int argc, char **argv)
     sigprocmask(SIG_BLOCK, NULL, &users_mask);
     if (!level_is(UNPACKS)) /* set only in a child, by its parent */
         sigprocmask(SIG_BLOCK, &mask, NULL);
+    signal(SIGCHLD, SIG_DFL);
+    signal(SIGXFSZ, SIG_IGN);
     if (sigaction(SIGINT, NULL, &interrupt) == 0 && interrupt.sa_handler == SIG_DFL)
         signal(SIGINT, end_by);
     code = __real_main(argc, argv);
-    if (failed && before != NULL && level_is(UNPACKS))
-        remove_unpacked(before);
-    free(before);
+    if (failed && unpacked[0])
+        __wrap_pyi_recursive_rmdir(unpacked);
     sigprocmask(SIG_SETMASK, &users_mask, NULL);
     return failed || code == BOOTLOADER_FAILED ? 1 : code;
 }

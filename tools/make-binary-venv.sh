@@ -53,7 +53,8 @@ if [ "$(uname)" = Linux ]; then
     cc -O2 -Wall -Wextra -c "$here/../binary/bootloader.c" -o "$objects/bootloader.o"
     sed -n '/^pyinstaller==/,/[^\\]$/p' "$here/../binary/requirements.txt" >"$objects/pyinstaller.txt"
     wrap=--wrap=main,--wrap=execvp,--wrap=fork,--wrap=waitpid,--wrap=pyi_utils_set_library_search_path
-    wrap=$wrap,--wrap=pyi_error_message,--wrap=pyi_perror_message
+    wrap=$wrap,--wrap=pyi_error_message,--wrap=pyi_perror_message,--wrap=pyi_warning_message
+    wrap=$wrap,--wrap=mkdtemp,--wrap=pyi_recursive_rmdir
     # https://pyinstaller.org/en/stable/bootloader-building.html; zlib is built in, not the system's.
     export PYINSTALLER_COMPILE_BOOTLOADER=1 PYI_STATIC_ZLIB=1
     export LDFLAGS="-Wl,$wrap -Wl,--build-id=none $objects/bootloader.o"
