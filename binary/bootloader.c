@@ -296,6 +296,8 @@ static const char *unsafe(const char *directory, char at[PATH_MAX])
             strcpy(rest, joined);
             continue;
         }
+        if (!S_ISDIR(seen.st_mode))
+            return MISSING;
         if ((seen.st_mode & (S_IWGRP | S_IWOTH)) && !(seen.st_mode & S_ISVTX))
             return "can be changed by other users";
         if (length == 0)

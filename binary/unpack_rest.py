@@ -33,9 +33,9 @@ try:
 except OSError as exc:
     # The same text as in bootloader.c.
     line = (
-        f"cannot start: {exc.strerror} ({HOME}); this one-file program unpacks itself at each"
-        " start: point TMPDIR to a directory with 20 MB free that may hold programs, or install"
-        " the one-folder build of docker-credential-ecrpy, which unpacks nothing\n"
+        f"cannot start: {exc.strerror} ({HOME!a}); this one-file program unpacks itself at each"
+        " start: point TMPDIR to a directory of your own with 20 MB free that may hold programs, or"
+        " install the one-folder build of docker-credential-ecrpy, which unpacks nothing\n"
     ).encode(errors="backslashreplace")
     os.write(2, os.fsencode(os.path.basename(sys.argv[0])) + b": " + line)
     os.write(1, line)

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 
+from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
 
 TYPE_CHECKING = False
@@ -18,6 +19,28 @@ if TYPE_CHECKING:
 # Python reports low memory by any of these; by ImportError when the system cannot map a library.
 _FAULTS = ImportError, MemoryError, OSError, SystemError
 _NOT_FOUND = protocol.FAILED, protocol.NOT_FOUND.encode() + b"\n"
+
+
+def start() -> int:
+    """Run the program as an interpreter's script or with -m; return its exit code.
+
+    The interpreter searches the script's directory, or the current one, and PYTHONPATH before the
+    installed modules. From here on they come last, and the current directory is not searched.
+    """
+    home = os.path.dirname(os.path.dirname(__file__))
+    named = os.environ.get("PYTHONPATH")
+    chosen = named.split(os.pathsep) if named and not sys.flags.ignore_environment else []
+    if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):  # from 3.11 on
+        first = sys.path.pop(0)
+        if first == home:
+            chosen.insert(0, first)
+        elif __name__ != "__main__":
+            sys.path.append(first)
+    if chosen:
+        from docker_credential_ecrpy.hot import import_path
+
+        import_path.prefer_installed(chosen)
+    return main()
 
 
 def main() -> int:
@@ -62,28 +85,50 @@ def in_full(request: "protocol.GetRequest | None") -> int:
         return run_cli(sys.argv, os.environ, request)
     except KeyboardInterrupt:
         return protocol.INTERRUPTED
-    except RuntimeError as exc:
-        # Python 3.10 and 3.11 raise this for an interrupt in __set_name__, while a module loads.
+    except SystemExit as exc:
+        if _explain(exc):  # a module of another program ends this one
+            return _fail(exc)
+        raise
+    except Exception as exc:  # noqa: BLE001 - the boundary: users see no traceback
+        # Python 3.10 and 3.11 raise a RuntimeError for an interrupt in __set_name__, while a module
+        # loads.
         if isinstance(exc.__cause__, KeyboardInterrupt):
             return protocol.INTERRUPTED
-        raise
-    except _FAULTS as exc:
         return _fail(exc)
 
 
-def _fail(exc: Exception) -> int:
-    """Report an error that `cli` cannot report; return the exit code."""
+def _explain(exc: BaseException) -> str:
+    """Return an error's line if a variable such as PYTHONPATH caused it, or ""."""
+    try:
+        from docker_credential_ecrpy.hot import import_path
+
+        return "; ".join(import_path.explain(exc, os.environ) or ())
+    except _FAULTS:
+        return ""
+
+
+def _fail(exc: BaseException) -> int:
+    """Report an error that `cli` cannot report, on both streams; return the exit code."""
     import errno
 
-    if isinstance(exc, OSError) and exc.errno != errno.ENOMEM:
+    text = _explain(exc)
+    if not text and isinstance(exc, OSError) and exc.errno != errno.ENOMEM:
         return protocol.FAILED  # the client closed the pipe, or its disk is full
-    text = "there is not enough memory; give this process more"
-    if isinstance(exc, ImportError):  # low memory, or a missing file
-        text = f"the program cannot be loaded: {str(exc)!a}; give it more memory, or reinstall it"
-    try:
-        protocol.send(f"{text}\n".encode())
-    except (OSError, MemoryError):
-        pass  # standard output is closed, or the memory is too low even for this
+    if not text:
+        text = "there is not enough memory; give this process more"
+        if not isinstance(exc, (MemoryError, OSError, SystemError)):  # a damaged or missing file
+            text = (
+                f"the program cannot be loaded: {str(exc)!a}; give it more memory, or reinstall it"
+            )
+    name = os.path.basename(sys.argv[0]).removesuffix(".exe").replace("__main__.py", PACKAGE)
+    for line, stream in (
+        (f"{ascii(name)[1:-1]}: {text}", protocol.STDERR),
+        (text, protocol.STDOUT),
+    ):
+        try:
+            protocol.send(f"{line}\n".encode(), stream)
+        except (OSError, MemoryError):
+            pass  # the stream is closed, or the memory is too low even for this
     return protocol.FAILED
 
 
@@ -119,4 +164,4 @@ def _wants_log(environ: "Mapping[str, str]") -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start())

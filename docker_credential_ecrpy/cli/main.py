@@ -19,7 +19,7 @@ from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files.log_file import open_log
 from docker_credential_ecrpy.helper.actions import Answer, Helper
 from docker_credential_ecrpy.helper.timeout import read_timeout
-from docker_credential_ecrpy.hot import protocol
+from docker_credential_ecrpy.hot import import_path, protocol
 from docker_credential_ecrpy.settings.rules import SettingText
 from docker_credential_ecrpy.text import secret_sources, secrets
 from docker_credential_ecrpy.text.log import Log, write_stderr
@@ -114,7 +114,8 @@ def run_cli(
         helper.log(f"unexpected {type(exc).__name__} at {place}")
         msg = f"unexpected error: {one_line(str(exc)) or 'no reason given'}"
         hint = "run it again with AWS_ECR_DEBUG=1, and report what that prints at"
-        error = HelperError(msg, hint=f"{hint} {HOMEPAGE}/issues")
+        msg, hint = import_path.explain(exc, environ) or (msg, f"{hint} {HOMEPAGE}/issues")
+        error = HelperError(msg, hint=hint)
         return _report(name, error, for_user=for_user)
     protocol.send(answer)
     return code
