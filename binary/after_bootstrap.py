@@ -44,6 +44,9 @@ def report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
 
 
 sys.unraisablehook = report_unraisable
+# The program itself writes to descriptors. Modules would write tracebacks, as hashlib does for each
+# hash without memory.
+sys.stderr = None
 try:
     if signal.getsignal(signal.SIGINT) is None:  # the bootloader's handler; see bootloader.c
         signal.signal(signal.SIGINT, interrupted)

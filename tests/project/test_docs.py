@@ -61,6 +61,7 @@ NOT_SETTINGS = {
     "HOME": "the home directory",
     "PATH": "where helpers are looked up",
     "PATHEXT": "the same on Windows",
+    "PYTHONPATH": "a setting of the interpreter",
     "SUDO_UID": "set by sudo",
     "USERPROFILE": "the home directory on Windows",
 }

@@ -15,7 +15,7 @@ from tests.world import environment
 from tests.world.tree import REPOSITORY
 
 PACKAGE = Path(docker_credential_ecrpy.__file__).parent
-NEEDED = {"HOME", "PATH", "PATHEXT", "USERPROFILE"}
+NEEDED = {"DYLD_LIBRARY_PATH", "HOME", "LD_LIBRARY_PATH", "PATH", "PATHEXT", "USERPROFILE"}
 """The variables that the package reads and tests inherit, unless they set them."""
 HOSTILE = {
     "AWS_PROFILE": "nobody",

@@ -61,7 +61,7 @@ def test_a_console_script_imports_nothing_but_sys(scripts: Path) -> None:
 
     assert [line for line in text.splitlines() if "import" in line] == [
         "import sys",
-        "from docker_credential_ecrpy.__main__ import main",
+        "from docker_credential_ecrpy.__main__ import start",
     ]
 
 

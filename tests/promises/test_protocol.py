@@ -509,14 +509,15 @@ def test_too_little_memory_is_reported(
     exc: Exception,
     says: bytes,
 ) -> None:
-    """The error is one line without a traceback, for each way in which Python reports it."""
+    """The error is one line on both streams, for each way in which Python reports it."""
 
     def fail(*_: object) -> int:
         raise exc
 
     monkeypatch.setattr(*place, fail)
 
-    assert _run_in_code(["get"], HOST.encode(), machine.environ) == Result(1, says, b"")
+    stderr = b"docker-credential-ecr-login: " + says if says else b""
+    assert _run_in_code(["get"], HOST.encode(), machine.environ) == Result(1, says, stderr)
 
 
 @pytest.mark.parametrize("place", ["run_cli", "_run_action"])

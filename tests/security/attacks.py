@@ -40,6 +40,10 @@ how, program = json.loads(sys.argv[1]), sys.argv[2:]
 os.umask(how.get("umask", 0o022))
 for name in how.get("ignored", ()):
     signal.signal(getattr(signal, name), signal.SIG_IGN)
+blocked = [getattr(signal, name) for name in how.get("blocked", ())]
+signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+for name in how.get("default", ()):
+    signal.signal(getattr(signal, name), signal.SIG_DFL)
 for name, most in how.get("limits", {}).items():
     resource.setrlimit(getattr(resource, "RLIMIT_" + name), (most, most))
 for descriptor in how.get("closed", ()):
@@ -66,8 +70,8 @@ def check_form(result: Result) -> None:
 def launched(program: Sequence[str], **how: object) -> list[str]:
     """Return a command that runs a program in a badly set up process.
 
-    how: umask; ignored, names of signals; limits, name of one of `resource` -> its value;
-    closed, descriptors; nameless, without any argument, not even the program's name.
+    how: umask; ignored, blocked and default, names of signals; limits, name of one of `resource`
+    -> its value; closed, descriptors; nameless, without any argument, not even the program's name.
     """
     return [sys.executable, "-I", "-S", "-c", _LAUNCH, json.dumps(how), *program]
 

@@ -1,0 +1,109 @@
+"""Starts in a badly set up process: signals that are ignored or blocked, and low limits."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.security.attacks import as_user, check_form, launched, why_alone
+from tests.world import credential_sources
+from tests.world.machine import HOST, Machine, make_machine
+from tests.world.products import ONE_FILE
+
+USER = 12345
+EVERY = ["SIGALRM", "SIGCHLD", "SIGHUP", "SIGINT", "SIGPIPE", "SIGTERM", "SIGUSR1"]
+HOWS = [
+    *({"ignored": [name]} for name in ("SIGALRM", "SIGCHLD", "SIGPIPE", "SIGXFSZ")),
+    *({"blocked": [name]} for name in ("SIGALRM", "SIGCHLD", "SIGTERM")),
+    {"blocked": EVERY},
+    {"blocked": EVERY, "ignored": EVERY},
+]
+
+
+@pytest.mark.parametrize("how", HOWS, ids=json.dumps)
+def test_signals_that_a_client_left(box: Machine, how: dict[str, list[str]]) -> None:
+    """A first and a cached get are answered, also with credentials of another program."""
+    keys = box.aws.user()
+    fields = {"Version": 1, "AccessKeyId": keys.access_key, "SecretAccessKey": keys.secret_key}
+    credential_sources.process(box, f"print({json.dumps(fields)!r})")
+    box.program = launched(box.program, **how)
+    for _ in range(2):
+        assert box.get().secret in box.aws.issued
+    assert list((box.root / "tmp").iterdir()) == []
+
+
+# Descriptors 0 to 2, and one for the dynamic loader: with less, no program starts.
+LIMITS = [
+    *(("NOFILE", most) for most in range(4, 11)),
+    *(("FSIZE", most) for most in (0, 1, 1000, 1_000_000, 5_500_000)),
+    *(("AS", most << 20) for most in (4, 8, 12, 16, 20, 24, 28, 32, 48, 64, 80)),
+    *(("DATA", most << 20) for most in (4, 8, 12, 16, 20)),
+]
+
+
+@pytest.mark.parametrize(("name", "most"), LIMITS)
+def test_a_low_limit(box: Machine, name: str, most: int) -> None:
+    """A get gives a token, or an error of one line, and no file is left behind."""
+    box.login()
+    box.program = launched(box.program, limits={name: most}, default=["SIGXFSZ"])
+    for _ in range(2):
+        result = box.get()
+        check_form(result)
+        if result.code:
+            assert result.error.count("; ") == 1
+    assert list((box.root / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "says"),
+    [
+        ("NOFILE", 4, "may open too few files: raise its limit (ulimit -n)"),
+        ("FSIZE", 1000, "may write no large file: raise its limit (ulimit -f)"),
+        ("AS", 16 << 20, "may use too little memory: raise its limit (ulimit -v)"),
+        ("DATA", 8 << 20, "may use too little memory: raise its limit (ulimit -d)"),
+    ],
+)
+def test_a_limit_that_the_one_file_needs_is_named(
+    box: Machine, product: Path, name: str, most: int, says: str
+) -> None:
+    """The folder opens fewer files and writes none."""
+    box.login()
+    box.program = launched(box.program, limits={name: most}, default=["SIGXFSZ"])
+    if product == ONE_FILE or name in ("AS", "DATA"):
+        assert box.get().error.endswith(says)
+    else:
+        check_form(box.get())
+
+
+@pytest.fixture(name="users")
+def _users(box: Machine) -> Iterator[Machine]:
+    """The machine of a user who is not root: only then a limit of processes counts."""
+    if why_alone():
+        pytest.skip(why_alone())
+    root = Path(tempfile.mkdtemp(prefix="limits-"))
+    users = make_machine(box.aws, box.server, box.authority, root)
+    users.environ["TMPDIR"] = str(root / "tmp")
+    (root / "tmp").mkdir()
+    for path in (root, *root.rglob("*")):
+        os.chown(path, USER, USER)
+    users.login()
+    users.program = as_user(USER, box.program)
+    yield users
+    shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 3])
+def test_few_processes(users: Machine, most: int) -> None:
+    """The one file starts one and a first get a thread; the line says what is missing."""
+    *prefix, program = users.program
+    users.program = [*prefix, "prlimit", f"--nproc={most}", program]
+    result = users.run("get", stdin=HOST.encode())
+
+    check_form(result)
+    if result.code:
+        assert "process" in result.error or "thread" in result.error
+    assert list((users.root / "tmp").iterdir()) == []
