@@ -99,15 +99,35 @@ def test_with_python_settings_in_the_environment(box: Machine) -> None:
     _works(box)
 
 
-def test_with_libraries_of_the_same_names(box: Machine) -> None:
+@pytest.mark.parametrize("content", ["text", "empty", "without symbols", "of another machine"])
+def test_with_libraries_of_the_same_names(box: Machine, content: str) -> None:
     """The user's LD_LIBRARY_PATH does not replace the product's libraries."""
     libraries = box.root / "lib"
     libraries.mkdir()
-    for path in (FOLDER / "_internal").glob("lib*.so*"):
-        (libraries / path.name).write_text("no library")
+    own = {path.name: path for path in (FOLDER / "_internal").rglob("*.so*")}
+    for name in own.keys() | {"libffi.so.8", "libexpat.so.1", "liblzma.so.5"}:
+        path = libraries / name
+        path.write_text("no library" if content == "text" else "")
+        if content == "without symbols":
+            shutil.copy(own["libssl.so.3" if name == "libz.so.1" else "libz.so.1"], path)
+        elif content == "of another machine":
+            path.write_bytes(b"\x7fELF\x01\x02\x01" + bytes(9) + b"\0\x03\0\x08" + bytes(100))
     box.environ["LD_LIBRARY_PATH"] = str(libraries)
 
     _works(box)
+
+
+def test_a_library_of_the_system_that_another_program_replaces(box: Machine) -> None:
+    """The error is one line that names LD_LIBRARY_PATH and the library."""
+    library = box.file("lib/libm.so.6", "")
+    box.environ["LD_LIBRARY_PATH"] = str(library.parent)
+    error = box.get().error
+
+    assert error.startswith("cannot start: Failed to load Python shared library")
+    assert str(library) in error
+    assert error.endswith(
+        "LD_LIBRARY_PATH names libraries of another program: unset it where docker runs"
+    )
 
 
 def test_two_versions_side_by_side(box: Machine, product: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.world.machine import HOST, MODULE, Machine
 
+pytestmark = pytest.mark.tree  # binary/test_start.py has the standalone programs' tests
 posix = pytest.mark.skipif(sys.platform == "win32", reason="console scripts are programs there")
 STOLEN = "import sys\nsys.exit('stolen')\n"
 DEPENDENCIES = {"boto3", "botocore", "click", "dateutil", "jmespath", "urllib3"}
@@ -54,7 +55,6 @@ def test_no_module_replaces_an_installed_one(machine: Machine, scripts: Path, wa
         assert result.secret in machine.aws.issued
 
 
-@pytest.mark.tree
 def test_no_module_of_the_current_directory_replaces_an_installed_one(machine: Machine) -> None:
     """With -m, from the moment on that the interpreter runs this package."""
     _plant(machine.root, _loaded("import runpy"))
@@ -64,7 +64,6 @@ def test_no_module_of_the_current_directory_replaces_an_installed_one(machine: M
         assert result.secret in machine.aws.issued
 
 
-@pytest.mark.tree
 @pytest.mark.parametrize(
     "text", [STOLEN, "1 / 0\n", "a b\n", "import nowhere.x\n", "open('/nowhere/x')\n"], ids=range(5)
 )
