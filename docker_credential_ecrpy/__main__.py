@@ -40,7 +40,10 @@ def start() -> int:
         from docker_credential_ecrpy.hot import import_path
 
         import_path.prefer_installed(chosen)
-    return main()
+    code = main()
+    if sys.flags.inspect:
+        os._exit(code)  # with PYTHONINSPECT, a traceback would follow the answer
+    return code
 
 
 def main() -> int:

@@ -90,6 +90,24 @@ def test_a_module_that_is_not_installed_and_fails_is_named(
     assert line.rstrip("\n").isprintable()
 
 
+@pytest.mark.parametrize(
+    "variable",
+    [
+        *("PYTHONINSPECT=1", "PYTHONSTARTUP=modules/token.py", "PYTHONSAFEPATH=1"),
+        *("PYTHONUSERBASE=/nowhere", "PYTHONWARNINGS=error", "PYTHONDEVMODE=1", "PYTHONOPTIMIZE=2"),
+    ],
+)
+def test_other_settings_of_the_interpreter(machine: Machine, scripts: Path, variable: str) -> None:
+    """They change neither the answer nor the exit code, of a miss or a hit."""
+    machine.file("modules/token.py", STOLEN)
+    machine.login()
+    name, _, value = variable.partition("=")
+    program = [str(scripts / "docker-credential-ecr-login")]
+    for _ in range(2):
+        result = machine.run("get", stdin=HOST.encode(), command=program, environ={name: value})
+        assert result.secret in machine.aws.issued
+
+
 def _libraries() -> dict[str, Path]:
     """Return the shared libraries that the interpreter's modules for TLS and gzip load."""
     code = (
