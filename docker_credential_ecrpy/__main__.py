@@ -27,14 +27,13 @@ def start() -> int:
     The interpreter searches the script's directory, or the current one, and PYTHONPATH before the
     installed modules. From here on they come last, and the current directory is not searched.
     """
-    home = os.path.dirname(os.path.dirname(__file__))
     named = os.environ.get("PYTHONPATH")
     chosen = named.split(os.pathsep) if named and not sys.flags.ignore_environment else []
     if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):  # from 3.11 on
         first = sys.path.pop(0)
-        if first == home:
+        if __file__.startswith(first) and first == os.path.dirname(os.path.dirname(__file__)):
             chosen.insert(0, first)
-        elif __name__ != "__main__":
+        elif first and __name__ != "__main__":
             sys.path.append(first)
     if chosen:
         from docker_credential_ecrpy.hot import import_path
