@@ -5,6 +5,7 @@ compares the loaded modules with a literal list. The frozen binary runs the two 
 separately, with PyInstaller's own start-up between them.
 """
 
+import _signal  # type: ignore[import-not-found]  # in every interpreter; `signal` loads `enum`
 import os
 import sys
 import time
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 # Python reports low memory by any of these; by ImportError when the system cannot map a library.
 _FAULTS = ImportError, MemoryError, OSError, SystemError
 _NOT_FOUND = protocol.FAILED, protocol.NOT_FOUND.encode() + b"\n"
+# Seconds after AWS_ECR_TIMEOUT: the alarm is behind the errors that say what hangs.
+_ALARM_MARGIN = 1.5
 
 
 def start() -> int:
@@ -61,8 +64,10 @@ def at_once() -> "tuple[int | None, protocol.GetRequest | None]":
         return None, None
     try:
         request = protocol.GetRequest(protocol.read_input())
+        _set_alarm(protocol.time_limit(os.environ) + _ALARM_MARGIN)
         answer = quick_answer(request, os.environ, time.time_ns())
         if answer:
+            _stop_alarm()
             protocol.send(answer[1])
             return answer[0], request
         return None, request
@@ -76,9 +81,7 @@ def in_full(request: "protocol.GetRequest | None") -> int:
     """Do the work that `at_once` left, with the request that it read; return the exit code."""
     try:
         if request is not None:
-            from docker_credential_ecrpy.helper import warm
-
-            reply = warm.answer(request, os.environ, time.time_ns())
+            reply = _warm_answer(request)
             if reply:
                 protocol.send(reply)
                 return protocol.OK
@@ -99,6 +102,23 @@ def in_full(request: "protocol.GetRequest | None") -> int:
         return _fail(exc)
 
 
+def _warm_answer(request: "protocol.GetRequest") -> "bytes | None":
+    """Return the reply from the token of the registry's endpoint, under the watchdog."""
+    from docker_credential_ecrpy.files import watchdog
+    from docker_credential_ecrpy.helper import warm
+
+    def report(thread: int) -> None:
+        from docker_credential_ecrpy.cli.main import report_hang
+
+        report_hang(sys.argv, os.environ, request, thread)
+
+    watchdog.start(protocol.time_limit(os.environ), report)
+    reply = warm.answer(request, os.environ, time.time_ns())
+    if reply:
+        watchdog.stop()
+    return reply
+
+
 def _explain(exc: BaseException) -> str:
     """Return an error's line if a variable such as PYTHONPATH caused it, or ""."""
     try:
@@ -113,6 +133,9 @@ def _fail(exc: BaseException) -> int:
     """Report an error that `cli` cannot report, on both streams; return the exit code."""
     import errno
 
+    watchdog = sys.modules.get("docker_credential_ecrpy.files.watchdog")
+    if watchdog:
+        watchdog.stop()
     text = _explain(exc)
     if not text and isinstance(exc, OSError) and exc.errno != errno.ENOMEM:
         return protocol.FAILED  # the client closed the pipe, or its disk is full
@@ -159,6 +182,23 @@ def quick_answer(
         request.identity, request.due = line, miss.due
         return None
     return protocol.OK, protocol.reply(request.server_url, entry.reply)
+
+
+def _set_alarm(seconds: float) -> None:
+    """Make the system end this process after `seconds`, even if a file access hangs.
+
+    There is no alarm on Windows.
+    """
+    if sys.platform != "win32":
+        # A client may leave the signal ignored or blocked.
+        _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGALRM,))
+        _signal.setitimer(_signal.ITIMER_REAL, seconds)
+
+
+def _stop_alarm() -> None:
+    if sys.platform != "win32":
+        _signal.setitimer(_signal.ITIMER_REAL, 0)
 
 
 def _wants_log(environ: "Mapping[str, str]") -> bool:

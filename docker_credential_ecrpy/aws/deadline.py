@@ -1,15 +1,17 @@
 """Deadline of a call, whatever hangs in it: a name server, a pipe, a child process."""
 
 import os
-import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import TypeVar
 
-from docker_credential_ecrpy.errors import DeadlineExceeded
+from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+from docker_credential_ecrpy.files import stalled, watchdog
+from docker_credential_ecrpy.files.program import Program
+
+MAX_PRINTED = 1024 * 1024
+"""The limit in bytes of what a credential_process prints; its JSON has about 2 KB."""
 
 Result = TypeVar("Result")
 
@@ -32,14 +34,14 @@ class Watch:
 
     def __init__(self) -> None:
         self.enter(Stage.SDK)
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._programs: list[Program] = []
         self._over = False
 
     def enter(self, stage: Stage, target: str = "") -> None:
         """Note what the call waits for now; `target` names it where `stage` alone does not."""
         self.stage, self.target = stage, target or stage.value
 
-    def start(self, command: list[str], stdout: int, stderr: int) -> "subprocess.Popen[bytes]":
+    def start(self, command: Sequence[str]) -> Program:
         """Start a program that ends with the call, without a terminal for prompts.
 
         Raises DeadlineExceeded once the call has ended, and OSError.
@@ -47,23 +49,18 @@ class Watch:
         if self._over:
             msg = "the deadline is over"
             raise DeadlineExceeded(msg)
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
-        )
-        self._children.append(child)
-        return child
+        program = Program(command, name=self.target, most=MAX_PRINTED, keep_errors=True)
+        self._programs.append(program)
+        if self._over:  # meanwhile
+            program.kill()
+        return program
 
     def end(self) -> None:
         """Kill the programs that still run, with their own child processes."""
         self._over = True
-        for child in [child for child in self._children if child.returncode is None]:
-            if sys.platform == "win32":
-                child.kill()
-            else:
-                try:
-                    os.killpg(child.pid, signal.SIGKILL)
-                except OSError:
-                    pass  # it has ended, or runs as another user
+        for program in self._programs:
+            if program.returncode is None:
+                program.kill()
 
 
 def within(seconds: float, call: Callable[[Watch], Result]) -> Result:
@@ -83,8 +80,14 @@ def within(seconds: float, call: Callable[[Watch], Result]) -> Result:
         except BaseException as exc:  # noqa: BLE001 - raised in the caller's thread, below
             errors.append(exc)
 
+    watchdog.allow(seconds)
     thread = threading.Thread(target=run, daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as exc:  # the only reason that Python has
+        msg = "this process may start no thread"
+        hint = "raise its limit of processes (ulimit -u, or the container's limit of pids)"
+        raise HelperError(msg, hint=hint) from exc
     try:
         thread.join(seconds)
     finally:
@@ -93,6 +96,9 @@ def within(seconds: float, call: Callable[[Watch], Result]) -> Result:
     if errors:
         raise errors[0]
     if not results:
+        file = stalled.find_file(thread.ident or 0)
+        if file and watch.stage is not Stage.PROCESS:
+            raise stalled.explain(file, os.environ, round(seconds, 2))
         msg = f"no answer from {watch.target} within {round(seconds, 2):g} s"
         hint = "check the network, VPN or proxy, and what the AWS profile runs;"
         raise DeadlineExceeded(msg, hint=f"{hint} AWS_ECR_TIMEOUT sets the limit in seconds")

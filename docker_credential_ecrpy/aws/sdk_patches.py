@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from botocore.loaders import JSONFileLoader, Loader
 from botocore.utils import JSONFileCache, parse_timestamp
 
+from docker_credential_ecrpy.aws import limits
 from docker_credential_ecrpy.aws.deadline import Stage, Watch
 from docker_credential_ecrpy.files import replace
 
@@ -41,6 +42,7 @@ def patch_process() -> None:
     warnings.simplefilter("ignore")
     JSONFileCache.__setitem__ = _write_if_possible  # type: ignore[method-assign]  # on purpose
     JSONFileCache.__contains__ = _has_usable  # type: ignore[method-assign]  # same
+    limits.patch()
 
 
 class CliCache(JSONFileCache):
@@ -128,10 +130,10 @@ def refuse_prompts(resolver: Any, watch: Watch) -> None:
     make_process_provider = builder._create_process_provider
 
     def bind(provider: Any) -> Any:
-        def start(command: list[str], stdout: int, stderr: int) -> Any:
+        def start(command: list[str], **_: Any) -> Any:
             name = f"{Stage.PROCESS.value} of AWS profile {provider._profile_name!r}"
             watch.enter(Stage.PROCESS, name)
-            return watch.start(command, stdout, stderr)
+            return watch.start(command)
 
         provider._popen = start
         return provider

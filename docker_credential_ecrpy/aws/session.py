@@ -10,7 +10,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import create_credential_resolver
 
-from docker_credential_ecrpy.aws import known_secrets, profiles
+from docker_credential_ecrpy.aws import known_secrets, limits, profiles
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain
@@ -65,6 +65,8 @@ def make_session(call: CallContext) -> boto3.session.Session:
     # True stands for botocore's own certificates, and keeps it from reading the variables.
     named = (str(path) for path in _list_bundles(core, os.environ) if path)
     call.bundle = next((path for path in named if path.strip()), "")
+    if call.bundle:
+        limits.check_bundle(call.bundle)
     core.set_config_variable("ca_bundle", call.bundle or True)
     resolver = create_credential_resolver(
         core,

@@ -8,6 +8,7 @@ differ in which they show; on standard error it begins with the program's name.
 import difflib
 import errno
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,6 +17,7 @@ from docker_credential_ecrpy import HOMEPAGE, PACKAGE, __version__
 from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.cli.names import ACTIONS, COMMANDS, COMPLETE, HELP_OPTIONS, USAGE
 from docker_credential_ecrpy.errors import HelperError, WireText
+from docker_credential_ecrpy.files import stalled, watchdog
 from docker_credential_ecrpy.files.log_file import open_log
 from docker_credential_ecrpy.helper.actions import Answer, Helper
 from docker_credential_ecrpy.helper.timeout import read_timeout
@@ -97,7 +99,7 @@ def run_cli(
     try:
         if for_user:
             return _run_command(arguments, name, helper, log.turn_on)
-        code, answer = _run_action(arguments, name, helper, request)
+        code, answer = _run_action(arguments, name, helper, request, argv)
     except WireText as exc:
         code, answer = protocol.FAILED, f"{exc}\n".encode()
     except HelperError as exc:
@@ -117,8 +119,29 @@ def run_cli(
         msg, hint = import_path.explain(exc, environ) or (msg, f"{hint} {HOMEPAGE}/issues")
         error = HelperError(msg, hint=hint)
         return _report(name, error, for_user=for_user)
+    watchdog.stop()
     protocol.send(answer)
     return code
+
+
+def report_hang(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    request: protocol.GetRequest | None,
+    thread: int,
+) -> None:
+    """Answer for a thread that is blocked: with an error that names the file it waits for.
+
+    request: that of a `get`, or None. For ECR Public the answer is "not found", as for its errors.
+    """
+    program = sys.modules.get("docker_credential_ecrpy.files.program")
+    if program:  # a child that cannot even start holds this process's streams
+        program.kill_all(program.list_descendants(os.getpid()))
+    if request and request.registry and request.registry.public:
+        protocol.send(f"{protocol.NOT_FOUND}\n".encode())
+        return
+    error = stalled.explain(stalled.find_file(thread), environ, protocol.time_limit(environ))
+    _print_error(program_name(argv), error)
 
 
 def program_name(argv: Sequence[str]) -> str:
@@ -169,7 +192,11 @@ def _run_command(
 
 
 def _run_action(
-    arguments: Sequence[str], name: str, helper: Helper, request: protocol.GetRequest | None
+    arguments: Sequence[str],
+    name: str,
+    helper: Helper,
+    request: protocol.GetRequest | None,
+    argv: Sequence[str],
 ) -> Answer:
     usage = USAGE.format(name=name)
     action = arguments[0] if arguments else ""
@@ -184,11 +211,17 @@ def _run_action(
         return protocol.FAILED, f"{usage}\n".encode()
     if action in VERSION:
         return protocol.OK, f"{name} ({PACKAGE}) {__version__}\n".encode()
-    if action == "list":  # its input is not read: some clients leave a terminal there
-        return helper.list()
+    # The input of "list" is not read: some clients leave a terminal there.
+    data = b"" if request or action == "list" else protocol.read_input()
     if action == "get":
-        return helper.get(request or protocol.GetRequest(protocol.read_input()))
-    data = protocol.read_input()
+        request = request or protocol.GetRequest(data)
+    # The time that the client takes for its input does not count.
+    report = partial(report_hang, argv, helper.environ, request)
+    watchdog.start(protocol.time_limit(helper.environ), report)
+    if request:
+        return helper.get(request)
+    if action == "list":
+        return helper.list()
     return helper.store(data) if action == "store" else helper.erase(data)
 
 
@@ -216,16 +249,21 @@ def _build_helper(environ: Mapping[str, str], log: Log) -> Helper:
 
 
 def _report(name: str, error: HelperError, *, for_user: bool) -> int:
-    """Print an error: users see both streams, and a client may show either."""
-    line = make_printable(secrets.redact(str(error)))
+    watchdog.stop()
     if for_user:
         from docker_credential_ecrpy.text.console import Console  # slow: for users alone
 
-        Console(os.environ).note(f"{name}: {line}")
+        Console(os.environ).note(f"{name}: {make_printable(secrets.redact(str(error)))}")
     else:
-        write_stderr(f"{name}: {line}\n".encode(errors="backslashreplace"))
-        protocol.send(f"{line}\n".encode(errors="backslashreplace"))
+        _print_error(name, error)
     return protocol.FAILED
+
+
+def _print_error(name: str, error: HelperError) -> None:
+    """Print an error on both streams: a client may show either."""
+    line = make_printable(secrets.redact(str(error)))
+    write_stderr(f"{name}: {line}\n".encode(errors="backslashreplace"))
+    protocol.send(f"{line}\n".encode(errors="backslashreplace"))
 
 
 def _open_standard_streams() -> None:

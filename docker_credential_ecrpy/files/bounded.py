@@ -43,11 +43,42 @@ def read(file: str, most: int) -> bytes:
     try:
         if not stat.S_ISREG(os.fstat(opened).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
-        with os.fdopen(opened, "rb", closefd=False) as stream:
-            data = stream.read(most + 1)
+        return _read(opened, most)
     finally:
         os.close(opened)
+
+
+def read_stream(file: str, most: int) -> bytes:
+    """Return what a file, a pipe or a device gives, `most` bytes at most; waits for a pipe's.
+
+    Raises OSError, with the file's name, and ValueError for an impossible name.
+    """
+    opened = os.open(file, _FLAGS & ~getattr(os, "O_NONBLOCK", 0))
+    try:
+        return _read(opened, most)
+    except OSError as exc:
+        raise OSError(exc.errno, exc.strerror, file) from exc
+    finally:
+        os.close(opened)
+
+
+def check_size(path: str, most: int) -> None:
+    """Raise OSError for a file of more than `most` bytes, and for a device without an end."""
+    seen = os.stat(path)
+    if seen.st_size > most and stat.S_ISREG(seen.st_mode):
+        raise _too_large(most)
+    if (stat.S_ISCHR(seen.st_mode) or stat.S_ISBLK(seen.st_mode)) and path != os.devnull:
+        raise OSError(errno.EINVAL, "it is a device")
+
+
+def _read(opened: int, most: int) -> bytes:
+    with os.fdopen(opened, "rb", closefd=False) as stream:
+        data = stream.read(most + 1)
     if len(data) > most:
-        limit = f"{most // _MIB} MiB" if most >= _MIB else f"{most // 1024} KiB"
-        raise OSError(errno.EFBIG, f"it is larger than {limit}")
+        raise _too_large(most)
     return data
+
+
+def _too_large(most: int) -> OSError:
+    limit = f"{most // _MIB} MiB" if most >= _MIB else f"{most // 1024} KiB"
+    return OSError(errno.EFBIG, f"it is larger than {limit}")

@@ -8,17 +8,15 @@ hangs or is killed.
 import json
 import os
 import signal
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, NoReturn
+from typing import NoReturn
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files import search_path
+from docker_credential_ecrpy.files import search_path, watchdog
+from docker_credential_ecrpy.files.program import Program
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.settings.rules import Place
@@ -32,9 +30,7 @@ They are those of the fallbacks that this process was itself started for, and it
 deadline the mark is stale: it stays in the environment of a daemon that the fallback started.
 """
 _TERMINATED = 128 + signal.SIGTERM  # what a shell reports
-_GRACE = 1.0  # seconds from SIGTERM to SIGKILL
-_STEP = 0.02  # seconds between checks whether it has ended after SIGTERM
-_SLICE = 0.5  # seconds between checks whether it has ended while its children hold the pipe
+_END_SECONDS = 4.0  # for its own time to end, and its being killed then
 
 
 @dataclass(frozen=True)
@@ -96,64 +92,46 @@ class Fallback:
             return []
 
     def _run(self, command: list[str], request: bytes) -> tuple[int, bytes]:
-        # With a terminal it stays in the session, where it may prompt for a passphrase. Without one
-        # it gets its own session, which can be killed whole.
-        alone = sys.platform != "win32" and not _has_terminal()
         signals: list[int] = []  # received before the child was started
         before = signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))
+        watchdog.allow(self.seconds + _END_SECONDS)
         try:
-            child = self._start(command, alone=alone)
+            program = self._start(command, request)
             try:
                 signal.signal(signal.SIGTERM, _exit_on_signal)
                 if signals:
                     sys.exit(_TERMINATED)
-                return self._communicate(child, command[1], request)
+                output, _ = program.communicate(self.seconds)
+                return program.returncode or 0, output
+            except TimeoutError:
+                what = f"the fallback credential helper {self.program} {command[1]}"
+                msg = f"no answer from {what} within {self.seconds:g} s"
+                hint = f"run '{self.program} list' by hand to see why it hangs;"
+                hint += " AWS_ECR_TIMEOUT sets the limit in seconds"
+                program.end()
+                raise HelperError(msg, hint=hint) from None
             except BaseException:
-                _end(child, alone=alone)
+                program.end()
                 raise
         finally:
             signal.signal(signal.SIGTERM, before or signal.SIG_DFL)  # None: not one of Python's
 
-    def _start(self, command: list[str], *, alone: bool) -> "subprocess.Popen[bytes]":
+    def _start(self, command: list[str], request: bytes) -> Program:
         mark = [f"{time.time() + self.seconds:.3f}", *self._callers(), self.suffix]
         try:
-            return subprocess.Popen(
+            return Program(
                 command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**self.environ, MARK: " ".join(mark)},
-                start_new_session=alone,
+                name=f"the fallback credential helper {self.program} {command[1]}",
+                request=request,
+                environ={**self.environ, MARK: " ".join(mark)},
+                # With a terminal it stays in the session, where it may prompt for a passphrase.
+                # Without one it gets its own session, which can be ended whole.
+                alone=not _has_terminal(),
             )
         except OSError as exc:
             name = one_line(command[0])
             msg = f"the fallback credential helper {name} cannot be run: {exc.strerror}"
             raise HelperError(msg, hint=f"fix it, or the fallback in {self.place}") from exc
-
-    def _communicate(
-        self, child: "subprocess.Popen[bytes]", action: str, request: bytes
-    ) -> tuple[int, bytes]:
-        """Return its exit code and output once it has ended; its children may still run."""
-        end = time.monotonic() + self.seconds
-        ended = False
-        # In a thread: a second `communicate` does not send the rest of a partial write.
-        threading.Thread(target=_write, args=(child.stdin, request), daemon=True).start()
-        child.stdin = None
-        while True:
-            left = end - time.monotonic()
-            try:
-                output, _ = child.communicate(timeout=max(min(_SLICE, left), 0))
-            except subprocess.TimeoutExpired as exc:
-                if ended and sys.platform != "win32":  # Windows has no exc.output
-                    return child.returncode, exc.output or b""
-                ended = child.poll() is not None
-                if left <= 0:
-                    what = f"the fallback credential helper {self.program} {action}"
-                    msg = f"no answer from {what} within {self.seconds:g} s"
-                    hint = f"run '{self.program} list' by hand to see why it hangs;"
-                    hint += " AWS_ECR_TIMEOUT sets the limit in seconds"
-                    raise HelperError(msg, hint=hint) from None
-            else:
-                return child.returncode, output
 
     def users(self, output: bytes) -> dict[str, str]:
         """Parse the output of its `list`: server URL -> user name. Raises HelperError."""
@@ -180,11 +158,6 @@ def _is_running(path: str) -> bool:
         return False
 
 
-def _write(pipe: IO[bytes], data: bytes) -> None:
-    with suppress(OSError), pipe:  # a helper may ignore its input
-        pipe.write(data)
-
-
 def _exit_on_signal(*_: object) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt the cleanup
     sys.exit(_TERMINATED)
@@ -196,27 +169,3 @@ def _has_terminal() -> bool:
     except OSError:
         return False
     return True
-
-
-def _end(child: "subprocess.Popen[bytes]", *, alone: bool) -> None:
-    """End a program; if it has its own session, all of its processes."""
-    try:
-        if alone and sys.platform != "win32":
-            until = time.monotonic() + _GRACE
-            os.killpg(child.pid, signal.SIGTERM)  # this program, as a child, then ends its own
-            while time.monotonic() < until:
-                time.sleep(_STEP)
-                child.poll()
-                os.killpg(child.pid, 0)  # raises OSError once all of them have ended
-            os.killpg(child.pid, signal.SIGKILL)
-        else:
-            child.terminate()
-            child.wait(_GRACE)
-    except OSError:
-        pass  # it has ended
-    except subprocess.TimeoutExpired:
-        child.kill()
-    if child.stdout:
-        child.stdout.close()
-    with suppress(subprocess.TimeoutExpired):  # it may be stuck in the kernel
-        child.wait(_GRACE)

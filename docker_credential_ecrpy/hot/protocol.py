@@ -10,6 +10,7 @@ from docker_credential_ecrpy.hot import registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Final
 
     from docker_credential_ecrpy.hot.cache import Entry
@@ -27,6 +28,8 @@ FAILED: "Final" = 1  # testcontainers accepts no other code as a failure
 INTERRUPTED: "Final" = 130  # what a shell reports for SIGINT
 
 MAX_INPUT: "Final" = registry.MAX_URL  # bytes; a stored login is the longest, at about 5 KB
+DEFAULT_TIMEOUT: "Final" = 25.0  # seconds that one `get` may take; testcontainers gives up at 30
+MAX_TIMEOUT: "Final" = 3600.0  # the largest AWS_ECR_TIMEOUT, in seconds
 _BLANKS = b" \t\r\n"
 
 STDIN: "Final" = 0
@@ -50,6 +53,23 @@ class GetRequest:
         self.registry = registry.parse(self.server_url)
         self.identity = ""
         self.due: Entry | None = None
+
+
+def parse_timeout(text: str) -> "float | None":
+    """Return the seconds in AWS_ECR_TIMEOUT, by default `DEFAULT_TIMEOUT`; None if invalid."""
+    text = text.strip()
+    if not text:
+        return DEFAULT_TIMEOUT
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 0 < seconds <= MAX_TIMEOUT else None
+
+
+def time_limit(environ: "Mapping[str, str]") -> float:
+    """Return the seconds in AWS_ECR_TIMEOUT; if it is invalid, which `cli` reports, the default."""
+    return parse_timeout(environ.get("AWS_ECR_TIMEOUT", "")) or DEFAULT_TIMEOUT
 
 
 def read_input(descriptor: int = STDIN) -> bytes:

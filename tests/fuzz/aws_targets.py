@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -59,7 +59,7 @@ class Printer(Watch):
 
     program = Printed(b"", b"", 0)
 
-    def start(self, _command: list[str], _stdout: int, _stderr: int) -> Any:
+    def start(self, _command: Sequence[str]) -> Any:
         return self.program
 
 

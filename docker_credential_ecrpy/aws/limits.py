@@ -1,0 +1,153 @@
+"""Bounds of what botocore reads: answers over HTTP, and the files of AWS."""
+
+import configparser
+import io
+from http.client import HTTPResponse
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+import botocore.configloader
+import botocore.credentials
+import botocore.utils
+from botocore.awsrequest import AWSHTTPConnection, AWSHTTPSConnection, AWSResponse
+from botocore.exceptions import ConfigParseError, HTTPClientError
+from botocore.httpsession import URLLib3Session
+
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files import bounded
+from docker_credential_ecrpy.text.sanitize import one_line
+
+MAX_ANSWER = 1024 * 1024
+"""The limit in bytes of an answer's body; AWS's have a few KB."""
+MAX_RECEIVED = 8 * 1024 * 1024
+"""The limit in bytes of all that is received for one request: `doctor` reads larger bodies."""
+MAX_CONFIG = 4 * 1024 * 1024
+"""The limit in bytes of an AWS config or credentials file."""
+MAX_FILE = 1024 * 1024
+"""The limit in bytes of a token file, and of a cache file of the AWS CLI's."""
+MAX_BUNDLE = 16 * 1024 * 1024
+"""The limit in bytes of a file of trusted certificates; a system's has 200 KB."""
+
+_send = URLLib3Session.send
+
+
+class _AnswerTooLong(Exception):
+    """An answer is longer than a limit."""
+
+
+class _UnusableFile(ConfigParseError):
+    fmt = "{path} cannot be read: {error}"
+
+
+class _Counted(io.RawIOBase):
+    """A socket's stream that fails once `MAX_RECEIVED` bytes were read."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._left = stream, MAX_RECEIVED
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return int(self._stream.fileno())
+
+    def readinto(self, buffer: Any) -> int | None:
+        count: int | None = self._stream.readinto(buffer)
+        self._left -= count or 0
+        if self._left < 0:
+            raise _AnswerTooLong
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _BoundedResponse(HTTPResponse):
+    """An answer of which headers, chunk sizes and trailers are bounded, too."""
+
+    def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp: Any = io.BufferedReader(_Counted(self.fp.detach()))
+
+
+class _BoundedParser(configparser.RawConfigParser):
+    """Reads AWS's config files."""
+
+    def read(self, filenames: Any, encoding: str | None = None) -> list[Any]:
+        (path,) = filenames
+        try:
+            data = bounded.read(path, MAX_CONFIG)
+        except PermissionError:
+            return []  # as the parser that botocore uses
+        except OSError as exc:
+            raise _UnusableFile(path=path, error=exc.strerror) from exc
+        self.read_string(data.decode(encoding or "utf-8"), path)
+        return [path]
+
+
+def patch() -> None:
+    """Bound what botocore reads; a second call changes nothing more.
+
+    botocore has no settings for this. A test of each source fails if a name changes.
+    """
+    botocore.configloader.configparser = SimpleNamespace(  # type: ignore[attr-defined]  # a module
+        RawConfigParser=_BoundedParser, Error=configparser.Error
+    )
+    for module in (botocore.credentials, botocore.utils):
+        module.open = _open  # type: ignore[attr-defined]  # instead of the built-in one
+    for function in (
+        botocore.utils.FileWebIdentityTokenLoader.__init__,
+        botocore.utils.parse_key_val_file,
+    ):
+        function.__defaults__ = (_open,)  # bound when it loaded
+    for connection in (AWSHTTPConnection, AWSHTTPSConnection):
+        connection.response_class = _BoundedResponse  # type: ignore[assignment]  # http.client's
+    AWSResponse.content = property(_read_content)  # type: ignore[assignment,method-assign]
+    URLLib3Session.send = _send_bounded  # type: ignore[method-assign]  # on purpose
+
+
+def check_bundle(path: str) -> None:
+    """Raise HelperError for a file of trusted certificates that OpenSSL would read for ever."""
+    try:
+        bounded.check_size(path, MAX_BUNDLE)
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None)
+        if reason and not getattr(exc, "filename", None):  # otherwise OpenSSL's error says more
+            msg = f"the certificates to trust in {one_line(path)} cannot be used: {reason}"
+            hint = "point AWS_CA_BUNDLE, or ca_bundle in the AWS config, at a PEM file"
+            raise HelperError(msg, hint=hint) from exc
+
+
+def _open(file: str, mode: str = "r") -> io.StringIO:
+    """Stand in for `open` in botocore, which reads small text files with it."""
+    assert mode == "r"  # noqa: S101 - a later botocore that writes fails in every test
+    return io.StringIO(bounded.read_stream(file, MAX_FILE).decode(), newline=None)
+
+
+def _read_content(self: Any) -> bytes:
+    """Return the body of an answer, which is kept."""
+    if self._content is None:
+        body = bytearray()
+        for piece in self.raw.stream():
+            body += piece
+            if len(body) > MAX_ANSWER:
+                self.raw.close()
+                raise _AnswerTooLong
+        self._content = bytes(body)
+    return bytes(self._content)
+
+
+def _send_bounded(self: Any, request: Any) -> Any:
+    """Send a request. Raises HelperError, which is not retried, if its answer is too long."""
+    try:
+        return _send(self, request)
+    except HTTPClientError as exc:
+        if not isinstance(exc.kwargs.get("error"), _AnswerTooLong):
+            raise
+        url = urlsplit(request.url)
+        where = one_line(f"{url.scheme}://{url.netloc.rpartition('@')[2]}")
+        msg = f"the answer from {where} is longer than {MAX_ANSWER >> 20} MiB"
+        hint = "check AWS_ENDPOINT_URL, HTTPS_PROXY, and any proxy or firewall in between"
+        raise HelperError(msg, hint=hint) from exc

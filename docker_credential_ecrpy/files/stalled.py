@@ -1,0 +1,77 @@
+"""Which file a thread waits for, when its file system does not answer, and the error for it."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from docker_credential_ecrpy.errors import DeadlineExceeded
+from docker_credential_ecrpy.hot import paths
+from docker_credential_ecrpy.text.sanitize import one_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+_INNERMOST = 4  # calls from the blocked one on: those further out have other files, too
+# Local variables that hold the path, here, in the standard library and in urllib3.
+_NAMES = ("path", "file", "filename", "directory", "s", "link", "name", "executable", "ca_certs")
+_CURES = {
+    "AWS_CONFIG_FILE": "the AWS config",
+    "AWS_SHARED_CREDENTIALS_FILE": "the AWS credentials",
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "the web identity token",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "the container authorization token",
+    "AWS_ECR_LOG": "the log",
+    "AWS_CA_BUNDLE": "the certificates to trust",
+    "REQUESTS_CA_BUNDLE": "the certificates to trust",
+    "SSL_CERT_FILE": "the certificates to trust",
+}
+"""Variables that name a file -> what is in it."""
+
+
+def find_file(thread: int) -> str:
+    """Return the path of the file that a thread waits for; "" if it waits for something else."""
+    frames = sys._current_frames()  # noqa: SLF001 - documented: for debugging deadlocks
+    frame: FrameType | None = frames.get(thread)
+    for _ in range(_INNERMOST):
+        if frame is None or frame.f_globals.get("__name__") in ("threading", "socket", "ssl"):
+            return ""
+        for name in _NAMES:
+            value = frame.f_locals.get(name)
+            if isinstance(value, bytes):
+                value = os.fsdecode(value)
+            if isinstance(value, str) and os.path.isabs(value):
+                return value
+        frame = frame.f_back
+    return ""
+
+
+def explain(path: str, environ: Mapping[str, str], seconds: float) -> DeadlineExceeded:
+    """Return the error for a file that did not answer; for "", that the cause is unknown."""
+    if not path:
+        return DeadlineExceeded(
+            f"no answer within {seconds:g} s",
+            hint="run it again with AWS_ECR_DEBUG=1 to see its last step",
+        )
+    what, cure = _describe(path, environ)
+    return DeadlineExceeded(
+        f"no answer from the file system of {one_line(what)} within {seconds:g} s",
+        hint=f"check its mount, or {cure}",
+    )
+
+
+def _describe(path: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return what a file is, with its path, and what to do if it cannot be read."""
+    for variable, what in _CURES.items():
+        if os.path.expanduser(environ.get(variable) or "-") == path:
+            return f"{what} {path}", f"point {variable} at a local file"
+    if path == paths.config_file(environ):
+        return f"the settings {path}", "point AWS_ECR_CONFIG at a local file"
+    cache = paths.kept_dir(environ)
+    if cache and (path == cache or path.startswith(os.path.join(cache, ""))):
+        return f"the cache directory {cache}", "set AWS_ECR_CACHE_DIR to a local directory"
+    if path in paths.aws_files(environ):
+        return f"the AWS file {path}", "point the AWS_... variable for it at a local file"
+    home = paths.home(environ)
+    if home and (path == home or path.startswith(os.path.join(home, ""))):
+        return path, "set HOME to a local directory"
+    return path, "use a local file instead"
