@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import TypeVar
 
-from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+from docker_credential_ecrpy.errors import DeadlineExceeded
 from docker_credential_ecrpy.files import stalled, watchdog
 from docker_credential_ecrpy.files.program import Program
 
@@ -82,12 +82,7 @@ def within(seconds: float, call: Callable[[Watch], Result]) -> Result:
 
     watchdog.allow(seconds)
     thread = threading.Thread(target=run, daemon=True)
-    try:
-        thread.start()
-    except RuntimeError as exc:  # the only reason that Python has
-        msg = "this process may start no thread"
-        hint = "raise its limit of processes (ulimit -u, or the container's limit of pids)"
-        raise HelperError(msg, hint=hint) from exc
+    thread.start()
     try:
         thread.join(seconds)
     finally:

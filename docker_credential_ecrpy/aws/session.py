@@ -13,10 +13,12 @@ from botocore.credentials import create_credential_resolver
 from docker_credential_ecrpy.aws import known_secrets, limits, profiles
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
+from docker_credential_ecrpy.aws.errors.connection import iterate_causes
 from docker_credential_ecrpy.aws.errors.explain import explain
 from docker_credential_ecrpy.aws.sdk_patches import CliCache, SdkData, refuse_prompts
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.text import faults
 from docker_credential_ecrpy.text.log import Log
 
 # botocore's names for credential sources that do not belong to a profile.
@@ -46,6 +48,10 @@ def aws_call(choice: Choice, watch: Watch, log: Log) -> Iterator[CallContext]:
         raise
     except Exception as exc:
         log(f"aws: {type(exc).__name__} from {call.watch.target}")
+        for cause in iterate_causes(exc):
+            error = cause if isinstance(cause, HelperError) else faults.explain(cause)
+            if error is not None:
+                raise error from exc
         raise explain(exc, call) from exc
 
 

@@ -8,6 +8,7 @@ differ in which they show; on standard error it begins with the program's name.
 import difflib
 import errno
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from docker_credential_ecrpy.helper.actions import Answer, Helper
 from docker_credential_ecrpy.helper.timeout import read_timeout
 from docker_credential_ecrpy.hot import import_path, protocol
 from docker_credential_ecrpy.settings.rules import SettingText
-from docker_credential_ecrpy.text import secret_sources, secrets
+from docker_credential_ecrpy.text import faults, secret_sources, secrets
 from docker_credential_ecrpy.text.log import Log, write_stderr
 from docker_credential_ecrpy.text.sanitize import make_printable, one_line
 
@@ -92,6 +93,7 @@ def run_cli(
     environ = dict(environ)  # changes made for botocore must not change the identity
     _open_standard_streams()
     secret_sources.note_environment(environ)
+    _see_children()
     name, arguments = program_name(argv), argv[1:]
     log = _SwitchedLog(environ, started)
     helper = _build_helper(environ, log)
@@ -114,10 +116,10 @@ def run_cli(
             where = where.tb_next
         place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "nowhere"
         helper.log(f"unexpected {type(exc).__name__} at {place}")
-        msg = f"unexpected error: {one_line(str(exc)) or 'no reason given'}"
         hint = "run it again with AWS_ECR_DEBUG=1, and report what that prints at"
-        msg, hint = import_path.explain(exc, environ) or (msg, f"{hint} {HOMEPAGE}/issues")
-        error = HelperError(msg, hint=hint)
+        unknown = f"unexpected error: {faults.say(exc)}", f"{hint} {HOMEPAGE}/issues"
+        msg, hint = import_path.explain(exc, environ) or unknown
+        error = faults.explain(exc) or HelperError(msg, hint=hint)
         return _report(name, error, for_user=for_user)
     watchdog.stop()
     protocol.send(answer)
@@ -275,3 +277,9 @@ def _open_standard_streams() -> None:
             if exc.errno == errno.EBADF:
                 # Read-only: writing to it fails, so a lost answer is an error.
                 os.open(os.devnull, os.O_RDONLY)
+
+
+def _see_children() -> None:
+    """Keep the exit codes of child processes, which are lost if a client left SIGCHLD ignored."""
+    if hasattr(signal, "SIGCHLD") and signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)

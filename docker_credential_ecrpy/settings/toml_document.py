@@ -24,6 +24,16 @@ TOP = -1
 """The table number of the file's top level."""
 
 _DEEPEST = 100
+_MOST_PARTS = 16  # of a dotted key: a parser takes quadratic time and memory for them
+_MARKS = re.compile(r'"""|\'\'\'|["\'#.=,\[\]{}\n]')
+# The end of what begins with a mark; the text after an unterminated string is not parsed.
+_ENDS = {
+    '"""': re.compile(r'(?:\\.|[^\\])*?"{3,5}', re.DOTALL),
+    "'''": re.compile(r".*?'{3,5}", re.DOTALL),
+    '"': re.compile(r'(?:\\.|[^"\\\n])*"'),
+    "'": re.compile(r"[^'\n]*'"),
+    "#": re.compile(r"[^\n]*"),
+}
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 # A comment, or a string in any of its forms, is one piece.
 _PIECES = re.compile(
@@ -55,6 +65,10 @@ class TomlDocument:
         except UnicodeDecodeError as exc:
             line = data.count(b"\n", 0, exc.start) + 1
             raise self._at(line, "it is not UTF-8", "save it as UTF-8") from exc
+        if deep := _find_long_key(self.text):
+            line = self.text.count("\n", 0, deep) + 1
+            message = f"a key has more than {_MOST_PARTS} parts"
+            raise self._at(line, message, 'write lines such as key = "value"')
         try:
             self.parsed: dict[str, Any] = _loads(self.text)
             bounded.check_depth(self.parsed, _DEEPEST)
@@ -102,6 +116,25 @@ class TomlDocument:
             else:  # [table.key], of the last one
                 found.setdefault((last, next(iter(value), "")), statement)
         return found
+
+
+def _find_long_key(text: str) -> int:
+    """Return where a key has too many parts, or 0; takes linear time."""
+    at = parts = 0
+    while found := _MARKS.search(text, at):
+        mark, at = found[0], found.end()
+        if mark in _ENDS:
+            end = _ENDS[mark].match(text, at)
+            if end is None:
+                return 0
+            at = end.end()
+        elif mark == ".":
+            parts += 1
+            if parts >= _MOST_PARTS:
+                return at
+        else:
+            parts = 0
+    return 0
 
 
 def _loads(text: str) -> dict[str, Any]:

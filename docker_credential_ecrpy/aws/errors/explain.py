@@ -18,6 +18,7 @@ from docker_credential_ecrpy.aws.profiles import (
 )
 from docker_credential_ecrpy.aws.sdk_patches import MfaNeeded
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.text import faults
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")  # Docker's and podman's
@@ -48,7 +49,7 @@ def explain(exc: Exception, call: CallContext) -> HelperError:
         if error:
             return error
     msg = f"the AWS SDK failed while waiting for {call.watch.target}:"
-    msg += f" {one_line(str(exc)) or 'no reason given'}"
+    msg += f" {faults.say(exc)}"
     return HelperError(msg, hint="run it again with AWS_ECR_DEBUG=1 to see its last step")
 
 

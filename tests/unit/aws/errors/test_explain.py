@@ -129,7 +129,7 @@ def test_in_a_container_the_hint_names_the_hop_limit(
             RuntimeError("out of cheese\nagain"),
             "the AWS SDK failed while waiting for the AWS settings: out",
         ),
-        (RuntimeError(), "no reason given"),
+        (RuntimeError(), "a failure without a place"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
