@@ -86,11 +86,12 @@ def within(seconds: float, call: Callable[[Watch], Result]) -> Result:
     try:
         thread.join(seconds)
     finally:
+        is_late = not (results or errors)  # what ends below is the call's end, and not its result
         if not results:
             watch.end()
-    if errors:
+    if not is_late and errors:
         raise errors[0]
-    if not results:
+    if is_late:
         file = stalled.find_file(thread.ident or 0)
         if file and watch.stage is not Stage.PROCESS:
             raise stalled.explain(file, os.environ, round(seconds, 2))

@@ -173,6 +173,7 @@ class _Guard:
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()  # two threads may release it
         self._pipe, self._shell = -1, None
         if not os.path.exists(_SHELL):
             return
@@ -194,15 +195,17 @@ class _Guard:
                     os.close(write)
 
     def watch(self, number: int) -> None:
-        self._send(f"{number}\n")
+        with self._lock:
+            self._send(f"{number}\n")
 
     def release(self) -> None:
-        self._send("\n\n")
-        if self._shell is not None:
-            os.close(self._pipe)
-            with suppress(subprocess.TimeoutExpired):
-                self._shell.wait(_GRACE)
-            self._shell = None
+        with self._lock:
+            self._send("\n\n")
+            if self._shell is not None:
+                os.close(self._pipe)
+                with suppress(subprocess.TimeoutExpired):
+                    self._shell.wait(_GRACE)
+                self._shell = None
 
     def _send(self, text: str) -> None:
         if self._shell is not None:
