@@ -100,6 +100,9 @@ def run_cli(
     for_user = _is_for_user(arguments, environ)
     try:
         if for_user:
+            if arguments[:1] == ["password"]:  # scripts wait for it, as Docker does for a get
+                report = partial(report_hang, argv, environ, None, for_user=True)
+                watchdog.start(protocol.time_limit(environ), report)
             return _run_command(arguments, name, helper, log.turn_on)
         code, answer = _run_action(arguments, name, helper, request, argv)
     except WireText as exc:
@@ -118,9 +121,10 @@ def run_cli(
         helper.log(f"unexpected {type(exc).__name__} at {place}")
         hint = "run it again with AWS_ECR_DEBUG=1, and report what that prints at"
         unknown = f"unexpected error: {faults.say(exc)}", f"{hint} {HOMEPAGE}/issues"
-        msg, hint = import_path.explain(exc, environ) or unknown
-        error = faults.explain(exc) or HelperError(msg, hint=hint)
-        return _report(name, error, for_user=for_user)
+        by_variable = import_path.explain(exc, environ)
+        msg, hint = by_variable or unknown
+        known = None if by_variable else faults.explain(exc)
+        return _report(name, known or HelperError(msg, hint=hint), for_user=for_user)
     watchdog.stop()
     protocol.send(answer)
     return code
@@ -131,6 +135,8 @@ def report_hang(
     environ: Mapping[str, str],
     request: protocol.GetRequest | None,
     thread: int,
+    *,
+    for_user: bool = False,
 ) -> None:
     """Answer for a thread that is blocked: with an error that names the file it waits for.
 
@@ -138,12 +144,12 @@ def report_hang(
     """
     program = sys.modules.get("docker_credential_ecrpy.files.program")
     if program:  # a child that cannot even start holds this process's streams
-        program.kill_all(program.list_descendants(os.getpid()))
+        program.send(program.list_descendants(os.getpid()), "SIGKILL")
     if request and request.registry and request.registry.public:
         protocol.send(f"{protocol.NOT_FOUND}\n".encode())
         return
     error = stalled.explain(stalled.find_file(thread), environ, protocol.time_limit(environ))
-    _print_error(program_name(argv), error)
+    _print_error(program_name(argv), error, for_user=for_user)
 
 
 def program_name(argv: Sequence[str]) -> str:
@@ -257,15 +263,16 @@ def _report(name: str, error: HelperError, *, for_user: bool) -> int:
 
         Console(os.environ).note(f"{name}: {make_printable(secrets.redact(str(error)))}")
     else:
-        _print_error(name, error)
+        _print_error(name, error, for_user=False)
     return protocol.FAILED
 
 
-def _print_error(name: str, error: HelperError) -> None:
-    """Print an error on both streams: a client may show either."""
+def _print_error(name: str, error: HelperError, *, for_user: bool) -> None:
+    """Print an error on both streams: a client may show either, and users see both."""
     line = make_printable(secrets.redact(str(error)))
     write_stderr(f"{name}: {line}\n".encode(errors="backslashreplace"))
-    protocol.send(f"{line}\n".encode(errors="backslashreplace"))
+    if not for_user:
+        protocol.send(f"{line}\n".encode(errors="backslashreplace"))
 
 
 def _open_standard_streams() -> None:

@@ -129,11 +129,13 @@ class Program:
                     self._child.poll()
                     os.killpg(self._child.pid, 0)  # raises OSError once all of them have ended
         else:
-            below = list_descendants(self._child.pid)
+            below = _stop_all(self._child.pid)
             self._child.terminate()
+            for name in ("SIGTERM", "SIGCONT"):
+                send(below, name)
             with suppress(subprocess.TimeoutExpired):
                 self._child.wait(_GRACE)
-            kill_all(below)
+            send(below, "SIGKILL")
         self.kill()
         with suppress(subprocess.TimeoutExpired):  # it may be stuck in the kernel
             self._child.wait(_GRACE)
@@ -229,11 +231,22 @@ def list_descendants(pid: int) -> list[int]:
     return found
 
 
-def kill_all(pids: Sequence[int]) -> None:
-    """Kill processes."""
+def send(pids: Sequence[int], name: str) -> None:
+    """Send a signal, by its name, to processes; none where the system has no such signal."""
+    number = getattr(signal, name, None)
     for pid in pids:
-        with suppress(OSError):
-            os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+        with suppress(OSError):  # it has ended
+            if number is not None:
+                os.kill(pid, number)
+
+
+def _stop_all(pid: int) -> list[int]:
+    """Suspend all descendants of a process, so that none starts another, and return them."""
+    stopped: list[int] = []
+    while new := [each for each in list_descendants(pid) if each not in stopped]:
+        send(new, "SIGSTOP")
+        stopped += new
+    return stopped
 
 
 def _write(pipe: IO[bytes], data: bytes) -> None:

@@ -2,7 +2,7 @@
 
 It runs as Docker would run it: same action, same input, the client's standard error; its output and
 exit code are passed on unchanged. This program's own errors are a helper that is missing, loops,
-hangs or is killed.
+hangs, is killed, or answers with what is no login.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import search_path, watchdog
@@ -72,6 +72,8 @@ class Fallback:
             msg = f"the fallback credential helper {self.program} {action} was killed by a signal"
             msg += f" ({-code}: {name.lower()})"
             raise HelperError(msg, hint="run it by hand to see why")
+        if action == "get" and code == 0:
+            self._check_login(output)
         return code, output
 
     def path(self) -> str:
@@ -133,11 +135,34 @@ class Fallback:
             msg = f"the fallback credential helper {name} cannot be run: {exc.strerror}"
             raise HelperError(msg, hint=f"fix it, or the fallback in {self.place}") from exc
 
+    def _check_login(self, output: bytes) -> None:
+        """Raise HelperError for an answer that is no login, which clients cannot explain.
+
+        An object with neither user name nor secret is passed on: clients go on anonymously.
+        """
+        username = secret = None
+        try:
+            found = _parse(output)
+            # Docker's client, in Go, takes null as an empty object, and names in any case.
+            pairs = () if found is None else found.items()
+            login = {str(key).lower(): value for key, value in pairs}
+            username, secret = login.get("username", ""), login.get("secret", "")
+        except (ValueError, RecursionError, AttributeError):
+            pass  # no JSON, or no object
+        what = f"the fallback credential helper {self.program} get"
+        if not (isinstance(username, str) and isinstance(secret, str)):
+            msg = f"{what} printed invalid output"
+            hint = "run that by hand; it must print a JSON object with Username and Secret"
+            raise HelperError(msg, hint=hint)
+        if username and not secret:
+            msg = f"{what} printed a login without a secret"
+            hint = f"log in to that registry again, or run '{self.program} get' by hand"
+            raise HelperError(msg, hint=hint)
+
     def users(self, output: bytes) -> dict[str, str]:
         """Parse the output of its `list`: server URL -> user name. Raises HelperError."""
         try:
-            # Docker's client reads one value, and takes null as an empty object.
-            found, _ = json.JSONDecoder().raw_decode(output.decode().lstrip())
+            found = _parse(output)
         except (ValueError, RecursionError):
             found = ""
         if found is None:
@@ -147,6 +172,11 @@ class Fallback:
             hint = "run that by hand; it must print a JSON object, server URL to user name"
             raise HelperError(msg, hint=hint)
         return found
+
+
+def _parse(output: bytes) -> Any:
+    """Parse one JSON value, as Docker's client does, which takes null as an empty object."""
+    return json.JSONDecoder().raw_decode(output.decode().lstrip())[0]
 
 
 def _is_running(path: str) -> bool:

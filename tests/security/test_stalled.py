@@ -211,12 +211,23 @@ def test_a_fallback(machine: Machine, action: str, operation: str) -> None:
     assert "docker-credential-other" in result.error
 
 
+def test_the_command_password(machine: Machine) -> None:
+    """Scripts wait for it: the error is on standard error alone, as a command's always is."""
+    machine.login()
+    at = machine.root / "net"
+    machine.environ |= {"AWS_ECR_CACHE_DIR": str(at), "AWS_ECR_TIMEOUT": str(LIMIT)}
+    with mounted(at, {}, "lookup"):
+        result = machine.run("password", HOST)
+
+    said = f"{machine.name}: no answer from the file system of the cache directory {at} within "
+    assert (result.code, result.stdout) == (1, b"")
+    assert result.stderr.decode().startswith(said)
+
+
 def test_a_slow_client_is_not_ended(machine: Machine) -> None:
     """The time that the client takes to send its input does not count."""
     machine.login()
     machine.environ["AWS_ECR_TIMEOUT"] = "0.5"
-    child = machine.start_get(HOST)
-    child.communicate(timeout=60)
     code = (
         "import subprocess, sys, time\n"
         "child = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)\n"

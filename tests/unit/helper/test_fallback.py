@@ -207,20 +207,54 @@ def test_an_invalid_list_is_an_error(machine: Machine, output: str) -> None:
     assert "docker-credential-other list printed invalid output" in machine.run("list").error
 
 
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("", "printed invalid output"),
+        ("nonsense", "printed invalid output"),
+        ("[]", "printed invalid output"),
+        ('"a secret"', "printed invalid output"),
+        ('{"Username": "me", "Secret": 1}', "printed invalid output"),
+        ('{"Username": "me", "Secret": null}', "printed invalid output"),
+        ("[" * 100_000, "printed invalid output"),
+        ('{"Username": "me", "Secret": ""}', "printed a login without a secret"),
+        ('{"username": "me"}', "printed a login without a secret"),
+    ],
+)
+def test_a_get_that_is_no_login_is_an_error(machine: Machine, output: str, said: str) -> None:
+    """A client's own error for it does not name the fallback."""
+    helper(machine, f"print({output!r})")
+    error = machine.get("ghcr.io").error
+
+    assert error.startswith(f"the fallback credential helper docker-credential-other get {said};")
+    assert "a secret" not in error.replace("without a secret", "")
+
+
+@pytest.mark.parametrize(
+    "output", ["{}", "null", '{"ServerURL": "x", "Username": "", "Secret": ""}']
+)
+def test_a_get_of_nothing_is_passed_on(machine: Machine, output: str) -> None:
+    """With neither user name nor secret, clients go on anonymously."""
+    helper(machine, f"print({output!r})")
+
+    assert machine.get("ghcr.io").stdout == f"{output}\n".encode()
+
+
 def test_with_a_terminal_it_may_prompt(machine: Machine) -> None:
     """The fallback may prompt for a passphrase on the terminal, as when Docker runs it."""
     helper(
         machine,
-        "tty = open('/dev/tty', 'r+b', buffering=0)\n"
+        "import json\ntty = open('/dev/tty', 'r+b', buffering=0)\n"
         "tty.write(b'passphrase: ')\n"
-        "print('opened with', tty.readline().decode().strip())\n",
+        "typed = tty.readline().decode().strip()\n"
+        "print(json.dumps({'Secret': 'opened with ' + typed}))\n",
     )
     script = f"printf ghcr.io | {shlex.join(machine.program)} get >answer"
     code = "import pty, sys; sys.exit(pty.spawn(['sh', '-c', sys.argv[1]]) >> 8)"
     done = machine.run(command=[sys.executable, "-c", code, script], stdin=b"sesame\n")
 
     assert b"passphrase: " in done.stdout
-    assert (machine.root / "answer").read_text() == "opened with sesame\n"
+    assert (machine.root / "answer").read_text() == '{"Secret": "opened with sesame"}\n'
 
 
 @pytest.mark.parametrize("output", ["null", "{}", "{} and so on"])
@@ -242,13 +276,13 @@ def test_what_it_leaves_running_may_hold_on_to_its_output(machine: Machine) -> N
         "code = 'import time; time.sleep(60)'\n"
         "child = subprocess.Popen([sys.executable, '-c', code], stderr=subprocess.DEVNULL)\n"
         f"print(child.pid, file=open({str(path)!r}, 'w'))\n"
-        "print('the answer', flush=True)\n",
+        'print(\'{"Secret": "the answer"}\', flush=True)\n',
     )
     began = time.monotonic()
     done = machine.get("ghcr.io")
     os.kill(int(path.read_text()), 9)
 
-    assert (done.code, done.stdout) == (0, b"the answer\n")
+    assert (done.code, done.stdout) == (0, b'{"Secret": "the answer"}\n')
     assert time.monotonic() - began < 10
 
 
@@ -370,6 +404,34 @@ class TestOurselves:
         time.sleep(1)
 
         assert "no answer from the fallback credential helper docker-credential-hiding" in error
+        assert len(pids.read_text().split()) == count > 1
+
+    def test_with_a_terminal_a_script_that_hides_it_is_ended(
+        self, machine: Machine, scripts: Path
+    ) -> None:
+        """In the session of a terminal, which is not ended whole, the chain is ended, too."""
+        program = scripts / "docker-credential-ecr-login"
+        kept = f'PATH="$PATH" HOME="$HOME" PYTHONPATH="{machine.environ["PYTHONPATH"]}"'
+        path = machine.file(
+            "bin/docker-credential-hiding",
+            f'#!/bin/sh\necho $$ >>"$HOME/pids"\nenv -i {kept} "{program}" "$@"\n',
+            mode=0o700,
+        )
+        machine.environ["PATH"] = f"{path.parent}:{machine.environ['PATH']}"
+        machine.environ["AWS_ECR_TIMEOUT"] = "3"
+        machine.settings('fallback = "hiding"')
+        script = f"printf ghcr.io | {program} get >answer"
+        code = "import pty, sys; pty.spawn(['sh', '-c', sys.argv[1] + '; sleep 3'])"
+        machine.run(command=[sys.executable, "-c", code, script])
+        pids = machine.home / "pids"
+        end = time.monotonic() + 10
+        while any(_runs(pid) for pid in pids.read_text().split()):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        count = len(pids.read_text().split())
+        time.sleep(2)
+
+        assert b"no answer from the fallback" in (machine.root / "answer").read_bytes()
         assert len(pids.read_text().split()) == count > 1
 
     @pytest.mark.parametrize("left", ["1", "1700000000.000 other", "nan other", "other"])
