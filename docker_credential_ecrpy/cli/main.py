@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.helper.fallback import Fallback
 
 VERSION = ("version", "--version", "-V", "-v")
+_WATCHED = {"password": 0.0, "doctor": 10.0}
+"""Commands that end at their deadline -> seconds after AWS_ECR_TIMEOUT, for the report."""
 HELPED = ("help", *HELP_OPTIONS)
 
 HELP = """\
@@ -100,9 +102,10 @@ def run_cli(
     for_user = _is_for_user(arguments, environ)
     try:
         if for_user:
-            if arguments[:1] == ["password"]:  # scripts wait for it, as Docker does for a get
+            more = _WATCHED.get(arguments[0]) if arguments else None
+            if more is not None and "--fix" not in arguments:  # that may ask the user
                 report = partial(report_hang, argv, environ, None, for_user=True)
-                watchdog.start(protocol.time_limit(environ), report)
+                watchdog.start(protocol.time_limit(environ) + more, report)
             return _run_command(arguments, name, helper, log.turn_on)
         code, answer = _run_action(arguments, name, helper, request, argv)
     except WireText as exc:

@@ -211,13 +211,14 @@ def test_a_fallback(machine: Machine, action: str, operation: str) -> None:
     assert "docker-credential-other" in result.error
 
 
-def test_the_command_password(machine: Machine) -> None:
-    """Scripts wait for it: the error is on standard error alone, as a command's always is."""
+@pytest.mark.parametrize("command", ["password", "doctor"])
+def test_commands(machine: Machine, command: str) -> None:
+    """Scripts wait for them: the error is on standard error alone, as a command's always is."""
     machine.login()
     at = machine.root / "net"
     machine.environ |= {"AWS_ECR_CACHE_DIR": str(at), "AWS_ECR_TIMEOUT": str(LIMIT)}
     with mounted(at, {}, "lookup"):
-        result = machine.run("password", HOST)
+        result = machine.run(command, HOST)
 
     said = f"{machine.name}: no answer from the file system of the cache directory {at} within "
     assert (result.code, result.stdout) == (1, b"")
