@@ -11,7 +11,8 @@ class HelperError(Exception):
     """An error for the user: `message` says what is wrong, `hint` what to do.
 
     command: the fix as a command to type, where the hint names one. chosen_at: where the AWS
-    identity is chosen, if the message already says so.
+    identity is chosen, if the message already says so. refused: whether AWS or the source of
+    credentials refuses this identity, so that no older token of it may be used either.
     """
 
     def __init__(
@@ -21,12 +22,14 @@ class HelperError(Exception):
         hint: str | None = None,
         command: str = "",
         chosen_at: str | None = None,
+        refused: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.command = command
         self.chosen_at = chosen_at
+        self.refused = refused
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message

@@ -3,12 +3,13 @@
 import re
 import shlex
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import botocore.session
 from botocore.exceptions import BotoCoreError
 
 from docker_credential_ecrpy.aws.deadline import Stage, Watch
+from docker_credential_ecrpy.aws.inputs import Inputs
 from docker_credential_ecrpy.aws.sdk_patches import SERVICES
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
@@ -41,6 +42,8 @@ class CallContext:
     bundle: str = ""  # the file of trusted certificates, or "" for botocore's own
     resolved: bool = False  # whether the credentials of profile or environment are resolved
     service: str = ""  # the service of the last request, or "" before the first
+    unreachable: bool = False  # whether the last one gave no answer of its own, or was busy
+    inputs: Inputs = field(default_factory=Inputs)  # what decided the identity
 
     def __post_init__(self) -> None:
         self.registry = self.choice.registry

@@ -55,6 +55,10 @@ class Watch:
             program.kill()
         return program
 
+    def was_killed(self) -> bool:
+        """Whether a signal has ended one of the programs."""
+        return any((child.returncode or 0) < 0 for child in self._children)
+
     def end(self) -> None:
         """Kill the programs that still run, with their own child processes."""
         self._over = True

@@ -1,5 +1,6 @@
 """ECR authorization tokens: the client with the right endpoint, the call, its answer."""
 
+from dataclasses import replace
 from typing import Any
 
 import boto3.session
@@ -22,7 +23,8 @@ def fetch(choice: Choice, watch: Watch, log: Log) -> Token:
     with aws_call(choice, watch, log) as call:
         session = make_session(call)
         credentials_expire = resolve_credentials(session, call)
-        return _authorize(session, call, credentials_expire)
+        token = _authorize(session, call, credentials_expire)
+        return replace(token, inputs=tuple(call.inputs))
 
 
 def _authorize(

@@ -98,7 +98,8 @@ def find_region() -> str:
 def explain_wrong_settings(exc: Exception, core: botocore.session.Session) -> HelperError:
     """Return the error for AWS settings that botocore cannot use."""
     msg = f"the AWS settings are wrong: {one_line(str(exc))}"
-    return HelperError(msg, hint=f"fix {name_config_files(core)} or the AWS_... variables")
+    hint = f"fix {name_config_files(core)} or the AWS_... variables"
+    return HelperError(msg, hint=hint, refused=True)
 
 
 def describe_unknown(name: str, files: str) -> str:

@@ -1,15 +1,16 @@
 """botocore adapted to a credential helper: damaged caches, full disks, prompts, load time."""
 
 import gzip
+import io
 import json
 import os
 import warnings
 from typing import Any, NoReturn
 
 from botocore.loaders import JSONFileLoader, Loader
-from botocore.utils import JSONFileCache, parse_timestamp
+from botocore.utils import FileWebIdentityTokenLoader, JSONFileCache, parse_timestamp
 
-from docker_credential_ecrpy.aws import limits
+from docker_credential_ecrpy.aws import inputs, limits
 from docker_credential_ecrpy.aws.deadline import Stage, Watch
 from docker_credential_ecrpy.files import replace
 
@@ -42,11 +43,13 @@ def patch_process() -> None:
     warnings.simplefilter("ignore")
     JSONFileCache.__setitem__ = _write_if_possible  # type: ignore[method-assign]  # on purpose
     JSONFileCache.__contains__ = _has_usable  # type: ignore[method-assign]  # same
+    JSONFileCache.__getitem__ = _read  # type: ignore[method-assign]  # same
+    FileWebIdentityTokenLoader.__call__ = _read_web_identity  # type: ignore[method-assign]  # same
     limits.patch()
 
 
 class CliCache(JSONFileCache):
-    """The AWS CLI's cache of assumed-role and SSO credentials, in `~/.aws/cli/cache`.
+    """The AWS CLI's cache of assumed-role credentials, in `~/.aws/cli/cache`.
 
     Since it is shared, one `aws` command with an MFA code serves Docker too.
     https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html
@@ -81,6 +84,21 @@ def _is_time(value: object) -> bool:
         return False
 
 
+def _read(self: JSONFileCache, key: str) -> Any:
+    """Return an entry of a botocore cache, and note its file. Raises KeyError."""
+    path: str = self._convert_cache_key(key)  # type: ignore[attr-defined]  # not in the stub
+    try:
+        return json.loads(inputs.read(path))
+    except (OSError, ValueError):
+        raise KeyError(key) from None
+
+
+def _read_web_identity(self: FileWebIdentityTokenLoader) -> str:
+    """Return the text of a web identity token's file, and note the file. Raises OSError."""
+    path: str = self._web_identity_token_path  # type: ignore[attr-defined]  # not in the stub
+    return io.TextIOWrapper(io.BytesIO(inputs.read(path))).read()
+
+
 def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
     """Write an entry of a botocore cache, unless the home is missing, full or read-only."""
     path: str = self._convert_cache_key(key)  # type: ignore[attr-defined]  # not in the stub
@@ -89,6 +107,7 @@ def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
         return  # do not create a home directory
     try:
         replace.write_shared(path, text.encode())
+        inputs.current().note_written(path, text.encode())
     except OSError:
         pass  # botocore has the value in memory
 
@@ -133,6 +152,7 @@ def refuse_prompts(resolver: Any, watch: Watch) -> None:
         def start(command: list[str], **_: Any) -> Any:
             name = f"{Stage.PROCESS.value} of AWS profile {provider._profile_name!r}"
             watch.enter(Stage.PROCESS, name)
+            inputs.current().note_command(command, os.environ)
             return watch.start(command)
 
         provider._popen = start

@@ -15,6 +15,8 @@ from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.connection import iterate_causes
 from docker_credential_ecrpy.aws.errors.explain import explain
+from docker_credential_ecrpy.aws.inputs import recording
+from docker_credential_ecrpy.aws.metadata import note_answers
 from docker_credential_ecrpy.aws.sdk_patches import CliCache, SdkData, refuse_prompts
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
@@ -43,7 +45,8 @@ def aws_call(choice: Choice, watch: Watch, log: Log) -> Iterator[CallContext]:
     """Yield the context of a call to AWS; raise HelperError for any exception in its body."""
     call = CallContext(choice, profiles.make_botocore_session(choice.profile), watch, log)
     try:
-        yield call
+        with recording(call.inputs):
+            yield call
     except HelperError:
         raise
     except Exception as exc:
@@ -74,12 +77,12 @@ def make_session(call: CallContext) -> boto3.session.Session:
     if call.bundle:
         limits.check_bundle(call.bundle)
     core.set_config_variable("ca_bundle", call.bundle or True)
-    resolver = create_credential_resolver(
-        core,
-        CliCache(),  # type: ignore[arg-type]  # the stub wants a dict, botocore any mapping
-        call.registry.region,
-    )
+    resolver = create_credential_resolver(core, region_name=call.registry.region)
+    # Not for SSO and web identities: its entries do not say which session they belong to.
+    assume_role: Any = resolver.get_provider("assume-role")
+    assume_role.cache = CliCache()
     refuse_prompts(resolver, call.watch)
+    note_answers(core, resolver, call)
     if call.choice.profile:
         for source in _NOT_A_PROFILES:
             resolver.remove(source)  # a rule's profile without credentials is an error

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     Input = tuple[str, str, str]
-    """An input of an identity: its kind, its state, and the file's path or the variable's name."""
+    """An input of an identity: its kind, its state, and the file's path or the program's name."""
 
 # Never the value of a secret: no secret key, session token or container authorization token.
 # The access key id identifies the first two; the third has a digest in the line, since one
@@ -75,6 +75,7 @@ _BEFORE_MACHINE: "Final" = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 )
+_LOGINS: "Final" = "AWS_LOGIN_CACHE_DIRECTORY"
 _CONTAINER_TOKEN: "Final" = "AWS_CONTAINER_AUTHORIZATION_TOKEN"  # noqa: S105 - a name
 MISSING: "Final" = "-"
 """The stamp of a missing file."""
@@ -88,9 +89,10 @@ _MAX_CONTENT = 256 * 1024  # bytes; of a larger file only the metadata counts
 _HASH_KEY = 0x6563727079  # any number
 
 FILE: "Final" = "F"
-VARIABLE: "Final" = "V"
+PROGRAM: "Final" = "P"
 DIRECTORY: "Final" = "C"
-"""Kinds of inputs: a file's content, a variable's value, and the current directory."""
+"""Kinds of inputs: a file's content, the file that PATH finds for a program's name, and the
+current directory."""
 
 
 def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
@@ -112,8 +114,10 @@ def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
     parts += [f"{path!a}:{stamp}" for path, stamp in stamps]
     ours = settings_part(environ, settings)
     parts.append(ours)
-    # Caches of SSO sessions are there, even if variables name all other files.
+    # The caches of sessions are in these two, even if variables name all other files.
     parts.append("home=" + ascii(os.path.expanduser("~")))
+    if _LOGINS in environ:
+        parts.append("logins=" + ascii(paths.expand(environ[_LOGINS])))
     by_environment = bool(environ.get(_KEY)) or (
         any(environ.get(name) for name in _BEFORE_MACHINE)
         and all(stamp == MISSING for _, stamp in stamps)
@@ -201,14 +205,23 @@ def observe(kind: str, name: str, environ: "Mapping[str, str]") -> "Input":
     """Return an input with its state now. kind, name: as in `Input`."""
     if kind == FILE:
         state = _content_stamp(name)
-    elif kind == VARIABLE:
-        state = digest_text(environ.get(name, ""))
+    elif kind == PROGRAM:
+        state = digest_text(find_program(name, environ))
     else:
         try:
             state = digest_text(os.getcwd())
         except OSError:
             state = MISSING
     return kind, state, name
+
+
+def find_program(name: str, environ: "Mapping[str, str]") -> str:
+    """Return the path at which the AWS SDK finds a program, or ""."""
+    for folder in environ.get("PATH", os.defpath).split(os.pathsep):
+        path = os.path.join(folder, name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return ""
 
 
 def find_changed(inputs: "Iterable[Input]", environ: "Mapping[str, str]") -> str:
@@ -230,19 +243,18 @@ def file_stamp(path: str) -> str:
     If the file or its directory is a symlink, retargeting that and back changes the text, too.
     """
     links = ""
-    for link in (os.path.dirname(path), path):
-        try:
-            seen = os.lstat(link)
-            if stat.S_ISLNK(seen.st_mode):
-                links += f"{stamp(seen)}>"
-        except (OSError, ValueError):
-            pass  # then the file is missing, too
     try:
-        seen = os.stat(path)
+        above = os.lstat(os.path.dirname(path) or ".")
+        if stat.S_ISLNK(above.st_mode):
+            links = f"{stamp(above)}>"
+        seen = os.lstat(path)
+        if stat.S_ISLNK(seen.st_mode):
+            links += f"{stamp(seen)}>"
+            seen = os.stat(path)
     except (OSError, ValueError):
         return links + MISSING
     # Metadata can be equal: the files of two container images may have the same times and inode.
-    return f"{links}{stamp(seen)}.{_content_stamp(path)}"
+    return f"{links}{stamp(seen)}.{_content_stamp(path, seen)}"
 
 
 def stamp(seen: os.stat_result) -> str:
@@ -251,24 +263,41 @@ def stamp(seen: os.stat_result) -> str:
     return f"{seen.st_mtime_ns}.{seen.st_ctime_ns}.{seen.st_size}.{seen.st_ino}"
 
 
-def _content_stamp(path: str) -> str:
-    """Return a text that changes when the content of a file does."""
+def is_long(seen: os.stat_result) -> bool:
+    """Whether the content of a file does not count, but its metadata."""
+    return seen.st_size > _MAX_CONTENT
+
+
+def _content_stamp(path: str, seen: "os.stat_result | None" = None) -> str:
+    """Return a text that changes when the content of a file does. seen: its metadata."""
     try:
-        seen = os.stat(path)
+        seen = seen or os.stat(path)
     except (OSError, ValueError):
         return MISSING
     # Reading a FIFO would take its content.
-    if stat.S_ISREG(seen.st_mode) and seen.st_size <= _MAX_CONTENT:
+    if stat.S_ISREG(seen.st_mode) and not is_long(seen):
         try:
             opened = os.open(path, _READ_FLAGS)
             try:
                 data = os.read(opened, _MAX_CONTENT)
             finally:
                 os.close(opened)
-            return f"{len(data)}.{_hash(data)}"
+            return data_stamp(data, seen)
         except OSError:
             pass  # the AWS SDK cannot read it, either
     return f"{stamp(seen)}.{seen.st_dev}"
+
+
+def data_stamp(data: bytes, seen: os.stat_result) -> str:
+    """Return a text that stands for the data of a file, as `observe` states it. seen: metadata."""
+    if not stat.S_ISREG(seen.st_mode) or is_long(seen):
+        return f"{stamp(seen)}.{seen.st_dev}"
+    return data_state(data, program=bool(seen.st_mode & 0o111))
+
+
+def data_state(data: bytes, *, program: bool = False) -> str:
+    """Return the state of a file with that data. program: whether it can be run."""
+    return f"{len(data)}{'x' if program else ''}.{_hash(data)}"
 
 
 def _hash(data: bytes) -> str:

@@ -74,4 +74,9 @@ def aws_files(environ: "Mapping[str, str]") -> "list[str]":
         found += ["/etc/boto.cfg", "~/.boto"]
     if "AWS_CREDENTIAL_FILE" in environ:
         found.append(environ["AWS_CREDENTIAL_FILE"])
-    return [os.path.expanduser(os.path.expandvars(path)) for path in found]
+    return [expand(path) for path in found]
+
+
+def expand(path: str) -> str:
+    """Return a path with its variables and home directory, as botocore expands them."""
+    return os.path.expanduser(os.path.expandvars(path))

@@ -114,11 +114,15 @@ class Broker:
     ) -> cache.Entry:
         """Return a valid token after a failure: another process's, or the one in hand.
 
-        With the lock, the next refresh is delayed. Raises `error` if there is no valid token.
+        With the lock, the next refresh is delayed. Raises `error` if there is no valid token, and
+        also if AWS or the source of credentials refused: then the token in hand is removed.
         """
         found = self._look()
         if found.fresh is not None:
             return self._serve(found.fresh)
+        if error.refused:
+            self._remove()
+            raise error
         now = self.clock()
         if in_hand is None or now >= in_hand.expires:
             raise error
@@ -160,6 +164,17 @@ class Broker:
     def _keep(self, entry: cache.Entry) -> None:
         has_host = self._host.path != self._endpoint.path
         self._write([self._endpoint, self._host] if has_host else [self._endpoint], entry)
+
+    def _remove(self) -> None:
+        """Remove the refused identity's token, which other processes must not use either."""
+        for place in (self._host, self._endpoint):
+            try:
+                if store.remove(place.path):
+                    self.log(
+                        f"cache: the token of {place.name} is removed: its identity is refused"
+                    )
+            except OSError as exc:
+                self.log(f"cache: not removed for {place.name}: {exc}")
 
     def _write(self, places: list[CachePlace], entry: cache.Entry) -> None:
         """Store the entry; go on without if that fails.

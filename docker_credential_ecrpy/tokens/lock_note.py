@@ -49,6 +49,8 @@ class LockNote:
         note = {"at": self.clock(), "message": secrets.redact(error.message), "hint": hint}
         if error.chosen_at:
             note["chosen_at"] = secrets.redact(error.chosen_at)
+        if error.refused:
+            note["refused"] = True
         if isinstance(error, DeadlineExceeded):
             note["had"] = seconds
         self._write(note)
@@ -68,6 +70,7 @@ class LockNote:
                 str(note["message"]),
                 hint=hint and str(hint),
                 chosen_at=chosen_at and str(chosen_at),
+                refused=note.get("refused") is True,
             )
         except (TypeError, LookupError):
             return None

@@ -47,6 +47,11 @@ def sweep(directory: str, now: int, skip: Container[str] = ()) -> int:
     return sum(_remove_if_dead(directory, name, now) for name in turn if name not in skip)
 
 
+def remove(path: str) -> bool:
+    """Remove the entry at `path`; return whether there was one. Raises OSError."""
+    return private.remove(path)
+
+
 def forget(directory: str, name: str) -> int:
     """Remove every entry of the host or endpoint `name`; return how many there were.
 

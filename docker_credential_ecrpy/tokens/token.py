@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Choice
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.hot.identity import Input
+
 USERNAME = "AWS"
 # The life of an ECR token; also the longest that a token is stored for.
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_AuthorizationData.html
@@ -22,12 +26,14 @@ class Token:
     expires: nanoseconds since the epoch (UTC).
     credentials_expire: the same for the AWS credentials that fetched it, or None if they never
     expire. Users report that a token dies with the role session that fetched it.
+    inputs: what decided the identity that fetched it (`hot.cache.Entry`).
     """
 
     username: str
     password: str = field(repr=False)
     expires: int
     credentials_expire: int | None = None
+    inputs: "tuple[Input, ...]" = field(default=(), repr=False)
 
     def entry(self, now: int) -> cache.Entry:
         """Return its cache entry, written at `now` (nanoseconds).
@@ -38,7 +44,7 @@ class Token:
         refresh = now + (expires - now) // 2
         if self.credentials_expire is not None:
             refresh = min(refresh, self.credentials_expire)
-        return cache.Entry(now, refresh, expires, reply_tail(self))
+        return cache.Entry(now, refresh, expires, reply_tail(self), inputs=self.inputs)
 
     def login_entry(self, now: int) -> cache.Entry:
         """Return its entry as a stored login, which answers until it expires."""

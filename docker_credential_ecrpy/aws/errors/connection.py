@@ -24,7 +24,8 @@ def explain_connection(exc: Exception, call: CallContext) -> HelperError | None:
     if "Invalid header value" in str(exc):  # the rest of the text is that value
         msg = f"the AWS credentials from {call.describe_source()} hold a line break or another"
         msg += " invalid character"
-        return HelperError(msg, hint="set the keys and the session token again, each on one line")
+        hint = "set the keys and the session token again, each on one line"
+        return HelperError(msg, hint=hint, refused=True)
     url = str(exc.kwargs.get("endpoint_url") or exc.kwargs.get("proxy_url") or "")
     where = redact_url(url) if url else call.watch.target
     if isinstance(exc, boto.SSLError):

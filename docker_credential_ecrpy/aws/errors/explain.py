@@ -1,6 +1,7 @@
 """Errors for botocore's exceptions: the cause, and what to do; the caller raises them."""
 
 import difflib
+import errno
 import os
 import shlex
 
@@ -33,6 +34,18 @@ _SETTINGS = (
     boto.InvalidRegionError,
     boto.MissingDependencyException,
 )
+# Errors of a file or program that do not pass by themselves, as too little memory does.
+_LASTING = (
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ELOOP,
+    errno.ENOEXEC,
+    errno.EFBIG,
+    errno.ENAMETOOLONG,
+)
 # Exceptions of botocore's parsers for an answer that is not from AWS.
 _PARSER_ERRORS = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RuntimeError)
 
@@ -60,7 +73,7 @@ def explain_no_credentials(call: CallContext) -> HelperError:
         msg = f"{place}: AWS profile {call.profile!r} in {files} has no credentials"
         hint = "write keys, a role, an SSO session or a credential_process into it, or remove the"
         hint += " profile to use the identity of the environment"
-        return HelperError(msg, hint=hint, chosen_at=str(place))
+        return HelperError(msg, hint=hint, chosen_at=str(place), refused=True)
     msg = f"no AWS credentials found in the environment, in profile {call.profile!r} of {files},"
     command = "aws configure sso"
     hint = f"run '{command}' or 'aws configure', or set AWS_PROFILE to a profile with credentials"
@@ -71,7 +84,7 @@ def explain_no_credentials(call: CallContext) -> HelperError:
         hint += "; in a container on EC2, raise the instance's metadata hop limit to 2"
         hint += " (aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)"
     msg += " or from container or instance metadata"
-    return HelperError(msg, hint=hint, command=command)
+    return HelperError(msg, hint=hint, command=command, refused=not call.unreachable)
 
 
 def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
@@ -93,7 +106,8 @@ def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
             hint += f"; create this one with: {command}"
     msg = where + describe_unknown(name, name_config_files(call.core))
     chosen_at = str(place) if where else None
-    return HelperError(msg, hint=one_line(hint), command=command, chosen_at=chosen_at)
+    hint = one_line(hint)
+    return HelperError(msg, hint=hint, command=command, chosen_at=chosen_at, refused=True)
 
 
 def explain_wrong_answer(call: CallContext) -> HelperError:
@@ -109,7 +123,7 @@ def explain_wrong_partition(call: CallContext) -> HelperError:
     place = rule.places["region"] if rule and rule.region else ""
     hint = f"check the region in {place}" if place else "check the registry's host name"
     msg = f"region {registry.region} does not belong to {registry.suffix}"
-    return HelperError(msg, hint=hint)
+    return HelperError(msg, hint=hint, refused=True)
 
 
 def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | None:
@@ -130,7 +144,9 @@ def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | Non
         msg = f"the SSO session of AWS profile {name!r} has expired or was never begun"
         hint = f"run: {command}"
     elif isinstance(exc, RuntimeError) and "still expired" in str(exc):
-        return explain_expired(call)  # botocore's text for expired credentials of a source
+        error = explain_expired(call)  # botocore's text for expired credentials of a source
+        error.refused = True
+        return error
     elif isinstance(exc, boto.LoginInsufficientPermissions):
         msg = f"the AWS login of profile {name!r} was refused: {one_line(str(exc))}"
         hint = "ask for permission to sign in with 'aws login', or use another profile"
@@ -142,16 +158,17 @@ def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | Non
         return _explain_failed_source(exc, call)
     else:
         return _explain_credential_process(exc, call)
-    return HelperError(msg, hint=hint, command=command)
+    return HelperError(msg, hint=hint, command=command, refused=not call.unreachable)
 
 
 def _explain_failed_source(exc: boto.CredentialRetrievalError, call: CallContext) -> HelperError:
-    source = exc.kwargs.get("provider")
+    source, refused = exc.kwargs.get("provider"), not call.unreachable
     if source == "custom-process":
         what, hint = (
             f"{call.watch.target} failed",
             "run that command in a terminal and fix what it reports",
         )
+        refused = not call.watch.was_killed()  # as by a system that has no memory left
     elif source == "container-role":
         what = "the container credentials endpoint failed"
         hint = "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI,"
@@ -160,15 +177,16 @@ def _explain_failed_source(exc: boto.CredentialRetrievalError, call: CallContext
         what = "AWS credentials could not be retrieved"
         hint = "run it again with AWS_ECR_DEBUG=1 to see where they come from"
     reason = one_line(str(exc.kwargs.get("error_msg", ""))) or "it gave no reason"
-    return HelperError(f"{what}: {reason}", hint=hint)
+    return HelperError(f"{what}: {reason}", hint=hint, refused=refused)
 
 
 def _explain_credential_process(exc: Exception, call: CallContext) -> HelperError | None:
     """Return the error for an exception of Python's, not botocore's, from a credential_process."""
     if call.watch.stage is not Stage.PROCESS or isinstance(exc, boto.BotoCoreError):
         return None
-    msg = call.watch.target
+    msg, refused = call.watch.target, True
     if isinstance(exc, OSError) and exc.filename:
+        refused = exc.errno in _LASTING
         msg += f" cannot be run: {exc.filename}: {exc.strerror}"
         hint = "give the program's full path: Docker's PATH may differ from your shell's"
     elif isinstance(exc, ValueError | TypeError | AttributeError | LookupError):
@@ -177,7 +195,7 @@ def _explain_credential_process(exc: Exception, call: CallContext) -> HelperErro
         hint += " SecretAccessKey, and nothing else, to standard output"
     else:
         return None
-    return HelperError(msg, hint=hint)
+    return HelperError(msg, hint=hint, refused=refused)
 
 
 def _explain_settings(exc: Exception, call: CallContext) -> HelperError | None:
@@ -189,5 +207,6 @@ def _explain_settings(exc: Exception, call: CallContext) -> HelperError | None:
     if isinstance(exc, OSError) and exc.filename and exc.strerror:
         name, files = one_line(str(exc.filename)), name_config_files(call.core)
         msg = f"{name}, which the AWS settings name, cannot be used: {exc.strerror}"
-        return HelperError(msg, hint=f"fix the file, or the setting in {files} or the environment")
+        hint = f"fix the file, or the setting in {files} or the environment"
+        return HelperError(msg, hint=hint, refused=exc.errno in _LASTING)
     return None

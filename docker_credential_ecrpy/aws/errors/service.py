@@ -26,6 +26,11 @@ _UNKNOWN_KEY = ("UnrecognizedClient", "InvalidClientTokenId", "InvalidAccessKeyI
 _BAD_SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignature", "IncompleteSignature")
 _DENIED = ("AccessDenied", "Forbidden", "UnauthorizedOperation", "NotAuthorized")
 _THROTTLED = re.compile("(Request)?(Throttled|LimitExceeded)|Throttling|TooManyRequests|SlowDown")
+# The service, or the identity provider that it asks, cannot answer now; also without HTTP 5xx.
+_BUSY = re.compile(
+    "RequestTimeout|PriorRequestNotComplete|TransactionInProgress|IDPCommunication|.*LimitExceeded"
+    "|.*Throttl(ed|ing)|Internal(Failure|Server|Service)?|Server|ServiceUnavailable|Unavailable"
+)
 _WEB_IDENTITY = ("InvalidIdentityToken", "IDPRejectedClaim", "IDPCommunicationError")
 _SERVICES = {"AssumeRole": "STS", "GetCallerIdentity": "STS", "GetAuthorizationToken": "ECR"}
 _ACTIONS = {
@@ -41,8 +46,28 @@ _RESOURCE = re.compile(r"on resource: (arn:[\w-]+:iam::\d*:role/[\w+=,.@/-]+)")
 _ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
 
 
+def is_temporary(status: int, code: str = "") -> bool:
+    """Whether an answer is no refusal: there was none (0), or the service fails or is busy."""
+    kind = code.removesuffix("Exception").removesuffix("Error") if code else ""
+    busy = _THROTTLED.fullmatch(kind) or _BUSY.fullmatch(kind)
+    return bool(
+        busy
+        or status in (0, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+
+
 def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
     """Return the error for a refusal by AWS; None for an answer that is not AWS's own."""
+    error = _explain_answer(exc, call)
+    if error:
+        status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code = str(exc.response.get("Error", {}).get("Code", ""))
+        error.refused = not is_temporary(status if isinstance(status, int) else 0, code)
+    return error
+
+
+def _explain_answer(exc: ClientError, call: CallContext) -> HelperError | None:
     code = one_line(str(exc.response.get("Error", {}).get("Code", "")))[:MAX_CODE]
     text = one_line(str(exc.response.get("Error", {}).get("Message", "")))
     metadata = exc.response.get("ResponseMetadata", {})
