@@ -228,7 +228,7 @@ def find_changed(inputs: "Iterable[Input]", environ: "Mapping[str, str]") -> str
     """Return the name of the first input that changed since it was observed, or ""."""
     for kind, state, name in inputs:
         if observe(kind, name, environ)[1] != state:
-            return name
+            return "the current directory" if kind == DIRECTORY else name
     return ""
 
 

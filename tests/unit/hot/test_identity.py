@@ -159,10 +159,10 @@ def test_the_order_of_variables_makes_no_other_identity() -> None:
     assert identity.line(environ) == identity.line(dict(reversed(environ.items())))
 
 
-def test_the_line_is_written_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line's text never changes, so that entries of the previous release are found."""
+def test_the_line_has_one_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line's text never changes, so that entries of an earlier release are found."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(identity, "_machine", lambda _: "host-\xe9")
+    monkeypatch.setattr(identity, "machine", lambda _: "host-\xe9")
     token = tmp_path / "token"
     token.touch()
     environ = {
@@ -195,8 +195,9 @@ def test_the_line_is_written_as_before(tmp_path: Path, monkeypatch: pytest.Monke
         "'AWS_ECR_ROLE_ARN_123456789012'='arn:\\xe9'",
         f"{environ['AWS_CONFIG_FILE']!r}:-",
         f"{environ['AWS_SHARED_CREDENTIALS_FILE']!r}:-",
-        f"{str(token)!r}:{identity.stamp(token.stat())}",
+        f"{str(token)!r}:{identity.file_stamp(str(token))}",
         "'/etc/ecr.toml':1.2",
+        f"home={str(tmp_path)!a}",
         "machine='host-\\xe9'",
     ]
     assert identity.line(environ, "1.2") == " ".join(parts)
@@ -349,23 +350,27 @@ def test_different_variables_never_give_one_line(one: dict[str, str], two: dict[
         ({"AWS_ACCESS_KEY_ID": ""}, True),
         ({"AWS_ACCESS_KEY_ID": "x"}, False),
         ({"AWS_WEB_IDENTITY_TOKEN_FILE": "x"}, False),
+        ({"AWS_WEB_IDENTITY_TOKEN_FILE": "x", "AWS_CONFIG_FILE": __file__}, True),
+        ({"AWS_ACCESS_KEY_ID": "x", "AWS_CONFIG_FILE": __file__}, False),
+        ({"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/x", "BOTO_CONFIG": __file__}, True),
         ({"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/x"}, False),
         ({"AWS_ACCESS_KEY_ID": "x", "AWS_ECR_CONFIG": __file__}, True),
         ({"AWS_ACCESS_KEY_ID": "x", "AWS_ECR_PROFILE_123456789012": "y"}, True),
         ({"AWS_ACCESS_KEY_ID": "x", "AWS_ECR_ROLE_ARN_123456789012": "y"}, False),
     ],
-    ids=range(10),
+    ids=range(13),
 )
 def test_the_machine_counts_where_its_role_may(
     environ: dict[str, str], matters: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Machines that share a home may have different roles, unless the environment decides.
 
+    Keys in the environment win over everything. A profile wins over a web identity and a container.
     A CI job's container has a new name each time, and its cache has to serve the next job.
     """
     lines = set()
     for name in "ab":
-        monkeypatch.setattr(identity, "_machine", lambda _, name=name: name)
+        monkeypatch.setattr(identity, "machine", lambda _, name=name: name)
         lines.add(identity.line(environ))
 
     assert len(lines) == (2 if matters else 1)
@@ -421,11 +426,12 @@ class TestStamps:
         assert identity.file_stamp(path) == "-"
 
     def test_a_file_has_its_own(self, tmp_path: Path) -> None:
-        """Without symlinks, the stamp is that of the file itself."""
+        """Without symlinks, the stamp is that of the file's metadata and of its content."""
         path = tmp_path / "file"
-        path.touch()
+        path.write_text("one")
 
-        assert identity.file_stamp(str(path)) == identity.stamp(path.stat())
+        data = identity.data_state(b"one")
+        assert identity.file_stamp(str(path)) == f"{identity.stamp(path.stat())}.{data}"
 
     @pytest.mark.parametrize("call", ["stat", "lstat"])
     def test_other_exceptions_are_not_hidden(
@@ -436,10 +442,12 @@ class TestStamps:
         def fail(_: str) -> os.stat_result:
             raise MemoryError
 
+        link = tmp_path / "link"
+        link.symlink_to(tmp_path)
         with monkeypatch.context() as patch:
             patch.setattr(os, call, fail)
             with pytest.raises(MemoryError):
-                identity.file_stamp(str(tmp_path))
+                identity.file_stamp(str(link))
 
     @pytest.mark.skipif(sys.platform == "win32", reason="symlinks need a privilege there")
     @pytest.mark.parametrize("of", ["the file", "its directory"])
@@ -453,7 +461,7 @@ class TestStamps:
         path = str(link if of == "the file" else link / "file")
 
         before = identity.file_stamp(path)
-        assert before == f"{identity.stamp(link.lstat())}>{identity.stamp(file.stat())}"
+        assert before == f"{identity.stamp(link.lstat())}>{identity.file_stamp(str(file))}"
         link.rename(tmp_path / "first")  # a used inode number is not reused
         link.symlink_to("elsewhere")
         away = identity.file_stamp(path)
@@ -475,7 +483,10 @@ def test_a_line_is_taken_apart_as_it_was_put_together(environ: dict[str, str]) -
     """Parsing a line gives all values back; a URL with a password comes as its digest."""
     parsed = identity.parse(identity.line(environ))
 
-    assert parsed.pop("machine", None) in (None, identity._machine({}))
+    assert parsed.pop("machine", None) in (None, identity.machine({}))
+    assert parsed.pop("home") == os.environ["HOME"]
+    assert ("AWS_LOGIN_CACHE_DIRECTORY" in environ) == ("logins" in parsed)
+    parsed.pop("logins", None)
     assert parsed == {name: identity._shown(name, value) for name, value in environ.items()}
 
 
