@@ -86,6 +86,7 @@ _READ_FLAGS = (
     | getattr(os, "O_BINARY", 0)
 )
 _MAX_CONTENT = 256 * 1024  # bytes; of a larger file only the metadata counts
+_UNSIZED = 8 * 1024  # bytes; files of /proc have content, and a size of 0
 _HASH_KEY = 0x6563727079  # any number
 
 FILE: "Final" = "F"
@@ -279,7 +280,8 @@ def _content_stamp(path: str, seen: "os.stat_result | None" = None) -> str:
         try:
             opened = os.open(path, _READ_FLAGS)
             try:
-                data = os.read(opened, _MAX_CONTENT)
+                # Memory for the largest file would take longer than all the rest.
+                data = os.read(opened, max(seen.st_size + 1, _UNSIZED))
             finally:
                 os.close(opened)
             return data_stamp(data, seen)
