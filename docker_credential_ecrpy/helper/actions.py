@@ -20,7 +20,7 @@ from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Choice, SettingText
-from docker_credential_ecrpy.text.log import Log, is_set
+from docker_credential_ecrpy.text.log import Log, is_true
 from docker_credential_ecrpy.tokens import logins, lookup, recent, store
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.lock_note import circumstances
@@ -127,7 +127,7 @@ class Helper:
         fallback = self.find_fallback() if choice is None else None
         if fallback:
             return fallback.run("store", request)
-        if is_set(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
+        if is_true(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
             self.log("store: ignored: AWS_ECR_IGNORE_CREDS_STORAGE is set")
             return protocol.OK, b""
         shown = shown_host(server_url)
@@ -161,7 +161,7 @@ class Helper:
         """Remove every stored token of the server URL in `request`. Raises HelperError."""
         server_url = parse_server_url(request)
         choice = self.choose(server_url)
-        if is_set(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
+        if is_true(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
             self.log("erase: ignored: AWS_ECR_IGNORE_CREDS_STORAGE is set")
         elif choice:
             self.forget(choice.registry.host, choice.registry.endpoint)

@@ -40,11 +40,23 @@ def parse_login(request: bytes) -> tuple[str, str, str]:
     if not all(isinstance(value, str) for value in (url, username, secret)):
         msg = "ServerURL, Username and Secret of the login to store must be strings"
         raise HelperError(msg, hint=LOGIN_FORM)
+    if not all(map(_is_text, (url, username, secret))):
+        msg = "ServerURL, Username and Secret of the login to store must be valid Unicode text"
+        raise HelperError(msg, hint=LOGIN_FORM)
     if not url.strip():
         raise WireText(protocol.NO_SERVER_URL)
     if not username:
         raise WireText(protocol.NO_USERNAME)
     return url.strip(), username, secret
+
+
+def _is_text(value: str) -> bool:
+    """Whether a string has no lone surrogate, which JSON can hold and no file or terminal."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def shown_host(url: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from docker_credential_ecrpy.hot import protocol
 
 _NO = frozenset(("", "0", "false", "no", "off"))
+_YES = frozenset(("1", "true", "yes"))
 
 Log = Callable[[str], None]
 """Takes one line without its line break; several lines are folded into one."""
@@ -13,6 +14,11 @@ Log = Callable[[str], None]
 def is_set(environ: Mapping[str, str], name: str) -> bool:
     """Whether a variable is on: neither unset or empty, nor 0, false, no or off."""
     return environ.get(name, "").strip().lower() not in _NO
+
+
+def is_true(environ: Mapping[str, str], name: str) -> bool:
+    """Whether a variable is true, 1 or yes: nothing else turns on what changes an answer."""
+    return environ.get(name, "").strip().lower() in _YES
 
 
 def discard(_text: str) -> None:

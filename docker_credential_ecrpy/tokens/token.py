@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.hot.identity import Input
 
 USERNAME = "AWS"
+_STANDARD = str.maketrans("-_", "+/")  # digits of base64 that is safe for URLs -> the usual ones
 # The life of an ECR token; also the longest that a token is stored for.
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_AuthorizationData.html
 TOKEN_LIFE = 12 * 3600 * cache.SECOND
@@ -93,9 +94,14 @@ def token_from_login(username: str, password: str, now: int) -> Token:
 
 
 def password_expiry(password: str) -> int | None:
-    """Return the expiry that an ECR password names, in ns since the epoch (UTC), or None."""
+    """Return the expiry that an ECR password names, in ns since the epoch (UTC), or None.
+
+    The password may have been wrapped, made safe for URLs, or have lost its padding on its way.
+    """
+    digits = "".join(password.split()).translate(_STANDARD).rstrip("=")
+    padded = digits + "=" * (-len(digits) % 4)
     try:
-        fields = json.loads(base64.b64decode(password, validate=True))
+        fields = json.loads(base64.b64decode(padded, validate=True))
         seconds = fields["expiration"]
         return None if isinstance(seconds, bool) else int(float(seconds) * cache.SECOND)
     except (binascii.Error, ValueError, TypeError, LookupError, OverflowError, RecursionError):

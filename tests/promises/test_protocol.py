@@ -274,15 +274,18 @@ class TestStoreAndErase:
             b"[" * 60000,
             b'{"ServerURL": "' + b"a" * 70000,
             b"\xff\xfe",
+            _login("\ud800"),
+            _login("x", username="AWS\udfff"),
+            _login("x", host=f"{HOST}/\ud800"),
         ],
-        ids=range(10),
+        ids=range(13),
     )
     def test_an_invalid_login_is_refused(self, run: Run, machine: Machine, login: bytes) -> None:
         """The error is one line that says what is valid, and nothing is stored."""
         assert '{"ServerURL": "...", ' in run("store", stdin=login).error
         assert not machine.cache.exists()
 
-    @pytest.mark.parametrize("yes", ["true", "TRUE", "1", "yes"])
+    @pytest.mark.parametrize("yes", ["true", "TRUE", "1", "yes", " Yes\n"])
     def test_storage_can_be_ignored(self, run: Run, machine: Machine, yes: str) -> None:
         """With the variable set, `store` and `erase` do nothing and succeed for any host."""
         machine.login()
@@ -294,9 +297,11 @@ class TestStoreAndErase:
             assert run("erase", stdin=host.encode(), **ignored) == Result(0, b"", b"")
         assert run("get", stdin=HOST.encode()).secret == token
 
-    @pytest.mark.parametrize("no", ["false", "0", "no", ""])
+    @pytest.mark.parametrize(
+        "no", ["false", "0", "no", "", "on", "y", "t", "2", "enabled", "true!", "'true'"]
+    )
     def test_ignoring_can_be_disabled(self, run: Run, no: str) -> None:
-        """A word for "no" leaves storage enabled."""
+        """Any other word leaves storage enabled: it would lose a login without a word."""
         run("store", stdin=_login("x"), AWS_ECR_IGNORE_CREDS_STORAGE=no)
 
         assert run("get", stdin=HOST.encode()).secret == "x"

@@ -11,6 +11,7 @@ from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.tokens.token import (
     Token,
     parse_authorization,
+    password_expiry,
     reply_tail,
     token_from_login,
 )
@@ -75,6 +76,32 @@ def test_an_invalid_token_is_refused(text: str) -> None:
     """Not base64, no colon, no password, no user name, not text: ValueError."""
     with pytest.raises(ValueError):
         parse_authorization(text, NOW, None)
+
+
+@given(
+    st.integers(0, 1 << 40),
+    st.text("?>~\xff", max_size=40),
+    st.tuples(st.booleans(), st.booleans()),
+    st.integers(1, 90),
+    st.sampled_from(["", "\n", "\r\n", " ", "\t", "\n  "]),
+)
+def test_an_expiry_is_read_from_every_form_of_base64(
+    seconds: int, payload: str, form: tuple[bool, bool], width: int, between: str
+) -> None:
+    """A password that is unpadded, safe for URLs or wrapped still names its expiry."""
+    padded, for_urls = form
+    fields = json.dumps({"payload": payload, "expiration": seconds}, ensure_ascii=False).encode()
+    digits = (base64.urlsafe_b64encode if for_urls else base64.b64encode)(fields).decode()
+    digits = digits if padded else digits.rstrip("=")
+    wrapped = between.join(digits[at : at + width] for at in range(0, len(digits), width))
+
+    assert password_expiry(between + wrapped + between) == int(float(seconds) * cache.SECOND)
+
+
+@given(st.text() | st.text("AQdfg-_+/= \n").map(lambda text: text * 3))
+def test_any_other_password_has_no_expiry(password: str) -> None:
+    """A password in another form has no expiry, and is no error."""
+    assert password_expiry(password) is None
 
 
 @pytest.mark.parametrize(
