@@ -58,7 +58,8 @@ class Helper:
     def read_identity(self) -> str:
         """Return the identity line, with the settings as they were read.
 
-        Waits out racy timestamps of the deciding files. Raises HelperError as `load_settings`.
+        Waits out racy timestamps of the files whose content it lacks. Raises HelperError as
+        `load_settings`.
         """
         return self._identity
 
@@ -86,7 +87,7 @@ class Helper:
     @cached_property
     def _identity(self) -> str:
         stamp = self.load_settings().stamp
-        racy.wait(identity.deciding_files(self.environ))
+        racy.wait(identity.long_files(self.environ))
         return identity.line(self.environ, stamp)
 
     def choose(self, server_url: str) -> Choice | None:

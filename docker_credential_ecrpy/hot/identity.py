@@ -170,6 +170,18 @@ def deciding_files(environ: "Mapping[str, str]") -> "list[str]":
     return [path for path in files if path]
 
 
+def long_files(environ: "Mapping[str, str]") -> "list[str]":
+    """Return the deciding files that are too long for their content to count."""
+    return [path for path in deciding_files(environ) if _is_long_file(path)]
+
+
+def _is_long_file(path: str) -> bool:
+    try:
+        return is_long(os.stat(path))
+    except (OSError, ValueError):
+        return False
+
+
 def machine(environ: "Mapping[str, str]") -> str:
     """Return this machine's name."""
     # Machines with different instance roles may share a home directory over the network.

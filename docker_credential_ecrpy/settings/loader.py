@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files import bounded, racy
+from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.hot import identity, paths
 from docker_credential_ecrpy.settings.rules import Place, Rule, SettingText
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -75,7 +75,6 @@ def load(environ: Mapping[str, str]) -> Settings:
 def _read(file: str) -> tuple[bytes, str]:
     """Return a file's content and its stamp. Raises OSError and ValueError."""
     for _ in range(_TRIES):
-        racy.wait([file])
         stamp = identity.file_stamp(file)
         data = b"" if file == os.devnull else bounded.read(file, MAX_SIZE)
         if stamp == identity.file_stamp(file):
