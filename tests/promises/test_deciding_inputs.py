@@ -13,6 +13,7 @@ import json
 import os
 import random
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -155,16 +156,16 @@ class Sources:
 
     @edit(user=(4, 5), how=HOW)
     def write_keys(self, user: int, how: str) -> None:
-        self._write(self.root / "keys", self._answer(user), how)
+        self._write(self.root / "keys", self.answer(user), how)
 
     @edit(user=(6, 7), how=HOW)
     def write_script(self, user: int, how: str) -> None:
-        self._write(self.root / "script", f"echo '{self._answer(user)}'\n", how)
+        self._write(self.root / "script", f"echo '{self.answer(user)}'\n", how)
 
     @edit(where=BOTH, user=(0, 6, 7), how=HOW)
     def write_tool(self, where: int, user: int, how: str) -> None:
         """Write a program that prints the file of its argument, or a user's own keys."""
-        line = f"echo '{self._answer(user)}'" if user else 'cat "${1#--keys=}"'
+        line = f"echo '{self.answer(user)}'" if user else 'cat "${1#--keys=}"'
         self._write(self.root / f"bin{where}" / "keys-tool", f"#!/bin/sh\n{line}\n", how, 0o700)
 
     @edit(where=BOTH)
@@ -250,13 +251,13 @@ class Sources:
 
     def check(self, done: str) -> None:
         """Check that a get has the identity of now, and that the next one has the same token."""
-        expected, secret = self._expected(), self._get()
+        expected, secret = self._expected(), self.get()
 
         assert (self.aws.issued[secret].arn if secret else None) in expected, done
         if secret:
-            assert self._get() == secret, f"the SDK's own writes are no edit: {done}"
+            assert self.get() == secret, f"the SDK's own writes are no edit: {done}"
 
-    def _get(self) -> str:
+    def get(self) -> str:
         try:
             return str(json.loads(in_process.get(self.environ))["Secret"])
         except HelperError:
@@ -350,7 +351,7 @@ class Sources:
 
     # --- files --------------------------------------------------------------------------------
 
-    def _answer(self, user: int) -> str:
+    def answer(self, user: int) -> str:
         keys = self.users[user]
         return json.dumps(
             {
@@ -382,6 +383,13 @@ class Sources:
         path.chmod(mode)
         if before and "same times" in how:
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    def file(self, name: str, text: str, mode: int = 0o600) -> Path:
+        """Write a file, and return its path."""
+        path = self.root / name
+        path.write_text(text)
+        path.chmod(mode)
+        return path
 
     def _point_home(self, home: int, where: int) -> None:
         link = self.root / f"home{home}" / ".aws"
@@ -423,3 +431,102 @@ def test_no_edit_leaves_another_identitys_token_in_use() -> None:
                 sources.check(f"DECIDING_SEED={seed}: " + ", ".join(done))
         finally:
             sources.end()
+
+
+# What is edited -> the profile in use, and the edit.
+EACH: dict[str, tuple[str, Callable[[Sources], object]]] = {
+    "keys in the config file": ("static", lambda s: s.write_config(0, 1, 0, "same times")),
+    "keys in the credentials file": ("stored", lambda s: s.write_stored(0, 3, "same times")),
+    "the role of a profile": ("role", lambda s: s.write_config(0, 0, 1, "same times")),
+    "the first role of a chain": ("chain", lambda s: s.write_config(0, 0, 1, "same times")),
+    "the file that a program's argument names": ("tool", lambda s: s.write_keys(5, "same times")),
+    "the file that a shell's text names": ("shell", lambda s: s.write_keys(5, "same times")),
+    "the script of a program": ("script", lambda s: s.write_script(7, "same times")),
+    "the program itself": ("tool", lambda s: s.write_tool(1, 6, "same times")),
+    "a program that comes first in PATH": ("tool", lambda s: s.write_tool(0, 6, "replaced")),
+    "a web identity": ("web", lambda s: s.write_token("web", 1, "same times")),
+    "the user of an SSO session": ("sso", lambda s: s.log_in(0, 1, "same times")),
+    "a logout from an SSO session": ("sso", lambda s: s.log_out(0)),
+    "the home directory": ("sso", lambda s: s.use_home(1)),
+    "the target of ~/.aws": ("static", lambda s: s.retarget(0, 1)),
+    "the machine": ("ec2", lambda s: s.use_machine(1)),
+}
+
+
+@pytest.fixture(name="sources")
+def _sources(world: None) -> Iterator[Sources]:
+    sources = Sources()
+    sources.begin()
+    yield sources
+    sources.end()
+
+
+@pytest.mark.parametrize("name", EACH, ids=EACH)
+def test_each_edit_is_noticed(sources: Sources, name: str) -> None:
+    """The next get after an edit calls AWS, or reports why there are no credentials."""
+    profile, make = EACH[name]
+    sources.use_profile("AWS_PROFILE", profile)
+    sources.check("at first")
+    first = sources.get()
+    make(sources)
+
+    sources.check(name)
+    assert sources.get() != first
+
+
+@pytest.mark.parametrize("profile", ["tool", "shell", "script", "web", "sso"])
+def test_the_check_fails_without_inputs(
+    sources: Sources, profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test above fails for a helper that ignores the inputs of its entries."""
+    monkeypatch.setattr(identity, "find_changed", lambda *_: "")
+    makes = [make for used, make in EACH.values() if used == profile]
+    sources.use_profile("AWS_PROFILE", profile)
+    sources.check("at first")
+    makes[0](sources)
+
+    with pytest.raises(AssertionError):
+        sources.check("after an edit")
+
+
+class TestWhatRemainsInvisible:
+    """Edits that a get does not notice, as docs/credentials.md says."""
+
+    def test_what_a_program_reads_by_itself(self, sources: Sources) -> None:
+        """A file or variable that only a credential_process knows of is not noticed."""
+        sources.file("script", 'cat "$KEYS"\n')
+        sources.environ["KEYS"] = str(sources.file("mine", sources.answer(4)))
+        sources.use_profile("AWS_PROFILE", "script")
+        first = sources.get()
+        sources.environ["KEYS"] = str(sources.file("yours", sources.answer(5)))
+
+        assert sources.get() == first
+
+    def test_a_new_role_of_this_machine(self, sources: Sources) -> None:
+        """A role that is attached to the instance later is not noticed."""
+        first = sources.get()
+        sources.aws.instance_role = f"arn:aws:iam::{ACCOUNT}:role/another"
+
+        assert sources.get() == first
+
+    def test_another_role_behind_a_containers_address(self, sources: Sources) -> None:
+        """Another task behind the same address, with the same authorization, is not noticed."""
+        sources.use_container("pod-token-0")
+        first = sources.get()
+        sources.aws.users["pod-token-0"] = "another"
+
+        assert sources.get() == first
+
+
+def test_a_long_program_counts_by_its_metadata(sources: Sources) -> None:
+    """Setting the time of a program back does not hide an edit: its ctime counts, too."""
+    tool = sources.root / "bin1" / "keys-tool"
+    long = "# " + "x" * (256 * 1024) + "\n"
+    sources.file("bin1/keys-tool", f"#!/bin/sh\necho '{sources.answer(4)}'\n{long}", 0o700)
+    sources.use_profile("AWS_PROFILE", "tool")
+    first, before = sources.get(), tool.stat()
+    time.sleep(0.05)
+    sources.file("bin1/keys-tool", f"#!/bin/sh\necho '{sources.answer(5)}'\n{long}", 0o700)
+    os.utime(tool, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert sources.get() != first
