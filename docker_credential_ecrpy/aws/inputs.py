@@ -8,7 +8,7 @@ the state in which it was used, so that a later change shows (`hot.identity.find
 import errno
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -57,6 +57,17 @@ class Inputs:
             self.note(FILE, path)
         if not all(map(os.path.isabs, files)):
             self.note(DIRECTORY, "")
+
+    def note_models(self, folders: list[str], services: Iterable[str]) -> None:
+        """Note the user's own descriptions of AWS services, which may name other endpoints."""
+        for folder in folders:
+            self.note(FILE, folder)
+            for name in ("", *services):
+                for where, inside, files in os.walk(os.path.join(folder, name)):
+                    for path in (where, *(os.path.join(where, file) for file in files)):
+                        self.note(FILE, path)
+                    if not name:
+                        inside.clear()  # other services do not matter
 
 
 def _list_files(arguments: list[str]) -> Iterator[str]:

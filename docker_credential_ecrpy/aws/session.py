@@ -9,6 +9,7 @@ import boto3.session
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import create_credential_resolver
+from botocore.loaders import Loader
 
 from docker_credential_ecrpy.aws import known_secrets, limits, profiles
 from docker_credential_ecrpy.aws.context import CallContext
@@ -17,7 +18,7 @@ from docker_credential_ecrpy.aws.errors.connection import iterate_causes
 from docker_credential_ecrpy.aws.errors.explain import explain
 from docker_credential_ecrpy.aws.inputs import recording
 from docker_credential_ecrpy.aws.metadata import note_answers
-from docker_credential_ecrpy.aws.sdk_patches import CliCache, SdkData, refuse_prompts
+from docker_credential_ecrpy.aws.sdk_patches import SERVICES, CliCache, SdkData, refuse_prompts
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text import faults
@@ -61,7 +62,9 @@ def aws_call(choice: Choice, watch: Watch, log: Log) -> Iterator[CallContext]:
 def make_session(call: CallContext) -> boto3.session.Session:
     """Return a boto3 session with timeouts, trusted certificates and no prompts."""
     core = call.core
-    core.register_component("data_loader", SdkData(core.get_component("data_loader").search_paths))
+    folders = core.get_component("data_loader").search_paths
+    call.inputs.note_models([one for one in folders if one != Loader.BUILTIN_DATA_PATH], SERVICES)
+    core.register_component("data_loader", SdkData(folders))
     # Timeouts of every client, also of those that botocore makes for credentials.
     core.set_default_client_config(
         Config(

@@ -8,6 +8,8 @@ from contextlib import suppress
 
 KEPT = (
     "CI",  # missing tools are failures then, and property tests repeat the same examples
+    "DECIDING_EDITS",  # promises/test_deciding_inputs.py: how many edits, and which
+    "DECIDING_SEED",
     "COMSPEC",  # Windows runs shell commands with it
     "DYLD_LIBRARY_PATH",  # an interpreter may load its library from there
     "HOME",  # for fixtures of the session; each test has its own home
