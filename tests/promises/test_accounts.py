@@ -77,7 +77,7 @@ def test_a_role_by_a_variable_from_a_web_identity(machine: Machine) -> None:
 
     assert machine.who(US.format(A)).startswith(f"arn:aws:sts::{A}:assumed-role/puller/")
     assert machine.who(US.format(B)).startswith(f"arn:aws:sts::{B}:assumed-role/there/")
-    calls = {"sts:AssumeRoleWithWebIdentity": 1, "sts:AssumeRole": 1, "ecr": 2}
+    calls = {"sts:AssumeRoleWithWebIdentity": 2, "sts:AssumeRole": 1, "ecr": 2}
     assert machine.aws.count() == calls
 
 
