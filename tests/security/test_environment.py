@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.hot import identity
+from docker_credential_ecrpy.hot import cache, identity
 from tests.security.attacks import ACTIONS, HOSTILE, HUGE, check_form, launched
 from tests.world import credential_sources
 from tests.world.aws import ACCOUNT
@@ -151,9 +151,11 @@ class TestVariables:
 
         assert machine.get(**hostile).secret == secret
         for path in machine.entries():
-            header, _, reply = path.read_text().partition("\n")
-            assert header.isascii()
-            assert json.loads("{" + reply)["Username"] == "AWS"
+            entry, subject = cache.read_any(str(path))
+            assert path.read_text().isascii()
+            assert ascii(f"{HOSTILE} 1 2 3\n") in subject
+            refers = entry.reply.startswith(b">ecr@us-east-1.amazonaws.com~")
+            assert refers or json.loads(b"{" + entry.reply)["Username"] == "AWS"
 
 
 @posix
