@@ -57,7 +57,7 @@ class Watch:
 
     def was_killed(self) -> bool:
         """Whether a signal has ended one of the programs."""
-        return any((child.returncode or 0) < 0 for child in self._children)
+        return any((program.returncode or 0) < 0 for program in self._programs)
 
     def end(self) -> None:
         """Kill the programs that still run, with their own child processes."""

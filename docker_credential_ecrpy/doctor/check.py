@@ -23,6 +23,7 @@ class CheckId(Enum):
     PODMAN = "podman"
     PROGRAM = "program"
     RULES = "rules"
+    CACHE = "cache"
     CREDENTIALS = "credentials"
     REGION = "region"
     ENDPOINT = "endpoint"

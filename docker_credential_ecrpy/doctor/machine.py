@@ -13,6 +13,7 @@ from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper, fi
 from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files import search_path
+from docker_credential_ecrpy.files.directory import Refused
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.loader import Settings
@@ -31,6 +32,7 @@ class Machine:
     podman: the files of podman, buildah and skopeo that exist.
     programs: the programs that Docker finds under each of our names.
     fallback: the helper for other registries that our settings name.
+    refusals: why the cache's directory, or folders in it, must not be used.
     """
 
     environ: Mapping[str, str]
@@ -43,6 +45,7 @@ class Machine:
     programs: dict[str, InstalledHelper]
     fallback: SettingText | None
     docker: str | None = None
+    refusals: tuple[Refused, ...] = ()
 
     @property
     def variable_in_use(self) -> DockerConfig | None:
@@ -66,6 +69,7 @@ def read_machine(helper: Helper) -> Machine:
         podman=[attempt(lambda file=file: DockerConfig.load(file)) for file in podman],  # type: ignore[misc]  # mypy knows no lambda with a default
         programs={name: find_helper(name, environ) for name in docker_config.HELPER_NAMES},
         fallback=settings.fallback if isinstance(settings, Settings) else None,
+        refusals=tuple(helper.list_refusals()),
     )
 
 

@@ -165,6 +165,8 @@ def _check_token(facts: EcrFacts) -> Check:
 
 def _check_storage(check_id: CheckId, seen: str, facts: EcrFacts) -> Check:
     directory = facts.machine.cache
+    if facts.machine.refusals:  # the check of the cache says why
+        return Check(check_id, PASS, f"{seen}; not cached")
     if directory:
         fix = f"make {directory} writable, or set AWS_ECR_CACHE_DIR"
         return Check(check_id, WARN, f"{seen}; it cannot be cached, so each pull calls AWS", fix)

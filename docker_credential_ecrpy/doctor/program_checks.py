@@ -27,9 +27,12 @@ from docker_credential_ecrpy.text.sanitize import one_line
 
 
 def check_programs(facts: Facts) -> Iterator[Check]:
-    """Yield the checks on the program that Docker runs, and on our rules."""
+    """Yield the checks on the program that Docker runs, on our rules, and on a refused cache."""
     yield _check_program(facts)
     yield _check_rules(facts)
+    for refused in facts.machine.refusals:
+        seen = f"tokens are not cached, so each pull calls AWS: {refused}"
+        yield Check(CheckId.CACHE, WARN, seen, refused.hint, refused.command)
 
 
 def _check_program(facts: Facts) -> Check:

@@ -10,8 +10,8 @@ import sys
 import time
 
 from docker_credential_ecrpy.files import private
+from docker_credential_ecrpy.files.directory import Directory
 
-_FLAGS = os.O_RDWR | os.O_CREAT | private.SAFE_FLAGS | getattr(os, "O_BINARY", 0)
 _FIRST_PAUSE = 0.005  # seconds; doubled up to `_LAST_PAUSE`
 _LAST_PAUSE = 0.05
 _MAX_NOTE = 4096  # bytes
@@ -35,13 +35,13 @@ else:
 
 
 class FileLock:
-    """A lock on the file `path`, which is created if missing; leaving its context releases it.
+    """A lock on a file, which is created if missing; leaving its context releases it.
 
     Raises OSError when the file cannot be opened.
     """
 
-    def __init__(self, path: str) -> None:
-        self._opened = os.open(path, _FLAGS, 0o600)
+    def __init__(self, folder: Directory, name: str) -> None:
+        self._opened = folder.open(name, os.O_RDWR | os.O_CREAT)
         if not private.stands_alone(os.fstat(self._opened)):
             os.close(self._opened)
             raise OSError(errno.EINVAL, "it is not this user's own regular file")

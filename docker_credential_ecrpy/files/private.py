@@ -6,7 +6,8 @@ Another user may have planted a symlink or directory at the path: never follow o
 import os
 import stat
 import sys
-import time
+
+from docker_credential_ecrpy.files import temporary
 
 TEMPORARY = ".new-"
 """The prefix of a temporary file; the process id follows."""
@@ -57,7 +58,16 @@ def _make_one(directory: str) -> None:
                 msg = "the directory belongs to another user"
                 raise PermissionError(msg) from None
             if seen.st_mode & 0o077:
-                os.chmod(directory, 0o700)
+                _close_to_others(directory)
+
+
+def _close_to_others(directory: str) -> None:
+    opened = os.open(directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | SAFE_FLAGS)
+    try:
+        if os.fstat(opened).st_uid == os.geteuid():  # another directory may have its name by now
+            os.fchmod(opened, 0o700)
+    finally:
+        os.close(opened)
 
 
 def _refuse_for_sudo(directory: str, parent: str) -> None:
@@ -69,16 +79,6 @@ def _refuse_for_sudo(directory: str, parent: str) -> None:
         raise PermissionError(msg)
 
 
-def is_own(directory: str) -> bool:
-    """Whether it is this user's directory and not a symlink, which a removal never follows.
-
-    Raises OSError.
-    """
-    seen = os.lstat(directory)
-    own = sys.platform == "win32" or seen.st_uid == os.geteuid()
-    return stat.S_ISDIR(seen.st_mode) and own and not _is_anothers_link(os.path.dirname(directory))
-
-
 def _is_anothers_link(path: str) -> bool:
     """Whether it is a symlink that neither this user nor root owns. Raises OSError."""
     if sys.platform == "win32" or not path:
@@ -87,36 +87,30 @@ def _is_anothers_link(path: str) -> bool:
     return stat.S_ISLNK(seen.st_mode) and seen.st_uid not in (0, os.geteuid())
 
 
-def is_behind_link(directory: str) -> bool:
-    """Whether a cache folder is a symlink, or behind another user's. Raises OSError."""
-    return os.path.islink(directory) or _is_anothers_link(os.path.dirname(directory))
-
-
 def stands_alone(seen: os.stat_result) -> bool:
     """Whether an opened file is this user's regular file, without a second hard link."""
     own = sys.platform == "win32" or seen.st_uid == os.geteuid()
     return stat.S_ISREG(seen.st_mode) and own and seen.st_nlink <= 1
 
 
-def write_whole(path: str, data: bytes, *, shared: bool = False) -> None:
-    """Replace a private file atomically. Raises OSError, and then the previous content stays.
+def write_whole(path: str, data: bytes) -> None:
+    """Replace a file that other programs read. Raises OSError, and then the previous one stays.
 
-    shared: with other programs. It is then synced first, since it has no checksum, and belongs to
-    the directory's owner if root writes it.
+    It is synced first, since it has no checksum, and belongs to the directory's owner if root
+    writes it.
     """
     directory = os.path.dirname(path)
-    beside = os.path.join(directory, f"{TEMPORARY}{os.getpid()}-{time.monotonic_ns()}")
+    beside = os.path.join(directory, temporary.make_name())
     try:
         opened = os.open(beside, _WRITE_FLAGS, 0o600)
         try:
             while data:
                 data = data[os.write(opened, data) :]
-            if shared and sys.platform != "win32":
+            if sys.platform != "win32":
                 owner = os.stat(directory)
                 if owner.st_uid != os.geteuid() == 0:
                     os.fchown(opened, owner.st_uid, owner.st_gid)  # the owner may replace the name
-            if shared:
-                os.fsync(opened)
+            os.fsync(opened)
         finally:
             os.close(opened)
         os.replace(beside, path)

@@ -8,7 +8,7 @@ import time
 _LATEST = 2.0  # seconds; a younger file may belong to a process of another machine or container
 _LATEST_UNKNOWN = 24 * 3600.0  # the same, where nothing shows whether the process has ended
 # Version 0.1.0 wrote the short form.
-_NAME = re.compile(r"\.docker-credential-ecrpy-(\d+)-\d+\.new|\.new-(\d+)-\d+", re.ASCII)
+_NAME = r"\.docker-credential-ecrpy-(\d+)-\d+\.new|\.new-(\d+)-\d+"
 
 
 def make_name() -> str:
@@ -18,12 +18,12 @@ def make_name() -> str:
 
 def is_name(name: str) -> bool:
     """Whether a file's name has the exact form of a temporary file of this program."""
-    return _NAME.fullmatch(name) is not None
+    return re.fullmatch(_NAME, name, re.ASCII) is not None
 
 
 def is_abandoned(name: str, age: float) -> bool:
     """Whether a file of this name, `age` seconds old, is one whose process has ended."""
-    match = _NAME.fullmatch(name)
+    match = re.fullmatch(_NAME, name, re.ASCII)
     if match is None or age <= _LATEST:
         return False
     if sys.platform == "win32":

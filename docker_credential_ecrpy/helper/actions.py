@@ -2,12 +2,14 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files import racy
+from docker_credential_ecrpy.files.directory import NotDirectory, Refused, open_own
 from docker_credential_ecrpy.helper.request import (
     LOGIN_FORM,
     parse_login,
@@ -21,7 +23,7 @@ from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Choice, SettingText
 from docker_credential_ecrpy.text.log import Log, is_true
-from docker_credential_ecrpy.tokens import logins, lookup, recent, store
+from docker_credential_ecrpy.tokens import folder, logins, lookup, recent, store
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.lock_note import circumstances
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, LookupResult
@@ -74,11 +76,32 @@ class Helper:
     def find_directory(self) -> str:
         """Return the cache's directory; "" also if its home directory does not exist.
 
-        Services without a home often have one such as /nonexistent.
+        Services without a home often have one such as /nonexistent. "", too, for a directory that
+        other users can change or move: the log says why, once.
         """
+        return self._directory
+
+    def list_refusals(self) -> list[Refused]:
+        """Return why the cache's directory, or folders in it, must not be used."""
+        directory = paths.cache_dir(self.environ)
+        return folder.list_refusals(directory) if directory else []
+
+    @cached_property
+    def _directory(self) -> str:
         directory = paths.cache_dir(self.environ)
         by_default = directory == paths.helper_dir(self.environ)
-        return "" if by_default and not os.path.isdir(paths.home(self.environ)) else directory
+        if not directory or (by_default and not os.path.isdir(paths.home(self.environ))):
+            return ""
+        try:
+            open_own(directory, create=False).close()
+        except NotDirectory:
+            pass  # each write says so
+        except Refused as exc:
+            self.log(f"cache: not used: {exc}; {exc.hint}")
+            return ""
+        except OSError:
+            pass  # it is missing, or the error of its use says why
+        return directory
 
     @cached_property
     def _settings(self) -> Settings:
@@ -148,10 +171,10 @@ class Helper:
         directory = self._directory_for_logins(found.host)
         try:
             place = self._list_places(directory, choice)[0]
-            logins.keep(directory, (place.path, place.subject), entry)
+            logins.keep((place.path, place.subject), entry)
         except OSError as exc:
             msg = f"cannot store the login for {found.host} in {directory}: {exc.strerror or exc}"
-            hint = "make that directory writable, or set AWS_ECR_CACHE_DIR"
+            hint = getattr(exc, "hint", "make that directory writable, or set AWS_ECR_CACHE_DIR")
             raise HelperError(msg, hint=hint) from exc
         recent.try_to_remember(directory, found.host, self.log)
         logins.sweep(directory, now)
@@ -160,40 +183,37 @@ class Helper:
 
     def erase(self, request: bytes) -> Answer:
         """Remove every stored token of the server URL in `request`. Raises HelperError."""
+        started = time.time_ns()
         server_url = parse_server_url(request)
         choice = self.choose(server_url)
         if is_true(self.environ, "AWS_ECR_IGNORE_CREDS_STORAGE"):
             self.log("erase: ignored: AWS_ECR_IGNORE_CREDS_STORAGE is set")
         elif choice:
-            self.forget(choice.registry.host, choice.registry.endpoint)
+            self.forget(choice.registry.host, choice.registry.endpoint, started)
         else:
-            self.forget(registry.parse_host(server_url))  # a previous rule may have covered it
+            # A previous rule may have covered it.
+            self.forget(registry.parse_host(server_url), "", started)
         fallback = self.find_fallback() if choice is None else None
         if fallback:
             return fallback.run("erase", request)
         return protocol.OK, b""
 
-    def forget(self, host: str, endpoint: str = "") -> int:
+    def forget(self, host: str, endpoint: str = "", started: int | None = None) -> int:
         """Remove the cache entries of a host and its endpoint; return how many there were.
 
-        Raises HelperError.
+        started: as in `store.forget`. Raises HelperError.
         """
         # Also with the cache disabled: older entries would answer once it is enabled again.
         directory = paths.kept_dir(self.environ)
         if not (host and directory):
             self.log("erase: nothing is stored for it")
             return 0
-        tokens = os.path.join(directory, paths.TOKENS)
         try:
-            gone = store.forget(os.path.join(directory, paths.LOGINS), host)
-            gone += store.forget(tokens, host)
-            gone += store.forget(os.path.join(directory, paths.ELSEWHERE), host)
-            if endpoint:  # or the next get would find the same token there
-                gone += store.forget(tokens, endpoint)
-            recent.forget(directory, host)
+            gone = store.forget(directory, host, endpoint, started)
         except OSError as exc:
             msg = f"cannot erase a token of {host}: {exc.strerror or exc}"
-            raise HelperError(msg, hint=f"remove it from {directory} by hand") from exc
+            hint = getattr(exc, "hint", f"remove it from {directory} by hand")
+            raise HelperError(msg, hint=hint, command=getattr(exc, "command", "")) from exc
         self.log(f"erase: {gone} entries of {host} removed")
         return gone
 
@@ -316,6 +336,8 @@ class Helper:
             return directory
         if self.environ.get("AWS_ECR_DISABLE_CACHE"):
             why, cure = "AWS_ECR_DISABLE_CACHE is set", "unset AWS_ECR_DISABLE_CACHE"
+        elif refused := self.list_refusals():
+            why, cure = str(refused[0]), refused[0].hint
         else:
             why, cure = "there is no home directory", "set HOME or AWS_ECR_CACHE_DIR"
         msg = f"cannot store the login for {host}: {why}"

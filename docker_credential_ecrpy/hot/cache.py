@@ -249,9 +249,10 @@ def read(path: str, subject: str, now: int, environ: "Mapping[str, str]") -> Ent
     dead one (`Entry.dead`); one that holds no token; or one whose inputs changed.
     """
     entry = _read(path, subject, now)
-    if entry.reply.startswith(_REFERENCE):
-        name, _, target = entry.reply[1:].decode("ascii", "replace").rstrip("\n").partition(" ")
-        entry = _read(os.path.join(os.path.dirname(path), os.path.basename(name)), target, now)
+    name = referred(entry)
+    if name:
+        target = entry.reply.decode("ascii", "replace").rstrip("\n").partition(" ")[2]
+        entry = _read(os.path.join(os.path.dirname(path), name), target, now)
     if not holds_token(entry):
         msg = "it holds no token"
         raise Miss(msg)
@@ -267,6 +268,13 @@ def refer(path: str, subject: str, entry: Entry) -> Entry:
     reply = b"%b%b %b\n" % (_REFERENCE, os.path.basename(path).encode(), subject.encode())
     times = entry.written, entry.refresh, entry.expires
     return Entry(*times, reply, entry.booted, origin=entry.origin)
+
+
+def referred(entry: Entry) -> str:
+    """Return the name of the file that a host's entry refers to; "" where it is no reference."""
+    if not entry.reply.startswith(_REFERENCE):
+        return ""
+    return os.path.basename(entry.reply[1:].decode("ascii", "replace").partition(" ")[0])
 
 
 def holds_token(entry: Entry) -> bool:
@@ -299,7 +307,7 @@ def read_any(path: str, now: "int | None" = None) -> "tuple[Entry, str]":
     the file's mtime; None leaves them.
     """
     data, changed = _contents(path)
-    entry, subject = _parse(data)
+    entry, subject = parse(data)
     if now is not None:
         entry = entry.set_back(now)
         entry.defer(changed, now)
@@ -342,7 +350,11 @@ def _contents(path: str) -> "tuple[bytes, int]":
         os.close(opened)
 
 
-def _parse(data: bytes) -> "tuple[Entry, str]":
+def parse(data: bytes) -> "tuple[Entry, str]":
+    """Return the entry and the subject in a file's content. Raises Miss."""
+    if not data:  # a removed login
+        msg = "there is none yet"
+        raise Miss(msg)
     start = len(_MAGIC) + _SUM_DIGITS
     magic, body = data[: len(_MAGIC)], data[start:]
     if magic not in (_MAGIC, _MAGIC_2) or data[len(_MAGIC) : start] != _checksum(body):

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
-from docker_credential_ecrpy.files import private
+from docker_credential_ecrpy.files.directory import Refused
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.tokens import logins, lookup, recent, store
+from docker_credential_ecrpy.tokens.folder import open_folder
 from docker_credential_ecrpy.tokens.lock_note import LockNote
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, Kind, LookupResult
 from docker_credential_ecrpy.tokens.token import Fetch
@@ -162,7 +163,7 @@ class Broker:
         return best.entry if best else None
 
     def _keep(self, entry: cache.Entry) -> None:
-        has_host = self._host.path != self._endpoint.path
+        has_host = self._host.name != self._endpoint.name
         self._write([self._endpoint, self._host] if has_host else [self._endpoint], entry)
 
     def _remove(self) -> None:
@@ -191,6 +192,9 @@ class Broker:
             to = cache.refer(self._endpoint.path, self._endpoint.subject, entry)
             try:
                 self._write_or_make_room(place, to if refers else entry)
+            except Refused as exc:
+                self.log(f"cache: not used: {exc}; {exc.hint}")
+                break  # the other place is in the same folder
             except OSError as exc:
                 self.log(f"cache: not written for {place.name}: {exc}")
             else:
@@ -239,10 +243,10 @@ class Broker:
         Yields its note, and an error if its holder was busy until the timeout.
         """
         slot = int(cache.fingerprint(self._identity), 16) % _LOCK_FILES
-        directory = os.path.join(self.directory, paths.LOCKS)
+        path = os.path.join(self.directory, paths.LOCKS)
         try:
-            private.make_directory(directory)
-            lock = FileLock(os.path.join(directory, f"{self._registry.endpoint}~{slot:03x}"))
+            with open_folder(path, create=True) as folder:
+                lock = FileLock(folder, f"{self._registry.endpoint}~{slot:03x}")
         except OSError as exc:
             self.log(f"no lock: {exc}")
             yield self._note(None), None

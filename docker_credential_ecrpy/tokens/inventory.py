@@ -4,8 +4,11 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from docker_credential_ecrpy.files.directory import Directory
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.hot.cache import Entry
+from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens.folder import look_into
 
 TOKEN, LOGIN, ELSEWHERE = "token", "login", "not-ecr"
 _KINDS = {paths.TOKENS: TOKEN, paths.LOGINS: LOGIN, paths.ELSEWHERE: ELSEWHERE}
@@ -48,12 +51,20 @@ def list_records(directory: str, now: int) -> Iterator[CacheRecord]:
     for folder, kind in _KINDS.items():
         at = os.path.join(directory, folder)
         try:
-            names = sorted(os.listdir(at))
+            with look_into(at) as opened:
+                names = [name for name in sorted(opened.names()) if _is_listed(opened, name)]
         except (FileNotFoundError, NotADirectoryError):
             continue
         for name in names:
-            if "~" in name:  # others are temporary files
-                yield _listed(kind, os.path.join(at, name), name.rpartition("~")[0], now)
+            yield _listed(kind, os.path.join(at, name), name.rpartition("~")[0], now)
+
+
+def _is_listed(folder: Directory, name: str) -> bool:
+    """Whether it is a file with an entry's name; an empty one is a removed login."""
+    try:
+        return "~" in name and folder.stat(name).st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _listed(kind: str, path: str, name: str, now: int) -> CacheRecord:
@@ -61,7 +72,13 @@ def _listed(kind: str, path: str, name: str, now: int) -> CacheRecord:
         entry, subject = cache.read_any(path, now)
     except cache.Miss as exc:
         return CacheRecord(kind, name, "", path, None, str(exc))
-    problem = entry.dead(now)
+    problem = ""
+    if target := cache.referred(entry):
+        try:
+            entry, _ = cache.read_any(os.path.join(os.path.dirname(path), target), now)
+        except cache.Miss:
+            problem = "its token was removed"
+    problem = problem or entry.dead(now)
     if not problem and kind != ELSEWHERE and not cache.holds_token(entry):
         problem = "it holds no token"
     entry = Entry(entry.written, entry.refresh, entry.expires, b"")
@@ -84,46 +101,25 @@ def find_fetcher(record: CacheRecord, records: Sequence[CacheRecord]) -> str:
 
 @dataclass(frozen=True)
 class Cleared:
-    """The numbers of removed tokens, logins and hosts; left: what remains, as `path: reason`."""
+    """The numbers of removed tokens, logins and hosts; left: an error for each that remains."""
 
     tokens: int
     logins: int
     hosts: int
-    left: tuple[str, ...]
+    left: tuple[OSError, ...]
 
 
-def clear_cache(directory: str) -> Cleared:
+def clear_cache(directory: str, started: int | None = None) -> Cleared:
     """Remove every token, login and known host, damaged ones too, as far as that is possible.
 
     Lock files stay: a process that waits on a removed one and a process that creates it again would
-    both hold a lock.
+    both hold a lock. started: as in `store.forget`.
     """
-    left: list[str] = []
+    left: list[OSError] = []
     folders = (paths.TOKENS, paths.LOGINS, paths.REGISTRIES, paths.ELSEWHERE)
-    counts = (_clear(os.path.join(directory, name), left) for name in folders)
-    tokens, logins, hosts, elsewhere = counts
-    return Cleared(tokens, logins, hosts + elsewhere, tuple(left))
-
-
-def _clear(folder: str, left: list[str]) -> int:
-    if os.path.islink(folder):
-        left.append(f"{folder}: it is a symlink")  # the cache stores nothing behind one
-        return 0
-    gone = 0
-    try:
-        names = os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
-    except OSError as exc:
-        left.append(f"{folder}: {exc.strerror or exc}")
-        return 0
-    for name in names:
-        path = os.path.join(folder, name)
-        try:
-            os.unlink(path)
-            gone += not name.startswith(".")  # temporary files are not entries
-        except FileNotFoundError:
-            pass  # another process removed it first
-        except OSError as exc:
-            left.append(f"{path}: {exc.strerror or exc}")
-    return gone
+    tokens, logins, hosts, elsewhere = (
+        store.clear(os.path.join(directory, name), left, lambda _: True, started)
+        for name in folders
+    )
+    reasons = {str(exc): exc for exc in left}  # four folders of one directory have one reason
+    return Cleared(tokens, logins, hosts + elsewhere, tuple(reasons.values()))

@@ -5,10 +5,13 @@ empty file of its own, so no write can lose another one.
 """
 
 import os
+import stat
 import time
 
 from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.hot import paths, registry
+from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens.folder import Foreign, look_into, open_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,16 +20,20 @@ if TYPE_CHECKING:
 FORGET_AFTER = 30 * 24 * 3600
 """Seconds without a new token after which a host is no longer listed: the classic `docker build`
 requests credentials for every listed host."""
-_FLAGS = os.O_WRONLY | os.O_CREAT | private.SAFE_FLAGS
 
 
 def remember(directory: str, host: str) -> None:
     """Record that `host` is in use. Raises OSError."""
-    folder = os.path.join(directory, paths.REGISTRIES)
-    private.make_directory(folder)
-    path = os.path.join(folder, host)
-    os.close(os.open(path, _FLAGS, 0o600))
-    os.utime(path)
+    with open_folder(os.path.join(directory, paths.REGISTRIES), create=True) as folder:
+        opened = folder.open(host, os.O_WRONLY | os.O_CREAT)
+        try:
+            seen = os.fstat(opened)
+            if not private.stands_alone(seen) or seen.st_size:
+                msg = f"{folder.path} has another file of that name"
+                raise Foreign(msg)
+            folder.set_time(host, opened)
+        finally:
+            os.close(opened)
 
 
 def try_to_remember(directory: str, host: str, log: "Log") -> None:
@@ -39,44 +46,29 @@ def try_to_remember(directory: str, host: str, log: "Log") -> None:
 
 def sweep(directory: str) -> None:
     """Remove the hosts that are no longer listed. Never raises."""
-    try:
-        for file in _files(directory):
-            if file.is_file(follow_symlinks=False) and not _in_use(file):
-                forget(directory, file.name)
-    except OSError:
-        pass  # a host that stays is not listed, either
+    path = os.path.join(directory, paths.REGISTRIES)
+    store.sweep_hosts(path, lambda changed: not _is_in_use(changed))
 
 
-def _in_use(file: "os.DirEntry[str]") -> bool:
-    try:
-        changed = file.stat(follow_symlinks=False).st_mtime
-    except FileNotFoundError:
-        return False  # another process removed it
+def _is_in_use(changed: float) -> bool:
     return time.time() - changed < FORGET_AFTER
 
 
 def list_hosts(directory: str) -> list[str]:
-    """Return the hosts in use, sorted; empty if the directory is unreadable."""
+    """Return the hosts in use, sorted; empty if the folder is missing or must not be used."""
+    found = []
     try:
-        return sorted(file.name for file in _files(directory) if _in_use(file))
+        with look_into(os.path.join(directory, paths.REGISTRIES)) as folder:
+            for name in folder.names():
+                if registry.parse_host(name) != name:
+                    continue
+                try:
+                    seen = folder.stat(name)
+                except FileNotFoundError:
+                    continue  # another process removed it
+                is_ours = stat.S_ISREG(seen.st_mode) and seen.st_size == 0
+                if is_ours and _is_in_use(seen.st_mtime):
+                    found.append(name)
     except OSError:
-        return []  # a missing or unreadable directory lists no host
-
-
-def _files(directory: str) -> "list[os.DirEntry[str]]":
-    """Return the files with a host's name, in this user's own directory. Raises OSError."""
-    folder = os.path.join(directory, paths.REGISTRIES)
-    if not private.is_own(folder):
         return []
-    with os.scandir(folder) as files:
-        return [file for file in files if registry.parse_host(file.name) == file.name]
-
-
-def forget(directory: str, host: str) -> None:
-    """Remove `host` from the list. Raises OSError if it is listed and cannot be removed."""
-    try:
-        folder = os.path.join(directory, paths.REGISTRIES)
-        if not private.is_behind_link(folder):
-            os.unlink(os.path.join(folder, host))
-    except (FileNotFoundError, NotADirectoryError):
-        pass  # it is not listed
+    return sorted(found)

@@ -11,7 +11,8 @@ from typing import Any
 
 from docker_credential_ecrpy.aws import deadline
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files import lock, private
+from docker_credential_ecrpy.files import lock
+from docker_credential_ecrpy.files.directory import Directory
 from docker_credential_ecrpy.hot import cache, identity, protocol, registry
 from docker_credential_ecrpy.tokens import broker, logins, recent, store
 
@@ -49,9 +50,9 @@ def _leaking(reply: Any) -> object:
 
 def _and_then(act: Callable[[str], None]) -> Callable[[Any], object]:
     def make(write: Any) -> object:
-        def written(path: str, *rest: object, **options: object) -> None:
-            write(path, *rest, **options)
-            act(path)
+        def written(folder: Directory, name: str, data: bytes) -> None:
+            write(folder, name, data)
+            act(os.path.join(folder.path, name))
 
         return written
 
@@ -84,9 +85,9 @@ BROKEN = {
     "deadline": Break(deadline, {"within": _without_limit}, "deadline"),
     "fifos": Break(cache, {"_READ_FLAGS": lambda flags: flags & ~os.O_NONBLOCK}, "deadline"),
     "logs": Break(protocol, {"reply": _leaking}, "secrets"),
-    "modes": Break(private, {"write_whole": _and_then(lambda at: os.chmod(at, 0o644))}, "modes"),
+    "modes": Break(Directory, {"write_whole": _and_then(lambda at: os.chmod(at, 0o644))}, "modes"),
     "copies": Break(
-        private,
+        Directory,
         {"write_whole": _and_then(lambda at: os.link(at, f"{at}.{os.getpid()}"))},
         "strays",
     ),

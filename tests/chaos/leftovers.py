@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from docker_credential_ecrpy.tokens.folder import MARKER
 from tests.chaos.history import History, Run
 from tests.chaos.plan import FOLDERS, PUBLIC
 from tests.chaos.verdict import Verdict
@@ -14,7 +15,7 @@ from tests.world.machine import NOT_FOUND
 _NAMES = {
     "tokens": re.compile(r"[a-z0-9.@-]+~[0-9a-f]{32}"),
     "logins": re.compile(r"[a-z0-9.-]+~[0-9a-f]{32}"),
-    "locks": re.compile(r"[a-z0-9.@-]+~[0-9a-f]{3}|logins"),
+    "locks": re.compile(r"[a-z0-9.@-]+~[0-9a-f]{3}"),
     "registries": re.compile(r"[a-z0-9.-]+"),
     "elsewhere": re.compile(r"[a-z0-9.-]+~[0-9a-f]{32}"),
 }
@@ -97,7 +98,7 @@ def _look_at_files(history: History, verdict: Verdict) -> None:
         verdict.hold("strays", names <= set(FOLDERS), f"{cache}: {sorted(names)}")
         for folder in FOLDERS:
             for path in _inside(cache / folder):
-                known = _NAMES[folder].fullmatch(path.name)
+                known = path.name == MARKER or _NAMES[folder].fullmatch(path.name)
                 verdict.hold("strays", known, f"{folder}/{path.name}")
             _look_at_modes(history, cache / folder, verdict)
     for actor in history.actors.values():

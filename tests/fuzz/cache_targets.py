@@ -19,6 +19,8 @@ from tests.world.machine import HOST
 
 NOW = 1_800_000_000 * cache.SECOND
 SUBJECT = f"{HOST} AWS_PROFILE='dev'"
+_PATH = f".ecr/tokens/{HOST}~{1:032x}"
+_COPY = f".ecr/tokens/{HOST}~{2:032x}"
 _PRIME = 31415926535897932384626433832795028841  # part of the format, so an attacker may know it
 _BODY = re.compile(rb" ([^ \n]*) ([^ \n]*) ([^ \n]*) ([^\n]*)\n(.*)", re.DOTALL)
 
@@ -34,7 +36,7 @@ def entry(data: bytes) -> None:
     with sandbox.entered():
         _check_in_place(sandbox, data)
     with sandbox.entered():
-        path = sandbox.path(".ecr/tokens/x~1")
+        path = sandbox.path(_PATH)
         _put(path, b"ecrpy-1 " + _checksum(data) + data)
         found = _read(path)
         fields = _BODY.fullmatch(data)
@@ -45,7 +47,7 @@ def entry(data: bytes) -> None:
             assert times == tuple(map(int, fields.groups()[:3]))
             assert found.reply == fields[5]
             assert found.written <= NOW < found.expires
-            copy = sandbox.path(".ecr/tokens/y~1")
+            copy = sandbox.path(_COPY)
             store.write(copy, SUBJECT, found)
             again = _read(copy)
             assert again is not None

@@ -15,6 +15,7 @@ from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens.token import Token
 from tests.world import credential_sources
+from tests.world.entries import list_files
 from tests.world.machine import HOST, Machine, no_fallback
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, modes and FIFOs of Unix")
@@ -79,7 +80,7 @@ SET_UPS: dict[str, Callable[[Machine], None]] = {
     "entries that are FIFOs": _entries_become(lambda path: os.mkfifo(path, 0o600)),
     "entries that are links": _entries_become(lambda path: path.symlink_to("/etc/passwd")),
     "entries that are empty": _entries_become(lambda path: path.touch(0o600)),
-    "entries of a later version": _entries_become(lambda path: path.write_bytes(b"ecrpy-2 x")),
+    "entries of a later version": _entries_become(lambda path: path.write_bytes(b"ecrpy-4 x")),
 }
 
 
@@ -172,7 +173,7 @@ def test_an_entry_may_be_damaged_in_every_byte(tmp_path: Path, both: bool) -> No
         {"HOME": str(tmp_path)}, fetch, lambda c: c, no_fallback, time.time_ns, lambda _: None
     )
     helper.get(GetRequest(HOST.encode()))
-    entries = sorted((tmp_path / ".ecr" / "tokens").iterdir())
+    entries = list_files(tmp_path / ".ecr" / "tokens")
     damaged = [path for path in entries if both or path.name.startswith(HOST)]
     length = min(len(path.read_bytes()) for path in damaged)
 
@@ -198,12 +199,12 @@ def test_many_stale_files_do_not_slow_a_get_and_go_away(machine: Machine) -> Non
     calls = machine.aws.count()
 
     machine.get()
-    assert len(list(tokens.iterdir())) == 10_002
+    assert len(machine.entries()) == 10_002
     assert machine.aws.count() == calls
 
     machine.get(HOST.replace("us-east-1", "eu-west-1"))
     # The sweep examined 500 entries; a few of them may be live.
-    assert 10_004 - 500 <= len(list(tokens.iterdir())) <= 10_004 - 496
+    assert 10_004 - 500 <= len(machine.entries()) <= 10_004 - 496
 
 
 def test_a_short_lived_token_is_replaced_in_time(machine: Machine) -> None:

@@ -133,7 +133,7 @@ def forge(machine: Machine) -> Path:
     ):
         store.write(*place, token.entry(now))
     slot = int(cache.fingerprint(line), 16) % 4096
-    for name in (f"locks/{found.endpoint}~{slot:03x}", "locks/logins", f"registries/{HOST}"):
+    for name in (f"locks/{found.endpoint}~{slot:03x}", f"registries/{HOST}"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
     for path in (folder, *folder.rglob("*")):

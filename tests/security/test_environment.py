@@ -155,6 +155,7 @@ class TestVariables:
             assert path.read_text().isascii()
             assert ascii(f"{HOSTILE} 1 2 3\n") in subject
             refers = entry.reply.startswith(b">ecr@us-east-1.amazonaws.com~")
+            assert refers == path.name.startswith(HOST)
             assert refers or json.loads(b"{" + entry.reply)["Username"] == "AWS"
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from docker_credential_ecrpy.tokens.folder import MARKER, MARKER_TEXT
 from tests.security import attacks
 from tests.security.attacks import ATTACKER, LOGIN, PLANTED, VICTIMS, attack
 from tests.world.machine import HOST, NOT_FOUND, Machine, make_machine
@@ -23,7 +24,7 @@ OTHER_HOST = "210987654321.dkr.ecr.us-east-1.amazonaws.com"
 
 
 @pytest.fixture(name="victim", params=VICTIMS)
-def _victim(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Machine]:
+def victim_fixture(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Machine]:
     """The machine of a user whose AWS_ECR_CACHE_DIR is where others can write.
 
     `root/open` is a directory like /tmp; `root/documents` has old files of the victim's, some with
@@ -49,6 +50,10 @@ def _victim(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Machin
             path.write_text("of the victim")
             path.chmod(0o644)
             os.utime(path, (1e9, 1e9))
+        for name, text in ((f"{HOST}~{0:032x}", "ecrpy-2 old"), (OTHER_HOST, "")):
+            path = root / "documents" / folder / name
+            path.write_text(text)
+            os.utime(path, (1e9, 1e9))
     for path in (victim.home, root / "documents", *(root / "documents").rglob("*")):
         os.chown(path, uid, uid)
     for path, mode in ((root / "open", 0o1777), (root, 0o711)):
@@ -73,6 +78,7 @@ def _all_actions(victim: Machine) -> None:
     stored = victim.run("store", stdin=LOGIN)
     if stored.code:
         assert "cannot store the login for" in stored.error
+        assert "; " in stored.error
     else:
         assert victim.get().secret == "a password"
     erased = victim.run("erase", stdin=HOST.encode())
@@ -136,17 +142,23 @@ KINDS = {
 
 @USER_ALONE
 @pytest.mark.parametrize("kind", KINDS, ids=KINDS)
-def test_planted_files_in_open_folders(victim: Machine, kind: str) -> None:
-    """The token comes in place of each planted file, and the directories are private afterwards."""
+@pytest.mark.parametrize("is_cache_open", [True, False], ids=["an open cache", "a closed cache"])
+def test_planted_files_in_open_folders(victim: Machine, kind: str, *, is_cache_open: bool) -> None:
+    """An open cache is not used at all. An open folder of ours is closed, and the token comes."""
     forged = attacks.forge(victim)
     folder = victim.root / "open" / "cache"
     before = attacks.state(_documents(victim))
-    names = [str(path.relative_to(forged)) for path in forged.glob("*/*")]
+    names = [str(path.relative_to(forged)) for path in forged.glob("*/[!.]*")]
     used = [name for name in FOLDERS.split() if name != "elsewhere"]  # "elsewhere" needs settings
     for path in (folder, *(folder / name for name in used)):
         path.mkdir()
+        if path != folder:
+            (path / MARKER).write_bytes(MARKER_TEXT)
+            os.chown(path / MARKER, victim.home.stat().st_uid, -1)
         os.chown(path, victim.home.stat().st_uid, -1)
         path.chmod(0o777)
+    if not is_cache_open:
+        folder.chmod(0o755)
     for name in names:
         if kind == "a hard link to a document":  # as root, because of fs.protected_hardlinks
             (folder / name).hardlink_to(victim.root / "documents" / "a.txt")
@@ -157,10 +169,11 @@ def test_planted_files_in_open_folders(victim: Machine, kind: str) -> None:
             attack(folder, KINDS[kind], FORGED=str(forged), f=name)
     _all_actions(victim)
 
-    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o700}
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert modes == ({0o777} if is_cache_open else {0o700})
     assert attacks.state([Path(path) for path in before]) == before
     # Every possible name was planted, so no new name appears.
-    assert {str(path.relative_to(folder)) for path in folder.glob("*/*")} <= set(names)
+    assert {str(path.relative_to(folder)) for path in folder.glob("*/[!.]*")} <= set(names)
 
 
 @USER_ALONE
@@ -170,10 +183,11 @@ def test_locks_that_another_user_holds_for_ever(victim: Machine) -> None:
     victim.get()
     victim.run("store", stdin=LOGIN)
     victim.run("erase", stdin=HOST.encode())
-    for path in (folder, folder / "locks"):
-        path.chmod(0o777)
+    folder.chmod(0o755)
+    (folder / "locks").chmod(0o777)
     for path in (folder / "locks").iterdir():
         path.chmod(0o666)
+    assert list((folder / "locks").glob("*~*"))
     script = 'for f in locks/*; do exec 9>>"$f"; flock -x 9; sleep 60 >&2 & done; echo held; wait'
     with subprocess.Popen(
         attacks.as_user(ATTACKER, ["/bin/sh", "-euc", script]),

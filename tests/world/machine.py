@@ -11,6 +11,7 @@ from pathlib import Path
 
 from docker_credential_ecrpy.helper.fallback import Fallback
 from docker_credential_ecrpy.settings.rules import SettingText
+from docker_credential_ecrpy.tokens.folder import MARKER
 from tests.world.aws import ACCOUNT, Aws
 from tests.world.web import Authority, WebServer
 
@@ -76,7 +77,8 @@ class Machine:
         return self.home / ".ecr"
 
     def entries(self, folder: str = "tokens") -> list[Path]:
-        return sorted((self.cache / folder).glob("*"))
+        """Return the files in a folder of the cache, without the folder's marker."""
+        return sorted(path for path in (self.cache / folder).glob("*") if path.name != MARKER)
 
     def config(self, text: str, name: str = "config") -> Path:
         """Write an AWS config or credentials file."""

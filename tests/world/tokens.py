@@ -103,7 +103,14 @@ def read_secret(entry: cache.Entry) -> str:
 
 
 def keep_stale(broker: MakeBroker, name: str, secret: str, expires: int = START + HOUR) -> None:
-    """Store a token that is due for renewal since the clock began, and lives until `expires`."""
+    """Store a token that is due for renewal since the clock began, and lives until `expires`.
+
+    name: HOST, for a token of its own as version 0.1.0 stored it, or ENDPOINT.
+    """
     tail = b'"Username":"AWS","Secret":"%b"}\n' % secret.encode()
     place = cache.token_place(broker().directory, name, "me")
-    store.write(*place, cache.Entry(START - HOUR, START, expires, tail))
+    entry = cache.Entry(START - HOUR, START, expires, tail)
+    store.write(*place, entry)
+    if name == ENDPOINT:
+        host = cache.token_place(broker().directory, HOST, "me")
+        store.write(*host, cache.refer(*place, entry))

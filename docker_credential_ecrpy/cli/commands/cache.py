@@ -1,5 +1,6 @@
 """`cache`: list and clear the cached tokens and logins."""
 
+import time
 from collections.abc import Iterator, Sequence
 
 import click
@@ -59,7 +60,8 @@ def list_command(context: CommandContext, *, as_json: bool) -> None:
         records = list(inventory.list_records(directory, now)) if directory else []
     except OSError as exc:
         msg = f"{directory} cannot be read: {exc.strerror or exc}"
-        raise HelperError(msg, hint="make it readable, or set AWS_ECR_CACHE_DIR") from exc
+        hint = getattr(exc, "hint", "make it readable, or set AWS_ECR_CACHE_DIR")
+        raise HelperError(msg, hint=hint, command=getattr(exc, "command", "")) from exc
     if as_json:
         entries = [_to_json(each, _name_identity(each, records, context)) for each in records]
         members = {"directory": directory or None, "entries": entries}
@@ -185,14 +187,14 @@ def clear_command(context: CommandContext, registry: str | None) -> None:
     removed too: the next pull from any of them calls AWS again. Tokens that Docker already has
     stay valid until they expire.
     """
-    directory, console = paths.kept_dir(context.environ), context.console
+    directory, console, started = paths.kept_dir(context.environ), context.console, time.time_ns()
     if registry is not None:
-        console.say(_clear_registry(registry, directory, context))
+        console.say(_clear_registry(registry, directory, context, started))
         return
     if not directory:
         console.say(f"there is no cache: {_NO_HOME}")
         return
-    done = inventory.clear_cache(directory)
+    done = inventory.clear_cache(directory, started)
     counts = {"token": done.tokens, "login": done.logins, "known host": done.hosts}
     if any(counts.values()):
         parts = (f"{count} {what if count == 1 else what + 's'}" for what, count in counts.items())
@@ -201,11 +203,12 @@ def clear_command(context: CommandContext, registry: str | None) -> None:
         console.say(f"the cache is empty: {directory}")
     if done.left:
         others = f", and {len(done.left) - 1} more" if len(done.left) > 1 else ""
-        msg = f"some entries cannot be removed: {one_line(done.left[0])}{others}"
-        raise HelperError(msg, hint=f"remove them from {directory} by hand")
+        msg = f"some entries cannot be removed: {one_line(str(done.left[0]))}{others}"
+        hint = getattr(done.left[0], "hint", f"remove them from {directory} by hand")
+        raise HelperError(msg, hint=hint, command=getattr(done.left[0], "command", ""))
 
 
-def _clear_registry(text: str, directory: str, context: CommandContext) -> str:
+def _clear_registry(text: str, directory: str, context: CommandContext, started: int) -> str:
     """Remove what is cached for a registry, and return what was removed.
 
     Raises click.BadParameter where that is nothing, and the host only looks like ECR's.
@@ -213,7 +216,7 @@ def _clear_registry(text: str, directory: str, context: CommandContext) -> str:
     host = parse_image(text, "REGISTRY").host
     choice = context.helper.choose(host)
     was_listed = bool(directory) and host in recent.list_hosts(directory)
-    removed = context.helper.forget(host, choice.registry.endpoint if choice else "")
+    removed = context.helper.forget(host, choice.registry.endpoint if choice else "", started)
     if removed:
         return f"removed for {host}: {removed} {'entry' if removed == 1 else 'entries'}"
     if was_listed:

@@ -188,7 +188,24 @@ def test_a_cache_that_cannot_be_written(docker_host: DockerHost) -> None:
     """It is a warning, since each pull calls AWS; a disabled cache is not."""
     docker_host.machine.file("home/.ecr", "")
     found = docker_host.doctor(HOST)
-    assert (found.done.code, found.cause["id"]) == (0, "token")
+    assert (found.done.code, found.cause["id"]) == (0, "cache")
     assert "each pull calls AWS" in found.cause["seen"]
+    assert found.cause["seen"].endswith(f"{docker_host.machine.cache} is not a directory")
+
+    docker_host.machine.cache.unlink()
+    (docker_host.machine.cache / "tokens").mkdir(parents=True)
+    document = docker_host.machine.file("home/.ecr/tokens/report.odt~", "mine")
+    found = docker_host.doctor(HOST)
+    assert (found.done.code, found.cause["id"]) == (0, "cache")
+    assert "'report.odt~', which this program did not create" in found.cause["seen"]
+    assert found.cause["fix"].startswith("move it elsewhere, or set AWS_ECR_CACHE_DIR")
+
+    document.unlink()
+    docker_host.machine.cache.chmod(0o777)
+    found = docker_host.doctor(HOST)
+    assert (found.done.code, found.cause["id"]) == (0, "cache")
+    assert found.cause["command"] == f"chmod go-w {docker_host.machine.cache}"
+    assert found.of("token")["seen"].endswith("; not cached")
+    docker_host.machine.cache.chmod(0o700)
 
     assert docker_host.doctor(HOST, AWS_ECR_DISABLE_CACHE="1").found["cause"] is None

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.files.lock import FileLock
+from tests.world.entries import open_lock
 
 HOLD = """
 import sys, time
+from docker_credential_ecrpy.files.directory import Directory
 from docker_credential_ecrpy.files.lock import FileLock
-with FileLock(sys.argv[1]) as lock:
+with FileLock(Directory(sys.argv[1], None), "lock") as lock:
     assert lock.acquire(5)
     print("held", flush=True)
     time.sleep(60)
@@ -28,7 +29,8 @@ def _path(tmp_path: Path) -> str:
 
 @pytest.fixture(name="holder")
 def _holder(path: str) -> "Iterator[subprocess.Popen[bytes]]":
-    with subprocess.Popen([sys.executable, "-c", HOLD, path], stdout=subprocess.PIPE) as child:
+    command = [sys.executable, "-c", HOLD, os.path.dirname(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"held\n"
         yield child
@@ -38,7 +40,7 @@ def _holder(path: str) -> "Iterator[subprocess.Popen[bytes]]":
 def test_a_free_lock_is_taken_at_once(path: str) -> None:
     """A free lock is taken without waiting, and again after its release."""
     for _ in range(2):
-        with FileLock(path) as lock:
+        with open_lock(path) as lock:
             assert lock.acquire(0)
 
 
@@ -46,7 +48,7 @@ def test_a_held_lock_is_waited_for_until_the_timeout(
     path: str, holder: "subprocess.Popen[bytes]"
 ) -> None:
     """A lock that another process holds is refused after the timeout."""
-    with FileLock(path) as lock:
+    with open_lock(path) as lock:
         began = time.monotonic()
 
         assert not lock.acquire(0.3)
@@ -55,7 +57,7 @@ def test_a_held_lock_is_waited_for_until_the_timeout(
 
 def test_a_killed_holder_releases_the_lock(path: str, holder: "subprocess.Popen[bytes]") -> None:
     """The system releases a killed holder's lock, and the file stays."""
-    with FileLock(path) as lock:
+    with open_lock(path) as lock:
         holder.kill()
 
         assert lock.acquire(10)
@@ -65,10 +67,10 @@ def test_a_killed_holder_releases_the_lock(path: str, holder: "subprocess.Popen[
 def test_a_note_is_for_the_next_holder(path: str) -> None:
     """A note is read back whole, and a new one replaces it."""
     for note in (b"a long note", b"short"):
-        with FileLock(path) as lock:
+        with open_lock(path) as lock:
             assert lock.acquire(0)
             lock.write_note(note)
-        with FileLock(path) as lock:
+        with open_lock(path) as lock:
             assert lock.acquire(0)
             assert lock.read_note() == note
 
@@ -76,9 +78,9 @@ def test_a_note_is_for_the_next_holder(path: str) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Unix modes and symlinks")
 def test_the_file_is_private_and_no_link(path: str, tmp_path: Path) -> None:
     """The file is created with mode 0600, and a symlink at its path is refused."""
-    with FileLock(path):
+    with open_lock(path):
         assert Path(path).stat().st_mode & 0o777 == 0o600
     (tmp_path / "link").symlink_to(path)
 
     with pytest.raises(OSError):
-        FileLock(str(tmp_path / "link"))
+        open_lock(str(tmp_path / "link"))

@@ -33,9 +33,8 @@ def test_on_windows_modes_say_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
 
     private.make_directory(str(tmp_path / "more"))
     private.make_directory(str(tmp_path))
-    assert private.is_own(str(tmp_path))
     assert tmp_path.stat().st_mode & 0o777 == 0o755
-    private.write_whole(str(tmp_path / "file"), b"x", shared=True)
+    private.write_whole(str(tmp_path / "file"), b"x")
     assert (tmp_path / "file").read_bytes() == b"x"
     assert private.stands_alone(os.stat(tmp_path / "file"))
 
@@ -174,13 +173,6 @@ class TestOwnDirectory:
                 private.make_directory(str(link / "ecr"))
             (tmp_path / "real" / "ecr").mkdir(mode=0o700)
             os.chown(tmp_path / "real" / "ecr", 1, 1)
-        assert private.is_own(str(link / "ecr")) == taken
-        assert private.is_behind_link(str(link / "ecr")) != taken
-        assert private.is_own(str(tmp_path / "real"))
-        assert not private.is_own(str(link))
-        assert private.is_behind_link(str(link))
-        monkeypatch.setattr(sys, "platform", "win32")
-        assert not private.is_behind_link(str(link / "ecr"))
 
     @pytest.mark.parametrize("beside", [1, -1])
     def test_another_users_is_refused(
@@ -193,7 +185,6 @@ class TestOwnDirectory:
         with pytest.raises(PermissionError, match=r"^the directory belongs to another user$"):
             private.make_directory(str(tmp_path))
         assert tmp_path.stat().st_mode & 0o777 == 0o755
-        assert not private.is_own(str(tmp_path))
 
     @pytest.mark.parametrize(
         ("caller", "made"),
@@ -308,11 +299,10 @@ class TestWritingWhole:
 
         assert (tmp_path / "file").read_bytes() == bytes(range(100))
 
-    @pytest.mark.parametrize("shared", [True, False])
-    def test_a_shared_file_is_synced_before_its_rename(
-        self, tmp_path: Path, shared: bool, monkeypatch: pytest.MonkeyPatch
+    def test_it_is_synced_before_its_rename(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A shared file is synced before its rename; an entry is not: half of one is a miss."""
+        """The file is synced before its rename: it has no checksum."""
         path = tmp_path / "file"
         done: list[str] = []
 
@@ -320,21 +310,16 @@ class TestWritingWhole:
             done.append(f"{os.fstat(opened).st_size} bytes, named: {path.exists()}")
 
         monkeypatch.setattr(os, "fsync", sync)
-        if shared:
-            private.write_whole(str(path), b"abc", shared=True)
-        else:
-            private.write_whole(str(path), b"abc")
+        private.write_whole(str(path), b"abc")
 
-        assert done == (["3 bytes, named: False"] if shared else [])
+        assert done == ["3 bytes, named: False"]
 
     @pytest.mark.skipif(sys.platform == "win32", reason="files have no Unix owner there")
-    @pytest.mark.parametrize(
-        ("us", "shared", "given"), [(0, True, True), (0, False, False), (99, True, False)]
-    )
+    @pytest.mark.parametrize(("us", "given"), [(0, True), (99, False)])
     def test_a_file_that_root_shares_belongs_to_the_directorys_owner(
-        self, tmp_path: Path, us: int, shared: bool, given: bool, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, us: int, given: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Root gives a shared file to the directory's owner, and never a cache entry."""
+        """Root gives the file to the directory's owner."""
         if tmp_path.stat().st_uid == 0:
             os.chown(tmp_path, 12345, 54321)
         owner = tmp_path.stat()
@@ -344,7 +329,7 @@ class TestWritingWhole:
             os, "fchown", lambda opened, *ids: done.append((os.fstat(opened).st_size, *ids))
         )
 
-        private.write_whole(str(tmp_path / "file"), b"abc", shared=shared)
+        private.write_whole(str(tmp_path / "file"), b"abc")
 
         assert done == ([(3, owner.st_uid, owner.st_gid)] if given else [])
 
@@ -355,7 +340,7 @@ class TestWritingWhole:
         """A shared file in root's own directory stays root's."""
         if os.getuid() == 0:
             monkeypatch.setattr(os, "fchown", None)
-            private.write_whole(str(tmp_path / "file"), b"abc", shared=True)
+            private.write_whole(str(tmp_path / "file"), b"abc")
 
             assert (tmp_path / "file").read_bytes() == b"abc"
 
@@ -368,7 +353,7 @@ class TestWritingWhole:
         os.chown(tmp_path / "real", 12345, 54321)
         (tmp_path / "link").symlink_to("real")
 
-        private.write_whole(str(tmp_path / "link" / "file"), b"abc", shared=True)
+        private.write_whole(str(tmp_path / "link" / "file"), b"abc")
 
         seen = (tmp_path / "real" / "file").stat()
         assert (seen.st_uid, seen.st_gid, seen.st_mode & 0o777) == (12345, 54321, 0o600)
@@ -384,7 +369,7 @@ class TestWritingWhole:
         if os.getuid() == 0:
             os.chown(tmp_path, 12345, -1)
 
-        private.write_whole(str(tmp_path / "file"), b"abc", shared=True)
+        private.write_whole(str(tmp_path / "file"), b"abc")
 
         assert (tmp_path / "file").read_bytes() == b"abc"
 
@@ -412,7 +397,7 @@ class TestWritingWhole:
         monkeypatch.setattr(time, "monotonic_ns", lambda: 5)
         elsewhere = tmp_path / "elsewhere"
         elsewhere.write_text("as it was")
-        (tmp_path / f".new-{os.getpid()}-5").symlink_to(elsewhere)
+        (tmp_path / f".docker-credential-ecrpy-{os.getpid()}-5.new").symlink_to(elsewhere)
 
         with pytest.raises(FileExistsError):
             private.write_whole(str(tmp_path / "file"), b"abc")
@@ -444,7 +429,7 @@ class TestWritingWhole:
         with pytest.raises(kind, match=fails):
             private.write_whole(str(tmp_path / "file"), b"abc")
         (left,) = tmp_path.iterdir()
-        assert left.name.startswith(f".new-{os.getpid()}-")
+        assert left.name.startswith(f".docker-credential-ecrpy-{os.getpid()}-")
 
 
 def test_a_removal_says_whether_the_file_was_there(tmp_path: Path) -> None:

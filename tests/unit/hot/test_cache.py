@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.tokens import store
 from docker_credential_ecrpy.tokens.token import Token, reply_tail
-from tests.world.entries import HOUR, LOGIN, NOW, REPLY, make_entry
+from tests.world.entries import HOUR, LOGIN, NOW, REPLY, list_files, make_entry
 from tests.world.hosts import HOST
 from tests.world.systems import OPEN_FLAGS, load_on_system_with
 
@@ -45,17 +45,30 @@ def test_an_entry_is_kept_as_before(tmp_path: Path) -> None:
     """File content and path never change, so that entries of the previous release are found."""
     identity = "AWS_PROFILE='dev' machine='m'"
     path, subject = cache.token_place(str(tmp_path), HOST, identity)
-    entry = cache.Entry(10**18, 2 * 10**18, 3 * 10**18, REPLY, 4)
+    inputs = (("F", "5.0123456789abcdef", "/home/me/creds"),)
+    times = 10**18, 2 * 10**18, 3 * 10**18
+    entry = cache.Entry(*times, REPLY, 4, inputs=inputs, origin="abc:def")
     store.write(path, subject, entry)
 
     assert subject == f"{HOST} {identity}"
     assert path == str(tmp_path / "tokens" / f"{HOST}~137ef412073590bef2cad8d6e21dbbda")
     assert Path(path).read_bytes() == (
+        b"ecrpy-3 120a38b8326b463661b64fa9af38c457 1000000000000000000"
+        b" 2000000000000000000 3000000000000000000 4 abc:def "
+        + f"{HOST} {identity}".encode()
+        + b"\nF 5.0123456789abcdef 2f686f6d652f6d652f6372656473"
+        + b'\n"Username":"AWS","Secret":"tok+en/=="}\n'
+    )
+    Path(path).write_bytes(
         b"ecrpy-2 06f4a78b0f96bf63106e1e3d3250b812 1000000000000000000"
         b" 2000000000000000000 3000000000000000000 4 "
         + f"{HOST} {identity}".encode()
         + b'\n"Username":"AWS","Secret":"tok+en/=="}\n'
     )
+    old, found = cache.read_any(path)
+    assert found == subject
+    assert (old.written, old.refresh, old.expires, old.booted) == (*times, 4)
+    assert (old.reply, old.inputs, old.origin) == (REPLY, (), "")
     assert cache.login_place("d", HOST) == (
         os.path.join("d", "logins", f"{HOST}~106a78b07cbaff50f8d16145ac4d4490"),
         f"{HOST} login",
@@ -352,7 +365,7 @@ class TestForeignFiles:
             cache.read(*place, NOW, environ={})
         with pytest.raises(OSError):
             store.write(*place, make_entry())
-        assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+        assert list_files(kept.parent) == [kept]
 
     @pytest.mark.timeout(10)
     def test_a_fifo_does_not_hang(self, place: tuple[str, str], kept: Path) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
-from docker_credential_ecrpy.files import private
+from docker_credential_ecrpy.files import directory as directories
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, paths, registry
 from docker_credential_ecrpy.tokens import recent, store
 from docker_credential_ecrpy.tokens.broker import RETRY_AFTER, Broker
 from docker_credential_ecrpy.tokens.token import Token
-from tests.world.entries import LOGIN
+from tests.world.entries import LOGIN, list_files
 from tests.world.tokens import (
     ENDPOINT,
     HOST,
@@ -205,7 +205,7 @@ def test_of_two_tokens_in_hand_the_one_that_lives_longer_is_given(
 ) -> None:
     """If a renewal fails, the host's or endpoint's token answers, whichever expires later."""
     fake.error = HelperError("AWS is down")
-    for name in (HOST, ENDPOINT):
+    for name in (ENDPOINT, HOST):
         keep_stale(broker, name, f"of {name}", START + (2 if name == later else 1) * HOUR)
 
     assert read_secret(broker().obtain(parse_host(), 25)) == f"of {later}"
@@ -217,7 +217,7 @@ def test_the_next_try_is_in_a_minute_or_at_the_tokens_end(
 ) -> None:
     """The retry is at whichever comes first; until then the token counts as fresh."""
     fake.error = HelperError("AWS is down")
-    keep_stale(broker, HOST, "in hand", START + life * cache.SECOND)
+    keep_stale(broker, ENDPOINT, "in hand", START + life * cache.SECOND)
 
     given = broker().obtain(parse_host(), 25)
 
@@ -235,13 +235,13 @@ def test_paths_never_change(
     """Another release that runs at the same moment finds the same lock and tokens."""
     broker(identity, ambient="line").obtain(parse_host(), 25)
 
-    directory = str(tmp_path / "ecr")
-    tokens = [cache.token_place(directory, HOST, "line")[0]]
-    tokens.append(cache.token_place(directory, ENDPOINT, identity)[0])
-    assert {str(path) for path in (tmp_path / "ecr" / "tokens").iterdir()} == set(tokens)
-    locks = {path.name for path in (tmp_path / "ecr" / "locks").iterdir()}
-    assert locks - {"logins"} == {f"{ENDPOINT}~{slot}"}
-    assert recent.list_hosts(directory) == [HOST]
+    where = str(tmp_path / "ecr")
+    tokens = [cache.token_place(where, HOST, "line")[0]]
+    tokens.append(cache.token_place(where, ENDPOINT, identity)[0])
+    assert {str(path) for path in list_files(tmp_path / "ecr" / "tokens")} == set(tokens)
+    locks = {path.name for path in list_files(tmp_path / "ecr" / "locks")}
+    assert locks == {f"{ENDPOINT}~{slot}"}
+    assert recent.list_hosts(where) == [HOST]
 
 
 def test_a_region_itself_is_not_listed(broker: MakeBroker, fake: FakeAws, tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_a_region_itself_is_not_listed(broker: MakeBroker, fake: FakeAws, tmp_pa
 
     assert read_secret(broker().obtain(region, 25)) == "token-1"
     assert not (tmp_path / "ecr" / "registries").exists()
-    assert len(list((tmp_path / "ecr" / "tokens").iterdir())) == 1
+    assert len(list_files(tmp_path / "ecr" / "tokens")) == 1
 
 
 def test_a_regions_token_is_kept_for_the_chosen_identity_alone(
@@ -262,7 +262,7 @@ def test_a_regions_token_is_kept_for_the_chosen_identity_alone(
     for _ in range(2):
         assert read_secret(broker("chosen", ambient="line").obtain(region, 25)) == "token-1"
     place = cache.token_place(str(tmp_path / "ecr"), ENDPOINT, "chosen")
-    assert [str(path) for path in (tmp_path / "ecr" / "tokens").iterdir()] == [place[0]]
+    assert [str(path) for path in list_files(tmp_path / "ecr" / "tokens")] == [place[0]]
 
 
 def test_without_a_choice_a_token_is_the_ambient_identitys(
@@ -319,7 +319,7 @@ def test_after_an_edit_the_endpoints_token_is_in_hand_alone(
     [
         (cache, "read"),
         (store, "write"),
-        (private, "make_directory"),
+        (directories, "open_own"),
         (recent, "remember"),
         (FileLock, "__init__"),
         (FileLock, "acquire"),
@@ -337,7 +337,7 @@ def test_other_exceptions_are_not_hidden(
 ) -> None:
     """Ctrl-C and MemoryError are raised; no token in hand and no shared failure hides them."""
 
-    def fail(*_: object) -> Any:
+    def fail(*_: object, **__: object) -> Any:
         raise kind
 
     keep_stale(broker, HOST, "in hand")
@@ -413,7 +413,7 @@ def test_a_write_clears_what_has_expired(
     clock.now = START + 13 * HOUR
     broker().obtain(parse_host(), 25)
 
-    assert len(list((tmp_path / "ecr" / "tokens").iterdir())) == 2
+    assert len(list_files(tmp_path / "ecr" / "tokens")) == 2
 
 
 def test_only_changes_are_written(
@@ -441,7 +441,7 @@ def test_a_disk_full_of_dead_tokens_makes_room(
     real = store.write
 
     def write(path: str, subject: str, entry: cache.Entry) -> None:
-        if len(list(tokens.iterdir())) > 5:
+        if len(list_files(tokens)) > 5:
             raise OSError(28, "No space left on device")
         real(path, subject, entry)
 
@@ -449,27 +449,27 @@ def test_a_disk_full_of_dead_tokens_makes_room(
     broker().obtain(parse_host(), 25)
     monkeypatch.undo()
 
-    assert len(list(tokens.iterdir())) == 2
+    assert len(list_files(tokens)) == 2
 
 
 def test_expired_logins_and_old_hosts_are_removed_too(
     broker: MakeBroker, fake: FakeAws, clock: Clock, tmp_path: Path
 ) -> None:
-    """A write sweeps dead files from every folder."""
-    directory = str(tmp_path / "ecr")
+    """A write sweeps dead files from every folder; a dead login is emptied."""
+    cache_directory = str(tmp_path / "ecr")
     login = cache.Entry(START, START + HOUR, START + HOUR, LOGIN)
-    store.write(*cache.login_place(directory, HOST), login)
+    store.write(*cache.login_place(cache_directory, HOST), login)
     note = cache.Entry(START, START + HOUR, START + HOUR, b"")
-    store.write(*cache.elsewhere_place(directory, "registry.test", "me"), note)
-    recent.remember(directory, HOST)
+    store.write(*cache.elsewhere_place(cache_directory, "registry.test", "me"), note)
+    recent.remember(cache_directory, HOST)
     stale = tmp_path / "ecr" / "registries" / HOST
     os.utime(stale, (1, 1))
     clock.now = START + 2 * HOUR
 
     broker().obtain(parse_host("2" + HOST[1:]), 25)
 
-    for name in (paths.LOGINS, paths.ELSEWHERE):
-        assert list((tmp_path / "ecr" / name).iterdir()) == []
+    assert [path.stat().st_size for path in list_files(tmp_path / "ecr" / "logins")] == [0]
+    assert list_files(tmp_path / "ecr" / "elsewhere") == []
     assert not stale.exists()
 
 

@@ -11,7 +11,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.tokens import store
-from tests.world.entries import LOGIN
+from tests.world.entries import LOGIN, make_folder
 from tests.world.tokens import (
     ENDPOINT,
     HOST,
@@ -59,7 +59,7 @@ class TestTheLog:
         ]
 
     def test_of_a_failure(
-        self, logged: Callable[..., list[str]], broker: MakeBroker, fake: FakeAws
+        self, logged: Callable[..., list[str]], broker: MakeBroker, fake: FakeAws, tmp_path: Path
     ) -> None:
         """A failed renewal is logged with the token that is valid, if there is one."""
         fake.error = HelperError("AWS is down", hint="wait")
@@ -67,12 +67,14 @@ class TestTheLog:
             f"cache: nothing for {ENDPOINT}: there is none yet",
             "raised: AWS is down; wait",
         ]
-        keep_stale(broker, HOST, "in hand")
-        assert logged()[-3:] == [
-            "not refreshed: AWS is down; wait; the token in hand is still valid",
-            f"cache: written for {ENDPOINT}",
-            f"cache: written for {HOST}",
-        ]
+        keep_stale(broker, ENDPOINT, "in hand")
+        line = "not refreshed: AWS is down; wait; the token in hand is still valid"
+        assert logged()[-1] == line
+        assert logged() == []
+        keep_stale(broker, HOST, "as version 0.1.0 stored it")
+        (tmp_path / "ecr" / "tokens" / Path(cache.token_place("", ENDPOINT, "me")[0]).name).unlink()
+        assert logged()[-2] == line
+        assert logged()[-1].startswith("cache: refresh not deferred: ")
 
     def test_of_another_processs_failure(
         self, logged: Callable[..., list[str]], broker: MakeBroker, clock: Clock, fake: FakeAws
@@ -104,18 +106,18 @@ class TestTheLog:
 
         lines = [line.replace(str(tmp_path), "") for line in logged()]
 
-        exists = "[Errno 17] File exists: '/ecr/{}'"
-        assert f"no lock: {exists.format('locks')}" in lines
-        for name in (ENDPOINT, HOST):
-            assert f"cache: not written for {name}: {exists.format('tokens')}" in lines
-        assert f"list: {HOST} is not recorded: {exists.format('registries')}" in lines
+        cure = "move it elsewhere, or set AWS_ECR_CACHE_DIR to a directory that only this user"
+        assert "no lock: /ecr/locks is not a directory" in lines
+        not_used = f"cache: not used: /ecr/tokens is not a directory; {cure} can change"
+        assert lines.count(not_used) == 1
+        assert f"list: {HOST} is not recorded: /ecr/registries is not a directory" in lines
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Unix error texts and numbers")
     def test_of_a_directory_at_the_locks_path(
         self, logged: Callable[..., list[str]], tmp_path: Path, fake: FakeAws
     ) -> None:
         """A directory at the lock file's path is logged, and the fetch goes on."""
-        (tmp_path / "ecr" / "locks" / f"{ENDPOINT}~d65").mkdir(parents=True)
+        (make_folder(tmp_path / "ecr" / "locks") / f"{ENDPOINT}~d65").mkdir()
 
         lines = logged()
 

@@ -1,64 +1,165 @@
-"""Stored logins while other processes sweep."""
+"""Stored logins, while other processes sweep, erase and fetch, and are suspended at any moment."""
 
 import os
-import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from docker_credential_ecrpy.files.lock import FileLock
+import pytest
+
 from docker_credential_ecrpy.hot import cache, paths
-from docker_credential_ecrpy.tokens import logins, store
+from docker_credential_ecrpy.tokens import inventory, logins, store
+from tests.world.entries import list_files
+from tests.world.tokens import FakeAws, MakeBroker, parse_host
 
 NOW = 1_800_000_000 * cache.SECOND
 LIFE = 10 * cache.SECOND
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 REPLY = b'"Username":"AWS","Secret":"s"}\n'
+CALLS = {
+    name: getattr(os, name)
+    for name in (
+        *("open", "close", "read", "write", "fstat", "stat", "lseek", "ftruncate", "replace"),
+        *("link", "unlink", "listdir", "mkdir", "utime", "fchmod"),
+    )
+    if hasattr(os, name)
+}
+TICK = 0.02
+"""Seconds; a file's ctime may be older than the clock by a tick."""
+
+pytestmark = pytest.mark.usefixtures("same_descriptors")
 
 
 def _entry(written: int) -> cache.Entry:
     return cache.Entry(written, written + LIFE, written + LIFE, REPLY)
 
 
-def test_dead_logins_are_removed(tmp_path: Path) -> None:
-    """A sweep removes dead logins, and no others."""
+def test_dead_logins_are_emptied(tmp_path: Path) -> None:
+    """A sweep empties dead logins, and no others; an empty file counts as none."""
     for number, written in enumerate((NOW, NOW - 2 * LIFE)):
-        place = cache.login_place(str(tmp_path), HOST, str(number))
-        logins.keep(str(tmp_path), place, _entry(written))
+        logins.keep(cache.login_place(str(tmp_path), HOST, str(number)), _entry(written))
+    alive, dead = (cache.login_place(str(tmp_path), HOST, str(number)) for number in range(2))
 
     assert logins.sweep(str(tmp_path), NOW) == 1
-    assert cache.read(*cache.login_place(str(tmp_path), HOST, "0"), NOW, environ={}).written == NOW
+    assert logins.sweep(str(tmp_path), NOW) == 0
+    assert cache.read(*alive, NOW, environ={}).written == NOW
+    assert os.stat(dead[0]).st_size == 0
+    with pytest.raises(cache.Miss, match=r"^there is none yet$"):
+        cache.read(*dead, NOW, environ={})
+    assert [record.path for record in inventory.list_records(str(tmp_path), NOW)] == [alive[0]]
 
 
-def test_a_login_that_takes_a_dead_ones_place_is_not_swept(tmp_path: Path) -> None:
-    """Race: a login stored repeatedly over dead ones is never swept."""
+def test_an_erase_removes_the_file(tmp_path: Path) -> None:
+    """An erase leaves no file, neither of a login nor of an emptied one, which is not counted."""
+    for _ in range(2):
+        place = cache.login_place(str(tmp_path), HOST)
+        logins.keep(place, _entry(NOW))
+        assert store.forget(str(tmp_path), HOST) == 1
+        logins.keep(place, _entry(NOW - 2 * LIFE))
+        assert logins.sweep(str(tmp_path), NOW) == 1
+        assert store.forget(str(tmp_path), HOST) == 0
+        assert list_files(tmp_path / paths.LOGINS) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, a file is removed by its name")
+@pytest.mark.parametrize("action", ["sweep", "erase", "clear", "get", "damaged sweep"])
+def test_a_login_that_is_stored_while_another_process_is_suspended(
+    tmp_path: Path,
+    broker: MakeBroker,
+    fake: FakeAws,
+    action: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever another process does, and before whichever system call it stops, the login stays."""
+    directory = str(tmp_path / "ecr")
+    place = cache.login_place(directory, HOST)
+    fetch = broker().obtain
+
+    def act() -> None:
+        started = time.time_ns()
+        if action == "get":
+            fake.calls.clear()
+            fetch(parse_host(), 25)
+        elif "sweep" in action:
+            logins.sweep(directory, NOW)
+        elif action == "erase":
+            store.forget(directory, HOST, "", started)
+        else:
+            inventory.clear_cache(directory, started)
+
+    steps = 0
+    for step in range(10_000):
+        if os.path.exists(directory):
+            inventory.clear_cache(directory)
+        logins.keep(place, _entry(NOW - 2 * LIFE))
+        if action == "damaged sweep":
+            Path(place[0]).write_bytes(b"ecrpy-3 x")
+            os.utime(place[0], (1, 1))
+        time.sleep(TICK)
+        stored = _store_before(step, lambda: logins.keep(place, _entry(NOW)), monkeypatch)
+        act()
+        monkeypatch.undo()
+        if not stored:
+            steps = step
+            break
+        assert cache.read(*place, NOW, environ={}).written == NOW, stored
+    assert steps > 20
+
+
+def _store_before(
+    step: int, keep: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """Call `keep` before the system call number `step` from now; return a list that names it."""
+    stored: list[str] = []
+    count = iter(range(10**9))
+    for name in CALLS:
+
+        def call(*args: Any, called: str = name, **named: Any) -> Any:
+            if not stored and next(count) == step:
+                stored.append(called)
+                time.sleep(TICK)
+                keep()
+            return CALLS[called](*args, **named)
+
+        monkeypatch.setattr(os, name, call)
+    return stored
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, a file is removed by its name")
+def test_a_login_that_was_taken_away_twice_is_not_restored_over_a_newer_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The login that an erase puts back does not replace one that was stored since."""
     place = cache.login_place(str(tmp_path), HOST)
-    over = threading.Event()
+    logins.keep(place, _entry(NOW - 2 * LIFE))
+    real, written = os.replace, iter((NOW, NOW + 1))
 
-    def clean() -> None:
-        while not over.is_set():
-            logins.sweep(str(tmp_path), NOW)
+    def replace(*args: Any, **named: Any) -> None:
+        if os.path.basename(args[0]) == os.path.basename(place[0]):
+            monkeypatch.undo()
+            logins.keep(place, _entry(next(written)))
+            real(*args, **named)
+            logins.keep(place, _entry(next(written)))
+            return
+        real(*args, **named)
 
-    cleaner = threading.Thread(target=clean)
-    cleaner.start()
-    try:
-        for _ in range(300):
-            store.write(*place, _entry(NOW - 2 * LIFE))
-            logins.keep(str(tmp_path), place, _entry(NOW))
-            assert cache.read(*place, NOW, environ={}).written == NOW
-    finally:
-        over.set()
-        cleaner.join()
+    monkeypatch.setattr(os, "replace", replace)
+    store.forget(str(tmp_path), HOST)
+
+    assert cache.read(*place, NOW + 1, environ={}).written == NOW + 1
+    assert [str(path) for path in list_files(tmp_path / paths.LOGINS)] == [place[0]]
 
 
-def test_no_sweep_runs_while_a_login_is_stored(tmp_path: Path) -> None:
-    """A sweep neither runs nor waits while a login is stored."""
+def test_a_login_from_before_the_clock_was_set_back_is_erased(tmp_path: Path) -> None:
+    """A login whose file is newer than the clock is no login that was stored since."""
     place = cache.login_place(str(tmp_path), HOST)
-    logins.keep(str(tmp_path), place, _entry(NOW - 2 * LIFE))
+    logins.keep(place, _entry(NOW))
+    changed = os.stat(place[0]).st_ctime_ns
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: changed - cache.SECOND)
 
-    with FileLock(str(tmp_path / paths.LOCKS / "logins")) as lock:
-        assert lock.acquire(0)
-        assert logins.sweep(str(tmp_path), NOW) == 0
-
-    assert logins.sweep(str(tmp_path), NOW) == 1
+        assert store.forget(str(tmp_path), HOST, "", changed - 2 * cache.SECOND) == 1
 
 
 def test_a_login_is_kept_where_there_are_no_locks(tmp_path: Path) -> None:
@@ -66,8 +167,6 @@ def test_a_login_is_kept_where_there_are_no_locks(tmp_path: Path) -> None:
     (tmp_path / paths.LOCKS).write_text("in the way")
     place = cache.login_place(str(tmp_path), HOST)
 
-    logins.keep(str(tmp_path), place, _entry(NOW))
+    logins.keep(place, _entry(NOW))
 
     assert cache.read(*place, NOW, environ={}).reply == REPLY
-    assert logins.sweep(str(tmp_path), NOW + LIFE) == 0
-    assert os.path.exists(place[0])

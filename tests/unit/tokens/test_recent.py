@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.tokens import recent
+from docker_credential_ecrpy.tokens import recent, store
 
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 OTHER = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
@@ -20,7 +20,7 @@ def test_hosts_are_remembered_in_order_and_forgotten(tmp_path: Path) -> None:
     assert recent.list_hosts(str(tmp_path)) == [HOST, OTHER]
 
     for _ in range(2):
-        recent.forget(str(tmp_path), HOST)
+        store.forget(str(tmp_path), HOST)
     assert recent.list_hosts(str(tmp_path)) == [OTHER]
 
 

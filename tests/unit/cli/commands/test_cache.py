@@ -20,6 +20,7 @@ from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.tokens import inventory, store
 from tests.world import schemas
 from tests.world.accounts import EU, US, A, B, profile, rule
+from tests.world.entries import make_folder
 from tests.world.machine import HOST, Machine, Result
 
 ENDPOINT = "ecr@us-east-1.amazonaws.com"
@@ -131,12 +132,11 @@ class TestList:
         ("harm", "problem"),
         [
             (lambda path: path.write_bytes(b"x"), "it is damaged"),
-            (lambda path: path.write_bytes(b""), "it is damaged"),
             (lambda path: path.chmod(0o644), "another user owns it, or others may read it"),
             (lambda path: (path.unlink(), path.mkdir()), "it is not a regular file"),
             (lambda path: (path.unlink(), path.symlink_to("x")), "it cannot be opened: "),
         ],
-        ids=["damaged", "empty", "readable", "directory", "link"],
+        ids=["damaged", "readable", "directory", "link"],
     )
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes and links")
     def test_a_file_that_is_not_used(self, machine: Machine, harm: Any, problem: str) -> None:
@@ -265,18 +265,38 @@ class TestClear:
 
     @pytest.mark.parametrize("arguments", [(), (HOST,)], ids=["all", "one"])
     def test_damaged_files_go_too(self, machine: Machine, arguments: tuple[str, ...]) -> None:
-        """Files that others can read are removed too, and symlinks without their targets."""
+        """Damaged files, and those that others can read, are removed too."""
         machine.login()
         machine.get()
         for path in machine.entries():
-            path.write_bytes(b"\xff")
+            path.write_bytes(b"ecrpy-3 \xff")
             path.chmod(0o644)
-        end = machine.file("elsewhere", "mine")
-        (machine.cache / "tokens" / f"{HOST}~0").symlink_to(end)
 
-        assert re.search("3 (tokens|entries)", said(machine, "clear", *arguments))
+        assert re.search("2 (tokens|entries)", said(machine, "clear", *arguments))
         assert machine.entries() == []
-        assert end.read_text() == "mine"
+
+    @pytest.mark.parametrize("arguments", [(), (HOST,)], ids=["all", "one"])
+    @pytest.mark.parametrize("kind", ["document", "symlink", "hard link"])
+    def test_files_of_others_stay(
+        self, machine: Machine, arguments: tuple[str, ...], kind: str
+    ) -> None:
+        """A file that only has the name of an entry stays, and the error names it."""
+        machine.login()
+        machine.get()
+        end = machine.file("elsewhere", "ecrpy-3 mine")
+        path = machine.cache / "tokens" / f"{HOST}~{0:032x}"
+        if kind == "document":
+            path.write_text("ecrpy is mine")
+        elif kind == "symlink":
+            path.symlink_to(end)
+        else:
+            path.hardlink_to(end)
+        done = machine.run("cache", "clear", *arguments)
+
+        assert done.code == 1
+        assert str(path).encode() in done.stderr
+        assert machine.entries() == [path]
+        assert end.read_text() == "ecrpy-3 mine"
 
     def test_broken_settings_are_no_hindrance(self, machine: Machine) -> None:
         """Clearing the whole cache does not read the settings."""
@@ -290,7 +310,7 @@ class TestClear:
         """A temporary file of a killed process may hold a token, and is removed."""
         machine.login()
         machine.get()
-        (machine.cache / "tokens" / ".new-1-2").write_text("half a token")
+        (machine.cache / "tokens" / ".new-1-2").write_text("ecrpy-3 half a token")
 
         assert "2 tokens, 0 logins, 1 known host\n" in said(machine, "clear")
         assert machine.entries() == []
@@ -316,14 +336,14 @@ class TestClear:
         done = machine.run("cache", "clear")
 
         assert done.code == 1
-        assert b"tokens: it is a symlink" in done.stderr
+        assert b"tokens is a symlink" in done.stderr
         assert other.read_text() == "mine"
 
     def test_thousands(self, tmp_path: Path) -> None:
         """Thousands of entries are removed in one call."""
-        (tmp_path / "tokens").mkdir()
+        folder = make_folder(tmp_path / "tokens")
         for number in range(5000):
-            (tmp_path / "tokens" / f"{number:012}~0").touch()
+            (folder / f"{HOST}~{number:032x}").write_text("ecrpy-")
 
         assert inventory.clear_cache(str(tmp_path)) == inventory.Cleared(5000, 0, 0, ())
 
@@ -488,6 +508,8 @@ class TestChosenIdentity:
 
         assert found.pop(HOST) == "profile prod"
         assert list(found.values()) == ["profile prod"] * has_endpoint
+        problem = {each["registry"]: each["problem"] for each in listed(machine)}[HOST]
+        assert problem == (None if has_endpoint else "its token was removed")
 
     def test_it_is_not_guessed(self, machine: Machine) -> None:
         """After a change of the settings, an entry without its endpoint's is not known."""

@@ -1,0 +1,189 @@
+"""The folders of the cache, and which files in them this program created.
+
+A folder has a marker, a file that says whose folder it is. One without a marker may be the user's
+own, if AWS_ECR_CACHE_DIR names a directory that is in use: it is neither filled nor changed, and
+nothing in it is removed. A cache of version 0.1.0 has no markers: its folders get theirs.
+"""
+
+import os
+import stat
+import sys
+
+from docker_credential_ecrpy.files import directory, private, temporary
+from docker_credential_ecrpy.files.directory import Directory, Refused
+from docker_credential_ecrpy.hot import paths, registry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+MARKER: "Final" = ".docker-credential-ecrpy"
+"""The name of a marker."""
+MARKER_TEXT: "Final" = (
+    b"ecrpy-cache: this folder belongs to docker-credential-ecrpy, which removes old files in it\n"
+)
+"""The content of a marker. As everything that is written here, it begins with `_MAGIC`."""
+FOLDERS: "Final" = (paths.TOKENS, paths.LOGINS, paths.REGISTRIES, paths.ELSEWHERE, paths.LOCKS)
+
+_MAGIC = b"ecrpy-"
+_NOTE = b'{"who": "'  # the start of a lock's note
+_HEX = frozenset("0123456789abcdef")
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.")
+_ENTRY_DIGITS = 32  # of `hot.cache.fingerprint`
+_LOCK_DIGITS = 3
+_OLD_LOCK = "logins"  # of version 0.1.0
+
+
+class Foreign(OSError):
+    """A file that this program did not create; the text says how that shows."""
+
+
+def open_folder(path: str, *, create: bool = False) -> Directory:
+    """Open a folder of the cache for changes; give it a marker if it has none and may have one.
+
+    create: the folder and its parents, if missing. Raises Refused if it must not be used, and
+    OSError, such as FileNotFoundError for an empty folder that is not to be created.
+    """
+    return _open(path, create=create, changes=True)
+
+
+def look_into(path: str) -> Directory:
+    """Open a folder of the cache without any change. Raises as `open_folder`."""
+    return _open(path, create=False, changes=False)
+
+
+def list_refusals(cache: str) -> list[Refused]:
+    """Return why the cache's directory, or else each of its folders, is not used."""
+    found = []
+    try:
+        directory.open_own(cache, create=False).close()
+        for name in FOLDERS:
+            try:
+                look_into(os.path.join(cache, name)).close()
+            except Refused as exc:
+                found.append(exc)
+            except OSError:
+                pass  # it is missing, or the error of its use says why
+    except Refused as exc:
+        found.append(exc)
+    except OSError:
+        pass
+    return found
+
+
+def _open(path: str, *, create: bool, changes: bool) -> Directory:
+    cache, name = os.path.split(path)
+    with directory.open_own(cache or ".", create=create) as root:
+        if create:
+            root.make(name)
+        folder = root.open_directory(name)
+    try:
+        _claim(folder, create=create, changes=changes)
+    except BaseException:
+        folder.close()
+        raise
+    return folder
+
+
+def _claim(folder: Directory, *, create: bool, changes: bool) -> None:
+    """Raise OSError unless the folder is ours; it then has a marker, and is closed to others."""
+    seen = folder.look()
+    if sys.platform != "win32" and seen.st_uid != os.geteuid():
+        msg = f"{folder.path} belongs to another user"
+        raise Refused(msg)
+    if not _is_marked(folder):
+        names = folder.names()
+        if not names and not create:
+            raise FileNotFoundError(folder.path)
+        for name in names:
+            if not _is_ours(folder, name):
+                msg = f"{folder.path} holds {name!a}, which this program did not create"
+                cure = "move it elsewhere, or set AWS_ECR_CACHE_DIR to an empty directory"
+                raise Refused(msg, cure)
+        if changes:
+            folder.write_whole(MARKER, MARKER_TEXT)
+    if changes and seen.st_mode & (stat.S_IRWXG | stat.S_IRWXO) and sys.platform != "win32":
+        folder.close_to_others()
+
+
+def _is_marked(folder: Directory) -> bool:
+    try:
+        opened = folder.open(MARKER, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        whole = os.read(opened, len(MARKER_TEXT) + 1)
+        return private.stands_alone(os.fstat(opened)) and whole == MARKER_TEXT
+    except OSError:
+        return False
+    finally:
+        os.close(opened)
+
+
+def _is_ours(folder: Directory, name: str) -> bool:
+    try:
+        os.close(open_ours(folder, name))
+    except FileNotFoundError:
+        pass  # another process removed it
+    except OSError:
+        return False
+    return True
+
+
+def open_ours(folder: Directory, name: str, flags: int = os.O_RDONLY) -> int:
+    """Open a file that this program created, as its name and content show; return its descriptor.
+
+    Raises Foreign, and OSError if it cannot be opened.
+    """
+    kind = os.path.basename(folder.path)
+    is_temporary = temporary.is_name(name)
+    if not is_temporary and not _has_form(kind, name):
+        msg = "its name is not one of this program's"
+        raise Foreign(msg)
+    opened = folder.open(name, flags)
+    try:
+        _check(opened, kind, is_temporary=is_temporary)
+    except BaseException:
+        os.close(opened)
+        raise
+    return opened
+
+
+def _check(opened: int, kind: str, *, is_temporary: bool) -> None:
+    """Raise Foreign unless an opened file has the content of this program's."""
+    if not private.stands_alone(os.fstat(opened)):
+        msg = "it is not this user's own regular file"
+        raise Foreign(msg)
+    head = os.read(opened, len(_NOTE))
+    os.lseek(opened, 0, os.SEEK_SET)
+    if not _has_content(kind, head, is_temporary=is_temporary):
+        msg = "its content is not this program's"
+        raise Foreign(msg)
+
+
+def _has_form(kind: str, name: str) -> bool:
+    """Whether a name is one that this program gives a file in a folder of this kind."""
+    if kind == paths.REGISTRIES:
+        return registry.parse_host(name) == name
+    base, _, digits = name.rpartition("~")
+    wanted = _LOCK_DIGITS if kind == paths.LOCKS else _ENTRY_DIGITS
+    if kind == paths.LOCKS and name == _OLD_LOCK:
+        return True
+    return len(digits) == wanted and _HEX.issuperset(digits) and _is_served(base)
+
+
+def _has_content(kind: str, head: bytes, *, is_temporary: bool) -> bool:
+    """Whether a file with these first bytes has the content of this program's."""
+    if is_temporary:  # a killed process wrote a part of it
+        return head.startswith(_MAGIC) or _MAGIC.startswith(head)
+    if kind == paths.REGISTRIES:
+        return not head
+    return not head or head.startswith(_NOTE if kind == paths.LOCKS else _MAGIC)
+
+
+def _is_served(name: str) -> bool:
+    """Whether a name is a registry's host or an endpoint (`Registry.endpoint`)."""
+    service, at, rest = name.partition("@")
+    if at:
+        return bool(service and rest) and _NAME.issuperset(service + rest)
+    return bool(name) and registry.parse_host(name) == name
