@@ -54,9 +54,11 @@ def _exchanging(folder: Path, *names: str) -> Iterator[None]:
     ) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"
-        yield
-        assert child.poll() is None
-        child.kill()
+        try:
+            yield
+            assert child.poll() is None
+        finally:
+            child.kill()
 
 
 def _own(victim: Machine, *paths: Path, mode: int) -> None:
