@@ -1,6 +1,7 @@
 """The fault campaign's command: plays episodes until the time is up or an invariant breaks."""
 
 import argparse
+import os
 import random
 import sys
 import tempfile
@@ -11,8 +12,10 @@ from tests.chaos.broken import BROKEN, BROKEN_PROGRAM
 from tests.chaos.campaign import Campaign, Case, smallest
 from tests.chaos.dice import generate
 from tests.chaos.disk import small_disk
+from tests.chaos.drive import why_none
 from tests.chaos.plan import Plan, from_json
 from tests.chaos.play import Ground
+from tests.chaos.second_user import why_alone
 from tests.world import environment
 from tests.world.machine import MODULE
 from tests.world.web import Authority
@@ -27,12 +30,19 @@ def main(arguments: Sequence[str]) -> int:
     elif options.broken:
         program = (*BROKEN_PROGRAM, options.broken)
     own = program == tuple(MODULE)
+    suspends = bool(options.broken) and BROKEN[options.broken].suspends
+    alone, steady = why_alone(), why_none()
+    if (alone or steady) and os.environ.get("CI"):
+        _say(f"CI must be able to play all actors: {alone or steady}")
+        return 1
     with small_disk() as small:
         full = "a small tmpfs" if small else "directories without write permission"
         _say(f"a full disk is {full}; clock and disk are {'disturbed' if own else 'left alone'}")
-        campaign = Campaign(Ground(Authority(), small, program))
+        _say(f"there is no second user: {alone}" if alone else "a second user attacks caches")
+        _say(f"no drive stalls: {steady}" if steady else "a drive stalls")
+        campaign = Campaign(Ground(Authority(), small, program, suspends=suspends))
         failed = False
-        for plan in _plans(options, campaign, disturbed=own):
+        for plan in _plans(options, campaign, disturbed=own, users=not alone, drives=not steady):
             _show(f"episode {len(campaign.seeds) + 1}, seed {plan.seed} ")
             case = campaign.play(plan)
             if case is not None:
@@ -44,14 +54,14 @@ def main(arguments: Sequence[str]) -> int:
     return int(failed)
 
 
-def _plans(options: argparse.Namespace, campaign: Campaign, *, disturbed: bool) -> Iterator[Plan]:
+def _plans(options: argparse.Namespace, campaign: Campaign, **able: bool) -> Iterator[Plan]:
     for number in range(options.episodes):
         if number and campaign.seconds > options.seconds:
             break
         if options.replay:
             yield from_json(Path(options.replay).read_text())
         else:
-            yield generate(options.seed + number, disturbed=disturbed)
+            yield generate(options.seed + number, **able)
 
 
 def _report(case: Case, ground: Ground, options: argparse.Namespace) -> None:

@@ -2,9 +2,9 @@
 
 import json
 
-from tests.chaos.actors import Who
+from tests.chaos.actors import AT, Who
 from tests.chaos.history import History, Run
-from tests.chaos.plan import ELSEWHERE, EU, OTHER, PRIVATE, PUBLIC, US
+from tests.chaos.plan import ACTIONS, ELSEWHERE, EU, OTHER, PRIVATE, PUBLIC, STALLED, US
 from tests.chaos.verdict import Verdict
 from tests.world.aws import LIFE
 from tests.world.machine import NOT_FOUND
@@ -24,7 +24,8 @@ def look(history: History, verdict: Verdict) -> None:
     for run in history.runs:
         took = run.ended - run.began
         late = "did not end" if run.code is None else f"took {took:.1f} s"
-        verdict.hold("deadline", run.code is not None and took <= run.limit, f"{run} {late}")
+        in_time = run.code is not None and took - run.asleep <= run.limit
+        verdict.hold("deadline", in_time, f"{run} {late}")
         if run.code is None:
             continue
         if run.whole or run.stdout:
@@ -42,6 +43,8 @@ def _misformed(run: Run) -> str:
     """Return what is wrong with the form of an answer; "" for nothing."""
     if not run.whole and not run.stdout.startswith(b"{"):
         return ""  # killed between writing to the two streams
+    if run.call.action not in ACTIONS:
+        return _misformed_command(run)
     if run.whole and not run.done:
         return _misformed_error(run)
     if run.stderr:
@@ -63,6 +66,17 @@ def _misformed(run: Run) -> str:
         same = (fields.get("ServerURL"), fields.get("Username")) == right
         return "" if set(fields) == names and same and fields["Secret"] else "wrong fields"
     return "" if set(fields.values()) <= {"AWS"} else "a user name other than AWS"
+
+
+def _misformed_command(run: Run) -> str:
+    """Return what is wrong with what a command for users printed."""
+    if b"Traceback" in run.stderr or b"unexpected error" in run.stderr:
+        return "an unexpected error"
+    if not run.whole or run.done:
+        return ""
+    if run.code != 1:
+        return f"exit code {run.code}"
+    return "" if run.stderr.strip() else "a failure without a word"
 
 
 def _misformed_error(run: Run) -> str:
@@ -117,15 +131,22 @@ def expiry(history: History, store: Run) -> tuple[float, float]:
 
 
 def _list_changes_of_same_place(history: History, run: Run) -> list[Run]:
-    """Return the stores and erases of the same host and cache, without those that failed."""
+    """Return the stores and erases of the same host and cache, without the stores that failed.
+
+    An erase that failed may have removed a part.
+    """
     return [
         other
         for other in history.runs
-        if other.call.host == run.call.host
+        if (other.call.host == run.call.host or _clears_all(other))
         and other.actor.cache == run.actor.cache
-        and other.call.action in ("store", "erase")
-        and other.code != 1
+        and other.call.action in ("store", "erase", "clear")
+        and (other.code != 1 or other.call.action != "store")
     ]
+
+
+def _clears_all(run: Run) -> bool:
+    return run.call.action == "clear" and not run.call.host
 
 
 def _editions(run: Run) -> frozenset[int]:
@@ -146,7 +167,7 @@ def may_answer(history: History, store: Run, run: Run) -> bool:
         other.done
         and store.ended < other.began
         and other.ended < run.began
-        and (other.call.action == "erase" or _editions(other) == _editions(store))
+        and (other.call.action != "store" or _editions(other) == _editions(store))
         for other in others
     )
 
@@ -167,8 +188,12 @@ def _must_answer(history: History, store: Run, others: list[Run], run: Run) -> b
     latest = run.ended + max(history.ahead.during(store.began, run.ended))
     for other in others:
         after = other.ended >= store.began and other.began <= run.ended
-        if after and (other.call.action == "erase" or expiry(history, other)[0] <= latest):
+        if after and (other.call.action != "store" or expiry(history, other)[0] <= latest):
             return False  # it may have removed the login, or replaced it by an expired one
+    if run.call.actor == STALLED and any(history.stalled.during(store.began, run.ended)):
+        return False
+    if history.attacked(run.actor.cache, store.began, run.ended):
+        return False
     return not any(
         damage.hits(run.actor.cache, "logins", run.call.host)
         and store.began <= damage.at <= run.ended
@@ -177,20 +202,34 @@ def _must_answer(history: History, store: Run, others: list[Run], run: Run) -> b
 
 
 def _erased(history: History, run: Run, issued: float) -> bool:
-    """Return whether an `erase` of the host should have removed a token issued at that time."""
-    if run.call.host == PRIVATE or any(
+    """Return whether a token issued at that time must have been erased before a get began.
+
+    An erase of a host removes its endpoint's token, which answers for other hosts too; a process
+    that fetched it before must not store it afterwards.
+    """
+    if any(
         damage.name in ("swap", "folder") and damage.hits(run.actor.cache, "tokens")
         for damage in history.damages
     ):
         return False
     return any(
-        other.call.action == "erase"
+        other.actor.cache == run.actor.cache
+        and other.call.action in ("erase", "clear")
         and other.done
         and issued < other.began
         and other.ended < run.began
-        and all(met is other for met in history.among(other))
-        for other in _list_changes_of_same_place(history, run)
+        and _covers(other, run)
+        for other in history.runs
     )
+
+
+def _covers(erase: Run, run: Run) -> bool:
+    """Return whether an erase, or a clear, covers a get's token."""
+    host = erase.call.host
+    if not host:
+        return erase.call.action == "clear"
+    # The settings tell which endpoint a private name has, and may have changed.
+    return host != PRIVATE and AT.get(host) == AT.get(run.call.host)
 
 
 def _look_at_failure(history: History, run: Run, verdict: Verdict) -> None:
@@ -202,13 +241,17 @@ def _look_at_failure(history: History, run: Run, verdict: Verdict) -> None:
             return
         missing = must_answer(history, run)
         verdict.hold("stores", not missing, f"{run} fails instead of answering with {missing}")
+    if action in ("configure", "unconfigure"):
+        return  # another program may have changed the file, or the settings may be wrong
     if not _smooth(history, run) or any(text in run.stdout for text in _OUT_OF_TIME):
         return
     if action == "store" and any(
         damage.hits(run.actor.cache, "logins") for damage in history.damages
     ):
         return
-    if action == "erase" and any(damage.cache == run.actor.cache for damage in history.damages):
+    if action in ("erase", "clear") and any(
+        damage.cache == run.actor.cache for damage in history.damages
+    ):
         return  # the program does not remove a directory in a file's place
     verdict.hold("needless failure", run.done, f"{run}: {run.stdout!r}")
 
@@ -219,11 +262,15 @@ def _smooth(history: History, run: Run) -> bool:
     A broken cache does not excuse a failed get.
     """
     began = min(other.began for other in history.among(run))
+    if any(other.asleep for other in history.among(run)):
+        return False  # the lock's holder may have been suspended
+    if run.call.actor == STALLED and any(history.stalled.during(began, run.ended)):
+        return False
     if any(history.wrong.during(began, run.ended)) or any(history.ahead.during(began, run.ended)):
         return False
     if run.call.action != "get" and any(history.full.during(began, run.ended)):
         return False
-    editions = run.actor.home.past.during(began, run.ended)
+    editions = run.actor.list_editions(began, run.ended)
     if len(editions) != 1 or editions[0].number < 0:
         return False
     asked = run.call.host or PUBLIC

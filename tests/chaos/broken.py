@@ -3,30 +3,40 @@
 It runs as a program: broken.py <how> <action>.
 """
 
+import _signal  # type: ignore[import-not-found]  # what `signal` is made of
+import _thread
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from docker_credential_ecrpy.aws import deadline
+from docker_credential_ecrpy.docker import apply
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import lock
-from docker_credential_ecrpy.files.directory import Directory
-from docker_credential_ecrpy.hot import cache, identity, protocol, registry
+from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
 from docker_credential_ecrpy.tokens import broker, logins, recent, store
 
 
 @dataclass(frozen=True)
 class Break:
-    """What is broken: attributes of an object, their replacements, and the broken invariant."""
+    """What is broken: attributes of an object, their replacements, and the broken invariant.
+
+    suspends: whether the program suspends itself at the worst moment.
+    first: what it does before anything else.
+    """
 
     of: object
     attributes: dict[str, Callable[[Any], object]]
     invariant: str
+    suspends: bool = False
+    first: Callable[[], object] = bool
 
     def apply(self) -> None:
         """Replace the attributes."""
+        self.first()
         for name, make in self.attributes.items():
             setattr(self.of, name, make(getattr(self.of, name)))
 
@@ -48,15 +58,28 @@ def _leaking(reply: Any) -> object:
     return leak
 
 
-def _and_then(act: Callable[[str], None]) -> Callable[[Any], object]:
-    def make(write: Any) -> object:
-        def written(folder: Directory, name: str, data: bytes) -> None:
-            write(folder, name, data)
-            act(os.path.join(folder.path, name))
+def _after_replacing(act: Callable[[str, str], None]) -> Callable[[Any], object]:
+    """Call `act` with the directory and name of each file that was replaced."""
 
-        return written
+    def make(replace: Any) -> object:
+        def replaced(old: str, new: str, **options: Any) -> None:
+            replace(old, new, **options)
+            descriptor = options.get("dst_dir_fd")
+            folder = os.path.dirname(new) if descriptor is None else _name_of(descriptor)
+            act(folder, os.path.basename(new))
+
+        return replaced
 
     return make
+
+
+def _name_of(directory: int) -> str:
+    here = os.open(".", os.O_RDONLY)
+    os.fchdir(directory)
+    name = os.getcwd()
+    os.fchdir(here)
+    os.close(here)
+    return name
 
 
 def _insisting(write: Any) -> object:
@@ -74,6 +97,111 @@ def _without_limit(_: Any) -> object:
     return lambda _seconds, call: call(deadline.Watch())
 
 
+def _suspend() -> None:
+    """Suspend this process, once, if its call is to be suspended."""
+    if os.environ.pop("CHAOS_STOP", "0") != "0":
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _is_entry(name: str) -> bool:
+    return "~" in name and not name.endswith("~")
+
+
+def _open_to_all(folder: str, name: str) -> None:
+    if _is_entry(name):
+        os.chmod(os.path.join(folder, name), 0o644)
+
+
+def _copy(folder: str, name: str) -> None:
+    if _is_entry(name):
+        at = os.path.join(folder, name)
+        os.link(at, f"{at}.{os.getpid()}")
+
+
+def _list_others(folder: str) -> list[str]:
+    names = (name for name in os.listdir(folder) if name[0] != "." and not _is_entry(name))
+    return [os.path.join(folder, name) for name in names]
+
+
+def _remove_others(folder: str, _: str) -> None:
+    for path in _list_others(folder):
+        os.unlink(path)
+
+
+def _open_others(folder: str, _: str) -> None:
+    for path in _list_others(folder):
+        os.chmod(path, 0o640)
+
+
+def _following_links(send: Any) -> object:
+    """Write into the cache by its name, as another user may have exchanged it."""
+
+    def sent(*arguments: object) -> object:
+        path = os.path.join(os.environ["AWS_ECR_CACHE_DIR"], paths.TOKENS, "note")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        return send(*arguments)
+
+    return sent
+
+
+def _without_watchdog() -> None:
+    """Take the means to end a process that is blocked."""
+    _signal.setitimer = _always(None)(None)
+    _thread.start_new_thread = _refuse  # type: ignore[assignment]  # a system without threads
+
+
+def _refuse(*_: object) -> None:
+    raise RuntimeError
+
+
+def _write_late(_: Any) -> object:
+    """Return a write that happens long after the fetch, whatever was erased since."""
+
+    def write(path: str, subject: str, entry: cache.Entry, *_rest: object, **_: object) -> None:
+        _suspend()
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(opened, "wb") as file:
+            file.write(cache.packed(subject, entry))
+
+    return write
+
+
+def _look_into_cache() -> list[str]:
+    return os.listdir(os.environ["AWS_ECR_CACHE_DIR"])
+
+
+def _late_sweep(_: Any) -> object:
+    """Return a sweep that removes by name, long after it looked."""
+
+    def sweep(directory: str, now: int) -> int:
+        if os.environ.get("CHAOS_STOP", "0") == "0":
+            return 0
+        folder = os.path.join(directory, paths.LOGINS)
+        found = [os.path.join(folder, name) for name in os.listdir(folder) if _is_entry(name)]
+        dead = [path for path in found if cache.read_any(path, now)[0].expires <= now]
+        if dead:
+            _suspend()
+        for path in dead:
+            os.unlink(path)
+        return len(dead)
+
+    return sweep
+
+
+def _clobbering(_: Any) -> object:
+    """Return a replace that does not look whether another program has changed the file."""
+
+    def replace_file(rewrite: Any, *_: object, **__: object) -> str:
+        _suspend()
+        with open(rewrite.file, "wb") as file:
+            file.write(rewrite.after)
+        return ""
+
+    return replace_file
+
+
 BROKEN = {
     "expired": Break(cache.Entry, {"dead": _always(""), "fresh": _always(True)}, "expiry"),
     "identities": Break(identity, {"line": _always("somebody")}, "identity"),
@@ -82,16 +210,28 @@ BROKEN = {
     "stores": Break(logins, {"keep": _always(None)}, "stores"),
     "erases": Break(store, {"forget": _always(0)}, "erased"),
     "locks": Break(lock.FileLock, {"acquire": _always(True)}, "one fetch"),
-    "deadline": Break(deadline, {"within": _without_limit}, "deadline"),
-    "fifos": Break(cache, {"_READ_FLAGS": lambda flags: flags & ~os.O_NONBLOCK}, "deadline"),
-    "logs": Break(protocol, {"reply": _leaking}, "secrets"),
-    "modes": Break(Directory, {"write_whole": _and_then(lambda at: os.chmod(at, 0o644))}, "modes"),
-    "copies": Break(
-        Directory,
-        {"write_whole": _and_then(lambda at: os.link(at, f"{at}.{os.getpid()}"))},
-        "strays",
+    "deadline": Break(deadline, {"within": _without_limit}, "deadline", first=_without_watchdog),
+    "fifos": Break(
+        cache,
+        {"_READ_FLAGS": lambda flags: flags & ~os.O_NONBLOCK},
+        "deadline",
+        first=_without_watchdog,
     ),
+    "logs": Break(protocol, {"reply": _leaking}, "secrets"),
+    "modes": Break(os, {"replace": _after_replacing(_open_to_all)}, "modes"),
+    "copies": Break(os, {"replace": _after_replacing(_copy)}, "strays"),
     "disks": Break(broker.Broker, {"_write_or_make_room": _insisting}, "needless failure"),
+    "neighbours": Break(os, {"replace": _after_replacing(_remove_others)}, "documents"),
+    "readers": Break(os, {"replace": _after_replacing(_open_others)}, "documents"),
+    "links": Break(protocol, {"send": _following_links}, "documents"),
+    "edits": Break(
+        identity, {"line": _always("somebody"), "find_changed": _always("")}, "identity"
+    ),
+    "early looks": Break(os, {}, "deadline", first=_look_into_cache),
+    "late writes": Break(store, {"write": _write_late}, "erased", suspends=True),
+    "late sweeps": Break(logins, {"sweep": _late_sweep}, "stores", suspends=True),
+    "lost logins": Break(apply, {"replace_file": _clobbering}, "config", suspends=True),
+    "unwritten": Break(apply, {"replace_file": _always("")}, "config"),
     "lists": Break(
         recent, {"list_hosts": _always(["999999999999.dkr.ecr.us-east-1.amazonaws.com"])}, "list"
     ),

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.chaos import answers, leftovers
+from tests.chaos import answers, docker_config, leftovers
 from tests.chaos.history import History
 from tests.chaos.plan import Plan
 from tests.chaos.play import Ground, clear, play
@@ -35,6 +35,7 @@ def examine(history: History) -> Verdict:
     verdict = Verdict()
     answers.look(history, verdict)
     leftovers.look(history, verdict)
+    docker_config.check(history, verdict)
     return verdict
 
 

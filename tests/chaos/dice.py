@@ -5,17 +5,15 @@ from collections.abc import Callable
 
 from tests.chaos.plan import (
     ACTORS,
+    ATTACKED,
     ELSEWHERE,
-    EU,
     FAULTS,
     FOLDERS,
     HARMS,
-    OTHER,
-    PRIVATE,
     PUBLIC,
     REWRITES,
     SERVICES,
-    US,
+    STALLED,
     Call,
     Calm,
     Clock,
@@ -29,14 +27,21 @@ from tests.chaos.plan import (
     Step,
     Wait,
 )
+from tests.chaos.rivals import Rivals
 
 
-def generate(seed: int, *, disturbed: bool) -> Plan:
-    """Return the episode of a seed; without `disturbed`, its clock and disk are left alone."""
+def generate(seed: int, *, disturbed: bool, users: bool, drives: bool) -> Plan:
+    """Return the episode of a seed.
+
+    disturbed: whether its clock and disk are disturbed. users: whether there is a second user.
+    drives: whether a drive can stop answering.
+    """
     rng = random.Random(seed)
     clock = rng.random() < 0.4 and disturbed
     drag = rng.choice((0, 0, 10, 40)) if disturbed else 0
-    units = rng.sample(_UNITS, 2)
+    units: list[tuple[str, ...]] = [*_UNITS]
+    units += [(name,) for name in ATTACKED if users] + [(STALLED,) for _ in range(drives)]
+    units = rng.sample(units, 2)
     dice = _Dice(rng, [name for unit in units for name in unit], clock)
     steps: list[Step] = []
     while len(steps) < _STEPS:
@@ -51,18 +56,17 @@ _STEPS = 60
 _UNITS = (
     *(("keys",), ("role",), ("pod",), ("process",), ("rules",)),
     *(("work", "play"), ("tenant-a", "tenant-b")),
+    *(("sso",), ("script",), ("program",), ("variables",), ("project",)),
 )
 _HOUR = 3600
 _CLOCKS = (0, 1, -1, 30, -30, _HOUR, -_HOUR, 13 * _HOUR, -13 * _HOUR)
 
 
-class _Dice:
+class _Dice(Rivals):
     """Random steps, single ones and useful sequences."""
 
     def __init__(self, rng: random.Random, actors: list[str], clock: bool) -> None:
-        self._rng = rng
-        self._actors = actors
-        self._hosts = [US, US, US, EU, EU, OTHER, OTHER, PUBLIC]
+        super().__init__(rng, actors)
         self._sides: list[tuple[int, Callable[[], list[Step]]]] = [
             (24, self._gets),
             (6, self._store),
@@ -82,6 +86,12 @@ class _Dice:
             (6, self._damaged),
             (5, self._edited),
             (4, self._crammed),
+            (4, self._cleared),
+            (5, self._configured),
+            (4, self._planted),
+            (5, self._suspended),
+            (20 if set(actors) & set(ATTACKED) else 0, self._attacked),
+            (8 if STALLED in actors else 0, self._stalled),
             (9 if clock else 0, lambda: [Clock(rng.choice(_CLOCKS))]),
             (9 if clock else 0, self._due),
         ]
@@ -91,26 +101,11 @@ class _Dice:
         ((_, make),) = self._rng.choices(self._sides, weights)
         return make()
 
-    def _actor(self) -> str:
-        return self._rng.choice(self._actors)
-
-    def _pick_actor_and_host(self) -> tuple[str, str]:
-        actor = self._actor()
-        hosts = [*self._hosts, PRIVATE, PRIVATE] if actor == "rules" else self._hosts
-        return actor, self._rng.choice(hosts)
-
-    def _kill(self, share: float = 0.15) -> int:
-        # A cached answer takes tens of milliseconds, one from AWS half a second or more.
-        return self._rng.choice((8, 25, 60, 200, 450, 900)) if self._rng.random() < share else 0
-
     def _gets(self) -> list[Step]:
         actor, host = self._pick_actor_and_host()
         if self._rng.random() < 0.04:
             host = ELSEWHERE
         return self._some(actor, host, self._rng.choice((1, 1, 1, 2, 3)))
-
-    def _some(self, actor: str, host: str, count: int, kills: float = 0.15) -> list[Step]:
-        return [Call("get", actor, host, self._kill(kills)) for _ in range(count)]
 
     def _store(self) -> list[Step]:
         life = self._rng.choice((-5, 2, 5, 600, 43200, 0))

@@ -49,6 +49,8 @@ class Disk:
         self._shut: list[Path] = []
         self.touched: set[int] = set()
         """The inodes with a changed mode."""
+        self.foreign: set[str] = set()
+        """The names of files that are not the program's."""
 
     def clear(self) -> None:
         """Remove everything on the disk."""
@@ -94,7 +96,7 @@ class Disk:
         if step.name == "folder":
             return self._harm_folder(folder, step.at)
         with suppress(OSError):
-            names = sorted(os.listdir(folder))
+            names = sorted(set(os.listdir(folder)) - self.foreign)
             wanted = [name for name in names if name.startswith(step.host)]
             if not wanted:
                 return ()

@@ -8,12 +8,16 @@ killed or overtaken between two of them.
 
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-_SLOW = ("open", "write", "replace", "unlink", "listdir", "lstat")
+_SLOW = (
+    *("open", "write", "replace", "rename", "link", "unlink", "utime"),
+    *("listdir", "scandir", "stat", "lstat", "fstat", "mkdir", "chmod", "fchmod"),
+)
 _SHARE = 0.3
 _real = time.time_ns
 
@@ -31,13 +35,26 @@ def _time() -> float:
     return _time_ns() / 1e9
 
 
-def _slowly(call: Callable[..., Any], most: float) -> Callable[..., Any]:
-    def called(*arguments: Any, **options: Any) -> Any:
-        if random.random() < _SHARE:
-            time.sleep(random.random() * most)
-        return call(*arguments, **options)
+class _Calls:
+    """Slows disk calls down, by up to `most` seconds each, and stops before one of them."""
 
-    return called
+    def __init__(self, most: float, stop: int) -> None:
+        self._most = most
+        self._stop = stop
+
+    def disturb(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any, **options: Any) -> Any:
+            self._stop -= 1
+            if self._stop == 0:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            if self._most and random.random() < _SHARE:
+                time.sleep(random.random() * self._most)
+            return call(*arguments, **options)
+
+        for able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+            if call in able:
+                able.add(called)
+        return called
 
 
 if __name__ == "__main__":
@@ -46,7 +63,9 @@ if __name__ == "__main__":
 
     time.time_ns = _time_ns
     time.time = _time
-    drag = int(os.environ["CHAOS_DRAG"]) / 1000
-    for name in _SLOW if drag else ():
-        setattr(os, name, _slowly(getattr(os, name), drag))
+    drag, stop = int(os.environ["CHAOS_DRAG"]) / 1000, int(os.environ["CHAOS_STOP"])
+    calls = _Calls(drag, stop)
+    for name in _SLOW if drag or stop else ():
+        if hasattr(os, name):
+            setattr(os, name, calls.disturb(getattr(os, name)))
     sys.exit(main())

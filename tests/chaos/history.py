@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.actors import Actor
+from tests.chaos.documents import Documents
 from tests.chaos.fetches import IssuedAt, Overlap
-from tests.chaos.plan import Call, Plan
+from tests.chaos.plan import FOLDERS, Call, Plan
 from tests.chaos.timeline import Timeline
 from tests.world.aws import Aws
 
@@ -20,6 +21,7 @@ class Run:
     code: as `subprocess` has it; None for a process that did not end and had to be killed.
     login, expires: the stored login and its expiry; None means 12 hours later.
     ours: whether the campaign started it after the steps, when nothing fails any more.
+    asleep: for how many seconds it was suspended. is_asleep: whether it is now.
     """
 
     number: int
@@ -34,6 +36,8 @@ class Run:
     login: str = ""
     expires: float | None = None
     ours: bool = False
+    asleep: float = 0.0
+    is_asleep: bool = False
 
     @property
     def whole(self) -> bool:
@@ -59,7 +63,8 @@ class Run:
     def __str__(self) -> str:
         call = self.call
         kill = f", to be killed after {call.kill} ms" if call.kill else ""
-        return f"#{self.number} {call.action} {call.host} by {call.actor}{kill}"
+        stop = f", suspended for {self.asleep:.1f} s" if self.asleep else ""
+        return f"#{self.number} {call.action} {call.host} by {call.actor}{kill}{stop}"
 
 
 @dataclass(frozen=True)
@@ -79,12 +84,44 @@ class Damage:
         return not host or any(name == "*" or name.startswith(host) for name in self.names)
 
 
+@dataclass(frozen=True)
+class Attacked:
+    """A cache whose directory another user may have changed from `began` to `ended`."""
+
+    cache: Path
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True)
+class Write:
+    """A login of another program to Docker's file: read at `began`, replaced by `ended`."""
+
+    home: Path
+    marker: str
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """Docker's file in a home at a time, None for no file, and the texts of all files beside it."""
+
+    home: Path
+    at: float
+    fields: dict[str, dict[str, object]] | None
+    texts: str
+    is_broken: bool = False
+
+
 @dataclass
 class History:
     """All events of an episode.
 
     wrong: whether AWS, or an actor's own program, was made to fail.
+    stalled: whether a drive of the actor `STALLED` did not answer.
     full: whether the disk was full. ahead: by how many seconds the programs' clock was ahead.
+    exposed: the caches in directories that are not only the program's.
     """
 
     plan: Plan
@@ -95,15 +132,34 @@ class History:
     actors: dict[str, Actor] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     damages: list[Damage] = field(default_factory=list)
+    exposed: set[Path] = field(default_factory=set)
+    attacks: list[Attacked] = field(default_factory=list)
+    documents: Documents = field(default_factory=Documents)
+    logins: list[Write] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
     overlaps: list[Overlap] = field(default_factory=list)
     fetches: int = 0
     wrong: Timeline[bool] = field(default_factory=lambda: Timeline(False))
+    stalled: Timeline[bool] = field(default_factory=lambda: Timeline(False))
     full: Timeline[bool] = field(default_factory=lambda: Timeline(False))
     ahead: Timeline[int] = field(default_factory=lambda: Timeline(0))
     touched: set[int] = field(default_factory=set)
     steps: Counter[str] = field(default_factory=Counter)
     notes: list[tuple[float, str]] = field(default_factory=list)
     """The time of each step, and the step as text."""
+
+    def expose(self, cache: Path, at: float) -> None:
+        """Note that all folders of a cache may be others' from this time on."""
+        self.exposed.add(cache)
+        for folder in FOLDERS:
+            self.damages.append(Damage(at, cache, folder, "folder", ("*",)))
+
+    def attacked(self, cache: Path, began: float, ended: float) -> bool:
+        """Return whether another user attacked a cache at some moment from `began` to `ended`."""
+        return any(
+            each.cache == cache and each.began <= ended and each.ended >= began
+            for each in self.attacks
+        )
 
     def clocks(self, run: Run) -> tuple[int, int]:
         """Return the least and the most that the program's clock was ahead while a process ran."""
@@ -120,7 +176,7 @@ class History:
         found = {each.secret_key for each in keys}
         found |= {each.session_token for each in keys if each.session_token}
         found |= set(self.issued) | {run.login for run in self.runs if run.login}
-        found |= self.aws.web_identity_tokens
+        found |= self.aws.web_identity_tokens | set(self.aws.sso_tokens)
         found |= {base64.b64encode(f"AWS:{password}".encode()).decode() for password in self.issued}
         return found | {piece for secret in found.copy() for piece in _pieces(secret)}
 

@@ -4,24 +4,30 @@ import json
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from docker_credential_ecrpy.tokens.folder import MARKER
+from tests.chaos import docker_config
 from tests.chaos.history import History, Run
-from tests.chaos.plan import FOLDERS, PUBLIC
+from tests.chaos.plan import ATTACKED, FOLDERS, PUBLIC
+from tests.chaos.second_user import UID
 from tests.chaos.verdict import Verdict
 from tests.world.machine import NOT_FOUND
 
 _NAMES = {
     "tokens": re.compile(r"[a-z0-9.@-]+~[0-9a-f]{32}"),
     "logins": re.compile(r"[a-z0-9.-]+~[0-9a-f]{32}"),
-    "locks": re.compile(r"[a-z0-9.@-]+~[0-9a-f]{3}"),
+    "locks": re.compile(r"[a-z0-9.@-]+~[0-9a-f]{3}|logins"),
     "registries": re.compile(r"[a-z0-9.-]+"),
     "elsewhere": re.compile(r"[a-z0-9.-]+~[0-9a-f]{32}"),
 }
+_MARKER = ".docker-credential-ecrpy"
+"""The name of the file that says whose a folder is."""
+_GO_HELPERS = {"cache.json", "log", "ecr-login.log"}
+"""What the Go helper, whose version a configure asks for, has in ~/.ecr, or else in TMPDIR."""
 _AWS_CLIS = re.compile(r"[0-9a-f]{40}\.json")
 # Files that contain secrets by design, and the campaign's own files.
-_ON_PURPOSE = ("tokens", "logins", "cli", "etc")
+_ON_PURPOSE = ("tokens", "logins", "cli", "sso", "etc")
 
 
 def look(history: History, verdict: Verdict) -> None:
@@ -29,6 +35,7 @@ def look(history: History, verdict: Verdict) -> None:
     _look_at_fetches(history, verdict)
     _look_at_lists(history, verdict)
     _look_at_files(history, verdict)
+    _look_at_documents(history, verdict)
     _look_for_secrets(history, verdict)
 
 
@@ -92,13 +99,15 @@ def _troubled(history: History, run: Run) -> bool:
 
 
 def _look_at_files(history: History, verdict: Verdict) -> None:
-    caches = {actor.cache for actor in history.actors.values()}
+    caches = {actor.cache for actor in history.actors.values()} - history.exposed
     for cache in sorted(caches):
         names = {path.name for path in cache.iterdir()} if cache.is_dir() else set()
-        verdict.hold("strays", names <= set(FOLDERS), f"{cache}: {sorted(names)}")
+        known = names <= {*FOLDERS, *_GO_HELPERS}
+        verdict.hold("strays", known, f"{cache}: {sorted(names)}")
         for folder in FOLDERS:
             for path in _inside(cache / folder):
-                known = path.name == MARKER or _NAMES[folder].fullmatch(path.name)
+                known = path.name == _MARKER or history.documents.has(path)
+                known = known or bool(_NAMES[folder].fullmatch(path.name))
                 verdict.hold("strays", known, f"{folder}/{path.name}")
             _look_at_modes(history, cache / folder, verdict)
     for actor in history.actors.values():
@@ -106,10 +115,21 @@ def _look_at_files(history: History, verdict: Verdict) -> None:
         for path in _inside(home / ".aws" / "cli" / "cache"):
             verdict.hold("strays", _AWS_CLIS.fullmatch(path.name), f"~/.aws/cli/cache/{path.name}")
         names = {path.name for path in _inside(home)}
-        verdict.hold("strays", names <= {".ecr", ".aws"}, f"{home.name}: {sorted(names)}")
+        verdict.hold(
+            "strays",
+            names <= {".ecr", ".aws", docker_config.FOLDER},
+            f"{home.name}: {sorted(names)}",
+        )
     for empty in (history.root / "tmp", history.disk / "elsewhere"):
-        names = {path.name for path in _inside(empty)}
+        names = {path.name for path in _inside(empty)} - _GO_HELPERS
         verdict.hold("strays", not names, f"{empty.name}: {sorted(names)}")
+
+
+def _look_at_documents(history: History, verdict: Verdict) -> None:
+    changes = history.documents.list_changes()
+    verdict.checked["documents"] += history.documents.count - len(changes)
+    for text in changes:
+        verdict.hold("documents", False, text)
 
 
 def _look_at_modes(history: History, folder: Path, verdict: Verdict) -> None:
@@ -119,6 +139,8 @@ def _look_at_modes(history: History, folder: Path, verdict: Verdict) -> None:
     verdict.hold("modes", mode == 0o700, f"{folder}: {mode:o}")
     for path in folder.iterdir():
         seen = path.lstat()
+        if history.documents.has(path):
+            continue
         if stat.S_ISREG(seen.st_mode) and seen.st_ino not in history.touched:
             mode = stat.S_IMODE(seen.st_mode)
             verdict.hold("modes", mode == 0o600, f"{path}: {mode:o}")
@@ -143,7 +165,23 @@ def _seen(history: History) -> Iterator[tuple[str, str]]:
             yield f"standard output of {run}", run.stdout.decode(errors="replace")
     for top in (history.root, history.disk):
         for path in top.rglob("*"):
+            if _is_open_to_others(history, path):
+                yield (
+                    f"the file {path}, which another user can read,",
+                    path.read_text(errors="replace"),
+                )
             yield "a file's name", path.name
             parts = path.relative_to(top).parts
             if not any(part in _ON_PURPOSE for part in parts) and path.is_file():
                 yield f"the file {path.name}", path.read_text(errors="replace")
+
+
+def _is_open_to_others(history: History, path: Path) -> bool:
+    """Return whether a file is in a directory of both users, and the other can read it."""
+    shared = [history.root / name for name in ATTACKED]
+    if not any(folder in path.parents for folder in shared):
+        return False
+    with suppress(OSError):
+        seen = path.lstat()
+        return stat.S_ISREG(seen.st_mode) and (seen.st_uid == UID or bool(seen.st_mode & 0o077))
+    return False

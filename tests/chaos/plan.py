@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from typing import get_args
 
 from tests.world.aws import ACCOUNT
 
@@ -14,7 +15,20 @@ PRIVATE = "images.example.com"
 """A private name for ECR, known only by the rules."""
 ELSEWHERE = "ghcr.io"
 
-ACTORS = ("keys", "work", "play", "role", "pod", "process", "rules", "tenant-a", "tenant-b")
+ACTORS = (
+    *("keys", "work", "play", "role", "pod", "process", "rules", "tenant-a", "tenant-b"),
+    *("sso", "script", "program", "variables", "project", "sticky", "loose"),
+    "stalled",
+)
+ATTACKED = ("sticky", "loose")
+"""The actors whose cache is in a directory that another user can write to."""
+STALLED = "stalled"
+"""The actor whose files may be on a drive that does not answer."""
+DRIVES = ("cache", "settings", "config", "authorities", "log", "docker")
+OPERATIONS = ("lookup", "open", "read", "write")
+ATTACKS = ("links", "folders", "exchange", "inner", "rename", "log")
+ACTIONS = ("get", "store", "erase", "list")
+"""Docker's own; "clear", "configure" and "unconfigure" are commands that a user types."""
 SERVICES = ("ecr", "ecr-public", "sts:AssumeRole", "sts:AssumeRoleWithWebIdentity")
 FAULTS = (
     "throttle",
@@ -33,18 +47,25 @@ HARMS = (
     *("truncate", "flip", "swap", "future", "open", "closed"),
     *("link", "dangling", "directory", "fifo", "socket", "folder"),
 )
-REWRITES = ("replace", "in place", "slowly")
+REWRITES = ("replace", "in place", "slowly", "alike")
+FOREIGN = ("report.odt~", "main.tf", ".new-notes", f"{US}~backup", f"{EU}~{'0' * 32}")
+"""Names of files that other programs put into a cache's folders."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """Start one action. kill: ms until it is killed, 0 for never. life: seconds of a login."""
+    """Start one action. kill: ms until it is killed, 0 for never. life: seconds of a login.
+
+    stop: the number of the disk call before which it is suspended, 0 for never; asleep: ms.
+    """
 
     action: str
     actor: str
     host: str = ""
     kill: int = 0
     life: int = 0
+    stop: int = 0
+    asleep: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,6 +110,41 @@ class Rewrite:
 
 
 @dataclass(frozen=True)
+class Plant:
+    """Put a file of another program into a folder of an actor's cache."""
+
+    actor: str
+    folder: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Login:
+    """Rewrite Docker's file as `docker login` does, with this many ms between read and rename."""
+
+    actor: str
+    gap: int
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Let another user attack the directory of an actor's cache for this many milliseconds."""
+
+    actor: str
+    how: str
+    ms: int
+
+
+@dataclass(frozen=True)
+class Stall:
+    """From here to the next `Calm`, one of an actor's files is on a drive that does not answer."""
+
+    actor: str
+    file: str
+    operation: str
+
+
+@dataclass(frozen=True)
 class Disk:
     """Fill the disk except for this many KB, or empty it."""
 
@@ -112,14 +168,26 @@ class Wait:
 
 @dataclass(frozen=True)
 class Join:
-    """Wait until all processes have ended."""
+    """Wait until all processes have ended, except those that are suspended."""
 
 
-Step = Call | Fault | Calm | Life | Harm | Rewrite | Disk | Clock | Wait | Join
-_KINDS: dict[str, type[Step]] = {
-    kind.__name__: kind
-    for kind in (Call, Fault, Calm, Life, Harm, Rewrite, Disk, Clock, Wait, Join)
-}
+Step = (
+    Call
+    | Fault
+    | Calm
+    | Life
+    | Harm
+    | Rewrite
+    | Plant
+    | Login
+    | Attack
+    | Stall
+    | Disk
+    | Clock
+    | Wait
+    | Join
+)
+_KINDS: dict[str, type[Step]] = {kind.__name__: kind for kind in get_args(Step)}
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,24 @@
 """Plays an episode with real processes, real files and a loopback AWS, and records it."""
 
-import base64
-import json
 import os
-import secrets
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
 import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos import actors, fetches
+from tests.chaos import actors, docker_config, fetches
 from tests.chaos.actors import Actor
 from tests.chaos.disk import Disk
+from tests.chaos.documents import make_folders
+from tests.chaos.drive import Drive
 from tests.chaos.faults import Faults
-from tests.chaos.history import Damage, History, Run
+from tests.chaos.history import Damage, History
+from tests.chaos.people import People
 from tests.chaos.plan import (
+    ATTACKED,
+    Attack,
     Call,
     Calm,
     Clock,
@@ -27,37 +26,43 @@ from tests.chaos.plan import (
     Harm,
     Join,
     Life,
+    Login,
     Plan,
+    Plant,
     Rewrite,
+    Stall,
     Step,
     Wait,
 )
 from tests.chaos.plan import Disk as DiskStep
-from tests.world.aws import LIFE, Aws
+from tests.chaos.processes import DISTURBED, Processes
+from tests.chaos.second_user import SecondUser, name_attacked
+from tests.world.aws import LIFE
 from tests.world.machine import MODULE, Machine, make_machine
 from tests.world.web import Authority
 
 MARGIN = 5.0
 """Seconds past its deadline that a process may take to start and to end. It needs a tenth of one;
 with eight such processes on two busy cores, each may wait a while for its turn."""
-MOST = 8
-"""Processes at once; with more, the results show the machine's load."""
 SHORT_LIVED = 5
 """Seconds; a token with a shorter life may have expired when it arrives."""
 _RUBBISH_AFTER = 2.2
 """Seconds after which the temporary file of a killed process must be removed."""
 _CALM_TIMEOUT = "25"
-DISTURBED = (sys.executable, str(Path(__file__).with_name("disturbed.py")))
 
 
 @dataclass(frozen=True)
 class Ground:
-    """Where and with what episodes are played. small: a disk that can be filled, if any."""
+    """Where and with what episodes are played. small: a disk that can be filled, if any.
+
+    suspends: whether the program suspends itself, where it is broken on purpose.
+    """
 
     authority: Authority
     small: Path | None = None
     program: tuple[str, ...] = tuple(MODULE)
     margin: float = MARGIN
+    suspends: bool = False
 
 
 def play(plan: Plan, ground: Ground, *, visits: bool = True) -> History:
@@ -74,23 +79,26 @@ def play(plan: Plan, ground: Ground, *, visits: bool = True) -> History:
 
 
 def _play(plan: Plan, ground: Ground, root: Path, *, visits: bool) -> History:
-    aws = Aws(latency=plan.latency / 1000)
+    aws = People(latency=plan.latency / 1000)
     door = fetches.Fetches(aws)
-    with fetches.server(door, ground.authority) as server:
+    with fetches.server(door, ground.authority) as server, ExitStack() as closing:
         machine = make_machine(aws, server, ground.authority, root)
         disk = Disk(ground.small or machine.root / "disk", small=ground.small is not None)
         history = _begin(plan, machine, disk, door)
         player = _Player(history, ground, disk, Faults(aws))
+        closing.callback(player.drive.end)
         for step in plan.steps:
             history.notes.append((time.time(), str(step)))
             player.take(step)
         player.settle()
         if visits:
             player.let_rest()
+            player.tidy()
             for number, cache in enumerate(sorted({a.cache for a in history.actors.values()})):
                 home = machine.root / f"newcomer-{number}"
                 player.visit(actors.newcomer(machine, cache, home))
             player.join()
+        player.look()
         player.faults.over.set()
         history.overlaps, history.fetches = list(door.overlaps), door.count
         history.touched = disk.touched
@@ -111,7 +119,15 @@ def _begin(plan: Plan, machine: Machine, disk: Disk, door: fetches.Fetches) -> H
     history.actors = actors.cast(machine, disk.root, plan.actors, plan.timeout)
     for name, actor in history.actors.items():
         if name in plan.logged:
-            actor.environ["AWS_ECR_LOG"] = str(root / "logs" / name)
+            log = actor.cache.with_name("log") if name in ATTACKED else root / "logs" / name
+            actor.environ["AWS_ECR_LOG"] = str(log)
+    if "project" in history.actors:
+        project = history.actors["project"].cache
+        make_folders(history.documents, project, ("tokens", "logins", "registries"))
+        history.documents.forget(project)
+    for name in ("project", "loose"):  # no cache there: one is the user's, one is another's
+        if name in history.actors:
+            history.expose(history.actors[name].cache, 0.0)
     return history
 
 
@@ -123,14 +139,19 @@ def clear(history: History) -> None:
 class _Player:
     def __init__(self, history: History, ground: Ground, disk: Disk, faults: Faults) -> None:
         self.history = history
-        disturbed = history.plan.clock or history.plan.drag
+        plan = history.plan
         own = ground.program == tuple(MODULE)
-        self.program = DISTURBED if disturbed and own else ground.program
+        stops = any(isinstance(step, Call) and step.stop for step in plan.steps)
+        counts = own and bool(plan.clock or plan.drag or stops)
+        program = DISTURBED if counts else ground.program
+        # A program that is broken on purpose suspends itself, too.
+        counts = counts or ground.suspends
+        self.processes = Processes(history, program, ground.margin, counts=counts)
         self.disk = disk
         self.faults = faults
-        self.margin = ground.margin
-        self._threads: list[threading.Thread] = []
-        self._room = threading.BoundedSemaphore(MOST)
+        names = name_attacked(plan.actors)
+        self.drive = Drive(history)
+        self.second_user = SecondUser(history.root, names, history)
 
     def take(self, step: Step) -> None:
         """Take one step."""
@@ -140,7 +161,7 @@ class _Player:
         begun = time.time()
         match step:
             case Call():
-                self._call(step, history.actors[step.actor])
+                self.processes.start(step, history.actors[step.actor])
             case Fault():
                 self._fail(step)
                 history.wrong.change(True, begun, time.time())
@@ -154,6 +175,14 @@ class _Player:
                 self._harm(step, history.actors[step.actor].cache)
             case Rewrite():
                 history.actors[step.actor].home.rewrite(step.how)
+            case Plant():
+                self._plant(step, history.actors[step.actor].cache)
+            case Login():
+                self._log_in(step, history.actors[step.actor].home.path)
+            case Attack():
+                self.second_user.start(step)
+            case Stall():
+                self.drive.stall(step)
             case DiskStep():
                 self._fill(step)
             case Clock():
@@ -164,14 +193,24 @@ class _Player:
                 self.join()
 
     def join(self) -> None:
-        """Wait until all processes have ended."""
-        for thread in self._threads:
-            thread.join()
-        self._threads.clear()
+        """Wait until all processes have ended, except the suspended, and look at Docker's files."""
+        self.processes.join()
+        self.look()
+
+    def look(self) -> None:
+        """Look at the Docker's files that were rewritten."""
+        for home in {write.home for write in self.history.logins} | {
+            run.actor.home.path
+            for run in self.history.runs
+            if run.call.action in ("configure", "unconfigure")
+        }:
+            self.history.looks.append(docker_config.look(home))
 
     def settle(self) -> None:
         """Wait until all processes have ended, and end all faults."""
-        self.join()
+        self.processes.join_all()
+        self.second_user.join()
+        self.look()
         self._calm()
         self._fill(DiskStep(full=False))
         self._set_clock(0)
@@ -186,54 +225,31 @@ class _Player:
         """Start a newcomer's get on a cache, which sweeps it."""
         visitor.environ["AWS_ECR_TIMEOUT"] = _CALM_TIMEOUT
         self.history.actors[visitor.name] = visitor
-        self._call(Call("get", visitor.name, actors.NEWCOMERS), visitor, ours=True)
+        self.processes.start(Call("get", visitor.name, actors.NEWCOMERS), visitor, ours=True)
 
-    def _call(self, call: Call, actor: Actor, *, ours: bool = False) -> None:
-        history = self.history
-        limit = float(actor.environ["AWS_ECR_TIMEOUT"]) + self.margin
-        self._room.acquire()
-        run = Run(len(history.runs), call, actor, limit, time.time(), ours=ours)
-        request = self._request(run)
-        history.runs.append(run)
-        child = subprocess.Popen(
-            [*self.program, call.action],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=actor.environ,
-            cwd=history.root,
-            start_new_session=True,
-        )
-        thread = threading.Thread(target=self._watch, args=(run, child, request))
-        thread.start()
-        self._threads.append(thread)
+    def tidy(self) -> None:
+        """Start a configure where one was killed, which removes what that left."""
+        killed = {
+            run.call.actor
+            for run in self.history.runs
+            if run.call.action in ("configure", "unconfigure") and not run.whole
+        }
+        for name in sorted(killed):
+            call = Call("configure", name, actors.NEWCOMERS)
+            self.processes.start(call, self.history.actors[name], ours=True)
 
-    def _watch(self, run: Run, child: "subprocess.Popen[bytes]", request: bytes) -> None:
-        kill = run.call.kill / 1000
-        try:
-            run.stdout, run.stderr = child.communicate(request, kill or run.limit)
-        except subprocess.TimeoutExpired:
-            child.send_signal(signal.SIGKILL)
-            run.stdout, run.stderr = child.communicate()
-            run.code = -signal.SIGKILL if kill else None
-        else:
-            run.code = child.returncode
-        run.ended = time.time()
-        self._room.release()
+    def _plant(self, step: Plant, cache: Path) -> None:
+        folder = cache / step.folder
+        with suppress(OSError):  # the folder or file does not exist, or does; or the disk is full
+            if not folder.is_symlink():
+                self.history.documents.put(folder / step.name)
+                self.disk.foreign.add(step.name)
 
-    def _request(self, run: Run) -> bytes:
-        call = run.call
-        if call.action != "store":
-            return call.host.encode()
-        # A password with an expiry, as ECR's have, or one without.
-        fields: dict[str, str | int] = {"payload": secrets.token_hex(40)}
-        if call.life:
-            now = time.time() + self.history.ahead.last
-            run.expires = int(now + call.life)
-            fields["expiration"] = run.expires
-        run.login = base64.b64encode(json.dumps(fields).encode()).decode()
-        login = {"ServerURL": call.host, "Username": "AWS", "Secret": run.login}
-        return json.dumps(login).encode()
+    def _log_in(self, step: Login, home: Path) -> None:
+        number = len(self.history.logins)
+        write = docker_config.log_in(home, number, step.gap / 1000)
+        if write is not None:
+            self.history.logins.append(write)
 
     def _fail(self, step: Fault) -> None:
         if step.service == "process":
@@ -244,11 +260,14 @@ class _Player:
     def _calm(self) -> None:
         begun = time.time()
         self.faults.end()
+        self.drive.end()
         (self.history.root / "hang").unlink(missing_ok=True)
         self.history.aws.token_life = LIFE
         self.history.wrong.change(False, begun, time.time())
 
     def _harm(self, step: Harm, cache: Path) -> None:
+        if cache in self.history.exposed:
+            return  # its folders may be the user's documents
         # Recorded beforehand: a process that it affects may be quick.
         begun = time.time()
         names = self.disk.harm(step, cache)
