@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.files.log_file import open_log
 from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.console import Console
 from docker_credential_ecrpy.text.log import discard
 from docker_credential_ecrpy.tokens.lock_note import LockNote
+from tests.world.entries import open_lock
 
 SECRET = 'Kanarie"\\x/7Q'
 TEXT = f"it fails: {SECRET} is wrong"
@@ -63,7 +63,7 @@ def test_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
 def test_a_lock_note(tmp_path: Path) -> None:
     """A failure that other processes share has no secret in message, hint and place."""
     path = tmp_path / "lock"
-    with FileLock(str(path)) as lock:
+    with open_lock(str(path)) as lock:
         note = LockNote(lock, "me", time.time_ns, discard)
         note.leave_failure(HelperError(TEXT, hint=TEXT, chosen_at=TEXT), 5)
         shared = note.shared_failure(0, 5)

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files.directory import Directory
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.files.user import target
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -33,7 +34,8 @@ if sys.platform == "win32":
     def _lock(directory: str, end: float) -> Iterator[None]:
         """Lock a file of the user's in the temporary directory: Windows locks no directories."""
         name = hashlib.sha256(os.path.normcase(directory).encode()).hexdigest()[:32]
-        with FileLock(os.path.join(tempfile.gettempdir(), f"docker-credential-ecrpy-{name}")) as at:
+        temporary = Directory(tempfile.gettempdir(), None)
+        with FileLock(temporary, f"docker-credential-ecrpy-{name}") as at:
             if not at.acquire(max(0.0, end - time.monotonic())):
                 raise _timed_out(directory, "")
             yield

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.hot import cache, identity
-from docker_credential_ecrpy.tokens import logins, store
+from docker_credential_ecrpy.tokens import store
 from tests.world.entries import HOUR, NOW, REPLY
 from tests.world.hosts import HOST
 
@@ -41,7 +41,7 @@ def _place(request: pytest.FixtureRequest, tmp_path: Path, here: Machine) -> tup
     directory, entry = str(tmp_path), cache.Entry(NOW, NOW + HOUR, NOW + HOUR, REPLY)
     if request.param == "login":
         place = cache.login_place(directory, HOST)
-        logins.keep(directory, place, entry)
+        store.write(*place, entry)
         return place
     token = cache.token_place(directory, "ecr@us-east-1.amazonaws.com", "me")
     store.write(*token, entry)
