@@ -91,12 +91,15 @@ def _claim(folder: Directory, *, create: bool, changes: bool) -> None:
     if sys.platform != "win32" and seen.st_uid != os.geteuid():
         msg = f"{folder.path} belongs to another user"
         raise Refused(msg)
-    if not _is_marked(folder):
+    if _read_marker(folder) != MARKER_TEXT:
         names = folder.names()
         if not names and not create:
             raise FileNotFoundError(folder.path)
+        # Again: another process may have written it. A loss of power may have cut it short.
+        marker = _read_marker(folder)
+        is_ours = marker is not None and MARKER_TEXT.startswith(marker)
         for name in names:
-            if not _is_ours(folder, name):
+            if not (_is_ours(folder, name) or (name == MARKER and is_ours)):
                 msg = f"{folder.path} holds {name!a}, which this program did not create"
                 cure = "move it elsewhere, or set AWS_ECR_CACHE_DIR to an empty directory"
                 raise Refused(msg, cure)
@@ -106,18 +109,20 @@ def _claim(folder: Directory, *, create: bool, changes: bool) -> None:
         folder.close_to_others()
 
 
-def _is_marked(folder: Directory) -> bool:
+def _read_marker(folder: Directory) -> bytes | None:
+    """Return the start of the marker's content; None if it is missing or not this user's file."""
     try:
         opened = folder.open(MARKER, os.O_RDONLY)
     except OSError:
-        return False
+        return None
     try:
-        whole = os.read(opened, len(MARKER_TEXT) + 1)
-        return private.stands_alone(os.fstat(opened)) and whole == MARKER_TEXT
+        if private.stands_alone(os.fstat(opened)):
+            return os.read(opened, len(MARKER_TEXT) + 1)
     except OSError:
-        return False
+        pass
     finally:
         os.close(opened)
+    return None
 
 
 def _is_ours(folder: Directory, name: str) -> bool:

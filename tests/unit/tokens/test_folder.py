@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.files.directory import Refused
+from docker_credential_ecrpy.files.directory import Directory, Refused
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.tokens import folder
 from docker_credential_ecrpy.tokens.folder import FOLDERS, MARKER, MARKER_TEXT
@@ -132,6 +132,46 @@ def test_an_empty_folder_is_not_claimed_to_remove_something(tmp_path: Path) -> N
 
     folder.open_folder(str(tmp_path / "tokens"), create=True).close()
     assert (tmp_path / "tokens" / MARKER).exists()
+
+
+@pytest.mark.parametrize("length", [0, 1, len(MARKER_TEXT) - 1])
+def test_a_marker_that_was_cut_short_is_written_again(tmp_path: Path, length: int) -> None:
+    """A machine that lost its power does not close the cache for ever."""
+    made = make_folder(tmp_path / "tokens")
+    (made / MARKER).write_bytes(MARKER_TEXT[:length])
+
+    folder.open_folder(str(made), create=True).close()
+
+    assert (made / MARKER).read_bytes() == MARKER_TEXT
+
+
+@pytest.mark.parametrize("text", [b"x", MARKER_TEXT + b"x", MARKER_TEXT.upper()])
+def test_a_marker_with_another_text_is_not_ours(tmp_path: Path, text: bytes) -> None:
+    """A file that only has the marker's name stays, and the folder is not used."""
+    made = make_folder(tmp_path / "tokens")
+    (made / MARKER).write_bytes(text)
+
+    with pytest.raises(Refused, match="did not create"):
+        folder.open_folder(str(made), create=True)
+
+    assert (made / MARKER).read_bytes() == text
+
+
+def test_a_marker_that_another_process_writes_meanwhile_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two looks of one process, another one may create the marker."""
+    made = make_folder(tmp_path / "tokens")
+    (made / MARKER).unlink()
+    names = Directory.names
+
+    def late(self: Directory) -> list[str]:
+        (made / MARKER).write_bytes(MARKER_TEXT)
+        return names(self)
+
+    monkeypatch.setattr(Directory, "names", late)
+
+    folder.open_folder(str(made), create=True).close()
 
 
 def test_a_folder_whose_marker_was_removed_gets_it_again(tmp_path: Path) -> None:
