@@ -222,15 +222,29 @@ class TestStoreAndErase:
         assert machine.entries("logins") == []
 
     def test_erasing_one_host_leaves_the_others(self, run: Run, machine: Machine) -> None:
-        """Another account's login and token stay."""
+        """Another account's login, another region's token, and the other hosts of `list` stay."""
         machine.login()
-        other = "2" + HOST[1:]
-        token = run("get", stdin=other.encode()).secret
+        account, region = "2" + HOST[1:], HOST.replace("us-east-1", "eu-west-1")
+        token = run("get", stdin=region.encode()).secret
+        run("store", stdin=_login("its password", host=account))
         run("store", stdin=_login("a password"))
         run("erase", stdin=HOST.encode())
 
+        assert run("get", stdin=region.encode()).secret == token
+        assert run("get", stdin=account.encode()).secret == "its password"
+        assert set(json.loads(run("list").stdout)) == {f"https://{account}", f"https://{region}"}
+
+    def test_an_erased_token_is_erased_for_the_hosts_that_share_it(
+        self, run: Run, machine: Machine
+    ) -> None:
+        """Registries of one endpoint share a token: none of them answers with it again."""
+        machine.login()
+        other = "2" + HOST[1:]
+        token = run("get", stdin=HOST.encode()).secret
         assert run("get", stdin=other.encode()).secret == token
-        assert list(json.loads(run("list").stdout)) == [f"https://{other}"]
+        run("erase", stdin=HOST.encode())
+
+        assert run("get", stdin=other.encode()).secret != token
 
     @pytest.mark.parametrize("host", [HOST, "ghcr.io"])
     def test_erasing_an_unknown_host_succeeds(self, run: Run, host: str) -> None:

@@ -10,6 +10,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, registry
 from docker_credential_ecrpy.tokens import store
 from docker_credential_ecrpy.tokens.token import Token
+from tests.world.entries import list_files
 from tests.world.tokens import (
     ENDPOINT,
     HOST,
@@ -27,7 +28,7 @@ OTHER = "2" + HOST[1:]
 
 
 def _entries(tmp_path: Path) -> list[str]:
-    return sorted(path.name.partition("~")[0] for path in (tmp_path / "ecr" / "tokens").iterdir())
+    return sorted(path.name.partition("~")[0] for path in list_files(tmp_path / "ecr" / "tokens"))
 
 
 def _refuse(fake: FakeAws) -> None:
