@@ -31,14 +31,14 @@ COPIED = (PACKAGE, "tests", "pyproject.toml")
 # Each module's own tests; the protocol's run through each entry point, here through one.
 TESTS: dict[str, tuple[str, ...]] = {
     "hot.registry": ("tests/unit/hot/test_registry.py",),
-    "hot.identity": ("tests/unit/hot/test_identity.py",),
+    "hot.identity": ("tests/unit/hot/test_identity.py", "tests/unit/hot/test_inputs.py"),
     "hot.protocol": (
         "tests/unit/hot/test_protocol.py",
         "tests/promises/test_protocol.py",
         "-k",
         "not (ecr-login or ecrpy or module)",
     ),
-    "hot.cache": ("tests/unit/hot/test_cache.py",),
+    "hot.cache": ("tests/unit/hot/test_cache.py", "tests/unit/hot/test_origin.py"),
     "tokens.store": ("tests/unit/tokens/test_store.py", "tests/unit/tokens/test_logins.py"),
     "tokens.folder": ("tests/unit/tokens/test_folder.py",),
     "files.directory": ("tests/unit/files/test_directory.py",),
@@ -55,6 +55,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/unit/tokens/test_broker_log.py",
         "tests/unit/tokens/test_broker_places.py",
         "tests/unit/tokens/test_lock_note.py",
+        "tests/unit/tokens/test_refused.py",
         "tests/unit/tokens/test_single_flight.py",
     ),
 }
