@@ -15,6 +15,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.hot import protocol
@@ -28,6 +29,7 @@ _PIPE_BYTES = 512  # POSIX: a pipe that can be written to takes as many at once
 _LINKS = 40  # Linux follows as many
 _STREAMS = {"/dev/stdout": protocol.STDOUT, "/dev/stderr": protocol.STDERR}
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
+_NO_LOCKS = (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)
 _HAS_DIR_FD = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd
 
 
@@ -92,22 +94,39 @@ class LogFile:
             if sys.platform != "win32" and is_file and seen.st_mode & 0o077:
                 os.fchmod(opened, 0o600)
             os.write(opened, line)
+            is_full = is_file and seen.st_size > _MAX_BYTES
+            if is_full and sys.platform != "win32":
+                with suppress(BlockingIOError):  # another process is renaming it
+                    _lock(opened)
+                    self._rotate(name, seen)
         finally:
             os.close(opened)
-        if is_file and seen.st_size > _MAX_BYTES:
-            self._rotate(name, seen.st_ino)
+        if is_full and sys.platform == "win32":  # which renames no open file
+            self._rotate(name, seen)
 
-    def _rotate(self, name: str, inode: int) -> None:
+    def _rotate(self, name: str, seen: os.stat_result) -> None:
         """Rename the file to `<name>.1`, unless that is taken by what no log of this user is."""
         at = self._directory
-        if os.stat(name, dir_fd=at, follow_symlinks=False).st_ino != inode:
-            return  # another process has just renamed it
+        if not os.path.samestat(os.stat(name, dir_fd=at, follow_symlinks=False), seen):
+            return  # another process has renamed it, and the name may be that of a new file
         try:
             if not private.stands_alone(os.stat(f"{name}.1", dir_fd=at, follow_symlinks=False)):
                 return
         except FileNotFoundError:
             pass
         os.replace(name, f"{name}.1", src_dir_fd=at, dst_dir_fd=at)
+
+
+def _lock(opened: int) -> None:
+    """Lock a file until it is closed. Raises BlockingIOError where another process has it."""
+    if sys.platform != "win32":
+        import fcntl  # noqa: PLC0415 - Unix alone has it
+
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            if exc.errno not in _NO_LOCKS:  # of the file system
+                raise
 
 
 def _find_descriptor(path: str) -> int | None:

@@ -1,6 +1,7 @@
 """The log: off by default, to standard error, or to a private file."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -51,6 +52,40 @@ def test_it_is_rotated(tmp_path: Path) -> None:
 
     assert {file.name for file in tmp_path.iterdir()} == {"helper.log", "helper.log.1"}
     assert path.read_text().endswith("after\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no flock")
+def test_one_process_rotates_it(tmp_path: Path) -> None:
+    """While another one has the lock, the file grows; afterwards it is renamed once."""
+    import fcntl
+
+    path = tmp_path / "helper.log"
+    path.write_text("x" * (1024 * 1024 + 1))
+    write = open_log({"AWS_ECR_LOG": str(path)}, time.monotonic())
+    with path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        write("waits")
+        assert not (tmp_path / "helper.log.1").exists()
+    write("renames")
+
+    assert "waits" in (tmp_path / "helper.log.1").read_text()
+    assert not path.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no fork")
+def test_many_processes_keep_the_full_log(tmp_path: Path) -> None:
+    """None renames a new file over the full one that another has just renamed."""
+    path = tmp_path / "helper.log"
+    line = "x" * 4000
+    script = (
+        "import sys, time\nfrom docker_credential_ecrpy.files.log_file import open_log\n"
+        f"write = open_log({{'AWS_ECR_LOG': {str(path)!r}}}, 0)\n"
+        f"for _ in range(100): write({line!r})\n"
+    )
+    children = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(8)]
+
+    assert [child.wait(60) for child in children] == [0] * 8
+    assert (tmp_path / "helper.log.1").stat().st_size > 1024 * 1024
 
 
 @pytest.mark.parametrize("place", ["missing/helper.log", "."])
