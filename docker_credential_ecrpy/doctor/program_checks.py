@@ -1,6 +1,5 @@
 """The checks of `doctor` on our own program and settings. They make no network call."""
 
-import shlex
 from collections.abc import Iterator
 
 from docker_credential_ecrpy import PACKAGE, __version__
@@ -62,10 +61,10 @@ def _check_version(check_id: CheckId, program: InstalledHelper) -> Check:
     if said != __version__:
         seen = f"{program.paths[0]} is version {said}, and this program is {__version__}"
         return Check(check_id, WARN, seen, installed_helpers.explain_order())
-    if writable := search_path.find_writable(program.paths[0]):
-        seen = f"{program.paths[0]}: every user of this machine can replace it, in {writable}"
-        fix, command = "keep others from writing there", f"chmod o-w {shlex.quote(writable)}"
-        return Check(check_id, WARN, seen, fix, command)
+    if risk := search_path.find_risk(program.paths[0]):
+        seen = f"{program.paths[0]}: another user of this machine can replace it: {risk}"
+        fix = "keep others from writing there, or install the program elsewhere"
+        return Check(check_id, WARN, seen, fix, risk.command)
     return Check(check_id, PASS, f"{program.paths[0]}, version {said}{_describe_others(program)}")
 
 

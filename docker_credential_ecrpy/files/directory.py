@@ -173,6 +173,23 @@ def open_own(path: str, *, create: bool) -> Directory:
     return Directory(path, opened)
 
 
+def check_file(path: str) -> None:
+    """Raise Refused if another user can change or replace a file, and OSErrors; not on Windows."""
+    if sys.platform == "win32":
+        return
+    trusted = {0, os.geteuid(), os.stat("/").st_uid}
+    opened, shown = _walk(os.path.dirname(os.path.join(os.getcwd(), path)), create=False)
+    try:
+        _check(opened, shown, trusted, sticky_is_safe=True)
+        if not os.path.islink(path):
+            file = os.open(os.path.basename(path), _PATH | private.SAFE_FLAGS, dir_fd=opened)
+            os.close(opened)
+            opened = file
+            _check(opened, path, trusted, sticky_is_safe=False)
+    finally:
+        os.close(opened)
+
+
 def _walk(path: str, *, create: bool) -> tuple[int, str]:
     """Open a directory name by name, and check each parent; return its real path, too."""
     opened, shown, links = os.open("/", os.O_RDONLY | _DIRECTORY), "/", 0

@@ -1,9 +1,11 @@
 """Programs on PATH, found as Docker finds them."""
 
 import os
-import stat
 import sys
 from collections.abc import Iterator, Mapping
+
+from docker_credential_ecrpy.files import directory
+from docker_credential_ecrpy.files.directory import Refused
 
 _ENDINGS = ".com;.exe;.bat;.cmd"  # on Windows: Go's default for an unset PATHEXT
 
@@ -24,28 +26,24 @@ def find_all(program: str, environ: Mapping[str, str]) -> Iterator[str]:
     endings = [""]
     if sys.platform == "win32":
         endings = (environ.get("PATHEXT") or _ENDINGS).split(os.pathsep)
-    for directory in filter(os.path.isabs, environ.get("PATH", "").split(os.pathsep)):
+    for folder in filter(os.path.isabs, environ.get("PATH", "").split(os.pathsep)):
         for ending in endings:
-            path = os.path.join(directory, program + ending)
+            path = os.path.join(folder, program + ending)
             if os.path.isfile(path) and os.access(path, os.X_OK):
                 yield path
                 break
 
 
-def find_writable(path: str) -> str:
-    """Return the program or its directory if every user of the machine can replace it, or "".
+def find_risk(path: str) -> Refused | None:
+    """Return how another user can replace a program, or None.
 
-    In a directory with the sticky bit, as /tmp, only a file's owner can.
+    Each directory above it and above a symlink's target is judged as that of the cache.
     """
-    if sys.platform == "win32":
-        return ""
-    real = os.path.realpath(path)
-    for at in dict.fromkeys((os.path.dirname(path), os.path.dirname(real), real)):
+    for at in dict.fromkeys((path, os.path.realpath(path))):
         try:
-            mode = os.stat(at).st_mode
+            directory.check_file(at)
+        except Refused as exc:
+            return exc
         except OSError:
-            continue
-        sticky = stat.S_ISDIR(mode) and mode & stat.S_ISVTX
-        if mode & stat.S_IWOTH and not sticky:
-            return at
-    return ""
+            pass  # it cannot be looked at, as a program without the right to read it (macOS)
+    return None

@@ -147,5 +147,5 @@ def test_a_program_that_every_user_can_replace(docker_host: DockerHost) -> None:
     found = docker_host.doctor(HOST).of("program")
 
     assert found["status"] == "warn"
-    assert f"every user of this machine can replace it, in {docker_host.scripts}" in found["seen"]
-    assert found["command"] == f"chmod o-w {docker_host.scripts}"
+    assert f"can replace it: other users can write in {docker_host.scripts}" in found["seen"]
+    assert found["command"] == f"chmod go-w {docker_host.scripts}"

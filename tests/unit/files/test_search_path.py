@@ -12,7 +12,7 @@ NAME = "docker-credential-x"
 
 
 def put(directory: Path, name: str = NAME, mode: int = 0o700) -> str:
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     path = directory / name
     path.touch(mode)
     return str(path)
@@ -77,20 +77,43 @@ def test_a_path_is_no_name(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Unix modes")
 @pytest.mark.parametrize(
-    ("directory", "program", "found"),
-    [(0o777, 0o755, "a"), (0o1777, 0o755, ""), (0o755, 0o757, f"a/{NAME}"), (0o755, 0o755, "")],
-    ids=["directory", "sticky directory", "program", "neither"],
+    ("changed", "mode", "found"),
+    [
+        ("a/x", 0o777, "a/x"),
+        ("a/x", 0o775, "a/x"),
+        ("a/x", 0o1777, ""),
+        ("a", 0o777, "a"),
+        ("a", 0o1777, ""),
+        (f"a/x/{NAME}", 0o757, f"a/x/{NAME}"),
+        (f"a/x/{NAME}", 0o775, f"a/x/{NAME}"),
+        ("", 0o755, ""),
+    ],
 )
-def test_what_every_user_can_replace(
-    tmp_path: Path, directory: int, program: int, found: str
-) -> None:
-    """It is found through a symlink, too; a sticky directory protects the files in it."""
-    path = Path(put(tmp_path / "a"))
-    path.chmod(program)
-    path.parent.chmod(directory)
+def test_what_another_user_can_replace(tmp_path: Path, changed: str, mode: int, found: str) -> None:
+    """In any directory above it, and through a symlink; sticky directories protect their files."""
+    import grp  # Unix alone has it
+
+    path = Path(put(tmp_path / "a" / "x"))
+    path.chmod(0o755)
+    group = next(each.gr_gid for each in grp.getgrall() if each.gr_gid != os.getgid())
+    for part in ("a", "a/x", f"a/x/{NAME}"):
+        os.chown(tmp_path / part, -1, group) if os.getuid() == 0 else None
+    (tmp_path / changed).chmod(mode)
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / NAME).symlink_to(path)
-    expected = str(tmp_path / found) if found else ""
 
-    assert search_path.find_writable(str(path)) == expected
-    assert search_path.find_writable(str(tmp_path / "b" / NAME)) == expected
+    for at in (path, tmp_path / "b" / NAME):
+        risk = search_path.find_risk(str(at))
+        assert str(risk) == (f"other users can write in {tmp_path / found}" if found else "None")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix owners")
+@pytest.mark.parametrize("owned", ["a", "a/x", f"a/x/{NAME}"])
+def test_what_another_user_owns(tmp_path: Path, owned: str) -> None:
+    """Its owner can replace it."""
+    if os.getuid() != 0:
+        pytest.skip("root alone can give a file away")
+    path = put(tmp_path / "a" / "x")
+    os.chown(tmp_path / owned, 12345, -1)
+
+    assert str(search_path.find_risk(path)) == f"{tmp_path / owned} belongs to another user"
