@@ -1,22 +1,31 @@
 """Credential helpers on PATH: which programs Docker runs, and whether they are ours."""
 
 import os
+import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from docker_credential_ecrpy import PACKAGE
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import search_path
+from docker_credential_ecrpy.files.program import Program
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
-from docker_credential_ecrpy.text import secret_sources
 from docker_credential_ecrpy.text.sanitize import one_line
 
 SECONDS = 5
 """Time limit for a program to print its version."""
 _MOST_SAID = 120  # characters of another program's version
+_MOST_PRINTED = 64 * 1024  # bytes
+# What a program needs to start, and Docker to know its files and its engine. Anything else may be a
+# secret.
+_NEEDED = re.compile(
+    "PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|TZ|TERM|NO_COLOR|TMPDIR|TE?MP|XDG_RUNTIME_DIR"
+    "|XDG_CONFIG_HOME|PYTHONHOME|PYTHONPATH|DOCKER_CONFIG|DOCKER_HOST|DOCKER_CONTEXT"
+    "|USERPROFILE|SYSTEMROOT|WINDIR|COMSPEC|PATHEXT|(LOCAL)?APPDATA|PROGRAM(DATA|FILES)"
+)
 _MARK = f"({PACKAGE})"  # in our own version
 
 
@@ -101,28 +110,39 @@ def find_own_program() -> str:
 @cache
 def _read_version(path: str) -> str:
     try:
-        done = run([path, "version"], SECONDS)
-    except subprocess.TimeoutExpired:
+        printed, code = run([path, "version"], SECONDS)
+    except TimeoutError:
         return f"no answer within {SECONDS} s"
     except OSError as exc:
         return f"it does not start: {exc.strerror or exc}"
-    said = one_line(done.stdout.decode("utf-8", "replace"))
-    return said or f"it prints nothing, with exit code {done.returncode}"
+    except HelperError:
+        return f"it prints more than {_MOST_PRINTED >> 10} KiB"
+    said = one_line(printed.decode("utf-8", "replace"))
+    return said or f"it prints nothing, with exit code {code}"
 
 
-def run(command: list[str], seconds: float) -> "subprocess.CompletedProcess[bytes]":
-    """Return what a command printed, which needs no AWS credentials and gets none.
+def run(command: list[str], seconds: float) -> tuple[bytes, int | None]:
+    """Return what a command printed, and its exit code; it gets no AWS credentials.
 
-    Raises OSError and subprocess.TimeoutExpired.
+    What it started is ended with it. Raises OSError, TimeoutError, and HelperError for an output
+    that is too long.
     """
-    return subprocess.run(
+    program = Program(
         command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=seconds,
-        check=False,
-        env=secret_sources.without_secrets(os.environ),
+        name=os.path.basename(command[0]),
+        environ=_list_needed(os.environ),
+        most=_MOST_PRINTED,
+        keep_errors=True,
     )
+    try:
+        return program.communicate(seconds)[0], program.returncode
+    finally:
+        program.end()
+
+
+def _list_needed(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a program needs to print its version."""
+    return {name: value for name, value in environ.items() if _NEEDED.fullmatch(name.upper())}
 
 
 def _is_same_file(path: str, other: str) -> bool:

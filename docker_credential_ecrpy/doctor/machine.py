@@ -1,7 +1,6 @@
 """What `doctor` finds on this machine: Docker's and our files, and the programs on PATH."""
 
 import os
-import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -80,8 +79,8 @@ def ask_docker(machine: Machine, deadline: Deadline) -> Machine:
     path = search_path.find("docker", machine.environ) if machine.variable else ""
     try:
         seconds = min(installed_helpers.SECONDS, deadline.left())
-        said = installed_helpers.run([path, "--version"], seconds).stdout if path else b""
-    except (OSError, subprocess.TimeoutExpired, DeadlineExceeded):
+        said = installed_helpers.run([path, "--version"], seconds)[0] if path else b""
+    except (OSError, HelperError, DeadlineExceeded):
         said = b""
     return replace(machine, docker=said.decode("utf-8", "replace").strip())
 

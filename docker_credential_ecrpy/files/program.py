@@ -161,7 +161,7 @@ class _Output:
         return self._closed.wait(seconds)
 
     def _read(self, pipe: IO[bytes]) -> None:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError), pipe:
             while more := os.read(pipe.fileno(), _CHUNK):
                 self._kept += more[: self._most - len(self._kept)]
                 self.is_too_long = self.is_too_long or len(more) + len(self._kept) > self._most
