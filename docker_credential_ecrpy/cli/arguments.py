@@ -15,7 +15,8 @@ from docker_credential_ecrpy.docker.config import DockerConfig, bare_host, confi
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text import secret_sources, secrets
+from docker_credential_ecrpy.text.sanitize import fits_line, one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ def parse_registry(text: str, context: CommandContext) -> str:
     Raises click.BadParameter unless it is ECR's or a rule's private name, and HelperError for
     invalid rules.
     """
-    text = expand_account(text)
     host = parse_image(text, "REGISTRY").host
+    text = expand_account(text)
     if context.helper.choose(host) is None:
         raise not_ecr(host)
     return bare_host(text.strip())
@@ -46,11 +47,13 @@ def parse_image(text: str, argument: str) -> Image:
 
     argument: what the command's usage calls it.
     """
+    secret_sources.note_argument(text)
     image = Image.parse(expand_account(text))
     if not image.host:
         or_image = " and no image" if "IMAGE" in argument else ""
         msg = f"{one_line(text)!r} names no registry{or_image}"
         raise click.BadParameter(msg, param_hint=argument)
+    secrets.spare(registry.parse_host(image.host))
     return image
 
 
@@ -168,11 +171,12 @@ def repeat_command(context: click.Context, wrong: str = "", right: str = "") -> 
             values = () if parameter.is_flag else values
         words += [right if each == wrong else shlex.quote(str(each)) for each in values]
     command = " ".join(words)
-    return command if one_line(command) == command else ""
+    return command if fits_line(command) else ""
 
 
 def find_profile(name: str, context: CommandContext) -> "ProfileSummary":
     """Return an AWS profile. Raises click.BadParameter for none, and HelperError."""
+    secret_sources.note_argument(name)
     profiles = gateway.list_profiles(context.environ)
     for profile in profiles:
         if profile.name == name:
@@ -193,7 +197,7 @@ def find_profile(name: str, context: CommandContext) -> "ProfileSummary":
 
 def profile_option(name: str) -> str:
     """Return `--profile <name>` quoted for a shell, or "" for a name that cannot be printed."""
-    return f"--profile {shlex.quote(name)}" if one_line(name) == name else ""
+    return f"--profile {shlex.quote(name)}" if fits_line(name) else ""
 
 
 def refuse_empty(context: click.Context, parameter: click.Parameter, value: str) -> str:

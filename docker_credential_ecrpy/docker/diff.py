@@ -13,7 +13,8 @@ from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import Rewrite
 from docker_credential_ecrpy.files.text_edits import quote
-from docker_credential_ecrpy.text import secret_sources, secrets
+from docker_credential_ecrpy.settings.toml_document import note_secrets
+from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.sanitize import strip_user_info
 
 _CONTEXT = 2  # lines around each change
@@ -56,7 +57,7 @@ def _split(rewrite: Rewrite, data: bytes) -> list[str]:
     """Return the lines of a file, without secrets."""
     if not rewrite.is_json:
         text = data.decode("utf-8", "replace")
-        secret_sources.note_settings(text)  # also those of a backup, which no rule has now
+        note_secrets(text)  # also those of a backup, which no rule has now
         return strip_user_info(secrets.redact(text)).splitlines()
     source = JsonDocument(rewrite.file, data)
     pieces, at = [], 0

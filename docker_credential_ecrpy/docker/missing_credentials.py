@@ -7,7 +7,7 @@ from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFact
 from docker_credential_ecrpy.docker.message import Message, MessageId
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
-from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.sanitize import fits_line, one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _describe_profile(name: str, source: str, local: "LocalCredentials") -> Mess
         text = f"AWS profile {one_line(name)!r} has no credentials in {local.files}"
     else:
         found, text = MessageId.PROFILE_UNKNOWN, local.describe_unknown(name)
-    if one_line(name) != name:  # it cannot be printed
+    if not fits_line(name):  # it cannot be printed
         return Message(found, f"{source}{text}")
     command = f"aws configure sso --profile {shlex.quote(name)}"
     return Message(found, f"{source}{text}; run: {command}", command)

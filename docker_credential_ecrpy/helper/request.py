@@ -4,7 +4,7 @@ import json
 
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.hot import protocol, registry
-from docker_credential_ecrpy.text import secret_sources
+from docker_credential_ecrpy.text import secret_sources, secrets
 from docker_credential_ecrpy.text.sanitize import one_line
 
 LOGIN_FORM = 'send {"ServerURL": "...", "Username": "...", "Secret": "..."}'
@@ -16,7 +16,7 @@ def parse_server_url(request: bytes) -> str:
     if not request:
         raise WireText(protocol.NO_SERVER_URL)
     url = request.decode("latin-1")
-    secret_sources.note_url(url)
+    _note_address(url)
     return url
 
 
@@ -43,11 +43,18 @@ def parse_login(request: bytes) -> tuple[str, str, str]:
     if not all(map(_is_text, (url, username, secret))):
         msg = "ServerURL, Username and Secret of the login to store must be valid Unicode text"
         raise HelperError(msg, hint=LOGIN_FORM)
+    _note_address(url)
     if not url.strip():
         raise WireText(protocol.NO_SERVER_URL)
     if not username:
         raise WireText(protocol.NO_USERNAME)
     return url.strip(), username, secret
+
+
+def _note_address(url: str) -> None:
+    """Note what is secret in a server URL, and keep its host in all texts."""
+    secret_sources.note_url(url)
+    secrets.spare(registry.parse_host(url))
 
 
 def _is_text(value: str) -> bool:

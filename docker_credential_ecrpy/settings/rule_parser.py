@@ -104,7 +104,8 @@ def _check_value(source: TomlDocument, number: int, key: str, value: Any) -> Non
         msg = f"unknown key {shown(key)} in [[{source.table}]]"
         raise source.error_at(number, key, msg, hint)
     if expected := _find_mismatch(key, value):
-        msg = f"{key} = {shown(value)} is not {expected[0]}"
+        given = "" if key == "external_id" else f" = {shown(value)}"  # that is a secret
+        msg = f"{key}{given} is not {expected[0]}"
         raise source.error_at(number, key, msg, f"write it such as {key} = {expected[1]}")
 
 

@@ -6,6 +6,7 @@ The file is split into statements when a line is first needed; each is then pars
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -59,7 +60,6 @@ class TomlDocument:
 
     def __init__(self, file: str, data: bytes, table: str) -> None:
         self.file, self.table = file, table
-        secret_sources.note_settings(data.decode("utf-8", "replace"))
         try:
             self.text = data.decode("utf-8-sig")
         except UnicodeDecodeError as exc:
@@ -74,7 +74,9 @@ class TomlDocument:
             bounded.check_depth(self.parsed, _DEEPEST)
         except (ValueError, RecursionError) as exc:  # int() has a limit of digits, too
             deep = isinstance(exc, RecursionError)
+            secret_sources.note_settings(self.text)
             raise self._not_toml("it is nested too deeply" if deep else str(exc)) from exc
+        secret_sources.note_fields(self.parsed)
 
     def line(self, number: int, key: str = "") -> int:
         """Return the line of a key of table `number`, or of its heading or array; 1 at worst."""
@@ -135,6 +137,14 @@ def _find_long_key(text: str) -> int:
         else:
             parts = 0
     return 0
+
+
+def note_secrets(text: str) -> None:
+    """Note the secrets in the text of a TOML file, as it is written and as it is parsed."""
+    secret_sources.note_settings(text)
+    with suppress(ValueError, RecursionError):
+        if not _find_long_key(text):
+            secret_sources.note_fields(_loads(text))
 
 
 def _loads(text: str) -> dict[str, Any]:

@@ -20,6 +20,10 @@ SCHEMA_VERSION = 1
 """The version of the JSON documents; their schemas are in docs/schemas."""
 
 _COLOURS = {"good": "32", "warning": "33", "bad": "1;31", "strong": "1"}  # ECMA-48, SGR
+# Members of the documents that have one of few values or a fixed form, in docs/schemas.
+_CONSTANTS = frozenset(
+    ("action", "account", "expires", "id", "kind", "refresh", "region", "status", "written")
+)
 _FIRST_SIGN = 0.4  # seconds before progress is shown
 _SIGNS = "|/-\\"
 _NARROWEST = 20  # columns; a narrower terminal is not supported
@@ -51,17 +55,17 @@ class Console:
     def say_as_is(self, text: str, style: str = "") -> None:
         """Write a text to standard output without wrapping it, in a style of `_COLOURS` or none."""
         text = secrets.redact(text)
-        self.say_secret(self._colour(text, text, style))
+        self.say_unredacted(self._colour(text, text, style))
 
     @staticmethod
-    def say_secret(text: str) -> None:
-        """Write a text to standard output as it is: a secret that the user asks for."""
+    def say_unredacted(text: str) -> None:
+        """Write a text to standard output as it is: a secret that is asked for, or a script."""
         protocol.send(f"{text}\n".encode(errors="backslashreplace"))
 
     def say_document(self, command: str, members: Mapping[str, object]) -> None:
         """Write the JSON document of a command to standard output, in ASCII."""
         document = {"schema_version": SCHEMA_VERSION, "command": command, **_redact_all(members)}
-        self.say_secret(json.dumps(document, indent=2))  # redacted, and so still JSON
+        self.say_unredacted(json.dumps(document, indent=2))  # redacted, and so still JSON
 
     def fit_command(self, text: str, indent: str) -> str:
         """Return a command to type, on several lines if it is too long for the terminal."""
@@ -144,11 +148,11 @@ class Console:
 
 
 def _redact_all(value: Any) -> Any:
-    """Return a value of a JSON document with all of its strings redacted, except the keys."""
+    """Return a value of a JSON document with its strings redacted, except keys and constants."""
     if isinstance(value, str):
         return secrets.redact(value)
     if isinstance(value, Mapping):
-        return {key: _redact_all(each) for key, each in value.items()}
+        return {k: each if k in _CONSTANTS else _redact_all(each) for k, each in value.items()}
     return list(map(_redact_all, value)) if isinstance(value, list | tuple) else value
 
 

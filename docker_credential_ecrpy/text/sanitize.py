@@ -9,6 +9,7 @@ import re
 from docker_credential_ecrpy.text import secrets
 
 _MAX_TEXT = 400  # characters of foreign text in an error
+_MOST_READ = 16 * 1024  # characters of it that are searched for secrets
 # Secret access keys have exactly 40 characters of base64, and tokens hundreds:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html
 _LOOKS_SECRET = re.compile(
@@ -43,9 +44,17 @@ def lower_first(text: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
+def fits_line(text: str) -> bool:
+    """Whether a text can be printed as it is: one line, bounded, without unprintable characters."""
+    return len(text) <= _MAX_TEXT and make_printable(text) == text
+
+
 def one_line(text: str) -> str:
-    """Return foreign text fit for an error: one line, bounded, likely secrets redacted."""
-    known = strip_user_info(secrets.redact(text))
+    """Return foreign text fit for an error: one line, bounded, likely secrets redacted.
+
+    A text that decides something is compared as it was before this.
+    """
+    known = strip_user_info(secrets.redact_start(text, _MOST_READ))
     likely = _NAMED_SECRET.sub(rf"\1{secrets.MARK}", _LOOKS_SECRET.sub(secrets.MARK, known))
     line = make_printable(likely)
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 3] + "..."

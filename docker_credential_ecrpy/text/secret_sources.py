@@ -1,37 +1,55 @@
-"""What is secret in addresses, variables, settings and answers, by their names and their form.
+"""What is secret in addresses, AWS's variables, settings files, requests and answers.
 
-Each function notes what it finds, so that `secrets.redact` knows it.
+A secret is known by its place: by names of AWS, Docker and this program, and not by how any other
+variable is called. Each function notes what it finds, so that `secrets.redact` knows it.
 """
 
 import base64
 import json
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from docker_credential_ecrpy.text.secrets import SHORTEST, note, percent_decoded, to_bytes
+from docker_credential_ecrpy.text.secrets import LONG, SHORTEST, note, percent_decoded, to_bytes
 
 _LONG_NAME = 8  # characters of a user name that is not a word of our own texts
 _LONG_VALUE = 16  # characters that no name of a region, zone or service has
-_SECRET_NAME = re.compile(
-    r"secret|passw|passphrase|token|api_?key|private_?key|external_?id|signature$"
-    r"|auth(?!or(?!iz)|s$|_type|_scheme)",
+_SECRET_VARIABLE = re.compile(
+    r"AWS_(?:SECRET_ACCESS_KEY|SECRET_KEY|SESSION_TOKEN|SECURITY_TOKEN|EXTERNAL_ID"
+    r"|CONTAINER_AUTHORIZATION_TOKEN|BEARER_TOKEN_\w+)",
     re.IGNORECASE,
 )
-_QUERY_NAME = re.compile(r"key|sig|code|token|secret|pass|auth|cred", re.IGNORECASE)
-_NO_SECRET_NAME = re.compile(r"(?:_file|_path|_dir|_sock|_expiration|_type)$", re.IGNORECASE)
-_URL_NAME = re.compile(r"ur[il]s?(?:_|$)|endpoint|(?<!no_)proxy", re.IGNORECASE)
-_URL_WORD = re.compile(r"[^\s\"'<>]+")
 _CONTAINER_URI = re.compile(r"AWS_CONTAINER_CREDENTIALS_\w*URI", re.IGNORECASE)
-_OF_AWS = ("AWS_", "BOTO")
-_OURS = "AWS_ECR_"
+_ADDRESS_VARIABLE = re.compile(
+    r"(?:https?|all|ftp)_proxy|AWS_\w*(?:ENDPOINT|URL)\w*|DOCKER_HOST", re.IGNORECASE
+)
+# A setting or field of AWS's files and answers, of Docker's files and of a login to store.
+_SECRET_SETTING = re.compile(
+    r"(?:aws_?)?secret_?(?:access_?)?(?:key)?|(?:aws_?)?(?:session|security)_?token|external_?id"
+    r"|(?:access|refresh|id|authorization|identity|registry|bearer|web_?identity)_?token"
+    r"|client_?secret|password|passwd|auth|saml_?assertion",
+    re.IGNORECASE,
+)
+_ADDRESS_SETTING = re.compile(r"endpoint_?url|(?:https?|ftp|all)_?proxy", re.IGNORECASE)
+_QUERY_NAME = re.compile(r"key|sig|code|token|secret|pass|auth|cred", re.IGNORECASE)
+_URL_WORD = re.compile(r"[^\s\"'<>]+")
+# An option or a variable on a command line.
+_SECRET_OPTION = re.compile(
+    r"(?:password|passwd|passphrase|token|secret|api_?key)s?$"
+    r"|(?:^|[-_])(?:p|u|pw|pwd|pass|pin|otp|key|user|auth\w*|credentials?|bearer)$",
+    re.IGNORECASE,
+)
+_ASSIGNED = re.compile(r"-*([\w-]{1,80})[=:](.+)", re.DOTALL)
 # Settings in the text of an INI, JSON and TOML file; the text may be damaged.
 _LINE = re.compile(r"^[ \t]*([\w.-]{1,80})[ \t]*[:=][ \t]*(\S[^\n]*)", re.MULTILINE)
 _MEMBER = re.compile(r'"([\w.-]{1,80})"\s*[:=]\s*"((?:[^"\\\n]|\\.)*)"')
 _PAIR = re.compile(r"""[{,]\s*([\w.-]{1,80})\s*=\s*["']((?:[^"'\\\n]|\\.)*)["']""")
 _HEADERS = re.compile(r'"HttpHeaders"\s*:\s*\{([^}]*)', re.IGNORECASE)
 _HEADER = re.compile(r':\s*"((?:[^"\\\n]|\\.)*)"')
-_OPTION = re.compile(r"(?:^|[\s'\"])-*([\w-]{1,80})(?:=|\s+)(\S+)")
+# An argument that is no address with user info: an image with a digest or in a registry.
+_IMAGE = re.compile(r"[\w.-]+(?::\d+)?/.*|.*@\w+:[0-9a-fA-F]{32,}", re.DOTALL)
 
 
 def note_url(url: str, home: str = "") -> None:
@@ -45,17 +63,17 @@ def note_url(url: str, home: str = "") -> None:
     info, at, host = rest.rpartition("@")
     if at:
         _note_user_info(info, host, home)
-    query = host.partition("?")[2]
-    note(query)
-    for field in re.split("[&;]", query):
+    for field in re.split("[&;]", host.partition("?")[2]):
         name, _, value = field.partition("=")
         if _QUERY_NAME.search(name) or len(value) >= _LONG_VALUE:
+            note(f"{name}={value}")
             note(value)  # and not that of ?region=us-east-1
 
 
 def _note_user_info(info: str, host: str, home: str) -> None:
-    # With the @, and with the host if it is short, it can stand nowhere but in the address.
-    note(f"{info}@" if len(info) >= SHORTEST else f"{info}@{host}")
+    # With the @, and with the host if it is short or a word, it stands in the address alone.
+    is_word = len(info) < SHORTEST or info.isalnum()
+    note(f"{info}@{host}" if is_word and len(info) < LONG else f"{info}@")
     user, _, password = info.partition(":")
     # Parsers end the address at a slash in the password, and take what is before it as the host;
     # some do so with one that is written as %2F.
@@ -73,40 +91,74 @@ def _basic(info: str) -> str:
     return base64.b64encode(percent_decoded(to_bytes(info))[0]).decode()
 
 
-def is_secret_name(name: str) -> bool:
-    """Whether a variable, a setting or a header of this name holds a secret."""
-    return bool(_SECRET_NAME.search(name)) and not _NO_SECRET_NAME.search(name)
-
-
-def _is_secret(name: str, value: str) -> bool:
-    """Whether a value is a secret by its name, and not a path, as XAUTHORITY or SSH_AUTH_SOCK."""
-    is_path = value.startswith(("/", "~")) and "auth" in name.lower()
-    return is_secret_name(name) and not is_path
+def note_argument(text: str) -> None:
+    """Note what is secret in a word of a command line, such as `me:password@host`."""
+    info, at, _ = text.rpartition("@")
+    if "://" in text or (at and ":" in info and not _IMAGE.fullmatch(text)):
+        note_url(text)
 
 
 def note_environment(environ: Mapping[str, str]) -> None:
-    """Note the secrets in variables: values of secret names, and addresses."""
+    """Note the secrets in AWS's and Docker's variables, and in proxies."""
     home = environ.get("HOME") or environ.get("USERPROFILE") or ""
     for name, value in environ.items():
-        note_setting(name, value, home)
-        if value.lstrip().startswith("{"):  # such as DOCKER_AUTH_CONFIG
+        if _CONTAINER_URI.fullmatch(name):
+            _note_credentials_uri(value)
+        elif _ADDRESS_VARIABLE.fullmatch(name):
+            note_url(value, home)
+        elif _SECRET_VARIABLE.fullmatch(name):
+            _note_token(value)
+        elif name.upper() == "DOCKER_AUTH_CONFIG":
             note_settings(value)
 
 
-def note_setting(name: str, value: str, home: str = "") -> None:
-    """Note what is secret in the value of a variable or setting."""
-    if _CONTAINER_URI.fullmatch(name):
-        _note_credentials_uri(value)
-    elif _URL_NAME.search(name):
-        note_url(value, home)
-    elif _is_secret(name, value):
-        note(value)
-        note(value.partition(" ")[2])  # after "Bearer"
-    _note_urls(value, home)
-    if " -" in value or "=" in value:  # a command, such as a credential_process
-        for option, text in _OPTION.findall(value):
-            if is_secret_name(option):
-                note(text.strip("'\""))
+def note_setting(name: str, value: str) -> None:
+    """Note what is secret in a setting of a file, or in a field of a request or an answer."""
+    if _ADDRESS_SETTING.fullmatch(name):
+        note_url(value)
+    elif _SECRET_SETTING.fullmatch(name):
+        _note_token(value)
+        if name.lower() in ("auth", "authorizationtoken"):
+            _note_docker_auth(value)
+    elif name.lower() == "credential_process":
+        with suppress(ValueError):  # an open quote, which botocore reports
+            note_command(shlex.split(value))
+    _note_urls(value)
+
+
+def _note_token(value: str) -> None:
+    note(value)
+    note(value.partition(" ")[2])  # after "Bearer"
+
+
+def note_command(words: Sequence[str]) -> None:
+    """Note the values of options and variables of a command line that hold secrets.
+
+    A word with blanks is searched as one, such as that of `sh -c`.
+    """
+    option = ""
+    for word in words:
+        found = _ASSIGNED.fullmatch(word)
+        if option and not word.startswith("-"):
+            _note_option(option, word)
+        if found and _SECRET_OPTION.search(found[1]):
+            _note_option(found[1], found[2])
+        is_option = word.startswith("-") and not found
+        option = word.lstrip("-") if is_option and _SECRET_OPTION.search(word) else ""
+        if "://" in word:
+            note_url(word)
+        if " " in word:
+            with suppress(ValueError):
+                inner = shlex.split(word)
+                note_command(inner if len(inner) > 1 else ())
+
+
+def _note_option(name: str, value: str) -> None:
+    value = value.strip()
+    if name.lower() in ("u", "user"):  # as of curl
+        value = value.partition(":")[2]
+    if not (name.lower() == "p" and value.isdigit()):  # a port
+        _note_token(value)
 
 
 def _note_credentials_uri(uri: str) -> None:
@@ -123,13 +175,13 @@ def _note_credentials_uri(uri: str) -> None:
             note(part)
 
 
-def _note_urls(text: str, home: str = "") -> None:
+def _note_urls(text: str) -> None:
     """Note what is secret in the addresses that a text has a user name in."""
     if "://" not in text or "@" not in text:
         return
     for word in _URL_WORD.findall(text):  # word by word: one expression takes quadratic time
         if "://" in word and "@" in word:
-            note_url(word, home)
+            note_url(word)
 
 
 def note_settings(text: str) -> None:
@@ -138,15 +190,12 @@ def note_settings(text: str) -> None:
     for block in _HEADERS.findall(text):
         values += [("secret", value) for value in _HEADER.findall(block)]
     for name, value in values:
-        bare = value.strip().strip("\"'")
+        is_command = name.lower() == "credential_process"
+        bare = value.strip() if is_command else value.strip().strip("\"'")
         note_setting(name, bare)
         if "\\" in bare:
-            try:
+            with suppress(ValueError):  # not a string with escapes
                 note_setting(name, str(json.loads(f'"{bare}"')))
-            except ValueError:
-                pass  # not a string with escapes
-        if name.lower() == "auth":
-            _note_docker_auth(bare)
     _note_urls(text)  # such as the keys of Docker's logins
 
 
@@ -170,16 +219,3 @@ def note_fields(document: Any) -> None:
         elif isinstance(value, str | bytes):
             text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
             note_setting(name, text)
-            if name == "authorizationToken":
-                _note_docker_auth(text)
-
-
-def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a program that calls no AWS: without AWS identity and secrets."""
-    return {
-        name: value
-        for name, value in environ.items()
-        if not (name.upper().startswith(_OF_AWS) and not name.upper().startswith(_OURS))
-        and not _is_secret(name, value)
-        and not ("@" in value and _URL_NAME.search(name))
-    }

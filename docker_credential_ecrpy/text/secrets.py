@@ -2,46 +2,95 @@
 
 What reads secrets notes them here, as `secret_sources` does for whole files and environments. The
 boundaries, which print, log or leave a note for other processes, pass each text through `redact`.
-So no message has to know which of its words came from a secret, and in which form.
+So no message has to know which of its words came from a secret, and in which form. A text that
+decides anything is never redacted before that.
 """
 
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from itertools import islice
 
 MARK = "[redacted]"
 """What stands in the place of a secret."""
 
 SHORTEST = 4
 """Bytes of a secret; a shorter one is redacted with the address around it only."""
-_WORD = 6  # bytes; a shorter secret may be part of any word, so it is redacted as a word alone
+LONG = 12
+"""Bytes of a form that does not come about by chance: it is found inside of other words, too."""
 _TIMES_ENCODED = 2  # an address inside of another one's query
-_ENCODED = 12  # characters of base64 that do not come about by chance
-_WORDS = frozenset(("true", "false", "null", "none", "basic", "bearer"))
+_MOST_ENCODED = 9  # bytes for one of a secret: \xNN and %25NN are shorter
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+# An account id, and a region or a zone of one: texts are full of them.
+_PUBLIC = re.compile(r"\d{12}|[a-z]{2,5}(?:-[a-z]+){1,3}-\d{1,2}[a-z]?", re.ASCII)
+
+
+class _Index:
+    """The forms of the first `count` secrets, by their first bytes; `longest` in bytes."""
+
+    def __init__(self) -> None:
+        self.count = self.longest = 0
+        self._words: dict[bytes, list[bytes]] = {}
+        self._forms: dict[bytes, list[bytes]] = {}
+
+    def add(self, secret: str) -> None:
+        """Add the forms of a secret."""
+        self.count += 1
+        for form in set(_encode(secret)):
+            self.longest = max(self.longest, len(form))
+            if len(form) >= LONG:
+                self._forms.setdefault(form[:LONG], []).append(form)
+            elif len(form) >= SHORTEST:
+                self._words.setdefault(form[:SHORTEST], []).append(form)
+
+    def find(self, data: bytes, places: list[int]) -> Iterator[tuple[int, int]]:
+        """Yield where forms are: their start and end, of `places`."""
+        words, forms = self._words, self._forms
+        for at in range(len(data) - SHORTEST + 1):
+            for form in words.get(data[at : at + SHORTEST], ()):
+                end = at + len(form)
+                if data.startswith(form, at) and _is_word(data, at, end):
+                    yield places[at], places[end]
+            for form in forms.get(data[at : at + LONG], ()):
+                if data.startswith(form, at):
+                    yield places[at], places[at + len(form)]
+
 
 _known: dict[str, None] = {}
-_index: tuple[int, dict[bytes, list[bytes]]] = (0, {})
+_spared: dict[bytes, None] = {}
+_index = _Index()
 
 
 def note(secret: str) -> None:
-    """Note a secret; one of fewer than four bytes would be found in any text, and is not noted."""
+    """Note a secret, unless it could be any word, an account id or a region.
+
+    It could be one if it has fewer than four bytes, or letters alone and fewer than twelve.
+    """
     secret = secret.strip()
-    if len(secret) >= SHORTEST and secret.casefold().rstrip(",}]") not in _WORDS:
+    is_any_word = len(secret) < SHORTEST or (len(secret) < LONG and secret.isalpha())
+    if not is_any_word and not _PUBLIC.fullmatch(secret):
         _known[secret] = None
+
+
+def spare(name: str) -> None:
+    """Keep a name, such as the host in use, in all texts, also if a secret is equal or part."""
+    if name:
+        _spared[name.encode("utf-8", "surrogatepass")] = None
 
 
 def redact(text: str) -> str:
     """Return a text with `MARK` in the place of every known secret, in any usual encoding."""
-    forms = _list_forms()
+    index = _update_index()
     data = text.encode("utf-8", "surrogatepass")
     view, places = data, list(range(len(data) + 1))
-    spans = list(_find(view, places, forms))
+    spans = list(index.find(view, places))
     for _ in range(_TIMES_ENCODED if b"%" in data else 0):
         view, inner = percent_decoded(view)
         places = [places[at] for at in inner]
-        spans += _find(view, places, forms)
+        spans += index.find(view, places)
+    if spans:
+        spans = _without_spared(data, spans)
     if not spans:
         return text
     pieces: list[bytes] = []
@@ -51,6 +100,27 @@ def redact(text: str) -> str:
         pieces += [data[last:start], MARK.encode(), at]
         last = end
     return b"".join([*pieces, data[last:]]).decode("utf-8", "replace")
+
+
+def redact_start(text: str, most: int) -> str:
+    """Return the first `most` characters at most of a text, redacted; none has half a secret."""
+    if len(text) <= most:
+        return redact(text)
+    longest = _update_index().longest
+    shown = redact(text[: most + longest * _MOST_ENCODED])
+    return shown[: max(len(shown) - longest * _MOST_ENCODED, 0)]
+
+
+def _without_spared(data: bytes, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the spans that are not part of a spared name."""
+    kept: dict[int, tuple[int, int]] = {}
+    for name in _spared:
+        at = data.find(name)
+        while at >= 0:
+            if _is_word(data, at, at + len(name)):
+                kept |= dict.fromkeys(range(at, at + len(name)), (at, at + len(name)))
+            at = data.find(name, at + len(name))
+    return [span for span in spans if span[1] > kept.get(span[0], span)[1] or span[0] not in kept]
 
 
 def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -63,17 +133,6 @@ def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((start, end))
     return merged
-
-
-def _find(
-    data: bytes, places: list[int], forms: Mapping[bytes, list[bytes]]
-) -> Iterator[tuple[int, int]]:
-    """Yield where forms of secrets are: their start and end, of `places`."""
-    for at in range(len(data) - SHORTEST + 1):
-        for form in forms.get(data[at : at + SHORTEST], ()):
-            end = at + len(form)
-            if data.startswith(form, at) and (len(form) >= _WORD or _is_word(data, at, end)):
-                yield places[at], places[end]
 
 
 def _is_word(data: bytes, start: int, end: int) -> bool:
@@ -94,19 +153,12 @@ def percent_decoded(data: bytes) -> tuple[bytes, list[int]]:
     return bytes(decoded), places
 
 
-def _list_forms() -> Mapping[bytes, list[bytes]]:
-    """Return the forms of all secrets by their first bytes, the longest first."""
-    global _index  # noqa: PLW0603 - what is known is known to the whole process
-    secrets = list(_known)
-    if _index[0] != len(secrets):
-        found: dict[bytes, list[bytes]] = {}
-        for form in {form for secret in secrets for form in _encode(secret)}:
-            if len(form) >= SHORTEST:
-                found.setdefault(form[:SHORTEST], []).append(form)
-        for forms in found.values():
-            forms.sort(key=len, reverse=True)
-        _index = len(secrets), found
-    return _index[1]
+def _update_index() -> _Index:
+    """Return the index, with the secrets that were noted since."""
+    if _index.count < len(_known):
+        for secret in list(islice(_known, _index.count, None)):
+            _index.add(secret)
+    return _index
 
 
 def _encode(secret: str) -> Iterator[bytes]:
@@ -133,7 +185,7 @@ def _encode(secret: str) -> Iterator[bytes]:
         for shift in range(3):  # inside of a longer text its first character may be at any place
             encoded = base64.b64encode(b"\0" * shift + data).rstrip(b"=")
             inner = encoded[(0, 2, 3)[shift] : len(encoded) - (1 if (len(data) + shift) % 3 else 0)]
-            if len(inner) >= _ENCODED:
+            if len(inner) >= LONG:
                 yield inner
                 yield inner.replace(b"+", b"-").replace(b"/", b"_")
 

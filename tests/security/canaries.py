@@ -26,7 +26,6 @@ NAMES = (
     "container-uri",
     "container-query",
     "bearer",
-    "other-token",
     "auth-variable",
     "proxy",
     "no-scheme",
@@ -46,7 +45,7 @@ NAMES = (
     "session-token",
     "boto",
 )
-_ODD = ("login", "fields", "config-token", "container-token", "other-token", "docker-auth")
+_ODD = ("login", "fields", "config-token", "container-token", "docker-auth")
 PLACES = {
     name: (ODD if name in _ODD else PLAIN).format(number) for number, name in enumerate(NAMES, 100)
 }
@@ -80,7 +79,6 @@ def plant(machine: Machine) -> None:
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:9/x?key={at['container-query']}",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN": at["container-token"],
         "AWS_BEARER_TOKEN_BEDROCK": at["bearer"],
-        "OTHER_TOKEN": at["other-token"],
         "DOCKER_AUTH_CONFIG": json.dumps({"auths": {"ghcr.io": {"auth": at["auth-variable"]}}}),
     }
     machine.config(
@@ -146,7 +144,7 @@ def _echo(machine: Machine) -> None:
 
 
 def _deny(machine: Machine) -> None:
-    text = f"User: arn:aws:iam::1:user/{PLACES['other-token']} is not authorized to perform: "
+    text = f"User: arn:aws:iam::1:user/{PLACES['external-id']} is not authorized to perform: "
     text += f"ecr:{PLACES['bearer']} on resource: * with an explicit deny: {PLACES['bearer']}"
     machine.aws.faults["ecr"] = refuse("AccessDeniedException", text)
 
@@ -230,7 +228,7 @@ FAILURES: dict[str, tuple[Callable[[Machine], None], str]] = {
     "a process that prints them": (_process_prints, "did not print the JSON"),
     "a process that is missing": (_missing_process, "cannot be run: /missing"),
     "a damaged AWS config": (_damaged_config, "the AWS settings are wrong"),
-    "damaged settings": (_damaged_settings, 'external_id = "[redacted]'),
+    "damaged settings": (_damaged_settings, "external_id is not"),
     "an endpoint with a password": (_endpoint_with_password, "Port could not be cast"),
     "a rule with a password": (_rule_with_password, 'endpoint_url = "http://127.0.0.1:9" is not'),
     "a proxy with a slash in its password": (

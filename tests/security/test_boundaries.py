@@ -21,7 +21,7 @@ TEXT = f"it fails: {SECRET} is wrong"
 @pytest.fixture(autouse=True)
 def _known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "_known", {})
-    monkeypatch.setattr(secrets, "_index", (0, {}))
+    monkeypatch.setattr(secrets, "_index", secrets._Index())
     secrets.note(SECRET)
 
 
@@ -32,7 +32,7 @@ def test_the_console(capfd: pytest.CaptureFixture[str]) -> None:
     console.say_as_is(TEXT, "good")
     console.note(TEXT)
     shown = capfd.readouterr()
-    console.say_secret(SECRET)
+    console.say_unredacted(SECRET)
 
     assert shown.out == "it fails: [redacted] is wrong\n" * 2
     assert shown.err == "it fails: [redacted] is wrong\n"

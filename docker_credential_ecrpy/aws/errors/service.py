@@ -68,12 +68,13 @@ def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
 
 
 def _explain_answer(exc: ClientError, call: CallContext) -> HelperError | None:
-    code = one_line(str(exc.response.get("Error", {}).get("Code", "")))[:MAX_CODE]
+    said = str(exc.response.get("Error", {}).get("Code", ""))
+    code = one_line(said)[:MAX_CODE]  # to show, and never to compare
     text = one_line(str(exc.response.get("Error", {}).get("Message", "")))
     metadata = exc.response.get("ResponseMetadata", {})
     status, attempts = metadata.get("HTTPStatusCode", 0), int(metadata.get("RetryAttempts", 0)) + 1
     service = _SERVICES.get(exc.operation_name.partition("With")[0], "IAM Identity Center")
-    kind = code.removesuffix("Exception")
+    kind = said.removesuffix("Exception")
     skew = _explain_clock_skew(metadata)
     if skew and kind in _EXPIRED + _BAD_SIGNATURE + _UNKNOWN_KEY:
         return skew
@@ -99,7 +100,7 @@ def _explain_answer(exc: ClientError, call: CallContext) -> HelperError | None:
     elif isinstance(status, int) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         msg = f"{service} failed with HTTP {status} ({code}), also after {attempts} attempts"
         hint = "try again; if it persists, see https://health.aws.amazon.com/health/status"
-    elif not text or code == str(status):  # the body is not an error of AWS
+    elif not text or said == str(status):  # the body is not an error of AWS
         return None
     else:
         msg = f"{service} refused the request ({code}): {text}"

@@ -132,7 +132,7 @@ def command(context: CommandContext, shell: str) -> None:
     below ~/.local/share, where bash-completion and fish look. With uv, an older pipx or zsh, add
     the line of the example to your shell's start file.
     """
-    context.console.say_as_is(SCRIPTS[shell].rstrip("\n"))
+    context.console.say_unredacted(SCRIPTS[shell].rstrip("\n"))
 
 
 def answer(program: click.Group, context: CommandContext) -> int:
@@ -146,7 +146,7 @@ def answer(program: click.Group, context: CommandContext) -> int:
             for item in _complete(program, context)
         ]
         if lines:
-            context.console.say_as_is("\n".join(lines))
+            context.console.say_unredacted("\n".join(lines))
     except Exception:  # noqa: BLE001 - see above
         return protocol.FAILED
     return protocol.OK

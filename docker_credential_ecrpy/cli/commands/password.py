@@ -74,7 +74,7 @@ def command(
     if registry is not None and docker_config_json:
         auth = base64.b64encode(f"{username}:{secret}".encode()).decode()
         printed = json.dumps({"auths": {_authority(expand_account(registry)): {"auth": auth}}})
-    context.console.say_secret(printed)
+    context.console.say_unredacted(printed)
 
 
 def _registry_for_region(region: str | None, context: CommandContext) -> Registry:

@@ -20,6 +20,7 @@ from docker_credential_ecrpy.text.sanitize import one_line
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 DIGEST = re.compile(r"[a-z0-9]+([+._-][a-z0-9]+)*:[0-9a-fA-F]{32,128}")
 _TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # RFC 6750, section 2.1
+_CODE = re.compile(r"[A-Z_]{1,40}")  # is compared, so it is not redacted
 # What JSON of another form makes a parser raise.
 NOT_UNDERSTOOD = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
@@ -33,7 +34,9 @@ def parse_error(answer: HttpAnswer) -> tuple[str, str]:
         code, message = first.get("code"), first.get("message")
     except NOT_UNDERSTOOD:
         return "", ""
-    return one_line(str(code or ""))[:MAX_CODE], one_line(str(message or ""))
+    code = str(code or "")
+    shown = code if _CODE.fullmatch(code) else one_line(code)[:MAX_CODE]
+    return shown, one_line(str(message or ""))
 
 
 def parse_token(document: Any) -> str:
