@@ -15,7 +15,7 @@ from docker_credential_ecrpy.docker.config import DockerConfig, bare_host, confi
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.text import secret_sources, secrets
+from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.sanitize import fits_line, one_line
 
 TYPE_CHECKING = False
@@ -47,7 +47,6 @@ def parse_image(text: str, argument: str) -> Image:
 
     argument: what the command's usage calls it.
     """
-    secret_sources.note_argument(text)
     image = Image.parse(expand_account(text))
     if not image.host:
         or_image = " and no image" if "IMAGE" in argument else ""
@@ -176,7 +175,6 @@ def repeat_command(context: click.Context, wrong: str = "", right: str = "") -> 
 
 def find_profile(name: str, context: CommandContext) -> "ProfileSummary":
     """Return an AWS profile. Raises click.BadParameter for none, and HelperError."""
-    secret_sources.note_argument(name)
     profiles = gateway.list_profiles(context.environ)
     for profile in profiles:
         if profile.name == name:

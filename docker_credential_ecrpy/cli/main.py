@@ -95,6 +95,7 @@ def run_cli(
     environ = dict(environ)  # changes made for botocore must not change the identity
     _open_standard_streams()
     secret_sources.note_environment(environ)
+    secret_sources.note_arguments(argv[1:])
     _see_children()
     name, arguments = program_name(argv), argv[1:]
     log = _SwitchedLog(environ, started)

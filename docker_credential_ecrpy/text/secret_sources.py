@@ -48,8 +48,8 @@ _MEMBER = re.compile(r'"([\w.-]{1,80})"\s*[:=]\s*"((?:[^"\\\n]|\\.)*)"')
 _PAIR = re.compile(r"""[{,]\s*([\w.-]{1,80})\s*=\s*["']((?:[^"'\\\n]|\\.)*)["']""")
 _HEADERS = re.compile(r'"HttpHeaders"\s*:\s*\{([^}]*)', re.IGNORECASE)
 _HEADER = re.compile(r':\s*"((?:[^"\\\n]|\\.)*)"')
-# An argument that is no address with user info: an image with a digest or in a registry.
-_IMAGE = re.compile(r"[\w.-]+(?::\d+)?/.*|.*@\w+:[0-9a-fA-F]{32,}", re.DOTALL)
+# An image of a registry or with a digest, or the ARN of a role: the text before an @ is no secret.
+_NO_ADDRESS = re.compile(r"[\w.-]+(?::\d+)?/.*|.*@\w+:[0-9a-fA-F]{32,}|arn:.*", re.DOTALL)
 
 
 def note_url(url: str, home: str = "") -> None:
@@ -91,11 +91,12 @@ def _basic(info: str) -> str:
     return base64.b64encode(percent_decoded(to_bytes(info))[0]).decode()
 
 
-def note_argument(text: str) -> None:
-    """Note what is secret in a word of a command line, such as `me:password@host`."""
-    info, at, _ = text.rpartition("@")
-    if "://" in text or (at and ":" in info and not _IMAGE.fullmatch(text)):
-        note_url(text)
+def note_arguments(words: Sequence[str]) -> None:
+    """Note what is secret in the words of our own command line, such as `me:password@host`."""
+    for word in words:
+        info, at, _ = word.rpartition("@")
+        if "://" in word or (at and ":" in info and not _NO_ADDRESS.fullmatch(word)):
+            note_url(word)
 
 
 def note_environment(environ: Mapping[str, str]) -> None:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from docker_credential_ecrpy.hot import registry
+
 MARK = "[redacted]"
 """What stands in the place of a secret."""
 
@@ -63,13 +65,15 @@ _index = _Index()
 
 
 def note(secret: str) -> None:
-    """Note a secret, unless it could be any word, an account id or a region.
+    """Note a secret, unless it could be any word, an account id, a region or a registry of ECR.
 
     It could be one if it has fewer than four bytes, or letters alone and fewer than twelve.
     """
     secret = secret.strip()
     is_any_word = len(secret) < SHORTEST or (len(secret) < LONG and secret.isalpha())
-    if not is_any_word and not _PUBLIC.fullmatch(secret):
+    found = registry.parse(secret)
+    is_public = _PUBLIC.fullmatch(secret) or (found and found.host == secret.lower())
+    if not is_any_word and not is_public:
         _known[secret] = None
 
 

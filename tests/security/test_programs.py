@@ -120,6 +120,9 @@ def test_a_program_gets_no_secret(recorded: Machine) -> None:
         "AWS_WEB_IDENTITY_TOKEN_FILE": "/canary-web",
         "aws_bearer_token_bedrock": "canary-bearer",
         "GITHUB_TOKEN": "canary-github",
+        "MYSQL_PWD": "canary-mysql",
+        "DATABASE_URL": "postgres://me:canary-database@h/d",
+        "AWS_ECR_OTHER": "canary-ours",
         "DOCKER_AUTH_CONFIG": '{"auths": {"ghcr.io": {"auth": "canary-auth"}}}',
         "ALL_PROXY": "http://me:canary-proxy@127.0.0.1:1",
     }

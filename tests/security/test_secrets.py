@@ -94,8 +94,8 @@ def test_the_search_would_find_one(machine: Machine) -> None:
     assert any(secret in reply for secret in _secrets(machine, set()))
 
 
-def test_children_get_no_secret(machine: Machine) -> None:
-    """A credential_process gets the environment that the helper was given, and nothing more."""
+def test_a_credential_process_gets_the_same_environment(machine: Machine) -> None:
+    """A credential_process gets the whole environment of the helper, and nothing more."""
     from tests.world import credential_sources
 
     out = machine.root / "child.json"

@@ -115,7 +115,11 @@ def test_a_short_password_is_redacted_as_a_word() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["docker", "password", "Kanarienvog", "us-east-1", "us-gov-east-1a", "123456789012"]
+    "word",
+    [
+        *("docker", "password", "Kanarienvog", "us-east-1", "us-gov-east-1a", "123456789012"),
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com",
+    ],
 )
 def test_a_password_that_is_a_word(word: str) -> None:
     """Letters alone, a region and an account id are redacted within the address, which is gone."""
@@ -177,11 +181,12 @@ def test_the_words_of_a_command(before: int, words: list[str], *, is_noted: bool
         "host:5000/app@sha256:1",
         f"app:1@sha256:{'0' * 64}",
         "dev@example.com",
+        "arn:aws:iam::123456789012:role/x/me@example.com",
     ],
 )
 def test_an_argument_without_a_secret(argument: str) -> None:
     """Accounts, images and profiles that contain an @ stay."""
-    secret_sources.note_argument(argument)
+    secret_sources.note_arguments([argument])
 
     assert secrets.redact(argument) == argument
 
