@@ -60,6 +60,7 @@ def note_url(url: str, home: str = "") -> None:
     """
     url = url.strip()
     rest = url.partition("://")[2] or url
+    rest = rest if "@" in rest else rest.replace("%40", "@")  # as some users write it
     info, at, host = rest.rpartition("@")
     if at:
         _note_user_info(info, host, home)
@@ -172,7 +173,7 @@ def _note_credentials_uri(uri: str) -> None:
     if "/" in path:
         note(path)
     for part in path.split("/"):
-        if len(part) >= _LONG_NAME and not (part.isalpha() and part.islower()):
+        if len(part) >= LONG or (len(part) >= _LONG_NAME and not part.isalpha()):
             note(part)
 
 

@@ -85,6 +85,7 @@ def test_secrets_that_overlap() -> None:
         ("http://ghp_token0123@host", "no ghp_token0123"),
         ("http://me:hunter%2F2x@host", "hunter/2x and hunter%2F2x and aHVudGVyLzJ4"),
         ("http://h/?sig=hunter2&x=1", "http://h/?sig=hunter2&x=1 and hunter2"),
+        ("me:hunter2%40h", "Invalid endpoint: me:hunter2 and me:hunter2%40h"),
         ("http://:hunter2@h", "http://:hunter2@h"),
     ],
 )
@@ -237,6 +238,7 @@ def test_a_variable(name: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("name", "uri"),
     [
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://h/canarycanary/0b1c22dd-canary"),
         ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/0b1c22dd-canary"),
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://h/v2/credentials/0b1c22dd-canary?x=1"),
     ],
