@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,25 @@ def test_what_another_program_says(tmp_path: Path, script: str, version: str) ->
 
     assert found.read_version() == version
     assert not found.is_ours()
+
+
+def test_what_a_program_leaves_is_ended(tmp_path: Path) -> None:
+    """A child of it that goes on is killed, also one that fills its output."""
+    pid = tmp_path / "pid"
+    put(tmp_path, "ecr-login", f"yes >/dev/null & echo $! >{pid}; echo 1.0")
+    found = installed_helpers.find_helper("ecr-login", environ(tmp_path))
+
+    assert found.read_version() == "1.0"
+    end = time.monotonic() + 10
+    while _runs(int(pid.read_text())):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process runs, and is not a zombie."""
+    done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False)
+    return bool(done.stdout.strip()) and not done.stdout.startswith(b"Z")
 
 
 def test_one_that_does_not_start(tmp_path: Path) -> None:
