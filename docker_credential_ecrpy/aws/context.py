@@ -42,7 +42,7 @@ class CallContext:
     bundle: str = ""  # the file of trusted certificates, or "" for botocore's own
     resolved: bool = False  # whether the credentials of profile or environment are resolved
     service: str = ""  # the service of the last request, or "" before the first
-    unreachable: bool = False  # whether the last one gave no answer of its own, or was busy
+    unreachable: bool = False  # whether the last source of credentials asked could not answer
     inputs: Inputs = field(default_factory=Inputs)  # what decided the identity
 
     def __post_init__(self) -> None:

@@ -16,6 +16,10 @@ MAX_PRINTED = 1024 * 1024
 Result = TypeVar("Result")
 
 
+# What a shell exits with after SIGKILL or SIGTERM has ended its command.
+_KILLED = (128 + 9, 128 + 15)
+
+
 class Stage(Enum):
     """What a call waits for; the value is its name in an error."""
 
@@ -56,8 +60,9 @@ class Watch:
         return program
 
     def was_killed(self) -> bool:
-        """Whether a signal has ended one of the programs."""
-        return any((program.returncode or 0) < 0 for program in self._programs)
+        """Whether a signal has ended one of the programs, or a shell says so of its command."""
+        codes = [program.returncode or 0 for program in self._programs]
+        return any(code < 0 or code in _KILLED for code in codes)
 
     def end(self) -> None:
         """Kill the programs that still run, with their own child processes."""

@@ -6,8 +6,10 @@ the state in which it was used, so that a later change shows (`hot.identity.find
 """
 
 import errno
+import itertools
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.hot.identity import Input
 
 _MAX_FILE = 1 << 20  # bytes; a token has some thousand
-_AROUND_PATHS = re.compile(r"[\s'\"`=;|&<>()@,]+")  # also in the text of a `sh -c`
+# The parts of an argument, which may be the text of a `sh -c`, where `shlex` finds none.
+_WORDS = re.compile(r"[;|&<>()]+|[^\s;|&<>()'\"]+")
+_WRITES = re.compile(r"&?>{1,2}[|&]?")  # the word after it is a file that is written
+_AROUND_PATHS = re.compile(r"[\s'\"`=@,:]+")
+_ATTACHED = re.compile(r"-[^/~]*([/~].*)")  # an option with its value, as `-c/path`
 _UNSURE = "?"  # the state of a file that changed during the call: never that of a file
 
 
@@ -46,17 +52,26 @@ class Inputs:
     def note_command(self, command: list[str], environ: Mapping[str, str]) -> None:
         """Note the files of a `credential_process` that is about to be started.
 
-        They are its program and the files that its arguments name.
+        They are its program, and the files and programs that its arguments name.
         """
-        program, *arguments = command
-        if not os.path.dirname(program):
-            self.note(PROGRAM, program)
-            program = identity.find_program(program, environ)
-        files = dict.fromkeys([program, *_list_files(arguments)] if program else [])
-        for path in files:
+        files = [self._note_program(command[0], environ)]
+        for word in dict.fromkeys(itertools.chain(*map(_list_words, command[1:]))):
+            path = paths.expand(word)
+            if os.path.isfile(path) or _may_appear(path):
+                files.append(path)
+            if not os.path.dirname(word) and identity.find_program(word, environ):
+                files.append(self._note_program(word, environ))
+        for path in filter(None, files):
             self.note(FILE, path)
-        if not all(map(os.path.isabs, files)):
-            self.note(DIRECTORY, "")
+            if not os.path.isabs(path):
+                self.note(DIRECTORY, "")
+
+    def _note_program(self, name: str, environ: Mapping[str, str]) -> str:
+        """Note where a program is, as far as PATH and symlinks decide that; return its path."""
+        path = identity.find_program(name, environ)
+        if path != name or os.path.realpath(path) != os.path.abspath(path):
+            self.note(PROGRAM, name)
+        return path
 
     def note_models(self, folders: list[str], services: Iterable[str]) -> None:
         """Note the user's own descriptions of AWS services, which may name other endpoints."""
@@ -70,10 +85,41 @@ class Inputs:
                         inside.clear()  # other services do not matter
 
 
-def _list_files(arguments: list[str]) -> Iterator[str]:
-    for argument in arguments:
-        words = (argument, argument.partition("=")[2], *_AROUND_PATHS.split(argument))
-        yield from filter(os.path.isfile, map(paths.expand, words))
+def _list_words(argument: str) -> Iterator[str]:
+    """Yield the parts of an argument that may be names of files or programs."""
+    for whole in (argument, argument.partition("=")[2]):
+        yield whole
+        if os.path.isfile(paths.expand(whole)):
+            return  # its name may have blanks and quotes
+    parts = _split(argument)
+    if parts == [argument]:
+        yield from _AROUND_PATHS.split(argument)
+        yield from _ATTACHED.findall(argument)
+        return
+    for before, part in zip(["", *parts], parts, strict=False):
+        if not _WRITES.fullmatch(before):
+            yield from _list_words(part)
+
+
+def _split(text: str) -> list[str]:
+    """Return the words of the text of a shell, and its operators."""
+    if os.sep == "/":  # elsewhere a backslash quotes nothing
+        words = shlex.shlex(text, posix=True, punctuation_chars=True)
+        words.whitespace_split, words.commenters = True, ""
+        try:
+            return list(words)
+        except ValueError:
+            pass  # a quote without an end
+    return _WORDS.findall(text)
+
+
+def _may_appear(path: str) -> bool:
+    """Whether a path names a missing file in a directory that exists, and is nothing else."""
+    # A password may have a slash, and must not be noted: no directory has its start as a name.
+    above, name = os.path.split(path)
+    is_path = os.path.isabs(path) or path.startswith(("./", "../"))
+    is_word = path.split() == [path] and name and os.path.dirname(above) != above
+    return bool(is_path and is_word) and os.path.isdir(above) and not os.path.exists(path)
 
 
 _current: ContextVar[Inputs | None] = ContextVar("_current", default=None)

@@ -12,7 +12,9 @@ from botocore.utils import FileWebIdentityTokenLoader, JSONFileCache, parse_time
 
 from docker_credential_ecrpy.aws import inputs, limits
 from docker_credential_ecrpy.aws.deadline import Stage, Watch
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import replace
+from docker_credential_ecrpy.text.sanitize import one_line
 
 SERVICES = {
     "ecr": "ECR",
@@ -94,9 +96,16 @@ def _read(self: JSONFileCache, key: str) -> Any:
 
 
 def _read_web_identity(self: FileWebIdentityTokenLoader) -> str:
-    """Return the text of a web identity token's file, and note the file. Raises OSError."""
+    """Return the text of a web identity token's file, and note the file.
+
+    Raises OSError, and HelperError for an empty file.
+    """
     path: str = self._web_identity_token_path  # type: ignore[attr-defined]  # not in the stub
-    return io.TextIOWrapper(io.BytesIO(inputs.read(path))).read()
+    text = io.TextIOWrapper(io.BytesIO(inputs.read(path))).read()
+    if not text.strip():
+        msg = f"the web identity token file {one_line(path)} is empty"
+        raise HelperError(msg, hint="check the program or cluster that writes it", refused=True)
+    return text
 
 
 def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:

@@ -62,6 +62,7 @@ _REPLY_END = b'"}\n'
 _STEP = SECOND  # time servers set clocks back by less, which is ignored
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"  # of Linux, the same in its containers
 _BOOT_DIGITS = 36
+_CLOCK = "/sys/class/rtc/rtc0"  # of Linux, if the machine has a hardware clock; in containers, too
 DEFERRED: "Final" = 60 * SECOND
 """The longest time by which a file's mtime defers the refresh of its token, after a failure."""
 
@@ -120,7 +121,10 @@ class Entry:
             return "it was written in the future: the clock was set back"
         if now >= self.expires:
             return "it has expired"
-        if self._is_from_earlier_boot():
+        # Without a hardware clock, a machine may start with the time at which it was turned off. A
+        # clock whose battery is empty starts years ago, before the entry was written.
+        is_reference = self.reply.startswith(_REFERENCE)  # the token that it refers to is checked
+        if not is_reference and self._is_from_earlier_boot() and not _has_clock():
             return "it is from before this machine's restart, and the clock may be wrong since"
         return ""
 
@@ -160,11 +164,16 @@ def _uptime() -> int:
     return time.monotonic_ns()
 
 
+def _has_clock() -> bool:
+    """Whether this machine has a hardware clock, which runs while the machine is off."""
+    return os.access(_CLOCK, os.F_OK)
+
+
 def find_origin() -> str:
     """Return this machine and its boot, as `<digest of its name>:<boot id>`.
 
-    A machine without a battery for its clock may start with a time in the past. Only Linux has a
-    boot id in a file: https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html
+    Only Linux has a boot id in a file:
+    https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html
     """
     try:
         opened = os.open(_BOOT_ID, os.O_RDONLY)

@@ -85,15 +85,16 @@ _READ_FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-_MAX_CONTENT = 256 * 1024  # bytes; of a larger file only the metadata counts
+_MAX_CONTENT = 256 * 1024  # bytes; of a larger file the metadata and its two ends count
+_END = 64 * 1024  # bytes of such a file's start and of its end
 _UNSIZED = 8 * 1024  # bytes; files of /proc have content, and a size of 0
 _HASH_KEY = 0x6563727079  # any number
 
 FILE: "Final" = "F"
 PROGRAM: "Final" = "P"
 DIRECTORY: "Final" = "C"
-"""Kinds of inputs: a file's content, the file that PATH finds for a program's name, and the
-current directory."""
+"""Kinds of inputs: a file's content, the file that PATH and symlinks lead to for a program, and
+the current directory."""
 
 
 def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
@@ -171,7 +172,7 @@ def deciding_files(environ: "Mapping[str, str]") -> "list[str]":
 
 
 def long_files(environ: "Mapping[str, str]") -> "list[str]":
-    """Return the deciding files that are too long for their content to count."""
+    """Return the deciding files that are too long for their whole content to count."""
     return [path for path in deciding_files(environ) if _is_long_file(path)]
 
 
@@ -219,7 +220,8 @@ def observe(kind: str, name: str, environ: "Mapping[str, str]") -> "Input":
     if kind == FILE:
         state = _content_stamp(name)
     elif kind == PROGRAM:
-        state = digest_text(find_program(name, environ))
+        path = find_program(name, environ)
+        state = digest_text(path and os.path.realpath(path))
     else:
         try:
             state = digest_text(os.getcwd())
@@ -230,6 +232,8 @@ def observe(kind: str, name: str, environ: "Mapping[str, str]") -> "Input":
 
 def find_program(name: str, environ: "Mapping[str, str]") -> str:
     """Return the path at which the AWS SDK finds a program, or ""."""
+    if os.path.dirname(name):
+        return name
     for folder in environ.get("PATH", os.defpath).split(os.pathsep):
         path = os.path.join(folder, name)
         if os.path.isfile(path) and os.access(path, os.X_OK):
@@ -277,7 +281,7 @@ def stamp(seen: os.stat_result) -> str:
 
 
 def is_long(seen: os.stat_result) -> bool:
-    """Whether the content of a file does not count, but its metadata."""
+    """Whether a file's metadata and its two ends count, and not its whole content."""
     return seen.st_size > _MAX_CONTENT
 
 
@@ -288,24 +292,34 @@ def _content_stamp(path: str, seen: "os.stat_result | None" = None) -> str:
     except (OSError, ValueError):
         return MISSING
     # Reading a FIFO would take its content.
-    if stat.S_ISREG(seen.st_mode) and not is_long(seen):
+    if stat.S_ISREG(seen.st_mode):
         try:
             opened = os.open(path, _READ_FLAGS)
             try:
-                # Memory for the largest file would take longer than all the rest.
-                data = os.read(opened, max(seen.st_size + 1, _UNSIZED))
+                if is_long(seen):
+                    data = os.read(opened, _END)
+                    os.lseek(opened, -_END, os.SEEK_END)
+                    data += os.read(opened, _END)
+                else:
+                    # Memory for the largest file would take longer than all the rest.
+                    data = os.read(opened, max(seen.st_size + 1, _UNSIZED))
             finally:
                 os.close(opened)
             return data_stamp(data, seen)
         except OSError:
             pass  # the AWS SDK cannot read it, either
-    return f"{stamp(seen)}.{seen.st_dev}"
+    return stamp(seen)
 
 
 def data_stamp(data: bytes, seen: os.stat_result) -> str:
-    """Return a text that stands for the data of a file, as `observe` states it. seen: metadata."""
-    if not stat.S_ISREG(seen.st_mode) or is_long(seen):
-        return f"{stamp(seen)}.{seen.st_dev}"
+    """Return a text that stands for the data of a file, as `observe` states it. seen: metadata.
+
+    The device does not count: it differs between the containers of one image.
+    """
+    if not stat.S_ISREG(seen.st_mode):
+        return stamp(seen)
+    if is_long(seen):
+        return f"{stamp(seen)}.{_hash(data[:_END] + data[-_END:])}"
     return data_state(data, program=bool(seen.st_mode & 0o111))
 
 

@@ -1,43 +1,66 @@
-"""Answers of the services that give credentials: whether they refuse, or do not answer."""
+"""Answers of the services that give credentials: whether they refuse, or cannot answer."""
 
+import json
+import re
+from http import HTTPStatus
 from typing import Any
 
 from botocore.session import Session
 
 from docker_credential_ecrpy.aws.context import CallContext
-from docker_credential_ecrpy.aws.errors.service import is_temporary
+from docker_credential_ecrpy.aws.errors.service import is_foreign, is_temporary
 
-_FETCHERS = (("container-role", "_fetcher"), ("iam-role", "_role_fetcher"))
+_WORD = re.compile(r"[\w+=,.@/-]+\s*")  # a token or a role's name, as instance metadata has them
 
 
 def note_answers(core: Session, resolver: Any, call: CallContext) -> None:
-    """Note in `call.unreachable` whether the last service that was asked gave no answer of its own.
+    """Keep `call.unreachable`: whether the last service that was asked could not answer.
 
-    botocore hides why there are no credentials from instance metadata, and why an SSO session is
-    not renewed. Tests of each source fail if the private names change.
+    It could not if there was no answer, if the service was busy or failed, or if somebody else
+    answered, such as another network's sign-in page. botocore hides why there are no credentials
+    from metadata, and why an SSO session is not renewed. Tests of each source fail if the private
+    names change.
     """
 
     def note(response_dict: Any = None, parsed_response: Any = None, **_: Any) -> None:
-        error = (parsed_response or {}).get("Error") or {}
         status = response_dict["status_code"] if response_dict else 0
-        call.unreachable = is_temporary(status, str(error.get("Code", "")))
+        code = str(((parsed_response or {}).get("Error") or {}).get("Code", ""))
+        foreign = status >= HTTPStatus.MULTIPLE_CHOICES and is_foreign(status, code)
+        call.unreachable = foreign or is_temporary(status, code)
 
     core.register("response-received", note)
-    for method, name in _FETCHERS:
-        fetcher = getattr(resolver.get_provider(method), name)
-        fetcher._session = _NotingSession(fetcher._session, call)  # noqa: SLF001 - nothing public
+    container = resolver.get_provider("container-role")._fetcher  # noqa: SLF001 - nothing public
+    instance = resolver.get_provider("iam-role")._role_fetcher  # noqa: SLF001 - same
+    for fetcher in (container, instance):
+        fetcher._session = _Metadata(fetcher._session, call, words=fetcher is instance)  # noqa: SLF001 - same
 
 
-class _NotingSession:
-    """An HTTP session of botocore's that notes whether there was an answer."""
+class _Metadata:
+    """An HTTP session of botocore's for metadata. words: whether some answers are single words."""
 
-    def __init__(self, session: Any, call: CallContext) -> None:
-        self._session = session
-        self._call = call
+    def __init__(self, session: Any, call: CallContext, *, words: bool) -> None:
+        self._session, self._call, self._words = session, call, words
+        self._has_token = True  # or needs none
 
     def send(self, request: Any) -> Any:
         """Send a request, and return its response. Raises what botocore's session does."""
-        self._call.unreachable = True
+        self._call.unreachable, asks_token = True, request.method == "PUT"
+        if asks_token:
+            self._has_token = False
         response = self._session.send(request)
-        self._call.unreachable = is_temporary(response.status_code)
+        answered = self._is_answer(response.status_code, response.text)
+        if asks_token:
+            self._has_token = answered
+        # Without a token, botocore asks as IMDSv1 did, and the answer to that means nothing.
+        self._call.unreachable = not (answered and self._has_token)
         return response
+
+    def _is_answer(self, status: int, text: str) -> bool:
+        if status != HTTPStatus.OK:  # the errors of instance metadata are HTML
+            return status >= HTTPStatus.BAD_REQUEST and not is_temporary(status)
+        if self._words and _WORD.fullmatch(text):
+            return True
+        try:
+            return isinstance(json.loads(text), dict)
+        except (ValueError, RecursionError):
+            return False

@@ -204,6 +204,10 @@ def _explain_settings(exc: Exception, call: CallContext) -> HelperError | None:
     wrong_value = isinstance(exc, ValueError) and not isinstance(exc, boto.BotoCoreError)
     if wrong_value or isinstance(exc, _SETTINGS):
         return explain_wrong_settings(exc, call.core)
+    if isinstance(exc, boto.ParamValidationError):  # such as a role's ARN that is cut short
+        msg = f"AWS cannot take a value of the AWS settings: {one_line(str(exc))}"
+        hint = f"fix the value in {name_config_files(call.core)} or the environment"
+        return HelperError(msg, hint=hint, refused=True)
     if isinstance(exc, OSError) and exc.filename and exc.strerror:
         name, files = one_line(str(exc.filename)), name_config_files(call.core)
         msg = f"{name}, which the AWS settings name, cannot be used: {exc.strerror}"

@@ -57,6 +57,14 @@ def is_temporary(status: int, code: str = "") -> bool:
     )
 
 
+def is_foreign(status: int, code: str) -> bool:
+    """Whether an error is not AWS's own, but that of a proxy or another network.
+
+    botocore takes the status for the code of an error that has none.
+    """
+    return code in ("", str(status))
+
+
 def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
     """Return the error for a refusal by AWS; None for an answer that is not AWS's own."""
     error = _explain_answer(exc, call)
@@ -100,10 +108,10 @@ def _explain_answer(exc: ClientError, call: CallContext) -> HelperError | None:
     elif isinstance(status, int) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         msg = f"{service} failed with HTTP {status} ({code}), also after {attempts} attempts"
         hint = "try again; if it persists, see https://health.aws.amazon.com/health/status"
-    elif not text or said == str(status):  # the body is not an error of AWS
+    elif is_foreign(status, said):
         return None
     else:
-        msg = f"{service} refused the request ({code}): {text}"
+        msg = f"{service} refused the request ({code})" + (f": {text}" if text else "")
         hint = "check the AWS identity and the registry's host name"
     return HelperError(msg, hint=hint)
 

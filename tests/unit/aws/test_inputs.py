@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from botocore.utils import FileWebIdentityTokenLoader, JSONFileCache
 from docker_credential_ecrpy.aws import inputs
 from docker_credential_ecrpy.aws.inputs import Inputs
 from docker_credential_ecrpy.aws.sdk_patches import patch_process
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import identity
 from docker_credential_ecrpy.hot.identity import DIRECTORY, FILE, PROGRAM
 
@@ -104,6 +106,17 @@ class TestWebIdentities:
         path.write_text("other")
         assert _changed(noted) == str(path)
 
+    @pytest.mark.parametrize("text", ["", " \n"])
+    def test_without_a_token_are_an_error(self, text: str, tmp_path: Path, noted: Inputs) -> None:
+        """An empty file is named, and a token in hand is not used any more."""
+        path = tmp_path / "token"
+        path.write_text(text)
+        with pytest.raises(HelperError, match=r"token is empty; check") as caught:
+            FileWebIdentityTokenLoader(str(path))()
+
+        assert caught.value.refused
+        assert _names(noted) == [(FILE, str(path))]
+
     def test_without_a_file_are_an_error(self, tmp_path: Path, noted: Inputs) -> None:
         """The error names the file, which is noted as missing."""
         path = tmp_path / "token"
@@ -132,6 +145,10 @@ class TestCommands:
         (tmp_path / "a b=c").touch()
         return path
 
+    @pytest.fixture(autouse=True)
+    def _path(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path / "no-programs"))
+
     def test_name_files(self, program: Path, tmp_path: Path) -> None:
         """The program and the files that its arguments name are noted, in several notations."""
         noted, other = Inputs(), tmp_path / "a b=c"
@@ -159,6 +176,101 @@ class TestCommands:
         noted.note_command(["keys", "--json"], os.environ)
 
         assert _names(noted) == [(PROGRAM, "keys"), (FILE, str(program))]
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ["env", "X=1", "keys"],
+            ["timeout", "5", "keys", "--json"],
+            ["sh", "-c", "keys"],
+            ["sh", "-c", "exec keys --x"],
+            ["sh", "-c", "true;keys|cat"],
+            ["sh", "-c", "'keys' --x"],
+            ["sh", "-c", "sh -c 'exec \"keys\"'"],
+            ["sh", "-c", "x=$(keys) && echo `keys`"],
+            ["sh", "-c", "it's keys"],
+            ["run", "--tool=keys"],
+        ],
+        ids=" ".join,
+    )
+    def test_start_other_programs(
+        self, command: list[str], program: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A program that an argument starts is noted as the first one is."""
+        noted = Inputs()
+        monkeypatch.setenv("PATH", str(program.parent))
+        noted.note_command(command, os.environ)
+
+        assert set(_names(noted)) == {
+            (PROGRAM, command[0]),
+            (PROGRAM, "keys"),
+            (FILE, str(program)),
+        }
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="quotes of a shell")
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "cat 'FILE'",
+            "cat FILE",
+            'cat "FILE"|x',
+            "sh -c 'cat \"FILE\"'",
+            "--keys=FILE",
+            "-cFILE",
+            "--config:FILE",
+            "/nope:FILE",
+            "X=/nope:FILE,1",
+            "file://FILE",
+            "cat <FILE 2>&1 >>/dev/null",
+            "{ cat FILE;}",
+            "it's FILE",
+        ],
+    )
+    def test_name_files_in_each_notation(self, text: str, program: Path, tmp_path: Path) -> None:
+        """Quotes, separators, attached options and redirected input name files."""
+        noted = Inputs()
+        quoted = "'" in text.replace("it's", "") or '"' in text
+        path = tmp_path / ("a b=c" if quoted else "plain")
+        path.touch()
+        noted.note_command([str(program), text.replace("FILE", str(path))], os.environ)
+
+        names = {os.path.normpath("/" + name.lstrip("/")) for _, name in _names(noted)}
+        assert names == {str(program), str(path)}
+
+    @pytest.mark.parametrize("text", ["x >LOG", "x >> LOG", "x 2>LOG", "x&>LOG", "x >|'LOG'"])
+    def test_write_files(self, text: str, program: Path, tmp_path: Path) -> None:
+        """A log that the command writes is no input: it would change with each call."""
+        noted, log = Inputs(), tmp_path / "log"
+        log.touch()
+        for shell in (text, f'sh -c "{text}"'):
+            noted.note_command([str(program), "-c", shell.replace("LOG", str(log))], os.environ)
+
+        assert _names(noted) == [(FILE, str(program))]
+
+    def test_name_files_that_do_not_exist_yet(self, program: Path, tmp_path: Path) -> None:
+        """A missing file shows once it is created, if its directory exists."""
+        noted, new = Inputs(), tmp_path / "new"
+        passwords = ["/a/b", "/c", "x/y", "-p/d/e", f"{program} --password x"]
+        noted.note_command([str(program), f"--keys={new}", *passwords], os.environ)
+
+        assert _names(noted) == [(FILE, str(program)), (FILE, str(new))]
+        assert _changed(noted) == ""
+        new.touch()
+        assert _changed(noted) == str(new)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+    def test_behind_a_link(self, program: Path, tmp_path: Path) -> None:
+        """A link that leads to another program of the same content shows."""
+        noted, link, other = Inputs(), tmp_path / "link", tmp_path / "other"
+        link.symlink_to(program)
+        noted.note_command([str(link)], os.environ)
+        other.write_text(program.read_text())
+        other.chmod(0o700)
+
+        assert _changed(noted) == ""
+        link.unlink()
+        link.symlink_to(other)
+        assert _changed(noted) == str(link)
 
     def test_that_nothing_finds(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A program that does not exist is noted as such: it may be installed later."""

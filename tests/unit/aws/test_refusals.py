@@ -81,6 +81,24 @@ def _unreadable_process(machine: Machine) -> None:
     machine.config(f"[default]\ncredential_process = {program}\n")
 
 
+def _short_role(machine: Machine) -> None:
+    credential_sources.web_identity(machine)
+    machine.environ["AWS_ROLE_ARN"] = "arn"
+
+
+def _empty_token(machine: Machine) -> None:
+    credential_sources.web_identity(machine)
+    machine.file("oidc", "")
+
+
+def _killed_below_a_shell(number: int) -> Callable[[Machine], None]:
+    def set_up(machine: Machine) -> None:
+        program = machine.file("program", f"#!/bin/sh\nsh -c 'kill -{number} $$'\nexit $?\n", 0o700)
+        machine.config(f"[default]\ncredential_process = {program}\n")
+
+    return set_up
+
+
 def _expired_soon(machine: Machine) -> None:
     answer = json.loads(credential_sources.process_answer(machine))
     answer["Expiration"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
@@ -93,6 +111,7 @@ POD, EC2 = credential_sources.container, credential_sources.instance
 WEB = credential_sources.web_identity
 UNAVAILABLE = world.refuse("ServiceUnavailable", "later", 503)
 SLOW = world.refuse("TooManyRequestsException", "later", 429)
+PAGE = b"<html><body>Sign in to the network</body></html>"
 # A set-up -> whether AWS or the source of credentials refuses.
 MORE: dict[str, tuple[Callable[[Machine], None], bool]] = {
     "STS fails": (_fault("sts:AssumeRole", UNAVAILABLE, ROLE), False),
@@ -136,6 +155,51 @@ MORE: dict[str, tuple[Callable[[Machine], None], bool]] = {
     "instance metadata hangs up": (_fault("imds:credentials", world.reset(), EC2), False),
     "instance metadata has no role": (_no_role, True),
     "instance metadata denies": (_fault("imds:credentials", world.say(b"", 403), EC2), True),
+    # botocore asks as IMDSv1 did if it gets no token, and is refused.
+    "instance metadata gives no token in time": (_fault("imds:token", world.delay(3), EC2), False),
+    "instance metadata hangs up at a token": (_fault("imds:token", world.reset(), EC2), False),
+    "instance metadata fails at a token": (_fault("imds:token", world.say(b"", 500), EC2), False),
+    "instance metadata is busy at a token": (_fault("imds:token", world.say(b"", 429), EC2), False),
+    "another network gives a token": (_fault("imds:token", world.say(PAGE), EC2), False),
+    "instance metadata gives no token": (_fault("imds:token", world.say(b"", 403), EC2), True),
+    "another network is instance metadata": (
+        _fault("imds:credentials", world.say(PAGE), EC2),
+        False,
+    ),
+    "another network redirects instance metadata": (
+        _fault("imds:credentials", world.say(b"", 302), EC2),
+        False,
+    ),
+    "another network is the container's": (_fault("container", world.say(PAGE), POD), False),
+    "the container's answer is a word": (_fault("container", world.say(b"hello"), POD), False),
+    "another network refuses a renewal of SSO": (
+        _fault("sso-oidc:CreateToken", world.say(PAGE, 403), RENEWED),
+        False,
+    ),
+    "another network asks to sign in for SSO": (
+        _fault("sso-oidc:CreateToken", world.say(PAGE, 401), RENEWED),
+        False,
+    ),
+    "another network answers a renewal of SSO": (
+        _fault("sso-oidc:CreateToken", world.say(PAGE), RENEWED),
+        False,
+    ),
+    "another network refuses SSO": (
+        _fault("sso:GetRoleCredentials", world.say(PAGE, 401), SSO),
+        False,
+    ),
+    "another network refuses a web identity": (
+        _fault("sts:AssumeRoleWithWebIdentity", world.say(PAGE, 403), WEB),
+        False,
+    ),
+    "an unknown error of AWS without a text": (
+        _fault("ecr", world.refuse("OptInRequired", "", 403), credential_sources.environment),
+        True,
+    ),
+    "a web identity's file is empty": (_empty_token, True),
+    "a role's ARN is cut short": (_short_role, True),
+    "a program below a shell is killed": (_killed_below_a_shell(9), False),
+    "a program below a shell is ended": (_killed_below_a_shell(15), False),
     "a program is killed": (
         _process(f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"),
         False,

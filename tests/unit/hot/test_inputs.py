@@ -58,7 +58,7 @@ class TestFiles:
         assert _state(path) == first
 
     def test_that_are_long_differ_by_their_metadata(self, tmp_path: Path) -> None:
-        """The program of a credential_process may have many megabytes: its content is not read."""
+        """The program of a credential_process may have many megabytes, which are not all read."""
         path = tmp_path / "file"
         path.write_bytes(b"x" * (LIMIT + 1))
         first = _state(path)
@@ -66,8 +66,31 @@ class TestFiles:
         os.utime(path, (1, 1))
 
         assert _state(path) != first
-        assert first.endswith(f".{path.stat().st_dev}")
         assert identity.data_stamp(path.read_bytes(), path.stat()) == _state(path)
+
+    @pytest.mark.parametrize(("at", "shown"), [(0, True), (LIMIT // 2, False), (LIMIT, True)])
+    def test_that_are_long_differ_by_their_ends(self, at: int, shown: bool, tmp_path: Path) -> None:
+        """The first and the last 64 KiB count, whatever the metadata says."""
+        path = tmp_path / "file"
+        data = bytearray(b"x" * (LIMIT + 1))
+        path.write_bytes(data)
+        first, before = _state(path), path.stat()
+        data[at] = 0
+
+        assert (identity.data_stamp(bytes(data), before) != first) == shown
+
+    def test_that_are_long_are_equal_on_another_device(self, tmp_path: Path) -> None:
+        """The containers of one image have the same files on devices of other numbers."""
+        path = tmp_path / "file"
+        data = b"x" * (LIMIT + 1)
+        path.write_bytes(data)
+        seen = path.stat()
+        elsewhere = os.stat_result(
+            [*seen[:2], seen.st_dev + 1, *seen[3:]],
+            {name: getattr(seen, name) for name in ("st_mtime_ns", "st_ctime_ns")},
+        )
+
+        assert identity.data_stamp(data, elsewhere) == _state(path)
 
     @pytest.mark.skipif(sys.platform == "win32", reason="modes of Unix")
     def test_that_can_be_run_from_now_on_differ(self, tmp_path: Path) -> None:
@@ -130,6 +153,31 @@ class TestPrograms:
         assert identity.find_changed([first], environ) == "keys"
         (folders[0] / "keys").unlink()
         assert identity.find_changed([first], environ) == ""
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+    def test_change_when_a_link_leads_elsewhere(self, folders: list[Path], tmp_path: Path) -> None:
+        """A program may read the files beside it: where it is counts, and not its content alone."""
+        self._program(folders[2] / "keys")
+        link = tmp_path / "current"
+        link.symlink_to(folders[1])
+        for name in (str(link / "keys"), "keys"):
+            environ = {"PATH": str(link)}
+            first = identity.observe(PROGRAM, name, environ)
+            link.unlink()
+            link.symlink_to(folders[2])
+            assert identity.find_changed([first], environ) == name
+            link.unlink()
+            link.symlink_to(folders[1])
+            assert identity.find_changed([first], environ) == ""
+
+    def test_that_are_missing_do_not_depend_on_the_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A program that nothing finds has one state, in every directory."""
+        first = identity.observe(PROGRAM, "keys", {"PATH": ""})
+        monkeypatch.chdir(tmp_path)
+
+        assert identity.find_changed([first], {"PATH": ""}) == ""
 
     def test_do_not_change_with_folders_that_have_none(self, folders: list[Path]) -> None:
         """Clients with different values of PATH share a token if both find the same program."""

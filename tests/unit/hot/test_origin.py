@@ -18,13 +18,17 @@ class Machine:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.name = "one"
-        self._file = folder / "boot_id"
+        self._file, self._clock = folder / "boot_id", folder / "rtc0"
+        monkeypatch.setattr(cache, "_CLOCK", str(self._clock))
         monkeypatch.setattr(cache, "_BOOT_ID", str(self._file))
         monkeypatch.setattr(identity, "machine", lambda _: self.name)
         self.start(FIRST)
 
     def start(self, boot: str) -> None:
         self._file.write_text(f"{boot}\n")
+
+    def add_clock(self) -> None:
+        self._clock.touch()
 
     def lose_boot_id(self) -> None:
         self._file.unlink()
@@ -58,11 +62,49 @@ def test_an_entry_is_used_in_its_own_boot(place: tuple[str, str]) -> None:
 
 
 def test_an_entry_is_not_used_after_a_restart(place: tuple[str, str], here: Machine) -> None:
-    """A machine without a battery may start with a time at which an expired token looks valid."""
+    """A machine without a hardware clock may start at a time when an old token looks valid."""
     here.start(SECOND)
 
     with pytest.raises(cache.Miss, match="from before this machine's restart"):
         cache.read(*place, NOW + 1, environ={})
+
+
+def test_with_a_hardware_clock_a_restart_ends_no_entry(
+    place: tuple[str, str], here: Machine
+) -> None:
+    """The clock of such a machine runs on: its tokens and logins live until their expiry."""
+    here.add_clock()
+    here.start(SECOND)
+
+    assert cache.read(*place, NOW + 1, environ={}).reply == REPLY
+    with pytest.raises(cache.Miss, match="it has expired"):
+        cache.read(*place, NOW + HOUR, environ={})
+
+
+def test_machines_of_one_name_with_clocks_share_entries(
+    place: tuple[str, str], here: Machine
+) -> None:
+    """Two machines with equal names and one cache use each other's tokens, in turns."""
+    here.add_clock()
+
+    for boot in (SECOND, FIRST, SECOND):
+        here.start(boot)
+        assert cache.read(*place, NOW + 1, environ={}).reply == REPLY
+
+
+def test_the_origin_is_found_once(place: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read through a host's reference finds the boot once, for the token alone."""
+    found: list[str] = []
+    find = cache.find_origin
+
+    def note() -> str:
+        found.append(find())
+        return found[-1]
+
+    monkeypatch.setattr(cache, "find_origin", note)
+    cache.read(*place, NOW + 1, environ={})
+
+    assert len(found) == 1
 
 
 def test_another_machines_entry_is_used(place: tuple[str, str], here: Machine) -> None:
