@@ -43,6 +43,7 @@ class CallContext:
     resolved: bool = False  # whether the credentials of profile or environment are resolved
     service: str = ""  # the service of the last request, or "" before the first
     unreachable: bool = False  # whether the last source of credentials asked could not answer
+    lacks_token: bool = False  # whether instance metadata answers, but gives no token for it
     inputs: Inputs = field(default_factory=Inputs)  # what decided the identity
 
     def __post_init__(self) -> None:

@@ -53,6 +53,7 @@ class _Metadata:
             self._has_token = answered
         # Without a token, botocore asks as IMDSv1 did, and the answer to that means nothing.
         self._call.unreachable = not (answered and self._has_token)
+        self._call.lacks_token = not (asks_token or self._has_token)
         return response
 
     def _is_answer(self, status: int, text: str) -> bool:

@@ -22,6 +22,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text import faults
 from docker_credential_ecrpy.text.sanitize import one_line
 
+_HOP_LIMIT = " (aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)"
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")  # Docker's and podman's
 # botocore's exceptions for wrong settings.
 _SETTINGS = (
@@ -80,9 +81,13 @@ def explain_no_credentials(call: CallContext) -> HelperError:
     # The containers of Kubernetes have no mark file.
     marks = any(map(os.path.exists, _CONTAINER_MARKS))
     inside = marks or "KUBERNETES_SERVICE_HOST" in os.environ
+    if call.lacks_token:
+        msg += " or from instance metadata, which gives no token"
+        hint = "try again; in a container, raise the instance's metadata hop limit to 2"
+        hint += _HOP_LIMIT
+        return HelperError(msg, hint=hint, refused=not call.unreachable)
     if inside and os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true":
-        hint += "; in a container on EC2, raise the instance's metadata hop limit to 2"
-        hint += " (aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)"
+        hint += "; in a container on EC2, raise the instance's metadata hop limit to 2" + _HOP_LIMIT
     msg += " or from container or instance metadata"
     return HelperError(msg, hint=hint, command=command, refused=not call.unreachable)
 
@@ -143,6 +148,11 @@ def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | Non
         name, command = call.find_sso_login()
         msg = f"the SSO session of AWS profile {name!r} has expired or was never begun"
         hint = f"run: {command}"
+        if call.unreachable:
+            msg = f"the SSO session of AWS profile {name!r} is not renewed:"
+            msg += f" {call.watch.target} cannot answer"
+            hint = "check the network, VPN, firewall and HTTPS_PROXY, and try again"
+            command = ""
     elif isinstance(exc, RuntimeError) and "still expired" in str(exc):
         error = explain_expired(call)  # botocore's text for expired credentials of a source
         error.refused = True

@@ -14,6 +14,7 @@ from docker_credential_ecrpy.aws.errors.explain import explain, explain_no_crede
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice, Role
 from tests.world import aws as world
+from tests.world import credential_sources
 from tests.world.failures import FAILURES
 from tests.world.machine import HOST, NOT_FOUND, Machine, Result
 
@@ -198,3 +199,35 @@ def test_a_roles_name_does_not_say_where_credentials_come_from(
     error = explain(boto.ClientError(response, "GetAuthorizationToken"), call)
 
     assert (error.hint or "").startswith(cure)
+
+
+@pytest.mark.parametrize(
+    "fault", [world.reset(), world.say(b"<html></html>")], ids=["none", "page"]
+)
+def test_metadata_without_a_token_has_its_own_cure(machine: Machine, fault: world.Fault) -> None:
+    """A container behind too many hops gets no token: neither a profile nor a login helps."""
+    credential_sources.instance(machine)
+    machine.aws.faults["imds:token"] = fault
+
+    error = machine.get().error
+
+    assert "instance metadata, which gives no token; try again; in a container, raise" in error
+    assert "aws configure" not in error
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [world.refuse("ServiceUnavailable", "later", 503), world.say(b"<html></html>", 403)],
+    ids=["HTTP 503", "page"],
+)
+def test_an_sso_session_that_cannot_be_renewed_is_not_over(
+    machine: Machine, fault: world.Fault
+) -> None:
+    """The cure of a network that fails is not another login."""
+    credential_sources.sso_session_that_needs_a_refresh(machine)
+    machine.aws.faults["sso-oidc:CreateToken"] = fault
+
+    error = machine.get().error
+
+    assert "of AWS profile 'work' is not renewed: IAM Identity Center at https://oidc" in error
+    assert "cannot answer; check the network" in error
