@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from docker_credential_ecrpy.hot import identity, paths
-from docker_credential_ecrpy.hot.identity import DIRECTORY, FILE, PROGRAM
+from docker_credential_ecrpy.hot.identity import DIRECTORY, FILE, LINK, PROGRAM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,9 +68,12 @@ class Inputs:
 
     def _note_program(self, name: str, environ: Mapping[str, str]) -> str:
         """Note where a program is, as far as PATH and symlinks decide that; return its path."""
-        path = identity.find_program(name, environ)
-        if path != name or os.path.realpath(path) != os.path.abspath(path):
+        path = name
+        if not os.path.dirname(name):
             self.note(PROGRAM, name)
+            path = identity.find_program(name, environ)
+        for link in _list_links(path) if os.path.exists(path) else ():
+            self.note(LINK, link)
         return path
 
     def note_models(self, folders: list[str], services: Iterable[str]) -> None:
@@ -83,6 +86,16 @@ class Inputs:
                         self.note(FILE, path)
                     if not name:
                         inside.clear()  # other services do not matter
+
+
+def _list_links(path: str) -> Iterator[str]:
+    """Yield the symlinks on the way to a file that exists."""
+    above = os.path.dirname(path)
+    if above != path:
+        yield from _list_links(above)
+    if os.path.islink(path):
+        yield path
+        yield from _list_links(os.path.join(above, os.readlink(path)))
 
 
 def _list_words(argument: str) -> Iterator[str]:

@@ -44,7 +44,7 @@ _MAGIC = b"ecrpy-3 "
 _MAGIC_2 = b"ecrpy-2 "  # of version 0.1.0: without origin and inputs
 _SUM_DIGITS = 32
 _REFERENCE = b">"
-_INPUT = b"FPC"  # the first byte of an input's line, as in `identity.observe`
+_INPUT = b"FPLC"  # the first byte of an input's line, as in `identity.observe`
 _MAX_ENTRY = 256 * 1024  # an ECR token is 2 to 5 KB; AWS documents no limit
 
 _READ_FLAGS = (

@@ -92,9 +92,10 @@ _HASH_KEY = 0x6563727079  # any number
 
 FILE: "Final" = "F"
 PROGRAM: "Final" = "P"
+LINK: "Final" = "L"
 DIRECTORY: "Final" = "C"
-"""Kinds of inputs: a file's content, the file that PATH and symlinks lead to for a program, and
-the current directory."""
+"""Kinds of inputs: a file's content, the file that PATH finds for a program's name, where a symlink
+leads to, and the current directory."""
 
 
 def line(environ: "Mapping[str, str]", settings: "str | None" = None) -> str:
@@ -220,20 +221,17 @@ def observe(kind: str, name: str, environ: "Mapping[str, str]") -> "Input":
     if kind == FILE:
         state = _content_stamp(name)
     elif kind == PROGRAM:
-        path = find_program(name, environ)
-        state = digest_text(path and os.path.realpath(path))
+        state = digest_text(find_program(name, environ))
     else:
         try:
-            state = digest_text(os.getcwd())
-        except OSError:
+            state = digest_text(os.readlink(name) if kind == LINK else os.getcwd())
+        except (OSError, ValueError):
             state = MISSING
     return kind, state, name
 
 
 def find_program(name: str, environ: "Mapping[str, str]") -> str:
     """Return the path at which the AWS SDK finds a program, or ""."""
-    if os.path.dirname(name):
-        return name
     for folder in environ.get("PATH", os.defpath).split(os.pathsep):
         path = os.path.join(folder, name)
         if os.path.isfile(path) and os.access(path, os.X_OK):

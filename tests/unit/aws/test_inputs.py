@@ -14,7 +14,7 @@ from docker_credential_ecrpy.aws.inputs import Inputs
 from docker_credential_ecrpy.aws.sdk_patches import patch_process
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import identity
-from docker_credential_ecrpy.hot.identity import DIRECTORY, FILE, PROGRAM
+from docker_credential_ecrpy.hot.identity import DIRECTORY, FILE, LINK, PROGRAM
 
 
 @pytest.fixture(name="noted")
@@ -271,6 +271,22 @@ class TestCommands:
         link.unlink()
         link.symlink_to(other)
         assert _changed(noted) == str(link)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+    def test_behind_links_of_directories(self, program: Path, tmp_path: Path) -> None:
+        """Each link on the way is noted, also those that another link leads to."""
+        noted, current, latest = Inputs(), tmp_path / "current", tmp_path / "latest"
+        latest.symlink_to("bin")
+        current.symlink_to("./bin/../latest")
+        (program.parent / "alias").symlink_to("keys")
+        noted.note_command([str(current / "alias")], os.environ)
+
+        links = {os.path.basename(name) for kind, name in _names(noted) if kind == LINK}
+        assert links == {"current", "latest", "alias"}
+        assert _changed(noted) == ""
+        latest.unlink()
+        latest.symlink_to("other")
+        assert _changed(noted)
 
     def test_that_nothing_finds(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A program that does not exist is noted as such: it may be installed later."""

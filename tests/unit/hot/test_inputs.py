@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.hot import identity
-from docker_credential_ecrpy.hot.identity import DIRECTORY, FILE, PROGRAM
+from docker_credential_ecrpy.hot.identity import DIRECTORY, FILE, LINK, PROGRAM
 
 LIMIT = 256 * 1024
 
@@ -154,22 +154,6 @@ class TestPrograms:
         (folders[0] / "keys").unlink()
         assert identity.find_changed([first], environ) == ""
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
-    def test_change_when_a_link_leads_elsewhere(self, folders: list[Path], tmp_path: Path) -> None:
-        """A program may read the files beside it: where it is counts, and not its content alone."""
-        self._program(folders[2] / "keys")
-        link = tmp_path / "current"
-        link.symlink_to(folders[1])
-        for name in (str(link / "keys"), "keys"):
-            environ = {"PATH": str(link)}
-            first = identity.observe(PROGRAM, name, environ)
-            link.unlink()
-            link.symlink_to(folders[2])
-            assert identity.find_changed([first], environ) == name
-            link.unlink()
-            link.symlink_to(folders[1])
-            assert identity.find_changed([first], environ) == ""
-
     def test_that_are_missing_do_not_depend_on_the_directory(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -185,6 +169,22 @@ class TestPrograms:
 
         assert identity.find_changed([first], self._path(folders[1:])) == ""
         assert identity.find_changed([first], self._path(folders[2:])) == "keys"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_the_target_of_a_link_is_an_input(tmp_path: Path) -> None:
+    """A program may read the files beside it: where it is counts, and not its content alone."""
+    link = tmp_path / "current"
+    link.symlink_to("one")
+    first = identity.observe(LINK, str(link), {})
+    assert identity.find_changed([first], {}) == ""
+    link.unlink()
+    assert identity.find_changed([first], {}) == str(link)
+    link.symlink_to("two")
+    assert identity.find_changed([first], {}) == str(link)
+    link.unlink()
+    link.symlink_to("one")
+    assert identity.find_changed([first], {}) == ""
 
 
 def test_the_current_directory_is_an_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
