@@ -124,14 +124,13 @@ class Entry:
         # Without a hardware clock, a machine may start with the time at which it was turned off. A
         # clock whose battery is empty starts years ago, before the entry was written.
         is_reference = self.reply.startswith(_REFERENCE)  # the token that it refers to is checked
-        if not is_reference and self._is_from_earlier_boot() and not _has_clock():
+        if not is_reference and not os.access(_CLOCK, os.F_OK) and self._is_from_earlier_boot():
             return "it is from before this machine's restart, and the clock may be wrong since"
         return ""
 
     def _is_from_earlier_boot(self) -> bool:
         machine, _, boot = self.origin.partition(":")
-        here, _, now = find_origin().partition(":")
-        return machine == here and boot != now
+        return boot != _boot_id() and machine == _machine_digest()
 
     def set_back(self, now: int) -> "Entry":
         """Return the entry with its times moved back as far as the clock was set back since.
@@ -164,26 +163,28 @@ def _uptime() -> int:
     return time.monotonic_ns()
 
 
-def _has_clock() -> bool:
-    """Whether this machine has a hardware clock, which runs while the machine is off."""
-    return os.access(_CLOCK, os.F_OK)
-
-
 def find_origin() -> str:
     """Return this machine and its boot, as `<digest of its name>:<boot id>`.
 
     Only Linux has a boot id in a file:
     https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html
     """
+    return f"{_machine_digest()}:{_boot_id()}"
+
+
+def _machine_digest() -> str:
+    return identities.digest_text(identities.machine(os.environ))
+
+
+def _boot_id() -> str:
     try:
         opened = os.open(_BOOT_ID, os.O_RDONLY)
         try:
-            boot = os.read(opened, _BOOT_DIGITS).decode("ascii", "replace")
+            return os.read(opened, _BOOT_DIGITS).decode("ascii", "replace")
         finally:
             os.close(opened)
     except OSError:
-        boot = ""
-    return f"{identities.digest_text(identities.machine(os.environ))}:{boot}"
+        return ""
 
 
 def token_place(directory: str, name: str, identity: str, settings: str = "") -> "tuple[str, str]":

@@ -92,16 +92,16 @@ def test_machines_of_one_name_with_clocks_share_entries(
         assert cache.read(*place, NOW + 1, environ={}).reply == REPLY
 
 
-def test_the_origin_is_found_once(place: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A read through a host's reference finds the boot once, for the token alone."""
+def test_the_boot_is_read_once(place: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read through a host's reference reads the boot id once, for the token alone."""
     found: list[str] = []
-    find = cache.find_origin
+    find = cache._boot_id
 
     def note() -> str:
         found.append(find())
         return found[-1]
 
-    monkeypatch.setattr(cache, "find_origin", note)
+    monkeypatch.setattr(cache, "_boot_id", note)
     cache.read(*place, NOW + 1, environ={})
 
     assert len(found) == 1
