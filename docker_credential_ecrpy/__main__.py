@@ -5,7 +5,6 @@ compares the loaded modules with a literal list. The frozen binary runs the two 
 separately, with PyInstaller's own start-up between them.
 """
 
-import _signal  # type: ignore[import-not-found]  # in every interpreter; `signal` loads `enum`
 import os
 import sys
 import time
@@ -19,9 +18,11 @@ if TYPE_CHECKING:
 
 # Python reports low memory by any of these; by ImportError when the system cannot map a library.
 _FAULTS = ImportError, MemoryError, OSError, SystemError
+_NO_MEMORY = 12  # ENOMEM on Linux, macOS and Windows; loading `errno` takes memory
 _NOT_FOUND = protocol.FAILED, protocol.NOT_FOUND.encode() + b"\n"
 # Seconds after AWS_ECR_TIMEOUT: the alarm is behind the errors that say what hangs.
 _ALARM_MARGIN = 1.5
+_ALARM_WHILE_WRITING = 10.0  # seconds for an error, of which nobody may read the streams
 
 
 def start() -> int:
@@ -64,10 +65,10 @@ def at_once() -> "tuple[int | None, protocol.GetRequest | None]":
         return None, None
     try:
         request = protocol.GetRequest(protocol.read_input())
-        _set_alarm(protocol.time_limit(os.environ) + _ALARM_MARGIN)
+        protocol.set_alarm(protocol.time_limit(os.environ) + _ALARM_MARGIN)
         answer = quick_answer(request, os.environ, time.time_ns())
         if answer:
-            _stop_alarm()
+            protocol.set_timer(0)
             protocol.send(answer[1])
             return answer[0], request
         return None, request
@@ -104,8 +105,8 @@ def in_full(request: "protocol.GetRequest | None") -> int:
 
 def _warm_answer(request: "protocol.GetRequest") -> "bytes | None":
     """Return the reply from the token of the registry's endpoint, under the watchdog."""
-    from docker_credential_ecrpy.files import watchdog
     from docker_credential_ecrpy.helper import warm
+    from docker_credential_ecrpy.hot import watchdog
 
     def report(thread: int) -> None:
         from docker_credential_ecrpy.cli.main import report_hang
@@ -131,13 +132,12 @@ def _explain(exc: BaseException) -> str:
 
 def _fail(exc: BaseException) -> int:
     """Report an error that `cli` cannot report, on both streams; return the exit code."""
-    import errno
-
-    watchdog = sys.modules.get("docker_credential_ecrpy.files.watchdog")
+    watchdog = sys.modules.get("docker_credential_ecrpy.hot.watchdog")
     if watchdog:
         watchdog.stop()
+    protocol.set_alarm(_ALARM_WHILE_WRITING)
     text = _explain(exc)
-    if not text and isinstance(exc, OSError) and exc.errno != errno.ENOMEM:
+    if not text and isinstance(exc, OSError) and exc.errno != _NO_MEMORY:
         return protocol.FAILED  # the client closed the pipe, or its disk is full
     if not text:
         text = "there is not enough memory; give this process more"
@@ -147,13 +147,14 @@ def _fail(exc: BaseException) -> int:
             )
     name = os.path.basename(sys.argv[0]).removesuffix(".exe").replace("__main__.py", PACKAGE)
     for line, stream in (
+        (text, protocol.STDOUT),  # first: nobody may read the other one
         (f"{ascii(name)[1:-1]}: {text}", protocol.STDERR),
-        (text, protocol.STDOUT),
     ):
         try:
             protocol.send(f"{line}\n".encode(), stream)
         except (OSError, MemoryError):
             pass  # the stream is closed, or the memory is too low even for this
+    protocol.set_timer(0)
     return protocol.FAILED
 
 
@@ -182,23 +183,6 @@ def quick_answer(
         request.identity, request.due = line, miss.due
         return None
     return protocol.OK, protocol.reply(request.server_url, entry.reply)
-
-
-def _set_alarm(seconds: float) -> None:
-    """Make the system end this process after `seconds`, even if a file access hangs.
-
-    There is no alarm on Windows.
-    """
-    if sys.platform != "win32":
-        # A client may leave the signal ignored or blocked.
-        _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
-        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGALRM,))
-        _signal.setitimer(_signal.ITIMER_REAL, seconds)
-
-
-def _stop_alarm() -> None:
-    if sys.platform != "win32":
-        _signal.setitimer(_signal.ITIMER_REAL, 0)
 
 
 def _wants_log(environ: "Mapping[str, str]") -> bool:

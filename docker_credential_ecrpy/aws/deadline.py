@@ -7,8 +7,9 @@ from enum import Enum
 from typing import TypeVar
 
 from docker_credential_ecrpy.errors import DeadlineExceeded
-from docker_credential_ecrpy.files import stalled, watchdog
+from docker_credential_ecrpy.files import stalled
 from docker_credential_ecrpy.files.program import Program
+from docker_credential_ecrpy.hot import watchdog
 
 MAX_PRINTED = 1024 * 1024
 """The limit in bytes of what a credential_process prints; its JSON has about 2 KB."""

@@ -18,11 +18,11 @@ from docker_credential_ecrpy import HOMEPAGE, PACKAGE, __version__
 from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.cli.names import ACTIONS, COMMANDS, COMPLETE, HELP_OPTIONS, USAGE
 from docker_credential_ecrpy.errors import HelperError, WireText
-from docker_credential_ecrpy.files import stalled, watchdog
+from docker_credential_ecrpy.files import stalled
 from docker_credential_ecrpy.files.log_file import open_log
 from docker_credential_ecrpy.helper.actions import Answer, Helper
 from docker_credential_ecrpy.helper.timeout import read_timeout
-from docker_credential_ecrpy.hot import import_path, protocol
+from docker_credential_ecrpy.hot import import_path, protocol, watchdog
 from docker_credential_ecrpy.settings.rules import SettingText
 from docker_credential_ecrpy.text import faults, secret_sources, secrets
 from docker_credential_ecrpy.text.log import Log, write_stderr
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.helper.fallback import Fallback
 
 VERSION = ("version", "--version", "-V", "-v")
-_WATCHED = {"password": 0.0, "doctor": 10.0}
-"""Commands that end at their deadline -> seconds after AWS_ECR_TIMEOUT, for the report."""
+_MORE_SECONDS = 10.0  # after AWS_ECR_TIMEOUT, for what commands do beside calls to AWS
+_WRITE_SECONDS = 10.0  # for an error, whose stream may be a file that does not answer
 HELPED = ("help", *HELP_OPTIONS)
 
 HELP = """\
@@ -103,11 +103,12 @@ def run_cli(
     for_user = _is_for_user(arguments, environ)
     try:
         if for_user:
-            more = _WATCHED.get(arguments[0]) if arguments else None
-            if more is not None and "--fix" not in arguments:  # that may ask the user
-                report = partial(report_hang, argv, environ, None, for_user=True)
-                watchdog.start(protocol.time_limit(environ) + more, report)
-            return _run_command(arguments, name, helper, log.turn_on)
+            more = 0 if arguments[:1] == ["password"] else _MORE_SECONDS
+            report = partial(report_hang, argv, environ, None, for_user=True)
+            watchdog.start(protocol.time_limit(environ) + more, report)
+            code = _run_command(arguments, name, helper, log.turn_on)
+            watchdog.stop()
+            return code
         code, answer = _run_action(arguments, name, helper, request, argv)
     except WireText as exc:
         code, answer = protocol.FAILED, f"{exc}\n".encode()
@@ -261,22 +262,28 @@ def _build_helper(environ: Mapping[str, str], log: Log) -> Helper:
 
 
 def _report(name: str, error: HelperError, *, for_user: bool) -> int:
-    watchdog.stop()
+    watchdog.stop(_WRITE_SECONDS)
     if for_user:
         from docker_credential_ecrpy.text.console import Console  # slow: for users alone
 
         Console(os.environ).note(f"{name}: {make_printable(secrets.redact(str(error)))}")
     else:
         _print_error(name, error, for_user=False)
+    watchdog.stop()
     return protocol.FAILED
 
 
 def _print_error(name: str, error: HelperError, *, for_user: bool) -> None:
-    """Print an error on both streams: a client may show either, and users see both."""
+    """Print an error on both streams: a client may show either, and users see both.
+
+    Standard output comes first: clients read that one, and may leave the other one full.
+    """
     line = make_printable(secrets.redact(str(error)))
-    write_stderr(f"{name}: {line}\n".encode(errors="backslashreplace"))
-    if not for_user:
-        protocol.send(f"{line}\n".encode(errors="backslashreplace"))
+    try:
+        if not for_user:
+            protocol.send(f"{line}\n".encode(errors="backslashreplace"))
+    finally:
+        write_stderr(f"{name}: {line}\n".encode(errors="backslashreplace"))
 
 
 def _open_standard_streams() -> None:

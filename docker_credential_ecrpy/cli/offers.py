@@ -13,7 +13,7 @@ from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.docker.config import shown_key
 from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts, Hosts, Offer
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.hot import registry, watchdog
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _ALL = "all"
@@ -36,11 +36,12 @@ def ask_registries(
     in_file = sum(not offer.profile for offer in facts.offers)  # these come first
     by_default = _ALL if in_file == len(facts.offers) else f"1-{in_file}" if in_file > 1 else "1"
     while True:
-        answer = click.prompt(
-            f"which ones? numbers such as 1,3-5; {_ALL}; {_QUIT} to stop",
-            default=by_default if in_file else _QUIT,
-            err=True,
-        )
+        with watchdog.Paused():
+            answer = click.prompt(
+                f"which ones? numbers such as 1,3-5; {_ALL}; {_QUIT} to stop",
+                default=by_default if in_file else _QUIT,
+                err=True,
+            )
         if answer.strip().lower() in (_QUIT, "quit", "no", "n"):
             return None
         try:

@@ -20,12 +20,11 @@ from contextlib import suppress
 from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.text import secrets
-from docker_credential_ecrpy.text.log import Log, discard, is_set, write_stderr
+from docker_credential_ecrpy.text.log import PIPE_BYTES, Log, discard, is_set, write_stderr
 from docker_credential_ecrpy.text.sanitize import make_printable
 
 _MAX_BYTES = 1024 * 1024
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | private.SAFE_FLAGS | getattr(os, "O_NOCTTY", 0)
-_PIPE_BYTES = 512  # POSIX: a pipe that can be written to takes as many at once
 _LINKS = 40  # Linux follows as many
 _STREAMS = {"/dev/stdout": protocol.STDOUT, "/dev/stderr": protocol.STDERR}
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
@@ -75,7 +74,7 @@ class LogFile:
             while descriptor is not None and line:
                 if not select.select([], [descriptor], [], 0)[1]:
                     break  # a full pipe
-                line = line[os.write(descriptor, line[:_PIPE_BYTES]) :]
+                line = line[os.write(descriptor, line[:PIPE_BYTES]) :]
         except (OSError, ValueError):
             pass  # a full disk must not fail a pull; AWS_ECR_DEBUG=1 needs no disk
 

@@ -4,7 +4,9 @@ Docker's client compares the texts whole, and treats each in its own way.
 https://github.com/docker/docker-credential-helpers/blob/master/credentials/error.go
 """
 
+import _signal  # type: ignore[import-not-found]  # in every interpreter; `signal` loads `enum`
 import os
+import sys
 
 from docker_credential_ecrpy.hot import registry
 
@@ -60,6 +62,8 @@ def parse_timeout(text: str) -> "float | None":
     text = text.strip()
     if not text:
         return DEFAULT_TIMEOUT
+    if not text.isascii() or "_" in text:
+        return None
     try:
         seconds = float(text)
     except ValueError:
@@ -70,6 +74,24 @@ def parse_timeout(text: str) -> "float | None":
 def time_limit(environ: "Mapping[str, str]") -> float:
     """Return the seconds in AWS_ECR_TIMEOUT; if it is invalid, which `cli` reports, the default."""
     return parse_timeout(environ.get("AWS_ECR_TIMEOUT", "")) or DEFAULT_TIMEOUT
+
+
+def set_alarm(seconds: float) -> None:
+    """Make the system end this process after `seconds`, even if a file access hangs.
+
+    Only the main thread may. There is no alarm on Windows.
+    """
+    if sys.platform != "win32":
+        # A client may leave the signal ignored or blocked.
+        _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGALRM,))
+        set_timer(seconds)
+
+
+def set_timer(seconds: float) -> None:
+    """Move the alarm that `set_alarm` has set to `seconds` from now; 0 turns it off."""
+    if sys.platform != "win32":
+        _signal.setitimer(_signal.ITIMER_REAL, seconds)
 
 
 def read_input(descriptor: int = STDIN) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from docker_credential_ecrpy.hot import protocol
+from docker_credential_ecrpy.hot import protocol, watchdog
 from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.log import is_set, write_stderr
 
@@ -60,7 +60,9 @@ class Console:
     @staticmethod
     def say_unredacted(text: str) -> None:
         """Write a text to standard output as it is: a secret that is asked for, or a script."""
-        protocol.send(f"{text}\n".encode(errors="backslashreplace"))
+        with watchdog.Paused():
+            protocol.send(f"{text}
+".encode(errors="backslashreplace"))
 
     def say_document(self, command: str, members: Mapping[str, object]) -> None:
         """Write the JSON document of a command to standard output, in ASCII."""

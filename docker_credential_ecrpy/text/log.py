@@ -1,11 +1,20 @@
 """Log lines: what the helper did and why, without tokens and keys."""
 
+import os
+import select
+import sys
+import time
 from collections.abc import Callable, Mapping
 
 from docker_credential_ecrpy.hot import protocol
 
 _NO = frozenset(("", "0", "false", "no", "off"))
 _YES = frozenset(("1", "true", "yes"))
+
+PIPE_BYTES = 512
+"""POSIX: a pipe that can be written to takes as many at once."""
+
+_patience = 1.0  # seconds for which this process still waits for the readers of standard error
 
 Log = Callable[[str], None]
 """Takes one line without its line break; several lines are folded into one."""
@@ -26,8 +35,20 @@ def discard(_text: str) -> None:
 
 
 def write_stderr(data: bytes) -> None:
-    """Write to standard error; does nothing if that is closed."""
+    """Write to standard error; what is not read within a moment is lost, as if that is closed."""
     try:
-        protocol.send(data, protocol.STDERR)
-    except OSError:
+        while data and _wait_for_reader():
+            data = data[os.write(protocol.STDERR, data[:PIPE_BYTES]) :]
+    except (OSError, ValueError):
         pass  # a lost log line must not change the answer or exit code
+
+
+def _wait_for_reader() -> bool:
+    """Wait until a write to standard error does not block; return False if it would."""
+    global _patience  # noqa: PLW0603 - for all lines: nobody may read any of them
+    if sys.platform == "win32":
+        return True  # `select` takes only sockets there
+    began = time.monotonic()
+    ready = bool(select.select((), (protocol.STDERR,), (), max(_patience, 0))[1])
+    _patience -= time.monotonic() - began
+    return ready

@@ -33,7 +33,7 @@ from docker_credential_ecrpy.docker.discover import (
 from docker_credential_ecrpy.docker.plan import make_plan
 from docker_credential_ecrpy.docker.undo import plan_undo, read_restorable
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.hot import protocol
+from docker_credential_ecrpy.hot import protocol, watchdog
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -297,5 +297,6 @@ def _offer_fallback(
         msg += f"; add --fallback {one_line(store)} to keep it behind this program"
         raise click.UsageError(msg)
     context.console.note(msg)
-    keep = click.confirm("keep it for registries that are not ECR?", default=True, err=True)
+    with watchdog.Paused():
+        keep = click.confirm("keep it for registries that are not ECR?", default=True, err=True)
     return replace(request, fallback=store if keep else "")

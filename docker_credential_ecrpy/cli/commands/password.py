@@ -13,7 +13,6 @@ from docker_credential_ecrpy.cli.commands.completion import registries
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, Command, verbose_option
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files import watchdog
 from docker_credential_ecrpy.hot.registry import Registry
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens.token import login_in_reply
@@ -68,7 +67,6 @@ def command(
         choice = Choice(_registry_for_region(region, context))
     with context.console.show_progress("calling AWS"):
         entry = context.helper.find_token(choice)
-    watchdog.stop()
     username, secret = login_in_reply(entry.reply)
     printed = secret
     if registry is not None and docker_config_json:
