@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from docker_credential_ecrpy.errors import DeadlineExceeded
 from docker_credential_ecrpy.files import stalled
-from docker_credential_ecrpy.files.program import Program
-from docker_credential_ecrpy.hot import watchdog
+from docker_credential_ecrpy.files.program import Program, say_signal
+from docker_credential_ecrpy.hot import protocol, watchdog
 
 MAX_PRINTED = 1024 * 1024
 """The limit in bytes of what a credential_process prints; its JSON has about 2 KB."""
@@ -65,6 +65,11 @@ class Watch:
         codes = [program.returncode or 0 for program in self._programs]
         return any(code < 0 or code in _KILLED for code in codes)
 
+    def find_signal(self) -> str:
+        """Return which signal has ended one of the programs; "" if none has."""
+        codes = (program.returncode or 0 for program in self._programs)
+        return next((say_signal(code) for code in codes if code < 0), "")
+
     def end(self) -> None:
         """Kill the programs that still run, with their own child processes."""
         self._over = True
@@ -103,9 +108,10 @@ def within(seconds: float, call: Callable[[Watch], Result]) -> Result:
         raise errors[0]
     if is_late:
         file = stalled.find_file(thread.ident or 0)
+        shown = round(seconds, 2) or protocol.time_limit(os.environ)  # little may have been left
         if file and watch.stage is not Stage.PROCESS:
-            raise stalled.explain(file, os.environ, round(seconds, 2))
-        msg = f"no answer from {watch.target} within {round(seconds, 2):g} s"
+            raise stalled.explain(file, os.environ, shown)
+        msg = f"no answer from {watch.target} within {shown:g} s"
         hint = "check the network, VPN or proxy, and what the AWS profile runs;"
         raise DeadlineExceeded(msg, hint=f"{hint} AWS_ECR_TIMEOUT sets the limit in seconds")
     return results[0]

@@ -33,7 +33,7 @@ _send = URLLib3Session.send
 
 
 class _AnswerTooLong(Exception):
-    """An answer is longer than a limit."""
+    """An answer is longer than a limit, which is the argument: a number of bytes."""
 
 
 class _UnusableFile(ConfigParseError):
@@ -56,7 +56,7 @@ class _Counted(io.RawIOBase):
         count: int | None = self._stream.readinto(buffer)
         self._left -= count or 0
         if self._left < 0:
-            raise _AnswerTooLong
+            raise _AnswerTooLong(MAX_RECEIVED)
         return count
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ def _read_content(self: Any) -> bytes:
             body += piece
             if len(body) > MAX_ANSWER:
                 self.raw.close()
-                raise _AnswerTooLong
+                raise _AnswerTooLong(MAX_ANSWER)
         self._content = bytes(body)
     return bytes(self._content)
 
@@ -144,10 +144,11 @@ def _send_bounded(self: Any, request: Any) -> Any:
     try:
         return _send(self, request)
     except HTTPClientError as exc:
-        if not isinstance(exc.kwargs.get("error"), _AnswerTooLong):
+        error = exc.kwargs.get("error")
+        if not isinstance(error, _AnswerTooLong):
             raise
         url = urlsplit(request.url)
         where = one_line(f"{url.scheme}://{url.netloc.rpartition('@')[2]}")
-        msg = f"the answer from {where} is longer than {MAX_ANSWER >> 20} MiB"
+        msg = f"the answer from {where} is longer than {error.args[0] >> 20} MiB"
         hint = "check AWS_ENDPOINT_URL, HTTPS_PROXY, and any proxy or firewall in between"
         raise HelperError(msg, hint=hint) from exc

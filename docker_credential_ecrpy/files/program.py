@@ -85,8 +85,8 @@ class Program:
     def communicate(self, seconds: float | None = None) -> tuple[bytes, bytes]:
         """Return what it wrote to standard output and error, once it has ended.
 
-        Processes that it left may still hold these. Raises HelperError for too much output, and
-        TimeoutError.
+        The second is UTF-8, whatever it was. Processes that it left may still hold these. Raises
+        HelperError for too much output, and TimeoutError.
         """
         end = None if seconds is None else time.monotonic() + seconds
         lingered = False
@@ -104,7 +104,8 @@ class Program:
             if ended and (closed or lingered):
                 self._errors.wait(_SLICE)
                 self._guard.release()
-                return self._output.data, self._errors.data
+                errors = self._errors.data.decode(errors="replace")
+                return self._output.data, errors.encode()
             lingered = ended
             if end is not None and time.monotonic() >= end:
                 raise TimeoutError
@@ -213,6 +214,12 @@ class _Guard:
         if self._shell is not None:
             with suppress(OSError):  # somebody has killed it
                 os.write(self._pipe, text.encode())
+
+
+def say_signal(code: int) -> str:
+    """Return which signal ended a program, by its negative exit code."""
+    name = signal.strsignal(-code) or "unknown"
+    return f"was killed by a signal ({-code}: {name.lower()})"
 
 
 def list_descendants(pid: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 
 from docker_credential_ecrpy.errors import DeadlineExceeded
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _INNERMOST = 4  # calls from the blocked one on: those further out have other files, too
+_LOOKS, _PAUSE = 4, 0.05  # how often, and after how many seconds, it has to wait there still
+# Functions of `importlib` that compute for long, with the file in a variable of their caller.
+_COMPUTES = ("_call_with_frames_removed", "_compile_bytecode")
 # Local variables that hold the path, here, in the standard library and in urllib3.
 _NAMES = ("path", "file", "filename", "directory", "s", "link", "name", "executable", "ca_certs")
 _CURES = {
@@ -30,8 +34,14 @@ _CURES = {
 
 def find_file(thread: int) -> str:
     """Return the path of the file that a thread waits for; "" if it waits for something else."""
-    frames = sys._current_frames()  # noqa: SLF001 - documented: for debugging deadlocks
-    frame: FrameType | None = frames.get(thread)
+    frame = _find_frame(thread)
+    if frame is not None and frame.f_code.co_name in _COMPUTES:
+        return ""
+    at = frame and frame.f_lasti
+    for _ in range(_LOOKS):  # a slow machine is not a file system that does not answer
+        time.sleep(_PAUSE)
+        if frame is None or _find_frame(thread) is not frame or frame.f_lasti != at:
+            return ""
     for _ in range(_INNERMOST):
         if frame is None or frame.f_globals.get("__name__") in ("threading", "socket", "ssl"):
             return ""
@@ -43,6 +53,11 @@ def find_file(thread: int) -> str:
                 return value
         frame = frame.f_back
     return ""
+
+
+def _find_frame(thread: int) -> "FrameType | None":
+    """Return the innermost call of a thread."""
+    return sys._current_frames().get(thread)  # noqa: SLF001 - documented: to debug deadlocks
 
 
 def explain(path: str, environ: Mapping[str, str], seconds: float) -> DeadlineExceeded:

@@ -16,10 +16,11 @@ from typing import Any, NoReturn
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import search_path
-from docker_credential_ecrpy.files.program import Program
+from docker_credential_ecrpy.files.program import Program, say_signal
 from docker_credential_ecrpy.hot import protocol, watchdog
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.settings.rules import Place
+from docker_credential_ecrpy.text import faults
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -68,9 +69,7 @@ class Fallback:
         code, output = self._run([path, action], request)
         self.log(f"fallback: exit code {code}, {len(output)} bytes")
         if code < 0:
-            name = signal.strsignal(-code) or "unknown"
-            msg = f"the fallback credential helper {self.program} {action} was killed by a signal"
-            msg += f" ({-code}: {name.lower()})"
+            msg = f"the fallback credential helper {self.program} {action} {say_signal(code)}"
             raise HelperError(msg, hint="run it by hand to see why")
         if action == "get" and code == 0:
             self._check_login(output)
@@ -131,6 +130,9 @@ class Fallback:
                 alone=not _has_terminal(),
             )
         except OSError as exc:
+            known = faults.explain_start(exc)
+            if known is not None:
+                raise known from exc
             name = one_line(command[0])
             msg = f"the fallback credential helper {name} cannot be run: {exc.strerror}"
             raise HelperError(msg, hint=f"fix it, or the fallback in {self.place}") from exc

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import re
+import sys
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -13,6 +15,15 @@ _SYSTEM = {
     errno.ENFILE: ("the system has no more files to open", "close other programs"),
 }
 """The number of a system's error -> what is wrong, and what to do."""
+# What fails for lack of memory, and then says something else: threads, OpenSSL, and modules that
+# Python ignores if it cannot read them.
+_BY_LOW_MEMORY = re.compile(
+    "start new thread|malloc failure|certificate key too weak|has no ciphers|BUF_LIB|"
+    "unknown encoding: (idna|utf|ascii|latin)|[Oo]ut of memory|failed to map segment|"
+    "annot allocate memory"
+)
+_LIMITS = {"RLIMIT_AS": "-v", "RLIMIT_DATA": "-d"}
+"""The limits of a process's memory -> the option of a shell's `ulimit` that sets them."""
 _SILENT = {
     TimeoutError: "it took too long",
     EOFError: "its input ended too early",
@@ -26,11 +37,13 @@ _SILENT = {
 def explain(exc: BaseException) -> HelperError | None:
     """Return the error for a process that lacks memory, threads or files; None for another one."""
     if isinstance(exc, MemoryError):
-        return _of_system(errno.ENOMEM)
+        return _explain_memory()
+    if _find_memory_limit() and (_BY_LOW_MEMORY.search(str(exc)) or _misses_own_module(exc)):
+        return _explain_memory()
     if isinstance(exc, RuntimeError) and "start new thread" in str(exc):
         return HelperError("this process may start no thread", hint=_PROCESSES)
     if isinstance(exc, BlockingIOError) and _find_place(exc).startswith("subprocess"):
-        return HelperError("this process may start no other one", hint=_PROCESSES)
+        return explain_start(exc)
     if isinstance(exc, ImportError):  # low memory, or a missing file
         msg = f"the program cannot be loaded: {one_line(str(exc)) or say(exc)}"
         return HelperError(msg, hint="give it more memory, or reinstall it")
@@ -39,9 +52,40 @@ def explain(exc: BaseException) -> HelperError | None:
     return None
 
 
+def explain_start(exc: OSError) -> HelperError | None:
+    """Return the error for a lack of memory, processes or files for a program; None for another."""
+    if exc.errno == errno.EAGAIN:
+        return HelperError("this process may start no other one", hint=_PROCESSES)
+    return _of_system(exc.errno) if exc.errno in _SYSTEM else None
+
+
 def _of_system(number: int) -> HelperError:
     msg, hint = _SYSTEM[number]
-    return HelperError(msg, hint=hint)
+    return _explain_memory() if number == errno.ENOMEM else HelperError(msg, hint=hint)
+
+
+def _explain_memory() -> HelperError:
+    msg, hint = _SYSTEM[errno.ENOMEM]
+    option = _find_memory_limit()
+    return HelperError(msg, hint=f"raise its limit (ulimit {option})" if option else hint)
+
+
+def _find_memory_limit() -> str:
+    """Return the option of `ulimit` for the limit of this process's memory; "" without one."""
+    try:
+        import resource  # noqa: PLC0415 - none on Windows; it may be what cannot be loaded
+    except (ImportError, MemoryError):
+        return ""
+    for name, option in _LIMITS.items():
+        if resource.getrlimit(getattr(resource, name))[0] != resource.RLIM_INFINITY:
+            return option
+    return ""
+
+
+def _misses_own_module(exc: BaseException) -> bool:
+    """Whether an import failed of what belongs to Python."""
+    name = (exc.name or "").partition(".")[0] if isinstance(exc, ImportError) else ""
+    return name in sys.stdlib_module_names
 
 
 def say(exc: BaseException) -> str:

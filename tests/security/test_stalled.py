@@ -212,16 +212,39 @@ def test_a_fallback(machine: Machine, action: str, operation: str) -> None:
     assert "docker-credential-other" in result.error
 
 
-@pytest.mark.parametrize("command", ["password", "doctor"])
-def test_commands(machine: Machine, command: str) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["password", HOST],
+        ["doctor", HOST],
+        ["doctor", "--fix", HOST],
+        ["explain", HOST],
+        ["cache", "list"],
+        ["cache", "clear"],
+    ],
+    ids=" ".join,
+)
+def test_commands(machine: Machine, command: list[str]) -> None:
     """Scripts wait for them: the error is on standard error alone, as a command's always is."""
     machine.login()
     at = machine.root / "net"
     machine.environ |= {"AWS_ECR_CACHE_DIR": str(at), "AWS_ECR_TIMEOUT": str(LIMIT)}
     with mounted(at, {}, "lookup"):
-        result = machine.run(command, HOST)
+        result = machine.run(*command)
 
     said = f"{machine.name}: no answer from the file system of the cache directory {at} within "
+    assert (result.code, result.stdout) == (1, b"")
+    assert result.stderr.decode().startswith(said)
+
+
+def test_configure(machine: Machine) -> None:
+    """It ends if Docker's file is on a file system that does not answer."""
+    at = machine.root / "net"
+    machine.environ |= {"DOCKER_CONFIG": str(at), "AWS_ECR_TIMEOUT": str(LIMIT)}
+    with mounted(at, {"config.json": b"{}"}, "open"):
+        result = machine.run("configure", HOST)
+
+    said = f"{machine.name}: no answer from the file system of {at}"
     assert (result.code, result.stdout) == (1, b"")
     assert result.stderr.decode().startswith(said)
 

@@ -35,6 +35,17 @@ _SETTINGS = (
     boto.InvalidRegionError,
     boto.MissingDependencyException,
 )
+_METADATA = {
+    "container-role": (
+        "the container credentials endpoint",
+        "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    ),
+    "iam-role": (
+        "the instance metadata service",
+        "check AWS_EC2_METADATA_SERVICE_ENDPOINT, and any proxy in between",
+    ),
+}
+"""botocore's name for a source of credentials over HTTP -> its name in an error, what to do."""
 # Errors of a file or program that do not pass by themselves, as too little memory does.
 _LASTING = (
     errno.ENOENT,
@@ -58,7 +69,12 @@ def explain(exc: Exception, call: CallContext) -> HelperError:
     requested = call.watch.stage is Stage.SERVICE
     if isinstance(exc, ResponseParserError) or (requested and isinstance(exc, _PARSER_ERRORS)):
         return explain_wrong_answer(call)
-    for explain_some in (_explain_credentials, _explain_settings, explain_connection):
+    for explain_some in (
+        _explain_credentials,
+        _explain_metadata,
+        _explain_settings,
+        explain_connection,
+    ):
         error = explain_some(exc, call)
         if error:
             return error
@@ -178,7 +194,10 @@ def _explain_failed_source(exc: boto.CredentialRetrievalError, call: CallContext
             f"{call.watch.target} failed",
             "run that command in a terminal and fix what it reports",
         )
-        refused = not call.watch.was_killed()  # as by a system that has no memory left
+        killed = call.watch.find_signal()  # as by a system that has no memory left
+        if killed:
+            hint = "run that command in a terminal to see why"
+            return HelperError(f"{call.watch.target} {killed}", hint=hint)
     elif source == "container-role":
         what = "the container credentials endpoint failed"
         hint = "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI,"
@@ -196,16 +215,35 @@ def _explain_credential_process(exc: Exception, call: CallContext) -> HelperErro
         return None
     msg, refused = call.watch.target, True
     if isinstance(exc, OSError) and exc.filename:
+        known = faults.explain_start(exc)
+        if known is not None:
+            return known
         refused = exc.errno in _LASTING
         msg += f" cannot be run: {exc.filename}: {exc.strerror}"
         hint = "give the program's full path: Docker's PATH may differ from your shell's"
-    elif isinstance(exc, ValueError | TypeError | AttributeError | LookupError):
+    elif isinstance(exc, ValueError | TypeError | AttributeError | LookupError | RecursionError):
         msg += " did not print the JSON that it must print"
         hint = "run that command in a terminal; it must print Version, AccessKeyId and"
         hint += " SecretAccessKey, and nothing else, to standard output"
     else:
         return None
     return HelperError(msg, hint=hint, refused=refused)
+
+
+def _explain_metadata(exc: Exception, call: CallContext) -> HelperError | None:
+    """Return the error for an answer with credentials that botocore or this program cannot read."""
+    if not isinstance(exc, _PARSER_ERRORS):
+        return None
+    source, trace = call.source, exc.__traceback__
+    while trace is not None:
+        source = getattr(trace.tb_frame.f_locals.get("self"), "METHOD", None) or source
+        place, trace = trace.tb_frame.f_code.co_name, trace.tb_next
+        if place == "_build_headers":  # its error is about the token to send
+            return None
+    if source not in _METADATA:
+        return None
+    what, hint = _METADATA[source]
+    return HelperError(f"the answer of {what} has no usable credentials", hint=hint)
 
 
 def _explain_settings(exc: Exception, call: CallContext) -> HelperError | None:
