@@ -83,14 +83,14 @@ def test_an_answer_with_a_log_that_nobody_reads(machine: Machine, full: int) -> 
 def test_a_process_that_is_suspended(machine: Machine) -> None:
     """The time that it is suspended does not count: it then goes on, and answers."""
     machine.login()
-    machine.aws.faults["ecr"] = delay(2)
-    machine.environ["AWS_ECR_TIMEOUT"] = "4"
+    machine.aws.faults["ecr"] = delay(3)
+    machine.environ["AWS_ECR_TIMEOUT"] = "8"
     child = machine.start_get()
     while not machine.aws.calls:
         assert child.poll() is None
         time.sleep(0.05)
     child.send_signal(signal.SIGSTOP)
-    time.sleep(17)
+    time.sleep(21)
     child.send_signal(signal.SIGCONT)
     stdout, stderr = child.communicate(timeout=30)
 

@@ -46,6 +46,8 @@ _METADATA = {
     ),
 }
 """botocore's name for a source of credentials over HTTP -> its name in an error, what to do."""
+# botocore's functions that check the request and not the answer.
+_OF_REQUESTS = ("_build_headers", "_validate_allowed_url", "full_url")
 # Errors of a file or program that do not pass by themselves, as too little memory does.
 _LASTING = (
     errno.ENOENT,
@@ -238,7 +240,7 @@ def _explain_metadata(exc: Exception, call: CallContext) -> HelperError | None:
     while trace is not None:
         source = getattr(trace.tb_frame.f_locals.get("self"), "METHOD", None) or source
         place, trace = trace.tb_frame.f_code.co_name, trace.tb_next
-        if place == "_build_headers":  # its error is about the token to send
+        if place in _OF_REQUESTS:
             return None
     if source not in _METADATA:
         return None

@@ -1,0 +1,103 @@
+"""Sources of credentials that answer with what nobody can use: the error names the source."""
+
+import gzip
+import json
+import socketserver
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.world import credential_sources
+from tests.world.machine import HOST, Machine
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+HEAD = b"HTTP/1.1 200 OK\r\n"
+SURROGATES = {
+    "AccessKeyId": "\ud800",
+    "SecretAccessKey": "\udfff",
+    "Token": "t",
+    "Expiration": "2999-01-01T00:00:00Z",
+}
+NULLS = dict.fromkeys(SURROGATES)
+ANSWERS = {
+    "gzip": HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"{}"),
+    "surrogates": HEAD + b"\r\n" + json.dumps(SURROGATES).encode(),
+    "nulls": HEAD + b"\r\n" + json.dumps(NULLS).encode(),
+}
+
+
+@contextmanager
+def _serve(answer: bytes, times: int = 1) -> Iterator[str]:
+    """Run a server that sends the same bytes, so many times, to each request; yield its URL."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            try:
+                for _ in range(times):
+                    self.request.sendall(answer)
+            except OSError:
+                pass  # the client left
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("source", ["container", "instance"])
+def test_an_unusable_answer(machine: Machine, source: str, answer: str) -> None:
+    """It is not reported as wrong settings."""
+    with _serve(ANSWERS[answer]) as url:
+        if source == "container":
+            what = "the answer of the container credentials endpoint has no usable credentials; "
+            machine.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{url}/x"
+        else:
+            what = "the answer of the instance metadata service has no usable credentials; "
+            machine.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = url
+            machine.environ.pop("AWS_EC2_METADATA_DISABLED")
+        error = machine.get().error
+
+    assert error.startswith(what)
+
+
+@pytest.mark.parametrize(
+    ("answer", "limit"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, 8),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"A: b\r\n" * 2_000_000, 8),
+        (HEAD + b"\r\n" + b"x" * 2_000_000, 1),
+    ],
+    ids=["interim answers", "trailers", "body"],
+)
+def test_an_endless_answer(machine: Machine, answer: bytes, limit: int) -> None:
+    """The error names the limit that was exceeded."""
+    with _serve(answer, 1000) as url:
+        machine.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{url}/x"
+        error = machine.get().error
+
+    assert error.startswith(f"the answer from {url} is longer than {limit} MiB; ")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            r"import sys; sys.stderr.buffer.write(b'caf\xe9 closed'); sys.exit(2)",
+            "failed: caf\ufffd closed",
+        ),
+        ("import os; os.kill(os.getpid(), 9)", "was killed by a signal (9: killed)"),
+        ("print('[' * 500_000)", "did not print the JSON that it must print"),
+    ],
+    ids=["no UTF-8", "a signal", "deep JSON"],
+)
+def test_a_credential_process(machine: Machine, code: str, said: str) -> None:
+    """The error says how it failed."""
+    credential_sources.process(machine, code)
+
+    assert f"credential_process of AWS profile 'default' {said}" in machine.get(HOST).error
