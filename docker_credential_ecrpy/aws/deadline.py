@@ -17,8 +17,8 @@ MAX_PRINTED = 1024 * 1024
 Result = TypeVar("Result")
 
 
-# What a shell exits with after SIGKILL or SIGTERM has ended its command.
-_KILLED = (128 + 9, 128 + 15)
+_SHELL_BASE = 128  # a shell adds the number of the signal that has ended its command
+_KILLED = (_SHELL_BASE + 9, _SHELL_BASE + 15)  # by SIGKILL or SIGTERM
 
 
 class Stage(Enum):
@@ -60,15 +60,13 @@ class Watch:
             program.kill()
         return program
 
-    def was_killed(self) -> bool:
-        """Whether a signal has ended one of the programs, or a shell says so of its command."""
-        codes = [program.returncode or 0 for program in self._programs]
-        return any(code < 0 or code in _KILLED for code in codes)
-
     def find_signal(self) -> str:
-        """Return which signal has ended one of the programs; "" if none has."""
-        codes = (program.returncode or 0 for program in self._programs)
-        return next((say_signal(code) for code in codes if code < 0), "")
+        """Return which signal has ended one of the programs, or its command; "" if none has."""
+        for program in self._programs:
+            code = program.returncode or 0
+            if code < 0 or code in _KILLED:
+                return say_signal(code if code < 0 else _SHELL_BASE - code)
+        return ""
 
     def end(self) -> None:
         """Kill the programs that still run, with their own child processes."""

@@ -173,3 +173,17 @@ def test_the_exact_codes() -> None:
     assert (protocol.OK, protocol.FAILED, protocol.INTERRUPTED) == (0, 1, 130)
     assert (protocol.STDIN, protocol.STDOUT, protocol.STDERR) == (0, 1, 2)
     assert protocol.MAX_INPUT == 65536
+
+
+@pytest.mark.parametrize(
+    "text", ["1_0", "\u0663", "\uff11", "0", "-1", "nan", "inf", "3601", "soon"]
+)
+def test_a_time_limit_that_is_no_number(text: str) -> None:
+    """What a user does not write as a number of seconds is refused."""
+    assert protocol.parse_timeout(text) is None
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", 25), (" 5 ", 5), ("0.5", 0.5), ("1e3", 1000)])
+def test_a_time_limit(text: str, seconds: float) -> None:
+    """Seconds may have a fraction, and blanks around them."""
+    assert protocol.parse_timeout(text) == seconds
