@@ -29,7 +29,7 @@ def start() -> int:
     """Run the program as an interpreter's script or with -m; return its exit code.
 
     The interpreter searches the script's directory, or the current one, and PYTHONPATH before the
-    installed modules. From here on they come last, and the current directory is not searched.
+    installed modules. From here on only those that deliver this program are searched.
     """
     named = os.environ.get("PYTHONPATH")
     chosen = named.split(os.pathsep) if named and not sys.flags.ignore_environment else []
@@ -37,8 +37,8 @@ def start() -> int:
         first = sys.path.pop(0)
         if __file__.startswith(first) and first == os.path.dirname(os.path.dirname(__file__)):
             chosen.insert(0, first)
-        elif first and __name__ != "__main__":
-            sys.path.append(first)
+        elif __name__ != "__main__" and first not in ("", _script_directory()):
+            sys.path.append(first)  # a launcher's, such as that of pex
     if chosen:
         from docker_credential_ecrpy.hot import import_path
 
@@ -47,6 +47,10 @@ def start() -> int:
     if sys.flags.inspect:
         os._exit(code)  # with PYTHONINSPECT, a traceback would follow the answer
     return code
+
+
+def _script_directory() -> str:
+    return os.path.dirname(os.path.realpath(sys.argv[0]))
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
-"""Python's import path: what `PYTHONPATH` and the current directory add comes last.
+"""Python's import path, without what `PYTHONPATH` and the current directory add to it.
 
-Otherwise a `token.py` or `logging.py` of the user's project would replace the standard library's.
+Otherwise a `token.py` of the user's project would replace the standard library's, or a `brotli.py`
+be taken for an optional part of a dependency. Only directories that deliver the program stay.
 Only a start with such a path loads this module, and an error while modules load.
 """
 
@@ -18,18 +19,21 @@ LIBRARY_VARIABLES: "Final" = (
 )
 """Variables that make the system load other libraries than the interpreter was built with."""
 _LIBRARY_USERS = "_ssl", "zlib", "_hashlib"
+_DEPENDENCIES = (
+    *("boto3", "botocore", "click", "dateutil", "jmespath", "s3transfer", "tomli", "urllib3"),
+)
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def prefer_installed(paths: "Iterable[str]") -> None:
-    """Move directories behind the installed packages in `sys.path`.
+    """Remove directories from `sys.path`, except those that deliver this package or a dependency.
 
-    paths: those that others chose, as the parts of `$PYTHONPATH`. Relative ones are left out: the
-    current directory may be a stranger's checkout. If one of them holds this package, they deliver
-    its dependencies, too, and come before the installed packages, behind the standard library.
+    paths: those that others chose, as the parts of `$PYTHONPATH`. Relative ones are removed: the
+    current directory may be a stranger's checkout. Those that stay come behind the installed
+    packages; if one of them holds this package itself, before them, behind the standard library.
     """
     home, library = os.path.dirname(_PACKAGE), os.path.dirname(os.__file__)
-    chosen: dict[str, bool] = {}  # a directory -> whether it is searched
+    chosen: dict[str, bool] = {}  # a directory -> whether it may be searched
     for path in paths:
         at = _absolute(path)
         if not _is_in(at, library):
@@ -39,7 +43,11 @@ def prefer_installed(paths: "Iterable[str]") -> None:
     if home in chosen:
         installed = (number for number, path in enumerate(others) if path.endswith("-packages"))
         place = next(installed, place)
-    others[place:place] = [path for path, searched in chosen.items() if searched]
+    others[place:place] = [
+        path
+        for path, allowed in chosen.items()
+        if allowed and (path == home or _delivers(path, is_installed=home in chosen))
+    ]
     sys.path[:] = others
     _forget(chosen)
 
@@ -65,6 +73,17 @@ def _absolute(path: str) -> str:
         return os.path.abspath(path)
     except OSError:
         return path  # the current directory does not exist
+
+
+def _delivers(path: str, *, is_installed: bool) -> bool:
+    """Return whether a directory holds a dependency, as a package.
+
+    is_installed: whether this program is installed by way of `PYTHONPATH`. Package managers that do
+    so, such as Spack's, have one directory for each package, with the usual name.
+    """
+    return (is_installed and path.endswith("-packages")) or any(
+        os.path.isfile(os.path.join(path, name, "__init__.py")) for name in _DEPENDENCIES
+    )
 
 
 def _is_in(path: str, directory: str) -> bool:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+import docker_credential_ecrpy
 from tests.world.machine import HOST, MODULE, Machine
 
 pytestmark = pytest.mark.tree  # binary/test_start.py has the standalone programs' tests
 posix = pytest.mark.skipif(sys.platform == "win32", reason="console scripts are programs there")
+PACKAGE = Path(docker_credential_ecrpy.__file__).parent
 STOLEN = "import sys\nsys.exit('stolen')\n"
+OPTIONAL = {"awscrt", "brotli", "brotlicffi", "h2", "socks", "zstandard"}
 DEPENDENCIES = {"boto3", "botocore", "click", "dateutil", "jmespath", "urllib3"}
 
 
@@ -26,9 +29,9 @@ def _loaded(code: str) -> set[str]:
 
 
 def _plant(directory: Path, before: set[str]) -> None:
-    """Write modules that end the program, for all names but those of Windows and `before`."""
+    """Write modules that end the program, for all names but `before`."""
     directory.mkdir(exist_ok=True)
-    names = {name for name in sys.stdlib_module_names if find_spec(name)} | DEPENDENCIES
+    names = sys.stdlib_module_names | DEPENDENCIES | OPTIONAL
     for name in names - before:
         (directory / f"{name}.py").write_text(STOLEN)
     assert {"token", "logging", "json", "email", "boto3"} <= names - before
@@ -56,6 +59,19 @@ def test_no_module_replaces_an_installed_one(machine: Machine, scripts: Path, wa
         assert result.secret in machine.aws.issued
 
 
+@posix
+def test_only_directories_that_deliver_the_program_come_first(machine: Machine) -> None:
+    """With the program in PYTHONPATH, as of `pip install --target`, no other directory's win."""
+    target = machine.root / "target"
+    shutil.copytree(PACKAGE, target / PACKAGE.name)
+    _plant(machine.root / "modules", _loaded("import runpy"))
+    machine.login()
+    machine.environ["PYTHONPATH"] = f"{machine.root / 'modules'}:{target}"
+    for _ in range(2):
+        result = machine.run("get", stdin=HOST.encode(), command=MODULE)
+        assert result.secret in machine.aws.issued
+
+
 def test_no_module_of_the_current_directory_replaces_an_installed_one(machine: Machine) -> None:
     """With -m, from the moment on that the interpreter runs this package."""
     _plant(machine.root, _loaded("import runpy"))
@@ -74,8 +90,12 @@ def test_no_module_of_the_current_directory_replaces_an_installed_one(machine: M
 def test_a_module_that_is_not_installed_and_fails_is_named(
     machine: Machine, text: str, arguments: tuple[str, ...]
 ) -> None:
-    """urllib3 tries `brotli`: the error is one line that names the file and PYTHONPATH."""
+    """urllib3 tries `brotli`: the error is one line that names the file and PYTHONPATH.
+
+    The directory is searched since it holds a dependency, too.
+    """
     file = machine.file("modules/brotli.py", text)
+    machine.file("modules/boto3/__init__.py", STOLEN)
     machine.login()
     machine.environ["PYTHONPATH"] = str(file.parent)
     if find_spec("brotli") or find_spec("brotlicffi"):

@@ -3,6 +3,7 @@ import sys
 import types
 from pathlib import Path
 
+import boto3
 import pytest
 
 import docker_credential_ecrpy
@@ -27,19 +28,38 @@ def _reordered(path: list[str], chosen: list[str]) -> list[str]:
     return sys.path
 
 
-def test_directories_of_others_come_last(tmp_path: Path) -> None:
+def _deliver(*directories: Path) -> list[str]:
+    """Put a dependency into directories; return their paths."""
+    for directory in directories:
+        (directory / "boto3").mkdir(parents=True)
+        (directory / "boto3" / "__init__.py").touch()
+    return list(map(str, directories))
+
+
+def test_directories_of_others_are_not_searched(tmp_path: Path) -> None:
+    """A module with a dependency's name is not the dependency."""
+    (tmp_path / "boto3.py").touch()
+    (tmp_path / "botocore").mkdir()
+    path = [str(tmp_path), "/none", LIBRARY, INSTALLED]
+
+    assert _reordered(path, [str(tmp_path), "/none"]) == [LIBRARY, INSTALLED]
+
+
+def test_directories_with_a_dependency_come_last(tmp_path: Path) -> None:
     """They are searched behind the installed packages, in their order and once."""
-    a, b = str(tmp_path / "a"), str(tmp_path / "b")
+    a, b = _deliver(tmp_path / "a", tmp_path / "b")
 
     assert _reordered([a, b, LIBRARY, INSTALLED], [a, b, a]) == [LIBRARY, INSTALLED, a, b]
 
 
 def test_a_directory_with_this_package_comes_before_the_installed_ones(tmp_path: Path) -> None:
-    """All of them do, since they deliver the dependencies, too; the standard library is first."""
-    other = str(tmp_path)
-    expected = [LIBRARY, HOME, other, INSTALLED]
+    """So do those with dependencies or with installed packages; the standard library is first."""
+    (dependency,) = _deliver(tmp_path / "a")
+    packages, other = str(tmp_path / "site-packages"), str(tmp_path)
+    chosen = [other, HOME, dependency, packages]
+    expected = [LIBRARY, HOME, dependency, packages, INSTALLED]
 
-    assert _reordered([HOME, other, LIBRARY, INSTALLED], [HOME, other]) == expected
+    assert _reordered([*chosen, LIBRARY, INSTALLED], chosen) == expected
 
 
 @pytest.mark.parametrize("relative", ["", ".", "src", "../x"])
@@ -47,7 +67,9 @@ def test_a_relative_directory_is_not_searched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: str
 ) -> None:
     """The interpreter made it absolute when it started."""
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    _deliver(Path(os.path.abspath(relative)))
     path = [os.path.abspath(relative), LIBRARY, INSTALLED]
 
     assert _reordered(path, [relative]) == [LIBRARY, INSTALLED]
@@ -63,7 +85,7 @@ def test_the_directory_of_this_package_may_be_relative(monkeypatch: pytest.Monke
 def test_the_standard_library_stays_in_front() -> None:
     """PYTHONPATH may name it, or a directory in it; installed packages do not count as it."""
     inner = os.path.join(LIBRARY, "lib-dynload")
-    packages = os.path.join(LIBRARY, "site-packages")
+    packages = os.path.dirname(os.path.dirname(boto3.__file__))
     path = [packages, LIBRARY, inner, INSTALLED]
 
     assert _reordered(path, [packages, LIBRARY, inner]) == [LIBRARY, inner, INSTALLED, packages]
@@ -77,7 +99,8 @@ def test_without_a_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(gone)
     gone.rmdir()
 
-    assert _reordered(["src", "/a", LIBRARY], ["src", "/a"]) == [LIBRARY, "/a"]
+    (a,) = _deliver(tmp_path / "a")
+    assert _reordered(["src", a, LIBRARY], ["src", a]) == [LIBRARY, a]
     os.chdir(tmp_path)
 
 
