@@ -14,6 +14,8 @@
  *              could replace it.
  * pyi_recursive_rmdir
  *              The unpacked files are removed with one descriptor, also if the limit is low.
+ *              Neither this nor unpacking waits for a TMPDIR that stopped answering, such as a
+ *              network drive.
  * pyi_*message An error before Python runs, such as a full TMPDIR, is one line on both streams
  *              like every other error of the program: clients differ in which stream they show.
  *              The program ends there: a stock bootloader goes on, and crashes without memory.
@@ -40,6 +42,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LINE 8192
@@ -48,6 +52,11 @@
 #define NO_PROCESS "Failed to start a process"
 #define NOT_SAFE "TMPDIR is not safe"
 #define MISSING ""
+#define HANGS "cannot start: TMPDIR does not answer; point it to a directory of a local disk, or" \
+    " install the one-folder build of docker-credential-ecrpy, which unpacks nothing\n"
+#define DEFAULT_TIMEOUT 25 /* seconds that unpacking may take; AWS_ECR_TIMEOUT sets others */
+#define MAX_TIMEOUT 3600
+#define REMOVE_TIMEOUT 5
 
 /* Values of _PYI_PARENT_PROCESS_LEVEL: enum PYI_PROCESS_LEVEL in the bootloader's pyi_main.h. */
 #define NEEDS_RESTART "-1" /* the folder, before it would execute itself again */
@@ -76,6 +85,8 @@ static const struct {
 static int failed;
 static char unpacked[PATH_MAX]; /* the directory that this process has to remove, or "" */
 static sigset_t users_mask; /* the signals that were blocked at the start of the program */
+static int has_answered;    /* whether the child has ended */
+static int childs_code = 1;
 
 static int level_is(const char *level)
 {
@@ -229,10 +240,60 @@ int __wrap_execvp(const char *file, char *const argv[])
     return __real_execvp(file, argv);
 }
 
+/* Handle SIGALRM: only write(2) is safe here. */
+static void give_up(int number)
+{
+    (void)number;
+    if (has_answered)
+        _exit(childs_code);
+    for (const char *c = program_invocation_short_name; *c; c++)
+        if (write(STDERR_FILENO, *c >= ' ' && *c <= '~' ? c : "?", 1) < 0)
+            break;
+    if (write(STDERR_FILENO, ": " HANGS, sizeof ": " HANGS - 1) < 0
+        || write(STDOUT_FILENO, HANGS, sizeof HANGS - 1) < 0)
+        _exit(1);
+    _exit(1);
+}
+
+/* End this process after `seconds`, or never with 0. Where only a fatal signal ends a file access,
+ * as on an NFS drive, a second timer kills the process. */
+static void limit_time(unsigned seconds)
+{
+    static timer_t killer;
+    static int has_killer;
+    struct sigevent by_kill = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+    struct itimerspec later = {.it_value.tv_sec = seconds ? seconds + 1 : 0};
+    sigset_t mask;
+
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGALRM);
+    signal(SIGALRM, give_up);
+    sigprocmask(SIG_UNBLOCK, &mask, NULL); /* a client may leave it blocked */
+    alarm(seconds);
+    if (has_killer || timer_create(CLOCK_MONOTONIC, &by_kill, &killer) == 0) {
+        has_killer = 1;
+        timer_settime(killer, 0, &later, NULL);
+    }
+}
+
+/* Return the seconds in AWS_ECR_TIMEOUT, and up to one more; the default if they are invalid. */
+static unsigned unpack_timeout(void)
+{
+    const char *text = getenv("AWS_ECR_TIMEOUT");
+    char *end = "";
+    double seconds = text == NULL ? 0 : strtod(text, &end);
+
+    return seconds > 0 && seconds <= MAX_TIMEOUT && !end[strspn(end, " ")] ? (unsigned)seconds + 1
+                                                                           : DEFAULT_TIMEOUT;
+}
+
 pid_t __wrap_fork(void)
 {
     pid_t parent = getpid();
-    pid_t child = __real_fork();
+    pid_t child;
+
+    limit_time(0);
+    child = __real_fork();
 
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -253,6 +314,9 @@ pid_t __wrap_waitpid(pid_t child, int *status, int options)
     sigprocmask(SIG_SETMASK, &users_mask, &mask);
     result = __real_waitpid(child, status, options);
     error = errno;
+    has_answered = result > 0;
+    if (has_answered && WIFEXITED(*status))
+        childs_code = WEXITSTATUS(*status);
     sigprocmask(SIG_SETMASK, &mask, NULL);
     errno = error;
     return result;
@@ -321,6 +385,7 @@ char *__wrap_mkdtemp(char *path)
 
     if (name == NULL)
         return NULL;
+    limit_time(unpack_timeout());
     *name = '\0';
     why = unsafe(name == path ? "/" : path, at);
     *name = '/';
@@ -341,6 +406,7 @@ static int remove_one(const char *path, const struct stat *seen, int kind, struc
 
 int __wrap_pyi_recursive_rmdir(const char *path)
 {
+    limit_time(REMOVE_TIMEOUT);
     return nftw(path, remove_one, 1, FTW_DEPTH | FTW_PHYS);
 }
 

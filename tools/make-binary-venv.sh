@@ -57,7 +57,7 @@ if [ "$(uname)" = Linux ]; then
     wrap=$wrap,--wrap=mkdtemp,--wrap=pyi_recursive_rmdir
     # https://pyinstaller.org/en/stable/bootloader-building.html; zlib is built in, not the system's.
     export PYINSTALLER_COMPILE_BOOTLOADER=1 PYI_STATIC_ZLIB=1
-    export LDFLAGS="-Wl,$wrap -Wl,--build-id=none $objects/bootloader.o"
+    export LDFLAGS="-Wl,$wrap -Wl,--build-id=none $objects/bootloader.o -lrt" # -lrt: before glibc 2.34
     pip install --require-hashes --no-cache-dir --no-deps --no-build-isolation \
         --no-binary pyinstaller --force-reinstall --requirement "$objects/pyinstaller.txt"
 fi
