@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.cli.group import program
 from docker_credential_ecrpy.settings.loader import TABLE
+from docker_credential_ecrpy.settings.patterns import LONGEST
 from tools import config_file
 from tools.config_file import Key
 
@@ -77,7 +78,7 @@ def describe_keys() -> str:
             "",
             *_make_table(config_file.RULE_KEYS),
             "",
-            "Host names are compared in lower case. The forms of `match`:",
+            f"Host names are compared in lower case. `match` has at most {LONGEST:,} characters:",
             "",
             "| match | registries |",
             "| --- | --- |",

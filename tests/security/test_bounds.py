@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.settings import loader
+from docker_credential_ecrpy.settings import loader, patterns
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
 from tests.security.attacks import launched
 from tests.world import credential_sources
@@ -339,6 +339,17 @@ def test_settings_that_take_long_to_parse(text: str) -> None:
         error = str(exc)
     assert not error or error.startswith("config.toml:")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_utime - before < 8
+
+
+@pytest.mark.parametrize("glob", ["a*" * 500, "*?" * 500, "[a-z]*" * 150, "*" * 1000])
+def test_globs_that_take_long_to_compare(glob: str) -> None:
+    """A file full of long ones takes seconds at most, of processor time."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    for number in range(SIZE // len(glob)):
+        pattern = patterns.parse(f"{glob}x{number}")
+        assert not pattern.can_match_ecr()
+        assert not pattern.matches(HOST)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_utime - before < 4
 
 
 def test_a_dotted_key_names_its_line() -> None:

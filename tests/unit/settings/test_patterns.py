@@ -78,6 +78,7 @@ def test_an_account_is_not_a_part_of_a_host() -> None:
         ("two words", "neither an account id"),
         ("bücher.example", "neither an account id"),
         ("", "neither an account id"),
+        ("*" * 1025, "more than 1,024 characters"),
     ],
 )
 def test_invalid_patterns(text: str, says: str) -> None:
