@@ -81,7 +81,7 @@ def make_plan(facts: DockerFacts, request: ConfigureRequest) -> Plan:
 def _warn(facts: DockerFacts, request: ConfigureRequest, after: DockerConfig) -> Iterator[Message]:
     """Yield what keeps Docker or this program from working once `after` is written."""
     file = one_line(after.file)
-    for problem in after.problems:
+    for problem in after.problems[:_MOST_NAMED]:  # docker stops at the first
         text = f"{file}: {problem}: docker rejects the whole file; fix the entry by hand"
         yield Message(MessageId.ENTRY_REJECTED, text)
     if request.remove:

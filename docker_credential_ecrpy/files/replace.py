@@ -157,6 +157,8 @@ def _error(file: str, what: str, exc: OSError | ValueError) -> HelperError:
         hint = f"its previous content is in the {newest} backup beside it"
     elif what == "read" and number in (errno.EINVAL, errno.EISDIR):
         hint = "move it elsewhere"
+    elif what == "read" and number == errno.EFBIG:
+        hint = "remove entries that nobody needs, or move it elsewhere"
     elif number == errno.EAGAIN:
         hint = "that change is kept: run this again"
     elif number == errno.EBUSY:

@@ -61,8 +61,7 @@ class Console:
     def say_unredacted(text: str) -> None:
         """Write a text to standard output as it is: a secret that is asked for, or a script."""
         with watchdog.Paused():
-            protocol.send(f"{text}
-".encode(errors="backslashreplace"))
+            protocol.send(f"{text}\n".encode(errors="backslashreplace"))
 
     def say_document(self, command: str, members: Mapping[str, object]) -> None:
         """Write the JSON document of a command to standard output, in ASCII."""

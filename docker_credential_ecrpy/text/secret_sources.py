@@ -12,8 +12,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.secrets import LONG, SHORTEST, note, percent_decoded, to_bytes
 
+# The last two texts of `note_settings`, and how many secrets were known after each.
+_latest: list[tuple[int, str]] = []
 _LONG_NAME = 8  # characters of a user name that is not a word of our own texts
 _LONG_VALUE = 16  # characters that no name of a region, zone or service has
 _SECRET_VARIABLE = re.compile(
@@ -188,6 +191,9 @@ def _note_urls(text: str) -> None:
 
 def note_settings(text: str) -> None:
     """Note the secrets in the text of a settings file in INI, TOML or JSON, damaged or not."""
+    global _latest  # noqa: PLW0603 - what is known is known to the whole process
+    if any(known <= secrets.count() and text == noted for known, noted in _latest):
+        return  # a command parses a file, before and after its change, several times
     values = _LINE.findall(text) + _MEMBER.findall(text) + _PAIR.findall(text)
     for block in _HEADERS.findall(text):
         values += [("secret", value) for value in _HEADER.findall(block)]
@@ -199,6 +205,7 @@ def note_settings(text: str) -> None:
             with suppress(ValueError):  # not a string with escapes
                 note_setting(name, str(json.loads(f'"{bare}"')))
     _note_urls(text)  # such as the keys of Docker's logins
+    _latest = [*_latest[-1:], (secrets.count(), text)]
 
 
 def _note_docker_auth(value: str) -> None:

@@ -9,7 +9,7 @@ decides anything is never redacted before that.
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from docker_credential_ecrpy.hot import registry
@@ -77,6 +77,11 @@ def note(secret: str) -> None:
         _known[secret] = None
 
 
+def count() -> int:
+    """Return how many secrets are known; only notes change it."""
+    return len(_known)
+
+
 def spare(name: str) -> None:
     """Keep a name, such as the host in use, in all texts, also if a secret is equal or part."""
     if name:
@@ -87,11 +92,12 @@ def redact(text: str) -> str:
     """Return a text with `MARK` in the place of every known secret, in any usual encoding."""
     index = _update_index()
     data = text.encode("utf-8", "surrogatepass")
-    view, places = data, list(range(len(data) + 1))
+    view = data
+    places: Sequence[int] = range(len(data) + 1)
     spans = list(index.find(view, places))
     for _ in range(_TIMES_ENCODED if b"%" in data else 0):
         view, inner = percent_decoded(view)
-        places = [places[at] for at in inner]
+        places = list(map(places.__getitem__, inner))
         spans += index.find(view, places)
     if spans:
         spans = _without_spared(data, spans)
@@ -170,20 +176,27 @@ def _encode(secret: str) -> Iterator[bytes]:
 
     `redact` itself finds a form that is percent-encoded, in whole or in part.
     """
-    plain = percent_decoded(to_bytes(secret))[0].decode("utf-8", "surrogateescape")
+    plain = secret
+    if "%" in secret:
+        plain = percent_decoded(to_bytes(secret))[0].decode("utf-8", "surrogateescape")
     for text in {secret, plain, " ".join(secret.split())}:
         data = to_bytes(text)
         yield data
+        is_plain = text.isascii() and text.isalnum()  # then it is the same in each form
         for form in (
-            text,
-            text.replace(" ", "+"),
-            json.dumps(text)[1:-1],
-            json.dumps(text, ensure_ascii=False)[1:-1],
-            repr(text)[1:-1],
-            ascii(text)[1:-1],
-            repr(data)[2:-1],
-            text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"),
-            text.replace("'", "'\"'\"'"),  # as shlex quotes it
+            ()
+            if is_plain
+            else (
+                text,
+                text.replace(" ", "+"),
+                json.dumps(text)[1:-1],
+                json.dumps(text, ensure_ascii=False)[1:-1],
+                repr(text)[1:-1],
+                ascii(text)[1:-1],
+                repr(data)[2:-1],
+                text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"),
+                text.replace("'", "'\"'\"'"),  # as shlex quotes it
+            )
         ):
             yield form.encode("utf-8", "surrogatepass")
         for shift in range(3):  # inside of a longer text its first character may be at any place

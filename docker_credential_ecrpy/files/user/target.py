@@ -15,7 +15,7 @@ from contextlib import suppress
 from docker_credential_ecrpy.files import private, temporary
 from docker_credential_ecrpy.files.user import permissions
 
-MAX_SIZE = 64 * 1024 * 1024
+MAX_SIZE = 8 * 1024 * 1024
 """Bytes; a larger file is no config.json."""
 
 _MOST_TRIES = 20

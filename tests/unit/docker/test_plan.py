@@ -78,3 +78,10 @@ def test_a_removal_without_a_backup(made: dict[str, Any], indent: Any) -> None:
     assert {k: v for k, v in json.loads(undone).items() if k != "credHelpers"} == {
         k: v for k, v in made.items() if k != "credHelpers"
     }
+
+
+def test_a_file_of_rejected_entries_has_few_warnings() -> None:
+    """Docker stops at the first of them; a line for each would be thousands."""
+    data = json.dumps({"auths": {f"h{n}.example": {"auth": "eA=="} for n in range(1000)}}).encode()
+
+    assert 1 <= len(plan(data, ConfigureRequest({HOST: ("", "")}, False)).warnings) < 10

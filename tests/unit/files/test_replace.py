@@ -190,12 +190,12 @@ def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_file_that_is_far_too_large(tmp_path: Path) -> None:
-    """A file of more than 64 MiB is not read."""
+    """A file of more than 8 MiB is not read; the hint is about its size."""
     path = tmp_path / "config.json"
     with path.open("wb") as file:
-        file.truncate(65 * 1024 * 1024)
+        file.truncate(8 * 1024 * 1024 + 1)
 
-    with pytest.raises(HelperError, match="it is larger than 64 MiB"):
+    with pytest.raises(HelperError, match="it is larger than 8 MiB; remove entries "):
         read_user_file(str(path))
 
 
