@@ -46,7 +46,7 @@ class _Index:
             elif len(form) >= SHORTEST:
                 self._words.setdefault(form[:SHORTEST], []).append(form)
 
-    def find(self, data: bytes, places: list[int]) -> Iterator[tuple[int, int]]:
+    def find(self, data: bytes, places: Sequence[int]) -> Iterator[tuple[int, int]]:
         """Yield where forms are: their start and end, of `places`."""
         words, forms = self._words, self._forms
         for at in range(len(data) - SHORTEST + 1):
@@ -153,7 +153,7 @@ def _is_word(data: bytes, start: int, end: int) -> bool:
 def percent_decoded(data: bytes) -> tuple[bytes, list[int]]:
     """Return the bytes of a text without %-escapes, and where each of them is in it."""
     decoded, at = bytearray(), 0
-    places: list[int] = []
+    places: Sequence[int] = []
     for found in _PERCENT.finditer(data):
         decoded += data[at : found.start()] + bytes([int(found[1], 16)])
         places += range(at, found.start() + 1)
