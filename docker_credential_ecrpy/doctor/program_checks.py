@@ -30,7 +30,7 @@ def check_programs(facts: Facts) -> Iterator[Check]:
     yield _check_program(facts)
     yield _check_rules(facts)
     for refused in facts.machine.refusals:
-        seen = f"tokens are not cached, so each pull calls AWS: {refused}"
+        seen = f"{refused.effect}: {refused}"
         yield Check(CheckId.CACHE, WARN, seen, refused.hint, refused.command)
 
 

@@ -11,29 +11,19 @@ import stat
 import sys
 
 from docker_credential_ecrpy.files import private, temporary
+from docker_credential_ecrpy.files.walk import (
+    DIRECTORY,
+    NotDirectory,
+    Refused,
+    not_directory,
+    open_way,
+    shown,
+)
 
-_DIRECTORY = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | private.SAFE_FLAGS
-# Linux can open a directory to find names in it without the permission to list it.
-_PATH = getattr(os, "O_PATH", 0)
+__all__ = ["Directory", "NotDirectory", "Refused", "open_own"]
+
 _OTHERS_WRITE = 0o022
-_MOST_LINKS = 40  # symlinks on the way, as in Linux
 _ACL = "system.posix_acl_access"
-
-CHOOSE_ANOTHER = "set AWS_ECR_CACHE_DIR to a directory that only this user can change"
-"""The cure where this user cannot correct the directory."""
-
-
-class Refused(PermissionError):
-    """A directory that is not safe to use. hint: what to do. command: to type, or ""."""
-
-    def __init__(self, message: str, hint: str = CHOOSE_ANOTHER, command: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-        self.command = command
-
-
-class NotDirectory(Refused, NotADirectoryError):
-    """Another file at a directory's path: nothing of this program can be in it."""
 
 
 class Directory:
@@ -70,7 +60,13 @@ class Directory:
 
     def names(self) -> list[str]:
         """Return the names in it, unsorted."""
-        return os.listdir(self.path if self._opened is None else self._opened)
+        if self._opened is None:
+            return os.listdir(self.path)
+        listed = os.open(".", os.O_RDONLY | DIRECTORY, dir_fd=self._opened)  # O_PATH lists nothing
+        try:
+            return os.listdir(listed)
+        finally:
+            os.close(listed)
 
     def open(self, name: str, flags: int) -> int:
         """Return the descriptor of a file, which is created with mode 0600; a FIFO never blocks."""
@@ -98,11 +94,6 @@ class Directory:
         fd = self._opened
         os.replace(self._at(name), self._at(new), src_dir_fd=fd, dst_dir_fd=fd)
 
-    def link(self, name: str, new: str) -> None:
-        """Give a file another name. Raises FileExistsError if that is taken."""
-        source, target, fd = self._at(name), self._at(new), self._opened
-        os.link(source, target, src_dir_fd=fd, dst_dir_fd=fd, follow_symlinks=False)
-
     def make(self, name: str) -> None:
         """Create a directory in it with mode 0700, if it is missing."""
         try:
@@ -117,23 +108,28 @@ class Directory:
             os.scandir(path).close()
             return Directory(path, None)
         try:
-            return Directory(path, os.open(name, os.O_RDONLY | _DIRECTORY, dir_fd=self._opened))
+            return Directory(path, os.open(name, os.O_RDONLY | DIRECTORY, dir_fd=self._opened))
         except OSError as exc:
             if exc.errno not in (errno.ENOTDIR, errno.ELOOP):
                 raise
             if not stat.S_ISLNK(self.stat(name).st_mode):
-                raise _not_directory(path) from exc
-            msg = f"{_shown(path)} is a symlink, which could lead to other files"
+                raise not_directory(path) from exc
+            msg = f"{shown(path)} is a symlink, which could lead to other files"
             raise Refused(msg, "make it a directory") from exc
 
-    def write_whole(self, name: str, data: bytes) -> None:
-        """Replace a private file atomically; on an error, the previous content stays."""
+    def write_whole(self, name: str, data: bytes, *, sync: bool = False) -> None:
+        """Replace a private file atomically; on an error, the previous content stays.
+
+        sync: before the rename, for a file whose content has no checksum.
+        """
         beside = temporary.make_name()
         try:
             opened = self.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
             try:
                 while data:
                     data = data[os.write(opened, data) :]
+                if sync:
+                    os.fsync(opened)
             finally:
                 os.close(opened)
             self.replace(beside, name)
@@ -164,9 +160,9 @@ def open_own(path: str, *, create: bool) -> Directory:
             os.lstat(path)
         except FileNotFoundError:
             pass  # any other error, such as of a path too long, must leave no parents behind
-    opened, shown = _walk(os.path.join(os.getcwd(), path), create=create)
+    opened, real = open_way(_make_absolute(path), create=create, check=_check_parent)
     try:
-        _check(opened, shown, {os.geteuid()}, sticky_is_safe=False)
+        _check(opened, real, {os.geteuid()}, sticky_is_safe=False)
     except BaseException:
         os.close(opened)
         raise
@@ -177,10 +173,10 @@ def check_file(path: str) -> None:
     """Raise Refused if another user can change or replace a file, and OSErrors; not on Windows."""
     if sys.platform == "win32":
         return
+    opened, real = open_way(os.path.dirname(_make_absolute(path)), check=_check_parent)
     trusted = {0, os.geteuid(), os.stat("/").st_uid}
-    opened, shown = _walk(os.path.dirname(os.path.join(os.getcwd(), path)), create=False)
     try:
-        _check(opened, shown, trusted, sticky_is_safe=True)
+        _check(opened, real, trusted, sticky_is_safe=True)
         if not os.path.islink(path):
             file = os.open(os.path.basename(path), _PATH | private.SAFE_FLAGS, dir_fd=opened)
             os.close(opened)
@@ -190,71 +186,18 @@ def check_file(path: str) -> None:
         os.close(opened)
 
 
-def _walk(path: str, *, create: bool) -> tuple[int, str]:
-    """Open a directory name by name, and check each parent; return its real path, too."""
-    opened, shown, links = os.open("/", os.O_RDONLY | _DIRECTORY), "/", 0
-    # Who owns / can change everything. In a user namespace, that may be "nobody".
-    trusted = {0, os.geteuid(), os.fstat(opened).st_uid}
-    names = path.split("/")[::-1]
+def _make_absolute(path: str) -> str:
+    if os.path.isabs(path):
+        return path
     try:
-        while names:
-            name = names.pop()
-            if name in ("", "."):
-                continue
-            _check(opened, shown, trusted, sticky_is_safe=True)
-            step = os.path.normpath(os.path.join(shown, name))
-            try:
-                following = _open_or_make(opened, name, create=create)
-            except OSError as exc:
-                if exc.errno not in (errno.ENOTDIR, errno.ELOOP):
-                    raise
-                target = _read_link(opened, name, step, trusted)
-                links += 1
-                if links > _MOST_LINKS:
-                    raise
-                names += target.split("/")[::-1]
-                if not target.startswith("/"):
-                    continue
-                following, step = os.open("/", os.O_RDONLY | _DIRECTORY), "/"
-            os.close(opened)
-            opened, shown = following, step
-    except BaseException:
-        os.close(opened)
-        raise
-    return opened, shown
+        return os.path.join(os.getcwd(), path)
+    except FileNotFoundError as exc:
+        msg = "the current directory is gone"
+        raise Refused(msg, "change to another one, or make AWS_ECR_CACHE_DIR absolute") from exc
 
 
-def _open_or_make(parent: int, name: str, *, create: bool) -> int:
-    try:
-        return os.open(name, _PATH | _DIRECTORY, dir_fd=parent)
-    except FileNotFoundError:
-        if not create:
-            raise
-    try:
-        os.mkdir(name, 0o700, dir_fd=parent)
-    except FileExistsError:
-        pass  # another process created it
-    return os.open(name, _PATH | _DIRECTORY, dir_fd=parent)
-
-
-def _read_link(parent: int, name: str, path: str, trusted: set[int]) -> str:
-    """Return where a trusted user's symlink leads. Raises OSError, also for another file."""
-    if _PATH:  # open the link itself: its name may stand for another one the next moment
-        link = os.open(name, _PATH | private.SAFE_FLAGS, dir_fd=parent)
-        try:
-            seen = os.fstat(link)
-            target = os.readlink("", dir_fd=link) if stat.S_ISLNK(seen.st_mode) else ""
-        finally:
-            os.close(link)
-    else:
-        seen = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        target = os.readlink(name, dir_fd=parent) if stat.S_ISLNK(seen.st_mode) else ""
-    if not target:
-        raise _not_directory(path)
-    if seen.st_uid not in trusted:
-        msg = f"{_shown(path)} is another user's symlink"
-        raise Refused(msg)
-    return target
+def _check_parent(opened: int, path: str, trusted: set[int]) -> None:
+    _check(opened, path, trusted, sticky_is_safe=True)
 
 
 def _check(opened: int, path: str, trusted: set[int], *, sticky_is_safe: bool) -> None:
@@ -264,19 +207,21 @@ def _check(opened: int, path: str, trusted: set[int], *, sticky_is_safe: bool) -
     """
     seen = os.fstat(opened)
     if seen.st_uid not in trusted:
-        msg = f"{_shown(path)} belongs to another user"
+        msg = f"{shown(path)} belongs to another user"
         raise Refused(msg)
     if not seen.st_mode & _OTHERS_WRITE or (sticky_is_safe and seen.st_mode & stat.S_ISVTX):
         return
     if not seen.st_mode & stat.S_IWOTH and _is_private_group(opened, seen):
         return
-    msg = f"other users can write in {_shown(path)}"
+    msg = f"other users can write in {shown(path)}"
     if seen.st_uid != os.geteuid():
         raise Refused(msg)
     import shlex  # noqa: PLC0415 - it loads `re`, and an error is rare
 
     command = f"chmod go-w {shlex.quote(path)}"
-    raise Refused(msg, f"take that right away: {_shown(command)}", _shown(command))
+    if shown(command) != command:  # it would name another file
+        raise Refused(msg, "take that right away")
+    raise Refused(msg, f"take that right away: {command}", command)
 
 
 def _is_private_group(opened: int, seen: os.stat_result) -> bool:
@@ -286,7 +231,9 @@ def _is_private_group(opened: int, seen: os.stat_result) -> bool:
 
     try:
         owner, group = pwd.getpwuid(seen.st_uid).pw_name, grp.getgrgid(seen.st_gid)
-        is_private = group.gr_name == owner and not set(group.gr_mem) - {owner}
+        # A group does not list the users whose primary group it is.
+        users = {user.pw_name for user in pwd.getpwall() if user.pw_gid == seen.st_gid}
+        is_private = group.gr_name == owner and users == {owner} >= set(group.gr_mem)
         if not is_private or sys.platform != "linux":
             return is_private
         return _ACL not in os.listxattr(f"/proc/self/fd/{opened}")  # it may name other users
@@ -294,14 +241,3 @@ def _is_private_group(opened: int, seen: os.stat_result) -> bool:
         return exc.errno == errno.ENOTSUP
     except KeyError:
         return False
-
-
-def _not_directory(path: str) -> NotDirectory:
-    msg = f"{_shown(path)} is not a directory"
-    return NotDirectory(msg, f"move it elsewhere, or {CHOOSE_ANOTHER}")
-
-
-def _shown(path: str) -> str:
-    from docker_credential_ecrpy.text import sanitize  # noqa: PLC0415 - it compiles expressions
-
-    return sanitize.make_printable(path)

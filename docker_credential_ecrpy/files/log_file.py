@@ -7,7 +7,6 @@ it is used by that descriptor: a symlink or directory put in its place later is 
 FIFO or a terminal is written to if nobody but this user or root controls it.
 """
 
-import errno
 import os
 import re
 import select
@@ -18,6 +17,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from docker_credential_ecrpy.files import private
+from docker_credential_ecrpy.files.walk import open_way
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.log import PIPE_BYTES, Log, discard, is_set, write_stderr
@@ -25,7 +25,6 @@ from docker_credential_ecrpy.text.sanitize import make_printable
 
 _MAX_BYTES = 1024 * 1024
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | private.SAFE_FLAGS | getattr(os, "O_NOCTTY", 0)
-_LINKS = 40  # Linux follows as many
 _STREAMS = {"/dev/stdout": protocol.STDOUT, "/dev/stderr": protocol.STDERR}
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
 _NO_LOCKS = (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)
@@ -83,7 +82,7 @@ class LogFile:
         if _HAS_DIR_FD:
             parent, name = os.path.split(name)
             if self._directory is None:
-                self._directory = _open_directory(parent or ".")
+                self._directory = open_way(parent or ".")[0]
         opened = os.open(name, _FLAGS, 0o600, dir_fd=self._directory)
         try:
             seen = os.fstat(opened)
@@ -138,40 +137,3 @@ def _is_safe_stream(seen: os.stat_result) -> bool:
     """Whether it is a FIFO or a character device, such as a terminal, of this user or root."""
     is_stream = stat.S_ISFIFO(seen.st_mode) or stat.S_ISCHR(seen.st_mode)
     return is_stream and (sys.platform == "win32" or seen.st_uid in (0, os.geteuid()))
-
-
-def _read_own_link(name: str, seen: os.stat_result, directory: int, count: int) -> str:
-    """Return the target of the symlink number `count`. Raises OSError for another user's."""
-    if count > _LINKS or seen.st_uid not in (0, os.geteuid()):
-        raise OSError(errno.ELOOP, "a symlink of another user leads to the log, or too many do")
-    return os.readlink(name, dir_fd=directory)
-
-
-def _open_directory(path: str) -> int:
-    """Return a descriptor of a directory, which no symlink of another user leads to.
-
-    Raises OSError.
-    """
-    flags = private.SAFE_FLAGS | getattr(os, "O_DIRECTORY", 0)
-    flags |= getattr(os, "O_PATH", 0)  # it may be closed to readers, as the home of another user is
-    opened = os.open("/" if os.path.isabs(path) else ".", flags)
-    try:
-        waiting = path.split("/")[::-1]
-        links = 0
-        while waiting:
-            part = waiting.pop()
-            if part in ("", "."):
-                continue
-            seen = os.stat(part, dir_fd=opened, follow_symlinks=False)
-            if stat.S_ISLNK(seen.st_mode):
-                links += 1
-                target = _read_own_link(part, seen, opened, links)
-                waiting += target.split("/")[::-1]
-                part = "/" if target.startswith("/") else "."
-            below = os.open(part, flags, dir_fd=opened)
-            os.close(opened)
-            opened = below
-    except BaseException:
-        os.close(opened)
-        raise
-    return opened

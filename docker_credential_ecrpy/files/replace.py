@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from docker_credential_ecrpy.errors import FileChanged, HelperError
-from docker_credential_ecrpy.files import bounded, private
+from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.files.user import replacement, target
 from docker_credential_ecrpy.files.user.backup import Mark, make_mark, remove_backups, write_backup
 from docker_credential_ecrpy.files.user.permissions import Refused
@@ -137,12 +137,7 @@ def _errors(file: str, what: str) -> Iterator[None]:
 @contextmanager
 def _open(file: str) -> Iterator[Target]:
     """Open the directory of a file, which is created if it is missing. Raises OSError."""
-    try:
-        at = Target(file)
-    except FileNotFoundError:
-        private.make_directory(os.path.dirname(target.real_path(file)))
-        at = Target(file)
-    with at:
+    with Target(file, create=True) as at:
         yield at
 
 

@@ -23,7 +23,7 @@ from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Choice, SettingText
 from docker_credential_ecrpy.text.log import Log, is_true
-from docker_credential_ecrpy.tokens import folder, logins, lookup, recent, store
+from docker_credential_ecrpy.tokens import folder, lookup, recent, store
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.lock_note import circumstances
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, LookupResult
@@ -171,13 +171,13 @@ class Helper:
         directory = self._directory_for_logins(found.host)
         try:
             place = self._list_places(directory, choice)[0]
-            logins.keep((place.path, place.subject), entry)
+            store.write(place.path, place.subject, entry)
         except OSError as exc:
             msg = f"cannot store the login for {found.host} in {directory}: {exc.strerror or exc}"
             hint = getattr(exc, "hint", "make that directory writable, or set AWS_ECR_CACHE_DIR")
             raise HelperError(msg, hint=hint) from exc
         recent.try_to_remember(directory, found.host, self.log)
-        logins.sweep(directory, now)
+        store.sweep(os.path.join(directory, paths.LOGINS), now)
         self.log(f"store: stored for {found.host} for {(entry.expires - now) // cache.SECOND} s")
         return protocol.OK, b""
 
@@ -214,6 +214,8 @@ class Helper:
             msg = f"cannot erase a token of {host}: {exc.strerror or exc}"
             hint = getattr(exc, "hint", f"remove it from {directory} by hand")
             raise HelperError(msg, hint=hint, command=getattr(exc, "command", "")) from exc
+        for refused in folder.list_refusals(directory):
+            self.log(f"erase: {refused.effect}: {refused}; {refused.hint}")
         self.log(f"erase: {gone} entries of {host} removed")
         return gone
 

@@ -45,7 +45,7 @@ _MAGIC_2 = b"ecrpy-2 "  # of version 0.1.0: without origin and inputs
 _SUM_DIGITS = 32
 _REFERENCE = b">"
 _INPUT = b"FPLC"  # the first byte of an input's line, as in `identity.observe`
-_MAX_ENTRY = 256 * 1024  # an ECR token is 2 to 5 KB; AWS documents no limit
+MAX_ENTRY = 256 * 1024  # bytes; an ECR token is 2 to 5 KB; AWS documents no limit
 
 _READ_FLAGS = (
     os.O_RDONLY
@@ -352,7 +352,7 @@ def _contents(path: str) -> "tuple[bytes, int]":
             msg = "another user owns it, or others may read it"
             raise Miss(msg)
         # Memory for the largest entry would take longer than all the rest.
-        return os.read(opened, min(seen.st_size, _MAX_ENTRY)), seen.st_mtime_ns
+        return os.read(opened, min(seen.st_size, MAX_ENTRY)), seen.st_mtime_ns
     except OSError as exc:
         msg = f"it cannot be read: {exc}"
         raise Miss(msg) from exc

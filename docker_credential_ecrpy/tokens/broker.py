@@ -18,7 +18,7 @@ from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
-from docker_credential_ecrpy.tokens import logins, lookup, recent, store
+from docker_credential_ecrpy.tokens import lookup, recent, store
 from docker_credential_ecrpy.tokens.folder import open_folder
 from docker_credential_ecrpy.tokens.lock_note import LockNote
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, Kind, LookupResult
@@ -133,7 +133,7 @@ class Broker:
             try:
                 store.defer(self._endpoint.path, now + RETRY_AFTER)
             except OSError as exc:
-                self.log(f"cache: refresh not deferred: {exc}")
+                self.log(f"cache: refresh not deferred: {_describe(exc, self._endpoint.path)}")
         return in_hand
 
     # --- the cache ----------------------------------------------------------------------------
@@ -175,7 +175,7 @@ class Broker:
                         f"cache: the token of {place.name} is removed: its identity is refused"
                     )
             except OSError as exc:
-                self.log(f"cache: not removed for {place.name}: {exc}")
+                self.log(f"cache: not removed for {place.name}: {_describe(exc, place.path)}")
 
     def _write(self, places: list[CachePlace], entry: cache.Entry) -> None:
         """Store the entry; go on without if that fails.
@@ -196,7 +196,7 @@ class Broker:
                 self.log(f"cache: not used: {exc}; {exc.hint}")
                 break  # the other place is in the same folder
             except OSError as exc:
-                self.log(f"cache: not written for {place.name}: {exc}")
+                self.log(f"cache: not written for {place.name}: {_describe(exc, place.path)}")
             else:
                 self.log(f"cache: written for {place.name}")
 
@@ -219,7 +219,8 @@ class Broker:
         now = self.clock()
         gone = store.sweep(os.path.join(self.directory, paths.TOKENS), now, skip)
         gone += store.sweep(os.path.join(self.directory, paths.ELSEWHERE), now)
-        gone += logins.sweep(self.directory, now)
+        gone += store.sweep(os.path.join(self.directory, paths.LOGINS), now)
+        store.sweep_locks(os.path.join(self.directory, paths.LOCKS), now)
         recent.sweep(self.directory)
         if gone:
             self.log(f"cache: {gone} dead files removed")
@@ -248,7 +249,7 @@ class Broker:
             with open_folder(path, create=True) as folder:
                 lock = FileLock(folder, f"{self._registry.endpoint}~{slot:03x}")
         except OSError as exc:
-            self.log(f"no lock: {exc}")
+            self.log(f"no lock: {_describe(exc, path)}")
             yield self._note(None), None
             return
         with lock:
@@ -257,7 +258,7 @@ class Broker:
                 held, busy = self._wait(lock, seconds)
                 self.log("lock: held" if held else "lock: timeout")
             except OSError as exc:
-                self.log(f"no lock: {exc}")
+                self.log(f"no lock: {_describe(exc, path)}")
             yield self._note(lock if held else None), busy
 
     def _wait(self, lock: FileLock, seconds: float) -> tuple[bool, HelperError | None]:
@@ -277,6 +278,11 @@ class Broker:
 
     def _note(self, lock: FileLock | None) -> LockNote:
         return LockNote(lock, self.circumstances, self.clock, self.log)
+
+
+def _describe(exc: OSError, path: str) -> str:
+    """Return an error of a file with its path: an opened directory has names alone."""
+    return f"{exc.strerror}: {path}" if exc.strerror else str(exc)
 
 
 def _lock_timeout(seconds: float) -> HelperError:

@@ -2,9 +2,11 @@
 
 A folder has a marker, a file that says whose folder it is. One without a marker may be the user's
 own, if AWS_ECR_CACHE_DIR names a directory that is in use: it is neither filled nor changed, and
-nothing in it is removed. A cache of version 0.1.0 has no markers: its folders get theirs.
+nothing in it is removed. A cache of version 0.1.0 has no markers: its folders get theirs, all at
+once, as long as its tokens and logins show what the other folders are.
 """
 
+import errno
 import os
 import stat
 import sys
@@ -23,7 +25,18 @@ MARKER_TEXT: "Final" = (
     b"ecrpy-cache: this folder belongs to docker-credential-ecrpy, which removes old files in it\n"
 )
 """The content of a marker. As everything that is written here, it begins with `_MAGIC`."""
-FOLDERS: "Final" = (paths.TOKENS, paths.LOGINS, paths.REGISTRIES, paths.ELSEWHERE, paths.LOCKS)
+# The first ones get their marker first: the last ones show whose they are.
+FOLDERS: "Final" = (paths.REGISTRIES, paths.ELSEWHERE, paths.LOCKS, paths.LOGINS, paths.TOKENS)
+
+_EFFECTS = {
+    "": "no new tokens are cached",
+    paths.REGISTRIES: "registries are not listed",
+    paths.ELSEWHERE: "each request for a registry that is not ECR reads the settings",
+    paths.LOCKS: "pulls at the same time each call AWS",
+    paths.LOGINS: "docker login fails",
+    paths.TOKENS: "tokens are not cached, so each pull calls AWS",
+}
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 _MAGIC = b"ecrpy-"
 _NOTE = b'{"who": "'  # the start of a lock's note
@@ -55,37 +68,39 @@ def look_into(path: str) -> Directory:
 def list_refusals(cache: str) -> list[Refused]:
     """Return why the cache's directory, or else each of its folders, is not used."""
     found = []
-    try:
-        directory.open_own(cache, create=False).close()
-        for name in FOLDERS:
-            try:
-                look_into(os.path.join(cache, name)).close()
-            except Refused as exc:
-                found.append(exc)
-            except OSError:
-                pass  # it is missing, or the error of its use says why
-    except Refused as exc:
-        found.append(exc)
-    except OSError:
-        pass
+    for name in FOLDERS:
+        try:
+            look_into(os.path.join(cache, name)).close()
+        except Refused as exc:
+            found.append(exc)
+            if exc.effect == _EFFECTS[""]:
+                break  # it is the same for each folder
+        except OSError:
+            pass  # it is missing, or the error of its use says why
     return found
 
 
 def _open(path: str, *, create: bool, changes: bool) -> Directory:
     cache, name = os.path.split(path)
-    with directory.open_own(cache or ".", create=create) as root:
-        if create:
-            root.make(name)
-        folder = root.open_directory(name)
+    at = ""
     try:
-        _claim(folder, create=create, changes=changes)
-    except BaseException:
-        folder.close()
+        with directory.open_own(cache or ".", create=create) as root:
+            at = name
+            if create:
+                root.make(name)
+            folder = root.open_directory(name)
+            try:
+                _claim(folder, root, create=create, changes=changes)
+            except BaseException:
+                folder.close()
+                raise
+            return folder
+    except Refused as exc:
+        exc.effect = _EFFECTS[at]
         raise
-    return folder
 
 
-def _claim(folder: Directory, *, create: bool, changes: bool) -> None:
+def _claim(folder: Directory, root: Directory, *, create: bool, changes: bool) -> None:
     """Raise OSError unless the folder is ours; it then has a marker, and is closed to others."""
     seen = folder.look()
     if sys.platform != "win32" and seen.st_uid != os.geteuid():
@@ -95,28 +110,101 @@ def _claim(folder: Directory, *, create: bool, changes: bool) -> None:
         names = folder.names()
         if not names and not create:
             raise FileNotFoundError(folder.path)
-        # Again: another process may have written it. A loss of power may have cut it short.
-        marker = _read_marker(folder)
-        is_ours = marker is not None and MARKER_TEXT.startswith(marker)
-        for name in names:
-            if not (_is_ours(folder, name) or (name == MARKER and is_ours)):
-                msg = f"{folder.path} holds {name!a}, which this program did not create"
-                cure = "move it elsewhere, or set AWS_ECR_CACHE_DIR to an empty directory"
-                raise Refused(msg, cure)
+        is_old = _is_old_cache(root)
+        foreign = _find_foreign(folder, names, is_old=is_old)
+        if foreign and _read_marker(folder) != MARKER_TEXT:  # another process may write it
+            msg = f"{folder.path} holds {foreign!a}, which this program did not create"
+            cure = "move it elsewhere, or set AWS_ECR_CACHE_DIR to an empty directory"
+            raise Refused(msg, cure)
         if changes:
-            folder.write_whole(MARKER, MARKER_TEXT)
+            if is_old:
+                _mark_all(root)
+            _mark(folder, needed=create)
     if changes and seen.st_mode & (stat.S_IRWXG | stat.S_IRWXO) and sys.platform != "win32":
         folder.close_to_others()
 
 
+def _mark(folder: Directory, *, needed: bool) -> None:
+    """Write the marker. On a full or read-only disk, only what is created needs it."""
+    try:
+        folder.write_whole(MARKER, MARKER_TEXT, sync=True)
+    except OSError as exc:
+        if needed or exc.errno not in _NO_ROOM:
+            raise
+
+
+def _mark_all(root: Directory) -> None:
+    """Give the folders of a cache of version 0.1.0 their markers; others stay as they are."""
+    for name in FOLDERS:
+        try:
+            with root.open_directory(name) as folder:
+                names = folder.names()
+                is_marked = _read_marker(folder) == MARKER_TEXT
+                if names and not is_marked and not _find_foreign(folder, names, is_old=True):
+                    _mark(folder, needed=False)
+        except OSError:
+            pass  # it is missing, or the error of its use says why
+
+
+def _is_old_cache(root: Directory) -> bool:
+    """Whether a folder of tokens or logins without a marker holds an entry.
+
+    One with a marker shows nothing: what had no marker when it got it may be the user's own.
+    """
+    for kind in (paths.TOKENS, paths.LOGINS):
+        try:
+            with root.open_directory(kind) as folder:
+                if _read_marker(folder) is None and any(
+                    _is_ours(folder, name) and folder.stat(name).st_size > len(_MAGIC)
+                    for name in folder.names()
+                ):
+                    return True
+        except OSError:
+            pass  # it is missing, or the error of its use says why
+    return False
+
+
+def _find_foreign(folder: Directory, names: list[str], *, is_old: bool) -> str:
+    """Return the name of a file that makes an unmarked folder the user's own, or "".
+
+    is_old: whether it is in a cache of version 0.1.0. Elsewhere, an empty file whose name could be
+    a host's, such as "todo", may be the user's.
+    """
+    # A loss of power may have cut the marker short.
+    marker = _read_marker(folder)
+    is_ours = marker is not None and MARKER_TEXT.startswith(marker)
+    foreign = [n for n in names if not (_is_ours(folder, n) or (n == MARKER and is_ours))]
+    if foreign or is_old or is_ours:
+        return foreign[0] if foreign else ""
+    unsure = [name for name in names if not _is_surely_ours(folder, name)]
+    is_host = os.path.basename(folder.path) == paths.REGISTRIES
+    return unsure[0] if unsure and (is_host or len(unsure) == len(names)) else ""
+
+
+def _is_surely_ours(folder: Directory, name: str) -> bool:
+    """Whether one of our files has content, or a name that no other program gives a file."""
+    base = name.rpartition("~")[0]
+    if "@" in base or name.startswith(MARKER) or registry.parse(base or name):
+        return True
+    try:
+        return folder.stat(name).st_size > 0
+    except FileNotFoundError:
+        return True  # another process removed it
+
+
 def _read_marker(folder: Directory) -> bytes | None:
-    """Return the start of the marker's content; None if it is missing or not this user's file."""
+    """Return the start of the marker's content; None if it is missing or not this user's file.
+
+    It may have a second hard link: some programs give equal files one inode.
+    """
     try:
         opened = folder.open(MARKER, os.O_RDONLY)
     except OSError:
         return None
     try:
-        if private.stands_alone(os.fstat(opened)):
+        seen = os.fstat(opened)
+        is_own = sys.platform == "win32" or seen.st_uid == os.geteuid()
+        if is_own and stat.S_ISREG(seen.st_mode):
             return os.read(opened, len(MARKER_TEXT) + 1)
     except OSError:
         pass

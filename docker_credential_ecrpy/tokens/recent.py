@@ -41,7 +41,9 @@ def try_to_remember(directory: str, host: str, log: "Log") -> None:
     try:
         remember(directory, host)
     except OSError as exc:
-        log(f"list: {host} is not recorded: {exc}")
+        path = os.path.join(directory, paths.REGISTRIES)
+        why = f"{exc.strerror}: {path}" if exc.strerror else exc
+        log(f"list: {host} is not recorded: {why}")
 
 
 def sweep(directory: str) -> None:

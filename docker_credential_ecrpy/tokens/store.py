@@ -5,19 +5,29 @@ on at any time, so none of them removes a login that was stored in the meantime.
 """
 
 import os
+import stat
 import sys
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
+from functools import partial
 
 from docker_credential_ecrpy.files import temporary
 from docker_credential_ecrpy.files.directory import Directory, Refused
 from docker_credential_ecrpy.hot import paths
-from docker_credential_ecrpy.hot.cache import SECOND, Entry, Miss, packed, parse, read_any, referred
+from docker_credential_ecrpy.hot.cache import (
+    MAX_ENTRY,
+    SECOND,
+    Entry,
+    Miss,
+    packed,
+    parse,
+    read_any,
+    referred,
+)
 from docker_credential_ecrpy.tokens.folder import MARKER, open_folder, open_ours
 
 _DEAD_AFTER = 24 * 3600  # seconds; a damaged file older than this is dead, not work in progress
 _SWEEP_LIMIT = 500  # files examined by one write, so that old ones never make it slow
-_MAX_ENTRY = 256 * 1024  # bytes
 
 
 def write(path: str, subject: str, entry: Entry) -> None:
@@ -46,7 +56,12 @@ def defer(path: str, until: int) -> None:
 
 def sweep_hosts(path: str, is_old: Callable[[float], bool]) -> None:
     """Remove the hosts from the folder at `path` whose mtime `is_old` says is. Never raises."""
-    _sweep(path, lambda _, opened: is_old(os.fstat(opened).st_mtime))
+    _sweep(path, time.time_ns(), lambda opened: is_old(os.fstat(opened).st_mtime))
+
+
+def sweep_locks(path: str, now: int) -> None:
+    """Remove the temporary files of ended processes from the folder of locks. Never raises."""
+    _sweep(path, now, lambda _: False)
 
 
 def sweep(path: str, now: int, skip: Container[str] = ()) -> int:
@@ -58,47 +73,49 @@ def sweep(path: str, now: int, skip: Container[str] = ()) -> int:
     """
     is_login = os.path.basename(path) == paths.LOGINS
 
-    def is_dead(name: str, opened: int) -> bool:
+    def is_dead(opened: int) -> bool:
         seen = os.fstat(opened)
-        age = (now - seen.st_mtime_ns) / SECOND
-        if temporary.is_name(name):
-            return temporary.is_abandoned(name, age)
         try:
             # Use the times as written: corrected times may be older on another machine.
-            return now >= parse(os.read(opened, _MAX_ENTRY))[0].expires
+            return now >= parse(os.read(opened, MAX_ENTRY))[0].expires
         except Miss:
+            age = (now - seen.st_mtime_ns) / SECOND
             return age > _DEAD_AFTER and not (is_login and seen.st_size == 0)
 
-    return _sweep(path, is_dead, skip, now // SECOND * 7919)
+    return _sweep(path, now, is_dead, skip)
 
 
 def remove(path: str) -> bool:
     """Remove the token at `path`; return whether there was one. Raises OSError."""
     try:
         with open_folder(os.path.dirname(path)) as folder:
-            return _remove(folder, os.path.basename(path), lambda _name, _opened: True)
+            return _remove(folder, os.path.basename(path), lambda _: True)
     except FileNotFoundError:
         return False
 
 
-def _sweep(
-    path: str, is_dead: Callable[[str, int], bool], skip: Container[str] = (), turn: int = 0
-) -> int:
+def _sweep(path: str, now: int, is_dead: Callable[[int], bool], skip: Container[str] = ()) -> int:
     gone = 0
     try:
         with open_folder(path) as folder:
             names = folder.names()
-            start = turn % len(names) if len(names) > _SWEEP_LIMIT else 0
+            start = now // SECOND * 7919 % len(names) if len(names) > _SWEEP_LIMIT else 0
             for name in (names[start:] + names[:start])[:_SWEEP_LIMIT]:
                 if name in skip or name == MARKER:
                     continue
+                is_temporary = temporary.is_name(name)
+                judge = partial(_is_abandoned, name, now) if is_temporary else is_dead
                 try:
-                    gone += _remove(folder, name, is_dead, is_sweep=True)
+                    gone += _remove(folder, name, judge, is_sweep=True)
                 except OSError:
                     pass  # another process removed it, or it is not of this program
     except OSError:
         pass
     return gone
+
+
+def _is_abandoned(name: str, now: int, opened: int) -> bool:
+    return temporary.is_abandoned(name, (now - os.fstat(opened).st_mtime_ns) / SECOND)
 
 
 def forget(cache: str, host: str, endpoint: str = "", started: int | None = None) -> int:
@@ -109,10 +126,10 @@ def forget(cache: str, host: str, endpoint: str = "", started: int | None = None
 
     Raises OSError if one cannot be removed: the first such error, after all others are removed.
     """
-    tokens = os.path.join(cache, paths.TOKENS)
     left: list[OSError] = []
-    served = {host, endpoint} | _find_endpoints(tokens, host)
-    copies = _find_copies(tokens, served)
+    entries = list(_read_all(os.path.join(cache, paths.TOKENS)))
+    served = {host, endpoint} | _find_endpoints(entries, host)
+    copies = _find_copies(entries, served)
 
     def is_wanted(name: str) -> bool:
         return name.rpartition("~")[0] in served or name in copies
@@ -120,27 +137,29 @@ def forget(cache: str, host: str, endpoint: str = "", started: int | None = None
     gone = 0
     for kind in (paths.LOGINS, paths.TOKENS, paths.ELSEWHERE):
         gone += clear(os.path.join(cache, kind), left, is_wanted, started)
-    clear(os.path.join(cache, paths.REGISTRIES), left, lambda name: name == host)
+    unlisted: list[OSError] = []
+    clear(os.path.join(cache, paths.REGISTRIES), unlisted, lambda name: name == host)
+    # In a folder that must not be used, no host is listed.
+    left += [exc for exc in unlisted if not isinstance(exc, Refused)]
     if left:
         raise left[0]
     return gone
 
 
-def _find_endpoints(tokens: str, host: str) -> set[str]:
+def _find_endpoints(entries: Iterable[tuple[str, Entry]], host: str) -> set[str]:
     """Return the endpoints whose tokens the host's entries refer to."""
     return {
         referred(entry).rpartition("~")[0]
-        for name, entry in _read_all(tokens)
+        for name, entry in entries
         if name.rpartition("~")[0] == host
     }
 
 
-def _find_copies(tokens: str, served: Container[str]) -> set[str]:
+def _find_copies(entries: Collection[tuple[str, Entry]], served: Container[str]) -> set[str]:
     """Return the names of all entries with the tokens of the names `served`.
 
     Version 0.1.0 stored a copy of a token for each host.
     """
-    entries = list(_read_all(tokens))
     replies = {entry.reply for name, entry in entries if name.rpartition("~")[0] in served}
     return {name for name, entry in entries if entry.reply in replies and not referred(entry)}
 
@@ -166,12 +185,9 @@ def clear(
     left: gets an error for each that remains, and why. started: when this removal began, in ns
     since the epoch (UTC); a login that was stored since then stays.
     """
-
-    def is_old(_name: str, opened: int) -> bool:
-        changed = os.fstat(opened).st_ctime_ns
-        # A time in the future is one from before the clock was set back.
-        return started is None or not started < changed <= time.time_ns()
-
+    # A deferred refresh changes a token's ctime.
+    is_logins = os.path.basename(path) == paths.LOGINS
+    is_old = partial(_is_older, started if is_logins else None)
     gone = 0
     try:
         with open_folder(path) as folder:
@@ -185,11 +201,42 @@ def clear(
                     left.append(_named(exc, os.path.join(path, name)))
     except (FileNotFoundError, NotADirectoryError):
         pass  # nothing is stored there
-    except Refused as exc:
-        left.append(exc)
+    except PermissionError as exc:
+        if _may_hold(path, is_wanted):
+            left.append(exc if isinstance(exc, Refused) else _named(exc, path))
     except OSError as exc:
         left.append(_named(exc, path))
     return gone
+
+
+def _is_older(started: int | None, opened: int) -> bool:
+    # A time in the future is one from before the clock was set back.
+    return started is None or not started < os.fstat(opened).st_ctime_ns <= time.time_ns()
+
+
+def _may_hold(path: str, is_wanted: Callable[[str], bool]) -> bool:
+    """Whether a folder that cannot be used may hold a wanted file of this user's, not empty."""
+    try:
+        wanted = filter(is_wanted, os.listdir(path))
+        return any(_is_stored(os.path.join(path, name)) for name in wanted)
+    except PermissionError:
+        pass
+    except OSError:
+        return False
+    # In what another user has closed, this user stored nothing.
+    while True:
+        try:
+            return sys.platform == "win32" or os.lstat(path).st_uid == os.geteuid()
+        except PermissionError:
+            path = os.path.dirname(path)
+        except OSError:
+            return False
+
+
+def _is_stored(path: str) -> bool:
+    seen = os.lstat(path)
+    is_empty = stat.S_ISREG(seen.st_mode) and not seen.st_size
+    return not is_empty and (sys.platform == "win32" or seen.st_uid == os.geteuid())
 
 
 def _named(exc: OSError, path: str) -> OSError:
@@ -197,41 +244,25 @@ def _named(exc: OSError, path: str) -> OSError:
 
 
 def _remove(
-    folder: Directory, name: str, judge: Callable[[str, int], bool], *, is_sweep: bool = False
+    folder: Directory, name: str, judge: Callable[[int], bool], *, is_sweep: bool = False
 ) -> bool:
     """Remove a file that this program created, if `judge` says so; return whether it counts.
 
-    Another process may store a login under its name at any moment. So the file that was judged is
-    truncated through its descriptor; a sweep leaves the empty file, which counts as none.
+    judge: gets its descriptor. Another process may store a login under its name at any moment. So
+    the file that was judged is truncated through its descriptor; empty, it counts as none.
     Raises OSError, also for a file that this program did not create.
     """
     is_login = os.path.basename(folder.path) == paths.LOGINS and not temporary.is_name(name)
     opened = open_ours(folder, name, os.O_RDWR if is_login else os.O_RDONLY)
     try:
-        if not judge(name, opened):
+        if not judge(opened):
             return False
         seen = os.fstat(opened)
         if is_login:
             os.ftruncate(opened, 0)
-            if not is_sweep and sys.platform != "win32":
-                _remove_emptied(folder, name, seen)
     finally:
         os.close(opened)  # on Windows, an open file cannot be removed
-    if not is_login or (sys.platform == "win32" and not is_sweep):
+    if not is_login:
         folder.unlink(name)
     is_entry = seen.st_size > 0 and (is_sweep or not temporary.is_name(name))
     return is_entry or os.path.basename(folder.path) == paths.REGISTRIES
-
-
-def _remove_emptied(folder: Directory, name: str, emptied: os.stat_result) -> None:
-    """Remove the name of an emptied file; another file that has the name by now keeps it."""
-    beside = temporary.make_name()
-    if not os.path.samestat(folder.stat(name), emptied):
-        return
-    folder.replace(name, beside)
-    if not os.path.samestat(folder.stat(beside), emptied):
-        try:
-            folder.link(beside, name)
-        except FileExistsError:
-            pass  # it was replaced once more
-    folder.unlink(beside)

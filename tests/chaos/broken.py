@@ -17,7 +17,7 @@ from docker_credential_ecrpy.docker import apply
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import lock
 from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
-from docker_credential_ecrpy.tokens import broker, logins, recent, store
+from docker_credential_ecrpy.tokens import broker, recent, store
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,14 @@ def _write_late(_: Any) -> object:
     return write
 
 
+def _without_logins(write: Any) -> object:
+    def written(path: str, *rest: object) -> None:
+        if os.path.basename(os.path.dirname(path)) != paths.LOGINS:
+            write(path, *rest)
+
+    return written
+
+
 def _look_into_cache() -> list[str]:
     return os.listdir(os.environ["AWS_ECR_CACHE_DIR"])
 
@@ -175,10 +183,9 @@ def _look_into_cache() -> list[str]:
 def _late_sweep(_: Any) -> object:
     """Return a sweep that removes by name, long after it looked."""
 
-    def sweep(directory: str, now: int) -> int:
-        if os.environ.get("CHAOS_STOP", "0") == "0":
+    def sweep(folder: str, now: int, *_: object) -> int:
+        if os.environ.get("CHAOS_STOP", "0") == "0" or os.path.basename(folder) != paths.LOGINS:
             return 0
-        folder = os.path.join(directory, paths.LOGINS)
         found = [os.path.join(folder, name) for name in os.listdir(folder) if _is_entry(name)]
         dead = [path for path in found if cache.read_any(path, now)[0].expires <= now]
         if dead:
@@ -207,7 +214,7 @@ BROKEN = {
     "identities": Break(identity, {"line": _always("somebody")}, "identity"),
     "regions": Break(registry.Registry, {"endpoint": lambda _: "ecr@here"}, "identity"),
     "lines": Break(protocol, {"send": _with_another_line}, "form"),
-    "stores": Break(logins, {"keep": _always(None)}, "stores"),
+    "stores": Break(store, {"write": _without_logins}, "stores"),
     "erases": Break(store, {"forget": _always(0)}, "erased"),
     "locks": Break(lock.FileLock, {"acquire": _always(True)}, "one fetch"),
     "deadline": Break(deadline, {"within": _without_limit}, "deadline", first=_without_watchdog),
@@ -229,7 +236,7 @@ BROKEN = {
     ),
     "early looks": Break(os, {}, "deadline", first=_look_into_cache),
     "late writes": Break(store, {"write": _write_late}, "erased", suspends=True),
-    "late sweeps": Break(logins, {"sweep": _late_sweep}, "stores", suspends=True),
+    "late sweeps": Break(store, {"sweep": _late_sweep}, "stores", suspends=True),
     "lost logins": Break(apply, {"replace_file": _clobbering}, "config", suspends=True),
     "unwritten": Break(apply, {"replace_file": _always("")}, "config"),
     "lists": Break(

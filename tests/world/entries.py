@@ -5,7 +5,7 @@ from pathlib import Path
 
 from docker_credential_ecrpy.files.directory import Directory
 from docker_credential_ecrpy.files.lock import FileLock
-from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.tokens.folder import MARKER, open_folder
 
 NOW = 1_800_000_000 * cache.SECOND
@@ -21,8 +21,9 @@ def make_entry(
 
 
 def list_files(folder: Path) -> list[Path]:
-    """Return what is in a folder of the cache, besides its marker."""
-    return sorted(path for path in folder.iterdir() if path.name != MARKER)
+    """Return what is in a folder of the cache, besides its marker and removed logins."""
+    found = sorted(path for path in folder.iterdir() if path.name != MARKER)
+    return [path for path in found if folder.name != paths.LOGINS or path.stat().st_size]
 
 
 def make_folder(folder: Path) -> Path:

@@ -35,17 +35,24 @@ _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | private.SAFE_FLAGS | getattr(os, 
 class Target:
     """A file, and its directory, which is open until the context is left.
 
+    create: the directory with mode 0700 if it is missing, and so its parents; not under `sudo` in a
+    directory of the calling user, who could not use what root creates there.
     Raises OSError: FileNotFoundError for a missing directory, `Refused` for another user's symlink.
     """
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, *, create: bool = False) -> None:
         self.opened: int | None = None
         """The directory's descriptor; None on Windows."""
+        if create:
+            with suppress(FileNotFoundError):
+                os.lstat(file)  # an error, such as of a path too long, must leave no parents behind
         if sys.platform == "win32":
             self.directory, self.name = os.path.split(real_path(file))
+            if create:
+                os.makedirs(self.directory, exist_ok=True)
             os.stat(self.directory)
         else:
-            self.opened, self.directory, self.name = _resolve(file)
+            self.opened, self.directory, self.name = _resolve(file, create=create)
 
     def __enter__(self) -> "Target":
         return self
@@ -197,7 +204,7 @@ def write(opened: int, data: bytes) -> None:
     os.fsync(opened)
 
 
-def _resolve(file: str) -> tuple[int, str, str]:
+def _resolve(file: str, *, create: bool) -> tuple[int, str, str]:
     """Return a file's directory, opened, the directory's path, and the file's name in it."""
     at, opened, links = "/", os.open("/", _NODE | _DIRECTORY), list[int]()
     left = _split(os.path.join(os.getcwd(), file))
@@ -215,7 +222,14 @@ def _resolve(file: str) -> tuple[int, str, str]:
                 result = os.open(".", _DIRECTORY, dir_fd=opened)
                 _check_links(links, os.fstat(result))
                 return result, at, part
-            below = os.open(part, _NODE | _DIRECTORY, dir_fd=opened)
+            try:
+                below = os.open(part, _NODE | _DIRECTORY, dir_fd=opened)
+            except FileNotFoundError:
+                if not create:
+                    raise
+                _check_links(links, os.fstat(opened))
+                _make(part, opened)
+                below = os.open(part, _NODE | _DIRECTORY, dir_fd=opened)
             os.close(opened)
             opened = below
             at = os.path.dirname(at) if part == ".." else os.path.normpath(os.path.join(at, part))
@@ -224,6 +238,17 @@ def _resolve(file: str) -> tuple[int, str, str]:
         raise
     finally:
         os.close(opened)
+
+
+def _make(name: str, parent: int) -> None:
+    """Create a directory with mode 0700 in an opened one. Raises OSError."""
+    caller = os.environ.get("SUDO_UID")
+    us = "" if sys.platform == "win32" else str(os.geteuid())
+    if caller not in (None, us) and str(os.fstat(parent).st_uid) == caller:
+        msg = "root would own it, in a directory of the user who called sudo"
+        raise PermissionError(msg)
+    with suppress(FileExistsError):  # another process created it
+        os.mkdir(name, 0o700, dir_fd=parent)
 
 
 def _split(path: str) -> list[str]:

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from docker_credential_ecrpy.hot import cache, paths
-from docker_credential_ecrpy.tokens import inventory, logins, store
-from tests.world.entries import list_files
+from docker_credential_ecrpy.tokens import inventory, store
 from tests.world.tokens import FakeAws, MakeBroker, parse_host
 
 NOW = 1_800_000_000 * cache.SECOND
@@ -35,14 +34,18 @@ def _entry(written: int) -> cache.Entry:
     return cache.Entry(written, written + LIFE, written + LIFE, REPLY)
 
 
+def _sweep(directory: Path) -> int:
+    return store.sweep(str(directory / paths.LOGINS), NOW)
+
+
 def test_dead_logins_are_emptied(tmp_path: Path) -> None:
     """A sweep empties dead logins, and no others; an empty file counts as none."""
     for number, written in enumerate((NOW, NOW - 2 * LIFE)):
-        logins.keep(cache.login_place(str(tmp_path), HOST, str(number)), _entry(written))
+        store.write(*cache.login_place(str(tmp_path), HOST, str(number)), _entry(written))
     alive, dead = (cache.login_place(str(tmp_path), HOST, str(number)) for number in range(2))
 
-    assert logins.sweep(str(tmp_path), NOW) == 1
-    assert logins.sweep(str(tmp_path), NOW) == 0
+    assert _sweep(tmp_path) == 1
+    assert _sweep(tmp_path) == 0
     assert cache.read(*alive, NOW, environ={}).written == NOW
     assert os.stat(dead[0]).st_size == 0
     with pytest.raises(cache.Miss, match=r"^there is none yet$"):
@@ -50,19 +53,19 @@ def test_dead_logins_are_emptied(tmp_path: Path) -> None:
     assert [record.path for record in inventory.list_records(str(tmp_path), NOW)] == [alive[0]]
 
 
-def test_an_erase_removes_the_file(tmp_path: Path) -> None:
-    """An erase leaves no file, neither of a login nor of an emptied one, which is not counted."""
+def test_an_erase_empties_the_file(tmp_path: Path) -> None:
+    """An erase leaves an empty file, which counts as none."""
     for _ in range(2):
         place = cache.login_place(str(tmp_path), HOST)
-        logins.keep(place, _entry(NOW))
+        store.write(*place, _entry(NOW))
         assert store.forget(str(tmp_path), HOST) == 1
-        logins.keep(place, _entry(NOW - 2 * LIFE))
-        assert logins.sweep(str(tmp_path), NOW) == 1
+        store.write(*place, _entry(NOW - 2 * LIFE))
+        assert _sweep(tmp_path) == 1
         assert store.forget(str(tmp_path), HOST) == 0
-        assert list_files(tmp_path / paths.LOGINS) == []
+        assert os.stat(place[0]).st_size == 0
+    assert inventory.clear_cache(str(tmp_path)).logins == 0
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there, a file is removed by its name")
 @pytest.mark.parametrize("action", ["sweep", "erase", "clear", "get", "damaged sweep"])
 def test_a_login_that_is_stored_while_another_process_is_suspended(
     tmp_path: Path,
@@ -82,7 +85,7 @@ def test_a_login_that_is_stored_while_another_process_is_suspended(
             fake.calls.clear()
             fetch(parse_host(), 25)
         elif "sweep" in action:
-            logins.sweep(directory, NOW)
+            _sweep(Path(directory))
         elif action == "erase":
             store.forget(directory, HOST, "", started)
         else:
@@ -92,12 +95,12 @@ def test_a_login_that_is_stored_while_another_process_is_suspended(
     for step in range(10_000):
         if os.path.exists(directory):
             inventory.clear_cache(directory)
-        logins.keep(place, _entry(NOW - 2 * LIFE))
+        store.write(*place, _entry(NOW - 2 * LIFE))
         if action == "damaged sweep":
             Path(place[0]).write_bytes(b"ecrpy-3 x")
             os.utime(place[0], (1, 1))
         time.sleep(TICK)
-        stored = _store_before(step, lambda: logins.keep(place, _entry(NOW)), monkeypatch)
+        stored = _store_before(step, lambda: store.write(*place, _entry(NOW)), monkeypatch)
         act()
         monkeypatch.undo()
         if not stored:
@@ -126,35 +129,10 @@ def _store_before(
     return stored
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there, a file is removed by its name")
-def test_a_login_that_was_taken_away_twice_is_not_restored_over_a_newer_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The login that an erase puts back does not replace one that was stored since."""
-    place = cache.login_place(str(tmp_path), HOST)
-    logins.keep(place, _entry(NOW - 2 * LIFE))
-    real, written = os.replace, iter((NOW, NOW + 1))
-
-    def replace(*args: Any, **named: Any) -> None:
-        if os.path.basename(args[0]) == os.path.basename(place[0]):
-            monkeypatch.undo()
-            logins.keep(place, _entry(next(written)))
-            real(*args, **named)
-            logins.keep(place, _entry(next(written)))
-            return
-        real(*args, **named)
-
-    monkeypatch.setattr(os, "replace", replace)
-    store.forget(str(tmp_path), HOST)
-
-    assert cache.read(*place, NOW + 1, environ={}).written == NOW + 1
-    assert [str(path) for path in list_files(tmp_path / paths.LOGINS)] == [place[0]]
-
-
 def test_a_login_from_before_the_clock_was_set_back_is_erased(tmp_path: Path) -> None:
     """A login whose file is newer than the clock is no login that was stored since."""
     place = cache.login_place(str(tmp_path), HOST)
-    logins.keep(place, _entry(NOW))
+    store.write(*place, _entry(NOW))
     changed = os.stat(place[0]).st_ctime_ns
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "time_ns", lambda: changed - cache.SECOND)
@@ -167,6 +145,6 @@ def test_a_login_is_kept_where_there_are_no_locks(tmp_path: Path) -> None:
     (tmp_path / paths.LOCKS).write_text("in the way")
     place = cache.login_place(str(tmp_path), HOST)
 
-    logins.keep(place, _entry(NOW))
+    store.write(*place, _entry(NOW))
 
     assert cache.read(*place, NOW, environ={}).reply == REPLY
