@@ -128,7 +128,8 @@ def forget(cache: str, host: str, endpoint: str = "", started: int | None = None
     """
     left: list[OSError] = []
     entries = list(_read_all(os.path.join(cache, paths.TOKENS)))
-    served = {host, endpoint} | _find_endpoints(entries, host)
+    # Other files have no "~" in their names.
+    served = ({host, endpoint} | _find_endpoints(entries, host)) - {""}
     copies = _find_copies(entries, served)
 
     def is_wanted(name: str) -> bool:

@@ -82,7 +82,7 @@ def test_a_project_with_folders_of_the_same_names(machine: Machine) -> None:
     assert any(line.partition("holds")[0].endswith(f"{project}/tokens ") for line in reasons)
     stored = machine.run("store", stdin=LOGIN)
     assert "logins holds 'users~', which this program did not create; move it" in stored.error
-    erased = machine.run("erase", stdin=HOST.encode(), AWS_ECR_LOG=str(log))
+    erased = machine.run("erase", stdin=HOST.encode(), environ={"AWS_ECR_LOG": str(log)})
     assert erased.code == 0
     assert "erase: registries are not listed: " in log.read_text()
     cleared = machine.run("cache", "clear")

@@ -22,8 +22,11 @@ AS_ROOT = pytest.mark.skipif(
 USER, OTHER = 12345, 12346
 
 
-def _as_user(uid: int, act: Callable[[], object]) -> str:
-    """Call `act` as a user, in a child; return the text of its Refused, or ""."""
+def _as_user(uid: int, act: Callable[[], object], root: str = "/") -> str:
+    """Call `act` as a user, in a child; return the text of its Refused, or "".
+
+    root: the child's "/".
+    """
     for name in ("grp", "pwd", "shlex"):  # the user may be unable to read this interpreter
         importlib.import_module(name)
     reader, writer = os.pipe()
@@ -31,6 +34,8 @@ def _as_user(uid: int, act: Callable[[], object]) -> str:
     if not child:
         said = b"it failed otherwise"
         try:
+            if root != "/":
+                os.chroot(root)
             os.setgroups([])
             os.setgid(uid)
             os.setuid(uid)
@@ -99,6 +104,45 @@ def test_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         directory.open_own(name, create=True).close()
 
     assert {path.name for path in Path().iterdir()} == {"made", "also", "too"}
+
+
+def test_a_current_directory_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an error for a relative path alone."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    _open(tmp_path / "made")
+    with pytest.raises(Refused, match=r"^the current directory is gone$") as raised:
+        directory.open_own("made", create=True)
+    assert "make AWS_ECR_CACHE_DIR absolute" in raised.value.hint
+
+
+def test_its_names(tmp_path: Path) -> None:
+    """The names in it can be listed."""
+    (tmp_path / "name").touch()
+    with directory.open_own(str(tmp_path), create=False) as opened:
+        assert opened.names() == ["name"]
+
+
+@pytest.mark.parametrize("name", ["caf\udce9", "a\nb", "a b"])
+def test_a_cure_names_the_directory_or_is_none(tmp_path: Path, name: str) -> None:
+    """A command that cannot be printed as it is would change another directory: it is left out."""
+    path = tmp_path / name
+    path.mkdir()
+    path.chmod(0o777)
+
+    with pytest.raises(Refused) as raised:
+        _open(path)
+    assert raised.value.command == (f"chmod go-w '{path}'" if name == "a b" else "")
+    raised.value.hint.encode()
+
+
+def test_an_error_names_the_path(tmp_path: Path) -> None:
+    """The error of a part of the path has the whole path to it."""
+    with pytest.raises(FileNotFoundError) as raised:
+        _open(tmp_path / "missing" / "cache", create=False)
+    assert raised.value.filename == str(tmp_path / "missing")
 
 
 @pytest.mark.parametrize("leads", ["a file", "nowhere", "itself"])
@@ -214,6 +258,14 @@ class TestOwners:
 
         assert _as_user(USER, lambda: _open(top / "home" / "me" / "cache")) == ""
         assert (top / "home" / "me" / "cache").stat().st_uid == USER
+
+    def test_of_a_root_that_cannot_be_listed(self, top: Path) -> None:
+        """A "/" that others can enter, and not list, is no hindrance."""
+        _make(top / "root", 0, 0o711)
+        _make(top / "root" / "home")
+
+        assert _as_user(USER, lambda: _open(Path("/home/cache")), str(top / "root")) == ""
+        assert (top / "root" / "home" / "cache").stat().st_uid == USER
 
 
 class TestPrivateGroups:

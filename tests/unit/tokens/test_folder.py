@@ -200,3 +200,94 @@ def test_nothing_is_refused_where_nothing_is(tmp_path: Path) -> None:
     assert [str(exc) for exc in folder.list_refusals(str(tmp_path / "file"))] == [
         f"{tmp_path / 'file'} is not a directory"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("registries", ["main.tf", "todo"]),
+        ("registries", [HOST, "todo"]),
+        ("registries", ["images.example.com"]),
+        ("locks", ["logins"]),
+        ("elsewhere", [".new-1-1"]),
+    ],
+)
+@pytest.mark.parametrize("before", ["nothing", "a new cache"])
+def test_empty_files_of_the_user(tmp_path: Path, name: str, files: list[str], before: str) -> None:
+    """Empty files whose names could be ours do not make the user's folder one of the cache."""
+    made = tmp_path / name
+    made.mkdir()
+    for file in files:
+        (made / file).touch()
+    if before == "a new cache":
+        for other in FOLDERS:
+            if other != name:
+                (make_folder(tmp_path / other) / f"{HOST}~{1:032x}").write_bytes(b"ecrpy-3 x")
+
+    for create in (True, False):
+        with pytest.raises(Refused, match="which this program did not create"):
+            folder.open_folder(str(made), create=create)
+    assert sorted(path.name for path in made.iterdir()) == sorted(files)
+
+
+@pytest.mark.parametrize("first", FOLDERS)
+@pytest.mark.parametrize("shown_by", ["tokens", "logins"])
+def test_a_cache_of_version_0_1_0_with_private_names(
+    tmp_path: Path, first: str, shown_by: str
+) -> None:
+    """Its tokens or logins show what the empty files are, whichever folder is opened first."""
+    for name in FOLDERS:
+        (tmp_path / name).mkdir()
+    (tmp_path / shown_by / f"images.example.com~{1:032x}").write_bytes(b"ecrpy-2 x")
+    (tmp_path / "registries" / "images.example.com").touch()
+    (tmp_path / "locks" / "logins").touch()
+    with folder.look_into(str(tmp_path / "registries")) as opened:
+        assert opened.names() == ["images.example.com"]
+
+    folder.open_folder(str(tmp_path / first), create=True).close()
+
+    marked = {name for name in FOLDERS if (tmp_path / name / MARKER).exists()}
+    assert marked == {"registries", "locks", shown_by, first}
+    for name in FOLDERS:
+        folder.open_folder(str(tmp_path / name), create=True).close()
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_process_that_is_killed_before_its_first_marker(tmp_path: Path, name: str) -> None:
+    """What a process leaves that is killed while it writes a marker closes no folder."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / ".docker-credential-ecrpy-5-6.new").touch()
+
+    folder.open_folder(str(tmp_path / name), create=True).close()
+
+    assert (tmp_path / name / MARKER).read_bytes() == MARKER_TEXT
+
+
+def test_a_marker_with_a_second_hard_link_counts(tmp_path: Path) -> None:
+    """A program that gives equal files one inode does not close the cache."""
+    made = make_folder(tmp_path / "registries")
+    (make_folder(tmp_path / "tokens") / MARKER).unlink()
+    (tmp_path / "tokens" / MARKER).hardlink_to(made / MARKER)
+    (made / "images.example.com").touch()
+
+    folder.open_folder(str(made)).close()
+    folder.open_folder(str(tmp_path / "tokens")).close()
+    assert (made / MARKER).stat().st_nlink == 2
+
+
+def test_each_refusal_says_what_does_not_work(tmp_path: Path) -> None:
+    """Without its tokens a pull calls AWS; without its other folders, it does not."""
+    for name in FOLDERS:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "notes.txt").write_text("mine")
+
+    assert {exc.effect for exc in folder.list_refusals(str(tmp_path))} == {
+        "tokens are not cached, so each pull calls AWS",
+        "docker login fails",
+        "registries are not listed",
+        "each request for a registry that is not ECR reads the settings",
+        "pulls at the same time each call AWS",
+    }
+    (tmp_path / "file").touch()
+    (refused,) = folder.list_refusals(str(tmp_path / "file"))
+    assert refused.effect == "no new tokens are cached"
