@@ -12,6 +12,7 @@ import sys
 
 from docker_credential_ecrpy.files import private, temporary
 from docker_credential_ecrpy.files.walk import (
+    PATH,
     DIRECTORY,
     NotDirectory,
     Refused,
@@ -178,7 +179,7 @@ def check_file(path: str) -> None:
     try:
         _check(opened, real, trusted, sticky_is_safe=True)
         if not os.path.islink(path):
-            file = os.open(os.path.basename(path), _PATH | private.SAFE_FLAGS, dir_fd=opened)
+            file = os.open(os.path.basename(path), PATH | private.SAFE_FLAGS, dir_fd=opened)
             os.close(opened)
             opened = file
             _check(opened, path, trusted, sticky_is_safe=False)

@@ -13,8 +13,8 @@ from docker_credential_ecrpy.files import private
 
 DIRECTORY = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | private.SAFE_FLAGS
 """For `os.open` of a directory that must not be a symlink."""
-# Linux can open a directory to find names in it without the permission to list it.
-_PATH = getattr(os, "O_PATH", 0)
+PATH = getattr(os, "O_PATH", 0)
+"""On Linux, for `os.open` of what may be used, but need not be readable."""
 _MOST_LINKS = 40  # symlinks on the way, as in Linux
 
 CHOOSE_ANOTHER = "set AWS_ECR_CACHE_DIR to a directory that only this user can change"
@@ -49,7 +49,7 @@ def open_way(path: str, *, create: bool = False, check: Check | None = None) -> 
     """
     is_absolute = path.startswith("/")
     real = "/" if is_absolute else "."
-    opened, links = os.open(real, _PATH | DIRECTORY), 0
+    opened, links = os.open(real, PATH | DIRECTORY), 0
     names = path.split("/")[::-1]
     try:
         # Who can change everything. In a user namespace, that may be "nobody".
@@ -74,7 +74,7 @@ def open_way(path: str, *, create: bool = False, check: Check | None = None) -> 
                 names += target.split("/")[::-1]
                 if not target.startswith("/"):
                     continue
-                following, step = os.open("/", _PATH | DIRECTORY), "/"
+                following, step = os.open("/", PATH | DIRECTORY), "/"
             os.close(opened)
             opened, real = following, step
     except BaseException:
@@ -85,7 +85,7 @@ def open_way(path: str, *, create: bool = False, check: Check | None = None) -> 
 
 def _open_or_make(parent: int, name: str, *, create: bool) -> int:
     try:
-        return os.open(name, _PATH | DIRECTORY, dir_fd=parent)
+        return os.open(name, PATH | DIRECTORY, dir_fd=parent)
     except FileNotFoundError:
         if not create:
             raise
@@ -93,13 +93,13 @@ def _open_or_make(parent: int, name: str, *, create: bool) -> int:
         os.mkdir(name, 0o700, dir_fd=parent)
     except FileExistsError:
         pass  # another process created it
-    return os.open(name, _PATH | DIRECTORY, dir_fd=parent)
+    return os.open(name, PATH | DIRECTORY, dir_fd=parent)
 
 
 def _read_link(parent: int, name: str, path: str, trusted: set[int]) -> str:
     """Return where a trusted user's symlink leads. Raises OSError, also for another file."""
-    if _PATH:  # open the link itself: its name may stand for another one the next moment
-        link = os.open(name, _PATH | private.SAFE_FLAGS, dir_fd=parent)
+    if PATH:  # open the link itself: its name may stand for another one the next moment
+        link = os.open(name, PATH | private.SAFE_FLAGS, dir_fd=parent)
         try:
             seen = os.fstat(link)
             target = os.readlink("", dir_fd=link) if stat.S_ISLNK(seen.st_mode) else ""
