@@ -77,8 +77,9 @@ class Machine:
         return self.home / ".ecr"
 
     def entries(self, folder: str = "tokens") -> list[Path]:
-        """Return the files in a folder of the cache, without the folder's marker."""
-        return sorted(path for path in (self.cache / folder).glob("*") if path.name != MARKER)
+        """Return the files in a folder of the cache, without its marker and removed logins."""
+        found = sorted(path for path in (self.cache / folder).glob("*") if path.name != MARKER)
+        return [path for path in found if folder != "logins" or path.lstat().st_size]
 
     def config(self, text: str, name: str = "config") -> Path:
         """Write an AWS config or credentials file."""

@@ -185,11 +185,11 @@ def test_an_explicit_deny(docker_host: DockerHost) -> None:
 
 
 def test_a_cache_that_cannot_be_written(docker_host: DockerHost) -> None:
-    """It is a warning, since each pull calls AWS; a disabled cache is not."""
+    """It is a warning, which says what does not work; a disabled cache is not."""
     docker_host.machine.file("home/.ecr", "")
     found = docker_host.doctor(HOST)
     assert (found.done.code, found.cause["id"]) == (0, "cache")
-    assert "each pull calls AWS" in found.cause["seen"]
+    assert found.cause["seen"].startswith("no new tokens are cached: ")
     assert found.cause["seen"].endswith(f"{docker_host.machine.cache} is not a directory")
 
     docker_host.machine.cache.unlink()
@@ -198,6 +198,7 @@ def test_a_cache_that_cannot_be_written(docker_host: DockerHost) -> None:
     found = docker_host.doctor(HOST)
     assert (found.done.code, found.cause["id"]) == (0, "cache")
     assert "'report.odt~', which this program did not create" in found.cause["seen"]
+    assert found.cause["seen"].startswith("tokens are not cached, so each pull calls AWS: ")
     assert found.cause["fix"].startswith("move it elsewhere, or set AWS_ECR_CACHE_DIR")
 
     document.unlink()
