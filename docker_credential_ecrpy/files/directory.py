@@ -12,8 +12,8 @@ import sys
 
 from docker_credential_ecrpy.files import private, temporary
 from docker_credential_ecrpy.files.walk import (
-    PATH,
     DIRECTORY,
+    PATH,
     NotDirectory,
     Refused,
     not_directory,

@@ -7,6 +7,7 @@ it is used by that descriptor: a symlink or directory put in its place later is 
 FIFO or a terminal is written to if nobody but this user or root controls it.
 """
 
+import errno
 import os
 import re
 import select

@@ -153,7 +153,7 @@ def _is_word(data: bytes, start: int, end: int) -> bool:
 def percent_decoded(data: bytes) -> tuple[bytes, list[int]]:
     """Return the bytes of a text without %-escapes, and where each of them is in it."""
     decoded, at = bytearray(), 0
-    places: Sequence[int] = []
+    places: list[int] = []
     for found in _PERCENT.finditer(data):
         decoded += data[at : found.start()] + bytes([int(found[1], 16)])
         places += range(at, found.start() + 1)
