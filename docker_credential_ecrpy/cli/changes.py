@@ -1,14 +1,14 @@
 """Carries out a plan of `configure`: shows it, writes its files, and prints what was done."""
 
-from collections.abc import Callable, Collection
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from docker_credential_ecrpy.docker import diff
 from docker_credential_ecrpy.docker.apply import apply_plan
 from docker_credential_ecrpy.docker.message import Message
 from docker_credential_ecrpy.docker.plan import Plan
-from docker_credential_ecrpy.errors import FileChanged
+from docker_credential_ecrpy.errors import FileChanged, HelperError
 from docker_credential_ecrpy.files.user.turn import take_turn
 from docker_credential_ecrpy.text.console import Console
 
@@ -48,7 +48,7 @@ class Output:
         if not self.quiet:
             carry_out(self.console, plan, dry_run=self.dry_run)
         elif not self.dry_run:
-            apply_plan(plan, self.console.environ)
+            apply_plan(plan, self.console.environ, self.console.note)
         if not (plan.needed or self.quiet):
             self.console.say(unneeded)
         for warning in plan.warnings:
@@ -58,7 +58,8 @@ class Output:
         diffs = {rewrite.file: "\n".join(diff.render(rewrite)) for rewrite in plan.needed}
         written: dict[str, str] = {}
         if not self.dry_run:
-            written = {at.file: backup for at, backup in apply_plan(plan, self.console.environ)}
+            done = apply_plan(plan, self.console.environ, self.console.note)
+            written = {at.file: backup for at, backup in done}
         members = {
             "action": self.action,
             "dry_run": self.dry_run,
@@ -69,7 +70,8 @@ class Output:
             "notes": list(map(_as_json, plan.notes)),
             "warnings": list(map(_as_json, plan.warnings)),
         }
-        self.console.say_document("configure", members)
+        with _noting(self.console, _describe(written)):
+            self.console.say_document("configure", members)
 
 
 def carry_out(console: Console, plan: Plan, *, dry_run: bool) -> None:
@@ -84,9 +86,30 @@ def carry_out(console: Console, plan: Plan, *, dry_run: bool) -> None:
         if plan.needed:
             console.say("nothing was written (--dry-run)")
         return
-    for rewrite, backup in apply_plan(plan, console.environ):
-        previous = f"; the previous content: {backup}" if backup else ""
-        console.say(f"written: {rewrite.file}{previous}")
+    done = apply_plan(plan, console.environ, console.note)
+    lines = _describe({rewrite.file: backup for rewrite, backup in done})
+    with _noting(console, lines):
+        for line in lines:
+            console.say(line)
+
+
+def _describe(written: Mapping[str, str]) -> list[str]:
+    """Return a line for each file that was written, with its backup, if there is one."""
+    return [
+        f"written: {file}" + (f"; the previous content: {backup}" if backup else "")
+        for file, backup in written.items()
+    ]
+
+
+@contextmanager
+def _noting(console: Console, lines: Sequence[str]) -> Iterator[None]:
+    """Write lines to standard error where standard output cannot be written."""
+    try:
+        yield
+    except (HelperError, OSError):
+        for line in lines:
+            console.note(line)
+        raise
 
 
 def say_next(console: Console, pull: str, doctor: str) -> None:

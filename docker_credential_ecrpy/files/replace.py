@@ -2,17 +2,28 @@
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from docker_credential_ecrpy.errors import FileChanged, HelperError
 from docker_credential_ecrpy.files import bounded
-from docker_credential_ecrpy.files.user import replacement, target
-from docker_credential_ecrpy.files.user.backup import Mark, make_mark, remove_backups, write_backup
+from docker_credential_ecrpy.files.user import permissions, replacement, target
+from docker_credential_ecrpy.files.user.backup import (
+    Mark,
+    make_mark,
+    remove_backups,
+    rescue,
+    write_backup,
+)
 from docker_credential_ecrpy.files.user.permissions import Refused
 from docker_credential_ecrpy.files.user.target import Target
 from docker_credential_ecrpy.text.sanitize import lower_first, one_line
+
+_SETTLING = 0.5  # seconds; a program that writes in place empties the file first
+_RECENT = 2.0  # seconds, between the clock of a file system and ours
+_PAUSE = 0.02  # seconds
 
 
 @dataclass(frozen=True)
@@ -31,40 +42,51 @@ class Rewrite:
 
 
 def read_user_file(file: str) -> bytes | None:
-    """Return the content of a file, None where there is none. Raises HelperError."""
+    """Return the content of a file, None where there is none. Raises HelperError.
+
+    An empty file that was changed just now is read again: its writer may not be done.
+    """
     try:
-        return bounded.read(file, target.MAX_SIZE)
+        end = time.monotonic() + _SETTLING
+        while True:
+            data = bounded.read(file, target.MAX_SIZE)
+            is_old = data or abs(time.time() - os.stat(file).st_mtime) > _RECENT
+            if is_old or time.monotonic() > end:
+                return data
+            time.sleep(_PAUSE)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as exc:
         raise _error(file, "read", exc) from exc
 
 
-def check_replaceable(rewrite: Rewrite) -> None:
+def check_replaceable(rewrite: Rewrite) -> list[str]:
     """Raise HelperError for a file that cannot be replaced, before anything is written.
 
-    An empty file beside it gets its permissions, and is removed.
+    An empty file beside it gets its permissions, and is removed. Returns the paths of backups of
+    what a killed run left under temporary names, where that may be another program's write.
     """
     with _errors(rewrite.file, "written"):
         path = target.real_path(rewrite.file)
         directory = os.path.dirname(path)
         while directory and not os.path.lexists(directory):
             directory = os.path.dirname(directory)
-        if rewrite.before is not None and not os.access(path, os.W_OK):
-            raise OSError(errno.EACCES, "it is read-only")
         if not os.path.isdir(directory):
             raise OSError(errno.ENOTDIR, f"{directory} is not a directory")
-        if not os.access(directory, os.W_OK):
-            raise OSError(errno.EACCES, f"the directory {directory} is read-only")
+        permissions.check_writable(directory, f"the directory {directory}")
+        if rewrite.before is not None:
+            permissions.check_writable(path, "it")
         try:
             at = Target(rewrite.file)
         except FileNotFoundError:
-            return  # its directory is created with it
+            return []  # its directory is created with it
         with at:
-            at.sweep()
+            permissions.check_flags(at.opened, f"the directory {at.directory}")
+            kept = rescue(at)
             before = replacement.open_present(at, rewrite.before)
             with before as present, replacement.write_beside(at, b"", present):
-                pass
+                permissions.check_flags(present.opened if present else None, "it")
+            return kept
 
 
 def replace_file(rewrite: Rewrite, mark: Mark | None = None) -> str:
@@ -76,7 +98,7 @@ def replace_file(rewrite: Rewrite, mark: Mark | None = None) -> str:
     program has just written it.
     """
     with _errors(rewrite.file, "written"), _open(rewrite.file) as at:
-        at.sweep()
+        rescue(at)
         with replacement.open_present(at, rewrite.before) as present:
             mark = mark or make_mark([at.path])
             owner = present.seen if present else replacement.directory_of(at)
@@ -156,6 +178,10 @@ def _error(file: str, what: str, exc: OSError | ValueError) -> HelperError:
         hint = "remove entries that nobody needs, or move it elsewhere"
     elif number == errno.EAGAIN:
         hint = "that change is kept: run this again"
+    elif number == errno.ELOOP:
+        hint = "a symlink on its path leads to itself: replace it"
+    elif number in (errno.ENOSPC, errno.EDQUOT) and what == "written":
+        hint = "free some space there; the file is unchanged"
     elif number == errno.EBUSY:
         hint = "it is a bind mount: edit the file that is mounted there"
     elif what == "written" and number in (errno.EACCES, errno.EPERM, errno.EROFS):

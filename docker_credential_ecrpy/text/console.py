@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol, watchdog
 from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.log import is_set, write_stderr
+from docker_credential_ecrpy.text.sanitize import lower_first
 
 SCHEMA_VERSION = 1
 """The version of the JSON documents; their schemas are in docs/schemas."""
@@ -42,7 +44,7 @@ class Console:
     def say(self, text: str = "", *, mark: str = "", style: str = "") -> None:
         """Write a text to standard output, with its first `mark` in a style of `_COLOURS`.
 
-        Raises OSError where it cannot be written.
+        Raises HelperError where it cannot be written, and BrokenPipeError.
         """
         text = self.fit(secrets.redact(text), self.width)
         self.say_as_is(self._colour(text, mark, style))
@@ -60,8 +62,14 @@ class Console:
     @staticmethod
     def say_unredacted(text: str) -> None:
         """Write a text to standard output as it is: a secret that is asked for, or a script."""
-        with watchdog.Paused():
-            protocol.send(f"{text}\n".encode(errors="backslashreplace"))
+        try:
+            with watchdog.Paused():
+                protocol.send(f"{text}\n".encode(errors="backslashreplace"))
+        except BrokenPipeError:
+            raise  # the reader left, as `head` does
+        except OSError as exc:
+            msg = f"the output cannot be written: {lower_first(exc.strerror or str(exc))}"
+            raise HelperError(msg, hint="free some space, or write it elsewhere") from exc
 
     def say_document(self, command: str, members: Mapping[str, object]) -> None:
         """Write the JSON document of a command to standard output, in ASCII."""

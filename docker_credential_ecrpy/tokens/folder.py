@@ -229,7 +229,7 @@ def open_ours(folder: Directory, name: str, flags: int = os.O_RDONLY) -> int:
     Raises Foreign, and OSError if it cannot be opened.
     """
     kind = os.path.basename(folder.path)
-    is_temporary = temporary.is_name(name)
+    is_temporary = temporary.is_cache_name(name)
     if not is_temporary and not _has_form(kind, name):
         msg = "its name is not one of this program's"
         raise Foreign(msg)

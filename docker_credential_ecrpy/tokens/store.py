@@ -103,7 +103,7 @@ def _sweep(path: str, now: int, is_dead: Callable[[int], bool], skip: Container[
             for name in (names[start:] + names[:start])[:_SWEEP_LIMIT]:
                 if name in skip or name == MARKER:
                     continue
-                is_temporary = temporary.is_name(name)
+                is_temporary = temporary.is_cache_name(name)
                 judge = partial(_is_abandoned, name, now) if is_temporary else is_dead
                 try:
                     gone += _remove(folder, name, judge, is_sweep=True)
@@ -253,7 +253,7 @@ def _remove(
     the file that was judged is truncated through its descriptor; empty, it counts as none.
     Raises OSError, also for a file that this program did not create.
     """
-    is_login = os.path.basename(folder.path) == paths.LOGINS and not temporary.is_name(name)
+    is_login = os.path.basename(folder.path) == paths.LOGINS and not temporary.is_cache_name(name)
     opened = open_ours(folder, name, os.O_RDWR if is_login else os.O_RDONLY)
     try:
         if not judge(opened):
@@ -265,5 +265,5 @@ def _remove(
         os.close(opened)  # on Windows, an open file cannot be removed
     if not is_login:
         folder.unlink(name)
-    is_entry = seen.st_size > 0 and (is_sweep or not temporary.is_name(name))
+    is_entry = seen.st_size > 0 and (is_sweep or not temporary.is_cache_name(name))
     return is_entry or os.path.basename(folder.path) == paths.REGISTRIES

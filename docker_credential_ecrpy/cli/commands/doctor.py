@@ -97,5 +97,5 @@ def _configure(
         if show:
             carry_out(context.console, plan, dry_run=False)
             return
-        for rewrite, backup in apply_plan(plan, context.environ):
+        for rewrite, backup in apply_plan(plan, context.environ, context.console.note):
             written.append(Written(rewrite.file, backup))

@@ -18,6 +18,7 @@ from docker_credential_ecrpy.text.sanitize import lower_first, one_line
 BACKUPS_KEPT = 3
 """How many backups of a file there are at most; a new one replaces the oldest."""
 
+_named = set[str]()  # copies that a message of this process names: they outlive its other backups
 _MOST_TRIES = 100  # names for a backup, where other processes take the same ones
 _BACKUP = re.compile(r"\.(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:-(\d+))?(\.none)?\.bak", re.ASCII)
 
@@ -131,15 +132,71 @@ def name_backup(at: Target, whole: str, mark: Mark, *, is_none: bool = False) ->
     raise OSError(errno.EEXIST, "other programs are writing backups of it")
 
 
+def rescue(at: Target) -> list[str]:
+    """Remove the temporary files that killed runs left; return the paths of copies that are kept.
+
+    A killed run may have left another program's write under a temporary name: it becomes a backup,
+    unless the file or one of its backups has the same content.
+    """
+    kept = []
+    for name in at.list_abandoned():
+        with suppress(OSError):  # what cannot be removed now may be removed later
+            if temporary.is_held(name) and not _is_known(at, name):
+                kept.append(name_copy(at, name))
+            at.remove(name)
+    return kept
+
+
+def _is_known(at: Target, name: str) -> bool:
+    """Whether a file is empty, or its content is that of the file or of a backup."""
+    data = _read(at, name)
+    others = (at.name, *(os.path.basename(backup.path) for backup in _list(at)))
+    return not data or any(_read(at, other) == data for other in others)
+
+
+def _read(at: Target, name: str) -> bytes | None:
+    """Return the content of a file; None where it is gone. Raises OSError."""
+    try:
+        opened = at.open_file(name)
+    except FileNotFoundError:
+        return None
+    try:
+        return target.read(opened)
+    finally:
+        os.close(opened)
+
+
+def name_copy(at: Target, whole: str) -> str:
+    """Make another program's write a backup, for its owner alone; return the path, for a message.
+
+    It is not removed while this process runs. Raises OSError.
+    """
+    with suppress(OSError):  # another user's file, or no regular one: it keeps its mode
+        opened = at.open_file(whole)
+        try:
+            permissions.make_private(opened)
+        finally:
+            os.close(opened)
+    return keep(at, name_backup(at, whole, make_mark([at.path])))
+
+
+def keep(at: Target, name: str) -> str:
+    """Return a backup's path, for a message; the backup stays while this process runs."""
+    path = at.beside(name)
+    _named.add(path)
+    return path
+
+
 def remove_backups(at: Target, mark: Mark | None = None) -> None:
     """Remove the backups of a run, or without a mark, all but the newest `BACKUPS_KEPT`.
 
-    The file is written by now: a backup that cannot be removed is harmless.
+    A copy that a message of this process names stays. The file is written by now: a backup that
+    cannot be removed is harmless.
     """
     with suppress(OSError):
         found = _list(at)
         for each in found[BACKUPS_KEPT:] if mark is None else found:
-            if mark in (None, each.mark):
+            if mark in (None, each.mark) and each.path not in _named:
                 with suppress(OSError):
                     at.remove(os.path.basename(each.path))
 

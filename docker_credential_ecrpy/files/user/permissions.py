@@ -4,6 +4,7 @@ A new file is private until it has all of them, and what cannot be kept is refus
 access, and nobody loses it silently.
 """
 
+import array
 import errno
 import os
 import stat
@@ -19,6 +20,7 @@ ACCESS_LIST = "system.posix_acl_access"
 
 _UNSUPPORTED = (errno.ENOTSUP, errno.ENOSYS)
 _OF_CONTENT = ("security.evm", "security.ima")  # a signature of the content, which the kernel keeps
+_GET_FLAGS = 0x80006601  # FS_IOC_GETFLAGS without the size of a long: ioctl_iflags(2)
 _ACL, _ATTRIBUTES = 1, 4  # COPYFILE_ACL and COPYFILE_XATTR: copyfile(3) of macOS
 
 
@@ -45,6 +47,42 @@ def read(opened: int) -> Permissions:
     seen = os.fstat(opened)
     attributes = _read_attributes(opened)
     return Permissions(seen.st_uid, seen.st_gid, stat.S_IMODE(seen.st_mode), attributes)
+
+
+def check_writable(path: str, what: str) -> None:
+    """Raise OSError where a file or directory may not be written, with the reason.
+
+    what: its name in the message.
+    """
+    if os.access(path, os.W_OK):
+        return
+    if sys.platform != "win32" and os.statvfs(path).f_flag & os.ST_RDONLY:
+        mounted = f"{what} is on a file system that is mounted read-only"
+        raise Refused(mounted, "mount it read-write, or use another directory; it is unchanged")
+    opened = -1
+    with suppress(OSError):  # it may not be read, either
+        opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        check_flags(opened, what)
+    finally:
+        if opened >= 0:
+            os.close(opened)
+    raise OSError(errno.EACCES, f"{what} is read-only")
+
+
+def check_flags(opened: int | None, what: str) -> None:
+    """Raise Refused for a file or directory that chattr has made immutable or append-only."""
+    if sys.platform != "linux" or opened is None or opened < 0:
+        return
+    import fcntl  # noqa: PLC0415 - Windows has none
+
+    flags = array.array("l", [0])
+    with suppress(OSError):  # a file system without such attributes
+        fcntl.ioctl(opened, _GET_FLAGS | flags.itemsize << 16, flags)
+    for flag, letter in ((0x10, "i"), (0x20, "a")):  # FS_IMMUTABLE_FL, FS_APPEND_FL
+        if flags[0] & flag:
+            kept = f"{what} has the attribute {letter} of chattr"
+            raise Refused(kept, f"remove it with chattr -{letter}; the file is unchanged")
 
 
 def drop_access_list(opened: int) -> None:
@@ -134,6 +172,8 @@ def _set_attribute(opened: int, name: str, value: bytes) -> None:
         try:
             os.setxattr(opened, name, value)
         except OSError as exc:
+            if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
             what = "its ACL" if name == ACCESS_LIST else f"its attribute {name}"
             why = f"{what} cannot be kept ({os.strerror(exc.errno or errno.EIO).lower()})"
             hint = f"remove {what[4:]}, or edit the file by hand; it is unchanged"

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from docker_credential_ecrpy.files import temporary
 from docker_credential_ecrpy.files.user import exchange, permissions, target
-from docker_credential_ecrpy.files.user.backup import make_mark, name_backup, write_backup
+from docker_credential_ecrpy.files.user.backup import keep, make_mark, name_copy, write_backup
 from docker_credential_ecrpy.files.user.permissions import Permissions, Refused
 from docker_credential_ecrpy.files.user.target import Target
 
@@ -127,6 +127,9 @@ def write_beside(
             target.write(opened, data)
         finally:
             os.close(opened)
+        whole = temporary.make_name(held=True)  # from here on, it may be swapped
+        at.rename(name, whole)
+        name = whole
         yield name, own
     finally:
         if at.is_same(name, own):
@@ -188,7 +191,7 @@ def _give_back(at: Target, old: str, own: os.stat_result, exc: BaseException) ->
         _return(at, old, own)
         if opened >= 0:
             mark = make_mark([at.path])
-            raise Changed(at.beside(write_backup(at, target.read(opened), own, mark))) from exc
+            raise Changed(keep(at, write_backup(at, target.read(opened), own, mark))) from exc
     finally:
         if opened >= 0:
             os.close(opened)
@@ -210,9 +213,9 @@ def _return(at: Target, old: str, own: os.stat_result) -> None:
 
 def _keep_both(at: Target, old: str) -> NoReturn:
     """Make a file, whose place another program took, a backup; raise OSError, which names it."""
-    name = name_backup(at, old, make_mark([at.path]))
+    copy = name_copy(at, old)
     at.remove(old)
-    what = f"other programs changed it twice, and {at.beside(name)} is one of the two"
+    what = f"other programs changed it twice, and {copy} is one of the two"
     raise OSError(errno.EAGAIN, what)
 
 
@@ -221,7 +224,7 @@ def _replace(at: Target, present: Present, name: str, own: os.stat_result) -> st
 
     The file keeps a second name until then, by which a late write to it is found. Raises OSError.
     """
-    held = temporary.make_name()
+    held = temporary.make_name(held=True)
     try:
         at.link(at.name, held)
     except FileNotFoundError:
@@ -263,7 +266,7 @@ def _take_name(at: Target, name: str) -> bool:
 
 def remove(at: Target, present: Present) -> None:
     """Remove a file that is as it was seen; if it is not, it stays. Raises OSError."""
-    held = temporary.make_name()
+    held = temporary.make_name(held=True)
     at.rename(at.name, held)
     if present.is_at(at, held):
         at.remove(held)

@@ -142,21 +142,28 @@ class Target:
             with suppress(OSError):
                 os.fsync(self.opened)
 
-    def sweep(self) -> None:
-        """Remove the temporary files that killed runs left; they may hold secrets.
+    def list_abandoned(self) -> list[str]:
+        """Return the temporary files that killed runs left.
 
         Only a regular file of ours counts, all of whose links are in this directory: anything else
         was planted.
         """
-        now = time.time()
-        with suppress(OSError):  # what cannot be removed now may be removed later
+        now, found = time.time(), []
+        with suppress(OSError):
             names = self.list_names()
             for name in filter(temporary.is_name, names):
                 with suppress(OSError):
                     seen = self.stat(name)
                     abandoned = temporary.is_abandoned(name, now - seen.st_mtime)
                     if abandoned and self.is_ours(seen) and self._has_all_links(seen, names):
-                        self.remove(name)
+                        found.append(name)
+        return found
+
+    def sweep(self) -> None:
+        """Remove the temporary files that killed runs left; they may hold secrets."""
+        for name in self.list_abandoned():
+            with suppress(OSError):  # what cannot be removed now may be removed later
+                self.remove(name)
 
     def _has_all_links(self, seen: os.stat_result, names: list[str]) -> bool:
         """Whether all hard links of a file are in the directory."""

@@ -25,6 +25,7 @@ MOST_SECONDS = 20.0
 
 _MOST_MOVES = 100  # directories under the path of a file, one after the other
 _PAUSE = 0.02  # seconds
+_MOST_SECONDS_OTHERS = 2.0  # the same, for a process that is not the user's
 _BUSY = (errno.EACCES, errno.EAGAIN)
 _FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 
@@ -37,7 +38,7 @@ if sys.platform == "win32":
         temporary = Directory(tempfile.gettempdir(), None)
         with FileLock(temporary, f"docker-credential-ecrpy-{name}") as at:
             if not at.acquire(max(0.0, end - time.monotonic())):
-                raise _timed_out(directory, "")
+                raise _timed_out(directory, "another run")
             yield
 
 else:
@@ -47,16 +48,22 @@ else:
     def _lock(directory: str, end: float) -> Iterator[None]:
         """Lock a directory until the context is left.
 
-        Without a lock where that is unreadable or on a file system that has none. Raises
-        HelperError if another run still has it at `end`, a monotonic time.
+        Without a lock where that is unreadable or on a file system that has none, and where a
+        process of another user keeps it: anybody can lock a directory that they may read. Raises
+        HelperError if a process of this user still has it at `end`, a monotonic time.
         """
-        opened = -1
+        opened, others_end = -1, min(end, time.monotonic() + _MOST_SECONDS_OTHERS)
         try:
             with suppress(OSError):
                 opened = os.open(directory, _FLAGS)
             while opened >= 0 and not _try(opened):
-                if time.monotonic() >= end:
-                    raise _timed_out(directory, _find_holder(opened))
+                if time.monotonic() >= others_end:
+                    holder = _find_holder(opened)
+                    is_ours = _is_ours(holder)
+                    if is_ours is False or (is_ours is None and time.monotonic() >= end):
+                        break
+                    if time.monotonic() >= end:
+                        raise _timed_out(directory, f"process {holder}")
                 time.sleep(_PAUSE)
             yield
         finally:
@@ -70,6 +77,13 @@ else:
             return exc.errno not in _BUSY
         return True
 
+    def _is_ours(process: str) -> bool | None:
+        """Whether a process is this user's; None where the system does not show processes."""
+        try:
+            return os.stat(f"/proc/{process}").st_uid == os.geteuid() if process else None
+        except OSError:
+            return False  # it has ended, or is hidden, as none of the user's own is
+
     def _find_holder(opened: int) -> str:
         """Return the process that holds a directory's lock, as Linux shows it; "" if unknown."""
         seen = os.fstat(opened)
@@ -78,7 +92,7 @@ else:
             for line in locks:  # 1: FLOCK ADVISORY WRITE 123 fd:00:456 0 EOF
                 fields = line.split()
                 if fields[1] == "FLOCK" and at in fields:
-                    return f" (process {fields[4]})"
+                    return fields[4]
         return ""
 
 
@@ -86,8 +100,8 @@ else:
 def take_turn(files: Collection[str], seconds: float = MOST_SECONDS) -> Iterator[None]:
     """Hold the locks of the directories of files until the context is left.
 
-    All runs take them in the same order. Raises HelperError if another run still has one after
-    `seconds`.
+    All runs take them in the same order. Raises HelperError if another run of this user still has
+    one after `seconds`.
     """
     end = time.monotonic() + seconds
     with ExitStack() as stack:
@@ -126,5 +140,5 @@ def _moved(path: str) -> HelperError:
 
 
 def _timed_out(directory: str, holder: str) -> HelperError:
-    msg = f"another run{holder} is changing the files in {one_line(directory)}"
+    msg = f"{holder} has locked {one_line(directory)}"
     return HelperError(msg, hint="run this again when it has ended; nothing was written")

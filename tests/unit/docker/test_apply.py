@@ -47,7 +47,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_all_files_get_backups_of_one_mark(files: tuple[Path, Path]) -> None:
     """By the mark, an undo finds what changed together."""
-    written = apply_plan(plan(*files), {})
+    written = apply_plan(plan(*files), {}, print)
 
     assert [rewrite.file for rewrite, _ in written] == [str(files[1]), str(files[0])]
     marks = {list_backups(str(file))[0].mark for file in files}
@@ -65,7 +65,7 @@ def test_a_failure_restores_the_files_before_it(
         files[1].chmod(0o640)
     monkeypatch.setattr(apply, "replace_file", fail_at(files[0]))
     with pytest.raises(HelperError, match="it is a bind mount; edit the file that is mounted"):
-        apply_plan(made, {})
+        apply_plan(made, {}, print)
 
     for file in files:
         assert (file.read_bytes() if file.exists() else None) == before
@@ -79,7 +79,7 @@ def test_a_later_edit_is_kept(files: tuple[Path, Path], monkeypatch: pytest.Monk
     edit = fail_at(files[0], lambda: files[1].write_bytes(b"theirs"))
     monkeypatch.setattr(apply, "replace_file", edit)
     with pytest.raises(HelperError) as caught:
-        apply_plan(plan(*files), {})
+        apply_plan(plan(*files), {}, print)
 
     assert f"and {files[1]} cannot be restored: another program changed it" in str(caught.value)
     assert "newest backup" in str(caught.value)

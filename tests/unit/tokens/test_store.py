@@ -131,11 +131,11 @@ def test_sweeping_removes_temporary_files_of_dead_processes(tmp_path: Path, form
     for number, content in enumerate((b"ecrpy-3 x", b"ecr", b"")):
         _make_old(directory, form.format(gone.pid, number), content, 3 * cache.SECOND)
     left = [
-        _make_old(directory, form.format(os.getpid(), 1), b"ecrpy-"),
+        _make_old(directory, form.format(os.getpid(), 1), b"ecrpy-", 3600 * cache.SECOND),
         _make_old(directory, form.format(gone.pid, 3), b"ecrpy-", cache.SECOND),
         _make_old(directory, form.format(gone.pid, 4), b"a document"),
         _make_old(directory, form.format("strange", 5)),
-        _make_old(directory, form.format(99999999999999, 1)),
+        _make_old(directory, form.format(99999999999999, 1), b"", 3600 * cache.SECOND),
     ]
 
     assert store.sweep(str(directory), NOW) == 2  # the empty one is not counted
@@ -197,7 +197,9 @@ def test_a_process_of_another_user_lives(tmp_path: Path, monkeypatch: pytest.Mon
         raise PermissionError
 
     monkeypatch.setattr(os, "kill", refuse)
-    path = _make_old(make_folder(tmp_path / "tokens"), ".new-1234-5", b"ecrpy-")
+    path = _make_old(
+        make_folder(tmp_path / "tokens"), ".new-1234-5", b"ecrpy-", 3600 * cache.SECOND
+    )
 
     assert store.sweep(str(path.parent), NOW) == 0
     assert path.exists()

@@ -136,7 +136,7 @@ def test_a_run_that_does_not_end(machine: Machine, docker: Path) -> None:
     for run, (stdout, stderr) in zip(runs, outputs, strict=True):
         assert (run.returncode, stdout) == (1, b"")
         # One of them may already have its turn for config.toml, and wait for this one.
-        found = re.search(rb"another run \(process (\d+)\) is changing the files in", stderr)
+        found = re.search(rb"process (\d+) has locked ", stderr)
         assert found, stderr
         assert int(found[1]) in {child.pid, *(run.pid for run in runs)}
     assert docker.read_bytes() == before

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from docker_credential_ecrpy.docker.apply import apply_plan
+from docker_credential_ecrpy.docker.plan import Plan
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import (
     Rewrite,
@@ -16,6 +18,7 @@ from docker_credential_ecrpy.files.replace import (
     write_shared,
 )
 from docker_credential_ecrpy.files.user import permissions
+from docker_credential_ecrpy.files.user.backup import BACKUPS_KEPT, list_backups
 from docker_credential_ecrpy.files.user.target import Target
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="directories of POSIX")
@@ -60,16 +63,63 @@ def write_cache_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [write_user_file, write_cache_file])
-@pytest.mark.parametrize("form", [".docker-credential-ecrpy-{}-5.new", ".new-{}-5"])
-def test_what_a_killed_run_left(tmp_path: Path, ended: int, write: object, form: str) -> None:
-    """The next write removes it, also where the file itself is still linked to it."""
+def test_what_a_killed_run_left(tmp_path: Path, ended: int, write: object) -> None:
+    """The next write removes what is its own: a cache has no other program's write there."""
     assert callable(write)
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    leave(tmp_path / form.format(ended))
+    leave(tmp_path / f".docker-credential-ecrpy-{ended}-5.new")
+    held = leave(tmp_path / f".docker-credential-ecrpy-{ended}-6-held.new")
+    if write is write_user_file:
+        held.write_bytes(b"old")
+        os.utime(held, (1e9, 1e9))
     write(path)
 
     assert not {name for name in names(tmp_path) if name.startswith(".")}
+
+
+@pytest.mark.parametrize("of", ["another program", "nobody", "the file", "a backup"])
+def test_a_write_of_another_program_that_a_killed_run_held(
+    tmp_path: Path, ended: int, of: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The next run makes it a backup and names that, unless its content is known already."""
+    path = tmp_path / "config.json"
+    path.write_bytes(b"before")
+    write_user_file(path)
+    held = leave(tmp_path / f".docker-credential-ecrpy-{ended}-5-held.new")
+    held.chmod(0o644)
+    held.write_bytes({"nobody": b"", "the file": b"new", "a backup": b"before"}.get(of, b"a login"))
+    os.utime(held, (1e9, 1e9))
+    apply_plan(Plan((Rewrite(str(path), b"new", b"newer"),), (), ()), {}, print)
+    told = capsys.readouterr().out
+    copies = [each for each in tmp_path.glob("*.bak") if str(each) in told]
+
+    assert not held.exists()
+    assert [each.read_bytes() for each in copies] == [b"a login"] * (of == "another program")
+    assert [each.stat().st_mode & 0o777 for each in copies] == [0o600] * len(copies)
+    assert [Path(each.path).read_bytes() for each in list_backups(str(path))][:1] == [b"new"]
+
+
+def test_a_copy_that_a_message_names_stays(tmp_path: Path, ended: int) -> None:
+    """Later backups of the same command do not replace it."""
+    path = tmp_path / "config.json"
+    path.write_bytes(b"old")
+    leave(tmp_path / f".docker-credential-ecrpy-{ended}-5-held.new")
+    for _ in range(6):
+        write_user_file(path)
+        path.write_bytes(os.urandom(9))
+
+    contents = [Path(each.path).read_bytes() for each in list_backups(str(path))]
+    assert len(contents) == BACKUPS_KEPT + 1
+    assert contents[-1] == b"a login"
+
+
+def test_a_short_name_is_somebody_elses(tmp_path: Path, ended: int) -> None:
+    """Version 0.1.0 gave such names to files in its cache only."""
+    for write in (write_user_file, write_cache_file):
+        left = leave(tmp_path / f".new-{ended}-5")
+        write(tmp_path / "file")
+        assert left.read_bytes() == b"a login"
 
 
 def test_a_second_name_that_a_killed_run_left(tmp_path: Path, ended: int) -> None:
