@@ -1,6 +1,9 @@
 """Facts about writing the files of a plan: all of them, or none."""
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,3 +88,63 @@ def test_a_later_edit_is_kept(files: tuple[Path, Path], monkeypatch: pytest.Monk
     assert "newest backup" in str(caught.value)
     assert files[1].read_bytes() == b"theirs"
     assert list_backups(str(files[1]))
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["the last file", "the first file"])
+def test_an_interrupt_just_after_a_file_was_written(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, which: int
+) -> None:
+    """That file is restored, too, though its result was never seen."""
+
+    def replace(rewrite: Rewrite, mark: Mark) -> str:
+        backup = replace_file(rewrite, mark)
+        if rewrite.file == str(files[which]):
+            raise KeyboardInterrupt
+        return backup
+
+    monkeypatch.setattr(apply, "replace_file", replace)
+    with pytest.raises(KeyboardInterrupt):
+        apply_plan(plan(*files), {}, print)
+
+    for file in files:
+        assert file.read_bytes() == b"old"
+        assert list_backups(str(file)) == []
+
+
+SIGNALLED = """
+import os, signal, sys
+from docker_credential_ecrpy.docker import apply
+from docker_credential_ecrpy.docker.plan import Plan
+from docker_credential_ecrpy.files.replace import Rewrite, replace_file, take_back
+number, *files = int(sys.argv[1]), *sys.argv[2:]
+def replace(rewrite, mark):
+    backup = replace_file(rewrite, mark)
+    if rewrite.file == files[0]:
+        os.kill(os.getpid(), number)
+    return backup
+def take(rewrite, mark):
+    os.kill(os.getpid(), number)  # an impatient user
+    take_back(rewrite, mark)
+apply.replace_file, apply.take_back = replace, take
+try:
+    rewrites = tuple(Rewrite(file, b"old", b"new") for file in files)
+    apply.apply_plan(Plan(rewrites, (), ()), {}, print)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process at once")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_between_two_files(files: tuple[Path, Path], name: str) -> None:
+    """All files are restored, also where a second signal comes meanwhile."""
+    for file in files:
+        file.write_bytes(b"old")
+    number = str(int(getattr(signal, name)))
+    command = [sys.executable, "-c", SIGNALLED, number, *map(str, files)]
+    done = subprocess.run(command, capture_output=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, b"interrupted\n"), done
+    for file in files:
+        assert file.read_bytes() == b"old"
+        assert list_backups(str(file)) == []

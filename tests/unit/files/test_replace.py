@@ -1,10 +1,13 @@
 """Facts about replacing a user's file: the replace is atomic, and a backup is kept."""
 
+import errno
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -447,3 +450,95 @@ def test_one_that_is_killed_in_the_middle(tmp_path: Path) -> None:
             child.send_signal(signal.SIGKILL)
 
         assert path.read_bytes() in (old, new)
+
+
+def test_a_file_that_is_being_written_in_place(tmp_path: Path) -> None:
+    """Its writer empties it first: it is read again for a moment, an old empty file is not."""
+    path = tmp_path / "config.json"
+    path.touch()
+    timer = threading.Timer(0.1, path.write_bytes, [b"{}"])
+    timer.start()
+    assert read_user_file(str(path)) == b"{}"
+    timer.join()
+    path.write_bytes(b"")
+    assert read_user_file(str(path)) == b""
+
+
+@linux
+@as_root
+@pytest.mark.parametrize("place", ["file", "directory"])
+@pytest.mark.parametrize("letter", ["i", "a"])
+def test_attributes_of_chattr(tmp_path: Path, letter: str, place: str) -> None:
+    """The error names the attribute and what removes it, and nothing is left beside the file."""
+    directory = tmp_path / "docker"
+    directory.mkdir()
+    path = directory / "config.json"
+    path.write_bytes(b"old")
+    at = path if place == "file" else directory
+    chattr = shutil.which("chattr") or "false"
+    if subprocess.run([chattr, f"+{letter}", at], check=False).returncode:
+        engines.missing("this file system has no attributes of chattr")
+    try:
+        done = without_power(WRITE, path)
+    finally:
+        subprocess.run([chattr, f"-{letter}", at], check=True)
+
+    name = "it" if place == "file" else f"the directory {directory}"
+    assert f"{name} has the attribute {letter} of chattr; remove it with chattr -{letter};" in (
+        done.stdout
+    ), done
+    assert names(directory) == ["config.json"]
+
+
+@linux
+@as_root
+def test_a_mount_that_is_read_only(tmp_path: Path) -> None:
+    """The error says so: the mode of the file is not the cause."""
+    (tmp_path / "config.json").write_bytes(b"old")
+    script = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec "$2" -c "$3" "$4"'
+    done = subprocess.run(
+        [
+            *("unshare", "--mount", "sh", "-c", script, "sh", str(tmp_path)),
+            *(sys.executable, WRITE, str(tmp_path / "config.json")),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "mount:" in done.stderr or "unshare" in done.stderr:
+        engines.missing("this machine lets nobody mount anything")
+
+    assert "is on a file system that is mounted read-only; mount it read-write" in done.stdout, done
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symlinks need a privilege there")
+def test_a_symlink_to_itself(tmp_path: Path) -> None:
+    """The error says what to replace."""
+    path = tmp_path / "config.json"
+    path.symlink_to(path.name)
+    for act in (lambda: read_user_file(str(path)), lambda: write_new(path)):
+        with pytest.raises(HelperError, match="leads to itself: replace it"):
+            act()
+
+
+def write_new(path: Path) -> str:
+    return replace_file(Rewrite(str(path), None, b"new"))
+
+
+@linux
+def test_a_full_disk_for_attributes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The attribute is not the cause, and the hint does not tell the user to remove it."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = tmp_path / "config.json"
+    path.write_bytes(b"old")
+    try:
+        os.setxattr(path, "user.note", b"x")
+    except OSError:
+        engines.missing("this file system has no attributes")
+    monkeypatch.setattr(os, "setxattr", refuse)
+    with pytest.raises(HelperError, match="no space left on device; free some space there"):
+        rewrite(path)
+    assert names(tmp_path) == ["config.json"]

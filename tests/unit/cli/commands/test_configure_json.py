@@ -1,6 +1,8 @@
 """What `configure` prints with --json and --quiet."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +144,52 @@ def test_quiet(machine: Machine, docker: Path, option: str) -> None:
         done = configure(machine, *arguments, option)
         assert done.stdout + done.stderr == b""
     assert list(read(docker)["credHelpers"]) == [HOST]
+
+
+full_device = pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+
+
+def run_on_full_disk(machine: Machine, *arguments: str) -> tuple[int, str]:
+    """Run `configure` with a standard output that is full; return its exit code and errors."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*machine.program, "configure", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=machine.environ,
+            cwd=machine.root,
+            check=False,
+        )
+    return done.returncode, done.stderr.decode()
+
+
+ERROR = (
+    "the output cannot be written: no space left on device; free some space, or write it elsewhere"
+)
+
+
+@full_device
+@tree
+def test_an_output_that_is_full(machine: Machine, docker: Path) -> None:
+    """The diff comes before the change: nothing is written, and the error says what is full."""
+    write(docker, {"auths": {}})
+    before = docker.read_bytes()
+    code, errors = run_on_full_disk(machine, WHERE)
+
+    assert code == 1
+    assert errors.splitlines()[-1].endswith(f": {ERROR}")
+    assert docker.read_bytes() == before
+
+
+@full_device
+@tree
+def test_a_document_that_cannot_be_written(machine: Machine, docker: Path) -> None:
+    """The document comes after the change: standard error has the files and their backups."""
+    write(docker, {"auths": {}})
+    code, errors = run_on_full_disk(machine, WHERE, "--json")
+    (backup,) = docker.parent.glob("*.bak")
+
+    assert code == 1
+    assert f"written: {docker}; the previous content: {backup}" in errors.splitlines()
+    assert errors.splitlines()[-1].endswith(f": {ERROR}")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files.user import turn
 from docker_credential_ecrpy.files.user.turn import take_turn
 
 fcntl = pytest.importorskip("fcntl", reason="Windows locks no directories")
@@ -50,6 +52,7 @@ def another_run(*files: Path) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("alias", ["the same", "a link", "another file", "a missing directory"])
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, nothing shows the holder")
 def test_another_run_has_the_turn(tmp_path: Path, alias: str) -> None:
     """The error names the other run and the directory, and nothing else is left there."""
     directory = tmp_path / "docker"
@@ -108,3 +111,36 @@ def test_a_file_system_without_locks(
         monkeypatch.setattr(fcntl if what == "flock" else os, what, refuse)
         with take_turn([str(tmp_path / "file")], seconds=0):
             pass
+
+
+LOCK = """
+import fcntl, os, sys
+os.setuid(12346)
+opened = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.flock(opened, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="root starts another user's process"
+)
+def test_another_users_lock() -> None:
+    """Anybody can lock a directory that they may read: a run goes on without the lock."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o711 | 0o044)
+        command = [sys.executable, "-I", "-S", "-c", LOCK, directory]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"held\n"
+            with take_turn([str(Path(directory) / "config.json")], seconds=0.1):
+                pass
+            child.kill()
+
+
+def test_a_lock_of_an_unknown_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system does not show the holder, a run goes on after the wait."""
+    monkeypatch.setattr(turn, "_find_holder", lambda _: "")
+    with another_run(tmp_path / "file"), take_turn([str(tmp_path / "file")], seconds=0.1):
+        pass
