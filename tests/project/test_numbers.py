@@ -34,7 +34,7 @@ SENTENCES = {
         f"at most {WORDS[backup.BACKUPS_KEPT]} for each file",
     ],
     "docs/accounts.md": [f"shown by CloudTrail; default {Role('').session_name}"],
-    "docs/comparison.md": [f"| upper time limit of a `get` | {SECONDS} seconds |"],
+    "docs/comparison.md": [f"| upper time limit of a `get` | about {SECONDS} seconds |"],
     "docs/configure.md": [f"At most {WORDS[backup.BACKUPS_KEPT]} backups are kept for each file"],
     "docs/doctor.md": [
         f"looks in up to {WORDS[network._OTHER_REGIONS]} other regions",
@@ -42,7 +42,7 @@ SENTENCES = {
         f"at most {WORDS[run._MOST]}.",
     ],
     "docs/index.md": [
-        f"A `get` ends within {SECONDS} seconds",
+        f"A `get` ends after about {SECONDS} seconds",
         f"An ECR token lives for {HOURS} hours.",
     ],
     "README.md": [f"An ECR token lives for {HOURS} hours."],

@@ -19,6 +19,8 @@ LIMIT = 2
 ENDED_BY_ALARM = Result(-signal.SIGALRM, b"", b"")
 PROCESS = "no answer from credential_process of AWS profile 'default' within "
 OTHER = "ghcr.io"
+READ_FIRST = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
+"""Variables that name a file whose content the hot path compares."""
 
 
 def _run(
@@ -114,7 +116,7 @@ class TestCache:
 @pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
 @pytest.mark.parametrize("operation", ["lookup", "open", "read"])
 def test_the_settings(machine: Machine, action: str, operation: str) -> None:
-    """The error names the file; on the hot path the alarm ends the get."""
+    """The error names the file; the alarm ends a get, which reads it on the hot path."""
     machine.login()
     if action == "list":
         machine.get()
@@ -122,7 +124,7 @@ def test_the_settings(machine: Machine, action: str, operation: str) -> None:
     machine.environ["AWS_ECR_CONFIG"] = str(file)
     result = _run(machine, action, {"config.toml": b""}, operation)
 
-    if (action, operation) == ("get", "lookup"):
+    if action == "get":
         assert result == ENDED_BY_ALARM
     else:
         _says(result, f"the settings {file}", "point AWS_ECR_CONFIG at a local file")
@@ -159,7 +161,7 @@ def test_files_of_aws(machine: Machine, variable: str, what: str, operation: str
         assert result.error.startswith(f"no answer from the file system of {what} {file} within ")
         assert result.error.endswith(f"check its mount, or point {variable} at a local file")
     else:
-        assert operation == "lookup"
+        assert operation == "lookup" or variable in READ_FIRST
 
 
 @pytest.mark.parametrize("action", ["get", "store", "erase"])
