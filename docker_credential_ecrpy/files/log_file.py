@@ -79,9 +79,9 @@ class LogFile:
             pass  # a full disk must not fail a pull; AWS_ECR_DEBUG=1 needs no disk
 
     def _append(self, line: bytes) -> None:
-        name = self._path
+        path = name = self._path  # `stalled` finds the file in `path`
         if _HAS_DIR_FD:
-            parent, name = os.path.split(name)
+            parent, name = os.path.split(path)
             if self._directory is None:
                 self._directory = open_way(parent or ".")[0]
         opened = os.open(name, _FLAGS, 0o600, dir_fd=self._directory)

@@ -19,7 +19,12 @@ LIMIT = 2
 ENDED_BY_ALARM = Result(-signal.SIGALRM, b"", b"")
 PROCESS = "no answer from credential_process of AWS profile 'default' within "
 OTHER = "ghcr.io"
-READ_FIRST = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
+READ_FIRST = (
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+)
 """Variables that name a file whose content the hot path compares."""
 
 
