@@ -9,8 +9,8 @@ import botocore.session
 from botocore.exceptions import BotoCoreError
 
 from docker_credential_ecrpy.aws.deadline import Stage, Watch
-from docker_credential_ecrpy.aws.inputs import Inputs
-from docker_credential_ecrpy.aws.sdk_patches import SERVICES
+from docker_credential_ecrpy.aws.sdk.inputs import Inputs
+from docker_credential_ecrpy.aws.sdk.patches import SERVICES
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import one_line

@@ -8,7 +8,8 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import BotoCoreError
 
-from docker_credential_ecrpy.aws import known_secrets, sdk_patches
+from docker_credential_ecrpy.aws.sdk import known_secrets
+from docker_credential_ecrpy.aws.sdk import patches as sdk_patches
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.registry import is_account
 from docker_credential_ecrpy.settings.rules import AUTO, Choice

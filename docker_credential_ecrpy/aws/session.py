@@ -11,14 +11,15 @@ from botocore.config import Config
 from botocore.credentials import create_credential_resolver
 from botocore.loaders import Loader
 
-from docker_credential_ecrpy.aws import known_secrets, limits, profiles
+from docker_credential_ecrpy.aws import profiles
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.answers import note_answers
 from docker_credential_ecrpy.aws.errors.connection import iterate_causes
 from docker_credential_ecrpy.aws.errors.explain import explain
-from docker_credential_ecrpy.aws.inputs import recording
-from docker_credential_ecrpy.aws.sdk_patches import SERVICES, CliCache, SdkData, refuse_prompts
+from docker_credential_ecrpy.aws.sdk import known_secrets, limits
+from docker_credential_ecrpy.aws.sdk.inputs import recording
+from docker_credential_ecrpy.aws.sdk.patches import SERVICES, CliCache, SdkData, refuse_prompts
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text import faults

@@ -20,10 +20,11 @@ from botocore.awsrequest import AWSResponse
 from botocore.credentials import CachedCredentialFetcher, RefreshableCredentials
 from botocore.utils import JSONFileCache
 
-from docker_credential_ecrpy.aws import ecr, profiles, sdk_patches, session
+from docker_credential_ecrpy.aws import ecr, profiles, session
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.credentials import assume_role, resolve_credentials
 from docker_credential_ecrpy.aws.deadline import Watch
+from docker_credential_ecrpy.aws.sdk import patches as sdk_patches
 from docker_credential_ecrpy.aws.session import aws_call, make_session
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol, registry

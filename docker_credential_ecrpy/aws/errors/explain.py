@@ -17,7 +17,7 @@ from docker_credential_ecrpy.aws.profiles import (
     explain_wrong_settings,
     name_config_files,
 )
-from docker_credential_ecrpy.aws.sdk_patches import MfaNeeded
+from docker_credential_ecrpy.aws.sdk.patches import MfaNeeded
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text import faults
 from docker_credential_ecrpy.text.sanitize import one_line

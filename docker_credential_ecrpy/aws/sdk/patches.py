@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 from botocore.loaders import JSONFileLoader, Loader
 from botocore.utils import FileWebIdentityTokenLoader, JSONFileCache, parse_timestamp
 
-from docker_credential_ecrpy.aws import inputs, limits
 from docker_credential_ecrpy.aws.deadline import Stage, Watch
+from docker_credential_ecrpy.aws.sdk import inputs, limits
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import replace
 from docker_credential_ecrpy.text.sanitize import one_line

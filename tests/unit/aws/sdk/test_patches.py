@@ -9,7 +9,7 @@ from botocore import exceptions
 
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.sdk_patches import SERVICES
+from docker_credential_ecrpy.aws.sdk.patches import SERVICES
 from docker_credential_ecrpy.aws.session import make_session
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from botocore.utils import FileWebIdentityTokenLoader, JSONFileCache
 
-from docker_credential_ecrpy.aws import inputs
-from docker_credential_ecrpy.aws.inputs import Inputs
-from docker_credential_ecrpy.aws.sdk_patches import patch_process
+from docker_credential_ecrpy.aws.sdk import inputs
+from docker_credential_ecrpy.aws.sdk.inputs import Inputs
+from docker_credential_ecrpy.aws.sdk.patches import patch_process
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import identity
 from docker_credential_ecrpy.hot.identity import DIRECTORY, FILE, LINK, PROGRAM

@@ -1,0 +1,1 @@
+"""botocore as a credential helper needs it: bounded, without prompts, and watched."""
