@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from docker_credential_ecrpy.text import secrets
 from tests.world import environment
 from tests.world.aws import Aws
 from tests.world.machine import Machine, make_machine
@@ -62,6 +63,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _closed_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Keep tests from the real network and home, and from each other's environment."""
     before = dict(os.environ)
+    # What one test's code in this process has noted as a secret is none in the next.
+    for name, fresh in (("_known", {}), ("_spared", {}), ("_index", secrets._Index())):
+        monkeypatch.setattr(secrets, name, fresh)
     nowhere = tmp_path / "you-forgot-to-choose-a-home"
     monkeypatch.setenv("HOME", str(nowhere))
     monkeypatch.setenv("USERPROFILE", str(nowhere))

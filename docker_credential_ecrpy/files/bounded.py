@@ -39,13 +39,18 @@ def read(file: str, most: int) -> bytes:
     Raises OSError, also if it is larger or not a regular file, and ValueError for an impossible
     name.
     """
+    _check_regular(os.stat(file))  # before it is opened: the writer of a FIFO would notice
     opened = os.open(file, _FLAGS)
     try:
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file")
+        _check_regular(os.fstat(opened))
         return _read(opened, most)
     finally:
         os.close(opened)
+
+
+def _check_regular(seen: os.stat_result) -> None:
+    if not stat.S_ISREG(seen.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 def read_stream(file: str, most: int) -> bytes:

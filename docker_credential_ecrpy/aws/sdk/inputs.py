@@ -162,6 +162,6 @@ def read(path: str) -> bytes:
         current().note(FILE, path)
         raise
     if len(data) > _MAX_FILE:
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+        raise OSError(errno.EFBIG, f"it is larger than {_MAX_FILE >> 20} MiB", path)
     current().note(FILE, path, identity.data_stamp(data, seen))
     return data

@@ -144,7 +144,10 @@ def test_only_the_other_name_is_there(docker_host: DockerHost) -> None:
 def test_a_program_that_every_user_can_replace(docker_host: DockerHost) -> None:
     """It is a warning that names the directory, and how to close it."""
     docker_host.scripts.chmod(0o777)
-    found = docker_host.doctor(HOST).of("program")
+    try:
+        found = docker_host.doctor(HOST).of("program")
+    finally:
+        docker_host.scripts.chmod(0o755)  # other tests use the same programs
 
     assert found["status"] == "warn"
     assert f"can replace it: other users can write in {docker_host.scripts}" in found["seen"]
