@@ -78,7 +78,9 @@ else:
         return True
 
     def _is_ours(process: str) -> bool | None:
-        """Whether a process is this user's; None where the system does not show processes."""
+        """Whether a process is another one of this user; None where the system does not show it."""
+        if process == str(os.getpid()):
+            return False  # the lock of a directory that another program has moved meanwhile
         try:
             return os.stat(f"/proc/{process}").st_uid == os.geteuid() if process else None
         except OSError:

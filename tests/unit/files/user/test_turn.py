@@ -144,3 +144,10 @@ def test_a_lock_of_an_unknown_process(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(turn, "_find_holder", lambda _: "")
     with another_run(tmp_path / "file"), take_turn([str(tmp_path / "file")], seconds=0.1):
         pass
+
+
+def test_a_directory_that_is_moved_meanwhile(tmp_path: Path) -> None:
+    """A run may have its lock already, under the path before: it does not wait for itself."""
+    file = str(tmp_path / "file")
+    with take_turn([file]), take_turn([file], seconds=0.1):
+        pass
