@@ -141,8 +141,12 @@ def run(command: list[str], seconds: float) -> tuple[bytes, int | None]:
 
 
 def _list_needed(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that a program needs to print its version."""
-    return {name: value for name, value in environ.items() if _NEEDED.fullmatch(name.upper())}
+    """Return the variables that a program needs to print its version.
+
+    awslabs' helper would first create a log in `~/.ecr`, or in this directory.
+    """
+    needed = {name: value for name, value in environ.items() if _NEEDED.fullmatch(name.upper())}
+    return {**needed, "AWS_ECR_CACHE_DIR": os.devnull}
 
 
 def _is_same_file(path: str, other: str) -> bool:

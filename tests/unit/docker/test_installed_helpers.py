@@ -60,6 +60,18 @@ def test_what_another_program_says(tmp_path: Path, script: str, version: str) ->
     assert not found.is_ours()
 
 
+def test_a_program_leaves_no_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """awslabs' helper would create one in the user's home, and root would own it there."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    log = 'mkdir -p "${AWS_ECR_CACHE_DIR:-$HOME/.ecr}/log" 2>/dev/null'
+    put(tmp_path, "ecr-login", f"{log}; echo 0.6.4")
+    found = installed_helpers.find_helper("ecr-login", environ(tmp_path))
+
+    assert found.read_version() == "0.6.4"
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
 def test_what_a_program_leaves_is_ended(tmp_path: Path) -> None:
     """A child of it that goes on is killed, also one that fills its output."""
     pid = tmp_path / "pid"
@@ -75,8 +87,11 @@ def test_what_a_program_leaves_is_ended(tmp_path: Path) -> None:
 
 def _runs(pid: int) -> bool:
     """Whether a process runs, and is not a zombie."""
-    done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False)
-    return bool(done.stdout.strip()) and not done.stdout.startswith(b"Z")
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2]
+    except FileNotFoundError:
+        return False
+    return not state.startswith("Z")
 
 
 def test_one_that_does_not_start(tmp_path: Path) -> None:
