@@ -7,9 +7,9 @@ from enum import Enum
 from typing import TypeVar
 
 from docker_credential_ecrpy.errors import DeadlineExceeded
+from docker_credential_ecrpy.files.programs import stalled
+from docker_credential_ecrpy.files.programs.program import Program, say_signal
 from docker_credential_ecrpy.hot import protocol, watchdog
-from docker_credential_ecrpy.processes import stalled
-from docker_credential_ecrpy.processes.program import Program, say_signal
 
 MAX_PRINTED = 1024 * 1024
 """The limit in bytes of what a credential_process prints; its JSON has about 2 KB."""

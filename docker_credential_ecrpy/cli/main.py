@@ -19,10 +19,10 @@ from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.cli.names import ACTIONS, COMMANDS, COMPLETE, HELP_OPTIONS, USAGE
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files.log_file import open_log
+from docker_credential_ecrpy.files.programs import stalled
 from docker_credential_ecrpy.helper.actions import Answer, Helper
 from docker_credential_ecrpy.helper.timeout import read_timeout
 from docker_credential_ecrpy.hot import import_path, protocol, watchdog
-from docker_credential_ecrpy.processes import stalled
 from docker_credential_ecrpy.settings.rules import SettingText
 from docker_credential_ecrpy.text import faults, secret_sources, secrets
 from docker_credential_ecrpy.text.log import Log, write_stderr
@@ -147,13 +147,14 @@ def report_hang(
 
     request: that of a `get`, or None. For ECR Public the answer is "not found", as for its errors.
     """
-    program = sys.modules.get("docker_credential_ecrpy.processes.program")
+    file = stalled.find_file(thread)  # before a child ends, for which the thread may wait
+    program = sys.modules.get("docker_credential_ecrpy.files.programs.program")
     if program:  # a child that cannot even start holds this process's streams
         program.send(program.list_descendants(os.getpid()), "SIGKILL")
     if request and request.registry and request.registry.public:
         protocol.send(f"{protocol.NOT_FOUND}\n".encode())
         return
-    error = stalled.explain(stalled.find_file(thread), environ, protocol.time_limit(environ))
+    error = stalled.explain(file, environ, protocol.time_limit(environ))
     _print_error(program_name(argv), error, for_user=for_user)
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from docker_credential_ecrpy.docker.json_document import JsonDocument
+from docker_credential_ecrpy.files.programs import search_path
 from docker_credential_ecrpy.files.replace import read_user_file
 from docker_credential_ecrpy.hot import paths, registry
-from docker_credential_ecrpy.processes import search_path
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.tokens.token import password_expiry

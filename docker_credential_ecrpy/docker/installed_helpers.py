@@ -10,8 +10,8 @@ from functools import cache
 
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.processes import search_path
-from docker_credential_ecrpy.processes.program import Program
+from docker_credential_ecrpy.files.programs import search_path
+from docker_credential_ecrpy.files.programs.program import Program
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
 

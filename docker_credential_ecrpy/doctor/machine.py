@@ -12,9 +12,9 @@ from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper, fi
 from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files.directory import Refused
+from docker_credential_ecrpy.files.programs import search_path
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.processes import search_path
 from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Choice, SettingText
 from docker_credential_ecrpy.tokens import recent

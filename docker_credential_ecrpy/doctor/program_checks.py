@@ -20,7 +20,7 @@ from docker_credential_ecrpy.doctor.check import (
 )
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.processes import search_path
+from docker_credential_ecrpy.files.programs import search_path
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files.programs import search_path
+from docker_credential_ecrpy.files.programs.program import Program, say_signal
 from docker_credential_ecrpy.hot import protocol, watchdog
-from docker_credential_ecrpy.processes import search_path
-from docker_credential_ecrpy.processes.program import Program, say_signal
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.settings.rules import Place
 from docker_credential_ecrpy.text import faults

@@ -84,6 +84,7 @@ def start(seconds: float, report: "Callable[[int], None]") -> None:
         _thread.start_new_thread(watchdog.run, ())
     except RuntimeError:
         return
+    protocol.set_timer(_ALARM)  # also before the first slice, in which it may be suspended
     _running = watchdog
 
 

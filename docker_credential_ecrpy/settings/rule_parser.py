@@ -23,7 +23,7 @@ DURATIONS = range(900, 43200 + 1)
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 """
 
-GLOBS_COMPARED = 100
+GLOBS_COMPARED = 300
 """The most globs that a later rule is compared with, at some microseconds each."""
 
 _MATCHES = 'such as "123456789012" or "*.dkr.ecr.eu-*.amazonaws.com"'

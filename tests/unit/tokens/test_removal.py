@@ -215,7 +215,8 @@ def test_what_killed_processes_left_is_swept(tmp_path: Path, name: str) -> None:
     alive = made / f".docker-credential-ecrpy-{os.getpid()}-1.new"
     for path in (ended, alive):
         path.write_bytes(b"ecrpy-")
-        os.utime(path, (1, 1))
+    os.utime(ended, (1, 1))
+    os.utime(alive, ns=(NOW - HOUR, NOW - HOUR))
     if name == paths.REGISTRIES:
         store.sweep_hosts(str(made), lambda _: False)
     elif name == paths.LOCKS:

@@ -16,6 +16,7 @@ from docker_credential_ecrpy.cli.commands import completion
 from docker_credential_ecrpy.cli.names import COMMANDS, COMPLETE
 from tests.world import engines
 from tests.world.accounts import EU, B
+from tests.world.entries import make_folder
 from tests.world.machine import HOST, Machine
 
 NAMES = ("docker-credential-ecr-login", "docker-credential-ecrpy")
@@ -170,6 +171,7 @@ class TestAnswer:
 
     def test_an_option_with_an_equals_sign(self, machine: Machine) -> None:
         """bash splits it into words; the value is not completed as a registry."""
+        make_folder(machine.root / "home/.ecr/registries")
         machine.file("home/.ecr/registries/us-east-1.example.com", "")
 
         assert answered(machine, "password", "--region", "=", "us") == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.processes import search_path
+from docker_credential_ecrpy.files.programs import search_path
 
 NAME = "docker-credential-x"
 

@@ -45,12 +45,11 @@ def find_file(thread: int) -> str:
     for _ in range(_INNERMOST):
         if frame is None or frame.f_globals.get("__name__") in ("threading", "socket", "ssl"):
             return ""
-        for name in _NAMES:
-            value = frame.f_locals.get(name)
-            if isinstance(value, bytes):
-                value = os.fsdecode(value)
-            if isinstance(value, str) and os.path.isabs(value):
-                return value
+        opened = getattr(frame.f_locals.get("self"), "path", None)  # of a `Directory`
+        for value in (*map(frame.f_locals.get, _NAMES), opened):
+            path = os.fsdecode(value) if isinstance(value, bytes) else value
+            if isinstance(path, str) and os.path.isabs(path):
+                return path
         frame = frame.f_back
     return ""
 

@@ -1,0 +1,1 @@
+"""Programs: found on PATH, run with bounds, and ended with this one."""

@@ -1,1 +1,0 @@
-"""Other programs, and the time that this one may take."""
