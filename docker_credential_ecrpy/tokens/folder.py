@@ -279,4 +279,4 @@ def _is_served(name: str) -> bool:
     service, at, rest = name.partition("@")
     if at:
         return bool(service and rest) and _NAME.issuperset(service + rest)
-    return bool(name) and registry.parse_host(name) == name
+    return name != "" and registry.parse_host(name) == name

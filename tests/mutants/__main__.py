@@ -39,7 +39,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "not (ecr-login or ecrpy or module)",
     ),
     "hot.cache": ("tests/unit/hot/test_cache.py", "tests/unit/hot/test_origin.py"),
-    "tokens.store": ("tests/unit/tokens/test_store.py", "tests/unit/tokens/test_store_logins.py"),
+    "tokens.store": (
+        "tests/unit/tokens/test_store.py",
+        "tests/unit/tokens/test_removal.py",
+        "tests/unit/tokens/test_store_logins.py",
+    ),
     "tokens.folder": ("tests/unit/tokens/test_folder.py",),
     "files.directory": ("tests/unit/files/test_directory.py",),
     "files.private": ("tests/unit/files/test_private.py",),

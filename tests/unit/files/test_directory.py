@@ -407,4 +407,5 @@ class TestFiles:
                 assert folder.stat("file").st_mtime_ns == 5_000_000_000
                 folder.unlink("file")
                 assert folder.names() == []
+        directory.open_own(str(tmp_path / "cache"), create=True).close()
         monkeypatch.undo()

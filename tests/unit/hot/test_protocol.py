@@ -187,3 +187,13 @@ def test_a_time_limit_that_is_no_number(text: str) -> None:
 def test_a_time_limit(text: str, seconds: float) -> None:
     """Seconds may have a fraction, and blanks around them."""
     assert protocol.parse_timeout(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("", 25.0), ("40", 40.0), ("0.5", 0.5), ("3600", 3600.0), ("3600.1", 25.0), ("0", 25.0)],
+)
+def test_the_time_limit(text: str, seconds: float) -> None:
+    """AWS_ECR_TIMEOUT sets it; unset, empty or unusable, it is 25 seconds."""
+    assert protocol.time_limit({"AWS_ECR_TIMEOUT": text}) == seconds
+    assert protocol.time_limit({}) == 25.0

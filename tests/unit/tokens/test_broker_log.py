@@ -127,6 +127,22 @@ class TestTheLog:
         assert f"cache: written for {HOST}" in lines
         assert len(fake.calls) == 1
 
+    def test_of_a_refused_identity(
+        self, logged: Callable[..., list[str]], fake: FakeAws, clock: Clock
+    ) -> None:
+        """Each place that had its token is named, and no other."""
+        fake.error = HelperError("denied", refused=True)
+        assert not [line for line in logged() if "removed" in line]
+        fake.error = None
+        logged()
+        clock.now += 7 * 3600 * cache.SECOND
+        fake.error = HelperError("denied", refused=True)
+
+        assert [line for line in logged() if "removed" in line] == [
+            f"cache: the token of {name} is removed: its identity is refused"
+            for name in (HOST, ENDPOINT)
+        ]
+
     def test_of_a_lock_that_cannot_be_held_or_written(
         self, logged: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -291,3 +291,43 @@ def test_each_refusal_says_what_does_not_work(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (refused,) = folder.list_refusals(str(tmp_path / "file"))
     assert refused.effect == "no new tokens are cached"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix hard links")
+def test_a_file_of_another_program_says_how_that_shows(tmp_path: Path) -> None:
+    """By its name, its content, or a second name."""
+    made = make_folder(tmp_path / "tokens")
+    entry = f"{HOST}~{'0' * 32}"
+    opened = folder.open_folder(str(made))
+    try:
+        (made / "report.odt").write_bytes(b"")
+        with pytest.raises(folder.Foreign, match=r"^its name is not one of this program's$"):
+            folder.open_ours(opened, "report.odt")
+        (made / entry).write_bytes(b"notes")
+        with pytest.raises(folder.Foreign, match=r"^its content is not this program's$"):
+            folder.open_ours(opened, entry)
+        (made / entry).write_bytes(b"ecrpy-3 ")
+        os.link(made / entry, tmp_path / "second")
+        with pytest.raises(folder.Foreign, match=r"^it is not this user's own regular file$"):
+            folder.open_ours(opened, entry)
+    finally:
+        opened.close()
+
+
+def test_a_long_file_of_the_user_is_no_sign_of_an_old_cache(tmp_path: Path) -> None:
+    """Only an entry of this program shows that unmarked folders are those of version 0.1.0."""
+    for name, text in (("tokens/report.odt", "a long text"), ("registries/todo", "")):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+
+    with pytest.raises(Refused, match="holds 'todo', which this program did not create"):
+        folder.open_folder(str(tmp_path / "registries"), create=True)
+
+
+def test_a_name_without_a_host_is_not_ours(tmp_path: Path) -> None:
+    """A file whose name begins with the tilde of an entry's name belongs to somebody else."""
+    made = make_folder(tmp_path / "tokens")
+    (made / f"~{'0' * 32}").write_bytes(b"")
+
+    with folder.open_folder(str(made)) as opened, pytest.raises(folder.Foreign):
+        folder.open_ours(opened, f"~{'0' * 32}")

@@ -11,7 +11,7 @@ import pytest
 
 from docker_credential_ecrpy.files.directory import Directory, Refused
 from docker_credential_ecrpy.hot import cache, paths
-from docker_credential_ecrpy.tokens import folder, inventory, store
+from docker_credential_ecrpy.tokens import folder, inventory, recent, store
 from docker_credential_ecrpy.tokens.folder import FOLDERS, MARKER
 from tests.world.entries import HOUR, NOW, list_files, make_entry, make_folder
 from tests.world.hosts import HOST
@@ -93,6 +93,25 @@ def test_a_token_whose_refresh_was_deferred(tmp_path: Path) -> None:
 
     assert store.forget(str(tmp_path), HOST, "", started) == 1
     assert not os.path.exists(place[0])
+
+
+def test_what_one_host_refers_to(tmp_path: Path) -> None:
+    """An erase removes the endpoints that the host's entries refer to, and nothing of others."""
+    hosts = [f"{digit}{HOST[1:]}" for digit in "234"]
+    for host in hosts:
+        token = cache.token_place(str(tmp_path), f"ecr@{host}", "me")
+        entry = make_entry()
+        entry.reply = b'"Username":"AWS","Secret":"%b"}\n' % host.encode()
+        store.write(*token, entry)
+        reference = cache.refer(*token, entry)
+        store.write(*cache.token_place(str(tmp_path), host, "me"), reference)
+        recent.remember(str(tmp_path), host)
+
+    assert store.forget(str(tmp_path), hosts[1]) == 2
+    others = [hosts[0], hosts[2]]
+    names = [path.name.partition("~")[0] for path in list_files(tmp_path / paths.TOKENS)]
+    assert names == [*others, *(f"ecr@{host}" for host in others)]
+    assert [path.name for path in list_files(tmp_path / paths.REGISTRIES)] == others
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
