@@ -44,9 +44,10 @@ def report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
 
 
 sys.unraisablehook = report_unraisable
-# The program itself writes to descriptors. Modules would write tracebacks, as hashlib does for each
-# hash without memory.
-sys.stderr = None
+# Docker's actions write to descriptors. Modules would write tracebacks, as hashlib does for each hash
+# without memory. The commands for users may ask a question there.
+if sys.argv[1:] in (["get"], ["store"], ["erase"], ["list"]):
+    sys.stderr = None
 try:
     if signal.getsignal(signal.SIGINT) is None:  # the bootloader's handler; see bootloader.c
         signal.signal(signal.SIGINT, interrupted)
