@@ -44,8 +44,8 @@ def report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
 
 
 sys.unraisablehook = report_unraisable
-# Docker's actions write to descriptors. Modules would write tracebacks, as hashlib does for each hash
-# without memory. The commands for users may ask a question there.
+# Docker's actions write to descriptors. Modules would write tracebacks, as hashlib does for each
+# hash without memory. The commands for users may ask a question there.
 if sys.argv[1:] in (["get"], ["store"], ["erase"], ["list"]):
     sys.stderr = None
 try:

@@ -10,6 +10,7 @@ import pytest
 from tests.world import engines
 from tests.world.aws import EXPIRED_TEXT
 from tests.world.engine_host import ECR, ECR_2, ECR_EU, ELSEWHERE, PUBLIC, Done, EngineHost
+from tests.world.entries import list_files
 
 NOT_LOGGED_IN = "no AWS credentials found"
 CURE = "run 'aws configure sso'"
@@ -358,7 +359,7 @@ class TestCacheInTheWay:
         engine_host.login_to_aws()
         engine_host.use_helper()
         engine_host.get().ok()
-        entries = sorted((engine_host.home / ".ecr" / "tokens").iterdir())
+        entries = list_files(engine_host.home / ".ecr" / "tokens")
         whole = {path: path.read_bytes() for path in entries}
         for at in range(0, min(map(len, whole.values())), 100):
             for path, data in whole.items():
