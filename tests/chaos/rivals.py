@@ -113,8 +113,9 @@ class Rivals:
         """Return actions while a drive does not answer."""
         rng, host = self._rng, self._rng.choice((US, EU))
         operation = rng.choice(OPERATIONS)
-        # A second lookup of the same name waits in the kernel, where nothing ends it.
-        most = 1 if operation == "lookup" else 3
+        # A second lookup of the same name, or read of the same page, waits in the kernel for the
+        # first one, where nothing ends it.
+        most = 1 if operation in ("lookup", "read") else 3
         actions = rng.sample(("get", "get", "store", "erase", "list", "clear", "configure"), most)
         steps: list[Step] = [Join(), Stall(STALLED, rng.choice(DRIVES), operation)]
         steps += [Call(name, STALLED, "" if name == "list" else host, 0, 600) for name in actions]

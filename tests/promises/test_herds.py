@@ -1,5 +1,6 @@
 """Single flight: many processes at once make one call to AWS, and share its failure."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -51,7 +52,7 @@ def test_an_individual_failure_is_not_shared(machine: Machine) -> None:
             entry.unlink()
     outputs = [child.communicate()[0].decode() for child in first]
 
-    assert "within 1 s" in outputs[0]
+    assert re.search(r"within (1|0\.\d+) s", outputs[0]), outputs[0]  # a part of its second is over
     assert "refused the signature" in outputs[1]
 
 
