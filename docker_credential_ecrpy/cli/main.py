@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.helper.fallback import Fallback
 
 VERSION = ("version", "--version", "-V", "-v")
-_MORE_SECONDS = 10.0  # after AWS_ECR_TIMEOUT, for what commands do beside calls to AWS
+_MORE_SECONDS = 10.0  # after AWS_ECR_TIMEOUT, for what most commands do beside calls to AWS
+_IN_TIME = ("password", "cache")  # these do no more than an action does
 _WRITE_SECONDS = 10.0  # for an error, whose stream may be a file that does not answer
 HELPED = ("help", *HELP_OPTIONS)
 
@@ -103,7 +104,7 @@ def run_cli(
     for_user = _is_for_user(arguments, environ)
     try:
         if for_user:
-            more = 0 if arguments[:1] == ["password"] else _MORE_SECONDS
+            more = 0 if arguments and arguments[0] in _IN_TIME else _MORE_SECONDS
             report = partial(report_hang, argv, environ, None, for_user=True)
             watchdog.start(protocol.time_limit(environ) + more, report)
             code = _run_command(arguments, name, helper, log.turn_on)
