@@ -115,7 +115,9 @@ class Fallback:
                 program.end()
                 raise
         finally:
-            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)  # None: not one of Python's
+            if signal.getsignal(signal.SIGTERM) is not _do_nothing:
+                # None: not one of Python's.
+                signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
     def _start(self, command: list[str], request: bytes) -> Program:
         mark = [f"{time.time() + self.seconds:.3f}", *self._callers(), self.suffix]
@@ -191,8 +193,14 @@ def _is_running(path: str) -> bool:
 
 
 def _exit_on_signal(*_: object) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt the cleanup
+    # A second one must not interrupt the cleanup. With SIG_IGN, Python would print a traceback for
+    # one that is on its way.
+    signal.signal(signal.SIGTERM, _do_nothing)
     sys.exit(_TERMINATED)
+
+
+def _do_nothing(*_: object) -> None:
+    pass
 
 
 def _has_terminal() -> bool:

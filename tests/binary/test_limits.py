@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.attacks import as_user, check_form, launched, why_alone
+from tests.security.attacks import as_user, check_form, launched, require_two_users
 from tests.world import credential_sources
 from tests.world.machine import HOST, Machine, make_machine
 from tests.world.products import ONE_FILE
@@ -82,8 +82,7 @@ def test_a_limit_that_the_one_file_needs_is_named(
 @pytest.fixture(name="users")
 def _users(box: Machine) -> Iterator[Machine]:
     """The machine of a user who is not root: only then a limit of processes counts."""
-    if why_alone():
-        pytest.skip(why_alone())
+    require_two_users()
     root = Path(tempfile.mkdtemp(prefix="limits-"))
     users = make_machine(box.aws, box.server, box.authority, root)
     users.environ["TMPDIR"] = str(root / "tmp")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.attacks import ATTACKER, as_user, why_alone
+from tests.security.attacks import ATTACKER, as_user, require_two_users
 from tests.world.machine import NOT_FOUND, Result
 from tests.world.products import ONE_FILE, PROGRAMS
 
@@ -35,8 +35,7 @@ UNSAFE = {
 @pytest.fixture(name="places", scope="module")
 def _places() -> Iterator[Path]:
     """Directories and symlinks of a user, of an attacker and of root, in one that all can reach."""
-    if why_alone():
-        pytest.skip(why_alone())
+    require_two_users()
     root = Path(tempfile.mkdtemp(prefix="places-"))
     root.chmod(0o755)
     for name, owner, mode in (

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import docker_credential_ecrpy
 from docker_credential_ecrpy.hot import cache, identity, registry
 from docker_credential_ecrpy.tokens import store
 from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token
-from tests.world.machine import HOST, Machine, Result
+from tests.world.machine import HOST, Machine, Result, make_machine
 
 VICTIMS = {"a user": 12345, "root": 0}
 """The user that runs the helper: a name -> a uid."""
@@ -81,6 +82,26 @@ def why_alone() -> str:
     if sys.platform != "linux" or not shutil.which("setpriv"):
         return "setpriv of util-linux is missing"
     return "only root can run as another user" if os.geteuid() else ""
+
+
+def require_two_users() -> None:
+    """Skip the test where this process cannot run as another user; in CI, fail it if it should."""
+    why = why_alone()
+    if why and os.environ.get("CI") and "root" in why:
+        pytest.fail(f"CI must be able to test with two users: {why}")
+    if why:
+        pytest.skip(why)
+
+
+def make_victim(machine: Machine, uid: int) -> Machine:
+    """Return a machine like `machine`, of another user, in a directory of its own: `root`."""
+    root = Path(tempfile.mkdtemp(prefix="attacks-"))
+    victim = make_machine(machine.aws, machine.server, machine.authority, root)
+    program = list(machine.program)
+    if len(program) == 1:  # a symlink, in a directory that is closed to others
+        program = [os.path.realpath(program[0])]
+    victim.program = as_user(uid, program)
+    return victim
 
 
 def as_user(uid: int, program: Sequence[str]) -> list[str]:

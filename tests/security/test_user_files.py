@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from tests.security import attacks
 from tests.security.attacks import ATTACKER, VICTIMS
 from tests.world import engines
 from tests.world.access import ACCESS, DEFAULT, make_acl, set_attribute
-from tests.world.machine import Machine, make_machine
+from tests.world.machine import Machine
 
 SECRET = '{"auths": {"private.example.com": {"auth": "bWU6aHVudGVyMg=="}}}'
 DOCUMENT = '{"auths": {}}'
@@ -59,18 +58,10 @@ def _victim(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Machin
 
     `root/documents` has another file of that name.
     """
-    why = attacks.why_alone()
-    if why and os.environ.get("CI") and "root" in why:
-        pytest.fail(f"CI must be able to test with two users: {why}")
-    if why:
-        pytest.skip(why)
+    attacks.require_two_users()
     uid: int = VICTIMS[request.param]
-    root = Path(tempfile.mkdtemp(prefix="attacks-"))
-    victim = make_machine(machine.aws, machine.server, machine.authority, root)
-    program = list(machine.program)
-    if len(program) == 1:  # a symlink, in a directory that is closed to others
-        program = [os.path.realpath(program[0])]
-    victim.program = attacks.as_user(uid, program)
+    victim = attacks.make_victim(machine, uid)
+    root = victim.root
     for folder in ("open/docker", "documents"):
         (root / folder).mkdir(parents=True)
         (root / folder / "config.json").write_text(SECRET if folder != "documents" else DOCUMENT)

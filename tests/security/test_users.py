@@ -8,7 +8,6 @@ import os
 import shutil
 import stat
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 from docker_credential_ecrpy.tokens.folder import MARKER, MARKER_TEXT
 from tests.security import attacks
 from tests.security.attacks import ATTACKER, LOGIN, PLANTED, VICTIMS, attack
-from tests.world.machine import HOST, NOT_FOUND, Machine, make_machine
+from tests.world.machine import HOST, NOT_FOUND, Machine
 
 FOLDERS = "tokens logins locks registries elsewhere"
 OTHER_HOST = "210987654321.dkr.ecr.us-east-1.amazonaws.com"
@@ -30,18 +29,10 @@ def victim_fixture(request: pytest.FixtureRequest, machine: Machine) -> Iterator
     `root/open` is a directory like /tmp; `root/documents` has old files of the victim's, some with
     names like ours.
     """
-    why = attacks.why_alone()
-    if why and os.environ.get("CI") and "root" in why:
-        pytest.fail(f"CI must be able to test with two users: {why}")
-    if why:
-        pytest.skip(why)
+    attacks.require_two_users()
     uid: int = VICTIMS[request.param]
-    root = Path(tempfile.mkdtemp(prefix="attacks-"))
-    victim = make_machine(machine.aws, machine.server, machine.authority, root)
-    program = list(machine.program)
-    if len(program) == 1:  # a symlink, in a directory that is closed to others
-        program = [os.path.realpath(program[0])]
-    victim.program = attacks.as_user(uid, program)
+    victim = attacks.make_victim(machine, uid)
+    root = victim.root
     (root / "open").mkdir()
     for folder in (Path(), *map(Path, FOLDERS.split())):
         (root / "documents" / folder).mkdir(mode=0o755)

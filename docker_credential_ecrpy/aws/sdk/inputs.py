@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from docker_credential_ecrpy.aws.sdk import limits
 from docker_credential_ecrpy.hot import identity, paths
 from docker_credential_ecrpy.hot.identity import DIRECTORY, FILE, LINK, PROGRAM
 
@@ -21,7 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.hot.identity import Input
 
-_MAX_FILE = 1 << 20  # bytes; a token has some thousand
 # The parts of an argument, which may be the text of a `sh -c`, where `shlex` finds none.
 _WORDS = re.compile(r"[;|&<>()]+|[^\s;|&<>()'\"]+")
 _WRITES = re.compile(r"&?>{1,2}[|&]?")  # the word after it is a file that is written
@@ -157,11 +157,11 @@ def read(path: str) -> bytes:
     """Return the data of a file that decides the identity, and note it. Raises OSError."""
     try:
         with open(path, "rb") as file:
-            data, seen = file.read(_MAX_FILE + 1), os.fstat(file.fileno())
+            data, seen = file.read(limits.MAX_FILE + 1), os.fstat(file.fileno())
     except OSError:
         current().note(FILE, path)
         raise
-    if len(data) > _MAX_FILE:
-        raise OSError(errno.EFBIG, f"it is larger than {_MAX_FILE >> 20} MiB", path)
+    if len(data) > limits.MAX_FILE:
+        raise OSError(errno.EFBIG, f"it is larger than {limits.MAX_FILE >> 20} MiB", path)
     current().note(FILE, path, identity.data_stamp(data, seen))
     return data

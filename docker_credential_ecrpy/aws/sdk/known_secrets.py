@@ -8,11 +8,11 @@ from typing import Any
 
 import botocore.session
 
+from docker_credential_ecrpy.aws.sdk import limits
 from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.hot import paths
 from docker_credential_ecrpy.text import secret_sources, secrets
 
-_MAX_SIZE = 4 * 1024 * 1024  # bytes of a file; AWS sets no limit, and a profile has some hundreds
 _TOKEN_FILE = re.compile(r"^\s*web_identity_token_file\s*=(.*)", re.MULTILINE)
 _TOKEN_FILES = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
@@ -30,7 +30,9 @@ def note_files(environ: Mapping[str, str]) -> None:
 
 def _read(path: str) -> str:
     with suppress(OSError, ValueError):  # botocore reports a file that it cannot use
-        return bounded.read(path, _MAX_SIZE).decode("utf-8", "surrogateescape") if path else ""
+        return (
+            bounded.read(path, limits.MAX_CONFIG).decode("utf-8", "surrogateescape") if path else ""
+        )
     return ""
 
 

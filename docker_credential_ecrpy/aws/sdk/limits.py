@@ -95,13 +95,8 @@ def patch() -> None:
     botocore.configloader.configparser = SimpleNamespace(  # type: ignore[attr-defined]  # a module
         RawConfigParser=_BoundedParser, Error=configparser.Error
     )
-    for module in (botocore.credentials, botocore.utils):
-        module.open = _open  # type: ignore[attr-defined]  # instead of the built-in one
-    for function in (
-        botocore.utils.FileWebIdentityTokenLoader.__init__,
-        botocore.utils.parse_key_val_file,
-    ):
-        function.__defaults__ = (_open,)  # bound when it loaded
+    botocore.credentials.open = _open  # type: ignore[attr-defined]  # instead of the built-in one
+    botocore.utils.parse_key_val_file.__defaults__ = (_open,)  # bound when it loaded
     for connection in (AWSHTTPConnection, AWSHTTPSConnection):
         connection.response_class = _BoundedResponse  # type: ignore[assignment]  # http.client's
     AWSResponse.content = property(_read_content)  # type: ignore[assignment,method-assign]
