@@ -286,8 +286,9 @@ def test_what_it_leaves_running_may_hold_on_to_its_output(machine: Machine) -> N
     assert time.monotonic() - began < 10
 
 
-def test_sigterm_ends_it_too(machine: Machine) -> None:
-    """SIGTERM, as when a service is stopped, ends the fallback too."""
+@pytest.mark.parametrize("count", [1, 300])
+def test_sigterm_ends_it_too(machine: Machine, count: int) -> None:
+    """SIGTERM, as when a service is stopped, ends the fallback too; more of them print nothing."""
     helper(
         machine,
         "import os, time\n"
@@ -299,7 +300,8 @@ def test_sigterm_ends_it_too(machine: Machine) -> None:
     limit = time.monotonic() + 30
     while time.monotonic() < limit and not (pids.exists() and pids.read_text()):
         time.sleep(0.05)
-    child.terminate()
+    for _ in range(count):
+        child.terminate()
     out, err = child.communicate(timeout=30)
 
     assert (child.returncode, out, err) == (143, b"", b"")
