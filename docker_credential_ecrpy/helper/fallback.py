@@ -193,8 +193,8 @@ def _is_running(path: str) -> bool:
 
 
 def _exit_on_signal(*_: object) -> NoReturn:
-    # A second one must not interrupt the cleanup. With SIG_IGN, Python would print a traceback for
-    # one that is on its way.
+    # A second one must not interrupt the cleanup. With SIG_IGN, Python prints a traceback for one
+    # that arrives before this call.
     signal.signal(signal.SIGTERM, _do_nothing)
     sys.exit(_TERMINATED)
 

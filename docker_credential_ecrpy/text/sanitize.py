@@ -1,7 +1,7 @@
 """Sanitizes foreign text for errors and terminals: one line, printable, secrets redacted.
 
-Known secrets are redacted by their values; what looks like one, by its shape, is second best: it is
-for texts of other programs and services, which may hold secrets that this process has never seen.
+Known secrets are redacted by their values. In texts of other programs and services, which may hold
+secrets that this process has never seen, what looks like a secret is redacted too.
 """
 
 import re

@@ -20,7 +20,7 @@ MARK = "[redacted]"
 SHORTEST = 4
 """Bytes of a secret; a shorter one is redacted with the address around it only."""
 LONG = 12
-"""Bytes of a form that does not come about by chance: it is found inside of other words, too."""
+"""Bytes from which a form is found inside other words, too: so long a match is no chance."""
 _TIMES_ENCODED = 2  # an address inside of another one's query
 _MOST_ENCODED = 9  # bytes for one of a secret: \xNN and %25NN are shorter
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")

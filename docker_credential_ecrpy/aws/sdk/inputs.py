@@ -40,7 +40,7 @@ class Inputs:
         return iter([(kind, state, name) for (kind, name), state in self._states.items()])
 
     def note(self, kind: str, name: str, state: str = "") -> None:
-        """Note that an input is used, in a state; by default in that of now."""
+        """Note that an input is used. state: its state then, by default the current one."""
         state = state or identity.observe(kind, name, os.environ)[1]
         if self._states.setdefault((kind, name), state) != state:
             self._states[kind, name] = _UNSURE

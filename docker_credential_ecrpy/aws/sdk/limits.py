@@ -65,7 +65,7 @@ class _Counted(io.RawIOBase):
 
 
 class _BoundedResponse(HTTPResponse):
-    """An answer of which headers, chunk sizes and trailers are bounded, too."""
+    """An answer whose headers, chunk sizes and trailers are bounded, too."""
 
     def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)

@@ -212,7 +212,7 @@ class _Guard:
 
     def _send(self, text: str) -> None:
         if self._shell is not None:
-            with suppress(OSError):  # somebody has killed it
+            with suppress(OSError):  # the guard has been killed
                 os.write(self._pipe, text.encode())
 
 

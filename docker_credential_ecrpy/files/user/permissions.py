@@ -103,7 +103,7 @@ def make_private(opened: int) -> None:
 
 
 def give(opened: int, seen: os.stat_result) -> None:
-    """Give a new file of root's to the owner of a file or directory. Raises OSError."""
+    """Give a new file that root created to the owner of a file or directory. Raises OSError."""
     if sys.platform != "win32" and seen.st_uid != os.geteuid() == 0:
         os.fchown(opened, seen.st_uid, seen.st_gid)
 
