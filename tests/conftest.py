@@ -16,6 +16,7 @@ from hypothesis import settings
 from docker_credential_ecrpy.text import secrets
 from tests.world import environment
 from tests.world.aws import Aws
+from tests.world.docker_host import DockerHost
 from tests.world.machine import Machine, make_machine
 from tests.world.tree import REPOSITORY
 from tests.world.web import Authority, WebServer, YouForgotTheLoopback
@@ -117,6 +118,11 @@ def _machine(
             machine.program = [str(scripts / "docker-credential-ecr-login")]
         with machine.closing:
             yield machine
+
+
+@pytest.fixture(name="docker_host")
+def _docker_host(machine: Machine, scripts: Path) -> DockerHost:
+    return DockerHost(machine, scripts)
 
 
 @pytest.fixture(scope="session")

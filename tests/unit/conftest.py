@@ -6,10 +6,8 @@ import pytest
 
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.tokens import store
-from tests.world.docker_host import DockerHost
 from tests.world.entries import make_entry
 from tests.world.hosts import HOST
-from tests.world.machine import Machine
 
 
 @pytest.fixture(name="place")
@@ -21,8 +19,3 @@ def _place(tmp_path: Path) -> tuple[str, str]:
 def _kept(place: tuple[str, str]) -> Path:
     store.write(*place, make_entry())
     return Path(place[0])
-
-
-@pytest.fixture(name="docker_host")
-def _docker_host(machine: Machine, scripts: Path) -> DockerHost:
-    return DockerHost(machine, scripts)
