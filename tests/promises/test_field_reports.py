@@ -1,6 +1,5 @@
 """Facts about reports from the field: the true cause is named first, with the cure that works."""
 
-import re
 import sys
 
 import pytest
@@ -9,7 +8,6 @@ from tests.world.broken_setups import check_fix
 from tests.world.docker_host import DockerHost
 from tests.world.field_reports import DOCTOR, ERRORS
 from tests.world.machine import Machine
-from tests.world.tree import REPOSITORY
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its programs are shell scripts")
@@ -31,14 +29,3 @@ def test_a_get_says_cause_and_cure(machine: Machine, report: str) -> None:
     assert failure.cure in cure
     if failure.calls is not None:
         assert machine.aws.count()["ecr"] == failure.calls
-
-
-@pytest.mark.parametrize("report", [*DOCTOR, *ERRORS])
-def test_the_source_of_each_report_is_known(report: str) -> None:
-    """It is a thread of a repository that tests/README.md lists, or a set-up of ours."""
-    guide = (REPOSITORY / "tests" / "README.md").read_text()
-    short_names = re.findall(r"^\| `([\w.-]+)` \| [\w.-]+/[\w.-]+ \|$", guide, re.MULTILINE)
-
-    source, _, said = report.partition(" ")
-    assert said
-    assert source == "setup" or source.rpartition("#")[0] in short_names
