@@ -74,6 +74,7 @@ class Universe:
         self.docker_host = docker_host
         self.aws = BenchAws(latency=LATENCY / 1000)
         self._front = RegistryFront(self.aws, backend)
+        self._front.layers_elsewhere = False
 
     def handle(self, request: Request) -> Response:
         """Answer as the host that the request names."""

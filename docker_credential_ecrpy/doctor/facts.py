@@ -17,7 +17,8 @@ from docker_credential_ecrpy.tokens.token import login_in_reply
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.doctor.probes.aws import CallerIdentity, EndpointProbe, Preview
-    from docker_credential_ecrpy.doctor.probes.pull import PullTrace
+    from docker_credential_ecrpy.doctor.probes.storage import Redirect, StorageReply
+    from docker_credential_ecrpy.doctor.probes.trace import PullTrace
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,20 @@ class TokenFact:
     def login(self) -> tuple[str, str]:
         """Return user name and password."""
         return login_in_reply(self.entry.reply)
+
+
+@dataclass(frozen=True)
+class Download:
+    """A download from the storage that the registry redirects to."""
+
+    redirect: "Redirect"
+    reply: "StorageReply | HelperError"
+
+    @property
+    def works(self) -> bool:
+        """Whether the storage delivers."""
+        reply = self.reply
+        return not isinstance(reply, HelperError) and reply.status < HTTPStatus.BAD_REQUEST
 
 
 @dataclass(frozen=True)
@@ -87,6 +102,7 @@ class EcrFacts(Facts):
     """Those of an ECR registry, with the results of network calls.
 
     caller, pull: None where no call was made, as there is nothing to authenticate with.
+    download: the first one that fails, or else the last; None where the registry needs no storage.
     other_host: another region's host that has the image which the registry does not know, or "".
     """
 
@@ -96,4 +112,5 @@ class EcrFacts(Facts):
     caller: "CallerIdentity | HelperError | None"
     token: TokenFact | HelperError
     pull: "PullTrace | HelperError | None"
+    download: Download | None
     other_host: str

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
-from docker_credential_ecrpy.doctor.facts import EcrFacts, TokenFact
+from docker_credential_ecrpy.doctor.facts import Download, EcrFacts, TokenFact
 from docker_credential_ecrpy.doctor.machine import Machine, list_registries
 from docker_credential_ecrpy.doctor.probes import gateway
 from docker_credential_ecrpy.errors import HelperError
@@ -15,6 +15,12 @@ from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.doctor.probes.storage import Redirect, StorageReply
+    from docker_credential_ecrpy.doctor.probes.trace import PullTrace
+
+STORAGE_SECONDS = 10.0  # storage without a route takes minutes to fail
 _OTHER_REGIONS = 3  # at most so many other regions are searched for an image
 
 
@@ -51,6 +57,7 @@ def ask_network(
             preview=preview,
             token=token,
             pull=pull,
+            download=_download(helper, choice, pull, deadline),
             other_host=other,
         )
 
@@ -64,6 +71,25 @@ def _find_token(helper: Helper, choice: Choice, deadline: Deadline) -> TokenFact
     unchanged = hit is not None and hit.entry.written == entry.written
     is_stored = unchanged or helper.find_cached(choice).first is not None
     return TokenFact(entry, hit if unchanged else None, took, is_stored)
+
+
+def _download(
+    helper: Helper, choice: Choice, pull: "PullTrace | HelperError | None", deadline: Deadline
+) -> Download | None:
+    """Return the first download that fails, or else the last; None where nothing is redirected."""
+    if pull is None or isinstance(pull, HelperError):
+        return None
+    found = None
+    for redirect in pull.redirects:
+
+        def request(to: "Redirect" = redirect) -> "StorageReply":
+            seconds = min(deadline.left(), STORAGE_SECONDS)
+            return gateway.request_storage(choice, to, seconds, helper.log)
+
+        found = Download(redirect, attempt(request))
+        if not found.works:
+            break
+    return found
 
 
 def _find_other_host(helper: Helper, hosts: list[str], image: Image, deadline: Deadline) -> str:

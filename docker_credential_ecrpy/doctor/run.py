@@ -21,7 +21,7 @@ from docker_credential_ecrpy.doctor.docker_checks import check_docker
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.doctor.machine import Machine, ask_programs, read_machine
 from docker_credential_ecrpy.doctor.network import ask_network
-from docker_credential_ecrpy.doctor.network_checks import check_network
+from docker_credential_ecrpy.doctor.network_checks.aws import check_network
 from docker_credential_ecrpy.doctor.probes import gateway
 from docker_credential_ecrpy.doctor.program_checks import check_other_helpers, check_programs
 from docker_credential_ecrpy.errors import HelperError

@@ -63,7 +63,7 @@ def universe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Universe]:
     root = tmp_path_factory.mktemp("universe")
     authority = Authority()
     hosts = root / "hosts"
-    names = "\n".join(f"{ADDRESS} {name}" for name in (*REGISTRIES, *APIS))
+    names = "\n".join(f"{ADDRESS} {name}" for name in (*REGISTRIES, *registry.STORAGE, *APIS))
     hosts.write_text(f"127.0.0.1 localhost\n{names}\n")
     _mount_over(hosts, "/etc/hosts")
     if not os.path.exists(BUNDLE):

@@ -56,6 +56,8 @@ def _docker_host(
     yield host
     universe.server.handler = universe.handle
     universe.front.denied.clear()
+    universe.front.pull_through.clear()
+    universe.front.storage = ""
 
 
 @pytest.mark.parametrize("way", [*WAYS, *DOCTOR.values()], ids=lambda way: way.__name__)

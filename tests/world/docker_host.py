@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.world import schemas
 from tests.world.machine import HOST, Machine, Result
-from tests.world.registry import RegistryFront, SmallRegistry
+from tests.world.registry import PUBLIC, STORAGE, RegistryFront, SmallRegistry
 from tests.world.web import Request, Response
 
 IMAGE = f"{HOST}/team/app:1"
@@ -44,7 +44,8 @@ class DockerHost:
         if answer is not None:
             return answer
         of_registry = ".dkr" in request.host or request.host in (
-            "public.ecr.aws",
+            PUBLIC,
+            *STORAGE,
             *self.front.aliases,
         )
         return self.front.handle(request) if of_registry else self.machine.aws.handle(request)

@@ -39,7 +39,7 @@ class Universe:
     def handle(self, request: Request) -> Response:
         if request.host == ELSEWHERE:
             return self.front._pass_on(request)
-        if request.host in REGISTRIES:
+        if request.host in (*REGISTRIES, *registry.STORAGE):
             return self.front.handle(request)
         return self.aws.handle(request)
 

@@ -9,7 +9,7 @@ import pytest
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.probes import pull
-from docker_credential_ecrpy.doctor.probes.pull import PullTrace
+from docker_credential_ecrpy.doctor.probes.trace import PullTrace
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings import patterns
@@ -20,7 +20,7 @@ from tests.world.registry import RegistryFront, SmallRegistry
 from tests.world.web import Request, Response
 
 ARN = f"arn:aws:iam::{ACCOUNT}:user/dev"
-STEPS = ["base", "manifest", "layer check", "layer"]
+STEPS = ["base", "manifest", "config", "layer check", "layer"]
 
 
 @dataclass

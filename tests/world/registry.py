@@ -29,6 +29,10 @@ _PASSED_ON = (
 _NOT_PASSED_BACK = ("connection", "transfer-encoding", "content-length", "date")
 PUBLIC = "public.ecr.aws"
 LAYERS = "prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com"
+LAYERS_EU = "prod-eu-west-1-starport-layer-bucket.s3.eu-west-1.amazonaws.com"
+LAYERS_PUBLIC = "d5l0dvt14r5h8.cloudfront.net"
+STORAGE = (LAYERS, LAYERS_EU, LAYERS_PUBLIC)
+"""The hosts of the layers' storage."""
 _ACTIONS = {
     ("GET", "manifests"): "ecr:BatchGetImage",
     ("HEAD", "manifests"): "ecr:BatchGetImage",
@@ -48,8 +52,6 @@ class SmallRegistry:
         self.manifests: dict[str, tuple[str, bytes]] = {}
         """Digest -> media type and bytes."""
         self.blobs: dict[str, bytes] = {}
-        self.layers_elsewhere = True
-        """Whether to redirect requests for a layer's bytes, as ECR does to S3."""
         self.page = 1000
         """The maximum number of tags on one page."""
 
@@ -104,8 +106,6 @@ class SmallRegistry:
     def _get_blob(self, request: Request, digest: str) -> Response:
         if digest not in self.blobs:
             return _error(404, "BLOB_UNKNOWN", "blob unknown to registry")
-        if request.method == "GET" and self.layers_elsewhere:
-            return Response(307, b"", {"Location": f"https://{LAYERS}/{digest}?X-Amz-Signature=0"})
         body = self.blobs[digest]
         if request.method == "HEAD":
             return Response(200, b"", {"Content-Length": str(len(body))})
@@ -154,15 +154,54 @@ class RegistryFront:
         """Host -> pairs of ARN and action that its policies deny."""
         self.pull_through: set[str] = set()
         """Prefixes of repositories that a pull must import first, such as "docker-hub"."""
+        self.layers_elsewhere = True
+        """Whether to redirect requests for a blob's bytes, as ECR does to S3."""
+        self.storage = ""
+        """The host to redirect to; "" for that of the registry's region."""
+        self._signed: dict[str, str] = {}
+        """The signature of a redirect -> the path of the blob."""
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
+        if request.host in STORAGE or "X-Amz-Signature" in request.target:
+            return self._deliver(request)
         if request.host in self.logins:
             return self._check_login(request) or self._pass_on(request)
         check = self._check_public if request.host == PUBLIC else self._check
-        answer = check(request) or self._in_ecrs_words(request, self._pass_on(request))
+        answer = check(request) or self._in_ecrs_words(
+            request, self._redirect(request) or self._pass_on(request)
+        )
         answer.headers["Docker-Distribution-Api-Version"] = "registry/2.0"
         return answer
+
+    def _redirect(self, request: Request) -> Response | None:
+        """Redirect a request for a blob's bytes to the storage, with a signature."""
+        _, kind, digest = _parts(request)
+        if request.method != "GET" or kind != "blobs" or not self.layers_elsewhere:
+            return None
+        if self._pass_on(replace(request, method="HEAD")).status != 200:
+            return None
+        host = self.storage
+        if not host and request.host == PUBLIC:
+            host = LAYERS_PUBLIC
+        elif not host:
+            region = _region(self.aliases.get(request.host, request.host))
+            host = LAYERS.replace("us-east-1", region)
+        signature = secrets.token_hex(32)
+        self._signed[signature] = request.path
+        query = {"X-Amz-Expires": "3600", "X-Amz-Signature": signature}
+        url = f"https://{host}/{digest}?{urllib.parse.urlencode(query)}"
+        return Response(307, b"", {"Location": url})
+
+    def _deliver(self, request: Request) -> Response:
+        """Answer as S3 does to a request for a signed URL."""
+        query = urllib.parse.parse_qs(request.target.partition("?")[2])
+        path = self._signed.get(query.get("X-Amz-Signature", [""])[0])
+        if "Authorization" in request.headers:
+            return refuse_storage(400, "InvalidArgument", "Only one auth mechanism allowed")
+        if path is None:
+            return refuse_storage(403, "SignatureDoesNotMatch", "The signature does not match")
+        return self._pass_on(replace(request, target=path))
 
     def _check(self, request: Request) -> Response | None:
         scheme, _, value = request.headers.get("Authorization", "").partition(" ")
@@ -265,6 +304,13 @@ class RegistryFront:
             return Response(answer.status, body, kept)
         finally:
             connection.close()
+
+
+def refuse_storage(status: int, code: str, message: str) -> Response:
+    """Return an error of S3."""
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code>'
+    body += f"<Message>{message}</Message><RequestId>0</RequestId></Error>"
+    return Response(status, body.encode(), {"Content-Type": "application/xml"})
 
 
 def _region(host: str) -> str:

@@ -12,7 +12,8 @@ from docker_credential_ecrpy.text.log import Log
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.doctor.probes.aws import CallerIdentity, EndpointProbe, Preview
-    from docker_credential_ecrpy.doctor.probes.pull import PullTrace
+    from docker_credential_ecrpy.doctor.probes.storage import Redirect, StorageReply
+    from docker_credential_ecrpy.doctor.probes.trace import PullTrace
 
 
 def preview(choice: Choice, seconds: float, log: Log) -> "Preview":
@@ -57,5 +58,18 @@ def trace_pull(
         from docker_credential_ecrpy.doctor.probes import pull
 
         return pull.trace_pull(choice, image, login, watch, log)
+
+    return within(seconds, call)
+
+
+def request_storage(
+    choice: Choice, redirect: "Redirect", seconds: float, log: Log
+) -> "StorageReply":
+    """Return the answer of the storage of layers, which a registry redirects to."""
+
+    def call(watch: Watch) -> "StorageReply":
+        from docker_credential_ecrpy.doctor.probes import storage
+
+        return storage.request_storage(choice, redirect, watch, log)
 
     return within(seconds, call)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from botocore.awsrequest import AWSRequest
@@ -30,6 +31,21 @@ class HttpAnswer:
     whole: bool
     milliseconds: int
 
+    @property
+    def is_redirect(self) -> bool:
+        """Whether the answer is elsewhere."""
+        return HTTPStatus.MULTIPLE_CHOICES <= self.status < HTTPStatus.BAD_REQUEST
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the status is that of an error."""
+        return self.status >= HTTPStatus.BAD_REQUEST
+
+
+def find_proxy(url: str) -> str:
+    """Return the URL of the proxy that requests for a URL go through, or ""."""
+    return ProxyConfiguration(get_environ_proxies(url)).proxy_url_for(url) or ""
+
 
 class Connection:
     """Sends HTTP requests to one origin, with the proxy and the trust of botocore's own calls.
@@ -40,12 +56,10 @@ class Connection:
 
     def __init__(self, call: CallContext, url: str, read_seconds: float) -> None:
         self.bundle = call.bundle
-        proxies = get_environ_proxies(url)
-        proxy = ProxyConfiguration(proxies).proxy_url_for(url)
-        self.proxy = redact_url(proxy) if proxy else ""
+        self.proxy = redact_url(find_proxy(url))
         self._session = URLLib3Session(
             verify=self.bundle or True,  # type: ignore[arg-type]  # the stub knows no paths
-            proxies=proxies,
+            proxies=get_environ_proxies(url),
             timeout=(CONNECT_SECONDS, read_seconds),  # type: ignore[arg-type]  # nor pairs
         )
 

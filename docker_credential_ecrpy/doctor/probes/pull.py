@@ -1,6 +1,7 @@
 """The requests of a pull, sent to an ECR registry, and its reply to each.
 
-They are those of a client that pulls one image, in its order, without the layer's bytes.
+They are those of a client that pulls one image, in its order: the manifest, the image's
+configuration and a layer, without their bytes. Redirects to the storage of layers are returned.
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md and, for tokens,
 https://distribution.github.io/distribution/spec/auth/token/
 """
@@ -8,11 +9,11 @@ https://distribution.github.io/distribution/spec/auth/token/
 import base64
 import difflib
 import json
+import os
 import re
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urljoin, urlsplit
@@ -25,6 +26,17 @@ from docker_credential_ecrpy.aws.session import aws_call, make_session
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.probes import replies
 from docker_credential_ecrpy.doctor.probes.http import Connection, HttpAnswer
+from docker_credential_ecrpy.doctor.probes.storage import FIRST_BYTE, Redirect
+from docker_credential_ecrpy.doctor.probes.trace import (
+    BASE,
+    CONFIG,
+    LAYER,
+    LAYER_CHECK,
+    MANIFEST,
+    PullTrace,
+    Reply,
+    find_missing_action,
+)
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
@@ -40,55 +52,16 @@ NEAR_TAGS = 5
 BODY_BYTES = 4 * 1024 * 1024
 LAYER_BYTES = 64 * 1024
 
-BASE, MANIFEST, LAYER_CHECK, LAYER = "base", "manifest", "layer check", "layer"
-# The IAM action that ECR checks for each request of a pull.
-# https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html and
-# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
-_NEEDS = {
-    MANIFEST: "ecr:BatchGetImage",
-    LAYER_CHECK: "ecr:BatchCheckLayerAvailability",
-    LAYER: "ecr:GetDownloadUrlForLayer",
-}
+_BLOBS = (CONFIG, LAYER)
 _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.oci.image.index.v1+json",
 )
-_ACTION = re.compile(r"perform: ([a-z-]+:\w+)")
-_OF_TOKEN = re.compile(r"(?i)\btoken\b.*\b(expired|invalid)|\b(expired|invalid)\b.*\btoken\b")
 _BEARER = re.compile(r"(?i)\bbearer\s+(.*)")
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 _NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
-
-
-@dataclass(frozen=True)
-class Reply:
-    """The registry's reply to one request.
-
-    what: "base", "manifest", "layer check" or "layer". status: HTTP's. code, message: of the
-    first error in its body, or "". action: the IAM action that is missing, or "".
-    """
-
-    what: str
-    status: int
-    code: str
-    message: str
-    action: str
-    milliseconds: int
-
-
-@dataclass(frozen=True)
-class PullTrace:
-    """The replies in order, up to the first one after which a pull fails.
-
-    An image index and the manifest that it points to are two. tags: where the registry does not
-    have the tag, similar ones, or else its first. digest: that of the tag's manifest, or "".
-    """
-
-    replies: tuple[Reply, ...]
-    tags: tuple[str, ...]
-    digest: str
 
 
 def trace_pull(
@@ -119,6 +92,9 @@ class _Tracer:
             self._authorization["Authorization"] = f"Basic {basic}"
         self._connection = Connection(call, self._base, READ_SECONDS)
         self._replies: list[Reply] = []
+        self._platform = replies.read_platform(os.environ)
+        self._platforms: list[str] = []
+        self._redirects: dict[str, Redirect] = {}
 
     def close(self) -> None:
         self._connection.close()
@@ -132,10 +108,17 @@ class _Tracer:
             if answer:
                 digest = answer.headers.get("Docker-Content-Digest", "")
                 digest = digest if replies.DIGEST.fullmatch(digest) else ""
-                self._request_layer(answer)
+                self._request_image(answer)
             elif reply.status == HTTPStatus.NOT_FOUND and reply.code == "MANIFEST_UNKNOWN":
                 tags = () if ":" in reference else self._find_near_tags(reference)
-        return PullTrace(tuple(self._replies), tags, digest)
+        return PullTrace(
+            tuple(self._replies),
+            tags,
+            digest,
+            self._platform,
+            tuple(self._platforms),
+            tuple(self._redirects.values()),
+        )
 
     def _request_base(self) -> bool:
         """Request the base, with a bearer token where it needs one; return whether it answered."""
@@ -170,21 +153,34 @@ class _Tracer:
         answer = self._send("GET", path, {"Accept": ", ".join(_MANIFESTS)})
         return answer if self._note(MANIFEST, answer) else None
 
-    def _request_layer(self, answer: HttpAnswer) -> None:
-        """Request a layer of the image, from the answer with its manifest or index."""
-        kind, digest = self._parse(answer, replies.find_next)
-        if kind == "manifests":
-            found = self._request_manifest(digest)
-            if found is None:
+    def _request_image(self, answer: HttpAnswer) -> None:
+        """Request what is in an image, from the answer with its manifest or index."""
+        if self._parse(answer, replies.is_index):
+            wanted = self._platform
+            digest, platforms = self._parse(answer, lambda it: replies.choose_manifest(it, wanted))
+            if not digest:
+                self._platforms = platforms
                 return
-            kind, digest = self._parse(found, replies.find_next)
-        if kind != "blobs":
-            return  # an index in an index is not followed
+            found = self._request_manifest(digest)
+            if found is None or self._parse(found, replies.is_index):
+                return  # an index in an index is not followed
+            answer = found
+        # One layer is enough: the others are in the same storage.
+        config, *layers = self._parse(answer, replies.list_blobs)
+        if self._request_blob(CONFIG, config) and layers:
+            path = f"{self._place}/blobs/{layers[0]}"
+            if self._note(LAYER_CHECK, self._send("HEAD", path)):
+                self._request_blob(LAYER, layers[0])
+
+    def _request_blob(self, what: str, digest: str) -> bool:
+        """Request the first byte of a blob; note where it is redirected to, and do not follow."""
         path = f"{self._place}/blobs/{digest}"
-        if self._note(LAYER_CHECK, self._send("HEAD", path)):
-            first_byte = {"Range": "bytes=0-0"}
-            # ECR redirects to the storage of its layers; the redirect is not followed.
-            self._note(LAYER, self._send("GET", path, first_byte, most=LAYER_BYTES))
+        answer = self._send("GET", path, FIRST_BYTE, most=LAYER_BYTES)
+        if answer.is_redirect:
+            found = Redirect.parse(answer.headers.get("Location", ""), self._base + path)
+            if not self._own_path(found.url):  # it is not the storage's
+                self._redirects[found.host] = found
+        return self._note(what, answer)
 
     def _find_near_tags(self, reference: str) -> tuple[str, ...]:
         """Return tags similar to one that does not exist; an error only shortens the list."""
@@ -236,18 +232,18 @@ class _Tracer:
     def _note(self, what: str, answer: HttpAnswer, message: str = "") -> bool:
         """Record a reply; return whether a pull continues after it."""
         code, said = replies.parse_error(answer)
-        message = message or said
-        action = self._find_missing_action(what, answer.status, message)
+        message = message or said or self._name_other_host(what, answer)
+        action = find_missing_action(what, answer.status, message, self._call.registry)
         self._replies.append(Reply(what, answer.status, code, message, action, answer.milliseconds))
         good = answer.status < HTTPStatus.MULTIPLE_CHOICES
-        return good or (what in (LAYER_CHECK, LAYER) and answer.status < HTTPStatus.BAD_REQUEST)
+        return good or (what in (*_BLOBS, LAYER_CHECK) and not answer.is_error)
 
-    def _find_missing_action(self, what: str, status: int, message: str) -> str:
-        if named := _ACTION.search(message):
-            return named[1]
-        if status != HTTPStatus.FORBIDDEN or _OF_TOKEN.search(message):
+    def _name_other_host(self, what: str, answer: HttpAnswer) -> str:
+        """Return that a request for no blob is redirected, and where to; "" where it is not."""
+        location = answer.headers.get("Location", "")
+        if not answer.is_redirect or what in (*_BLOBS, LAYER_CHECK) or "://" not in location:
             return ""
-        return "" if self._call.registry.public else _NEEDS.get(what, "")
+        return f"it redirects to {redact_url(location)}"
 
     def _parse(self, answer: HttpAnswer, part: Callable[[Any], Part]) -> Part:
         """Return a part of an answer's JSON. Raises HelperError."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.world.machine import HOST, Machine
 from tests.world.pull_host import PullHost
-from tests.world.registry import PUBLIC, RegistryFront, SmallRegistry
+from tests.world.registry import PUBLIC, STORAGE, RegistryFront, SmallRegistry
 
 
 @pytest.fixture(name="pull_host")
@@ -18,5 +18,5 @@ def _pull_host(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pu
     machine.server.handler = pull_host.handle
     small.image("team/app", "1")
     yield pull_host
-    own = {HOST, PUBLIC, "images.example.com", "localhost"}
+    own = {HOST, PUBLIC, *STORAGE, "images.example.com", "localhost"}
     assert {request.host for request in pull_host.requests} <= own

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from docker_credential_ecrpy.doctor.probes import pull
-from docker_credential_ecrpy.doctor.probes.pull import Reply
+from docker_credential_ecrpy.doctor.probes.trace import Reply
 from docker_credential_ecrpy.errors import HelperError
 from tests.world.aws import ACCOUNT, EXPIRED_TEXT
 from tests.world.machine import HOST
@@ -20,14 +20,15 @@ class TestPull:
     """A pull that works."""
 
     def test_everything_that_it_asks(self, pull_host: PullHost) -> None:
-        """It requests the base, the manifest and one layer, and follows no redirect to storage."""
+        """It requests the base, the manifest, the config and one layer, and follows no redirect."""
         found = pull_host.trace(login=pull_host.token())
         digest = pull_host.small.repositories["team/app"]["1"]
-        layer = next(digest for digest, body in pull_host.small.blobs.items() if b"layer" in body)
+        layer, config = pull_host.small.blobs
 
         assert [(reply.what, reply.status) for reply in found.replies] == [
             ("base", 200),
             ("manifest", 200),
+            ("config", 307),
             ("layer check", 200),
             ("layer", 307),
         ]
@@ -35,12 +36,15 @@ class TestPull:
         assert pull_host.asked() == [
             "GET /v2/",
             "GET /v2/team/app/manifests/1",
+            f"GET /v2/team/app/blobs/{config}",
             f"HEAD /v2/team/app/blobs/{layer}",
             f"GET /v2/team/app/blobs/{layer}",
         ]
         assert pull_host.requests[-1].headers["Range"] == "bytes=0-0"
         assert all(reply.code == reply.message == reply.action == "" for reply in found.replies)
         assert all(0 <= reply.milliseconds < 10_000 for reply in found.replies)
+        (redirect,) = found.redirects  # the config's has the same host
+        assert redirect.url.startswith(f"https://{LAYERS}/{layer}?")
 
     def test_by_digest(self, pull_host: PullHost) -> None:
         """A digest works like a tag."""
@@ -50,8 +54,9 @@ class TestPull:
 
     def test_a_registry_with_its_own_layers(self, pull_host: PullHost) -> None:
         """It requests one byte, and reads no more of a registry that sends all."""
-        pull_host.small.layers_elsewhere = False
-        assert pull_host.trace(login=pull_host.token()).replies[-1].status == 206
+        pull_host.front.layers_elsewhere = False
+        found = pull_host.trace(login=pull_host.token())
+        assert (found.replies[-1].status, found.redirects) == (206, ())
 
         big = pull_host.small.blobs
         big.update(dict.fromkeys(big, bytes(10_000_000)))
@@ -77,18 +82,34 @@ class TestPull:
         assert {request.host for request in pull_host.requests} == {"images.example.com"}
 
     def test_an_index_leads_to_this_machines_image(self, pull_host: PullHost) -> None:
-        """It is Linux's for this processor, or else the first."""
+        """It is Linux's for this processor."""
         ours = {"x86_64": "amd64", "aarch64": "arm64"}.get(m := platform.machine().lower(), m)
         images = pull_host.small.index("team/app", "many", ("linux/s390x", f"linux/{ours}"))
         found = pull_host.trace(reference="many", login=pull_host.token())
 
         assert list_steps(found) == ["base", "manifest", *STEPS[1:]]
         assert found.digest == pull_host.small.repositories["team/app"]["many"]
+        assert found.platforms == ()
         assert pull_host.asked()[2] == f"GET /v2/team/app/manifests/{images[f'linux/{ours}']}"
 
-        images = pull_host.small.index("team/app", "far", ("linux/s390x", "linux/mips"))
-        pull_host.trace(reference="far", login=pull_host.token())
-        assert f"GET /v2/team/app/manifests/{images['linux/s390x']}" in pull_host.asked()
+    def test_an_index_without_this_machines_image(self, pull_host: PullHost) -> None:
+        """Its platforms are returned, without attestations, and nothing else is requested."""
+        pull_host.small.index("team/app", "far", ("linux/s390x", "linux/mips", "unknown/unknown"))
+        found = pull_host.trace(reference="far", login=pull_host.token())
+
+        assert list_steps(found) == ["base", "manifest"]
+        assert found.platforms == ("linux/s390x", "linux/mips")
+
+    def test_the_platform_that_a_variable_asks_for(
+        self, pull_host: PullHost, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """DOCKER_DEFAULT_PLATFORM counts, as for `docker pull`."""
+        monkeypatch.setenv("DOCKER_DEFAULT_PLATFORM", "linux/s390x")
+        images = pull_host.small.index("team/app", "many", ("linux/mips", "linux/s390x"))
+        found = pull_host.trace(reference="many", login=pull_host.token())
+
+        assert (found.platform, found.platforms) == ("linux/s390x", ())
+        assert pull_host.asked()[2] == f"GET /v2/team/app/manifests/{images['linux/s390x']}"
 
     def test_an_image_without_layers_of_its_own(self, pull_host: PullHost) -> None:
         """Its config is requested."""
@@ -100,8 +121,8 @@ class TestPull:
         pull_host.instead = lambda r: make_answer(200, manifest) if "manifests" in r.path else None
         found = pull_host.trace(login=pull_host.token())
 
-        assert pull_host.asked()[-1] == f"HEAD /v2/team/app/blobs/{digest}"
-        assert (found.replies[-1].what, found.replies[-1].status) == ("layer check", 404)
+        assert pull_host.asked()[-1] == f"GET /v2/team/app/blobs/{digest}"
+        assert (found.replies[-1].what, found.replies[-1].status) == ("config", 404)
 
 
 class TestPublic:
@@ -221,7 +242,7 @@ class TestRefusals:
         [
             ("ecr:BatchGetImage", "manifest", True),
             ("ecr:BatchCheckLayerAvailability", "layer check", False),
-            ("ecr:GetDownloadUrlForLayer", "layer", True),
+            ("ecr:GetDownloadUrlForLayer", "config", True),
             ("ecr:BatchImportUpstreamImage", "manifest", True),
             ("ecr:CreateRepository", "manifest", True),
         ],
@@ -236,6 +257,22 @@ class TestRefusals:
 
         assert (reply.what, reply.status, reply.action) == (at, 403, action)
         assert (f"User: {ARN} is not authorized to perform: {action}" in reply.message) is named
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "The authentication to the upstream registry failed. Verify the credentials",
+            "Unable to access the secret in Secrets Manager",
+            "KMS key is disabled",
+            "The image is archived",
+        ],
+    )
+    def test_a_refusal_with_a_cause_of_its_own(self, pull_host: PullHost, words: str) -> None:
+        """No permission of the request is named."""
+        refusal = make_answer(403, {"errors": [{"code": "DENIED", "message": words}]})
+        pull_host.instead = lambda r: refusal if "manifests" in r.path else None
+
+        assert pull_host.trace(login=pull_host.token()).replies[-1].action == ""
 
     @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"errors": []}', b'{"errors": {}}'])
     @pytest.mark.parametrize("status", [400, 403, 404, 405, 429, 500, 502, 503])
@@ -265,6 +302,7 @@ class TestRefusals:
         found = pull_host.trace(login=pull_host.token())
 
         assert found.replies[-1].status == 302
+        assert found.replies[-1].message == "it redirects to https://evil.example.com"
         assert pull_host.asked()[-1] == f"GET {at}"
 
 

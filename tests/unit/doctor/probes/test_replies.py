@@ -1,8 +1,10 @@
 """Facts about the parsers of a registry's JSON."""
 
 import json
+import platform
 import string
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +17,7 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["errors", "code", "message", "manifests", "layers", "config", "digest", "urls"]
+                ["errors", "code", "message", "manifests", "layers", "config", "digest", "platform"]
             ),
             inner,
         )
@@ -36,10 +38,67 @@ def test_any_error_has_a_code_and_a_message(document: object) -> None:
 
 @given(JSON)
 def test_any_manifest_leads_to_a_digest_or_is_none(document: object) -> None:
-    """The parser raises only NOT_UNDERSTOOD, for any JSON."""
+    """The parsers raise only NOT_UNDERSTOOD, for any JSON."""
     try:
-        kind, digest = replies.find_next(document)
+        if replies.is_index(document):
+            digest, platforms = replies.choose_manifest(document, "linux/amd64")
+            assert all(name.isprintable() for name in platforms)
+            found = [digest] if digest else []
+        else:
+            found = replies.list_blobs(document)
     except replies.NOT_UNDERSTOOD:
         return
-    assert kind in {"manifests", "blobs"}
-    assert digest.startswith("sha256:")
+    assert all(digest.startswith("sha256:") for digest in found)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "offered", "chosen"),
+    [
+        ("linux/amd64", ["linux/arm64", "linux/amd64"], "linux/amd64"),
+        ("linux/amd64", ["linux/386", "linux/amd64"], "linux/amd64"),
+        ("linux/amd64", ["linux/386"], "linux/386"),
+        ("linux/amd64", ["windows/amd64"], None),
+        ("linux/amd64", ["unknown/unknown"], None),
+        ("linux/amd64", ["linux/s390x", ""], ""),
+        ("linux/arm64", ["linux/arm/v7", "linux/arm64/v8"], "linux/arm64/v8"),
+        ("linux/arm64", ["linux/amd64", "linux/arm/v7"], "linux/arm/v7"),
+        ("linux/arm/v6", ["linux/arm/v7", "linux/arm/v6"], "linux/arm/v6"),
+        ("linux/arm/v6", ["linux/arm/v7", "linux/arm64"], None),
+        ("linux/386", ["linux/amd64"], None),
+    ],
+)
+def test_the_image_of_a_platform(wanted: str, offered: list[str], chosen: str | None) -> None:
+    """It is the one that containerd chooses."""
+    digests = {name: f"sha256:{number:064}" for number, name in enumerate(offered)}
+    entries = []
+    for name, digest in digests.items():
+        parts = dict(zip(("os", "architecture", "variant"), name.split("/"), strict=False))
+        entries.append({"digest": digest, "platform": parts if name else None})
+
+    digest, platforms = replies.choose_manifest({"manifests": entries}, wanted)
+    assert digest == ("" if chosen is None else digests[chosen])
+    assert platforms == [name for name in offered if name not in ("", "unknown/unknown")]
+
+
+@pytest.mark.parametrize(
+    ("machine", "variable", "read"),
+    [
+        ("x86_64", "", "linux/amd64"),
+        ("AMD64", "", "linux/amd64"),
+        ("aarch64", "", "linux/arm64"),
+        ("armv7l", "", "linux/arm/v7"),
+        ("riscv64", "", "linux/riscv64"),
+        ("x86_64", "linux/arm64", "linux/arm64"),
+        ("x86_64", "Linux/AArch64", "linux/arm64"),
+        ("x86_64", "arm64", "linux/arm64"),
+        ("x86_64", "windows", "windows/amd64"),
+        ("x86_64", "linux/arm/v7", "linux/arm/v7"),
+    ],
+)
+def test_the_platform_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, machine: str, variable: str, read: str
+) -> None:
+    """It has Docker's names, and DOCKER_DEFAULT_PLATFORM changes it."""
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+
+    assert replies.read_platform({"DOCKER_DEFAULT_PLATFORM": variable}) == read

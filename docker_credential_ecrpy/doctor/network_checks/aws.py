@@ -1,13 +1,10 @@
-"""The checks of `doctor` on the answers of AWS and the registry. They make no network call."""
+"""The checks on the answers of AWS, and all network checks in the order of causes."""
 
 import difflib
-import re
-import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 
-from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.doctor.check import (
     FAIL,
@@ -19,26 +16,17 @@ from docker_credential_ecrpy.doctor.check import (
     check_from_error,
 )
 from docker_credential_ecrpy.doctor.facts import EcrFacts, Facts, TokenFact
+from docker_credential_ecrpy.doctor.network_checks.image import check_image
+from docker_credential_ecrpy.doctor.network_checks.registry import check_registry
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import duration, moment
-from docker_credential_ecrpy.tokens.lookup import Kind
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from docker_credential_ecrpy.doctor.probes.pull import PullTrace, Reply
 
 # AWS refuses a signature that is 5 minutes old; a minute already shows a clock that is not set.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html
 SKEW_REFUSED = 300
 SKEW_WARNED = 60
-# What a pull through a cache needs in addition.
-# https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html
-_IMPORTS = ("ecr:CreateRepository", "ecr:BatchImportUpstreamImage")
-_WHY = re.compile(r"\bbecause no [\w-]+ policy\b.*|\bwith an explicit deny\b.*")
 _NO_CREDENTIALS = "no credentials to request it with"
-_NO_SUCH = ("NAME_UNKNOWN", "MANIFEST_UNKNOWN")
 
 
 def check_network(facts: Facts) -> Iterator[Check]:
@@ -54,9 +42,9 @@ def _check_in_order(facts: EcrFacts) -> Iterator[Check]:
     yield _check_clock(facts)
     yield _check_identity(facts)
     yield _check_token(facts)
-    yield _check_registry(facts)
+    yield check_registry(facts)
     if facts.image.repository:
-        yield _check_image(facts)
+        yield check_image(facts)
 
 
 def _skip_repeated(checks: Iterable[Check]) -> Iterator[Check]:
@@ -174,118 +162,3 @@ def _check_storage(check_id: CheckId, seen: str, facts: EcrFacts) -> Check:
         return Check(check_id, PASS, f"{seen}; not cached: AWS_ECR_DISABLE_CACHE is set")
     fix = "set HOME or AWS_ECR_CACHE_DIR"
     return Check(check_id, WARN, f"{seen}; there is no home directory to cache it in", fix)
-
-
-def _check_registry(facts: EcrFacts) -> Check:
-    check_id, pull = CheckId.REGISTRY, facts.pull
-    if pull is None:
-        return Check(check_id, SKIP, "not requested: there is no token to send")
-    if isinstance(pull, HelperError):
-        return check_from_error(check_id, pull)
-    base = pull.replies[0]
-    if base.status == HTTPStatus.OK:
-        return Check(check_id, PASS, f"{facts.host} accepts the token, in {base.milliseconds} ms")
-    if base.action:
-        return _explain_denial(check_id, base, facts)
-    return _explain_refusal(check_id, f"{facts.host} answers {_quote(base)}", base, facts)
-
-
-def _explain_refusal(check_id: CheckId, seen: str, reply: "Reply", facts: EcrFacts) -> Check:
-    """Judge an error answer: most often the registry does not accept the token."""
-    if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Check(check_id, FAIL, seen, "try again in a minute, with fewer pulls at once")
-    if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        fix = "try again; if it lasts, see https://health.aws.amazon.com/health/status"
-        return Check(check_id, FAIL, seen, fix)
-    if reply.status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        fix = "check the host name, HTTPS_PROXY and other proxies in between"
-        return Check(
-            check_id,
-            FAIL,
-            seen if reply.code else f"{seen}, which is not the answer of a registry",
-            fix,
-        )
-    token, rule = facts.token, facts.choice.rule
-    if rule and (rule.region or (rule.registry is None and facts.choice.endpoint_url)):
-        key = "region" if rule.region else "endpoint_url"
-        fix = f"{rule.places[key]}: {key} must be that of {facts.host}"
-        return Check(check_id, FAIL, f"{seen}: its token is for the wrong region", fix)
-    if isinstance(token, TokenFact) and token.hit is not None:
-        of_login = token.hit.kind is Kind.LOGIN
-        remove = "docker logout" if of_login else f"{PACKAGE} cache clear"
-        what = "the stored login" if of_login else "the cached token"
-        fix = f"remove {what}: it may be for another region, or for a deleted role"
-        return Check(check_id, FAIL, seen, fix, f"{remove} {facts.host}")
-    fix = "check the account and the region in the host name"
-    if rule is not None and rule.registry is not None:
-        fix = f"{rule.place}: check that registry = names the registry behind {facts.host}"
-    return Check(check_id, FAIL, seen, fix)
-
-
-def _check_image(facts: EcrFacts) -> Check:
-    check_id, image, pull = CheckId.IMAGE, facts.image, facts.pull
-    if image.mistake:
-        return Check(
-            check_id, FAIL, f"{one_line(image.repository)}: {image.mistake}", "correct the name"
-        )
-    if pull is None or isinstance(pull, HelperError) or len(pull.replies) == 1:
-        return Check(check_id, SKIP, "not requested: the registry was not reached")
-    last = pull.replies[-1]
-    shown = _name_image(facts)
-    if last.status < HTTPStatus.BAD_REQUEST:
-        took = sum(reply.milliseconds for reply in pull.replies[1:])
-        return Check(check_id, PASS, f"{shown} can be pulled: manifest and a layer, in {took} ms")
-    if last.status == HTTPStatus.NOT_FOUND and last.code in _NO_SUCH:
-        return _explain_missing(check_id, facts, pull)
-    if last.action:
-        return _explain_denial(check_id, last, facts)
-    return _explain_refusal(check_id, f"{last.what} of {shown}: {_quote(last)}", last, facts)
-
-
-def _explain_missing(check_id: CheckId, facts: EcrFacts, pull: "PullTrace") -> Check:
-    image, found = facts.image, facts.choice.registry
-    if pull.replies[-1].code == "NAME_UNKNOWN":
-        whose = f"account {found.account} in {found.region}" if found.account else facts.host
-        seen = f"there is no repository {image.repository!r} in {whose}"
-        if other := facts.other_host:
-            seen += f": the region is wrong, {other} has it"
-            command = f"docker pull {_name_image(facts, other)}"
-            return Check(check_id, FAIL, seen, f"pull it from {other}", command)
-        return Check(check_id, FAIL, seen, "check its name, the account and the region")
-    what = "digest" if ":" in image.reference else "tag"
-    seen = f"{image.repository} has no {what} {image.reference!r}"
-    if not pull.tags:
-        return Check(check_id, FAIL, seen, "check what was pushed")
-    seen += f"; there are: {', '.join(pull.tags)}"
-    near = f"docker pull {shlex.quote(f'{facts.host}/{image.repository}:{pull.tags[0]}')}"
-    return Check(check_id, FAIL, seen, "pull an existing tag", near)
-
-
-def _explain_denial(check_id: CheckId, reply: "Reply", facts: EcrFacts) -> Check:
-    caller = facts.caller
-    who = "the identity" if caller is None or isinstance(caller, HelperError) else caller.arn
-    seen = f"{who} is not permitted {reply.action}: HTTP {reply.status}"
-    # AWS's text repeats identity, action and resource before the reason.
-    why = _WHY.search(reply.message)
-    if why or (reply.message and reply.action not in reply.message):
-        seen += f", {why[0] if why else reply.message}"
-    if why and "deny" in why[0]:
-        fix = "ask the owner of that policy to change it, or use another AWS identity"
-        return Check(check_id, FAIL, seen, fix)
-    fix = f"allow {reply.action} on {facts.image.repository or 'the repository'} in the identity's"
-    fix += " policy; for another account, also in the repository policy"
-    if reply.action in _IMPORTS:
-        fix += ": the first pull through a cache rule imports the image"
-    return Check(check_id, FAIL, seen, fix)
-
-
-def _quote(reply: "Reply") -> str:
-    text = f"HTTP {reply.status}"
-    text += f" {reply.code}" if reply.code else ""
-    return f"{text}: {reply.message}" if reply.message else text
-
-
-def _name_image(facts: EcrFacts, host: str = "") -> str:
-    image = facts.image
-    mark = "@" if ":" in image.reference else ":"
-    return f"{host or facts.host}/{image.repository}{mark}{image.reference}"

@@ -1,0 +1,1 @@
+"""The checks of `doctor` on the answers of AWS and the registry. They make no network call."""

@@ -1,0 +1,130 @@
+"""The check on whether an image can be pulled."""
+
+import re
+import shlex
+from http import HTTPStatus
+
+from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, Check, CheckId
+from docker_credential_ecrpy.doctor.facts import EcrFacts
+from docker_credential_ecrpy.doctor.network_checks.registry import explain_image_reply
+from docker_credential_ecrpy.doctor.network_checks.storage import explain_download
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.text.sanitize import one_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.doctor.probes.trace import PullTrace
+
+_ID = CheckId.IMAGE
+_NO_SUCH = ("NAME_UNKNOWN", "MANIFEST_UNKNOWN")
+_ARCHIVED = re.compile(r"(?i)\barchiv")
+_FIRST_MANIFEST = 2  # replies: the base and the manifest
+_MOST_PLATFORMS = 8  # in a message
+
+
+def check_image(facts: EcrFacts) -> Check:
+    """Judge whether an image can be pulled."""
+    image, pull = facts.image, facts.pull
+    if image.mistake:
+        seen = f"{one_line(image.repository)}: {image.mistake}"
+        return Check(_ID, FAIL, seen, "correct the name")
+    if pull is None or isinstance(pull, HelperError) or len(pull.replies) == 1:
+        return Check(_ID, SKIP, "not requested: the registry was not reached")
+    last = pull.replies[-1]
+    if pull.platforms:
+        return _explain_platform(facts, pull)
+    if last.status < HTTPStatus.BAD_REQUEST and last.what != "manifest":
+        return _judge_download(facts, pull)
+    if last.status == HTTPStatus.NOT_FOUND and _is_archived(facts, pull):
+        return _explain_archived(facts)
+    if last.status == HTTPStatus.NOT_FOUND and last.code in _NO_SUCH:
+        return _explain_missing(_ID, facts, pull)
+    if last.status == HTTPStatus.OK:
+        return Check(_ID, SKIP, "not checked: the index has no image of its own")
+    if last.status == HTTPStatus.NOT_FOUND and last.what != "base":
+        seen = f"{_name_image(facts)} is incomplete: its {last.what} is not there"
+        return Check(_ID, FAIL, seen, "push the image again")
+    return explain_image_reply(_ID, _name_image(facts), last, facts)
+
+
+def _judge_download(facts: EcrFacts, pull: "PullTrace") -> Check:
+    shown, download = _name_image(facts), facts.download
+    if download and not download.works:
+        return explain_download(_ID, shown, download, facts.choice.registry)
+    took = sum(reply.milliseconds for reply in pull.replies[1:])
+    source = ""
+    if download and not isinstance(download.reply, HelperError):
+        took += download.reply.milliseconds
+        source = f" from {download.redirect.host},"
+    seen = f"{shown} can be pulled: manifest, config and one layer,{source} in {took} ms"
+    return Check(_ID, PASS, seen)
+
+
+def _explain_platform(facts: EcrFacts, pull: "PullTrace") -> Check:
+    """Judge an index without the platform that Docker pulls."""
+    listed = ", ".join(pull.platforms[:_MOST_PLATFORMS])
+    seen = f"{_name_image(facts)} has no image for {pull.platform}; it has: {listed}"
+    name = "DOCKER_DEFAULT_PLATFORM"
+    if asked := facts.machine.environ.get(name):
+        fix = f"change or unset {name}: it is {one_line(asked)!r}"
+        return Check(_ID, FAIL, seen, fix, f"unset {name}")
+    fix = "pull one of these with --platform, which runs by emulation, or build it for"
+    fix += f" {pull.platform}"
+    image = shlex.quote(_name_image(facts))
+    command = f"docker pull --platform {shlex.quote(pull.platforms[0])} {image}"
+    return Check(_ID, FAIL, seen, fix, command)
+
+
+def _is_archived(facts: EcrFacts, pull: "PullTrace") -> bool:
+    """Whether ECR says so, or lists a tag that it does not give.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html
+    """
+    image, last = facts.image, pull.replies[-1]
+    if facts.choice.registry.public or last.code == "NAME_UNKNOWN":
+        return False
+    said = last.message.replace(image.repository, "").replace(image.reference, "")
+    return bool(_ARCHIVED.search(said)) or image.reference in pull.tags
+
+
+def _explain_archived(facts: EcrFacts) -> Check:
+    image, found = facts.image, facts.choice.registry
+    seen = f"{_name_image(facts)} is there and cannot be pulled: it is archived"
+    kind = "imageDigest" if ":" in image.reference else "imageTag"
+    command = f"aws ecr update-image-storage-class --repository-name {image.repository}"
+    command += f" --image-id {kind}={image.reference} --target-storage-class STANDARD"
+    command += f" --registry-id {found.account} --region {found.region}"
+    return Check(
+        _ID, FAIL, seen, "restore it, which takes up to 20 minutes, or push it again", command
+    )
+
+
+def _explain_missing(check_id: CheckId, facts: EcrFacts, pull: "PullTrace") -> Check:
+    image, found = facts.image, facts.choice.registry
+    if pull.replies[-1].code == "NAME_UNKNOWN":
+        whose = f"account {found.account} in {found.region}" if found.account else facts.host
+        seen = f"there is no repository {image.repository!r} in {whose}"
+        if other := facts.other_host:
+            seen += f": the region is wrong, {other} has it"
+            command = f"docker pull {_name_image(facts, other)}"
+            return Check(check_id, FAIL, seen, f"pull it from {other}", command)
+        fix = "check its name, the account and the region; a push creates it only by a repository"
+        fix += " creation template for create-on-push, and a pull by a pull-through cache rule"
+        return Check(check_id, FAIL, seen, fix)
+    if len(pull.replies) > _FIRST_MANIFEST:
+        seen = f"{_name_image(facts)} is an index, and its image for {pull.platform} is not there"
+        fix = "push it again, and keep the lifecycle policy from expiring the images of an index"
+        return Check(check_id, FAIL, seen, fix)
+    what = "digest" if ":" in image.reference else "tag"
+    seen = f"{image.repository} has no {what} {image.reference!r}"
+    if not pull.tags:
+        return Check(check_id, FAIL, seen, "check what was pushed")
+    seen += f"; there are: {', '.join(pull.tags)}"
+    near = f"docker pull {shlex.quote(f'{facts.host}/{image.repository}:{pull.tags[0]}')}"
+    return Check(check_id, FAIL, seen, "pull an existing tag", near)
+
+
+def _name_image(facts: EcrFacts, host: str = "") -> str:
+    image = facts.image
+    mark = "@" if ":" in image.reference else ":"
+    return f"{host or facts.host}/{image.repository}{mark}{image.reference}"

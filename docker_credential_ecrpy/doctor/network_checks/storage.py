@@ -1,0 +1,101 @@
+"""What a failed download from the storage of layers means.
+
+https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html#ecr-setting-up-s3-gateway
+"""
+
+from http import HTTPStatus
+
+from docker_credential_ecrpy.doctor.check import FAIL, Check, CheckId, check_from_error
+from docker_credential_ecrpy.doctor.deadline import NotChecked
+from docker_credential_ecrpy.doctor.facts import Download
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot.registry import Registry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.doctor.probes.storage import Redirect, StorageReply
+
+# The prefix of a partition's regions -> its name; a test compares them to botocore's.
+PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "eusc-": "aws-eusc",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+}
+
+
+def explain_download(check_id: CheckId, shown: str, download: Download, found: Registry) -> Check:
+    """Judge a download that fails. shown: the image."""
+    redirect, reply = download.redirect, download.reply
+    if isinstance(reply, NotChecked):
+        return check_from_error(check_id, reply)
+    seen = f"the layers of {shown} cannot be downloaded"
+    if isinstance(reply, HelperError):
+        named = redirect.host in reply.message
+        seen += f": {reply.message}" if named else f" from {redirect.host}: {reply.message}"
+        return Check(check_id, FAIL, seen, _fix_connection(redirect, reply, found))
+    seen += f": {reply.host} answers {_quote(reply)}"
+    return Check(check_id, FAIL, seen, _fix_answer(redirect, reply, found))
+
+
+def _fix_connection(redirect: "Redirect", error: HelperError, found: Registry) -> str:
+    if not redirect.host:
+        return error.hint or ""
+    if "certificate" in error.message:
+        fix = error.hint or ""
+        if "AWS_CA_BUNDLE" in fix:
+            fix += (
+                "; docker's engine needs it among the system's trusted certificates, and a restart"
+            )
+        return fix
+    if "does not resolve" in error.message and not redirect.proxy:
+        return f"let this network's DNS server resolve {redirect.host}, also for docker's engine"
+    return _open_route(redirect, found)
+
+
+def _open_route(redirect: "Redirect", found: Registry) -> str:
+    """Return how to reach the storage."""
+    host = redirect.host
+    if redirect.proxy:
+        fix = f"allow {host} in the proxy {redirect.proxy}, or name it in NO_PROXY if there is a"
+        return fix + " way without a proxy; docker's engine has such settings of its own"
+    if not redirect.bucket:
+        return f"allow HTTPS to {host} in the firewall"
+    return (
+        "allow HTTPS to S3 in the security group, network ACL and firewall; in a VPC without"
+        f" internet access, add an S3 gateway endpoint (com.amazonaws.{found.region}.s3) to the"
+        " subnet's route table, with a policy that allows s3:GetObject on"
+        f" {_name_objects(redirect, found)}"
+    )
+
+
+def _fix_answer(redirect: "Redirect", reply: "StorageReply", found: Registry) -> str:
+    """Return what to do about an error; S3's errors have a code."""
+    if redirect.bucket and not reply.code:
+        return f"a proxy or firewall answers in S3's place: {_open_route(redirect, found)}"
+    if reply.status == HTTPStatus.NOT_FOUND:
+        return "push the image again: its layer is not there"
+    if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "try again; if it lasts, see https://health.aws.amazon.com/health/status"
+    if not redirect.bucket:
+        return _open_route(redirect, found)
+    if reply.code != "AccessDenied" or "expired" in reply.message:
+        return "check any proxy in between: it may change requests, or repeat old answers"
+    return (
+        f"allow s3:GetObject on {_name_objects(redirect, found)} in the policy of the VPC's S3"
+        " endpoint, for all principals: the layer's address is signed by ECR's own account"
+    )
+
+
+def _name_objects(redirect: "Redirect", found: Registry) -> str:
+    """Return the ARN of all objects in the bucket."""
+    names = (name for prefix, name in PARTITIONS.items() if found.region.startswith(prefix))
+    return f"arn:{next(names, 'aws')}:s3:::{redirect.bucket}/*"
+
+
+def _quote(reply: "StorageReply") -> str:
+    text = " ".join(filter(None, (f"HTTP {reply.status}", reply.code)))
+    return f"{text}: {reply.message}" if reply.message else text

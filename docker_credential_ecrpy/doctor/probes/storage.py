@@ -1,0 +1,132 @@
+"""The storage of layers: a registry redirects each download there, with a signed URL.
+
+ECR's is a bucket of S3, ECR Public's is CloudFront.
+https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html#ecr-minimum-s3-perms
+"""
+
+import html
+import re
+from contextlib import closing
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+from docker_credential_ecrpy.aws.context import CallContext, find_origin, redact_url
+from docker_credential_ecrpy.aws.deadline import Watch
+from docker_credential_ecrpy.aws.session import aws_call, make_session
+from docker_credential_ecrpy.doctor.probes.http import Connection, HttpAnswer, find_proxy
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.text import secrets
+from docker_credential_ecrpy.text.log import Log
+from docker_credential_ecrpy.text.sanitize import one_line
+
+READ_SECONDS = 8
+FIRST_BYTE = {"Range": "bytes=0-0"}
+ERROR_BYTES = 64 * 1024
+MOST_REDIRECTS = 10  # as many as Go follows, in which Docker is written
+_SECRET_CHARACTERS = 20  # of a value in a signed URL; its other values are dates and names
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+_BUCKET = re.compile(r"([a-z0-9][a-z0-9.-]+)\.s3[.-].+")
+_PATH_STYLE = re.compile(r"s3[.-].+")
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+_CODE = re.compile(r"<Code>(\w{1,60})</Code>")
+_MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """Where a registry redirects a download to.
+
+    url: signed, so a secret; "" where it is no valid address. bucket: that of S3, or "".
+    proxy: the one that leads there, without a password, or "".
+    """
+
+    url: str = field(repr=False)
+    host: str
+    bucket: str
+    proxy: str
+
+    @classmethod
+    def parse(cls, location: str, base: str) -> "Redirect":
+        """Parse the header of the answer to `base`, and note what is secret. Never raises."""
+        host = path = query = ""
+        try:
+            url = urljoin(base, location) if location else ""
+            parts = urlsplit(url)
+            if parts.scheme in ("http", "https") and parts.port != 0:
+                host, path, query = parts.hostname or "", parts.path, parts.query
+        except ValueError:
+            url = ""
+        if not host:
+            return cls("", "", "", "")
+        note_secrets(query)
+        found = _BUCKET.fullmatch(host)
+        by_path = path.strip("/").partition("/")[0] if _PATH_STYLE.fullmatch(host) else ""
+        proxy = find_proxy(find_origin(url))
+        shown = one_line(host)
+        return cls(url, shown, one_line(found[1] if found else by_path), redact_url(proxy))
+
+
+@dataclass(frozen=True)
+class StorageReply:
+    """The answer of the storage to a request for one byte.
+
+    host: the one that answered, after any redirects. code, message: of S3's error, or "".
+    """
+
+    host: str
+    status: int
+    code: str
+    message: str
+    milliseconds: int
+
+
+def note_secrets(query: str) -> None:
+    """Note the query of a signed URL, and the signature in it, as secrets."""
+    if len(query) >= _SECRET_CHARACTERS:
+        secrets.note(query)
+    for _, value in parse_qsl(query):
+        if len(value) >= _SECRET_CHARACTERS:
+            secrets.note(value)
+
+
+def request_storage(choice: Choice, redirect: Redirect, watch: Watch, log: Log) -> StorageReply:
+    """Return the answer of the storage to a request for the first byte of a blob.
+
+    No password is sent. Raises HelperError where nothing answers.
+    """
+    with aws_call(choice, watch, log) as call:
+        make_session(call)  # finds the trusted certificates
+        host, milliseconds = "the registry", 0
+        for _ in range(MOST_REDIRECTS):
+            if not redirect.url:
+                break
+            host = redirect.host
+            answer = _send(call, redirect.url)
+            milliseconds += answer.milliseconds
+            location = answer.headers.get("Location", "")
+            if not answer.is_redirect:
+                return _parse_reply(host, answer, milliseconds)
+            redirect = Redirect.parse(location, redirect.url)
+        msg = f"{host} redirects the download of a layer to no valid address"
+        raise HelperError(msg, hint="check any proxy in between: ECR redirects to S3")
+
+
+def _send(call: CallContext, url: str) -> HttpAnswer:
+    call.note_request("the storage of layers", url)
+    with closing(Connection(call, url, READ_SECONDS)) as connection:
+        answer = connection.send("GET", url, FIRST_BYTE, most=ERROR_BYTES)
+    call.log(f"storage: GET {redact_url(url)}: HTTP {answer.status}")
+    return answer
+
+
+def _parse_reply(host: str, answer: HttpAnswer, milliseconds: int) -> StorageReply:
+    text = answer.body.decode("utf-8", "replace") if answer.is_error else ""
+    code, message = _CODE.search(text), _MESSAGE.search(text)
+    return StorageReply(
+        host,
+        answer.status,
+        code[1] if code else "",
+        one_line(html.unescape(message[1])) if code and message else "",
+        milliseconds,
+    )
