@@ -43,6 +43,7 @@ def ask_network(
         pull, other = None, ""
         if login or choice.registry.public:
             pull = attempt(lambda: gateway.trace_pull(choice, image, login, left(), log))
+        download = _download(helper, choice, pull, deadline)
         last = pull.replies[-1] if pull and not isinstance(pull, HelperError) else None
         if last and last.status == HTTPStatus.NOT_FOUND and last.code == "NAME_UNKNOWN":
             hosts = _list_other_regions(choice, list_registries(helper, asked.result()), helper)
@@ -57,7 +58,7 @@ def ask_network(
             preview=preview,
             token=token,
             pull=pull,
-            download=_download(helper, choice, pull, deadline),
+            download=download,
             other_host=other,
         )
 

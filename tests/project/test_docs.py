@@ -42,6 +42,12 @@ FOREIGN = {
     "Your authorization token has expired",
     "no basic auth credentials",
     "denied: ... not authorized to perform: ecr:BatchGetImage",
+    "denied: ... not authorized to perform: signer:SignPayload",
+    "denied: ... not authorized to perform: ecr:CreateRepository",
+    "error pulling image configuration",
+    "no matching manifest for",
+    "toomanyrequests: Rate exceeded",
+    "toomanyrequests: Data limit exceeded",
     'exec: "docker-credential-ecr-login": executable file not found in $PATH',
     "not found",
 }
