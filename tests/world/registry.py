@@ -31,7 +31,8 @@ PUBLIC = "public.ecr.aws"
 LAYERS = "prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com"
 LAYERS_EU = "prod-eu-west-1-starport-layer-bucket.s3.eu-west-1.amazonaws.com"
 LAYERS_PUBLIC = "d5l0dvt14r5h8.cloudfront.net"
-STORAGE = (LAYERS, LAYERS_EU, LAYERS_PUBLIC)
+LAYERS_UPSTREAM = "production.cloudflare.docker.com"
+STORAGE = (LAYERS, LAYERS_EU, LAYERS_PUBLIC, LAYERS_UPSTREAM)
 """The hosts of the layers' storage."""
 _ACTIONS = {
     ("GET", "manifests"): "ecr:BatchGetImage",
@@ -179,7 +180,7 @@ class RegistryFront:
         _, kind, digest = _parts(request)
         if request.method != "GET" or kind != "blobs" or not self.layers_elsewhere:
             return None
-        if self._pass_on(replace(request, method="HEAD")).status != 200:
+        if self._pass_on(replace(request, method="HEAD")).status >= 300:
             return None
         host = self.storage
         if not host and request.host == PUBLIC:

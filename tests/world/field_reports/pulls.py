@@ -8,11 +8,10 @@ from tests.world.broken_setups import Broken, Way, changed
 from tests.world.docker_host import IMAGE, DockerHost
 from tests.world.failures import Failure
 from tests.world.machine import HOST
-from tests.world.registry import LAYERS, PUBLIC, refuse_storage
+from tests.world.registry import LAYERS, LAYERS_UPSTREAM, PUBLIC, refuse_storage
 from tests.world.web import Hangup, Request, Response
 
 _ARN = "arn:aws:s3:::prod-us-east-1-starport-layer-bucket/*"
-_CDN = "production.cloudflare.docker.com"
 _PUBLIC_IMAGE = f"{PUBLIC}/team/app:1"
 
 
@@ -25,7 +24,7 @@ def _answer(
 
 
 def _from_storage(request: Request) -> bool:
-    return request.host in (LAYERS, _CDN)
+    return request.host in (LAYERS, LAYERS_UPSTREAM)
 
 
 def _for_manifest(request: Request) -> bool:
@@ -35,6 +34,12 @@ def _for_manifest(request: Request) -> bool:
 def _refuse(status: int, message: str, code: str = "DENIED") -> Callable[[], Response]:
     body = {"errors": [{"code": code, "message": message}]}
     return lambda: Response(status, json.dumps(body).encode())
+
+
+def _open(docker_host: DockerHost, host: str, direct: str) -> str:
+    """Return the cure where a machine has a proxy, and where it has none."""
+    proxied = "HTTPS_PROXY" in docker_host.machine.environ
+    return f"allow {host} in the proxy" if proxied else direct
 
 
 def _hang_up() -> Response:
@@ -57,7 +62,7 @@ def security_group_without_storage(docker_host: DockerHost) -> Broken:
     return Broken(
         "image",
         f"the layers of {IMAGE} cannot be downloaded",
-        f"allow {LAYERS} in the proxy",  # which all of a test's requests go through
+        _open(docker_host, LAYERS, "add an S3 gateway endpoint (com.amazonaws.us-east-1.s3)"),
         repair,
     )
 
@@ -70,7 +75,7 @@ def page_of_a_firewall_for_the_layers(docker_host: DockerHost) -> Broken:
 
 
 def layers_at_the_upstreams_cdn(docker_host: DockerHost) -> Broken:
-    docker_host.front.storage = _CDN
+    docker_host.front.storage = LAYERS_UPSTREAM
     _answer(docker_host, _from_storage, _hang_up)
 
     def allow() -> None:
@@ -78,7 +83,8 @@ def layers_at_the_upstreams_cdn(docker_host: DockerHost) -> Broken:
         docker_host.instead = lambda _: None
 
     seen = f"the layers of {IMAGE} cannot be downloaded"
-    return Broken("image", seen, f"allow {_CDN} in the proxy", allow)
+    direct = f"allow HTTPS to {LAYERS_UPSTREAM} in the firewall"
+    return Broken("image", seen, _open(docker_host, LAYERS_UPSTREAM, direct), allow)
 
 
 def storage_that_does_not_resolve(docker_host: DockerHost) -> Broken:
