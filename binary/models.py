@@ -21,6 +21,7 @@ CALLS = {
     "AssumeRoleWithWebIdentity",
     "CreateOAuth2Token",
     "CreateToken",
+    "DescribeImages",
     "GetAuthorizationToken",
     "GetCallerIdentity",
     "GetRoleCredentials",

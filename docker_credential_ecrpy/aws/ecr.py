@@ -30,14 +30,7 @@ def fetch(choice: Choice, watch: Watch, log: Log) -> Token:
 def _authorize(
     session: boto3.session.Session, call: CallContext, credentials_expire: int | None
 ) -> Token:
-    client, has_own_endpoint = make_ecr_client(session, call)
-
-    def check(request: Any, **_: Any) -> None:
-        if not has_own_endpoint:
-            check_partition(request.url, call)
-
-    client.meta.events.register(f"before-send.{call.registry.service}", check)
-    answer: Any = client.get_authorization_token()
+    answer: Any = make_checked_client(session, call).get_authorization_token()
     try:
         data = answer["authorizationData"]
         if isinstance(data, list):  # ECR answers with a list of one, ECR Public with an object
@@ -46,6 +39,18 @@ def _authorize(
         return parse_authorization(data["authorizationToken"], expires, credentials_expire)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as exc:
         raise explain_wrong_answer(call) from exc
+
+
+def make_checked_client(session: boto3.session.Session, call: CallContext) -> Any:
+    """Return the client for the registry, which sends nothing to another partition."""
+    client, has_own_endpoint = make_ecr_client(session, call)
+
+    def check(request: Any, **_: Any) -> None:
+        if not has_own_endpoint:
+            check_partition(request.url, call)
+
+    client.meta.events.register(f"before-send.{call.registry.service}", check)
+    return client
 
 
 def make_ecr_client(

@@ -102,6 +102,7 @@ class EcrFacts(Facts):
     """Those of an ECR registry, with the results of network calls.
 
     caller, pull: None where no call was made, as there is nothing to authenticate with.
+    image_status: ECR's, such as "ARCHIVED", of an image that the registry does not give, or "".
     download: the first one that fails, or else the last; None where the registry needs no storage.
     other_host: another region's host that has the image which the registry does not know, or "".
     """
@@ -114,3 +115,4 @@ class EcrFacts(Facts):
     pull: "PullTrace | HelperError | None"
     download: Download | None
     other_host: str
+    image_status: str = ""

@@ -40,7 +40,7 @@ def ask_network(
         )
         token = attempt(lambda: _find_token(helper, choice, deadline))
         login = token.login() if isinstance(token, TokenFact) else None
-        pull, other = None, ""
+        pull, other, status = None, "", ""
         if login or choice.registry.public:
             pull = attempt(lambda: gateway.trace_pull(choice, image, login, left(), log))
         download = _download(helper, choice, pull, deadline)
@@ -48,6 +48,9 @@ def ask_network(
         if last and last.status == HTTPStatus.NOT_FOUND and last.code == "NAME_UNKNOWN":
             hosts = _list_other_regions(choice, list_registries(helper, asked.result()), helper)
             other = _find_other_host(helper, hosts, image, deadline)
+        elif last and last.status == HTTPStatus.NOT_FOUND and not choice.registry.public:
+            found = attempt(lambda: gateway.find_image_status(choice, image, left(), log))
+            status = "" if isinstance(found, HelperError) else found
         return EcrFacts(
             endpoint=endpoint.result(),
             caller=caller.result() if caller else None,
@@ -60,6 +63,7 @@ def ask_network(
             pull=pull,
             download=download,
             other_host=other,
+            image_status=status,
         )
 
 

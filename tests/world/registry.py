@@ -60,7 +60,8 @@ class SmallRegistry:
         """Add an image of one config and one layer; return its digest. Docker's schema 2."""
         kind = "application/vnd.docker.distribution.manifest.v2+json"
         layer = self._blob(f"layer of {repository}:{tag} {seed}".encode())
-        config = self._blob(b'{"rootfs": {}}')
+        kind_of_config = "application/vnd.docker.container.image.v1+json"
+        config = self._blob(b'{"rootfs": {}}') | {"mediaType": kind_of_config}
         digest = self._manifest(kind, {"config": config, "layers": [layer]})
         self.repositories.setdefault(repository, {})[tag] = digest
         return digest

@@ -4,7 +4,7 @@ import re
 import shlex
 from http import HTTPStatus
 
-from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, Check, CheckId
+from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, WARN, Check, CheckId
 from docker_credential_ecrpy.doctor.facts import EcrFacts
 from docker_credential_ecrpy.doctor.network_checks.registry import explain_image_reply
 from docker_credential_ecrpy.doctor.network_checks.storage import explain_download
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _ID = CheckId.IMAGE
 _NO_SUCH = ("NAME_UNKNOWN", "MANIFEST_UNKNOWN")
+_ARCHIVED_STATUS = ("ARCHIVED", "ACTIVATING")
 _ARCHIVED = re.compile(r"(?i)\barchiv")
 _FIRST_MANIFEST = 2  # replies: the base and the manifest
 _MOST_PLATFORMS = 8  # in a message
@@ -51,6 +52,11 @@ def _judge_download(facts: EcrFacts, pull: "PullTrace") -> Check:
     shown, download = _name_image(facts), facts.download
     if download and not download.works:
         return explain_download(_ID, shown, download, facts.choice.registry)
+    if pull.artifact:
+        seen = f"{shown} is no container image but {pull.artifact}: docker cannot pull it"
+        return Check(
+            _ID, WARN, seen, "pull it with the client that pushed it, such as helm or oras"
+        )
     took = sum(reply.milliseconds for reply in pull.replies[1:])
     source = ""
     if download and not isinstance(download.reply, HelperError):
@@ -76,19 +82,21 @@ def _explain_platform(facts: EcrFacts, pull: "PullTrace") -> Check:
 
 
 def _is_archived(facts: EcrFacts, pull: "PullTrace") -> bool:
-    """Whether ECR says so, or lists a tag that it does not give.
-
-    https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html
-    """
+    """Whether ECR says so, in its API or in the words of the registry."""
     image, last = facts.image, pull.replies[-1]
-    if facts.choice.registry.public or last.code == "NAME_UNKNOWN":
+    if last.code == "NAME_UNKNOWN":
         return False
+    if facts.image_status:
+        return facts.image_status in _ARCHIVED_STATUS
     said = last.message.replace(image.repository, "").replace(image.reference, "")
-    return bool(_ARCHIVED.search(said)) or image.reference in pull.tags
+    return bool(_ARCHIVED.search(said))
 
 
 def _explain_archived(facts: EcrFacts) -> Check:
     image, found = facts.image, facts.choice.registry
+    if facts.image_status == "ACTIVATING":
+        seen = f"{_name_image(facts)} is being restored from the archive"
+        return Check(_ID, FAIL, seen, "try again: it takes up to 20 minutes")
     seen = f"{_name_image(facts)} is there and cannot be pulled: it is archived"
     kind = "imageDigest" if ":" in image.reference else "imageTag"
     command = f"aws ecr update-image-storage-class --repository-name {image.repository}"

@@ -62,6 +62,17 @@ def trace_pull(
     return within(seconds, call)
 
 
+def find_image_status(choice: Choice, image: Image, seconds: float, log: Log) -> str:
+    """Return whether ECR has an image archived: "ACTIVE", "ARCHIVED" or "ACTIVATING"."""
+
+    def call(watch: Watch) -> str:
+        from docker_credential_ecrpy.doctor.probes import image_status
+
+        return image_status.find_image_status(choice, image, watch, log)
+
+    return within(seconds, call)
+
+
 def request_storage(
     choice: Choice, redirect: "Redirect", seconds: float, log: Log
 ) -> "StorageReply":

@@ -94,6 +94,7 @@ class _Tracer:
         self._replies: list[Reply] = []
         self._platform = replies.read_platform(os.environ)
         self._platforms: list[str] = []
+        self._artifact = ""
         self._redirects: dict[str, Redirect] = {}
 
     def close(self) -> None:
@@ -117,6 +118,7 @@ class _Tracer:
             digest,
             self._platform,
             tuple(self._platforms),
+            self._artifact,
             tuple(self._redirects.values()),
         )
 
@@ -165,6 +167,7 @@ class _Tracer:
             if found is None or self._parse(found, replies.is_index):
                 return  # an index in an index is not followed
             answer = found
+        self._artifact = self._parse(answer, replies.find_artifact)
         # One layer is enough: the others are in the same storage.
         config, *layers = self._parse(answer, replies.list_blobs)
         if self._request_blob(CONFIG, config) and layers:

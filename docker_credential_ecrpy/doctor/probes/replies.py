@@ -35,6 +35,7 @@ _SYSTEMS = ("linux", "windows", "darwin", "freebsd")
 _ALSO = {"amd64": ("386",), "arm64": ("arm",)}
 _NOT_TO_RUN = "unknown/unknown"  # attestations: https://docs.docker.com/build/metadata/attestations
 _MOST_PLATFORM = 60  # characters
+_IMAGE_CONFIG = re.compile(r"application/vnd\.(docker\.container\.image|oci\.image\.config)\..*")
 DIGEST = re.compile(r"[a-z0-9]+([+._-][a-z0-9]+)*:[0-9a-fA-F]{32,128}")
 _TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # RFC 6750, section 2.1
 _CODE = re.compile(r"[A-Z_]{1,40}")  # is compared, so it is not redacted
@@ -99,6 +100,12 @@ def choose_manifest(document: Any, wanted: str) -> tuple[str, list[str]]:
     own = [entry for entry in fit if entry[0].split("/")[:2] == wanted.split("/")[:2]]
     _, digest = (own or fit or [("", "")] if entries else entries)[0]
     return digest, list(dict.fromkeys(filter(None, platforms)))
+
+
+def find_artifact(document: Any) -> str:
+    """Return the media type of what is no image but has the form of one, such as a Helm chart's."""
+    kind = document["config"].get("mediaType") or ""
+    return "" if _IMAGE_CONFIG.fullmatch(kind) or not kind else one_line(kind)
 
 
 def list_blobs(document: Any) -> list[str]:

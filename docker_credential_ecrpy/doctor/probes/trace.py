@@ -48,6 +48,7 @@ class PullTrace:
     An image index and the manifest that it points to are two. tags: where the registry does not
     have the tag, similar ones, or else its first. digest: that of the tag's manifest, or "".
     platform: the one that Docker pulls. platforms: those of an index without that one.
+    artifact: the media type of what is no image, such as a Helm chart, or "".
     redirects: to the storage of the config and a layer; one for each host.
     """
 
@@ -56,6 +57,7 @@ class PullTrace:
     digest: str = ""
     platform: str = ""
     platforms: tuple[str, ...] = ()
+    artifact: str = ""
     redirects: tuple[Redirect, ...] = field(default=(), repr=False)
 
 

@@ -11,7 +11,7 @@ from tests.world.aws import delay
 from tests.world.credential_sources import instance
 from tests.world.docker_host import IMAGE, DockerHost
 from tests.world.machine import HOST
-from tests.world.registry import PUBLIC
+from tests.world.registry import LAYERS, PUBLIC
 from tests.world.web import Response
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="its programs are shell scripts")
@@ -41,12 +41,15 @@ def test_a_session_says_when_it_ends(docker_host: DockerHost) -> None:
     assert seen.endswith(("(in 59 min)", "(in 1 h 0 min)"))
 
 
-@pytest.mark.parametrize("kind", ["ecr", "sts:GetCallerIdentity", "unknown", "all", "registry"])
+@pytest.mark.parametrize(
+    "kind", ["ecr", "sts:GetCallerIdentity", "unknown", "all", "registry", "storage"]
+)
 def test_it_ends_within_the_time_whatever_hangs(docker_host: DockerHost, kind: str) -> None:
     """The failing check names the server that does not answer."""
     hang = 60.0
-    if kind == "registry":
-        docker_host.instead = lambda request: time.sleep(hang) if request.host == HOST else None
+    where = {"registry": HOST, "storage": LAYERS}.get(kind, "api.ecr.us-east-1.amazonaws.com")
+    if kind in ("registry", "storage"):
+        docker_host.instead = lambda request: time.sleep(hang) if request.host == where else None
     elif kind == "all":
         docker_host.instead = lambda _: time.sleep(hang)
     else:
@@ -61,7 +64,6 @@ def test_it_ends_within_the_time_whatever_hangs(docker_host: DockerHost, kind: s
     elif kind == "unknown":
         assert found.cause["id"] == "endpoint"
     else:
-        where = HOST if kind == "registry" else "api.ecr.us-east-1.amazonaws.com"
         assert where in found.failed["seen"]
 
 

@@ -144,15 +144,20 @@ def platform_of_a_variable(docker_host: DockerHost) -> Broken:
 
 
 def archived_image(docker_host: DockerHost) -> Broken:
-    def is_tag(request: Request) -> bool:
-        return _for_manifest(request) and request.path.endswith("/1")
+    missing = _refuse(404, "Requested image not found", "MANIFEST_UNKNOWN")
+    described = json.dumps({"imageDetails": [{"imageTags": ["1"], "imageStatus": "ARCHIVED"}]})
 
-    refusal = _refuse(404, "Requested image not found", "MANIFEST_UNKNOWN")
+    def answer(request: Request) -> Response | None:
+        if request.headers.get("X-Amz-Target", "").endswith(".DescribeImages"):
+            return Response(200, described.encode())
+        return missing() if _for_manifest(request) else None
+
+    docker_host.instead = answer
     return Broken(
         "image",
         f"{IMAGE} is there and cannot be pulled: it is archived",
         "restore it",
-        _answer(docker_host, is_tag, refusal),
+        lambda: setattr(docker_host, "instead", lambda _: None),
     )
 
 

@@ -17,7 +17,16 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["errors", "code", "message", "manifests", "layers", "config", "digest", "platform"]
+                [
+                    "errors",
+                    "code",
+                    "message",
+                    "manifests",
+                    "layers",
+                    "config",
+                    "digest",
+                    "mediaType",
+                ]
             ),
             inner,
         )
@@ -46,6 +55,7 @@ def test_any_manifest_leads_to_a_digest_or_is_none(document: object) -> None:
             found = [digest] if digest else []
         else:
             found = replies.list_blobs(document)
+            assert replies.find_artifact(document).isprintable()
     except replies.NOT_UNDERSTOOD:
         return
     assert all(digest.startswith("sha256:") for digest in found)
@@ -78,6 +88,21 @@ def test_the_image_of_a_platform(wanted: str, offered: list[str], chosen: str | 
     digest, platforms = replies.choose_manifest({"manifests": entries}, wanted)
     assert digest == ("" if chosen is None else digests[chosen])
     assert platforms == [name for name in offered if name not in ("", "unknown/unknown")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "artifact"),
+    [
+        ("application/vnd.docker.container.image.v1+json", ""),
+        ("application/vnd.oci.image.config.v1+json", ""),
+        (None, ""),
+        ("application/vnd.cncf.helm.config.v1+json", "application/vnd.cncf.helm.config.v1+json"),
+        ("application/vnd.oci.empty.v1+json", "application/vnd.oci.empty.v1+json"),
+    ],
+)
+def test_what_is_no_image(kind: str | None, artifact: str) -> None:
+    """The config's media type tells it."""
+    assert replies.find_artifact({"config": {"mediaType": kind}}) == artifact
 
 
 @pytest.mark.parametrize(
