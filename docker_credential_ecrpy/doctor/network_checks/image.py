@@ -74,11 +74,14 @@ def _explain_platform(facts: EcrFacts, pull: "PullTrace") -> Check:
     if asked := facts.machine.environ.get(name):
         fix = f"change or unset {name}: it is {one_line(asked)!r}"
         return Check(_ID, FAIL, seen, fix, f"unset {name}")
+    # An engine on another machine may have another platform.
+    elsewhere = facts.machine.environ.get("DOCKER_HOST", "").startswith(("tcp://", "ssh://"))
+    status = WARN if elsewhere else FAIL
     fix = "pull one of these with --platform, which runs by emulation, or build it for"
     fix += f" {pull.platform}"
     image = shlex.quote(_name_image(facts))
     command = f"docker pull --platform {shlex.quote(pull.platforms[0])} {image}"
-    return Check(_ID, FAIL, seen, fix, command)
+    return Check(_ID, status, seen, fix, command)
 
 
 def _is_archived(facts: EcrFacts, pull: "PullTrace") -> bool:

@@ -22,10 +22,12 @@ BASE, MANIFEST = (Reply(what, 200, "", "", "", 1) for what in ("base", "manifest
 ARN = "arn:aws:iam::123456789012:user/dev"
 
 
-def _check(*replies: Reply, status: str = "", host: str = HOST, **trace: object) -> Check:
+def _check(
+    *replies: Reply, status: str = "", host: str = HOST, engine: str = "", **trace: object
+) -> Check:
     found = registry.parse(host)
     assert found is not None
-    machine: Any = SimpleNamespace(environ={})
+    machine: Any = SimpleNamespace(environ={"DOCKER_HOST": engine})
     pull = replace(PullTrace((BASE, *replies)), platform="linux/amd64", **trace)  # type: ignore[arg-type]  # of many types
     facts = EcrFacts(
         machine=machine,
@@ -136,6 +138,20 @@ def test_an_index_without_the_platform() -> None:
     assert "has no image for linux/amd64; it has: linux/p0, linux/p1" in found.seen
     assert "linux/p8" not in found.seen
     assert found.command == f"docker pull --platform linux/p0 {HOST}/team/app:1"
+
+
+@pytest.mark.parametrize(
+    ("engine", "status"),
+    [
+        ("", FAIL),
+        ("unix:///run/docker.sock", FAIL),
+        ("ssh://me@arm", WARN),
+        ("tcp://arm:2376", WARN),
+    ],
+)
+def test_an_engine_elsewhere_may_have_another_platform(engine: str, status: str) -> None:
+    """Then it is a warning."""
+    assert _check(MANIFEST, engine=engine, platforms=("linux/arm64",)).status == status
 
 
 @pytest.mark.parametrize(
