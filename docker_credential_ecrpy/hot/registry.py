@@ -1,7 +1,8 @@
 """ECR registries, recognized by host name alone.
 
 The host forms are those of the Amazon ECR user guide ("Private registry authentication", "Making
-requests to Amazon ECR registries") and of botocore's partition table.
+requests to Amazon ECR registries"). The suffixes are those of botocore's partitions: a dual-stack
+registry is under `on.` where the API is under `api.`.
 """
 
 TYPE_CHECKING = False
@@ -30,6 +31,10 @@ DUAL_STACK_SUFFIXES: "Final" = frozenset(
         "on.aws",  # aws, aws-us-gov
         "on.amazonwebservices.com.cn",  # aws-cn
         "on.amazonwebservices.eu",  # aws-eusc
+        "on.aws.ic.gov",  # aws-iso
+        "on.aws.scloud",  # aws-iso-b
+        "on.cloud-aws.adc-e.uk",  # aws-iso-e
+        "on.aws.hci.ic.gov",  # aws-iso-f
     )
 )
 

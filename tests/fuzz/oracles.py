@@ -13,7 +13,8 @@ _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _ECR = re.compile(
     rf"""[0-9]{{12}}\.dkr\.ecr(?:-fips)?\.{_LABEL}\.
     (?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)
-    |[0-9]{{12}}\.dkr-ecr(?:-fips)?\.{_LABEL}\.on\.(?:aws|amazonwebservices\.(?:com\.cn|eu))
+    |[0-9]{{12}}\.dkr-ecr(?:-fips)?\.{_LABEL}\.on\.
+    (?:aws(?:\.ic\.gov|\.scloud|\.hci\.ic\.gov)?|amazonwebservices\.(?:com\.cn|eu)|cloud-aws\.adc-e\.uk)
     |public\.ecr\.aws|ecr-public\.aws\.com""",
     re.VERBOSE,
 )

@@ -31,6 +31,17 @@ ENDPOINTS = {
     "123456789012.dkr-ecr.eusc-de-east-1.on.amazonwebservices.eu": (
         "ecr.eusc-de-east-1.api.amazonwebservices.eu"
     ),
+    "123456789012.dkr-ecr.us-iso-east-1.on.aws.ic.gov": "ecr.us-iso-east-1.api.aws.ic.gov",
+    "123456789012.dkr-ecr.us-isob-east-1.on.aws.scloud": "ecr.us-isob-east-1.api.aws.scloud",
+    "123456789012.dkr-ecr.eu-isoe-west-1.on.cloud-aws.adc-e.uk": (
+        "ecr.eu-isoe-west-1.api.cloud-aws.adc-e.uk"
+    ),
+    "123456789012.dkr-ecr-fips.eu-isoe-west-1.on.cloud-aws.adc-e.uk": (
+        "ecr-fips.eu-isoe-west-1.api.cloud-aws.adc-e.uk"
+    ),
+    "123456789012.dkr-ecr.us-isof-south-1.on.aws.hci.ic.gov": (
+        "ecr.us-isof-south-1.api.aws.hci.ic.gov"
+    ),
     "public.ecr.aws": "api.ecr-public.us-east-1.amazonaws.com",
     "ecr-public.aws.com": "ecr-public.us-east-1.api.aws",
 }

@@ -1,6 +1,8 @@
 """Recognizing ECR registries by host name."""
 
+import itertools
 import string
+from collections.abc import Iterator
 
 import botocore.session
 import pytest
@@ -240,16 +242,36 @@ def test_a_registry_is_plain_by_default() -> None:
     assert made.endpoint == "ecr@us-east-1.aws"
 
 
-def test_every_partition_that_botocore_knows_has_its_suffix_here() -> None:
+def test_every_partition_that_botocore_knows_has_its_suffixes_here() -> None:
     """A partition that is new in botocore is noticed by its DNS suffixes."""
-    loader = botocore.session.Session().get_component("data_loader")
-    partitions = loader.load_data("partitions")["partitions"]
-    standard = {one["outputs"]["dnsSuffix"] for one in partitions}
-    dual = {"on." + one["outputs"]["dualStackDnsSuffix"].removeprefix("api.") for one in partitions}
+    standard = {outputs["dnsSuffix"] for _, outputs in _partitions()}
+    dual = {_dual_stack_suffix(outputs) for _, outputs in _partitions()}
 
     assert standard == registry.SUFFIXES
-    # No documentation shows registry hosts in the isolated partitions' dual-stack domains.
-    unseen = {
-        suffix for suffix in dual if "ic.gov" in suffix or "scloud" in suffix or "adc-e" in suffix
-    }
-    assert dual - unseen == registry.DUAL_STACK_SUFFIXES
+    assert dual == registry.DUAL_STACK_SUFFIXES
+
+
+def test_every_region_that_botocore_knows_has_registries_of_each_form() -> None:
+    """Each region of each partition: standard and dual-stack, with and without FIPS."""
+    for regions, outputs in _partitions():
+        forms = {"dkr.ecr": outputs["dnsSuffix"], "dkr-ecr": _dual_stack_suffix(outputs)}
+        for region, fips, (kind, suffix) in itertools.product(
+            regions, ("", "-fips"), forms.items()
+        ):
+            found = registry.parse(f"{A}.{kind}{fips}.{region}.{suffix}")
+
+            assert found is not None
+            assert (found.region, found.suffix) == (region, suffix)
+            assert (found.fips, found.dual_stack) == (fips == "-fips", kind == "dkr-ecr")
+
+
+def _partitions() -> Iterator[tuple[list[str], dict[str, str]]]:
+    """Yield the regions and the DNS suffixes of each partition of botocore."""
+    loader = botocore.session.Session().get_component("data_loader")
+    for partition in loader.load_data("partitions")["partitions"]:
+        yield list(partition["regions"]), partition["outputs"]
+
+
+def _dual_stack_suffix(outputs: dict[str, str]) -> str:
+    """Return that of registries: APIs are under `api.`, registries under `on.`."""
+    return "on." + outputs["dualStackDnsSuffix"].removeprefix("api.")
