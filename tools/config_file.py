@@ -73,8 +73,9 @@ RULE_KEYS = (
         "profile",
         "string",
         f'The AWS profile to use, even if the environment holds access keys. "{AUTO}" selects '
-        "the one profile of the registry's account: by sso_account_id or role_arn, or else by "
-        "aws_account_id.",
+        "the one profile of the registry's account: by sso_account_id, role_arn or "
+        "login_session, or else by the account in granted_sso_account_id, credential_process or "
+        "x_principal_arn, or else by aws_account_id.",
         ('"prod"', f'"{AUTO}"'),
     ),
     Key(

@@ -1,6 +1,7 @@
 """AWS profiles and the account of each, from the AWS config and credentials files alone."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,22 @@ from docker_credential_ecrpy.hot.registry import is_account
 from docker_credential_ecrpy.settings.rules import AUTO, Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 
-_KEYS = ("role_arn", "sso_account_id", "aws_account_id")
-_ROLE_ACCOUNT = 4  # the field of an ARN that holds the account
+# Keys that name a profile's account, those that AWS's own programs read first. The values are
+# account ids, ARNs, and commands with either.
+_KEYS = (
+    "sso_account_id",
+    "role_arn",
+    "login_session",
+    "granted_sso_account_id",
+    "credential_process",
+    "x_principal_arn",
+    "aws_account_id",
+)
+_OF_AWS, _OF_PROGRAMS = _KEYS[:3], _KEYS[3:-1]
+_ARN = re.compile(r"\barn:[\w-]+:[\w-]+:[\w-]*:(\d{12}):(\w*)", re.ASCII)
+_NUMBER = re.compile(r"(?<![\w.-])\d{12}(?![\w.-])", re.ASCII)
+_PROFILE_OPTION = re.compile(r"--profile[= ]+(?:\"([^\"]+)\"|'([^']+)'|(\S+))")
+Profiles = Mapping[str, Mapping[str, Any]]
 
 
 def profile_for_account(choice: Choice) -> str:
@@ -30,9 +45,9 @@ def profile_for_account(choice: Choice) -> str:
     if not account:
         return ""
     profiles = _read_profiles(make_botocore_session())
-    accounts = {name: _find_account(profile) for name, profile in sorted(profiles.items())}
-    # The account of a profile's SSO session or role takes precedence over its aws_account_id.
-    for keys in (("sso_account_id", "role_arn"), ("aws_account_id",)):
+    accounts = {name: find_account(profiles, name) for name in sorted(profiles)}
+    # What AWS's own programs read takes precedence: aws_account_id is only a note.
+    for keys in (_OF_AWS, _OF_PROGRAMS, _KEYS[-1:]):
         found = [n for n, (key, number) in accounts.items() if key in keys and number == account]
         if len(found) == 1:
             return found[0]
@@ -40,9 +55,7 @@ def profile_for_account(choice: Choice) -> str:
             msg = f"{where}: {len(found)} AWS profiles belong to account {account}"
             names = ", ".join(f"{one_line(name)!r} (by {accounts[name][0]})" for name in found)
             raise HelperError(msg, hint=f"write one of them: {names}")
-    msg = (
-        f"{where}: no AWS profile names account {account} in {', '.join(_KEYS[:-1])} or {_KEYS[-1]}"
-    )
+    msg = f"{where}: no AWS profile names account {account} (by {', '.join(_KEYS)})"
     others = ", ".join(
         f"{one_line(name)!r} ({one_line(number) or 'names no account'})"
         for name, (_, number) in accounts.items()
@@ -71,17 +84,17 @@ def list_profiles(environ: Mapping[str, str]) -> list[ProfileSummary]:
     otherwise = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     otherwise = otherwise or str(profiles.get("default", {}).get("region", ""))
     found = []
-    for name, profile in sorted(profiles.items()):
-        source = profiles.get(str(profile.get("source_profile", "")), {})
-        region = profile.get("region") or source.get("region") or otherwise
-        account = _find_account(profile)[1]
+    for name in sorted(profiles):
+        regions = (profiles[each].get("region") for each in _list_chain(profiles, name))
+        region = next(filter(None, regions), otherwise)
+        account = find_account(profiles, name)[1]
         found.append(ProfileSummary(name, account if is_account(account) else "", str(region)))
     return found
 
 
-def _read_profiles(core: botocore.session.Session) -> Mapping[str, Mapping[str, Any]]:
+def _read_profiles(core: botocore.session.Session) -> Profiles:
     try:
-        found: Mapping[str, Mapping[str, Any]] = core.full_config.get("profiles", {})
+        found: Profiles = core.full_config.get("profiles", {})
     except BotoCoreError as exc:
         raise explain_wrong_settings(exc, core) from exc
     return found
@@ -124,11 +137,38 @@ def make_botocore_session(profile: str = "") -> botocore.session.Session:
     return botocore.session.Session(profile=profile or None)
 
 
-def _find_account(profile: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the setting of a profile that names its account, and the account."""
-    for key in _KEYS:  # in order: the profile's own account, then its source profile's
-        value = profile.get(key)
-        if value and isinstance(value, str):
-            fields = [*value.split(":"), *[""] * _ROLE_ACCOUNT]
-            return key, fields[_ROLE_ACCOUNT] if key == "role_arn" else value
+def find_account(profiles: Profiles, name: str) -> tuple[str, str]:
+    """Return the key that names a profile's account, and the account; "" for none.
+
+    A profile that names none has the account of the one that it gets its credentials from.
+    """
+    for each in _list_chain(profiles, name):
+        for key in _KEYS:
+            value = profiles[each].get(key)
+            if value and isinstance(value, str) and (account := _parse_account(key, value)):
+                return key, account
     return "", ""
+
+
+def _parse_account(key: str, value: str) -> str:
+    """Return the account in a key's value; "" for none, or for more than one in a command."""
+    if key.endswith("account_id"):
+        return value
+    arns = _ARN.findall(value)
+    roles = {account for account, kind in arns if kind in ("role", "assumed-role")}
+    found = roles or {account for account, _ in arns} or set(_NUMBER.findall(value))
+    return found.pop() if len(found) == 1 else ""
+
+
+def _list_chain(profiles: Profiles, name: str) -> list[str]:
+    """Return a profile, and those that it gets its credentials from, one after the other.
+
+    The next one is its source_profile, or the --profile of its credential_process.
+    """
+    chain: list[str] = []
+    while name in profiles and name not in chain:
+        chain.append(name)
+        option = _PROFILE_OPTION.search(str(profiles[name].get("credential_process", "")))
+        in_command = "".join(option.groups("")) if option else ""
+        name = str(profiles[name].get("source_profile") or in_command)
+    return chain

@@ -350,6 +350,21 @@ class TestAuto:
 
         assert machine.who("public.ecr.aws").endswith("user/dev")
 
+    def test_it_finds_profiles_of_other_programs(self, machine: Machine) -> None:
+        """The account is in a key of theirs, in a command, or in the profile behind."""
+        dev = machine.aws.user()
+        machine.config(
+            profile("base", dev, f"granted_sso_account_id = {B}\n")
+            + "[profile tool]\n"
+            + f"credential_process = tool --role arn:aws:iam::{A}:role/x --mfa 1\n"
+            + "[profile other]\ncredential_process = tool process --account 999988887777\n"
+        )
+        path = machine.settings(rule("*", profile="auto"))
+
+        assert machine.who(US.format(B)) == dev.arn
+        assert "credential_process of AWS profile 'tool'" in machine.get(US.format(A)).error
+        assert f'{path}:3: profile = "auto": no AWS profile' in machine.get(US.format(C)).error
+
     def test_nested_settings_are_skipped(self, machine: Machine) -> None:
         """Nested settings of the AWS config are skipped."""
         machine.config(
@@ -387,7 +402,7 @@ class TestAuto:
         machine.settings(rule(A, profile="auto"))
         error = machine.get().error
 
-        assert f"no AWS profile names account {A} in role_arn, sso_account_id or aws_acc" in error
+        assert f"no AWS profile names account {A} (by sso_account_id, role_arn, " in error
         assert "name one in the rule: " in error
         assert f"'b' ({B}), 'c' (names no account)" in error
 
