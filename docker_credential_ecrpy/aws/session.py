@@ -26,7 +26,7 @@ from docker_credential_ecrpy.text import faults
 from docker_credential_ecrpy.text.log import Log
 
 # botocore's names for credential sources that do not belong to a profile.
-_NOT_A_PROFILES = ("ec2-credentials-file", "boto-config", "container-role", "iam-role")
+NOT_A_PROFILES = ("ec2-credentials-file", "boto-config", "container-role", "iam-role")
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
 ATTEMPTS = 3
@@ -88,7 +88,7 @@ def make_session(call: CallContext) -> boto3.session.Session:
     refuse_prompts(resolver, call.watch)
     note_answers(core, resolver, call)
     if call.choice.profile:
-        for source in _NOT_A_PROFILES:
+        for source in NOT_A_PROFILES:
             resolver.remove(source)  # a rule's profile without credentials is an error
     core.register_component("credential_provider", resolver)
     known_secrets.note_calls(core)

@@ -12,13 +12,15 @@ from datetime import timezone
 from typing import Any
 
 from botocore import UNSIGNED
+from botocore.credentials import CredentialProvider, Credentials
 
 from docker_credential_ecrpy.aws import ecr
 from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.aws.credentials import check_profile, resolve_credentials
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain_no_credentials, explain_wrong_answer
-from docker_credential_ecrpy.aws.session import aws_call, make_session
+from docker_credential_ecrpy.aws.profiles import find_account
+from docker_credential_ecrpy.aws.session import NOT_A_PROFILES, aws_call, make_session
 from docker_credential_ecrpy.doctor.probes.http import Connection
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
@@ -28,6 +30,7 @@ BOTOCORES_OWN = "botocore's own"
 """The trusted certificates, where no file of them is configured or found."""
 _PROFILE_KEYS = {"custom-process": "credential_process", "login": "login_session"}
 _INSTANCE = "iam-role"  # botocore's name for the role from instance metadata
+_TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - the name of a variable
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
@@ -36,12 +39,13 @@ class Preview:
     """A fetch before it is made: the credential source in words, and the endpoint's URL.
 
     is_certain: whether the settings show that the source has credentials; only instance metadata
-    knows whether the instance has a role.
+    knows whether the instance has a role. account: that of the identity, or "" if no file names it.
     """
 
     source: str
     endpoint: str
     is_certain: bool
+    account: str = ""
 
     @property
     def summary(self) -> str:
@@ -84,7 +88,8 @@ def preview(choice: Choice, watch: Watch, log: Log) -> Preview:
     with aws_call(choice, watch, log) as call:
         url = _resolve_endpoint(call)
         source = _find_source(call)
-        return Preview(source, redact_url(url), is_certain=call.source != _INSTANCE)
+        certain, account = call.source != _INSTANCE, _find_account(call)
+        return Preview(source, redact_url(url), is_certain=certain, account=account)
 
 
 def probe_endpoint(choice: Choice, watch: Watch, log: Log) -> EndpointProbe:
@@ -152,19 +157,88 @@ def _find_source(call: CallContext) -> str:
     raise explain_no_credentials(call)
 
 
-def _provides(provider: Any, call: CallContext) -> bool:
-    """Whether a credential source has credentials, by the settings where it would have to run."""
-    profile = call.read_profiles().get(call.profile, {})
+def _provides(provider: Any, call: CallContext, name: str = "") -> bool:
+    """Whether a credential source has credentials, by the settings where it would have to run.
+
+    name: the AWS profile that it reads; that in use by default. Raises botocore's errors for
+    settings that cannot work.
+    """
+    profile = call.read_profiles().get(name or call.profile, {})
     method = provider.METHOD
     if method == "assume-role":
-        return "role_arn" in profile and "web_identity_token_file" not in profile
+        return _load_role(provider, call)
     if method in _PROFILE_KEYS:
         return _PROFILE_KEYS[method] in profile
     if method == "container-role":
         return any(name in os.environ for name in _CONTAINER)
     if method == _INSTANCE:
         return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true"
+    if provider.load() is None:
+        return False
+    if method == "assume-role-with-web-identity":
+        file = profile.get("web_identity_token_file") or os.environ.get(_TOKEN_FILE, "")
+        with open(os.path.expanduser(file), "rb"):
+            pass
+    return True
+
+
+def _load_role(provider: Any, call: CallContext) -> bool:
+    """Let botocore check a profile's role and its chain of source profiles.
+
+    It loads the credentials of the last profile then, which may run a program or call AWS: instead
+    of them, it gets credentials that stand for any.
+    """
+    with_profiles, sourcer = provider._profile_provider_builder, provider._credential_sourcer  # noqa: SLF001 - botocore checks a chain only while it loads it
+    provider._profile_provider_builder = _OfflineSources(with_profiles, call)  # noqa: SLF001 - same
+    provider._credential_sourcer = _AnySource(sourcer)  # noqa: SLF001 - same
     return provider.load() is not None
+
+
+_ANY = Credentials("any", "any")
+
+
+@dataclass(frozen=True)
+class _OfflineSources:
+    """Stands for botocore's sources of a profile, without their credentials."""
+
+    builder: Any
+    call: CallContext
+
+    def providers(self, profile_name: str, **options: Any) -> "list[_OfflineSource]":
+        made = self.builder.providers(profile_name, **options)
+        return [_OfflineSource(provider, profile_name, self.call) for provider in made]
+
+
+class _OfflineSource(CredentialProvider):
+    def __init__(self, provider: Any, name: str, call: CallContext) -> None:
+        super().__init__()
+        self._provider, self._name, self._call = provider, name, call
+
+    def load(self) -> Credentials | None:
+        return _ANY if _provides(self._provider, self._call, self._name) else None
+
+
+@dataclass(frozen=True)
+class _AnySource:
+    """Stands for what botocore asks for the credentials of a `credential_source`."""
+
+    sourcer: Any
+
+    def is_supported(self, source_name: str) -> bool:
+        return bool(self.sourcer.is_supported(source_name))
+
+    def source_credentials(self, source_name: str) -> Credentials:
+        del source_name
+        return _ANY
+
+
+def _find_account(call: CallContext) -> str:
+    """Return the account of the identity in use, or "" if no file names it."""
+    if call.choice.role:
+        return call.choice.role.arn.split(":")[4]
+    if call.source == "env" or call.source in NOT_A_PROFILES:
+        return ""
+    return find_account(call.read_profiles(), call.profile)[1]
 
 
 def _describe_source(call: CallContext) -> str:

@@ -431,6 +431,46 @@ def test_what_would_fail_is_told(machine: Machine, settings: str, says: str) -> 
     assert machine.aws.calls == []
 
 
+ROLE = "role_arn = arn:aws:iam::123456789012:role/x\n"
+LOST = "sso_session = lost\nsso_account_id = 1\nsso_role_name = x\n"
+LOOP = f"{ROLE}source_profile = default\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "names"),
+    [
+        (f"[default]\n{ROLE}source_profile = b\n[profile b]\n{LOOP}", "default"),
+        (f"[default]\n{ROLE}source_profile = gone\n", "gone"),
+        (f"[default]\n{ROLE}source_profile = idle\n[profile idle]\nregion = x\n", "idle"),
+        (f"[default]\n{ROLE}source_profile = s\n[profile s]\n{LOST}", "lost"),
+        (f"[default]\n{LOST}", "lost"),
+        (f"[default]\n{ROLE}credential_source = Ec2\n", "Ec2"),
+        (f"[default]\n{ROLE}web_identity_token_file = /nowhere/token\n", "/nowhere/token"),
+    ],
+    ids=["loop", "no source", "empty source", "session of source", "session", "kind", "token"],
+)
+def test_a_profile_that_cannot_work_is_told(machine: Machine, config: str, names: str) -> None:
+    """What the settings show is told, without a network call."""
+    machine.config(config)
+    done = machine.run("explain", HOST)
+
+    assert (done.code, names in done.stderr.decode()) == (1, True)
+    assert machine.aws.calls == []
+
+
+def test_a_program_of_a_source_profile_is_not_run(machine: Machine) -> None:
+    """botocore checks a chain of profiles only while it loads the credentials of the last one."""
+    mark = machine.root / "ran"
+    machine.config(
+        f"[default]\n{ROLE}source_profile = a\n"
+        f"[profile a]\n{ROLE}source_profile = b\n"
+        f"[profile b]\ncredential_process = touch {mark}\n"
+    )
+
+    assert "assumed from profile 'b'" in explain(machine, HOST)["identity"]
+    assert not mark.exists()
+
+
 @pytest.mark.parametrize("arguments", [(), ("a", "b"), ("--chek", "a"), ("",), ("a b.c/d",)])
 def test_wrong_arguments(machine: Machine, arguments: tuple[str, ...]) -> None:
     """The usage is on standard error, and the exit code is 2."""
