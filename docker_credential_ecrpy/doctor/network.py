@@ -5,6 +5,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from http import HTTPStatus
 
+from docker_credential_ecrpy.aws import gateway as aws
+from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
 from docker_credential_ecrpy.doctor.facts import Download, EcrFacts, TokenFact
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.doctor.probes.trace import PullTrace
 
 STORAGE_SECONDS = 10.0  # storage without a route takes minutes to fail
-_OTHER_REGIONS = 3  # at most so many other regions are searched for an image
+_OTHER_REGIONS = 8  # at most so many other regions are searched for an image
 
 
 def ask_network(
@@ -99,14 +101,15 @@ def _download(
 
 def _find_other_host(helper: Helper, hosts: list[str], image: Image, deadline: Deadline) -> str:
     """Return the first of these registries that has the image, or ""."""
-    for host in hosts:
+    for done, host in enumerate(hosts):
+        share = deadline.share(len(hosts) - done)  # one that hangs leaves time for the others
         try:
             choice = helper.choose(host)
             if choice is None:
                 continue
-            login = _find_token(helper, choice, deadline).login()
+            login = _find_token(helper, helper.resolve(choice), share).login()
             there = replace(image, host=host)
-            found = gateway.trace_pull(choice, there, login, deadline.left(), helper.log)
+            found = gateway.trace_pull(choice, there, login, share.left(), helper.log)
         except HelperError:
             continue  # this registry is only a guess
         if found.replies[-1].status < HTTPStatus.BAD_REQUEST:
@@ -115,12 +118,25 @@ def _find_other_host(helper: Helper, hosts: list[str], image: Image, deadline: D
 
 
 def _list_other_regions(choice: Choice, known_hosts: list[str], helper: Helper) -> list[str]:
-    """Return the account's registries in other regions that the environment or a host names."""
+    """Return the account's registries in other regions that a host, a profile or a variable names.
+
+    First those that are named with the account.
+    """
     own = choice.registry
     if not choice.is_ecr_host or own.public:
         return []
-    names = [helper.environ.get(name, "") for name in ("AWS_REGION", "AWS_DEFAULT_REGION")]
-    found = (registry.parse(host) for host in known_hosts)
-    names += [other.region for other in found if other and other.account == own.account]
-    hosts = [own.host.replace(f".{own.region}.", f".{region}.") for region in names if region]
-    return list(dict.fromkeys(host for host in hosts if host != own.host))[:_OTHER_REGIONS]
+    profiles = attempt(lambda: aws.list_profiles(helper.environ))
+    pairs = [(at.account, at.region) for at in map(registry.parse, known_hosts) if at]
+    if not isinstance(profiles, HelperError):
+        pairs += [(profile.account, profile.region) for profile in profiles]
+    variables = (helper.environ.get(name, "") for name in ("AWS_REGION", "AWS_DEFAULT_REGION"))
+    names = [region for account, region in pairs if account == own.account]
+    names += [*variables, *(region for _, region in pairs)]
+    names = [name for name in dict.fromkeys(names) if _is_near(name, own.region)]
+    return [own.host.replace(f".{own.region}.", f".{name}.") for name in names[:_OTHER_REGIONS]]
+
+
+def _is_near(region: str, own: str) -> bool:
+    """Whether a region is another one of the same partition."""
+    suffix = attempt(lambda: regions.dns_suffix(region))
+    return region != own and isinstance(suffix, str) and suffix == regions.dns_suffix(own)

@@ -23,6 +23,7 @@ from docker_credential_ecrpy.doctor.machine import Machine, ask_programs, read_m
 from docker_credential_ecrpy.doctor.network import ask_network
 from docker_credential_ecrpy.doctor.network_checks.aws import check_network
 from docker_credential_ecrpy.doctor.probes import gateway
+from docker_credential_ecrpy.doctor.profile_fixes import fix_by_configure
 from docker_credential_ecrpy.doctor.program_checks import check_other_helpers, check_programs
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
@@ -69,7 +70,7 @@ def diagnose(
             # A registry that hangs does not use up the others' share of the time.
             facts = _gather(helper, image, deadline.share(len(images) - done), asked)
             known = [finding.check for finding in findings]
-            checks = [check for judge in _JUDGES for check in judge(facts)]
+            checks = fix_by_configure([c for judge in _JUDGES for c in judge(facts)], facts)
             findings += [Finding(image.host, check) for check in checks if check not in known]
     if not (named or hosts):
         seen = "docker has no ECR registry configured"

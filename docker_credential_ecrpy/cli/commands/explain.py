@@ -12,6 +12,11 @@ from docker_credential_ecrpy.cli.commands.completion import registries
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, Command, verbose_option
 from docker_credential_ecrpy.doctor.probes import gateway
+from docker_credential_ecrpy.doctor.profile_fixes import (
+    ProfileFix,
+    is_without_credentials,
+    suggest_profile,
+)
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.helper.timeout import read_timeout
@@ -69,7 +74,8 @@ class _Explanation:
 
     settings: None if they, or variables, are invalid. choice: None for a registry that is not ECR.
     preview: None if there is no identity; `reason` says why, where ECR Public works without one.
-    caller: the ARN, or "".
+    caller: the ARN, or "". other: AWS profiles of the registry's account, if the identity is of
+    another account, or of one that no file names.
     """
 
     host: str
@@ -80,6 +86,7 @@ class _Explanation:
     preview: "Preview | None" = None
     reason: str = ""
     caller: str = ""
+    other: ProfileFix | None = None
     error: HelperError | None = None
 
     @property
@@ -147,13 +154,25 @@ def _preview(found: _Explanation, choice: Choice, context: CommandContext, *, ch
         found.preview = gateway.preview(choice, read_timeout(helper.environ), helper.log)
     except HelperError as exc:
         if not choice.registry.public:
-            raise
+            other = _suggest(found, choice, "", context) if is_without_credentials(exc) else None
+            if other is None:
+                raise
+            hint = f"{other.fix}; run: {other.command}"
+            raise HelperError(exc.message, hint=hint, command=other.command) from exc
         found.reason = one_line(str(exc))
         return
+    found.other = _suggest(found, choice, found.preview.account, context)
     if check:
         with context.console.show_progress("calling AWS STS"):
             caller = gateway.identify_caller(choice, read_timeout(helper.environ), helper.log)
         found.caller = caller.arn
+        found.other = _suggest(found, choice, caller.arn.split(":")[4], context)
+
+
+def _suggest(
+    found: _Explanation, choice: Choice, account: str, context: CommandContext
+) -> ProfileFix | None:
+    return suggest_profile(found.host, choice, account, context.environ)
 
 
 def _describe(found: _Explanation, settings: Settings, helper: Helper) -> Iterator[tuple[str, str]]:
@@ -176,6 +195,9 @@ def _describe(found: _Explanation, settings: Settings, helper: Helper) -> Iterat
         yield "endpoint", found.preview.endpoint
     if found.caller:
         yield "caller", found.caller
+    if found.other:
+        yield "profile", found.other.fix
+        yield "", found.other.command
 
 
 def _describe_registry(found: _Explanation) -> str:
@@ -254,6 +276,7 @@ def _to_json(found: _Explanation, helper: Helper) -> dict[str, object]:
         "region": choice.registry.region if choice else None,
         "endpoint": found.preview.endpoint if found.preview else None,
         "caller": found.caller or None,
+        "profile_fix": found.other and found.other.command,
         "error": found.error and _error_to_json(found.error),
     }
 

@@ -228,6 +228,7 @@ class TestJson:
             "region": "us-east-1",
             "endpoint": "https://api.ecr.us-east-1.amazonaws.com",
             "caller": machine.aws.issued[secret].arn,
+            "profile_fix": None,
             "error": None,
         }
         assert entry["kind"] in ("host", "endpoint")
@@ -431,6 +432,29 @@ def test_what_would_fail_is_told(machine: Machine, settings: str, says: str) -> 
     assert machine.aws.calls == []
 
 
+def test_a_profile_of_the_registrys_account_is_suggested(machine: Machine) -> None:
+    """That is for an identity of another account, or without credentials, and no other one."""
+    command = f"docker-credential-ecrpy configure {HOST} --profile prod"
+    of_a = f"[profile prod]\ncredential_process = tool --role arn:aws:iam::{A}:role/x\n"
+    machine.config(of_a + f"[profile b]\nrole_arn = {ROLE_B}\nsource_profile = prod\n")
+    said = explain(machine, HOST, AWS_PROFILE="b")["profile"]
+
+    assert said == f"use the AWS profile of account {A}: 'prod'; {command}"
+    assert "profile" not in explain(machine, HOST, AWS_PROFILE="prod")
+    failed = machine.run("explain", "--json", HOST)
+    assert json.loads(failed.stdout)["error"]["command"] == command
+
+
+def test_the_account_of_the_caller_counts(machine: Machine) -> None:
+    """With --check it is known, also for keys in the environment."""
+    machine.login()
+    machine.config(f"[profile prod]\nsso_account_id = {A}\n")
+
+    assert "profile" in explain(machine, HOST)
+    assert "profile" not in explain(machine, HOST, "--check")
+
+
+ROLE_B = f"arn:aws:iam::{B}:role/x"
 ROLE = "role_arn = arn:aws:iam::123456789012:role/x\n"
 LOST = "sso_session = lost\nsso_account_id = 1\nsso_role_name = x\n"
 LOOP = f"{ROLE}source_profile = default\n"
