@@ -4,6 +4,7 @@ A region's name tells its partition. botocore's list is loaded only for a name o
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 
 from docker_credential_ecrpy.errors import HelperError
@@ -26,6 +27,9 @@ _SUFFIXES = {
 # The rest of a name, before its number: this covers regions that botocore does not know yet.
 _SIDES = ("central", "north", "east", "south", "west")
 _CORNERS = ("northeast", "northwest", "southeast", "southwest")
+# An account id, also as AWS's console shows it: 1234-5678-9012.
+_ACCOUNT = re.compile(r"(?<![\w-])(?:\d{12}|\d{4}-\d{4}-\d{4})(?![\w-])", re.ASCII)
+_NAME = re.compile(r"(?<![\w-])[a-z]{2,5}(?:-[a-z]+){1,3}-\d{1,2}(?![\w-])", re.ASCII)
 
 
 def dns_suffix(region: str) -> str:
@@ -102,7 +106,29 @@ def _list_suffixes() -> dict[str, str]:
 
 def looks_like_ecr(host: str) -> bool:
     """Whether a host that is not ECR's was probably meant to be."""
-    return not {"dkr", "ecr", "ecr-fips", "dkr-ecr", "dkr-ecr-fips"}.isdisjoint(host.split("."))
+    labels = {"dkr", "ecr", "ecr-fips", "dkr-ecr", "dkr-ecr-fips"}
+    is_aws = "aws" in host and suggest_host(host)
+    return not labels.isdisjoint(host.split(".")) or bool(is_aws)
+
+
+def suggest_host(text: str) -> str:
+    """Return the host of the registry whose account and region a text names; "" for another text.
+
+    Such as the ARN of a repository, or a misspelt host.
+    """
+    accounts = set(_ACCOUNT.findall(text))
+    if len(accounts) != 1:
+        return ""
+    names = [name for name in dict.fromkeys(_NAME.findall(text.lower())) if is_region(name)]
+    return make_host(accounts.pop().replace("-", ""), names[0]) if len(names) == 1 else ""
+
+
+def is_region(text: str) -> bool:
+    """Whether a text is the name of a region; other names may have its form, such as my-app-1."""
+    try:
+        return bool(_NAME.fullmatch(text) and dns_suffix(text))
+    except HelperError:
+        return False
 
 
 def explain_not_ecr(host: str) -> str:
@@ -110,6 +136,8 @@ def explain_not_ecr(host: str) -> str:
     first, no = host.split(".", maxsplit=1)[0], "is not an ECR registry"
     if not looks_like_ecr(host):
         return f"{no}; a private name for one needs a rule with registry = in config.toml"
+    if meant := suggest_host(host):
+        return f"{no}; did you mean {meant}?"
     if registry.is_account(first):
         return f"{no}; an ECR host looks like 123456789012.dkr.ecr.us-east-1.amazonaws.com"
     start = f"it has to begin with an account's {registry.ACCOUNT_DIGITS} digits"

@@ -13,6 +13,8 @@ from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.mistakes import not_ecr
 from docker_credential_ecrpy.docker.config import DockerConfig, bare_host, config_path
 from docker_credential_ecrpy.docker.image_reference import Image
+from docker_credential_ecrpy.doctor.fixes import names
+from docker_credential_ecrpy.doctor.machine import list_registries, read_machine
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.text import secrets
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.aws.profiles import ProfileSummary
 
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]+){1,3}-\d{1,2}", re.ASCII)
+_DASHED = re.compile(r"\d{4}-\d{4}-\d{4}", re.ASCII)  # an account id, as AWS's console shows it
 _DIGEST = re.compile(r"[a-z0-9+._-]+:[0-9a-fA-F]{32,}", re.ASCII)  # of an image
 _MOST_NAMED = 8  # AWS profiles in one sentence
 
@@ -35,11 +38,29 @@ def parse_registry(text: str, context: CommandContext) -> str:
     Raises click.BadParameter unless it is ECR's or a rule's private name, and HelperError for
     invalid rules.
     """
-    host = parse_image(text, "REGISTRY").host
-    text = expand_account(text)
-    if context.helper.choose(host) is None:
-        raise not_ecr(host)
-    return bare_host(text.strip())
+    image = parse_image(text, "REGISTRY")
+    if context.helper.choose(image.host) is not None:
+        if error := find_name_error(image, context):
+            context.console.note(f"warning: {error}")
+        return bare_host(expand_account(text).strip()) or image.host
+    if image.names_registry:
+        raise not_ecr(image.host)
+    error = find_name_error(image, context) or names.explain_no_registry(image, ())
+    raise click.BadParameter(str(error), param_hint="REGISTRY")
+
+
+def find_name_error(image: Image, context: CommandContext) -> HelperError | None:
+    """Return why Docker's pull by this name fails, or is surely not the one that was meant.
+
+    An image without a registry may be meant where Docker runs this program for Docker Hub too.
+    """
+    if image.names_registry and not image.mistake and image.key in ("", image.host):
+        return None
+    machine = read_machine(context.helper)
+    if image.names_registry:
+        return names.explain_name(image, machine)
+    hosts = [] if names.runs_for_hub(machine) else list_registries(context.helper, machine)
+    return names.explain_no_registry(image, hosts) if hosts else None
 
 
 def parse_image(text: str, argument: str) -> Image:
@@ -48,6 +69,13 @@ def parse_image(text: str, argument: str) -> Image:
     argument: what the command's usage calls it.
     """
     image = Image.parse(expand_account(text))
+    if not (image.host and image.names_registry) and (meant := _suggest_name(text)):
+        msg = f"{one_line(text)!r} names no registry; did you mean {meant}?"
+        raise click.BadParameter(msg, param_hint=argument)
+    if not image.host and (lower := Image.parse(text.lower())).host:
+        first = one_line(text.partition("/")[0])
+        msg = f"docker takes {first!r} for a registry; in lower case, it is {lower.name}"
+        raise click.BadParameter(msg, param_hint=argument)
     if not image.host:
         or_image = " and no image" if "IMAGE" in argument else ""
         msg = f"{one_line(text)!r} names no registry{or_image}"
@@ -56,15 +84,28 @@ def parse_image(text: str, argument: str) -> Image:
     return image
 
 
+def _suggest_name(text: str) -> str:
+    """Return the registry, or the image, that a text with an account and a region was meant to be.
+
+    Such as the ARN of a repository. Returns "" for another text.
+    """
+    host, path = regions.suggest_host(text), text.partition(":repository/")[2]
+    return one_line(f"{host}/{path}") if host and path else host
+
+
 def expand_account(text: str) -> str:
     """Return `<account>@<region>` as the host that it stands for, and any other text unchanged.
 
     Raises click.BadParameter for an invalid account or region, and for one without the other.
     """
-    account, at, region = text.partition("@")
+    account, at, region = text.strip().partition("@")
+    account = account.replace("-", "") if _DASHED.fullmatch(account) else account
+    first = re.split("[/:]", account, maxsplit=1)[0]
     try:
-        if _is_region(text):
-            raise _explain_missing(text, "", text)
+        if regions.is_region(first) and not at:
+            raise _explain_missing(text, "", first)
+        if first != account and registry.is_account(first) and not regions.suggest_host(text):
+            raise _explain_missing(text, first, "")
         if not account.isdigit() or _DIGEST.fullmatch(region):
             return text
         name = re.split("[/:]", region, maxsplit=1)[0]
@@ -95,15 +136,6 @@ def _account_host(account: str, region: str) -> str:
         msg = f"{one_line(region)!r} is not a region"
         raise HelperError(msg)
     return host
-
-
-def _is_region(text: str) -> bool:
-    if not _REGION.fullmatch(text):
-        return False
-    try:
-        return bool(regions.dns_suffix(text))
-    except HelperError:
-        return False  # such as my-app-1, an image of Docker Hub
 
 
 def _explain_missing(text: str, account: str, region: str) -> HelperError:

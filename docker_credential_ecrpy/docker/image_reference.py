@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from docker_credential_ecrpy.hot import registry
 
 DOCKER_HUB = "index.docker.io"
-_OF_HUB = re.compile(
-    r"[a-z0-9]+([._/-]+[a-z0-9]+)*(:\w[\w.-]*)?(@[\w+.-]+:[0-9a-fA-F]+)?", re.ASCII
-)
-_REPOSITORY = re.compile(r"[a-z0-9]+([._/-]+[a-z0-9]+)*", re.ASCII)
+_REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*", re.ASCII)
 TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"[a-z][a-z0-9+._-]*:[0-9a-fA-F]{32,}", re.ASCII)
+_LONGEST = 255  # characters of a repository's name
+_STRAY = " \t\r\n\"'`,;/."
+"""What is left around a name that is copied from a sentence, a list or a page."""
 
 
 @dataclass(frozen=True)
@@ -19,30 +19,91 @@ class Image:
     """The parts of a registry's address or an image's name.
 
     host: in lower case, without a port; "" for neither. repository: "" for a registry.
-    reference: a tag or a digest. mistake: what is wrong with the part after the host, or "".
+    reference: a tag or a digest. mistake: why Docker refuses the name, or "": the other parts are
+    then those that were probably meant. key: the registry as Docker looks it up in its files, in
+    the case and with the port of the text; "" for an address. names_registry: whether there is
+    one, or Docker takes the image for Docker Hub's.
     """
 
     host: str
     repository: str = ""
     reference: str = ""
     mistake: str = ""
+    key: str = ""
+    names_registry: bool = True
 
     @classmethod
     def parse(cls, text: str) -> "Image":
         """Parse a text; names whose first part is not a host are on Docker Hub. Never raises."""
-        text = text.strip()
-        rest = text.partition("://")[2] if "://" in text else text
-        first, slash, path = rest.partition("/")
+        clean = _clean(text)
+        first, slash, path = clean.rpartition("://")[2].partition("/")
         name = first.partition("@")[0].partition(":")[0]
-        if not ("://" in text or "." in name or name == "localhost" or (":" in first and slash)):
-            return cls(DOCKER_HUB if _OF_HUB.fullmatch(text) else "")
-        host = registry.parse_host(text)
+        is_host = "." in name or name == "localhost" or (":" in first and slash)
+        if not (is_host or "://" in clean or registry.parse(clean)):
+            return _parse_of_hub(clean)
+        host = registry.parse_host(clean)
+        if not host and not slash and registry.parse(name):
+            mistake = "it has no repository, so docker takes it for an image of Docker Hub"
+            return cls(name.lower(), "<repository>", first.partition(":")[2], mistake)
         if host == "docker.io":
             return cls(DOCKER_HUB)
+        key = "" if "://" in text else first.rpartition("@")[2].removesuffix(".")
         path = path.rstrip("/")
         if not host or not path or path in ("v1", "v2"):
-            return cls(host)
-        return cls(host, *_split_path(path))
+            return cls(host, key=key)
+        repository, reference, mistake = _parse_path(path, host)
+        return cls(host, repository, reference, _find_mistake(text) or mistake, key)
+
+    @property
+    def name(self) -> str:
+        """The image's whole name, or the host of a registry."""
+        if not self.repository:
+            return self.host
+        host = f"{self.host}/" if self.names_registry else ""
+        if self.reference in ("", "latest"):
+            return host + self.repository
+        return f"{host}{self.repository}{'@' if ':' in self.reference else ':'}{self.reference}"
+
+
+def _clean(text: str) -> str:
+    """Return a text without what is left around it and, in the name of an ECR image, blanks."""
+    clean = text.strip().strip(_STRAY)
+    joined = "".join(clean.split()).replace("\\", "/")
+    return joined if joined != clean and registry.parse(joined) else clean
+
+
+def _parse_of_hub(text: str) -> Image:
+    repository, reference, mistake = _split_path(text)
+    if not _REPOSITORY.fullmatch(text.partition("@")[0].partition(":")[0]):
+        return Image("")
+    return Image(DOCKER_HUB, repository, reference, mistake, names_registry=False)
+
+
+def _find_mistake(text: str) -> str:
+    """Return what is wrong with the whole of an image's name, or ""."""
+    if "://" in text:
+        return "it takes no scheme"
+    first, _, path = text.partition("/")
+    if any(map(str.isspace, text)):
+        return "it has a blank or a line break"
+    if "\\" in text:
+        return "it has a backslash"
+    if "@" in first:
+        return "it takes no user name"
+    if first.endswith(".") or ".:" in first:
+        return "its host ends in a dot"
+    if path.startswith("/") or path.endswith("/") or "//" in path:
+        return "it has a slash too many"
+    stray = (set(text) & set(_STRAY)) - {"/", "."} or {"."}
+    return f"it has a stray {' '.join(sorted(stray))}" if text != text.strip(_STRAY) else ""
+
+
+def _parse_path(path: str, host: str) -> tuple[str, str, str]:
+    """Return repository, reference, and what is wrong with them."""
+    parts = [part for part in path.split("/") if part]
+    is_twice = len(parts) > 1 and registry.parse(parts[0]) and registry.parse_host(parts[0]) == host
+    repository, reference, mistake = _split_path("/".join(parts[bool(is_twice) :]))
+    return repository, reference, "it has the registry's host twice" if is_twice else mistake
 
 
 def _split_path(path: str) -> tuple[str, str, str]:
@@ -50,7 +111,13 @@ def _split_path(path: str) -> tuple[str, str, str]:
     path, at, digest = path.partition("@")
     repository, colon, tag = path.partition(":")
     if not _REPOSITORY.fullmatch(repository):
-        return repository, "", "a repository's name has lower case letters, digits and . _ - /"
+        mistake = "a repository's name has lower case letters, digits and . _ - /"
+        lower = repository.lower()
+        return (lower if _REPOSITORY.fullmatch(lower) else repository), digest or tag, mistake
+    if len(repository) > _LONGEST:
+        return repository, "", f"a repository's name has {_LONGEST} characters at most"
+    if colon and not tag:
+        return repository, digest, "it has a colon and no tag"
     if colon and not TAG.fullmatch(tag):
         return repository, "", "a tag has letters, digits and . _ -, and 128 characters at most"
     if at and not _DIGEST.fullmatch(digest):

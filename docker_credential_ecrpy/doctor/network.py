@@ -49,7 +49,7 @@ def ask_network(
         last = pull.replies[-1] if pull and not isinstance(pull, HelperError) else None
         if last and last.status == HTTPStatus.NOT_FOUND and last.code == "NAME_UNKNOWN":
             hosts = _list_other_regions(choice, list_registries(helper, asked.result()), helper)
-            other = _find_other_host(helper, hosts, image, deadline)
+            other = find_host(helper, hosts, image, deadline)
         elif last and last.status == HTTPStatus.NOT_FOUND and not choice.registry.public:
             found = attempt(lambda: gateway.find_image_status(choice, image, left(), log))
             status = "" if isinstance(found, HelperError) else found
@@ -99,7 +99,7 @@ def _download(
     return found
 
 
-def _find_other_host(helper: Helper, hosts: list[str], image: Image, deadline: Deadline) -> str:
+def find_host(helper: Helper, hosts: list[str], image: Image, deadline: Deadline) -> str:
     """Return the first of these registries that has the image, or ""."""
     for done, host in enumerate(hosts):
         share = deadline.share(len(hosts) - done)  # one that hangs leaves time for the others

@@ -11,6 +11,7 @@ from docker_credential_ecrpy.doctor import machine
 from docker_credential_ecrpy.doctor.check import (
     FAIL,
     SKIP,
+    WARN,
     Check,
     CheckId,
     Finding,
@@ -19,11 +20,16 @@ from docker_credential_ecrpy.doctor.check import (
 from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
 from docker_credential_ecrpy.doctor.docker_checks import check_docker
 from docker_credential_ecrpy.doctor.facts import Facts
+from docker_credential_ecrpy.doctor.fixes.names import (
+    explain_name,
+    explain_no_registry,
+    runs_for_hub,
+)
+from docker_credential_ecrpy.doctor.fixes.profiles import fix_by_configure
 from docker_credential_ecrpy.doctor.machine import Machine, ask_programs, read_machine
-from docker_credential_ecrpy.doctor.network import ask_network
+from docker_credential_ecrpy.doctor.network import ask_network, find_host
 from docker_credential_ecrpy.doctor.network_checks.aws import check_network
 from docker_credential_ecrpy.doctor.probes import gateway
-from docker_credential_ecrpy.doctor.profile_fixes import fix_by_configure
 from docker_credential_ecrpy.doctor.program_checks import check_other_helpers, check_programs
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
@@ -68,9 +74,11 @@ def diagnose(
             count = f" ({done + 1} of {len(images)})" if len(images) > 1 else ""
             progress(f"checking {image.host or 'docker'}{count}")
             # A registry that hangs does not use up the others' share of the time.
-            facts = _gather(helper, image, deadline.share(len(images) - done), asked)
+            share = deadline.share(len(images) - done)
+            checks = _check_name(helper, given, image, share)
+            facts = _gather(helper, Image(image.host) if checks else image, share, asked)
             known = [finding.check for finding in findings]
-            checks = fix_by_configure([c for judge in _JUDGES for c in judge(facts)], facts)
+            checks += fix_by_configure([c for judge in _JUDGES for c in judge(facts)], facts)
             findings += [Finding(image.host, check) for check in checks if check not in known]
     if not (named or hosts):
         seen = "docker has no ECR registry configured"
@@ -111,6 +119,22 @@ def _choose(helper: Helper, image: Image) -> Choice | HelperError | None:
         return None
     choice = attempt(lambda: helper.choose(image.host))
     return attempt(lambda: helper.resolve(choice)) if isinstance(choice, Choice) else choice
+
+
+def _check_name(helper: Helper, given: Machine, image: Image, deadline: Deadline) -> list[Check]:
+    """Return the check of the name, if Docker reads another one than was probably meant."""
+    if error := explain_name(image, given):
+        return [check_from_error(CheckId.IMAGE, error)]
+    hosts = [] if image.names_registry else machine.list_registries(helper, given)
+    if not hosts:
+        return []
+    has_it = find_host(helper, hosts[:_MOST], image, deadline)
+    if not has_it and runs_for_hub(given):
+        return []
+    error = explain_no_registry(image, [has_it] if has_it else hosts)
+    # A name without a slash is most often of Docker Hub's own images, of which ECR has copies.
+    status = FAIL if has_it and "/" in image.repository else WARN
+    return [check_from_error(CheckId.IMAGE, error, status)]
 
 
 def _gather(helper: Helper, image: Image, deadline: Deadline, asked: "Future[Machine]") -> Facts:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import click
 
 from docker_credential_ecrpy.cli import mistakes
-from docker_credential_ecrpy.cli.arguments import parse_image
+from docker_credential_ecrpy.cli.arguments import find_name_error, parse_image
 from docker_credential_ecrpy.cli.commands.completion import registries
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, Command, verbose_option
-from docker_credential_ecrpy.doctor.probes import gateway
-from docker_credential_ecrpy.doctor.profile_fixes import (
+from docker_credential_ecrpy.doctor.fixes.profiles import (
     ProfileFix,
     is_without_credentials,
     suggest_profile,
 )
+from docker_credential_ecrpy.doctor.probes import gateway
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.helper.timeout import read_timeout
@@ -57,8 +57,9 @@ def command(context: CommandContext, registry: str, *, check: bool, as_json: boo
     cache, and makes no network call without --check. Exits with 1 if a pull would fail for what is
     found here, such as an AWS profile that does not exist.
     """
-    host = parse_image(registry, "REGISTRY|IMAGE").host
-    found = _explain(host, context, check=check)
+    image = parse_image(registry, "REGISTRY|IMAGE")
+    found = _explain(image.host, context, check=check)
+    found.error = find_name_error(image, context) or found.error
     if as_json:
         context.console.say_document("explain", _to_json(found, context.helper))
     elif found.settings:

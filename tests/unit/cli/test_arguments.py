@@ -85,6 +85,67 @@ def test_a_region_alone(machine: Machine, command: str) -> None:
 
 
 @tree
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        (f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/team/app", f"{HOST}/team/app"),
+        (f"{ACCOUNT}:us-east-1", HOST),
+        (f"us-east-1@{ACCOUNT}", HOST),
+        (f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.co/team/app", HOST),
+        (f"{ACCOUNT}.us-east-1.amazonaws.com", HOST),
+        (f"{ACCOUNT}/team/app:1", f"{ACCOUNT}@<region>"),
+        ("1234-5678-9012", f"{ACCOUNT}@<region>"),
+        ("us-east-1/team/app", "<account>@us-east-1"),
+        ("Team/app", "team/app"),
+    ],
+)
+def test_another_name_of_a_registry(machine: Machine, name: str, meant: str) -> None:
+    """The error has the registry, or how to write it."""
+    done = machine.run("explain", name)
+
+    assert done.code == 2
+    assert done.stderr.decode().splitlines()[-2].endswith((f" {meant}", f" {meant}?"))
+
+
+@tree
+def test_an_account_as_the_console_shows_it(machine: Machine) -> None:
+    """The dashes in it change nothing."""
+    machine.login()
+
+    assert HOST in machine.run("explain", "1234-5678-9012@us-east-1").stdout.decode()
+
+
+@tree
+@pytest.mark.parametrize("name", [HOST.upper(), f"{HOST}:443", f"https://{HOST}"])
+def test_a_name_that_docker_reads_differently(machine: Machine, name: str) -> None:
+    """`explain` fails, as a pull does; `configure` warns, and configures the right host."""
+    machine.login()
+    image = f"{name}/team/app"
+    failed = machine.run("explain", image)
+    done = machine.run("configure", image)
+
+    assert failed.code == 1
+    assert failed.stderr.decode().strip().endswith(f"; write {HOST}/team/app")
+    assert done.stderr.decode().splitlines()[0].startswith("warning: docker ")
+    config = json.loads((machine.home / ".docker" / "config.json").read_text())
+    assert config == {"credHelpers": {HOST: "ecr-login"}}
+
+
+@tree
+def test_an_image_without_a_registry(machine: Machine) -> None:
+    """The registry that Docker has is named; nothing fails without any, or for Docker Hub."""
+    machine.login()
+    assert machine.run("explain", "team/app:1").code == 0
+
+    machine.file("home/.docker/config.json", json.dumps({"credHelpers": {HOST: "ecr-login"}}))
+    said = f"so docker takes this for Docker Hub's; you have {HOST}: write {HOST}/team/app:1\n"
+    for command, code in (("explain", 1), ("configure", 2)):
+        done = machine.run(command, "team/app:1")
+        assert (done.code, said in done.stderr.decode()) == (code, True)
+    assert machine.run("explain", "docker.io/team/app:1").code == 0
+
+
+@tree
 def test_a_name_that_looks_like_a_region(machine: Machine) -> None:
     """An image of Docker Hub may have such a name."""
     done = machine.run("explain", "my-app-1")

@@ -32,3 +32,85 @@ from tests.world.machine import HOST
 def test_the_host_of_an_argument(text: str, host: str) -> None:
     """The host is that of a registry's address or an image's name, as Docker reads it."""
     assert Image.parse(text).host == host
+
+
+DIGEST = "sha256:" + "0" * 64
+MISTAKES = {
+    f"https://{HOST}/team/app:1": "it takes no scheme",
+    f"docker://{HOST}/team/app:1": "it takes no scheme",
+    f"{HOST}./team/app:1": "its host ends in a dot",
+    f"{HOST}/team/app:1/": "it has a slash too many",
+    f"{HOST}//team/app:1": "it has a slash too many",
+    f"{HOST}/team//app:1": "it has a slash too many",
+    f" {HOST}/team/app:1": "it has a blank or a line break",
+    f"{HOST}/team/app:1\r\n": "it has a blank or a line break",
+    f"{HOST} /team/app:1": "it has a blank or a line break",
+    f"{HOST}\\team\\app:1": "it has a backslash",
+    f"AWS@{HOST}/team/app:1": "it takes no user name",
+    f'"{HOST}/team/app:1"': 'it has a stray "',
+    f"{HOST}/team/app:1,": "it has a stray ,",
+    f"{HOST}/team/app:1.": "it has a stray .",
+    f"{HOST}/{HOST}/team/app:1": "it has the registry's host twice",
+    f"{HOST}/Team/App:1": "a repository's name has lower case letters, digits and . _ - /",
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES, ids=repr)
+def test_a_name_that_docker_refuses(text: str) -> None:
+    """What is wrong is said, and the right name is known."""
+    image = Image.parse(text)
+
+    assert image.mistake == MISTAKES[text]
+    assert image.name == f"{HOST}/team/app:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (f"{HOST}/app:", "it has a colon and no tag"),
+        (f"{HOST}/app:-", "a tag has letters, digits and . _ -, and 128 characters at most"),
+        (f"{HOST}/app@sha256:0", "a digest has the form sha256:<64 hexadecimal digits>"),
+        (f"{HOST}/a___b", "a repository's name has lower case letters, digits and . _ - /"),
+        (f"{HOST}/{'a' * 256}", "a repository's name has 255 characters at most"),
+        (f"{HOST}:latest", "it has no repository, so docker takes it for an image of Docker Hub"),
+        ("alpine@sha256:0", "a digest has the form sha256:<64 hexadecimal digits>"),
+    ],
+)
+def test_a_mistake_that_is_not_corrected(text: str, mistake: str) -> None:
+    """Only its writer knows the right name."""
+    assert Image.parse(text).mistake == mistake
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"{HOST}/a__b/c.d-e--f", f"{HOST}/a:V1.2_3-4", f"{HOST}/a@{DIGEST}", f"{HOST}/v2/a", HOST],
+)
+def test_a_name_that_docker_takes(text: str) -> None:
+    """It is the same again."""
+    image = Image.parse(text)
+
+    assert (image.name, image.mistake) == (text, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (HOST, HOST),
+        (f"{HOST.upper()}/app", HOST.upper()),
+        (f"{HOST}:443/app", f"{HOST}:443"),
+        (f"https://{HOST}:443", ""),
+        (f"AWS:pass@{HOST}", HOST),
+        ("docker.io/app", ""),
+    ],
+)
+def test_the_key_is_what_docker_looks_up(text: str, key: str) -> None:
+    """It has the case and the port of the name; an address has none."""
+    assert Image.parse(text).key == key
+
+
+@pytest.mark.parametrize(("text", "names"), [("team/app", False), ("docker.io/team/app", True)])
+def test_whether_a_registry_is_named(text: str, names: bool) -> None:
+    """An image without one is of Docker Hub, too."""
+    image = Image.parse(text)
+
+    assert (image.host, image.names_registry) == ("index.docker.io", names)

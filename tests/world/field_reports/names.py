@@ -2,9 +2,9 @@
 
 import json
 
-from tests.world.accounts import EU, A, B, profile
+from tests.world.accounts import EU, A, B, profile, rule
 from tests.world.broken_setups import Broken, Way
-from tests.world.docker_host import DockerHost
+from tests.world.docker_host import IMAGE, DockerHost
 from tests.world.failures import Failure
 from tests.world.machine import HOST
 from tests.world.web import Request, Response
@@ -49,9 +49,71 @@ def no_repository_in_the_region(docker_host: DockerHost) -> Broken:
     )
 
 
+def _written_as(name: str, seen: str) -> Way:
+    """Return a set-up in which everything is right, except the name of the image."""
+
+    def broken(docker_host: DockerHost) -> Broken:
+        del docker_host
+        fix = f"write {IMAGE}"
+        return Broken("image", seen, fix, lambda: None, image=name, right=IMAGE)
+
+    return broken
+
+
+def no_registry(docker_host: DockerHost) -> Broken:
+    del docker_host
+    seen = "team/app:1 names no registry, so docker takes this for Docker Hub's"
+    fix = f"you have {HOST}: write {IMAGE}"
+    return Broken("image", seen, fix, lambda: None, image="team/app:1", right=IMAGE)
+
+
+def no_profile_is_chosen(docker_host: DockerHost) -> Broken:
+    """Keep the keys in a profile that nothing names, whose command has the account."""
+    for name in docker_host.user.environ:
+        del docker_host.machine.environ[name]
+    docker_host.machine.config(profile("prod", docker_host.user, f"x_principal_arn = {_ROLE}\n"))
+    return Broken(
+        "credentials", "no AWS credentials found", f"use the AWS profile of account {A}: 'prod'"
+    )
+
+
+def role_of_another_account(docker_host: DockerHost) -> Broken:
+    """Let a rule choose a role of account B, while one of account A is in a profile."""
+    machine, own = docker_host.machine, docker_host.machine.aws.role("own")
+    other = machine.aws.role("other", B)
+    machine.config(
+        profile("base", docker_host.user)
+        + f"[profile prod]\nrole_arn = {own.arn}\nsource_profile = base\n"
+    )
+    machine.settings(rule("*", role_arn=other.arn))
+    session = f"arn:aws:sts::{B}:assumed-role/other/session"
+    docker_host.front.denied[HOST] = {(session, "ecr:BatchGetImage")}
+    return Broken("image", f"belongs to account {B}", f"AWS profile of account {A}: 'prod'")
+
+
+_ROLE = f"arn:aws:sts::{A}:assumed-role/puller/dev"
+_KEY = f"docker looks for credentials of '{HOST}:443', and not of '{HOST}'"
+
 DOCTOR: dict[str, Way] = {
     "helper#164 a user of another account is used": user_of_another_account,
+    "helper#40 only a default profile works": no_profile_is_chosen,
+    "setup a rule with a role of another account": role_of_another_account,
     "vpc-cni#988 pushed to the region of a variable": no_repository_in_the_region,
+    "ecr-login-action#12 the registry has a scheme": _written_as(
+        f"https://{IMAGE}", "docker cannot pull by this name: it takes no scheme"
+    ),
+    "drone-docker#199 a comma after the name": _written_as(f"{IMAGE},", "it has a stray ,"),
+    "docker-proxy#4 two slashes after the host": _written_as(
+        f"{HOST}//team/app:1", "it has a slash too many"
+    ),
+    "action#4 the registry is in the repository too": _written_as(
+        f"{HOST}/{IMAGE}", "it has the registry's host twice"
+    ),
+    "distribution#2511 the host with a port": _written_as(f"{HOST}:443/team/app:1", _KEY),
+    "setup the host in upper case": _written_as(
+        f"{HOST.upper()}/team/app:1", "the name has upper case"
+    ),
+    "compose#5483 no registry in the name": no_registry,
 }
 
 ERRORS: dict[str, Failure] = {}

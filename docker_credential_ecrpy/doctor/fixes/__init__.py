@@ -1,0 +1,1 @@
+"""Fixes of `doctor` and `explain` that need more than the check that failed."""
