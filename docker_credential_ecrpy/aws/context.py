@@ -23,6 +23,7 @@ _SOURCES = {
     "assume-role": "the role of profile {!r}",
     "assume-role-with-web-identity": "the web identity role",
     "sso": "the SSO session of profile {!r}",
+    "login": "the aws login session of profile {!r}",
     "container-role": "the container's role",
     "iam-role": "the instance's role",
 }

@@ -20,7 +20,8 @@ LIBRARY_VARIABLES: "Final" = (
 """Variables that make the system load other libraries than the interpreter was built with."""
 _LIBRARY_USERS = "_ssl", "zlib", "_hashlib"
 _DEPENDENCIES = (
-    *("boto3", "botocore", "click", "dateutil", "jmespath", "s3transfer", "tomli", "urllib3"),
+    *("boto3", "botocore", "click", "dateutil", "ecdsa", "jmespath", "s3transfer", "tomli"),
+    "urllib3",
 )
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

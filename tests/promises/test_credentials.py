@@ -1,6 +1,7 @@
 """Every source of credentials, the caches of the AWS CLI, and each identity's own token."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import pytest
 from docker_credential_ecrpy.hot import identity
 from tests.world import credential_sources
 from tests.world.machine import HOST, Machine
+from tests.world.tree import REPOSITORY
 
 MFA = "arn:aws:iam::123456789012:mfa/dev"
 
@@ -29,6 +31,18 @@ def test_every_source_of_credentials_works(
     (secret,) = secrets
     assert machine.aws.issued[secret].arn == arn
     assert machine.aws.count() == {"ecr": 1, **others}
+
+
+@pytest.mark.tree
+def test_every_documented_source_is_tried() -> None:
+    """The table of docs/credentials.md has the sources of this test, and no other."""
+    page = (REPOSITORY / "docs" / "credentials.md").read_text()
+    table = page.partition("\n## Supported sources\n")[2].partition("| --- | --- |\n")[2]
+    rows = re.findall(r"^\| (.+?) \|", table.partition("\n\n")[0], re.MULTILINE)
+
+    assert rows == [*credential_sources.DOCUMENTED]
+    tried = [source for row in credential_sources.DOCUMENTED.values() for source in row]
+    assert sorted(tried, key=repr) == sorted(credential_sources.CREDENTIAL_SOURCES, key=repr)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +122,7 @@ def test_an_unwritable_cli_cache_does_not_prevent_a_get(machine: Machine) -> Non
         credential_sources.assumed_role,
         credential_sources.web_identity,
         credential_sources.sso_session,
+        credential_sources.aws_login,
         credential_sources.container,
         credential_sources.pod_identity,
     ],
@@ -117,7 +132,7 @@ def test_a_token_is_due_when_its_session_ends(
     machine: Machine, source: Callable[[Machine], None]
 ) -> None:
     """A token is renewed when the role session that fetched it ends."""
-    machine.aws.session_life = 4
+    machine.aws.session_life = machine.aws.login_life = 4
     source(machine)
     first = machine.get().secret
     assert machine.get().secret == first

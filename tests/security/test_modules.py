@@ -18,7 +18,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="console scripts are 
 PACKAGE = Path(docker_credential_ecrpy.__file__).parent
 STOLEN = "import sys\nsys.exit('stolen')\n"
 OPTIONAL = {"awscrt", "brotli", "brotlicffi", "h2", "socks", "zstandard"}
-DEPENDENCIES = {"boto3", "botocore", "click", "dateutil", "jmespath", "urllib3"}
+DEPENDENCIES = {"boto3", "botocore", "click", "dateutil", "ecdsa", "jmespath", "urllib3"}
 
 
 def _loaded(code: str) -> set[str]:

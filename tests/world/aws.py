@@ -1,4 +1,4 @@
-"""A loopback AWS: ECR, ECR Public, STS, IAM Identity Center, instance and container metadata.
+"""A loopback AWS: ECR, ECR Public, STS, IAM Identity Center, Sign-In, and metadata.
 
 It checks its requests as AWS does: who signed, with which secret, for which region and service. It
 counts its calls by kind and fails on demand. It finds the service in the request instead of the
@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.world import sigv4
+from tests.world import dpop, sigv4
 from tests.world.web import Hangup, Request, Response
 
 LIFE = 12 * 3600
@@ -136,6 +136,8 @@ class Aws:
     """The life of a new authorization token, in seconds."""
     session_life: float = 3600
     """The life of a role's credentials, in seconds."""
+    login_life: int = 900
+    """The life of the credentials of an `aws login`, in seconds."""
     clock_offset: float = 0
     """Seconds that AWS's clock is ahead of this machine's."""
     latency: float = 0
@@ -148,6 +150,8 @@ class Aws:
     sso_tokens: dict[str, float] = field(default_factory=dict)
     """SSO access token -> when it expires."""
     sso_refresh_tokens: set[str] = field(default_factory=set)
+    login_refresh_tokens: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Refresh token of an `aws login` -> the public key that it is bound to, as a JWK."""
     instance_role: str | None = None
     container_authorization: str | None = None
     denied: set[tuple[str, str]] = field(default_factory=set)
@@ -240,6 +244,8 @@ class Aws:
             return "sso:GetRoleCredentials", self._role_credentials
         if request.path == "/token" and request.method == "POST":
             return "sso-oidc:CreateToken", self._create_token
+        if request.path == "/v1/token" and request.method == "POST":
+            return "signin:CreateOAuth2Token", self._renew_login
         if request.path == "/latest/api/token":
             return "imds:token", self._metadata_token
         if request.path.startswith("/latest/meta-data/"):
@@ -352,6 +358,33 @@ class Aws:
         token = "sso-" + secrets.token_urlsafe(40)
         self.sso_tokens[token] = time.time() + 3600
         return _json({"accessToken": token, "expiresIn": 3600, "tokenType": "Bearer"})
+
+    # --- AWS Sign-In ---------------------------------------------------------------------------
+
+    def _renew_login(self, request: Request) -> Response:
+        asked = json.loads(request.body)
+        key = self.login_refresh_tokens.pop(asked.get("refreshToken"), None)
+        uri = f"https://{request.host}{request.path}"
+        if key is None or dpop.proven_key(request.headers.get("DPoP", ""), "POST", uri) != key:
+            body = {"error": "TOKEN_EXPIRED", "message": "The refresh token is not valid"}
+            response = _json(body, 400)
+            response.headers["x-amzn-ErrorType"] = "AccessDeniedException"
+            return response
+        keys = self.session(f"arn:aws:iam::{ACCOUNT}:role/login", life=self.login_life)
+        token = secrets.token_urlsafe(40)
+        self.login_refresh_tokens[token] = key
+        return _json(
+            {
+                "accessToken": {
+                    "accessKeyId": keys.access_key,
+                    "secretAccessKey": keys.secret_key,
+                    "sessionToken": keys.session_token,
+                },
+                "tokenType": "urn:aws:params:oauth:token-type:access_token_sigv4",
+                "expiresIn": self.login_life,
+                "refreshToken": token,
+            }
+        )
 
     # --- metadata -----------------------------------------------------------------------------
 

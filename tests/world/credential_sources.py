@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.world import dpop
 from tests.world.aws import ACCOUNT, Keys
 from tests.world.machine import Machine
 
@@ -119,6 +120,30 @@ def sso_legacy(machine: Machine) -> None:
     sso_login(machine, START_URL, time.time() + 3600)
 
 
+LOGIN = f"arn:aws:iam::{ACCOUNT}:user/dev"
+"""The name of a session of `aws login`."""
+
+
+def aws_login(machine: Machine) -> None:
+    machine.config(f"[profile work]\nlogin_session = {LOGIN}\n")
+    machine.environ["AWS_PROFILE"] = "work"
+    write_login(machine, machine.aws.login_life)
+
+
+def aws_login_that_needs_a_refresh(machine: Machine) -> None:
+    aws_login(machine)
+    write_login(machine, life=60)
+
+
+def role_from_aws_login(machine: Machine) -> None:
+    role = machine.aws.role()
+    aws_login_that_needs_a_refresh(machine)
+    machine.config(
+        f"[profile base]\nlogin_session = {LOGIN}\n"
+        f"[profile work]\nrole_arn = {role.arn}\nsource_profile = base\n"
+    )
+
+
 def process_answer(machine: Machine, expires: str = FAR) -> str:
     """Return the output of a credential_process: new keys, and their expiry."""
     keys = machine.aws.session(f"arn:aws:iam::{ACCOUNT}:role/process")
@@ -183,10 +208,38 @@ CREDENTIAL_SOURCES: dict[Callable[[Machine], None], tuple[str, dict[str, int]]] 
         {"sso:GetRoleCredentials": 1, "sso-oidc:CreateToken": 1},
     ),
     sso_legacy: (f"{ASSUMED}/Dev/session", {"sso:GetRoleCredentials": 1}),
+    aws_login: (f"{ASSUMED}/login/session", {}),
+    aws_login_that_needs_a_refresh: (
+        f"{ASSUMED}/login/session",
+        {"signin:CreateOAuth2Token": 1},
+    ),
+    role_from_aws_login: (
+        f"{ASSUMED}/puller/session",
+        {"signin:CreateOAuth2Token": 1, "sts:AssumeRole": 1},
+    ),
     credential_process: (f"{ASSUMED}/process/session", {}),
     container: (f"{ASSUMED}/task/session", {"container": 1}),
     pod_identity: (f"{ASSUMED}/task/session", {"container": 1}),
     instance: (f"{ASSUMED}/instance/session", {"imds:token": 1, "imds:credentials": 2}),
+}
+
+# A row of the table in docs/credentials.md -> its sources
+DOCUMENTED: dict[str, tuple[Callable[[Machine], None], ...]] = {
+    "access keys": (environment, environment_with_session, credentials_file, named_profile),
+    "role of a profile": (
+        assumed_role,
+        chained_roles,
+        role_from_environment,
+        role_from_instance,
+        role_from_container,
+        role_from_aws_login,
+    ),
+    "SSO": (sso_session, sso_session_that_needs_a_refresh, sso_legacy),
+    "`aws login`": (aws_login, aws_login_that_needs_a_refresh),
+    "`credential_process`": (credential_process,),
+    "web identity, IRSA": (web_identity, web_identity_profile),
+    "container: ECS, EKS Pod Identity": (container, pod_identity),
+    "EC2 instance metadata": (instance,),
 }
 
 
@@ -220,6 +273,32 @@ def sso_login(machine: Machine, name: str, until: float, refresh: str | None = N
         }
     file = hashlib.sha1(name.encode()).hexdigest() + ".json"
     machine.file(f"home/.aws/sso/cache/{file}", json.dumps(fields))
+
+
+def write_login(machine: Machine, life: float) -> Path:
+    """Store a session in the AWS CLI's cache, as `aws login` does, and return its file.
+
+    The file's name is the SHA-256 of the session's name (botocore, LoginTokenLoader).
+    """
+    keys = machine.aws.session(f"arn:aws:iam::{ACCOUNT}:role/login", life)
+    private, public = dpop.make_key()
+    refresh = f"login-refresh-token-{len(machine.aws.login_refresh_tokens)}"
+    machine.aws.login_refresh_tokens[refresh] = public
+    fields = {
+        "accessToken": {
+            "accessKeyId": keys.access_key,
+            "secretAccessKey": keys.secret_key,
+            "sessionToken": keys.session_token,
+            "accountId": ACCOUNT,
+            "expiresAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(keys.expires)),
+        },
+        "tokenType": "aws_sigv4",
+        "clientId": "arn:aws:signin:::devtools/same-device",
+        "refreshToken": refresh,
+        "dpopKey": private,
+    }
+    file = hashlib.sha256(LOGIN.encode()).hexdigest() + ".json"
+    return machine.file(f"home/.aws/login/cache/{file}", json.dumps(fields))
 
 
 def cli_cached_role(machine: Machine, arguments: dict[str, str], keys: Keys) -> None:

@@ -179,8 +179,9 @@ def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | Non
         msg = f"the AWS login of profile {name!r} was refused: {one_line(str(exc))}"
         hint = "ask for permission to sign in with 'aws login', or use another profile"
     elif isinstance(exc, boto.LoginError):
+        name, _ = call.find_sso_login()
         msg = f"the AWS login of profile {name!r} has expired or was never begun"
-        command = f"aws login {option}"
+        command = f"aws login --profile {shlex.quote(name)}"
         hint = f"run: {command}"
     elif isinstance(exc, boto.CredentialRetrievalError):
         return _explain_failed_source(exc, call)

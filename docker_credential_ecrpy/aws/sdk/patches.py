@@ -11,7 +11,7 @@ from botocore.loaders import JSONFileLoader, Loader
 from botocore.utils import FileWebIdentityTokenLoader, JSONFileCache, parse_timestamp
 
 from docker_credential_ecrpy.aws.deadline import Stage, Watch
-from docker_credential_ecrpy.aws.sdk import inputs, limits
+from docker_credential_ecrpy.aws.sdk import ec_key, inputs, limits
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import replace
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -25,6 +25,7 @@ SERVICES = {
     "signin": "signin",
 }
 """Services that this program and botocore make clients for: botocore's name -> AWS's."""
+_LOGIN = {"accessKeyId", "secretAccessKey", "sessionToken", "accountId", "expiresAt"}
 
 
 class MfaNeeded(Exception):
@@ -48,6 +49,7 @@ def patch_process() -> None:
     JSONFileCache.__getitem__ = _read  # type: ignore[method-assign]  # same
     FileWebIdentityTokenLoader.__call__ = _read_web_identity  # type: ignore[method-assign]  # same
     limits.patch()
+    ec_key.patch()
 
 
 class CliCache(JSONFileCache):
@@ -70,12 +72,17 @@ class CliCache(JSONFileCache):
 
 
 def _has_usable(self: JSONFileCache, key: str) -> bool:
-    """Whether a cache of botocore's has a usable entry; a damaged SSO session is not usable."""
+    """Whether a cache of botocore's has a usable entry; a damaged session is not usable."""
     try:
         found = self[key]
     except (KeyError, RecursionError):
         return False
-    return isinstance(found, dict) and ("expiresAt" not in found or _is_time(found["expiresAt"]))
+    if not isinstance(found, dict):
+        return False
+    if "dpopKey" in found:  # of `aws login`
+        keys = found.get("accessToken")
+        return isinstance(keys, dict) and _LOGIN.issubset(keys) and _is_time(keys["expiresAt"])
+    return "expiresAt" not in found or _is_time(found["expiresAt"])
 
 
 def _is_time(value: object) -> bool:

@@ -76,6 +76,23 @@ def _login_over(machine: Machine) -> None:
     machine.config("[default]\nlogin_session = arn:aws:iam::123456789012:user/dev\n")
 
 
+def _login_damaged(machine: Machine) -> None:
+    credential_sources.aws_login(machine)
+    path = credential_sources.write_login(machine, 900)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "accessToken": {}}))
+
+
+def _login_without_a_key(machine: Machine) -> None:
+    LOGIN(machine)
+    (path,) = (machine.home / ".aws" / "login" / "cache").iterdir()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "dpopKey": "AAAA"}))
+
+
+def _login_with_another_key(machine: Machine) -> None:
+    LOGIN(machine)
+    machine.aws.login_refresh_tokens = {key: {} for key in machine.aws.login_refresh_tokens}
+
+
 def _unreadable_process(machine: Machine) -> None:
     program = machine.file("program", "not a program", 0o700)
     machine.config(f"[default]\ncredential_process = {program}\n")
@@ -109,6 +126,7 @@ ROLE, SSO = credential_sources.assumed_role, credential_sources.sso_session
 RENEWED = credential_sources.sso_session_that_needs_a_refresh
 POD, EC2 = credential_sources.container, credential_sources.instance
 WEB = credential_sources.web_identity
+LOGIN = credential_sources.aws_login_that_needs_a_refresh
 UNAVAILABLE = world.refuse("ServiceUnavailable", "later", 503)
 SLOW = world.refuse("TooManyRequestsException", "later", 429)
 PAGE = b"<html><body>Sign in to the network</body></html>"
@@ -207,6 +225,17 @@ MORE: dict[str, tuple[Callable[[Machine], None], bool]] = {
     "a program is none": (_unreadable_process, True),
     "a program's credentials are over": (_expired_soon, True),
     "an AWS login is over": (_login_over, True),
+    "an AWS login is damaged": (_login_damaged, True),
+    "an AWS login has no key": (_login_without_a_key, True),
+    "an AWS login is of another key": (_login_with_another_key, True),
+    "an AWS login is not renewed now": (
+        _fault("signin:CreateOAuth2Token", UNAVAILABLE, LOGIN),
+        False,
+    ),
+    "an AWS login is renewed without a network": (
+        _fault("signin:CreateOAuth2Token", world.reset(), LOGIN),
+        False,
+    ),
     "ECR is too busy": (
         _fault(
             "ecr", world.refuse("LimitExceededException", "busy"), credential_sources.environment
