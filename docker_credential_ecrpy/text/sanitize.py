@@ -21,6 +21,15 @@ _NAMED_SECRET = re.compile(
     r"""[^\s"',;&]{4,}""",
     re.IGNORECASE,
 )
+# Commands to a terminal: colours and cursor (CSI), titles and links (OSC), strings, and the rest.
+_ESCAPE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]"
+)
+
+
+def strip_escapes(text: str) -> str:
+    """Return a text without the commands to a terminal that programs print for colours."""
+    return _ESCAPE.sub("", text) if "\x1b" in text or "\x9b" in text else text
 
 
 def strip_user_info(text: str) -> str:
@@ -54,7 +63,7 @@ def one_line(text: str) -> str:
 
     A text that decides something is compared as it was before this.
     """
-    known = strip_user_info(secrets.redact_start(text, _MOST_READ))
+    known = strip_user_info(secrets.redact_start(strip_escapes(text), _MOST_READ))
     likely = _NAMED_SECRET.sub(rf"\1{secrets.MARK}", _LOOKS_SECRET.sub(secrets.MARK, known))
     line = make_printable(likely)
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 3] + "..."

@@ -50,3 +50,32 @@ def test_names_and_paths_are_not_redacted() -> None:
 def test_user_info_in_a_url_is_removed() -> None:
     """A URL's user info is removed and the rest stays."""
     assert one_line("at http://me:hunter2@a.test:8/x!") == "at http://a.test:8/x!"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x1b[1;31mred\x1b[0m",
+        "\x1b[38:2::255:0:0mred\x1b[K",
+        "\x9b31mred",
+        "\x1b]0;title\x07red",
+        "\x1b]8;;https://x\x1b\\red\x1b]8;;\x1b\\",
+        "\x1bP1$r\x1b\\red",
+        "\x1b(Bred\x1b=",
+        "r\x1b[1me\x1b[0md",
+    ],
+)
+def test_commands_to_a_terminal_are_dropped(text: str) -> None:
+    """Colours, titles and links of a program's message leave nothing behind."""
+    assert one_line(text) == "red"
+
+
+def test_a_command_to_a_terminal_without_an_end_hides_nothing() -> None:
+    """The text behind it is shown."""
+    assert one_line("\x1b]0;the reason") == "0;the reason"
+    assert one_line("the end \x1b") == "the end ?"
+
+
+def test_colours_hide_no_secret() -> None:
+    """A secret with an escape sequence inside is found."""
+    assert "hunter2" not in one_line("password=hun\x1b[0mter2")
