@@ -161,6 +161,11 @@ def credential_process(machine: Machine) -> None:
     process(machine, f"print({process_answer(machine)!r})")
 
 
+def credential_process_of_a_shell(machine: Machine) -> None:
+    machine.file("home/my keys", process_answer(machine))
+    machine.config('[default]\ncredential_process = A=1 cat "$HOME/my keys" 2>/dev/null | cat\n')
+
+
 def container(machine: Machine) -> None:
     machine.aws.container_authorization = "let-me-in"
     machine.environ |= {
@@ -218,6 +223,11 @@ CREDENTIAL_SOURCES: dict[Callable[[Machine], None], tuple[str, dict[str, int]]] 
         {"signin:CreateOAuth2Token": 1, "sts:AssumeRole": 1},
     ),
     credential_process: (f"{ASSUMED}/process/session", {}),
+    **(
+        {}
+        if sys.platform == "win32"
+        else {credential_process_of_a_shell: (f"{ASSUMED}/process/session", {})}
+    ),
     container: (f"{ASSUMED}/task/session", {"container": 1}),
     pod_identity: (f"{ASSUMED}/task/session", {"container": 1}),
     instance: (f"{ASSUMED}/instance/session", {"imds:token": 1, "imds:credentials": 2}),
@@ -236,7 +246,7 @@ DOCUMENTED: dict[str, tuple[Callable[[Machine], None], ...]] = {
     ),
     "SSO": (sso_session, sso_session_that_needs_a_refresh, sso_legacy),
     "`aws login`": (aws_login, aws_login_that_needs_a_refresh),
-    "`credential_process`": (credential_process,),
+    "`credential_process`": (credential_process, credential_process_of_a_shell),
     "web identity, IRSA": (web_identity, web_identity_profile),
     "container: ECS, EKS Pod Identity": (container, pod_identity),
     "EC2 instance metadata": (instance,),

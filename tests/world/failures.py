@@ -552,7 +552,7 @@ FAILURES = {
         _process("print('hello')"), "did not print the JSON", "AccessKeyId", 0
     ),
     "credential_process prints another version": Failure(
-        _process("print('{\"Version\": 2}')"), "Unsupported version '2'", "run that command", 0
+        _process("print('{\"Version\": 2}')"), "printed 2 as Version", '"Version": 1', 0
     ),
     "credential_process prints a list": Failure(
         _process("print('[]')"), "did not print the JSON", "AccessKeyId", 0

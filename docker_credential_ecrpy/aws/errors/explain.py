@@ -1,9 +1,9 @@
 """Errors for botocore's exceptions: the cause, and what to do; the caller raises them."""
 
 import difflib
-import errno
 import os
 import shlex
+from http import HTTPStatus
 
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
@@ -19,6 +19,7 @@ from docker_credential_ecrpy.aws.profiles import (
 )
 from docker_credential_ecrpy.aws.sdk.patches import MfaNeeded
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files.programs.failures import LASTING
 from docker_credential_ecrpy.text import faults
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -48,18 +49,6 @@ _METADATA = {
 """botocore's name for a source of credentials over HTTP -> its name in an error, what to do."""
 # botocore's functions that check the request and not the answer.
 _OF_REQUESTS = ("_build_headers", "_validate_allowed_url", "full_url")
-# Errors of a file or program that do not pass by themselves, as too little memory does.
-_LASTING = (
-    errno.ENOENT,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ELOOP,
-    errno.ENOEXEC,
-    errno.EFBIG,
-    errno.ENAMETOOLONG,
-)
 # Exceptions of botocore's parsers for an answer that is not from AWS.
 _PARSER_ERRORS = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RuntimeError)
 
@@ -67,6 +56,11 @@ _PARSER_ERRORS = (ValueError, TypeError, AttributeError, LookupError, OverflowEr
 def explain(exc: Exception, call: CallContext) -> HelperError:
     """Return the error for an exception that a call to AWS raised."""
     if isinstance(exc, boto.ClientError):
+        if (
+            exc.operation_name == "CreateOAuth2Token"
+            and _find_status(exc) == HTTPStatus.BAD_REQUEST
+        ):
+            return _explain_login(call)
         return explain_refusal(exc, call) or explain_wrong_answer(call)
     requested = call.watch.stage is Stage.SERVICE
     if isinstance(exc, ResponseParserError) or (requested and isinstance(exc, _PARSER_ERRORS)):
@@ -179,29 +173,29 @@ def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | Non
         msg = f"the AWS login of profile {name!r} was refused: {one_line(str(exc))}"
         hint = "ask for permission to sign in with 'aws login', or use another profile"
     elif isinstance(exc, boto.LoginError):
-        name, _ = call.find_sso_login()
-        msg = f"the AWS login of profile {name!r} has expired or was never begun"
-        command = f"aws login --profile {shlex.quote(name)}"
-        hint = f"run: {command}"
+        return _explain_login(call)
     elif isinstance(exc, boto.CredentialRetrievalError):
         return _explain_failed_source(exc, call)
     else:
-        return _explain_credential_process(exc, call)
+        return None
     return HelperError(msg, hint=hint, command=command, refused=not call.unreachable)
+
+
+def _find_status(exc: boto.ClientError) -> int:
+    return int(exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _explain_login(call: CallContext) -> HelperError:
+    """Return the error for an `aws login` session that is over, missing or damaged."""
+    name, _ = call.find_sso_login()
+    msg = f"the AWS login of profile {name!r} has expired or was never begun"
+    command = f"aws login --profile {shlex.quote(name)}"
+    return HelperError(msg, hint=f"run: {command}", command=command, refused=not call.unreachable)
 
 
 def _explain_failed_source(exc: boto.CredentialRetrievalError, call: CallContext) -> HelperError:
     source, refused = exc.kwargs.get("provider"), not call.unreachable
-    if source == "custom-process":
-        what, hint = (
-            f"{call.watch.target} failed",
-            "run that command in a terminal and fix what it reports",
-        )
-        killed = call.watch.find_signal()  # as by a system that has no memory left
-        if killed:
-            hint = "run that command in a terminal to see why"
-            return HelperError(f"{call.watch.target} {killed}", hint=hint)
-    elif source == "container-role":
+    if source == "container-role":
         what = "the container credentials endpoint failed"
         hint = "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI,"
         hint += " and the task's or pod's role"
@@ -210,27 +204,6 @@ def _explain_failed_source(exc: boto.CredentialRetrievalError, call: CallContext
         hint = "run it again with AWS_ECR_DEBUG=1 to see where they come from"
     reason = one_line(str(exc.kwargs.get("error_msg", ""))) or "it gave no reason"
     return HelperError(f"{what}: {reason}", hint=hint, refused=refused)
-
-
-def _explain_credential_process(exc: Exception, call: CallContext) -> HelperError | None:
-    """Return the error for an exception of Python's, not botocore's, from a credential_process."""
-    if call.watch.stage is not Stage.PROCESS or isinstance(exc, boto.BotoCoreError):
-        return None
-    msg, refused = call.watch.target, True
-    if isinstance(exc, OSError) and exc.filename:
-        known = faults.explain_start(exc)
-        if known is not None:
-            return known
-        refused = exc.errno in _LASTING
-        msg += f" cannot be run: {exc.filename}: {exc.strerror}"
-        hint = "give the program's full path: Docker's PATH may differ from your shell's"
-    elif isinstance(exc, ValueError | TypeError | AttributeError | LookupError | RecursionError):
-        msg += " did not print the JSON that it must print"
-        hint = "run that command in a terminal; it must print Version, AccessKeyId and"
-        hint += " SecretAccessKey, and nothing else, to standard output"
-    else:
-        return None
-    return HelperError(msg, hint=hint, refused=refused)
 
 
 def _explain_metadata(exc: Exception, call: CallContext) -> HelperError | None:
@@ -263,5 +236,5 @@ def _explain_settings(exc: Exception, call: CallContext) -> HelperError | None:
         name, files = one_line(str(exc.filename)), name_config_files(call.core)
         msg = f"{name}, which the AWS settings name, cannot be used: {exc.strerror}"
         hint = f"fix the file, or the setting in {files} or the environment"
-        return HelperError(msg, hint=hint, refused=exc.errno in _LASTING)
+        return HelperError(msg, hint=hint, refused=exc.errno in LASTING)
     return None

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 from botocore.loaders import JSONFileLoader, Loader
 from botocore.utils import FileWebIdentityTokenLoader, JSONFileCache, parse_timestamp
 
-from docker_credential_ecrpy.aws.deadline import Stage, Watch
-from docker_credential_ecrpy.aws.sdk import ec_key, inputs, limits
+from docker_credential_ecrpy.aws.deadline import Watch
+from docker_credential_ecrpy.aws.sdk import ec_key, inputs, limits, process
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import replace
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -154,7 +154,7 @@ class SdkData(Loader):
 
 
 def refuse_prompts(resolver: Any, watch: Watch) -> None:
-    """Keep credential sources from prompting, and start their programs through `watch`.
+    """Keep credential sources from prompting, and run their programs as `process` does.
 
     botocore has no public way to do this in its own resolver, and a resolver made here would copy
     its order of sources; tests of each source fail if these private names change.
@@ -165,13 +165,12 @@ def refuse_prompts(resolver: Any, watch: Watch) -> None:
     make_process_provider = builder._create_process_provider
 
     def bind(provider: Any) -> Any:
-        def start(command: list[str], **_: Any) -> Any:
-            name = f"{Stage.PROCESS.value} of AWS profile {provider._profile_name!r}"
-            watch.enter(Stage.PROCESS, name)
-            inputs.current().note_command(command, os.environ)
-            return watch.start(command)
+        def retrieve(command: str) -> dict[str, Any]:
+            found = process.retrieve(command, provider._profile_name, watch)
+            own = provider.profile_config.get("aws_account_id")
+            return {**found, "account_id": found["account_id"] or own}
 
-        provider._popen = start
+        provider._retrieve_credentials_using = retrieve
         return provider
 
     builder._create_process_provider = lambda profile_name: bind(

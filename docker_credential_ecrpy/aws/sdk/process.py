@@ -1,0 +1,119 @@
+"""The `credential_process` of a profile: how its command is run.
+
+botocore and the AWS CLI split the command into words and run them without a shell. The Go SDK, and
+so awslabs' helper, passes it to `sh -c`. Files of users have commands for either. Here a command
+runs without a shell, unless it can only be meant for one: then as in Go. That is safe, since who
+writes the command can name any program, and no part of it comes from an image or a registry.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.compat import compat_shell_split
+
+from docker_credential_ecrpy.aws.deadline import Stage, Watch
+from docker_credential_ecrpy.aws.sdk import inputs, process_answer
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files.programs import failures
+from docker_credential_ecrpy.hot import identity
+
+SHELL = "/bin/sh"
+# Quoted parts of a command; the group has the text between double quotes.
+_QUOTED = re.compile(r"'[^']*'|\\.|\"((?:\\.|[^\"\\])*)\"", re.DOTALL)
+# A shell with its own text, in which variables in double quotes are for that one to expand.
+_OWN_SHELL = re.compile(
+    r"(?:^|[\s/])(?:(?:ba|da|z|k|a|c|tc|fi|pw)?sh|powershell)(?:\.exe)?(?:\s+-\w+)*\s+-\w*[cC]\w*\s"
+)
+_OPERATOR = re.compile(r"[|<>]|&&|(?:^|\s)[;&(]|[;&)](?:\s|$)")
+_HOME = re.compile(r"(?:^|\s|^\s*\w+=)~[\w.-]*(?:/|\s|$)")
+_QUOTED_HOME = re.compile(r"\s*[\"']~/")
+_EXPANSION = re.compile(r"`|\$\(|\$\{?([A-Za-z_]\w*)")
+# What makes a command whose first word is no program one for a shell: an assignment, a command of
+# the shell's own, or a pattern.
+_FOR_SHELLS = re.compile(
+    r"\s*(?:[A-Za-z_]\w*=|(?:exec|command|eval|\.|source|time|if|for|while|until|case|\{|!|cd|export"
+    r"|set|test|\[)\s)|.*[*?\[;&~]",
+    re.DOTALL,
+)
+_TERMINAL = "run that command in a terminal"
+
+
+def retrieve(command: str, profile: str, watch: Watch) -> dict[str, Any]:
+    """Return what the command prints, in botocore's form. Raises HelperError, and OSError."""
+    name = f"{Stage.PROCESS.value} of AWS profile {profile!r}"
+    watch.enter(Stage.PROCESS, name)
+    words = _split(command, name)
+    is_for_shell = needs_shell(command, words, os.environ)
+    by_shell = is_for_shell and os.path.exists(SHELL)
+    if by_shell:
+        words = [SHELL, "-c", command]
+    try:
+        return _run(words, name, watch)
+    except HelperError as exc:
+        if is_for_shell and not by_shell:
+            prefix = "cmd /C" if sys.platform == "win32" else "sh -c"
+            exc.hint = f"it runs without a shell here: write {prefix} '...', or name one program"
+        raise
+
+
+def needs_shell(command: str, words: list[str], environ: Mapping[str, str]) -> bool:
+    """Return whether a command can only be meant for a shell."""
+    bare = _QUOTED.sub("_", command)
+    texts = [bare]
+    if not _OWN_SHELL.search(bare):
+        texts += [found[1] or "" for found in _QUOTED.finditer(command)]
+    if _OPERATOR.search(bare) or _HOME.search(bare):
+        return True
+    expansions = [found[1] for text in texts for found in _EXPANSION.finditer(text)]
+    if any(not name or name in environ for name in expansions):  # "pa$word" may be a password
+        return True
+    return not _exists(words[0], environ) and bool(expansions or _FOR_SHELLS.match(bare))
+
+
+def _exists(name: str, environ: Mapping[str, str]) -> bool:
+    if os.path.dirname(name):
+        return os.path.exists(name)
+    return bool(identity.find_program(name, environ))
+
+
+def _split(command: str, name: str) -> list[str]:
+    """Return the words of a command, as botocore splits it. Raises HelperError."""
+    hint = "write the program's full path and its arguments into the AWS config"
+    try:
+        words: list[str] = compat_shell_split(command)
+    except ValueError as exc:
+        msg = f"{name} has a quote or backslash without an end"
+        raise HelperError(msg, hint="fix the quotes in the AWS config", refused=True) from exc
+    if _QUOTED_HOME.match(command) and not os.path.exists(words[0]):
+        msg = f"{name} has a ~ in quotes, which is not the home directory there"
+        hint = "write the path in full, or with $HOME in double quotes"
+        raise HelperError(msg, hint=hint, refused=True)
+    if not words or not words[0]:
+        msg = f"{name} names no program"
+        raise HelperError(msg, hint=hint, refused=True)
+    return words
+
+
+def _run(words: list[str], name: str, watch: Watch) -> dict[str, Any]:
+    inputs.current().note_command(words, os.environ)
+    try:
+        program = watch.start(words)
+    except (OSError, ValueError) as exc:
+        raise failures.explain_start(exc, words[0], name) from exc
+    stdout, stderr = program.communicate()
+    if program.returncode:
+        killed = watch.find_signal()  # as by a system that has no memory left
+        if killed:
+            msg = f"{name} {killed}"
+            raise HelperError(msg, hint=f"{_TERMINAL} to see why")
+        what, hint = failures.explain_exit(program.returncode, stderr.decode(errors="replace"))
+        msg = f"{name} {what}"
+        raise HelperError(msg, hint=hint, refused=True)
+    found = process_answer.read(stdout, stderr)
+    if isinstance(found, process_answer.Fault):
+        msg = f"{name} {found.what}"
+        raise HelperError(msg, hint=found.hint, refused=True)
+    return found
