@@ -16,7 +16,10 @@ SCENARIOS: dict[str, Callable[[Machine], None]] = {
     **{f"cause: {name}": cause.set_up for name, cause in FAILURES.items()},
 }
 # Files that contain tokens by design, and the files of the set-up itself.
-KEPT_ON_PURPOSE = (".ecr/tokens", ".ecr/logins", ".aws/cli/cache", ".aws/sso/cache")
+KEPT_ON_PURPOSE = (
+    *(".ecr/tokens", ".ecr/logins"),
+    *(".aws/cli/cache", ".aws/sso/cache", ".aws/login/cache"),
+)
 
 
 def _secrets(machine: Machine, more: set[str]) -> set[str]:
@@ -27,6 +30,7 @@ def _secrets(machine: Machine, more: set[str]) -> set[str]:
     found |= {
         base64.b64encode(f"AWS:{password}".encode()).decode() for password in machine.aws.issued
     }
+    found |= set(machine.aws.login_refresh_tokens)
     found |= machine.aws.sso_refresh_tokens | {"proxy-password", "client-secret-value"}
     found |= {part for secret in found.copy() for part in _parts(secret)}
     container = machine.aws.container_authorization
