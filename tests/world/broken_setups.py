@@ -245,7 +245,9 @@ def changed(docker_host: DockerHost, name: str, value: str) -> Callable[[], obje
 
 def proxy_that_is_down(docker_host: DockerHost) -> Broken:
     repair = changed(docker_host, "HTTPS_PROXY", "http://127.0.0.1:9")
-    return Broken("endpoint", "the proxy http://127.0.0.1:9 does not answer", "HTTPS_PROXY", repair)
+    return Broken(
+        "endpoint", "the proxy http://127.0.0.1:9 refuses the connection", "HTTPS_PROXY", repair
+    )
 
 
 def certificates_of_another(docker_host: DockerHost) -> Broken:

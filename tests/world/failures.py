@@ -461,7 +461,9 @@ FAILURES = {
     "name not resolved": Failure(_no_name, "amazonaws.invalid does not resolve", "region", 0),
     "proxy down": Failure(_no_proxy, "the proxy http://127.0.0.1", "NO_PROXY", 0),
     "TLS not trusted": Failure(_untrusted, "is not trusted", "set AWS_CA_BUNDLE to a PEM file", 0),
-    "TLS for another name": Failure(_wrong_name, "is not trusted", "set AWS_CA_BUNDLE", 0),
+    "TLS for another name": Failure(
+        _wrong_name, "is for another name", "check AWS_ENDPOINT_URL", 0
+    ),
     "CA bundle missing": Failure(_no_bundle, "missing.pem", "point AWS_CA_BUNDLE", 0),
     "an HTML page": Failure(
         _ecr_fault(world.say(b"<html>Sign in to the airport's network</html>")),

@@ -135,11 +135,13 @@ def _read_content(self: Any) -> bytes:
 
 
 def _send_bounded(self: Any, request: Any) -> Any:
-    """Send a request. Raises HelperError, which is not retried, if its answer is too long."""
+    """Send a request. Raises HelperError, which is not retried, such as for too long an answer."""
     try:
         return _send(self, request)
     except HTTPClientError as exc:
         error = exc.kwargs.get("error")
+        if isinstance(error, HelperError):  # such as for a proxy variable that is no URL
+            raise error from exc
         if not isinstance(error, _AnswerTooLong):
             raise
         url = urlsplit(request.url)

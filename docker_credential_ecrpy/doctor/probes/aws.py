@@ -3,12 +3,10 @@
 `preview` makes no network call, `probe_endpoint` an unsigned one, `identify_caller` a signed one.
 """
 
-import email.utils
 import os
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timezone
 from typing import Any
 
 from botocore import UNSIGNED
@@ -20,6 +18,7 @@ from docker_credential_ecrpy.aws.credentials import check_profile, resolve_crede
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain_no_credentials, explain_wrong_answer
 from docker_credential_ecrpy.aws.profiles import find_account
+from docker_credential_ecrpy.aws.sdk.peer import parse_date
 from docker_credential_ecrpy.aws.session import NOT_A_PROFILES, aws_call, make_session
 from docker_credential_ecrpy.doctor.probes.http import Connection
 from docker_credential_ecrpy.settings.rules import Choice
@@ -105,7 +104,7 @@ def probe_endpoint(choice: Choice, watch: Watch, log: Log) -> EndpointProbe:
             before = time.time()
             answer = connection.send("GET", url, {})
             midway = (before + time.time()) / 2
-        theirs = _parse_date(answer.headers.get("Date", ""))
+        theirs = parse_date(answer.headers.get("Date", ""))
         return EndpointProbe(
             redact_url(url),
             answer.milliseconds,
@@ -137,15 +136,6 @@ def _resolve_endpoint(call: CallContext) -> str:
     if not own:
         ecr.check_partition(url, call)
     return url
-
-
-def _parse_date(date: str) -> float | None:
-    """Return an HTTP date as seconds since the epoch, or None for another text."""
-    try:
-        moment = email.utils.parsedate_to_datetime(date)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def _find_source(call: CallContext) -> str:

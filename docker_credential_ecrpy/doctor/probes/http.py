@@ -7,12 +7,12 @@ from http import HTTPStatus
 from typing import Any
 
 from botocore.awsrequest import AWSRequest
-from botocore.httpsession import ProxyConfiguration, URLLib3Session
+from botocore.httpsession import URLLib3Session
 from botocore.response import StreamingBody
-from botocore.utils import get_environ_proxies
 
 from docker_credential_ecrpy import PACKAGE, __version__
-from docker_credential_ecrpy.aws.context import CallContext, redact_url
+from docker_credential_ecrpy.aws.context import CallContext
+from docker_credential_ecrpy.aws.sdk import proxies
 from docker_credential_ecrpy.aws.session import CONNECT_SECONDS
 
 _USER_AGENT = f"{PACKAGE}/{__version__}"
@@ -43,8 +43,9 @@ class HttpAnswer:
 
 
 def find_proxy(url: str) -> str:
-    """Return the URL of the proxy that requests for a URL go through, or ""."""
-    return ProxyConfiguration(get_environ_proxies(url)).proxy_url_for(url) or ""
+    """Return the proxy for a URL, without its password, or "". Raises HelperError."""
+    proxy = proxies.find(url)
+    return proxy.origin if proxy else ""
 
 
 class Connection:
@@ -56,10 +57,9 @@ class Connection:
 
     def __init__(self, call: CallContext, url: str, read_seconds: float) -> None:
         self.bundle = call.bundle
-        self.proxy = redact_url(find_proxy(url))
+        self.proxy = find_proxy(url)
         self._session = URLLib3Session(
             verify=self.bundle or True,  # type: ignore[arg-type]  # the stub knows no paths
-            proxies=get_environ_proxies(url),
             timeout=(CONNECT_SECONDS, read_seconds),  # type: ignore[arg-type]  # nor pairs
         )
 

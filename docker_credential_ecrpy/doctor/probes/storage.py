@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from docker_credential_ecrpy.aws.context import CallContext, find_origin, redact_url
+from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.session import aws_call, make_session
 from docker_credential_ecrpy.doctor.probes.http import Connection, HttpAnswer, find_proxy
@@ -62,9 +62,12 @@ class Redirect:
         note_secrets(query)
         found = _BUCKET.fullmatch(host)
         by_path = path.strip("/").partition("/")[0] if _PATH_STYLE.fullmatch(host) else ""
-        proxy = find_proxy(find_origin(url))
+        try:
+            proxy = find_proxy(url)
+        except HelperError:  # the request raises it
+            proxy = ""
         shown = one_line(host)
-        return cls(url, shown, one_line(found[1] if found else by_path), redact_url(proxy))
+        return cls(url, shown, one_line(found[1] if found else by_path), proxy)
 
 
 @dataclass(frozen=True)

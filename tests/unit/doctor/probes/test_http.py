@@ -38,7 +38,7 @@ def test_the_proxy_is_not_there(pull_host: PullHost, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2@127.0.0.1:9")
     error = pull_host.fails()
 
-    assert error.startswith("the proxy http://127.0.0.1:9 does not answer; ")
+    assert error.startswith("the proxy http://127.0.0.1:9 refuses the connection; ")
     assert "hunter2" not in error + repr(pull_host.log)
 
 

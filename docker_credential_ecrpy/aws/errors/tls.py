@@ -1,0 +1,124 @@
+"""Errors of TLS: the certificate's kind of failure, and whether this machine's clock causes it."""
+
+import os
+import re
+import ssl
+import sys
+import time
+
+from botocore import exceptions as boto
+
+from docker_credential_ecrpy.aws.context import CallContext
+from docker_credential_ecrpy.aws.sdk import peer
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot.cache import SECOND
+from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.times import duration, stamp
+
+# OpenSSL's X509_V_ERR_...: https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/
+_NOT_YET_VALID, _EXPIRED = 9, 10
+_NAMES = (62, 64)  # another host, another IP address
+_SKEW = 60  # seconds; the Date of an answer is exact to one
+_MISMATCH = re.compile(r"hostname .* doesn't match .*")  # urllib3's
+_NOT_TLS = re.compile("WRONG_VERSION|HTTP_REQUEST|RECORD_LAYER|UNKNOWN_PROTOCOL|PACKET_LENGTH")
+_NOTHING_COMMON = re.compile(
+    "PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|HANDSHAKE_FAILURE|NO_SHARED_CIPHER|NO_PROTOCOLS"
+    "|TOO_SMALL|LEGACY|INSUFFICIENT_SECURITY|WRONG_SIGNATURE_TYPE"
+)
+_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+def explain_tls(
+    exc: boto.SSLError, causes: list[BaseException], where: str, call: CallContext
+) -> HelperError:
+    """Return the error for a TLS connection that failed."""
+    url = str(exc.kwargs.get("endpoint_url") or "")
+    for cause in causes:
+        mismatch = _MISMATCH.search(str(cause))
+        if mismatch:
+            return _explain_name(where, mismatch[0])
+        if not isinstance(cause, ssl.SSLCertVerificationError):
+            continue
+        code, reason = cause.verify_code, cause.verify_message or str(cause)
+        if code in _NAMES:
+            return _explain_name(where, reason)
+        if code in (_NOT_YET_VALID, _EXPIRED):
+            return _explain_time(where, url, call, expired=code == _EXPIRED)
+        return _explain_distrust(where, reason, call)
+    unread = [str(cause) for cause in causes if _is_bundle_error(cause)]
+    if call.bundle and unread:
+        msg = f"the certificates to trust in {one_line(call.bundle)} cannot be used:"
+        msg += f" {one_line(unread[-1])}"
+        hint = "point AWS_CA_BUNDLE, or ca_bundle in the AWS config, at a PEM file"
+        return HelperError(msg, hint=hint)
+    reason = one_line(str(exc.kwargs.get("error", exc)))
+    msg = f"no TLS connection to {where}: {reason}"
+    hint = "check the endpoint's URL, HTTPS_PROXY, and any proxy or firewall in between"
+    if _NOT_TLS.search(reason):
+        msg = f"no TLS connection to {where}: it answers without TLS"
+    elif _NOTHING_COMMON.search(reason):
+        hint = "it needs TLS 1.2 or later: ask the owner of it, or of the proxy or firewall in"
+        hint += " between, to update it"
+    elif any(isinstance(cause, ssl.SSLEOFError | ConnectionError) for cause in causes):
+        msg = f"no TLS connection to {where}: it closes the connection"
+        hint = "a firewall or proxy in between may block it: check HTTPS_PROXY, or ask its owner"
+    return HelperError(msg, hint=hint)
+
+
+def _explain_distrust(where: str, reason: str, call: CallContext) -> HelperError:
+    msg = f"the TLS certificate of {where} is not trusted: {one_line(reason)}"
+    hint = "set AWS_CA_BUNDLE to a PEM file with the CA that signed it,"
+    hint += " such as the CA of your company's proxy"
+    named = next((name for name in _BUNDLES if os.environ.get(name) == call.bundle), "")
+    if named and call.bundle:
+        hint += f"; {named} names {one_line(call.bundle)} now: add the CA there, or unset it"
+    return HelperError(msg, hint=hint)
+
+
+def _explain_name(where: str, reason: str) -> HelperError:
+    msg = f"the TLS certificate of {where} is for another name: {one_line(reason)}"
+    return HelperError(msg, hint="check AWS_ENDPOINT_URL, DNS, and any proxy in between")
+
+
+def _explain_time(where: str, url: str, call: CallContext, *, expired: bool) -> HelperError:
+    """Return the error for a certificate that is out of date, by this machine's clock.
+
+    The server's own clock says whose fault it is. Without it, a certificate that is not valid yet
+    means a clock that is behind: no server has one for the future.
+    """
+    what = f"the TLS certificate of {where}"
+    now, theirs, until = time.time(), *peer.ask_time(url, call.bundle)
+    counts = "as expired" if expired else "as not valid yet"
+    said = f"by this machine's clock, which says {stamp(round(now) * SECOND)}"
+    owner = "ask whoever runs it, or your company's proxy in front of it, for a new certificate"
+    if theirs is None:
+        if expired:
+            return _explain_clock(f"{what} has expired {said}", f"; if that is right, {owner}")
+        return _explain_clock(f"{what} is not valid yet {said}")
+    if abs(now - theirs) > _SKEW and (now > theirs) == expired:
+        side = "ahead of" if expired else "behind"
+        msg = f"this machine's clock is {duration(abs(now - theirs))} {side} that of {where},"
+        return _explain_clock(f"{msg} so its TLS certificate counts {counts}")
+    if not expired:
+        msg = f"{what} is not valid yet, and this machine's clock is right"
+        return HelperError(msg, hint=owner)
+    if until is None or until < theirs:
+        when = f" at {stamp(round(until) * SECOND)}" if until else ""
+        msg = f"{what} expired{when}, and this machine's clock is right"
+        return HelperError(msg, hint=owner)
+    msg = f"a CA certificate that signed {what} has expired, and this machine's clock is right"
+    trusted = one_line(call.bundle) or "botocore's cacert.pem"
+    return HelperError(msg, hint=f"replace it in {trusted}, or ask whoever runs {where}")
+
+
+def _explain_clock(msg: str, more: str = "") -> HelperError:
+    command = "sudo timedatectl set-ntp true" if sys.platform == "linux" else ""
+    hint = "set the clock, in a virtual machine too" + (f": {command}" if command else "")
+    return HelperError(msg, hint=hint + more, command=command)
+
+
+def _is_bundle_error(cause: BaseException) -> bool:
+    """Whether an error comes from reading the certificate bundle, before any connection."""
+    if isinstance(cause, ssl.SSLError):
+        return "X509" in str(cause) or "PEM" in str(cause)
+    return isinstance(cause, FileNotFoundError | IsADirectoryError | PermissionError)
