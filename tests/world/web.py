@@ -5,6 +5,7 @@ with only HTTPS_PROXY and a CA bundle reaches it by AWS's real host names, witho
 """
 
 import contextlib
+import datetime as dt
 import http.server
 import socket
 import ssl
@@ -58,16 +59,40 @@ class YouForgotTheLoopback(Exception):
 
 
 class Authority:
-    """A certificate authority that signs any name."""
+    """A certificate authority that signs any name.
 
-    def __init__(self) -> None:
+    starts, ends: when its servers' certificates are valid, in seconds from now.
+    """
+
+    def __init__(self, starts: float = -86400, ends: float = 10 * 365 * 86400) -> None:
         self._ca = trustme.CA()
+        now = dt.datetime.now(dt.timezone.utc)
+        self._dates = [now + dt.timedelta(seconds=after) for after in (starts, ends)]
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._lock = threading.Lock()
 
     def write_bundle(self, path: Path) -> Path:
         """Write the authority's own certificate as PEM, and return the path."""
         self._ca.cert_pem.write_to_path(str(path))
+        return path
+
+    def write_expired_bundle(self, path: Path) -> Path:
+        """Write the authority's own certificate as it was when it ended a day ago."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+
+        own = x509.load_pem_x509_certificate(self.pem())
+        now = dt.datetime.now(dt.timezone.utc)
+        old = x509.CertificateBuilder(
+            own.issuer,
+            own.subject,
+            own.public_key(),
+            x509.random_serial_number(),
+            now - dt.timedelta(days=30),
+            now - dt.timedelta(days=1),
+            list(own.extensions),
+        ).sign(self._ca._private_key, hashes.SHA256())
+        path.write_bytes(old.public_bytes(serialization.Encoding.PEM))
         return path
 
     def pem(self) -> bytes:
@@ -78,7 +103,7 @@ class Authority:
         """Return a server's TLS context that presents the name that each client asks for."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.sni_callback = self._choose
-        self._ca.issue_cert("localhost").configure_cert(context)
+        self._issue("localhost").configure_cert(context)
         return context
 
     def _choose(self, tls: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
@@ -87,9 +112,13 @@ class Authority:
         with self._lock:
             if name not in self._contexts:
                 made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                self._ca.issue_cert(name).configure_cert(made)
+                self._issue(name).configure_cert(made)
                 self._contexts[name] = made
         tls.context = self._contexts[name]
+
+    def _issue(self, name: str) -> "trustme.LeafCert":
+        starts, ends = self._dates
+        return self._ca.issue_cert(name, not_before=starts, not_after=ends)
 
 
 class WebServer:

@@ -54,9 +54,10 @@ def explain_tls(
     reason = one_line(str(exc.kwargs.get("error", exc)))
     msg = f"no TLS connection to {where}: {reason}"
     hint = "check the endpoint's URL, HTTPS_PROXY, and any proxy or firewall in between"
-    if _NOT_TLS.search(reason):
+    name = reason.upper().replace(" ", "_")  # Python does not know every name of OpenSSL's
+    if _NOT_TLS.search(name):
         msg = f"no TLS connection to {where}: it answers without TLS"
-    elif _NOTHING_COMMON.search(reason):
+    elif _NOTHING_COMMON.search(name):
         hint = "it needs TLS 1.2 or later: ask the owner of it, or of the proxy or firewall in"
         hint += " between, to update it"
     elif any(isinstance(cause, ssl.SSLEOFError | ConnectionError) for cause in causes):

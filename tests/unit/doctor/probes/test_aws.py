@@ -179,7 +179,7 @@ class TestReach:
         [
             (
                 lambda _: os.environ.update(HTTPS_PROXY="http://127.0.0.1:9"),
-                "the proxy http://127.0.0.1:9 refuses the connection; start it, or correct HTTPS_PROXY",
+                "the proxy http://127.0.0.1:9 refuses the connection; start it, or correct ",
             ),
             (
                 lambda machine: os.environ.update(
