@@ -21,6 +21,7 @@ from docker_credential_ecrpy.text.sanitize import one_line
 _STATUS = re.compile(r"Tunnel connection failed: (\d{3})")  # http.client's
 _GATEWAY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 _WITHOUT = "NO_PROXY names the hosts to reach without it"
+_STEPS = ("_tunnel", "_connect_tls_proxy")  # functions of http.client and urllib3
 _OTHERS = (ConnectionError, BadStatusLine, socks.NotSocks)
 _TLS_ALERT = "\x15\x03"
 
@@ -30,9 +31,8 @@ def find_failed(exc: Exception, url: str, causes: Iterable[BaseException]) -> Pr
     if isinstance(exc, boto.ProxyConnectionError):
         return proxies.find_by_origin(str(exc.kwargs.get("proxy_url")), os.environ)
     found = proxies.find(url) if url else None
-    if found is None or (found.is_socks and isinstance(exc, boto.EndpointConnectionError)):
-        return found
-    return found if any(map(_is_of_tunnel, causes)) else None
+    of_connection = isinstance(exc, boto.EndpointConnectionError | boto.ConnectTimeoutError)
+    return found if of_connection or any(map(_is_of_proxy, causes)) else None
 
 
 def explain_proxy(proxy: Proxy, causes: list[BaseException], call: CallContext) -> HelperError:
@@ -153,11 +153,11 @@ def _explain_tls(proxy: Proxy, causes: list[BaseException]) -> HelperError | Non
     return None
 
 
-def _is_of_tunnel(cause: BaseException) -> bool:
-    """Whether an exception was raised while the proxy was asked for a tunnel."""
+def _is_of_proxy(cause: BaseException) -> bool:
+    """Whether an exception was raised while TLS with a proxy began, or it made a tunnel."""
     trace = cause.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_name == "_tunnel":  # http.client's
+        if trace.tb_frame.f_code.co_name in _STEPS:
             return True
         trace = trace.tb_next
     return False
