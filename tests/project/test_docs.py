@@ -72,7 +72,13 @@ NOT_SETTINGS = {
     "USERPROFILE": "the home directory on Windows",
 }
 # Variables that botocore reads, and that decide no identity.
-READ_BY_BOTOCORE = {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HTTPS_PROXY", "NO_PROXY"}
+READ_BY_BOTOCORE = {
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+}
 
 
 def _each(find: Callable[[Document], list[str]]) -> list[ParameterSet]:
