@@ -4,6 +4,8 @@ import re
 import shlex
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
 
 import botocore.session
 from botocore.exceptions import BotoCoreError
@@ -30,6 +32,22 @@ _SOURCES = {
 """botocore's name for a credential source -> the one in messages, around the profile's name."""
 
 
+@dataclass(frozen=True)
+class MetadataRefusal:
+    """An answer of instance or container metadata without credentials.
+
+    text: its message, or "" for a page. asks_token: whether a session token was requested.
+    """
+
+    status: int
+    text: str = ""
+    asks_token: bool = False
+
+    def __str__(self) -> str:
+        status = f"HTTP {self.status}" if self.status != HTTPStatus.OK else ""
+        return ": ".join(filter(None, (status, self.text)))
+
+
 @dataclass(eq=False)
 class CallContext:
     """The state of a call to AWS."""
@@ -45,6 +63,8 @@ class CallContext:
     service: str = ""  # the service of the last request, or "" before the first
     unreachable: bool = False  # whether the last source of credentials asked could not answer
     lacks_token: bool = False  # whether instance metadata answers, but gives no token for it
+    refusal: "MetadataRefusal | None" = None  # the first of metadata's, if it refused
+    parameters: dict[str, Any] = field(default_factory=dict)  # of the last request to AWS
     inputs: Inputs = field(default_factory=Inputs)  # what decided the identity
 
     def __post_init__(self) -> None:
@@ -88,13 +108,16 @@ class CallContext:
         return self.read_profiles().get(self._last_profile(), {}).get("credential_source", "")
 
     def _last_profile(self) -> str:
-        """Return the last profile in the chain of source profiles, which has credentials."""
+        return self.list_chain()[-1]
+
+    def list_chain(self) -> list[str]:
+        """Return the chain of source profiles, from the profile in use to that with credentials."""
         profiles = self.read_profiles()
-        name, seen = self.profile, set()
-        while name not in seen:
-            seen.add(name)
-            name = profiles.get(name, {}).get("source_profile", name)
-        return name
+        name, chain = self.profile, dict[str, None]()
+        while name not in chain:
+            chain[name] = None
+            name = str(profiles.get(name, {}).get("source_profile", name))
+        return list(chain)
 
     def read_profiles(self) -> dict[str, dict[str, str]]:
         """Return the settings of every profile; empty if the files cannot be read."""

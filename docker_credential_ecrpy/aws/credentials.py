@@ -7,6 +7,7 @@ import boto3.session
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Stage
 from docker_credential_ecrpy.aws.errors import explain as errors
+from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Role
 from docker_credential_ecrpy.text import secrets
@@ -28,7 +29,7 @@ def resolve_credentials(session: boto3.session.Session, call: CallContext) -> in
     check_profile(call)
     credentials = session.get_credentials()
     if credentials is None:
-        raise errors.explain_no_credentials(call)
+        raise explain_no_credentials(call)
     call.source = credentials.method
     call.log(f"aws: credentials from {credentials.method}, profile {call.profile}")
     frozen = credentials.get_frozen_credentials()

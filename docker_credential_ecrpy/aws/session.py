@@ -20,6 +20,7 @@ from docker_credential_ecrpy.aws.errors.explain import explain
 from docker_credential_ecrpy.aws.sdk import known_secrets, limits
 from docker_credential_ecrpy.aws.sdk.inputs import recording
 from docker_credential_ecrpy.aws.sdk.patches import SERVICES, CliCache, SdkData, refuse_prompts
+from docker_credential_ecrpy.aws.sdk.roles import accept_own_sources
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text import faults
@@ -87,6 +88,7 @@ def make_session(call: CallContext) -> boto3.session.Session:
     # Not for SSO and web identities: its entries do not say which session they belong to.
     assume_role: Any = resolver.get_provider("assume-role")
     assume_role.cache = CliCache()
+    accept_own_sources(assume_role)
     refuse_prompts(resolver, call.watch)
     note_answers(core, resolver, call)
     if call.choice.profile:

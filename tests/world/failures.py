@@ -383,7 +383,7 @@ FAILURES = {
             )
         ),
         "may not call ecr:GetAuthorizationToken: with an explicit deny in a service control policy",
-        "ask the policy's owner",
+        "ask an administrator of the AWS organization to change it",
         1,
     ),
     "HTTP 429 without a body": Failure(
@@ -430,7 +430,10 @@ FAILURES = {
         _unknown_profile_without_any, "AWS profile 'wrok' is not in", "unset AWS_PROFILE", 0
     ),
     "source profile missing": Failure(
-        _source_profile_missing, "the AWS settings are wrong", ".aws/config", 0
+        _source_profile_missing,
+        "source_profile = gone of AWS profile 'default' in",
+        "create that profile",
+        0,
     ),
     "config file broken": Failure(_config_broken, "the AWS settings are wrong", ".aws/config", 0),
     "throttled": Failure(
@@ -584,6 +587,9 @@ FAILURES = {
         _container_elsewhere, "Unsupported host 'example.com'", "AWS_... variables", 0
     ),
     "metadata endpoint is no URL": Failure(
-        _imds_endpoint_bad, "the AWS settings are wrong", "AWS_... variables", 0
+        _imds_endpoint_bad,
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT = not a url is not valid",
+        "write a URL",
+        0,
     ),
 }

@@ -1,7 +1,6 @@
 """Errors for botocore's exceptions: the cause, and what to do; the caller raises them."""
 
 import difflib
-import os
 import shlex
 from http import HTTPStatus
 
@@ -11,7 +10,15 @@ from botocore.parsers import ResponseParserError
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Stage
 from docker_credential_ecrpy.aws.errors.connection import explain_connection, iterate_causes
+from docker_credential_ecrpy.aws.errors.places import find_session_file
 from docker_credential_ecrpy.aws.errors.service import explain_expired, explain_refusal
+from docker_credential_ecrpy.aws.errors.settings import SOURCES, explain_setting
+from docker_credential_ecrpy.aws.errors.sources import (
+    explain_container,
+    explain_credential_source,
+    explain_no_credentials,
+)
+from docker_credential_ecrpy.aws.errors.values import explain_parameters
 from docker_credential_ecrpy.aws.profiles import (
     describe_unknown,
     explain_wrong_settings,
@@ -23,8 +30,6 @@ from docker_credential_ecrpy.files.programs.failures import LASTING
 from docker_credential_ecrpy.text import faults
 from docker_credential_ecrpy.text.sanitize import one_line
 
-_HOP_LIMIT = " (aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)"
-_CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")  # Docker's and podman's
 # botocore's exceptions for wrong settings.
 _SETTINGS = (
     boto.ConfigParseError,
@@ -79,31 +84,6 @@ def explain(exc: Exception, call: CallContext) -> HelperError:
     return HelperError(msg, hint="run it again with AWS_ECR_DEBUG=1 to see its last step")
 
 
-def explain_no_credentials(call: CallContext) -> HelperError:
-    """Return the error for a profile or an environment without credentials."""
-    place, files = call.choice.chosen_at, name_config_files(call.core)
-    if call.choice.profile:
-        msg = f"{place}: AWS profile {call.profile!r} in {files} has no credentials"
-        hint = "write keys, a role, an SSO session or a credential_process into it, or remove the"
-        hint += " profile to use the identity of the environment"
-        return HelperError(msg, hint=hint, chosen_at=str(place), refused=True)
-    msg = f"no AWS credentials found in the environment, in profile {call.profile!r} of {files},"
-    command = "aws configure sso"
-    hint = f"run '{command}' or 'aws configure', or set AWS_PROFILE to a profile with credentials"
-    # The containers of Kubernetes have no mark file.
-    marks = any(map(os.path.exists, _CONTAINER_MARKS))
-    inside = marks or "KUBERNETES_SERVICE_HOST" in os.environ
-    if call.lacks_token:
-        msg += " or from instance metadata, which gives no token"
-        hint = "try again; in a container, raise the instance's metadata hop limit to 2"
-        hint += _HOP_LIMIT
-        return HelperError(msg, hint=hint, refused=not call.unreachable)
-    if inside and os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true":
-        hint += "; in a container on EC2, raise the instance's metadata hop limit to 2" + _HOP_LIMIT
-    msg += " or from container or instance metadata"
-    return HelperError(msg, hint=hint, command=command, refused=not call.unreachable)
-
-
 def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
     """Return the error for a profile that is in no file."""
     others = sorted(call.core.available_profiles)
@@ -151,15 +131,19 @@ def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | Non
         hint = "type it once for the AWS CLI, whose cache serves Docker too:"
         command = f"aws sts get-caller-identity {option}"
         hint += f" {command}"
-    elif isinstance(exc, boto.NoCredentialsError):
+    elif isinstance(exc, boto.NoCredentialsError | boto.MetadataRetrievalError):
+        # The latter is for instance metadata that gives no token, where version 1 is disabled.
+        call.lacks_token = isinstance(exc, boto.MetadataRetrievalError)
         return explain_no_credentials(call)
-    elif isinstance(exc, boto.PartialCredentialsError):
-        msg = f"the AWS credentials are incomplete: {one_line(str(exc))}"
-        hint = "set both the access key id and the secret access key"
     elif isinstance(exc, boto.SSOError | boto.TokenRetrievalError | boto.NoAuthTokenError):
         name, command = call.find_sso_login()
         msg = f"the SSO session of AWS profile {name!r} has expired or was never begun"
         hint = f"run: {command}"
+        if any(isinstance(cause, boto.ClientError) for cause in iterate_causes(exc)):
+            msg = f"IAM Identity Center refuses the SSO session of AWS profile {name!r}, which has"
+            msg += " expired, was ended, or is of another sso_region"
+            hint += "; if that does not help, check sso_region in"
+            hint += f" {find_session_file(call)}"
         if call.unreachable:
             msg = f"the SSO session of AWS profile {name!r} is not renewed:"
             msg += f" {call.watch.target} cannot answer"
@@ -196,9 +180,9 @@ def _explain_login(call: CallContext) -> HelperError:
 def _explain_failed_source(exc: boto.CredentialRetrievalError, call: CallContext) -> HelperError:
     source, refused = exc.kwargs.get("provider"), not call.unreachable
     if source == "container-role":
-        what = "the container credentials endpoint failed"
-        hint = "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI,"
-        hint += " and the task's or pod's role"
+        return explain_container(exc, call)
+    elif source in SOURCES:
+        return explain_credential_source(exc, call)
     else:
         what = "AWS credentials could not be retrieved"
         hint = "run it again with AWS_ECR_DEBUG=1 to see where they come from"
@@ -225,13 +209,13 @@ def _explain_metadata(exc: Exception, call: CallContext) -> HelperError | None:
 def _explain_settings(exc: Exception, call: CallContext) -> HelperError | None:
     if isinstance(exc, boto.ProfileNotFound):
         return explain_unknown_profile(str(exc.kwargs.get("profile", "")), call)
+    if error := explain_setting(exc, call):
+        return error
     wrong_value = isinstance(exc, ValueError) and not isinstance(exc, boto.BotoCoreError)
     if wrong_value or isinstance(exc, _SETTINGS):
         return explain_wrong_settings(exc, call.core)
     if isinstance(exc, boto.ParamValidationError):  # such as a role's ARN that is cut short
-        msg = f"AWS cannot take a value of the AWS settings: {one_line(str(exc))}"
-        hint = f"fix the value in {name_config_files(call.core)} or the environment"
-        return HelperError(msg, hint=hint, refused=True)
+        return explain_parameters(exc, call)
     if isinstance(exc, OSError) and exc.filename and exc.strerror:
         name, files = one_line(str(exc.filename)), name_config_files(call.core)
         msg = f"{name}, which the AWS settings name, cannot be used: {exc.strerror}"

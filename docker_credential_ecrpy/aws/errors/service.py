@@ -1,7 +1,6 @@
 """Errors for requests that AWS refuses: the cause, and what to do."""
 
 import email.utils
-import os
 import re
 import shlex
 import sys
@@ -13,6 +12,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from docker_credential_ecrpy.aws.context import CallContext
+from docker_credential_ecrpy.aws.errors.denials import explain_assignment, explain_denial
+from docker_credential_ecrpy.aws.errors.places import describe_profile
+from docker_credential_ecrpy.aws.errors.values import INVALID, explain_invalid
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -31,19 +33,24 @@ _BUSY = re.compile(
     "RequestTimeout|PriorRequestNotComplete|TransactionInProgress|IDPCommunication|.*LimitExceeded"
     "|.*Throttl(ed|ing)|Internal(Failure|Server|Service)?|Server|ServiceUnavailable|Unavailable"
 )
+# The account is not in use, or not yet, or no longer.
+_ACCOUNT = ("OptInRequired", "SubscriptionRequired", "Blocked", "PendingVerification")
+_ACCOUNT_TEXT = re.compile(
+    r"\baccount\b.{,40}\b(?:suspended|closed|blocked|deactivated)\b", re.IGNORECASE
+)
+_NO_ROLE = ("ResourceNotFound", "InvalidRequest")  # of an SSO session
+_REGION = ("RegionDisabled", "RegionNotEnabled")
+_ENABLE = "aws account enable-region --region-name"
+# Regions of the partition "aws", and those that need no opt-in: the ones from before March 2019.
+# https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html
+_OPT_IN = re.compile(r"[a-z]{2}-[a-z]+-\d")
+_DEFAULT_REGIONS = {
+    *("us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1"),
+    *("eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "ap-south-1"),
+    *("ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-southeast-1", "ap-southeast-2"),
+}
 _WEB_IDENTITY = ("InvalidIdentityToken", "IDPRejectedClaim", "IDPCommunicationError")
 _SERVICES = {"AssumeRole": "STS", "GetCallerIdentity": "STS", "GetAuthorizationToken": "ECR"}
-_ACTIONS = {
-    "AssumeRole": "sts:AssumeRole",
-    "AssumeRoleWithWebIdentity": "sts:AssumeRoleWithWebIdentity",
-    "GetAuthorizationToken": "ecr:GetAuthorizationToken",
-    "GetRoleCredentials": "sso:GetRoleCredentials",
-}
-_PRINCIPAL = re.compile(r"\barn:[\w-]+:(?:iam|sts)::\d*:[\w+=,.@/-]+")
-# An explicit deny, such as "in a service control policy", wins over any policy that allows.
-_DENY = re.compile(r"with an explicit deny[\w\s-]*(?:: [\w:/+=,.@-]+)?")
-_RESOURCE = re.compile(r"on resource: (arn:[\w-]+:iam::\d*:role/[\w+=,.@/-]+)")
-_ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
 
 
 def is_temporary(status: int, code: str = "") -> bool:
@@ -78,7 +85,7 @@ def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
 def _explain_answer(exc: ClientError, call: CallContext) -> HelperError | None:
     said = str(exc.response.get("Error", {}).get("Code", ""))
     code = one_line(said)[:MAX_CODE]  # to show, and never to compare
-    text = one_line(str(exc.response.get("Error", {}).get("Message", "")))
+    text = one_line(str(exc.response.get("Error", {}).get("Message", ""))).rstrip(". ")
     metadata = exc.response.get("ResponseMetadata", {})
     status, attempts = metadata.get("HTTPStatusCode", 0), int(metadata.get("RetryAttempts", 0)) + 1
     service = _SERVICES.get(exc.operation_name.partition("With")[0], "IAM Identity Center")
@@ -86,6 +93,8 @@ def _explain_answer(exc: ClientError, call: CallContext) -> HelperError | None:
     skew = _explain_clock_skew(metadata)
     if skew and kind in _EXPIRED + _BAD_SIGNATURE + _UNKNOWN_KEY:
         return skew
+    if error := _explain_by_cause(exc, service, code, text, call):
+        return error
     source = call.describe_source(exc.operation_name)
     if kind in _WEB_IDENTITY or (kind in _EXPIRED and "WebIdentity" in exc.operation_name):
         msg = f"STS refused the web identity token ({code}): {text}"
@@ -93,15 +102,11 @@ def _explain_answer(exc: ClientError, call: CallContext) -> HelperError | None:
     elif kind in _EXPIRED:
         return explain_expired(call, exc.operation_name)
     elif kind in _UNKNOWN_KEY:
-        option = f" --profile {shlex.quote(call.core.profile)}" if call.core.profile else ""
         msg = f"{service} does not know the AWS access key from {source} ({code})"
-        hint = "the key may be deleted, disabled or from another partition;"
-        hint += f" check with: aws sts get-caller-identity{option}"
+        hint = _check_key(call)
     elif kind in _BAD_SIGNATURE:
         msg = f"{service} refused the signature ({code}) made with the AWS keys from {source}"
         hint = "the secret access key does not belong to the access key id; set both again"
-    elif kind in _DENIED:
-        return _explain_denial(exc, text, call)
     elif _THROTTLED.fullmatch(kind) or status == HTTPStatus.TOO_MANY_REQUESTS:
         msg = f"{service} is throttling this account ({code}), also after {attempts} attempts"
         hint = "try again in a minute, and start fewer jobs without a shared cache at once"
@@ -112,40 +117,57 @@ def _explain_answer(exc: ClientError, call: CallContext) -> HelperError | None:
         return None
     else:
         msg = f"{service} refused the request ({code})" + (f": {text}" if text else "")
-        hint = "check the AWS identity and the registry's host name"
+        hint = _check_settings(exc.operation_name, call)
     return HelperError(msg, hint=hint)
 
 
-def _explain_denial(exc: ClientError, text: str, call: CallContext) -> HelperError:
-    principal, named, deny = _PRINCIPAL.search(text), _ACTION.search(text), _DENY.search(text)
-    operation = exc.operation_name
-    action = named[1] if named else _ACTIONS.get(operation, operation)
-    who = principal[0] if principal else "this AWS identity"
-    msg = f"{who} may not call {action}"
-    if role := _find_role(operation, text, call):
-        msg += f" on {role}"
-    if deny:
-        msg += f": {deny[0]}"
-        hint = "ask the policy's owner to change it, or use another AWS identity"
-    elif operation == "GetRoleCredentials":
-        hint = "ask for this permission set in IAM Identity Center"
-    elif operation == "GetAuthorizationToken":
-        hint = f"allow {action} on resource * in its IAM policy"
-    else:
-        hint = f"allow {action} in its IAM policy, and name it in the role's trust policy"
-    return HelperError(msg, hint=hint)
+def _explain_by_cause(
+    exc: ClientError, service: str, code: str, text: str, call: CallContext
+) -> HelperError | None:
+    """Return the error for what the account, a policy or a setting forbids; None for others."""
+    kind, operation = code.removesuffix("Exception"), exc.operation_name
+    account = f"the AWS account of {call.describe_source(operation)} ({code}): {text}"
+    if kind in _ACCOUNT or _ACCOUNT_TEXT.search(text):
+        hint = "its owner has to settle that with AWS: see its billing console and AWS Support"
+        return HelperError(f"{service} does not serve {account}", hint=hint)
+    if kind in _REGION:
+        region = call.registry.region
+        hint = "ask its administrator to activate STS for that region in IAM's account settings"
+        hint = f"enable that opt-in region: {_ENABLE} {region}" if _is_opt_in(region) else hint
+        return HelperError(f"{service} is not active in {region} for {account}", hint=hint)
+    if kind in _DENIED:
+        return explain_denial(exc, text, call)
+    error = explain_invalid(exc, service, text, call) if INVALID.fullmatch(kind) else None
+    if operation == "GetRoleCredentials" and kind in _NO_ROLE and not error:
+        return explain_assignment(f"{service} gives no credentials ({code})", text, call)
+    return error
 
 
-def _find_role(operation: str, text: str, call: CallContext) -> str:
-    """Return the ARN of the role that a refused call was to assume; "" for another call."""
-    if not operation.startswith("AssumeRole"):
-        return ""
-    if named := _RESOURCE.search(text):  # also the roles in the middle of a chain
-        return named[1]
-    if call.resolved and call.choice.role:
-        return one_line(call.choice.role.arn)
-    profile = call.read_profiles().get(call.profile, {})
-    return one_line(profile.get("role_arn") or os.environ.get("AWS_ROLE_ARN", ""))
+def _check_settings(operation: str, call: CallContext) -> str:
+    """Return what to do about another refusal of an operation."""
+    if operation == "GetAuthorizationToken":
+        return "check the AWS identity and the registry's host name"
+    return f"check the settings of {describe_profile(call.list_chain()[-1], call)}"
+
+
+def _check_key(call: CallContext) -> str:
+    """Return what to do about a key that AWS does not know in the registry's region."""
+    option = f" --profile {shlex.quote(call.core.profile)}" if call.core.profile else ""
+    region = call.registry.region
+    if not _is_opt_in(region):
+        hint = "the key may be deleted, disabled or from another partition;"
+        return f"{hint} check with: aws sts get-caller-identity{option}"
+    hint = f"check with: aws sts get-caller-identity --region us-east-1{option}; if that works,"
+    hint += (
+        f" enable the opt-in region in the key's account ({_ENABLE} {region}), or renew the keys:"
+    )
+    hint += " session tokens of STS's global endpoint do not work there"
+    return f"{hint}; else the key is deleted, disabled or from another partition"
+
+
+def _is_opt_in(region: str) -> bool:
+    """Whether an account has a region only once it is enabled."""
+    return bool(_OPT_IN.match(region)) and region not in _DEFAULT_REGIONS
 
 
 def _explain_clock_skew(metadata: Mapping[str, Any]) -> HelperError | None:

@@ -16,7 +16,8 @@ from docker_credential_ecrpy.aws import ecr
 from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.aws.credentials import check_profile, resolve_credentials
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.errors.explain import explain_no_credentials, explain_wrong_answer
+from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer
+from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
 from docker_credential_ecrpy.aws.profiles import find_account
 from docker_credential_ecrpy.aws.sdk.peer import parse_date
 from docker_credential_ecrpy.aws.session import NOT_A_PROFILES, aws_call, make_session

@@ -10,7 +10,8 @@ from botocore import exceptions as boto
 
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.errors.explain import explain, explain_no_credentials
+from docker_credential_ecrpy.aws.errors.explain import explain
+from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice, Role
 from tests.world import aws as world
@@ -99,7 +100,7 @@ def test_in_a_container_the_hint_names_the_hop_limit(
 ) -> None:
     """The hop limit is named only inside a container that uses instance metadata."""
     monkeypatch.setattr(
-        "docker_credential_ecrpy.aws.errors.explain._CONTAINER_MARKS",
+        "docker_credential_ecrpy.aws.errors.sources._CONTAINER_MARKS",
         (str(tmp_path if inside else "/nowhere"),),
     )
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", disabled)
@@ -150,7 +151,7 @@ def test_a_denial_without_names_still_names_the_action(call: CallContext, operat
     error = str(explain(boto.ClientError(response, operation), call))
 
     assert error.startswith("this AWS identity may not call ")
-    assert f":{operation};" in error
+    assert f":{operation}" in error
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,7 @@ def test_metadata_without_a_token_has_its_own_cure(machine: Machine, fault: worl
 
     error = machine.get().error
 
-    assert "instance metadata, which gives no token; try again; in a container, raise" in error
+    assert "instance metadata gives no token; try again; in a container, raise" in error
     assert "aws configure" not in error
 
 

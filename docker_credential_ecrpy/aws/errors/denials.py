@@ -1,0 +1,122 @@
+"""Errors for calls that AWS's policies do not allow: which policy, and who can change it."""
+
+import os
+import re
+
+from botocore.exceptions import ClientError
+
+from docker_credential_ecrpy.aws.context import CallContext
+from docker_credential_ecrpy.aws.errors.places import describe_profile
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.text.sanitize import one_line
+
+_ACTIONS = {
+    "AssumeRole": "sts:AssumeRole",
+    "AssumeRoleWithWebIdentity": "sts:AssumeRoleWithWebIdentity",
+    "GetAuthorizationToken": "ecr:GetAuthorizationToken",
+    "GetRoleCredentials": "sso:GetRoleCredentials",
+}
+_PRINCIPAL = re.compile(r"\barn:[\w-]+:(?:iam|sts)::\d*:[\w+=,.@/-]+")
+# The reason, which AWS's texts name since 2021, and the policy's ARN since 2026.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+_REASON = re.compile(
+    r"(?:because no (?P<silent>[\w\s-]+?) allows"
+    r"|with an explicit deny(?: in (?:an? |the )?(?P<denies>[\w\s-]+?(?:policy|boundary)))?)"
+    r"[^:.]*(?:: (?P<arn>arn:[\w:/+=,.@-]*\w))?",
+    re.IGNORECASE,
+)
+_RESOURCE = re.compile(r"on resource: (arn:[\w-]+:iam::\d*:role/[\w+=,.@/-]+)")
+_ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
+_ENDPOINTS = {"ecr": "ecr.api", "sts": "sts"}
+"""The prefix of an action -> the end of the name of its VPC endpoint's service."""
+_OWNERS = {
+    "service control policy": "an administrator of the AWS organization",
+    "resource control policy": "an administrator of the AWS organization",
+    "permissions boundary": "the administrator who set the boundary of this user or role",
+    "session policy": "whoever starts the session with that policy",
+    "role trust policy": "an owner of the role",
+    "resource-based policy": "an owner of the role",
+    "identity-based policy": "an IAM administrator of the account",
+}
+"""A kind of policy -> who can change it."""
+
+
+def explain_denial(exc: ClientError, text: str, call: CallContext) -> HelperError:
+    """Return the error for a call that a policy denies, or that none allows."""
+    principal, named, reason = _PRINCIPAL.search(text), _ACTION.search(text), _REASON.search(text)
+    operation = exc.operation_name
+    action = named[1] if named else _ACTIONS.get(operation, operation)
+    who = principal[0] if principal else "this AWS identity"
+    msg = f"{who} may not call {action}"
+    if role := _find_role(operation, text, call):
+        msg += f" on {role}"
+    if operation == "GetRoleCredentials":
+        return explain_assignment(msg, text, call)
+    if reason:
+        policy = " ".join((reason["silent"] or reason["denies"] or "").split())
+        verb = "denies" if reason["silent"] is None else ""
+        msg += f": {_say_reason(policy, reason['arn'], denies=bool(verb))}"
+        return HelperError(msg, hint=_say_cure(policy, action, call, denies=bool(verb)))
+    if operation == "GetAuthorizationToken":
+        return HelperError(msg, hint=f"allow {action} on resource * in its IAM policy")
+    hint = f"allow {action} in its IAM policy, and name it in the role's trust policy"
+    if operation == "AssumeRole" and "ExternalId" not in call.parameters:
+        hint += "; if that wants an external id, set external_id"
+    return HelperError(msg, hint=hint)
+
+
+def _say_reason(policy: str, arn: str | None, *, denies: bool) -> str:
+    named = f" {arn}" if arn else ""
+    if not policy:
+        return "with an explicit deny"
+    return f"with an explicit deny in a {policy}{named}" if denies else f"no {policy} allows it"
+
+
+def _say_cure(policy: str, action: str, call: CallContext, *, denies: bool) -> str:
+    kind = policy.lower()
+    if kind == "vpc endpoint policy":
+        what = f"the policy of the VPC endpoint {_name_endpoint(action, call)}"
+        return f"ask the VPC's administrator to allow {action} for this identity in {what}"
+    owner = _OWNERS.get(kind, "the policy's owner")
+    if denies:
+        hint = f"ask {owner} to change it, or use another AWS identity"
+        if kind in ("", "identity-based policy"):
+            hint += "; if it wants MFA, use a profile with mfa_serial"
+        return hint
+    where = {
+        "identity-based policy": "in an IAM policy of this identity",
+        "resource-based policy": "for this identity in the role's trust policy",
+        "role trust policy": "for this identity in the role's trust policy",
+    }.get(kind, "in it")
+    on_all = " on resource *" if action.endswith(":GetAuthorizationToken") else ""
+    return f"ask {owner} to allow {action}{on_all} {where}"
+
+
+def _name_endpoint(action: str, call: CallContext) -> str:
+    prefix = action.partition(":")[0]
+    country = "cn." if call.registry.region.startswith("cn-") else ""
+    return f"{country}com.amazonaws.{call.registry.region}.{_ENDPOINTS.get(prefix, prefix)}"
+
+
+def explain_assignment(msg: str, text: str, call: CallContext) -> HelperError:
+    """Return the error for a permission set that the user of an SSO session does not get."""
+    name = call.list_chain()[-1]
+    profile = call.read_profiles().get(name, {})
+    role, account = (one_line(profile.get(k, "")) for k in ("sso_role_name", "sso_account_id"))
+    if role and account:
+        msg += f" for the role {role} in account {account}"
+    msg += f": {text}" if text else ""
+    hint = "ask for this permission set in IAM Identity Center, or correct sso_role_name or"
+    return HelperError(msg, hint=f"{hint} sso_account_id of {describe_profile(name, call)}")
+
+
+def _find_role(operation: str, text: str, call: CallContext) -> str:
+    """Return the ARN of the role that a refused call was to assume; "" for another call."""
+    if not operation.startswith("AssumeRole"):
+        return ""
+    if named := _RESOURCE.search(text):  # also the roles in the middle of a chain
+        return named[1]
+    if call.resolved and call.choice.role:
+        return one_line(call.choice.role.arn)
+    profile = call.read_profiles().get(call.profile, {})
+    return one_line(profile.get("role_arn") or os.environ.get("AWS_ROLE_ARN", ""))

@@ -1,0 +1,180 @@
+"""Errors for values of the AWS settings that AWS, or botocore before it, does not take."""
+
+import os
+import re
+
+from botocore import exceptions as boto
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+
+from docker_credential_ecrpy.aws.context import CallContext
+from docker_credential_ecrpy.aws.errors.places import (
+    describe_profile,
+    describe_setting,
+    find_session_file,
+)
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.text.sanitize import one_line
+
+INVALID = re.compile(
+    "Validation(Error)?|InvalidParameter\\w*|InvalidRequest|Invalid(Client|Grant|Scope)"
+)
+"""AWS's error codes for values that it does not take, without "Exception"."""
+_KEYS = {
+    "DurationSeconds": "duration_seconds",
+    "RoleSessionName": "role_session_name",
+    "ExternalId": "external_id",
+    "SerialNumber": "mfa_serial",
+    "RoleArn": "role_arn",
+    "RoleName": "sso_role_name",
+    "AccountId": "sso_account_id",
+}
+"""A parameter of AWS's operations -> the key of a profile."""
+_FORMS = {
+    "duration_seconds": "a number of seconds from 900 to 43200",
+    "role_session_name": "2 to 64 letters, digits or any of _+=,.@-",
+    "external_id": "the one in the role's trust policy: 2 to 1224 letters, digits or _+=,.@:/-",
+    "mfa_serial": "the ARN of the device, such as arn:aws:iam::123456789012:mfa/name",
+    "role_arn": "the whole ARN, such as arn:aws:iam::123456789012:role/name",
+    "sso_role_name": "the permission set's name: 1 to 32 letters, digits or any of _+=,.@-",
+    "sso_account_id": "the 12 digits of the account",
+}
+_RULE_KEYS = {"duration_seconds": "duration"}  # where the key of a rule has another name
+_VARIABLES = {"role_arn": "AWS_ROLE_ARN", "role_session_name": "AWS_ROLE_SESSION_NAME"}
+_VALUES = re.compile(r"for '(\w+)' is invalid\. Valid values are: \(([^)]+)\)")
+_CHAIN_LIMIT = "role chaining"  # words of STS's texts
+_ROLE_LIMIT = "MaxSessionDuration"
+
+
+# Exceptions for one setting: its key, and the values that it may have.
+_CHOICES: dict[type[Exception], tuple[str, str]] = {
+    boto.InvalidIMDSEndpointModeError: ("ec2_metadata_service_endpoint_mode", "IPv4 or IPv6"),
+    boto.InvalidIMDSEndpointError: ("ec2_metadata_service_endpoint", "a URL"),
+    boto.InvalidSTSRegionalEndpointsConfigError: ("sts_regional_endpoints", "regional or legacy"),
+    boto.InvalidDefaultsMode: ("defaults_mode", "standard, or another mode of the AWS SDKs"),
+}
+
+
+def explain_value(exc: Exception, call: CallContext) -> HelperError | None:
+    """Return the error for a setting with a value that botocore refuses; None for others."""
+    if isinstance(exc, boto.InvalidChecksumConfigError):
+        return _refuse(
+            str(exc.kwargs.get("config_key", "")), "when_supported or when_required", call
+        )
+    if isinstance(exc, boto.InvalidConfigError) and (found := _VALUES.search(str(exc))):
+        return _refuse(found[1], found[2].replace("'", ""), call)
+    if isinstance(exc, boto.InvalidRegionError):
+        return _explain_region(str(exc.kwargs.get("region_name", "")), call)
+    for kind, (key, values) in _CHOICES.items():
+        if isinstance(exc, kind):
+            return _refuse(key, values, call)
+    if isinstance(exc, ValueError) and not isinstance(exc, boto.BotoCoreError):
+        return _explain_number(exc, call)
+    return None
+
+
+def explain_parameters(exc: boto.ParamValidationError, call: CallContext) -> HelperError:
+    """Return the error for parameters that botocore refuses before it sends the request."""
+    text = one_line(str(exc.kwargs.get("report", "")) or str(exc))
+    error = _explain(text, call, f"the AWS SDK does not take {{}}: {text}")
+    msg = f"AWS cannot take a value of the AWS settings: {text}"
+    hint = f"fix the value in {describe_profile(call.list_chain()[-1], call)} or the environment"
+    return error or HelperError(msg, hint=hint, refused=True)
+
+
+def explain_invalid(
+    exc: boto.ClientError, service: str, text: str, call: CallContext
+) -> HelperError | None:
+    """Return the error for a value that AWS refuses; None if its text names none."""
+    if exc.operation_name == "GetAuthorizationToken":
+        return None
+    return _explain(text, call, f"{service} refuses {{}}: {text}")
+
+
+def _explain(text: str, call: CallContext, msg: str) -> HelperError | None:
+    key = _find_key(text)
+    if key is None:
+        return None
+    place = _describe_place(key, call)
+    hint = f"write {_FORMS[key]}"
+    if _CHAIN_LIMIT in text:
+        hint = "set it to 3600 at most, or remove it: a role that another role assumes lasts 1 hour"
+    elif _ROLE_LIMIT in text:
+        seconds = call.parameters.get("DurationSeconds", "")
+        role = str(call.parameters.get("RoleArn", "")).rpartition("/")[2]
+        hint = "set it to 3600 or less, or raise the role's limit: aws iam update-role --role-name"
+        hint += f" {one_line(role)} --max-session-duration {seconds}"
+    return HelperError(msg.format(place), hint=hint, refused=True)
+
+
+def _find_key(text: str) -> str | None:
+    """Return the key of the first parameter that a text names; None without one."""
+    named = {text.lower().find(name.lower()): key for name, key in _KEYS.items()}
+    found = sorted(at for at in named if at >= 0)
+    if found:
+        return named[found[0]]
+    if _ROLE_LIMIT in text:
+        return "duration_seconds"
+    return "role_arn" if re.search(r"\bARN\b|\barn:", text) else None
+
+
+def _describe_place(key: str, call: CallContext) -> str:
+    """Return where the value of a key is set: a rule, a profile of the chain, or a variable."""
+    if call.resolved and call.choice.role and call.choice.rule:
+        name = _RULE_KEYS.get(key, key)
+        place = call.choice.rule.places.get(name) or call.choice.chosen_at
+        return f"{name} in {place}"
+    chain, profiles = call.list_chain(), call.read_profiles()
+    arn = call.parameters.get("RoleArn", "")
+    assumes = [name for name in chain if arn and profiles.get(name, {}).get("role_arn") == arn]
+    name = assumes[0] if assumes else next((n for n in chain if key in profiles.get(n, {})), "")
+    variable = _VARIABLES.get(key, "")
+    if not (name and key in profiles.get(name, {})) and os.environ.get(variable):
+        return f"{variable} = {one_line(os.environ[variable])}"
+    return describe_setting(key, name or chain[-1], call)
+
+
+def _explain_region(region: str, call: CallContext) -> HelperError | None:
+    """Return the error for a region's name that cannot be part of a host name."""
+    config = call.core.full_config
+    for name in call.list_chain():
+        profile = config.get("profiles", {}).get(name, {})
+        session = str(profile.get("sso_session", ""))
+        if config.get("sso_sessions", {}).get(session, {}).get("sso_region") == region:
+            place = f"sso_region of [sso-session {one_line(session)}] in {find_session_file(call)}"
+        elif profile.get("sso_region") == region:
+            place = describe_setting("sso_region", name, call)
+        else:
+            continue
+        msg = f"{one_line(region)!r} is no AWS region: {place}"
+        return HelperError(msg, hint="write the region of IAM Identity Center", refused=True)
+    return None
+
+
+def _explain_number(exc: Exception, call: CallContext) -> HelperError | None:
+    """Return the error for a setting that should be a number."""
+    if "invalid literal for int()" not in str(exc):
+        return None
+    value = str(exc).partition(": ")[2].strip("'\"")
+    for key in BOTOCORE_DEFAUT_SESSION_VARIABLES:
+        place, found = _find_value(key, call)
+        if found == value and place:
+            return HelperError(f"{place} is no number", hint="write a number", refused=True)
+    return None
+
+
+def _refuse(key: str, values: str, call: CallContext) -> HelperError | None:
+    """Return the error for a setting that has to be one of some values."""
+    place, _ = _find_value(key, call)
+    if not place:
+        return None
+    return HelperError(f"{place} is not valid", hint=f"write {values}", refused=True)
+
+
+def _find_value(key: str, call: CallContext) -> tuple[str, str]:
+    """Return where a setting of botocore's is set, and its value; "" if nowhere."""
+    config_key, variable = BOTOCORE_DEFAUT_SESSION_VARIABLES.get(key, (key, None))[:2]
+    if isinstance(variable, str) and os.environ.get(variable):
+        value = os.environ[variable]
+        return f"{variable} = {one_line(value)}", value
+    value = str(call.read_profiles().get(call.profile, {}).get(config_key, ""))
+    return (describe_setting(str(config_key), call.profile, call), value) if value else ("", "")
