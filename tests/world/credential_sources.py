@@ -55,6 +55,15 @@ def chained_roles(machine: Machine) -> None:
     machine.environ["AWS_PROFILE"] = "work"
 
 
+def role_with_a_process(machine: Machine) -> None:
+    """The Go helper takes both from one profile, too."""
+    role = machine.aws.role()
+    program = process(machine, f"print({process_answer(machine)!r})")
+    command = f'"{sys.executable}" "{program}"'
+    machine.config(f"[profile work]\nrole_arn = {role.arn}\ncredential_process = {command}\n")
+    machine.environ["AWS_PROFILE"] = "work"
+
+
 def role_from_environment(machine: Machine) -> None:
     role = machine.aws.role()
     machine.login()
@@ -199,6 +208,7 @@ CREDENTIAL_SOURCES: dict[Callable[[Machine], None], tuple[str, dict[str, int]]] 
     named_profile: (USER, {}),
     assumed_role: (f"{ASSUMED}/puller/session", {"sts:AssumeRole": 1}),
     chained_roles: (f"{ASSUMED}/second/session", {"sts:AssumeRole": 2}),
+    role_with_a_process: (f"{ASSUMED}/puller/session", {"sts:AssumeRole": 1}),
     role_from_environment: (USER, {}),
     role_from_instance: (
         f"{ASSUMED}/puller/session",

@@ -14,6 +14,7 @@ from docker_credential_ecrpy.aws.errors.proxy import (
     find_failed,
 )
 from docker_credential_ecrpy.aws.errors.tls import explain_tls
+from docker_credential_ecrpy.aws.errors.values import describe_region
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -44,7 +45,7 @@ def explain_connection(exc: Exception, call: CallContext) -> HelperError | None:
         msg = f"{where} accepted the request and did not answer it"
     elif any(isinstance(cause, socket.gaierror) for cause in causes) or "resolve" in str(exc):
         msg = f"the name of {where} does not resolve"
-        hint = "check the region in the registry's host name, the network, VPN and DNS"
+        hint = f"check {describe_region(call)}, the network, VPN and DNS"
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         msg = f"{where} refuses the connection"
     elif any(isinstance(cause, _BROKEN_OFF) for cause in causes):

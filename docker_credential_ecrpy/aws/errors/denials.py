@@ -29,6 +29,8 @@ _RESOURCE = re.compile(r"on resource: (arn:[\w-]+:iam::\d*:role/[\w+=,.@/-]+)")
 _ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
 _ENDPOINTS = {"ecr": "ecr.api", "sts": "sts"}
 """The prefix of an action -> the end of the name of its VPC endpoint's service."""
+_CONDITIONS = {"ExternalId": "external_id", "SerialNumber": "mfa_serial"}
+"""Parameters that a role's trust policy may want -> their keys in a profile."""
 _OWNERS = {
     "service control policy": "an administrator of the AWS organization",
     "resource control policy": "an administrator of the AWS organization",
@@ -59,17 +61,23 @@ def explain_denial(exc: ClientError, text: str, call: CallContext) -> HelperErro
         return HelperError(msg, hint=_say_cure(policy, action, call, denies=bool(verb)))
     if operation == "GetAuthorizationToken":
         return HelperError(msg, hint=f"allow {action} on resource * in its IAM policy")
+    if "WebIdentity" in operation:
+        hint = (
+            "let the role's trust policy allow it for the issuer, audience (aud) and subject (sub)"
+        )
+        return HelperError(msg, hint=f"{hint} of the token, and check the role's ARN")
     hint = f"allow {action} in its IAM policy, and name it in the role's trust policy"
-    if operation == "AssumeRole" and "ExternalId" not in call.parameters:
-        hint += "; if that wants an external id, set external_id"
-    return HelperError(msg, hint=hint)
+    keys = [key for name, key in _CONDITIONS.items() if name not in call.parameters]
+    hint += f"; if that wants it, set {' or '.join(keys)}" if keys else ""
+    return HelperError(f"{msg}, or the role does not exist", hint=hint)
 
 
 def _say_reason(policy: str, arn: str | None, *, denies: bool) -> str:
     named = f" {arn}" if arn else ""
     if not policy:
         return "with an explicit deny"
-    return f"with an explicit deny in a {policy}{named}" if denies else f"no {policy} allows it"
+    a = "an" if policy[0].lower() in "aeiou" else "a"
+    return f"with an explicit deny in {a} {policy}{named}" if denies else f"no {policy} allows it"
 
 
 def _say_cure(policy: str, action: str, call: CallContext, *, denies: bool) -> str:

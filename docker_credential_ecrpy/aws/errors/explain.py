@@ -10,7 +10,6 @@ from botocore.parsers import ResponseParserError
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Stage
 from docker_credential_ecrpy.aws.errors.connection import explain_connection, iterate_causes
-from docker_credential_ecrpy.aws.errors.places import find_session_file
 from docker_credential_ecrpy.aws.errors.service import explain_expired, explain_refusal
 from docker_credential_ecrpy.aws.errors.settings import SOURCES, explain_setting
 from docker_credential_ecrpy.aws.errors.sources import (
@@ -18,7 +17,7 @@ from docker_credential_ecrpy.aws.errors.sources import (
     explain_credential_source,
     explain_no_credentials,
 )
-from docker_credential_ecrpy.aws.errors.values import explain_parameters
+from docker_credential_ecrpy.aws.errors.values import explain_parameters, find_sso_region
 from docker_credential_ecrpy.aws.profiles import (
     describe_unknown,
     explain_wrong_settings,
@@ -126,7 +125,8 @@ def explain_wrong_partition(call: CallContext) -> HelperError:
 def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | None:
     name, option = call.profile, f"--profile {shlex.quote(call.profile)}"
     command = ""
-    if any(isinstance(cause, MfaNeeded) for cause in iterate_causes(exc)):
+    mfa = MfaNeeded, boto.RefreshWithMFAUnsupportedError
+    if any(isinstance(cause, mfa) for cause in iterate_causes(exc)):
         msg = f"AWS profile {name!r} needs an MFA code, and a credential helper cannot ask for one"
         hint = "type it once for the AWS CLI, whose cache serves Docker too:"
         command = f"aws sts get-caller-identity {option}"
@@ -142,8 +142,7 @@ def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | Non
         if any(isinstance(cause, boto.ClientError) for cause in iterate_causes(exc)):
             msg = f"IAM Identity Center refuses the SSO session of AWS profile {name!r}, which has"
             msg += " expired, was ended, or is of another sso_region"
-            hint += "; if that does not help, check sso_region in"
-            hint += f" {find_session_file(call)}"
+            hint = f"{hint}; if that does not help, check {find_sso_region(call)}"
         if call.unreachable:
             msg = f"the SSO session of AWS profile {name!r} is not renewed:"
             msg += f" {call.watch.target} cannot answer"
@@ -181,11 +180,10 @@ def _explain_failed_source(exc: boto.CredentialRetrievalError, call: CallContext
     source, refused = exc.kwargs.get("provider"), not call.unreachable
     if source == "container-role":
         return explain_container(exc, call)
-    elif source in SOURCES:
+    if source in SOURCES:
         return explain_credential_source(exc, call)
-    else:
-        what = "AWS credentials could not be retrieved"
-        hint = "run it again with AWS_ECR_DEBUG=1 to see where they come from"
+    what = "AWS credentials could not be retrieved"
+    hint = "run it again with AWS_ECR_DEBUG=1 to see where they come from"
     reason = one_line(str(exc.kwargs.get("error_msg", ""))) or "it gave no reason"
     return HelperError(f"{what}: {reason}", hint=hint, refused=refused)
 

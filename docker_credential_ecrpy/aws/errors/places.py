@@ -19,9 +19,10 @@ def describe_profile(name: str, call: CallContext, key: str = "") -> str:
 
 
 def describe_setting(key: str, name: str, call: CallContext) -> str:
-    """Return a key of a profile with its value, the profile and its file."""
+    """Return a key of a profile with its value, unless that is private, and its file."""
     value = call.read_profiles().get(name, {}).get(key)
-    shown = f"{key} = {one_line(str(value))}" if isinstance(value, str) else key
+    is_shown = isinstance(value, str) and key != "external_id"
+    shown = f"{key} = {one_line(str(value))}" if is_shown else key
     return f"{shown} of {describe_profile(name, call, key)}"
 
 

@@ -155,14 +155,16 @@ def _check_key(call: CallContext) -> str:
     option = f" --profile {shlex.quote(call.core.profile)}" if call.core.profile else ""
     region = call.registry.region
     if not _is_opt_in(region):
-        hint = "the key may be deleted, disabled or from another partition;"
+        hint = "the key may be deleted, disabled, of a closed account or from another partition;"
         return f"{hint} check with: aws sts get-caller-identity{option}"
     hint = f"check with: aws sts get-caller-identity --region us-east-1{option}; if that works,"
     hint += (
         f" enable the opt-in region in the key's account ({_ENABLE} {region}), or renew the keys:"
     )
     hint += " session tokens of STS's global endpoint do not work there"
-    return f"{hint}; else the key is deleted, disabled or from another partition"
+    return (
+        f"{hint}; else the key is deleted, disabled, of a closed account or from another partition"
+    )
 
 
 def _is_opt_in(region: str) -> bool:

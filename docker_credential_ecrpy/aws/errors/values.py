@@ -12,6 +12,7 @@ from docker_credential_ecrpy.aws.errors.places import (
     describe_setting,
     find_session_file,
 )
+from docker_credential_ecrpy.aws.sdk.patches import SERVICES
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -135,19 +136,31 @@ def _describe_place(key: str, call: CallContext) -> str:
 
 def _explain_region(region: str, call: CallContext) -> HelperError | None:
     """Return the error for a region's name that cannot be part of a host name."""
-    config = call.core.full_config
+    place = find_sso_region(call, region)
+    if not place:
+        return None
+    msg = f"{one_line(region)!r} is no AWS region: {place}"
+    return HelperError(msg, hint="write the region of IAM Identity Center", refused=True)
+
+
+def describe_region(call: CallContext) -> str:
+    """Return where the region of the last request is set."""
+    place = find_sso_region(call) if call.service == SERVICES["sso"] else ""
+    return place or "the region in the registry's host name"
+
+
+def find_sso_region(call: CallContext, region: str = "") -> str:
+    """Return where the region of the SSO session is set; "" if nowhere, or if it is another."""
+    config, key = call.core.full_config, "sso_region"
     for name in call.list_chain():
         profile = config.get("profiles", {}).get(name, {})
         session = str(profile.get("sso_session", ""))
-        if config.get("sso_sessions", {}).get(session, {}).get("sso_region") == region:
-            place = f"sso_region of [sso-session {one_line(session)}] in {find_session_file(call)}"
-        elif profile.get("sso_region") == region:
-            place = describe_setting("sso_region", name, call)
-        else:
-            continue
-        msg = f"{one_line(region)!r} is no AWS region: {place}"
-        return HelperError(msg, hint="write the region of IAM Identity Center", refused=True)
-    return None
+        value = config.get("sso_sessions", {}).get(session, {}).get(key)
+        if value and region in ("", value):
+            return f"{key} of [sso-session {one_line(session)}] in {find_session_file(call)}"
+        if profile.get(key) and region in ("", profile[key]):
+            return describe_setting(key, name, call)
+    return ""
 
 
 def _explain_number(exc: Exception, call: CallContext) -> HelperError | None:
