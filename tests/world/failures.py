@@ -412,7 +412,10 @@ FAILURES = {
         1,
     ),
     "AccessDenied to a role": Failure(
-        _denied_role, f"{credential_sources.USER} may not call sts:AssumeRole", "trust policy", 0
+        _denied_role,
+        f"{credential_sources.USER} may not call sts:AssumeRole",
+        "allow sts:AssumeRole in an IAM policy of this identity",
+        0,
     ),
     "AccessDenied to a web identity": Failure(
         _denied_web_identity, "may not call sts:AssumeRoleWithWebIdentity", "trust policy", 0
@@ -584,7 +587,10 @@ FAILURES = {
         0,
     ),
     "container endpoint elsewhere": Failure(
-        _container_elsewhere, "Unsupported host 'example.com'", "AWS_... variables", 0
+        _container_elsewhere,
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI: Unsupported host 'example.com'",
+        "write an https address",
+        0,
     ),
     "metadata endpoint is no URL": Failure(
         _imds_endpoint_bad,

@@ -61,7 +61,8 @@ class _Metadata:
         # Without a token, botocore asks as IMDSv1 did, and the answer to that means nothing.
         self._call.unreachable = not (answered and self._has_token)
         self._call.lacks_token = not (asks_token or self._has_token)
-        if self._call.refusal is None:
+        before = self._call.refusal
+        if before is None or (before.asks_token and before.status != HTTPStatus.FORBIDDEN):
             self._call.refusal = _read_refusal(
                 response.status_code, response.text, asks_token=asks_token
             )
@@ -91,5 +92,5 @@ def _read_refusal(status: int, text: str, *, asks_token: bool) -> MetadataRefusa
         said = [fields[key] for key in ("code", "message") if isinstance(fields.get(key), str)]
         return MetadataRefusal(status, one_line(": ".join(said)), asks_token)
     if status == HTTPStatus.OK:
-        return None
+        return None if text.strip() else MetadataRefusal(status, "an empty answer", asks_token)
     return MetadataRefusal(status, "" if text.lstrip()[:1] == "<" else one_line(text), asks_token)

@@ -66,10 +66,16 @@ def explain_denial(exc: ClientError, text: str, call: CallContext) -> HelperErro
             "let the role's trust policy allow it for the issuer, audience (aud) and subject (sub)"
         )
         return HelperError(msg, hint=f"{hint} of the token, and check the role's ARN")
-    hint = f"allow {action} in its IAM policy, and name it in the role's trust policy"
+    if "root account" in text:
+        hint = "use the keys of an IAM user or a role: AWS's root user can assume no role"
+        return HelperError(f"{msg}: {text}", hint=hint)
+    hint = (
+        f"check that the role exists, allow {action} in the IAM policy of this identity, and name"
+    )
+    hint += " it in the role's trust policy"
     keys = [key for name, key in _CONDITIONS.items() if name not in call.parameters]
     hint += f"; if that wants it, set {' or '.join(keys)}" if keys else ""
-    return HelperError(f"{msg}, or the role does not exist", hint=hint)
+    return HelperError(msg, hint=hint)
 
 
 def _say_reason(policy: str, arn: str | None, *, denies: bool) -> str:

@@ -41,6 +41,17 @@ _FORMS = {
 }
 _RULE_KEYS = {"duration_seconds": "duration"}  # where the key of a rule has another name
 _VARIABLES = {"role_arn": "AWS_ROLE_ARN", "role_session_name": "AWS_ROLE_SESSION_NAME"}
+# Words of botocore's texts for the environment of a container -> the variables, what to do.
+_CONTAINER = {
+    "Unsupported host": (
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI",),
+        "write an https address, one of these hosts or a loopback address",
+    ),
+    "legal header value": (
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+        "write the token on one line, without a line break",
+    ),
+}
 _VALUES = re.compile(r"for '(\w+)' is invalid\. Valid values are: \(([^)]+)\)")
 _CHAIN_LIMIT = "role chaining"  # words of STS's texts
 _ROLE_LIMIT = "MaxSessionDuration"
@@ -69,7 +80,7 @@ def explain_value(exc: Exception, call: CallContext) -> HelperError | None:
         if isinstance(exc, kind):
             return _refuse(key, values, call)
     if isinstance(exc, ValueError) and not isinstance(exc, boto.BotoCoreError):
-        return _explain_number(exc, call)
+        return _explain_value_error(exc, call)
     return None
 
 
@@ -120,10 +131,10 @@ def _find_key(text: str) -> str | None:
 
 def _describe_place(key: str, call: CallContext) -> str:
     """Return where the value of a key is set: a rule, a profile of the chain, or a variable."""
-    if call.resolved and call.choice.role and call.choice.rule:
-        name = _RULE_KEYS.get(key, key)
-        place = call.choice.rule.places.get(name) or call.choice.chosen_at
-        return f"{name} in {place}"
+    if call.resolved and call.choice.role:
+        name, rule = _RULE_KEYS.get(key, key), call.choice.rule
+        place = rule.places.get(name) if rule else None
+        return f"{name} in {place or call.choice.chosen_at}"
     chain, profiles = call.list_chain(), call.read_profiles()
     arn = call.parameters.get("RoleArn", "")
     assumes = [name for name in chain if arn and profiles.get(name, {}).get("role_arn") == arn]
@@ -163,8 +174,12 @@ def find_sso_region(call: CallContext, region: str = "") -> str:
     return ""
 
 
-def _explain_number(exc: Exception, call: CallContext) -> HelperError | None:
-    """Return the error for a setting that should be a number."""
+def _explain_value_error(exc: Exception, call: CallContext) -> HelperError | None:
+    """Return the error for a setting that should be a number, or for a container's address."""
+    for words, (names, hint) in _CONTAINER.items():
+        name = next((name for name in names if os.environ.get(name)), "")
+        if words in str(exc) and name:
+            return HelperError(f"{name}: {one_line(str(exc))}", hint=hint, refused=True)
     if "invalid literal for int()" not in str(exc):
         return None
     value = str(exc).partition(": ")[2].strip("'\"")

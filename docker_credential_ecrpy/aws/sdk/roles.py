@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from botocore.credentials import AssumeRoleProvider, CredentialResolver
+from botocore.exceptions import PartialCredentialsError
 
-_NAMED_SOURCES = ("source_profile", "credential_source", "web_identity_token_file")
+_OTHER_SOURCES = ("credential_source", "web_identity_token_file")
 OWN_SOURCES = (
     "aws_access_key_id",
     "credential_process",
@@ -21,10 +22,14 @@ OWN_SOURCES = (
 _ARGUMENTS = ("role_arn", "role_session_name", "external_id", "mfa_serial")
 
 
-def is_own_source(profile: Mapping[str, Any]) -> bool:
-    """Whether a profile has a role, and the credentials to assume it with."""
-    named = any(key in profile for key in _NAMED_SOURCES)
-    return "role_arn" in profile and not named and any(profile.get(key) for key in OWN_SOURCES)
+def is_own_source(name: str, profile: Mapping[str, Any]) -> bool:
+    """Whether a profile has a role, and the credentials to assume it with.
+
+    Its `source_profile` may name the profile itself.
+    """
+    others = any(key in profile for key in _OTHER_SOURCES)
+    is_own = profile.get("source_profile", name) == name and not others
+    return is_own and "role_arn" in profile and any(profile.get(key) for key in OWN_SOURCES)
 
 
 class RoleProvider(AssumeRoleProvider):
@@ -32,7 +37,7 @@ class RoleProvider(AssumeRoleProvider):
 
     def _get_role_config(self, profile_name: str) -> Any:
         profile = self._loaded_config["profiles"][profile_name]  # type: ignore[attr-defined]
-        if not is_own_source(profile):
+        if not is_own_source(profile_name, profile):
             return super()._get_role_config(profile_name)  # type: ignore[misc]
         found: dict[str, Any] = {key: profile.get(key) for key in _ARGUMENTS}
         if str(profile.get("duration_seconds", "")).isdecimal():
@@ -44,7 +49,10 @@ class RoleProvider(AssumeRoleProvider):
             return super()._resolve_source_credentials(role_config, profile_name)  # type: ignore[misc]
         builder = self._profile_provider_builder  # type: ignore[attr-defined]
         providers = builder.providers(profile_name=profile_name, disable_env_vars=True)
-        return CredentialResolver(providers).load_credentials()
+        credentials = CredentialResolver(providers).load_credentials()
+        if credentials is None:
+            raise PartialCredentialsError(provider=self.METHOD, cred_var="source_profile")
+        return credentials
 
 
 def accept_own_sources(assume_role: AssumeRoleProvider) -> None:

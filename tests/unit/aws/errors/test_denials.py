@@ -106,7 +106,7 @@ def _explain(
             "no future kind of policy allows it",
             "ask the policy's owner to allow ecr:GetAuthorizationToken",
         ),
-        (ASSUME, "or the role does not exist", "set external_id or mfa_serial"),
+        (ASSUME, f" on {ROLE}", "if that wants it, set external_id or mfa_serial"),
     ],
 )
 def test_the_policy_is_named_with_its_cure(text: str, reason: str, cure: str) -> None:
@@ -126,6 +126,13 @@ def test_a_web_identity_is_allowed_by_the_trust_policy_alone() -> None:
 
     assert "trust policy allow it for the issuer, audience (aud) and subject" in (error.hint or "")
     assert "IAM policy" not in (error.hint or "")
+
+
+def test_the_root_user_has_its_own_cure() -> None:
+    """No policy lets it assume a role."""
+    error = _explain("Roles may not be assumed by root accounts.", "AssumeRole")
+
+    assert "root user can assume no role" in (error.hint or "")
 
 
 def test_an_endpoint_in_china_has_its_own_name() -> None:

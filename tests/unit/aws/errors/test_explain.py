@@ -33,7 +33,7 @@ def test_each_cause_has_its_text_and_cure(machine: Machine, name: str) -> None:
     said, _, cure = error.partition("; ")
     assert case.cause in said
     assert case.cure in cure
-    assert error[0].islower() or error.startswith(("AWS", "ECR", "STS", "/"))
+    assert error[0].islower() or error.startswith(("AWS", "ECR", "STS", "IAM", "/"))
     assert not error.endswith(".")
     if case.calls is not None:
         assert machine.aws.count()["ecr"] == case.calls

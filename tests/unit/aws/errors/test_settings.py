@@ -268,6 +268,23 @@ def test_a_rules_role_is_named_by_its_place(machine: Machine) -> None:
     assert f"STS refuses duration in {path}:4: The requested" in str(error_of(machine))
 
 
+def test_a_variables_role_is_named(machine: Machine) -> None:
+    """AWS_ECR_ROLE_ARN_<account> has no rule."""
+    machine.login()
+    machine.environ["AWS_ECR_ROLE_ARN_123456789012"] = ROLE
+    machine.aws.faults["sts:AssumeRole"] = refuse("ValidationError", "Request ARN is invalid")
+
+    assert "role_arn in AWS_ECR_ROLE_ARN_123456789012: Request" in str(error_of(machine))
+
+
+def test_a_containers_token_with_a_line_break_is_named(machine: Machine) -> None:
+    """By its variable: botocore says no more than that it is not legal."""
+    credential_sources.container(machine)
+    machine.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"] += "\n"
+
+    assert "AWS_CONTAINER_AUTHORIZATION_TOKEN: Auth token value is" in str(error_of(machine))
+
+
 def test_a_variable_of_a_web_identity_is_named(machine: Machine) -> None:
     """It has no profile: the role's ARN and the session's name are in the environment."""
     credential_sources.web_identity(machine)

@@ -26,11 +26,17 @@ def _as_the_source_of_a_role(machine: Machine) -> None:
     machine.config(f"[default]\nrole_arn = {ROLE}\ncredential_source = Ec2InstanceMetadata\n")
 
 
+def _without_tokens(machine: Machine) -> None:
+    credential_sources.instance(machine)
+    machine.aws.faults["imds:token"] = say(b"", 404)
+
+
 def _without_version_1(machine: Machine) -> None:
     credential_sources.instance(machine)
     machine.environ["AWS_EC2_METADATA_V1_DISABLED"] = "true"
 
 
+_LATER = ("no token", "no token, and no version 1", "too many requests", "an empty list of roles")
 ANSWERS: dict[str, tuple[Callable[[Machine], None], tuple[str, Fault] | None, str, str]] = {
     "no role": (
         _instance_without_a_role,
@@ -78,6 +84,18 @@ ANSWERS: dict[str, tuple[Callable[[Machine], None], tuple[str, Fault] | None, st
         "instance metadata refuses: HTTP 404: no role for pod 10.0.0.1",
         "the proxy of metadata that answers for it",
     ),
+    "an old metadata service without a role": (
+        _without_tokens,
+        ("imds:credentials", say(b"", 404)),
+        "the instance has no role: HTTP 404",
+        "aws ec2 associate-iam-instance-profile",
+    ),
+    "an empty list of roles": (
+        _instance,
+        ("imds:credentials", say(b"")),
+        "instance metadata cannot answer now: an empty answer",
+        "try again",
+    ),
     "a task that has ended": (
         credential_sources.container,
         (
@@ -113,9 +131,7 @@ def test_metadata_says_why(machine: Machine, monkeypatch: pytest.MonkeyPatch, an
 
     assert cause.format(home=machine.home) in error.message
     assert cure in (error.hint or "")
-    assert error.refused == (
-        answer not in ("no token", "no token, and no version 1", "too many requests")
-    )
+    assert error.refused == (answer not in _LATER)
 
 
 def test_secrets_in_an_answer_are_redacted(machine: Machine) -> None:

@@ -27,6 +27,12 @@ def _keys(machine: Machine) -> None:
     _profile(machine, _lines(machine.aws.user()))
 
 
+def _itself(machine: Machine) -> None:
+    credential_sources.role_with_a_process(machine)
+    path = machine.home / ".aws" / "config"
+    path.write_text(path.read_text() + "source_profile = work\n")
+
+
 def _sso(machine: Machine) -> None:
     credential_sources.sso_session(machine)
     path = machine.home / ".aws" / "config"
@@ -49,6 +55,7 @@ def _middle(machine: Machine) -> None:
         (_keys, credential_sources.USER, "puller"),
         (_sso, f"{ASSUMED}/Dev/session", "puller"),
         (credential_sources.role_with_a_process, f"{ASSUMED}/process/session", "puller"),
+        (_itself, f"{ASSUMED}/process/session", "puller"),
         (_middle, f"{ASSUMED}/puller/session", "last"),
     ],
 )
