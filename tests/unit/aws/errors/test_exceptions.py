@@ -104,7 +104,8 @@ OTHERS = {
         " MissingParametersError UnknownClientMethodError InvalidExpressionError UnknownCredential"
         "Error UnknownTokenProviderError UnknownEndpointResolutionBuiltInName InvalidProxiesConfig"
         "Error UnknownSignatureVersionError UnsupportedSignatureVersionError MissingServiceIdError"
-        " UndefinedModelAttributeError UnsupportedServiceProtocolsError InvalidHostLabelError"
+        " UndefinedModelAttributeError"
+        " UnsupportedServiceProtocolsError InvalidHostLabelError"
         " InvalidEndpointConfigurationError"
     ),
     "the retries are set by this program": (
