@@ -61,6 +61,7 @@ class CallContext:
     bundle: str = ""  # the file of trusted certificates, or "" for botocore's own
     resolved: bool = False  # whether the credentials of profile or environment are resolved
     service: str = ""  # the service of the last request, or "" before the first
+    url: str = ""  # of the last request
     unreachable: bool = False  # whether the last source of credentials asked could not answer
     lacks_token: bool = False  # whether instance metadata answers, but gives no token for it
     refusal: "MetadataRefusal | None" = None  # the first of metadata's, if it refused
@@ -73,7 +74,7 @@ class CallContext:
 
     def note_request(self, service: str, url: str) -> None:
         """Note that a request is sent to a service of AWS, by botocore's name for it."""
-        self.service = SERVICES.get(service, service)
+        self.service, self.url = SERVICES.get(service, service), url
         self.watch.enter(Stage.SERVICE, f"{self.service} at {redact_url(url)}")
 
     @property

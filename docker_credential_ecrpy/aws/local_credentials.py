@@ -66,16 +66,18 @@ def find_local_credentials(environ: Mapping[str, str]) -> LocalCredentials:
     filled = frozenset(name for name, keys in profiles.items() if not _NO_SOURCE.issuperset(keys))
     variables = any(environ.get(name) for name in _VARIABLES)
     files = any(os.path.exists(os.path.expanduser(path)) for path in _BOTO_FILES)
-    found = variables or files or (named or "default") in filled or _is_ec2(environ)
+    found = variables or files or (named or "default") in filled or _has_metadata(environ)
     # A profile that AWS_PROFILE names has to exist, whatever other source there is.
     ambient = found and named in {"", *known}
     return LocalCredentials(ambient, named, known, filled, name_config_files(core))
 
 
-def _is_ec2(environ: Mapping[str, str]) -> bool:
+def _has_metadata(environ: Mapping[str, str]) -> bool:
+    return environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true" and is_ec2(environ)
+
+
+def is_ec2(environ: Mapping[str, str]) -> bool:
     """Whether this is an EC2 instance, whose metadata may have credentials."""
-    if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
-        return False
     if environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT"):
         return True
     for path, start in ((_VENDOR, "Amazon EC2"), (_XEN, "ec2")):

@@ -9,6 +9,8 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import BotoCoreError
 
+from docker_credential_ecrpy.aws.faults.config_file import find_unreadable_file
+from docker_credential_ecrpy.aws.faults.settings import explain_settings
 from docker_credential_ecrpy.aws.sdk import known_secrets
 from docker_credential_ecrpy.aws.sdk import patches as sdk_patches
 from docker_credential_ecrpy.errors import HelperError
@@ -55,6 +57,8 @@ def profile_for_account(choice: Choice) -> str:
             msg = f"{where}: {len(found)} AWS profiles belong to account {account}"
             names = ", ".join(f"{one_line(name)!r} (by {accounts[name][0]})" for name in found)
             raise HelperError(msg, hint=f"write one of them: {names}")
+    if unreadable := find_unreadable_file():
+        raise unreadable
     msg = f"{where}: no AWS profile names account {account} (by {', '.join(_KEYS)})"
     others = ", ".join(
         f"{one_line(name)!r} ({one_line(number) or 'names no account'})"
@@ -111,6 +115,8 @@ def find_region() -> str:
 
 def explain_wrong_settings(exc: Exception, core: botocore.session.Session) -> HelperError:
     """Return the error for AWS settings that botocore cannot use."""
+    if found := explain_settings(exc):
+        return found
     msg = f"the AWS settings are wrong: {one_line(str(exc))}"
     hint = f"fix {name_config_files(core)} or the AWS_... variables"
     return HelperError(msg, hint=hint, refused=True)

@@ -9,7 +9,8 @@ from botocore.parsers import ResponseParserError
 
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Stage
-from docker_credential_ecrpy.aws.errors.connection import explain_connection, iterate_causes
+from docker_credential_ecrpy.aws.errors import local
+from docker_credential_ecrpy.aws.errors.connection import iterate_causes
 from docker_credential_ecrpy.aws.errors.service import explain_expired, explain_refusal
 from docker_credential_ecrpy.aws.errors.settings import SOURCES, explain_setting
 from docker_credential_ecrpy.aws.errors.sources import (
@@ -18,6 +19,7 @@ from docker_credential_ecrpy.aws.errors.sources import (
     explain_no_credentials,
 )
 from docker_credential_ecrpy.aws.errors.values import explain_parameters, find_sso_region
+from docker_credential_ecrpy.aws.faults import keys, sections, variables
 from docker_credential_ecrpy.aws.profiles import (
     describe_unknown,
     explain_wrong_settings,
@@ -70,10 +72,11 @@ def explain(exc: Exception, call: CallContext) -> HelperError:
     if isinstance(exc, ResponseParserError) or (requested and isinstance(exc, _PARSER_ERRORS)):
         return explain_wrong_answer(call)
     for explain_some in (
+        local.explain_local,
         _explain_credentials,
         _explain_metadata,
         _explain_settings,
-        explain_connection,
+        local.explain_failed_request,
     ):
         error = explain_some(exc, call)
         if error:
@@ -88,10 +91,12 @@ def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
     others = sorted(call.core.available_profiles)
     near, command = difflib.get_close_matches(name, others, n=1), ""
     meant = f"did you mean {near[0]!r}? " if near else ""
-    place = call.choice.chosen_at
+    place, variable = call.choice.chosen_at, sections.name_variable()
+    if found := sections.explain_misnamed(name, others, "" if call.choice.profile else variable):
+        return found
     if place is None or not call.choice.profile:
-        where, there = "", f"set AWS_PROFILE to one of: {', '.join(others)}"
-        hint = meant + there if others else "unset AWS_PROFILE"
+        where, there = "", f"set {variable} to one of: {', '.join(others)}"
+        hint = meant + there if others else f"unset {variable}"
         command = "" if others else hint
     else:
         where = f"{place}: profile = {one_line(name)!r}: " if place.line else f"{place}: "
@@ -110,7 +115,7 @@ def explain_wrong_answer(call: CallContext) -> HelperError:
     """Return the error for an answer that is not from the AWS service that was called."""
     hint = "check AWS_ENDPOINT_URL, HTTPS_PROXY, and any proxy or firewall in between"
     msg = f"the answer from {call.watch.target} is not a valid {call.service} response"
-    return HelperError(msg, hint=hint)
+    return variables.add_endpoint(HelperError(msg, hint=hint), call)
 
 
 def explain_wrong_partition(call: CallContext) -> HelperError:
@@ -149,7 +154,8 @@ def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | Non
             hint = "check the network, VPN, firewall and HTTPS_PROXY, and try again"
             command = ""
     elif isinstance(exc, RuntimeError) and "still expired" in str(exc):
-        error = explain_expired(call)  # botocore's text for expired credentials of a source
+        # botocore's text for expired credentials of a source
+        error = keys.add_shadowed(explain_expired(call), call)
         error.refused = True
         return error
     elif isinstance(exc, boto.LoginInsufficientPermissions):
@@ -218,5 +224,6 @@ def _explain_settings(exc: Exception, call: CallContext) -> HelperError | None:
         name, files = one_line(str(exc.filename)), name_config_files(call.core)
         msg = f"{name}, which the AWS settings name, cannot be used: {exc.strerror}"
         hint = f"fix the file, or the setting in {files} or the environment"
-        return HelperError(msg, hint=hint, refused=exc.errno in LASTING)
+        error = HelperError(msg, hint=hint, refused=exc.errno in LASTING)
+        return variables.add_file(error, str(exc.filename))
     return None

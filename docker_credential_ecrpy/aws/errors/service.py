@@ -15,6 +15,8 @@ from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.errors.denials import explain_assignment, explain_denial
 from docker_credential_ecrpy.aws.errors.places import describe_profile
 from docker_credential_ecrpy.aws.errors.values import INVALID, explain_invalid
+from docker_credential_ecrpy.aws.faults.keys import add_shadowed, explain_keys
+from docker_credential_ecrpy.aws.faults.variables import add_endpoint
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -79,7 +81,22 @@ def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
         status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = str(exc.response.get("Error", {}).get("Code", ""))
         error.refused = not is_temporary(status if isinstance(status, int) else 0, code)
+        if error.refused or not _THROTTLED.fullmatch(code.removesuffix("Exception")):
+            error = _add_settings(error, exc, call)
     return error
+
+
+def _add_settings(error: HelperError, exc: ClientError, call: CallContext) -> HelperError:
+    """Return the error for a refusal, with what the user's keys or settings have to do with it."""
+    kind = str(exc.response.get("Error", {}).get("Code", "")).removesuffix("Exception")
+    of_keys = kind in _EXPIRED + _UNKNOWN_KEY + _BAD_SIGNATURE
+    if of_keys and _explain_clock_skew(exc.response.get("ResponseMetadata", {})):
+        return error
+    if kind not in _DENIED and (found := explain_keys(call, exc.operation_name)):
+        return found
+    if of_keys or kind in _DENIED:
+        error = add_shadowed(error, call, exc.operation_name)
+    return error if kind in _EXPIRED + _DENIED else add_endpoint(error, call)
 
 
 def _explain_answer(exc: ClientError, call: CallContext) -> HelperError | None:
@@ -103,7 +120,7 @@ def _explain_answer(exc: ClientError, call: CallContext) -> HelperError | None:
         return explain_expired(call, exc.operation_name)
     elif kind in _UNKNOWN_KEY:
         msg = f"{service} does not know the AWS access key from {source} ({code})"
-        hint = _check_key(call)
+        hint = _check_key(call, exc.operation_name)
     elif kind in _BAD_SIGNATURE:
         msg = f"{service} refused the signature ({code}) made with the AWS keys from {source}"
         hint = "the secret access key does not belong to the access key id; set both again"
@@ -150,9 +167,10 @@ def _check_settings(operation: str, call: CallContext) -> str:
     return f"check the settings of {describe_profile(call.list_chain()[-1], call)}"
 
 
-def _check_key(call: CallContext) -> str:
+def _check_key(call: CallContext, operation: str) -> str:
     """Return what to do about a key that AWS does not know in the registry's region."""
-    option = f" --profile {shlex.quote(call.core.profile)}" if call.core.profile else ""
+    profile = "" if call.uses_environment(operation) else call.core.profile
+    option = f" --profile {shlex.quote(profile)}" if profile else ""
     region = call.registry.region
     if not _is_opt_in(region):
         hint = "the key may be deleted, disabled, of a closed account or from another partition;"

@@ -7,6 +7,9 @@ from botocore.exceptions import CredentialRetrievalError
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.errors.places import describe_setting
 from docker_credential_ecrpy.aws.errors.settings import SOURCES, explain_gap
+from docker_credential_ecrpy.aws.faults import sections
+from docker_credential_ecrpy.aws.faults.unreadable import say_unwritable
+from docker_credential_ecrpy.aws.local_credentials import is_ec2
 from docker_credential_ecrpy.aws.profiles import name_config_files
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -25,6 +28,9 @@ _POD_HOSTS = ("169.254.170.23", "fd00:ec2::23")
 def explain_no_credentials(call: CallContext) -> HelperError:
     """Return the error for a profile or an environment without credentials."""
     place, files = call.choice.chosen_at, name_config_files(call.core)
+    if found := sections.explain_missing(call.profile):
+        found.refused = not call.unreachable
+        return found
     if gap := explain_gap(call):
         if call.choice.profile:
             gap.message, gap.chosen_at = f"{place}: {gap.message}", str(place)
@@ -37,7 +43,10 @@ def explain_no_credentials(call: CallContext) -> HelperError:
         return HelperError(msg, hint=hint, chosen_at=str(place), refused=True)
     msg = f"no AWS credentials found in the environment, in profile {call.profile!r} of {files},"
     command = "aws configure sso"
-    hint = f"run '{command}' or 'aws configure', or set AWS_PROFILE to a profile with credentials"
+    others = ", ".join(sorted(set(call.core.available_profiles) - {call.profile}))
+    which = f"one of: {one_line(others)}" if others else "a profile with credentials"
+    hint = f"run '{command}' or 'aws configure', or set AWS_PROFILE to {which}"
+    hint = say_unwritable() + hint
     refused = not call.unreachable
     if call.lacks_token or call.refusal:
         reason, cure = _explain_instance(call)
@@ -45,6 +54,10 @@ def explain_no_credentials(call: CallContext) -> HelperError:
     if _is_in_container() and not _is_disabled():
         hint += f"; in a container on EC2, {_HOP_LIMIT}{_HOP_COMMAND}"
     msg += " or from container or instance metadata"
+    if _is_disabled() and is_ec2(os.environ):
+        msg += ", which AWS_EC2_METADATA_DISABLED turns off"
+        command = "unset AWS_EC2_METADATA_DISABLED"
+        hint = f"run: {command}; or {hint}"
     return HelperError(msg, hint=hint, command=command, refused=refused)
 
 

@@ -22,6 +22,10 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.text.times import duration, moment
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.doctor.probes.aws import Preview
+
 # AWS refuses a signature that is 5 minutes old; a minute already shows a clock that is not set.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html
 SKEW_REFUSED = 300
@@ -69,10 +73,22 @@ def _check_credentials(facts: EcrFacts) -> Check:
     check_id, found = CheckId.CREDENTIALS, facts.preview
     if isinstance(found, HelperError):
         return check_from_error(check_id, found, WARN if facts.choice.registry.public else FAIL)
+    if found.shadowed:
+        return _check_shadowed(check_id, found, facts)
     fetched = isinstance(facts.token, TokenFact) and facts.token.hit is None
     if found.is_certain or fetched or not isinstance(facts.caller, HelperError):
         return Check(check_id, PASS, found.source)
     return Check(check_id, SKIP, f"{found.summary}: no credentials came from there")
+
+
+def _check_shadowed(check_id: CheckId, found: "Preview", facts: EcrFacts) -> Check:
+    """Judge keys in the environment that are used instead of a profile: a denied pull is theirs."""
+    seen, pull = f"{found.source}, used instead of {found.shadowed}", facts.pull
+    denied = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+    if pull and not isinstance(pull, HelperError) and pull.replies[-1].status in denied:
+        fix = f"to use the profile, run: {found.unset}"
+        return Check(check_id, FAIL, f"{seen}, may not pull", fix, found.unset)
+    return Check(check_id, PASS, seen)
 
 
 def _check_region(facts: EcrFacts) -> Iterator[Check]:

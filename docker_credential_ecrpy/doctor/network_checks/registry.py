@@ -103,6 +103,10 @@ def _explain_strange(check_id: CheckId, seen: str, reply: "Reply", facts: EcrFac
 
 def _explain_refusal(check_id: CheckId, seen: str, facts: EcrFacts) -> Check:
     """Judge a registry that does not accept the token."""
+    probe = facts.endpoint
+    if not isinstance(probe, HelperError) and (origin := probe.origin):
+        fix = f"{origin.name} sends the request for the token to {probe.endpoint}: if it is left"
+        return Check(check_id, FAIL, seen, f"{fix} over, {origin.cure}", origin.command)
     token, rule = facts.token, facts.choice.rule
     if rule and (rule.region or (rule.registry is None and facts.choice.endpoint_url)):
         key = "region" if rule.region else "endpoint_url"

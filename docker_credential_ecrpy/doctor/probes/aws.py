@@ -18,6 +18,8 @@ from docker_credential_ecrpy.aws.credentials import check_profile, resolve_crede
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer
 from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
+from docker_credential_ecrpy.aws.faults.keys import UNSET, find_shadowed
+from docker_credential_ecrpy.aws.faults.variables import Origin, find_endpoint
 from docker_credential_ecrpy.aws.profiles import find_account
 from docker_credential_ecrpy.aws.sdk.peer import parse_date
 from docker_credential_ecrpy.aws.session import NOT_A_PROFILES, aws_call, make_session
@@ -40,12 +42,16 @@ class Preview:
 
     is_certain: whether the settings show that the source has credentials; only instance metadata
     knows whether the instance has a role. account: that of the identity, or "" if no file names it.
+    shadowed: the profile that is not used, because the environment has keys; or "". unset: the
+    command that removes these keys.
     """
 
     source: str
     endpoint: str
     is_certain: bool
     account: str = ""
+    shadowed: str = ""
+    unset: str = UNSET
 
     @property
     def summary(self) -> str:
@@ -59,7 +65,8 @@ class EndpointProbe:
 
     endpoint, proxy: URLs without user info and path; no proxy is "". clock_ahead: seconds that
     AWS's clock is ahead of this machine's, within about one; None where the answer has no date.
-    trust: the file of trusted certificates, or `BOTOCORES_OWN`.
+    trust: the file of trusted certificates, or `BOTOCORES_OWN`. origin: the setting that chooses
+    the endpoint, if any.
     """
 
     endpoint: str
@@ -67,6 +74,7 @@ class EndpointProbe:
     clock_ahead: float | None
     proxy: str
     trust: str
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -88,8 +96,13 @@ def preview(choice: Choice, watch: Watch, log: Log) -> Preview:
     with aws_call(choice, watch, log) as call:
         url = _resolve_endpoint(call)
         source = _find_source(call)
-        certain, account = call.source != _INSTANCE, _find_account(call)
-        return Preview(source, redact_url(url), is_certain=certain, account=account)
+        return Preview(
+            source,
+            redact_url(url),
+            is_certain=call.source != _INSTANCE,
+            account=_find_account(call),
+            shadowed=find_shadowed(call),
+        )
 
 
 def probe_endpoint(choice: Choice, watch: Watch, log: Log) -> EndpointProbe:
@@ -112,6 +125,7 @@ def probe_endpoint(choice: Choice, watch: Watch, log: Log) -> EndpointProbe:
             None if theirs is None else theirs - midway,
             connection.proxy,
             connection.bundle or BOTOCORES_OWN,
+            find_endpoint(url),
         )
 
 

@@ -1,0 +1,40 @@
+"""Errors that are due to files, keys or variables of this machine."""
+
+from botocore import exceptions as boto
+
+from docker_credential_ecrpy.aws.context import CallContext, redact_url
+from docker_credential_ecrpy.aws.errors.connection import explain_connection, iterate_causes
+from docker_credential_ecrpy.aws.faults import keys, variables
+from docker_credential_ecrpy.aws.faults.unreadable import find_unreadable_cache
+from docker_credential_ecrpy.aws.profiles import explain_wrong_settings
+from docker_credential_ecrpy.aws.sdk.patches import MfaNeeded
+from docker_credential_ecrpy.errors import HelperError
+
+
+def explain_local(exc: Exception, call: CallContext) -> HelperError | None:
+    """Return the error for half an access key, or for a cache that cannot be read."""
+    if isinstance(exc, boto.EndpointProviderError):
+        error = explain_wrong_settings(exc, call.core)
+        return variables.add_left_over(error, variables.find_switch(call), "chooses that endpoint")
+    if isinstance(exc, boto.PartialCredentialsError) and exc.kwargs["provider"] != "assume-role":
+        return keys.explain_partial(exc, call)
+    if any(isinstance(cause, MfaNeeded) for cause in iterate_causes(exc)):
+        return find_unreadable_cache("cli")
+    if call.unreachable:
+        return None
+    if isinstance(exc, boto.SSOError | boto.TokenRetrievalError | boto.NoAuthTokenError):
+        return find_unreadable_cache("sso")
+    return find_unreadable_cache("login") if isinstance(exc, boto.LoginError) else None
+
+
+def explain_failed_request(exc: Exception, call: CallContext) -> HelperError | None:
+    """Return the error for a failed connection, with the key or setting that it is due to."""
+    error = explain_connection(exc, call)
+    if error is None or isinstance(exc, boto.ProxyConnectionError):
+        return error
+    if "Invalid header value" in str(exc):
+        return keys.explain_keys(call) or error
+    if isinstance(exc, boto.SSLError) and "CA_BUNDLE" in str(error.hint):
+        return variables.add_bundle(error, call.bundle)
+    # The message names another address where a proxy is what fails.
+    return variables.add_endpoint(error, call) if redact_url(call.url) in error.message else error

@@ -1,0 +1,116 @@
+"""Variables and keys that are left over: which of them sends a request where it fails."""
+
+import os
+import re
+from collections.abc import Callable
+
+from docker_credential_ecrpy.aws.context import CallContext, find_origin
+from docker_credential_ecrpy.aws.faults.config_file import list_sections
+from docker_credential_ecrpy.aws.faults.unreadable import explain_unreadable
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.text.sanitize import one_line
+
+_ENDPOINT = re.compile(r"AWS_ENDPOINT_URL(_\w+)?|AWS_EC2_METADATA_SERVICE_ENDPOINT")
+_SWITCHES = {"use_fips_endpoint": "fips", "use_dualstack_endpoint": "dual_stack"}
+"""botocore's switches for other endpoints -> the field of a registry that asks for the same."""
+_IGNORE = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
+_CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+_WEB_IDENTITY = "AWS_WEB_IDENTITY_TOKEN_FILE"
+
+
+class Origin:
+    """Where a setting is set. name: the variable, or the key with its file and line."""
+
+    def __init__(self, name: str, *, is_variable: bool) -> None:
+        self.name = name
+        self.command = f"unset {name}" if is_variable else ""
+        self.cure = f"run: {self.command}" if is_variable else "remove that line"
+
+
+def find_value(value: str, *names: str) -> Origin | None:
+    """Return which of AWS's variables, or of these other ones, or of its files' keys is `value`."""
+    if not value:
+        return None
+    for name, text in os.environ.items():
+        if (name.startswith("AWS_") or name in names) and os.path.expanduser(text) == value:
+            return Origin(name, is_variable=True)
+    return _find_key(lambda _, text: os.path.expanduser(text) == value)
+
+
+def find_endpoint(url: str) -> Origin | None:
+    """Return the variable or the key that chooses the endpoint with the origin of a URL."""
+    origin = find_origin(url)
+    for name, text in sorted(os.environ.items(), reverse=True):  # a service's own comes first
+        if _ENDPOINT.fullmatch(name) and find_origin(text) == origin:
+            return Origin(name, is_variable=True)
+    return _find_key(lambda key, text: key.endswith("endpoint_url") and find_origin(text) == origin)
+
+
+def find_switch(call: CallContext) -> Origin | None:
+    """Return the variable or the key that switches to another endpoint."""
+    if os.environ.get(_IGNORE, "").lower() == "true" and any(map(_ENDPOINT.fullmatch, os.environ)):
+        return Origin(_IGNORE, is_variable=True)
+    for key, asked in _SWITCHES.items():
+        if getattr(call.registry, asked) or not call.core.get_config_variable(key):
+            continue
+        variable = f"AWS_{key.upper()}"
+        if os.environ.get(variable):
+            return Origin(variable, is_variable=True)
+        return _find_key(lambda name, _: name in _SWITCHES)
+    return None
+
+
+def add_left_over(
+    error: HelperError, origin: Origin | None, verb: str, otherwise: str = ""
+) -> HelperError:
+    """Add to the hint of an error which setting may be left over, and how to remove it.
+
+    verb: what the setting does, such as "sends the request there". otherwise: what to do if it is
+    not left over; the error's own hint by default.
+    """
+    if origin is not None:
+        rest = otherwise or error.hint
+        hint = f"{origin.name} {verb}: if it is left over, {origin.cure}"
+        error.hint, error.command = f"{hint}; otherwise {rest}" if rest else hint, origin.command
+    return error
+
+
+def add_endpoint(error: HelperError, call: CallContext) -> HelperError:
+    """Add to the error for a failed request which setting chooses its endpoint."""
+    if origin := find_endpoint(call.url):
+        return add_left_over(error, origin, "sends the request there")
+    return add_left_over(error, find_switch(call), "chooses that endpoint")
+
+
+def add_bundle(error: HelperError, bundle: str) -> HelperError:
+    """Add to an error which setting names the file of trusted certificates."""
+    origin = find_value(bundle, "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+    return add_left_over(error, origin, "names the only certificates to trust")
+
+
+def add_file(error: HelperError, path: str) -> HelperError:
+    """Add to the error for a file which setting names it, and how the file can be read."""
+    origin, unreadable = find_value(path), explain_unreadable(path)
+    if origin and origin.name == _WEB_IDENTITY:
+        origin = Origin(f"{_WEB_IDENTITY} AWS_ROLE_ARN", is_variable=True)
+        origin.name = _WEB_IDENTITY
+    if unreadable:
+        error.hint = unreadable.hint
+    return add_left_over(error, origin, "names it", "" if unreadable else "fix the file")
+
+
+def name_container() -> str:
+    """Return what to do about a container's endpoint that gives no credentials."""
+    name = next((name for name in _CONTAINER if os.environ.get(name)), _CONTAINER[0])
+    what = f"check {name}, and the task's or pod's role"
+    return f"{what}; if that variable is left over, run: unset {name}"
+
+
+def _find_key(matches: Callable[[str, str], bool]) -> Origin | None:
+    """Return the first key in AWS's files that matches, by its name and its value."""
+    for section in list_sections():
+        for setting in section.settings:
+            if matches(setting.key, setting.value):
+                place = f"{setting.key} in {one_line(section.file.path)}:{setting.line}"
+                return Origin(place, is_variable=False)
+    return None
