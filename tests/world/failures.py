@@ -347,10 +347,10 @@ FAILURES = {
         0,
     ),
     "a session token with line breaks": Failure(
-        _token_with_line_breaks, "from the environment hold a line break", "each on one line", 0
+        _token_with_line_breaks, "AWS_SESSION_TOKEN has a line break in it", "again on one line", 0
     ),
     "an access key with a line break": Failure(
-        _key_with_a_line_break, "from the environment hold a line break", "each on one line", 0
+        _key_with_a_line_break, "AWS_ACCESS_KEY_ID has a line break in it", "again on one line", 0
     ),
     "SSO role not assigned": Failure(
         _sso_not_assigned,
@@ -438,7 +438,9 @@ FAILURES = {
         "create that profile",
         0,
     ),
-    "config file broken": Failure(_config_broken, "the AWS settings are wrong", ".aws/config", 0),
+    "config file broken": Failure(
+        _config_broken, ".aws/config:1: the section has no closing bracket", "write the ]", 0
+    ),
     "throttled": Failure(
         _ecr_fault(world.refuse("ThrottlingException", "Rate exceeded")),
         "ECR is throttling this account (ThrottlingException), also after 3 attempts",

@@ -14,7 +14,7 @@ from docker_credential_ecrpy.aws.faults.config_file import (
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
-_PREFIX = re.compile(r"(?:profiles?|sso[-_ ]?sessions?)[\s:._-]+(.+)", re.IGNORECASE)
+_PREFIX = re.compile(r"(?:profiles?|(?:sso[-_ ]?)?sessions?)[\s:._-]+(.+)", re.IGNORECASE)
 _SESSION = re.compile(r"sso[-_ ]?sessions?[\s:._-]|session[\s:._-]", re.IGNORECASE)
 _PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")  # in botocore's order
 _KEYS = (
@@ -149,7 +149,7 @@ def _explain_hidden(section: Section, setting: Setting) -> HelperError:
 
 
 def _explain_header(section: Section, right: str, what: str) -> HelperError:
-    wrong = f"[{one_line(section.header)}]"
+    wrong = one_line(f"[{section.header}]")
     if section.hidden:
         msg = f"{section.place}: {wrong} is indented, so it belongs to the line before it"
         hint = f"remove the blanks at the start of that line, and write {right}"

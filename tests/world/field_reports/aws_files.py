@@ -1,8 +1,251 @@
 """Reports about AWS files, profiles, keys and variables."""
 
-from tests.world.broken_setups import Way
+from collections.abc import Callable
+
+from tests.world import credential_sources
+from tests.world.accounts import profile
+from tests.world.aws import Keys
+from tests.world.broken_setups import Broken, Way, changed
+from tests.world.docker_host import DockerHost
 from tests.world.failures import Failure
+from tests.world.machine import HOST, Machine
+from tests.world.web import Request, Response
 
-DOCTOR: dict[str, Way] = {}
+UNSET = "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"
 
-ERRORS: dict[str, Failure] = {}
+
+def lines(keys: Keys, **other: str) -> str:
+    """Return the lines of a profile's keys; other: values in place of the right ones."""
+    values = {name.lower(): value for name, value in keys.environ.items()} | other
+    return "".join(f"{name} = {value}\n" for name, value in values.items())
+
+
+def _without_keys(docker_host: DockerHost) -> str:
+    """Move the keys from the environment; return them as lines of a file."""
+    for name in docker_host.user.environ:
+        del docker_host.machine.environ[name]
+    return lines(docker_host.user)
+
+
+def section_without_the_word(docker_host: DockerHost) -> Broken:
+    keys = _without_keys(docker_host)
+    path = docker_host.machine.config(f"[default]\nregion = us-east-1\n\n[docgenerator]\n{keys}")
+    docker_host.machine.environ["AWS_PROFILE"] = "docgenerator"
+    return Broken(
+        "credentials",
+        f"{path}:4: in an AWS config file, [docgenerator] is not profile 'docgenerator'",
+        "write [profile docgenerator] in that line",
+        lambda: path.write_text(path.read_text().replace("[docg", "[profile docg")),
+    )
+
+
+def keys_instead_of_the_profile(docker_host: DockerHost) -> Broken:
+    docker_host.machine.config(profile("dev", docker_host.user))
+    other = docker_host.machine.aws.user("other")
+    environ = docker_host.machine.environ
+    environ |= {"AWS_PROFILE": "dev", **other.environ}
+    docker_host.front.denied[HOST] = {(other.arn, "ecr:BatchGetImage")}
+    return Broken(
+        "credentials",
+        "the environment (AWS_ACCESS_KEY_ID), used instead of the profile in AWS_PROFILE, 'dev',",
+        UNSET,
+        lambda: [environ.pop(name, None) for name in UNSET.split()],
+    )
+
+
+def endpoint_that_is_left_over(docker_host: DockerHost) -> Broken:
+    repair = changed(docker_host, "AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    return Broken(
+        "endpoint",
+        "http://127.0.0.1:9 refuses the connection",
+        "AWS_ENDPOINT_URL sends the request there: if it is left over, run: unset AWS_ENDPOINT_URL",
+        repair,
+    )
+
+
+def endpoint_that_gives_tokens_of_its_own(docker_host: DockerHost) -> Broken:
+    url = docker_host.machine.server.url
+
+    def local(request: Request) -> Response | None:
+        if not request.host.startswith("127.0.0.1"):
+            return None
+        answer = docker_host.machine.aws.handle(request)
+        docker_host.machine.aws.issued.clear()  # its tokens are not those of the registry
+        return answer
+
+    docker_host.instead = local
+    repair = changed(docker_host, "AWS_ENDPOINT_URL_ECR", url)
+    return Broken("registry", "HTTP 403", "unset AWS_ENDPOINT_URL_ECR", repair)
+
+
+def byte_order_mark(docker_host: DockerHost) -> Broken:
+    text = f"[default]\n{_without_keys(docker_host)}"
+    path = docker_host.machine.config("\ufeff" + text, "credentials")
+    return Broken(
+        "credentials",
+        f"{path}:1: the file begins with a byte order mark",
+        "save it as UTF-8 without BOM",
+        lambda: path.write_text(text),
+    )
+
+
+def keys_with_a_carriage_return(docker_host: DockerHost) -> Broken:
+    docker_host.machine.environ |= {k: f"{v}\r" for k, v in docker_host.user.environ.items()}
+    return Broken(
+        "identity",
+        "AWS_ACCESS_KEY_ID begins or ends with a carriage return",
+        "set it again without that",
+        lambda: docker_host.machine.environ.update(docker_host.user.environ),
+    )
+
+
+def directory_that_is_the_credentials(docker_host: DockerHost) -> Broken:
+    text = f"[default]\n{_without_keys(docker_host)}"
+    path = docker_host.machine.home / ".aws" / "credentials"
+    path.mkdir(parents=True)
+
+    def replace() -> None:
+        path.rmdir()
+        path.write_text(text)
+
+    return Broken("credentials", f"{path} is a directory", "replace it by the file", replace)
+
+
+def file_that_is_not_there(docker_host: DockerHost) -> Broken:
+    docker_host.machine.config(f"[default]\n{_without_keys(docker_host)}", "credentials")
+    repair = changed(docker_host, "AWS_SHARED_CREDENTIALS_FILE", "/nowhere/credentials")
+    return Broken(
+        "credentials",
+        "/nowhere/credentials, which AWS_SHARED_CREDENTIALS_FILE names, does not exist",
+        "unset AWS_SHARED_CREDENTIALS_FILE",
+        repair,
+    )
+
+
+def _file(text: str, name: str = "credentials") -> Callable[[Machine], None]:
+    """Return a set-up with a file; {} in its text stands for the lines of a user's keys."""
+
+    def set_up(machine: Machine) -> None:
+        machine.config(text.replace("{}", lines(machine.aws.user())), name)
+
+    return set_up
+
+
+def _profile_in_credentials(machine: Machine) -> None:
+    _file("[profile s3user1]\n{}")(machine)
+    machine.environ["AWS_PROFILE"] = "s3user1"
+
+
+def _token_in_quotes(machine: Machine) -> None:
+    keys = machine.aws.session(machine.aws.role().arn)
+    quoted = f'"{keys.session_token}"'
+    machine.config(f"[default]\n{lines(keys, aws_session_token=quoted)}", "credentials")
+
+
+def _keys_in_quotes(machine: Machine) -> None:
+    keys = machine.aws.user()
+    quoted = {name.lower(): f'"{value}"' for name, value in keys.environ.items()}
+    machine.config(f"[default]\n{lines(keys, **quoted)}", "credentials")
+
+
+def _secret_with_a_comment(machine: Machine) -> None:
+    keys = machine.aws.user()
+    secret = f"{keys.secret_key} # of my laptop"
+    machine.config(f"[default]\n{lines(keys, aws_secret_access_key=secret)}", "credentials")
+
+
+def _profile_with_a_carriage_return(machine: Machine) -> None:
+    credential_sources.named_profile(machine)
+    machine.environ["AWS_PROFILE"] = "work\r"
+
+
+def _token_that_is_left_over(machine: Machine) -> None:
+    machine.login()
+    machine.environ["AWS_SESSION_TOKEN"] = machine.aws.session(machine.aws.role().arn).session_token
+
+
+def _keys_that_are_left_over(machine: Machine) -> None:
+    credential_sources.named_profile(machine)
+    machine.environ |= machine.aws.session(machine.aws.role().arn, life=-60).environ
+
+
+def _directory_in_the_sso_cache(machine: Machine) -> None:
+    credential_sources.sso_session(machine)
+    (file,) = (machine.home / ".aws" / "sso" / "cache").iterdir()
+    file.unlink()
+    file.mkdir()
+
+
+DOCTOR: dict[str, Way] = {
+    "aws-cli#370 a section of the config file without the word profile": section_without_the_word,
+    "aws-cli#3304 AWS_PROFILE is not used": keys_instead_of_the_profile,
+    "aws-cli#3419 a credentials file with a byte order mark": byte_order_mark,
+    "aws-cli#8187 keys that end in a carriage return": keys_with_a_carriage_return,
+    "localstack#7559 a local endpoint that is not there": endpoint_that_is_left_over,
+    "setup tokens of a local AWS": endpoint_that_gives_tokens_of_its_own,
+    "setup a directory where the credentials file should be": directory_that_is_the_credentials,
+    "setup a variable that names no file": file_that_is_not_there,
+}
+
+ERRORS: dict[str, Failure] = {
+    "aws-cli#5101 a credentials file without a section": Failure(
+        _file("{}"), ".aws/credentials:1: there is text before the first section", "[default]", 0
+    ),
+    "aws-cli#4879 a profile that is not found in the credentials file": Failure(
+        _profile_in_credentials,
+        ".aws/credentials:1: in an AWS credentials file, [profile s3user1] is not",
+        "write [s3user1] in that line",
+        0,
+    ),
+    "sam#1035 a section that is there twice": Failure(
+        _file("[default]\n{}\n[default]\n{}"),
+        ".aws/credentials:5: the section [default] is there twice",
+        "merge it into the one in line 1",
+        0,
+    ),
+    "awslogs#367 a key that is there twice": Failure(
+        _file("[default]\n{}aws_access_key_id = other\n"),
+        ".aws/credentials:4: aws_access_key_id is there twice in [default]",
+        "remove one of the two",
+        0,
+    ),
+    "kafka-ui#4472 a session token in quotes": Failure(
+        _token_in_quotes,
+        ".aws/credentials:4 is in quotes, which are taken as a part of it",
+        "remove the quotes",
+        1,
+    ),
+    "aws-sso-cred-restore#2 keys in quotes": Failure(
+        _keys_in_quotes,
+        "aws_access_key_id in",
+        "remove the quotes",
+        1,
+    ),
+    "setup a comment behind a secret key": Failure(
+        _secret_with_a_comment, "aws_secret_access_key in", "remove the comment", 1
+    ),
+    "setup AWS_PROFILE from a Windows file": Failure(
+        _profile_with_a_carriage_return,
+        r"in AWS_PROFILE, 'work\r', ends in a carriage return",
+        "run: export AWS_PROFILE=work",
+        0,
+    ),
+    "setup a session token that is left over": Failure(
+        _token_that_is_left_over,
+        "AWS_SESSION_TOKEN does not belong to the key in AWS_ACCESS_KEY_ID",
+        "run: unset AWS_SESSION_TOKEN",
+        1,
+    ),
+    "setup old keys instead of a profile": Failure(
+        _keys_that_are_left_over,
+        "the AWS credentials from the environment have expired",
+        f"instead of the profile in AWS_PROFILE, 'work'; to use that, run: {UNSET}",
+        1,
+    ),
+    "setup a directory in the SSO cache": Failure(
+        _directory_in_the_sso_cache,
+        ".json is a directory, where a file has to be",
+        "replace it by the file",
+        0,
+    ),
+}

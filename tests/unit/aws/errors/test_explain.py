@@ -104,7 +104,8 @@ def test_in_a_container_the_hint_names_the_hop_limit(
         (str(tmp_path if inside else "/nowhere"),),
     )
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", disabled)
-    monkeypatch.delenv("AWS_CONFIG_FILE")
+    for name in ("config", "credentials"):
+        (tmp_path / name).write_text("[default]\n")
 
     said = str(explain_no_credentials(call))
 
