@@ -4,17 +4,21 @@ import errno
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.aws.faults.unreadable import explain_unreadable, find_unreadable_cache
+from docker_credential_ecrpy.aws.faults.unreadable import (
+    explain_unreadable,
+    find_unreadable_cache,
+    say_unwritable,
+)
 from docker_credential_ecrpy.errors import HelperError
 from tests.security import attacks
-from tests.security.attacks import ATTACKER
 from tests.world import credential_sources, in_process
-from tests.world.field_reports.aws_files import lines
 from tests.world.machine import Machine
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="symlinks, FIFOs and owners")
@@ -135,88 +139,104 @@ def test_a_login_cache_that_a_variable_names(machine: Machine) -> None:
     assert error.command == "unset AWS_LOGIN_CACHE_DIRECTORY"
 
 
-@pytest.fixture(name="other")
-def _other(machine: Machine) -> Iterator[Machine]:
-    """Return the machine of another user, in whose home root has written."""
+@pytest.fixture(name="home")
+def _home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return the home of another user than root, with a directory ~/.aws of root's in it."""
     attacks.require_two_users()
-    victim = attacks.make_victim(machine, USER)
-    victim.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    victim.root.chmod(0o755)
-    os.chown(victim.home, USER, USER)
-    yield victim
-    shutil.rmtree(victim.root)
+    home = Path(tempfile.mkdtemp(prefix="home-"))
+    (home / ".aws" / "sso" / "cache").mkdir(parents=True, mode=0o755)
+    os.chown(home, USER, USER)
+    monkeypatch.setenv("HOME", str(home))
+    yield home
+    shutil.rmtree(home)
 
 
-@pytest.mark.parametrize("closed", ["home/.aws/credentials", "home/.aws"])
-def test_what_root_has_written(other: Machine, closed: str) -> None:
+@contextmanager
+def as_user() -> Iterator[None]:
+    """Run as another user than root."""
+    os.setresuid(USER, USER, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def explain_closed(path: Path, variable: str = "") -> HelperError:
+    """Return the error for a file that is closed to this user."""
+    with as_user():
+        error = explain_unreadable(str(path), variable)
+    assert error is not None
+    return error
+
+
+@pytest.mark.parametrize("closed", [".aws/credentials", ".aws"])
+def test_what_root_has_written(home: Path, closed: str) -> None:
     """After `sudo aws configure`, the file or its directory belongs to root: the cure is chown."""
-    other.config(f"[default]\n{lines(other.aws.user())}", "credentials").chmod(0o600)
-    (other.home / ".aws").chmod(0o700 if closed.endswith(".aws") else 0o755)
-    path = other.root / closed
+    path = home / ".aws" / "credentials"
+    path.touch(mode=0o600)
+    (home / ".aws").chmod(0o700 if closed == ".aws" else 0o755)
 
-    error = other.get().error
+    error = explain_closed(path)
 
-    assert (
-        f"cannot be read: {os.strerror(errno.EACCES)}: {path} belongs to root; run: sudo chown"
-        in error
-    )
-    assert error.endswith(f'sudo chown -R "$(id -un)" {path}')
+    reason = f"{os.strerror(errno.EACCES)}: {home / closed} belongs to root"
+    assert error.message == f"{path} cannot be read: {reason}"
+    assert error.command == f'sudo chown -R "$(id -un)" {home / closed}'
+    assert error.hint == f"run: {error.command}"
 
 
-def test_the_login_of_root(other: Machine) -> None:
+def test_the_login_of_root(home: Path) -> None:
     """After `sudo aws sso login`, the token belongs to root."""
-    credential_sources.sso_session(other)
-    for path in (other.home / ".aws").rglob("*"):
-        if path.suffix != ".json":
-            os.chown(path, USER, USER)
-    os.chown(other.home / ".aws", USER, USER)
-    (token,) = (other.home / ".aws" / "sso" / "cache").iterdir()
+    token = home / ".aws" / "sso" / "cache" / "token.json"
+    token.touch(mode=0o600)
 
-    assert (
-        f"{token} cannot be read: {os.strerror(errno.EACCES)}: {token} belongs to root"
-        in other.get().error
-    )
+    with as_user():
+        error = find_unreadable_cache("sso")
+
+    assert error is not None
+    assert error.command == f'sudo chown -R "$(id -un)" {token}'
 
 
-def test_a_directory_that_cannot_be_written(other: Machine) -> None:
+def test_a_directory_that_cannot_be_written(home: Path) -> None:
     """`sudo aws --version` creates ~/.aws as root: the first step is chown."""
-    (other.home / ".aws").mkdir(mode=0o755)
+    assert say_unwritable() == ""
+    with as_user():
+        said = say_unwritable()
 
-    assert f'first run: sudo chown -R "$(id -un)" {other.home}/.aws; then run' in other.get().error
-
-
-def test_the_home_of_another_user(other: Machine) -> None:
-    """sudo keeps HOME: no command changes the owner of another user's home."""
-    os.chown(other.home, ATTACKER, ATTACKER)
-    other.home.chmod(0o700)
-
-    error = other.get().error
-
-    assert f"set HOME, which is {other.home}, to a directory of this user" in error
-    assert "chown" not in error
+    first = f'first run: sudo chown -R "$(id -un)" {home}/.aws; then '
+    assert said == f"{home}/.aws belongs to root: {first}"
 
 
-def test_a_file_without_rights_of_its_own_user(other: Machine) -> None:
+def test_the_home_of_another_user(home: Path) -> None:
+    """sudo can keep HOME: no command changes the owner of another user's home."""
+    os.chown(home, 0, 0)
+
+    error = explain_closed(home / ".aws" / "config")
+
+    assert error.hint == f"set HOME, which is {home}, to a directory of this user"
+    assert error.command == ""
+
+
+@pytest.mark.parametrize(("name", "mode"), [("credentials", "u+r"), ("", "u+rwx")])
+def test_what_is_closed_to_its_owner(home: Path, name: str, mode: str) -> None:
     """The owner can change the mode."""
-    path = other.config("[default]\n", "credentials")
-    path.chmod(0)
-    os.chown(path, USER, USER)
-    (other.home / ".aws").chmod(0o755)
+    path = home / ".aws" / "credentials"
+    path.touch()
+    closed = home / ".aws" / name if name else home / ".aws"
+    closed.chmod(0)
+    os.chown(closed, USER, USER)
 
-    assert other.get().error.endswith(
-        f"cannot be read: {os.strerror(errno.EACCES)}; run: chmod u+r {path}"
-    )
+    assert explain_closed(path).command == f"chmod {mode} {closed}"
 
 
-def test_a_file_outside_of_the_home(other: Machine) -> None:
+def test_a_file_outside_of_the_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may belong to the system: the variable is to be removed."""
-    path = other.file("secret", "[default]\n")
-    other.environ["AWS_SHARED_CREDENTIALS_FILE"] = str(path)
+    monkeypatch.setenv("HOME", str(home / ".aws" / "sso"))
+    path = home / "secret"
+    path.touch(mode=0o600)
 
-    error = other.get().error
+    error = explain_closed(path, "AWS_CONFIG_FILE")
 
-    assert error.endswith("or run: unset AWS_SHARED_CREDENTIALS_FILE")
-    assert "chown" not in error
+    assert error.hint == "make it readable for this user, or run: unset AWS_CONFIG_FILE"
 
 
 def test_an_impossible_name() -> None:
