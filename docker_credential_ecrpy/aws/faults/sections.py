@@ -34,7 +34,14 @@ _KEYS = (
     "login_session",
 )
 """The keys of a profile that name its credentials."""
-_OTHER_KEYS = ("region", "aws_account_id", "role_session_name", "sso_registration_scopes", "output")
+_OTHER_KEYS = (
+    "region",
+    "aws_account_id",
+    "aws_security_token",
+    "role_session_name",
+    "sso_registration_scopes",
+    "output",
+)
 _LIKE = 0.7  # how like a key of AWS's another one is, from 0 to 1, to be a typing error
 
 
@@ -77,7 +84,9 @@ def explain_unknown_keys(name: str) -> HelperError | None:
             plain = setting.key.removeprefix("export ").replace("-", "_")
             free = [key for key in _KEYS if key not in keys]
             near = difflib.get_close_matches(plain, free, n=1, cutoff=_LIKE)
-            if near:
+            # Other tools have keys of their own, such as granted_sso_account_id.
+            is_own = bool(near) and plain.endswith(f"_{near[0]}") and not plain.startswith("aws_")
+            if near and not is_own:
                 msg = f"{section.place_of(setting)}: AWS has no key {one_line(setting.key)!r}"
                 return HelperError(msg, hint=f"write {near[0]} there", refused=True)
     return None

@@ -14,6 +14,8 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _NAME = re.compile(r'"([^"]+)"')
+_SESSION = re.compile("sso[-_]session")
+_NOT_WRONG = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION")
 _BARE = 6  # characters of a value that is no chance in a text, also without quotes
 _ROLE, _TOKEN_FILE = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"
 
@@ -26,8 +28,8 @@ def explain_settings(exc: Exception) -> HelperError | None:
     if isinstance(exc, InvalidConfigError):
         if "no role ARN" in " ".join(text.split()) and os.environ.get(_TOKEN_FILE):
             return _explain_half_web_identity()
-        if "exist" in text and (found := _explain_missing(text)):
-            return found
+        # It names profiles, so that AWS_PROFILE is in its text without being wrong.
+        return _explain_missing(text) if "exist" in text else None
     return _explain_variable(text)
 
 
@@ -35,7 +37,7 @@ def _explain_missing(text: str) -> HelperError | None:
     """Return the error for a section that a profile names, and that is there in another form."""
     if found := find_unreadable_file():
         return found
-    explain = explain_unseen_session if "sso" in text.lower() else explain_unseen
+    explain = explain_unseen_session if _SESSION.search(text) else explain_unseen
     errors = [explain(name) for name in _NAME.findall(text)]
     return next(filter(None, errors), None)
 
@@ -50,7 +52,7 @@ def _explain_half_web_identity() -> HelperError:
 def _explain_variable(text: str) -> HelperError | None:
     """Return the error for a variable whose value botocore quotes as wrong."""
     for name, value in sorted(os.environ.items()):
-        if not name.startswith("AWS_") or not value.strip():
+        if not name.startswith("AWS_") or name in _NOT_WRONG or not value.strip():
             continue
         quoted = any(form in text for form in (repr(value), f'"{value}"', f"`{value}`"))
         if quoted or (len(value) >= _BARE and value in text):

@@ -110,6 +110,24 @@ def test_a_key_with_a_typing_error(machine: Machine, wrong: str, right: str) -> 
     assert error.hint == f"write {right} there"
 
 
+def test_a_key_of_another_tool(machine: Machine) -> None:
+    """It is no typing error."""
+    machine.config("[default]\ngranted_sso_account_id = 123456789012\n")
+
+    assert explain(machine).message.startswith("no AWS credentials found")
+
+
+def test_a_profile_that_is_wrong_otherwise(machine: Machine) -> None:
+    """The variable with its name is not the cause."""
+    machine.config("[profile work]\nsso_account_id = 123456789012\nsso_region = us-east-1\n")
+    machine.environ["AWS_PROFILE"] = "work"
+
+    error = explain(machine)
+
+    assert "missing required configuration: sso_" in error.message
+    assert "AWS_PROFILE" not in str(error)
+
+
 def test_a_key_that_is_right_in_upper_case(machine: Machine) -> None:
     """Keys have no case, so an environment's lines work in a file."""
     machine.config(f"[default]\n{lines(machine.aws.user()).replace('aws_', 'AWS_')}", "credentials")
