@@ -29,7 +29,7 @@ _OWN_SHELL = re.compile(
 )
 _OPERATOR = re.compile(r"[|<>]|&&|(?:^|\s)[;&(]|[;&)](?:\s|$)")
 _HOME = re.compile(r"(?:^|\s|^\s*\w+=)~[\w.-]*(?:/|\s|$)")
-_QUOTED_HOME = re.compile(r"\s*[\"']~/")
+_QUOTED_HOME = re.compile(r"\s*[\"']~[\"']?/")
 _EXPANSION = re.compile(r"`|\$\(|\$\{?([A-Za-z_]\w*)")
 # What makes a command whose first word is no program one for a shell: an assignment, a command of
 # the shell's own, or a pattern.

@@ -63,7 +63,7 @@ def explain_exit(code: int, stderr: str) -> tuple[str, str]:
 
 def _explain_file(number: int, program: str) -> tuple[str, str]:
     """Return why a program's file cannot be executed, and what to do; the first may be ""."""
-    path = os.path.expanduser(program) if os.path.dirname(program) else _find_file(program)
+    path = program if os.path.dirname(program) else _find_file(program)
     shown = one_line(path)
     if os.path.isdir(path):
         return f"{shown} is a directory", "name the program in it"

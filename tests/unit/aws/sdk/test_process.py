@@ -154,6 +154,7 @@ FAILED = {
     "": ("names no program", "full path"),
     "bin/keys 'x": ("has a quote or backslash without an end", "fix the quotes"),
     "'~/bin/keys'": ("has a ~ in quotes, which is not the home", "in full, or with $HOME"),
+    '"~"/bin/keys': ("has a ~ in quotes, which is not the home", "in full, or with $HOME"),
     "no-such-program --x": ("cannot be run: no-such-program is not on PATH", "full path"),
     "A=1 no-such-program": ("failed with exit code 127: it names a program that is not", "path"),
     "/no/such/program": ("cannot be run: /no/such/program: No such file", "fix the path"),

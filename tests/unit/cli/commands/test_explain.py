@@ -56,6 +56,7 @@ def test_the_identity_is_the_one_that_asks(
         "assume-role": "the role of profile 'work', arn:aws:iam::",
         "assume-role-with-web-identity": "the web identity role, arn:aws:iam::",
         "sso": "the SSO session of profile 'work', role Dev in account 123456789012",
+        "login": "the aws login session of profile 'work'",
         "custom-process": "credential_process of profile 'default'",
         "container-role": "the container's role",
         "iam-role": "the instance's role, if this machine has one",
