@@ -233,11 +233,11 @@ FAILURES: dict[str, tuple[Callable[[Machine], None], str]] = {
     "a rule with a password": (_rule_with_password, 'endpoint_url = "http://127.0.0.1:9" is not'),
     "a proxy with a slash in its password": (
         _proxy(f"http://me:{PLACES['no-encoding']}/x@127.0.0.1:9"),
-        "'me:[redacted]' is not a valid host",
+        "the proxy http://127.0.0.1:9 refuses the connection",
     ),
     "a proxy without a scheme": (
         _proxy(f"me:{PLACES['no-scheme']}@127.0.0.1:9"),
-        "the proxy http://127.0.0.1:9 does not answer",
+        "the proxy http://127.0.0.1:9 refuses the connection",
     ),
     "a proxy of another kind": (
         _proxy(f"socks5://me:{PLACES['no-scheme']}@127.0.0.1:9"),
