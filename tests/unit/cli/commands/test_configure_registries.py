@@ -43,7 +43,7 @@ class TestRegistries:
         ("arguments", "says"),
         [
             ((), "no AWS profile with an account and a region"),
-            (("alpine",), "is not an ECR registry"),
+            (("alpine",), "so docker takes this for Docker Hub's"),
             (("12345@us-east-1",), "an account id has 12 digits, and 12345 has 5"),
             (("123456789012@us-eest-1",), "did you mean us-east-1 "),
             (("",), "names no registry"),
