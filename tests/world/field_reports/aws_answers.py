@@ -75,7 +75,7 @@ def role_without_a_source(docker_host: DockerHost) -> Broken:
         path.write_text(f"{path.read_text()}source_profile = base\n")
 
     return Broken(
-        "identity",
+        "credentials",
         f"AWS profile 'work' in {path} has role_arn, but neither source_profile nor",
         "add source_profile = base to it",
         add_source,
