@@ -46,6 +46,11 @@ class Pattern:
         return not _WILD.isdisjoint(self.text)
 
     @property
+    def start(self) -> str:
+        """The text before its first wildcard, with which each host begins that it covers."""
+        return self._fixed[0]
+
+    @property
     def ends_in_domain(self) -> bool:
         """Whether it ends in a fixed domain of two labels or more, as *.a.example does."""
         return "." in self._fixed[-1].partition(".")[2]

@@ -175,11 +175,13 @@ def check_reach(source: TomlDocument, rules: Sequence[Rule]) -> None:
     have thousands of rules, and comparing all of them would be slow.
     """
     above: dict[bool, dict[str, Rule]] = {False: {}, True: {}}
-    globs: dict[bool, list[Rule]] = {False: [], True: []}
+    globs = {False: _Globs(), True: _Globs()}
     for number, rule in enumerate(rules):
         earlier, wide = above[rule.registry is None], globs[rule.registry is None]
         text, examples = rule.pattern.text, rule.pattern.examples
-        near = (other for other in (earlier.get(text.partition(".")[0]), *wide) if other)
+        of_account = earlier.get(text.partition(".")[0])
+        near = wide.find(examples[0])
+        near = [of_account, *near] if of_account else near
         takes_all = (other for other in near if all(map(other.pattern.matches, examples)))
         hidden_by = earlier.get(text) or next(takes_all, None)
         if hidden_by:
@@ -188,5 +190,27 @@ def check_reach(source: TomlDocument, rules: Sequence[Rule]) -> None:
             hint = "the first rule that matches wins: move this one up, or remove it"
             raise source.error_at(number, "match", msg, hint)
         earlier[text] = rule
-        if rule.pattern.is_glob and len(wide) < GLOBS_COMPARED:
-            wide.append(rule)
+        if rule.pattern.is_glob:
+            wide.add(rule)
+
+
+class _Globs:
+    """The first `GLOBS_COMPARED` rules with a glob, by the text before its first wildcard."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._lengths: set[int] = set()
+        self._by_start: dict[str, list[tuple[int, Rule]]] = {}
+
+    def add(self, rule: Rule) -> None:
+        if self._count < GLOBS_COMPARED:
+            self._count += 1
+            self._lengths.add(len(rule.pattern.start))
+            self._by_start.setdefault(rule.pattern.start, []).append((self._count, rule))
+
+    def find(self, example: str) -> list[Rule]:
+        """Return the rules that may cover a host, in the file's order."""
+        found: list[tuple[int, Rule]] = []
+        for length in self._lengths:
+            found += self._by_start.get(example[:length], ())
+        return [rule for _, rule in sorted(found, key=lambda pair: pair[0])]

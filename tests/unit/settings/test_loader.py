@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import identity
-from docker_credential_ecrpy.settings import loader
+from docker_credential_ecrpy.settings import loader, patterns
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
 
 ACCOUNT = "123456789012"
@@ -376,3 +376,24 @@ def test_the_stamp_is_that_of_the_content(tmp_path: Path) -> None:
 
     assert identity.line(environ, found.stamp) == before
     assert identity.line(environ) != before
+
+
+def test_globs_are_compared_only_with_those_that_may_cover_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two hundred globs of different accounts need no comparison: each begins otherwise."""
+    compared: list[str] = []
+    matches = patterns.Pattern.matches
+
+    def note(pattern: patterns.Pattern, host: str) -> bool:
+        compared.append(host)
+        return matches(pattern, host)
+
+    monkeypatch.setattr(patterns.Pattern, "matches", note)
+    rules = "".join(
+        f'[[registry]]\nmatch = "{number:012}.dkr.ecr.*.amazonaws.com"\nprofile = "x"\n'
+        for number in range(200)
+    )
+    loader.parse(TomlDocument("config.toml", rules.encode(), loader.TABLE))
+
+    assert compared == []
