@@ -15,6 +15,7 @@ from docker_credential_ecrpy.hot import cache, identity, paths, protocol, regist
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import NoReturn
 
 # Python reports low memory by any of these; by ImportError when the system cannot map a library.
 _FAULTS = ImportError, MemoryError, OSError, SystemError
@@ -23,6 +24,7 @@ _NOT_FOUND = protocol.FAILED, protocol.NOT_FOUND.encode() + b"\n"
 # Seconds after AWS_ECR_TIMEOUT: the alarm is behind the errors that say what hangs.
 _ALARM_MARGIN = 1.5
 _ALARM_WHILE_WRITING = 10.0  # seconds for an error, of which nobody may read the streams
+_WITHOUT_AWS = ["store"], ["erase"], ["list"]
 
 
 def start() -> int:
@@ -44,9 +46,22 @@ def start() -> int:
 
         import_path.prefer_installed(chosen)
     code = main()
-    if sys.flags.inspect:
-        os._exit(code)  # with PYTHONINSPECT, a traceback would follow the answer
+    if sys.argv[1:] in (["get"], *_WITHOUT_AWS) or sys.flags.inspect:
+        end(code)  # with PYTHONINSPECT, a traceback would follow the answer
     return code
+
+
+def end(code: int) -> "NoReturn":
+    """End this process without taking the interpreter apart, which takes longer than an answer.
+
+    Docker's actions leave nothing to do: they write to descriptors, and close what they open.
+    """
+    for stream in (sys.stdout, sys.stderr):  # a module of the interpreter's start may use them
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass  # it is missing or closed
+    os._exit(code)
 
 
 def _script_directory() -> str:
@@ -84,15 +99,28 @@ def at_once() -> "tuple[int | None, protocol.GetRequest | None]":
 
 def in_full(request: "protocol.GetRequest | None") -> int:
     """Do the work that `at_once` left, with the request that it read; return the exit code."""
+
+    def report(thread: int) -> None:
+        from docker_credential_ecrpy.cli.main import report_hang
+
+        report_hang(sys.argv, os.environ, request, thread)
+
+    reply = data = None
     try:
         if request is not None:
-            reply = _warm_answer(request)
-            if reply:
-                protocol.send(reply)
-                return protocol.OK
+            from docker_credential_ecrpy.helper import warm
+
+            reply = warm.answer_in_time(request, os.environ, report)
+        elif sys.argv[1:] in _WITHOUT_AWS and not _wants_log(os.environ):
+            from docker_credential_ecrpy.helper import fast_path
+
+            reply, data = fast_path.answer(sys.argv[1], os.environ, report)
+        if reply is not None:
+            protocol.send(reply)
+            return protocol.OK
         from docker_credential_ecrpy.cli.main import run_cli
 
-        return run_cli(sys.argv, os.environ, request)
+        return run_cli(sys.argv, os.environ, request, data)
     except KeyboardInterrupt:
         return protocol.INTERRUPTED
     except SystemExit as exc:
@@ -105,23 +133,6 @@ def in_full(request: "protocol.GetRequest | None") -> int:
         if isinstance(exc.__cause__, KeyboardInterrupt):
             return protocol.INTERRUPTED
         return _fail(exc)
-
-
-def _warm_answer(request: "protocol.GetRequest") -> "bytes | None":
-    """Return the reply from the token of the registry's endpoint, under the watchdog."""
-    from docker_credential_ecrpy.helper import warm
-    from docker_credential_ecrpy.hot import watchdog
-
-    def report(thread: int) -> None:
-        from docker_credential_ecrpy.cli.main import report_hang
-
-        report_hang(sys.argv, os.environ, request, thread)
-
-    watchdog.start(protocol.time_limit(os.environ), report)
-    reply = warm.answer(request, os.environ, time.time_ns())
-    if reply:
-        watchdog.stop()
-    return reply
 
 
 def _explain(exc: BaseException) -> str:

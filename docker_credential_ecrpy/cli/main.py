@@ -85,12 +85,15 @@ Environment:
 
 
 def run_cli(
-    argv: Sequence[str], environ: Mapping[str, str], request: protocol.GetRequest | None
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    request: protocol.GetRequest | None,
+    data: bytes | None = None,
 ) -> int:
     """Run one action or command and return the exit code.
 
-    request: that of a `get` whose input the caller has read, or else None. Raises OSError when
-    standard output cannot be written to.
+    request: that of a `get` whose input the caller has read, or else None. data: the input that it
+    has read for another action, or None. Raises OSError when standard output cannot be written to.
     """
     started = time.monotonic()
     environ = dict(environ)  # changes made for botocore must not change the identity
@@ -110,7 +113,7 @@ def run_cli(
             code = _run_command(arguments, name, helper, log.turn_on)
             watchdog.stop()
             return code
-        code, answer = _run_action(arguments, name, helper, request, argv)
+        code, answer = _run_action(arguments, name, helper, (request, data), argv)
     except WireText as exc:
         code, answer = protocol.FAILED, f"{exc}\n".encode()
     except HelperError as exc:
@@ -210,9 +213,10 @@ def _run_action(
     arguments: Sequence[str],
     name: str,
     helper: Helper,
-    request: protocol.GetRequest | None,
+    given: tuple[protocol.GetRequest | None, bytes | None],
     argv: Sequence[str],
 ) -> Answer:
+    request, data = given
     usage = USAGE.format(name=name)
     action = arguments[0] if arguments else ""
     if arguments and _is_help(arguments):
@@ -227,7 +231,8 @@ def _run_action(
     if action in VERSION:
         return protocol.OK, f"{name} ({PACKAGE}) {__version__}\n".encode()
     # The input of "list" is not read: some clients leave a terminal there.
-    data = b"" if request or action == "list" else protocol.read_input()
+    if data is None:
+        data = b"" if request or action == "list" else protocol.read_input()
     if action == "get":
         request = request or protocol.GetRequest(data)
     # The time that the client takes for its input does not count.

@@ -14,7 +14,7 @@ from docker_credential_ecrpy.files.replace import read_user_file
 from docker_credential_ecrpy.hot import paths, registry
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.tokens.token import password_expiry
+from docker_credential_ecrpy.tokens.login import password_expiry
 
 HELPER_NAMES = ("ecr-login", "ecrpy")
 """Our programs, without `HELPER_PREFIX`; the drop-in's name first."""

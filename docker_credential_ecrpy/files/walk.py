@@ -7,9 +7,15 @@ and no symlink is followed but those of this user and root. Windows has no such 
 import errno
 import os
 import stat
-from collections.abc import Callable
 
 from docker_credential_ecrpy.files import private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Check = Callable[[int, str, set[int]], None]
+    """Raises OSError for an opened parent, its path, and the users who are trusted."""
 
 DIRECTORY = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | private.SAFE_FLAGS
 """For `os.open` of a directory that must not be a symlink."""
@@ -19,9 +25,6 @@ _MOST_LINKS = 40  # symlinks on the way, as in Linux
 
 CHOOSE_ANOTHER = "set AWS_ECR_CACHE_DIR to a directory that only this user can change"
 """The cure where this user cannot correct the directory."""
-
-Check = Callable[[int, str, set[int]], None]
-"""Raises OSError for an opened parent, its path, and the users who are trusted."""
 
 
 class Refused(PermissionError):
@@ -41,7 +44,7 @@ class NotDirectory(Refused, NotADirectoryError):
     """Another file at a directory's path: nothing of this program can be in it."""
 
 
-def open_way(path: str, *, create: bool = False, check: Check | None = None) -> tuple[int, str]:
+def open_way(path: str, *, create: bool = False, check: "Check | None" = None) -> tuple[int, str]:
     """Open a directory to find names in it; return its descriptor and its path without symlinks.
 
     A relative path begins at the current directory. create: with mode 0700 if it is missing, and so

@@ -26,8 +26,9 @@ from docker_credential_ecrpy.text.log import Log, is_true
 from docker_credential_ecrpy.tokens import folder, lookup, recent, store
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.lock_note import circumstances
+from docker_credential_ecrpy.tokens.login import TOKEN_LIFE, USERNAME, login_entry
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, LookupResult
-from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, USERNAME, Fetch, token_from_login
+from docker_credential_ecrpy.tokens.token import Fetch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class Helper:
             raise HelperError(msg, hint=LOGIN_FORM)
         found = choice.registry
         now = self.clock()
-        entry = token_from_login(username, secret, now).login_entry(now)
+        entry = login_entry(username, secret, now)
         directory = self._directory_for_logins(found.host)
         try:
             place = self._list_places(directory, choice)[0]

@@ -4,14 +4,29 @@ The broker would find that token, too. But the first `docker build` asks for eve
 Docker knows, and without settings this needs none of the broker's modules.
 """
 
-from collections.abc import Mapping
+import time
 
-from docker_credential_ecrpy.hot import cache, identity, paths, protocol
+from docker_credential_ecrpy.hot import cache, identity, paths, protocol, watchdog
 from docker_credential_ecrpy.hot.protocol import GetRequest
-from docker_credential_ecrpy.tokens import lookup, recent, store
+from docker_credential_ecrpy.tokens import entry, recent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
-def answer(request: GetRequest, environ: Mapping[str, str], now: int) -> bytes | None:
+def answer_in_time(
+    request: GetRequest, environ: "Mapping[str, str]", report: "Callable[[int], None]"
+) -> "bytes | None":
+    """Return the `answer` to a `get`. report: as in `watchdog.start`; it stays on without one."""
+    watchdog.start(protocol.time_limit(environ), report)
+    reply = answer(request, environ, time.time_ns())
+    if reply:
+        watchdog.stop()
+    return reply
+
+
+def answer(request: GetRequest, environ: "Mapping[str, str]", now: int) -> "bytes | None":
     """Return the reply to a `get` from the fresh token of the registry's endpoint.
 
     Returns None if there is none, or if settings or variables may choose another identity for its
@@ -24,14 +39,17 @@ def answer(request: GetRequest, environ: Mapping[str, str], now: int) -> bytes |
     no_settings = identity.settings_part(environ, identity.MISSING) in line
     if not no_settings or paths.has_settings(environ) or identity.account_variables(environ):
         return None
-    _, host, endpoint = lookup.list_places(directory, registry, line, line)
-    hit = lookup.find([endpoint], now, environ).fresh
-    if hit is None:
+    endpoint = cache.token_place(directory, registry.endpoint, line)
+    try:
+        found = cache.read(*endpoint, now, environ)
+    except cache.Miss:
+        return None
+    if not found.fresh(now):
         return None
     try:
-        reference = cache.refer(endpoint.path, endpoint.subject, hit.entry)
-        store.write(host.path, host.subject, reference)
+        place = cache.token_place(directory, registry.host, line)
+        entry.write(*place, entry.refer(*endpoint, found))
         recent.remember(directory, registry.host)
     except OSError:
         pass  # the next `get` finds the endpoint's token again
-    return protocol.reply(request.server_url, hit.entry.reply)
+    return protocol.reply(request.server_url, found.reply)

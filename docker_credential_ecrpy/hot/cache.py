@@ -15,7 +15,7 @@ harmless. The checksum covers everything after it, so a flipped bit is a miss.
 A token is in one file, its endpoint's. A host's file has a reference to it instead of a reply, so
 that an erased token has no copies: `>`, the file's name, a blank and its subject.
 
-Reads raise only `Miss`, and never change a file. Each file is replaced atomically (`tokens.store`),
+Reads raise only `Miss`, and never change a file. Each file is replaced atomically (`tokens.entry`),
 so no write can lose another one.
 """
 
@@ -40,10 +40,12 @@ SECOND: "Final" = 1_000_000_000
 # modules): any change within 124 consecutive bits, and so any changed byte, changes it.
 # This is the first prime from the leading digits of pi on: no pattern that data could share.
 _PRIME = 31415926535897932384626433832795028841
-_MAGIC = b"ecrpy-3 "
+MAGIC: "Final" = b"ecrpy-3 "
+"""The first bytes of an entry's file."""
 _MAGIC_2 = b"ecrpy-2 "  # of version 0.1.0: without origin and inputs
 _SUM_DIGITS = 32
-_REFERENCE = b">"
+REFERENCE: "Final" = b">"
+"""The first byte of a reference, in place of a reply."""
 _INPUT = b"FPLC"  # the first byte of an input's line, as in `identity.observe`
 MAX_ENTRY = 256 * 1024  # bytes; an ECR token is 2 to 5 KB; AWS documents no limit
 
@@ -123,7 +125,7 @@ class Entry:
             return "it has expired"
         # Without a hardware clock, a machine may start with the time at which it was turned off. A
         # clock whose battery is empty starts years ago, before the entry was written.
-        is_reference = self.reply.startswith(_REFERENCE)  # the token that it refers to is checked
+        is_reference = self.reply.startswith(REFERENCE)  # the token that it refers to is checked
         if not is_reference and not os.access(_CLOCK, os.F_OK) and self._is_from_earlier_boot():
             return "it is from before this machine's restart, and the clock may be wrong since"
         return ""
@@ -218,7 +220,7 @@ def _place(directory: str, name: str, subject: str) -> "tuple[str, str]":
 
 def fingerprint(subject: str) -> str:
     """Return a short name for a subject. Not a secure hash: equal names prove nothing."""
-    return _checksum(subject.encode()).decode()
+    return checksum(subject.encode()).decode()
 
 
 def answer(  # noqa: PLR0913 - what the answer depends on, without a class on the hot path
@@ -273,16 +275,9 @@ def read(path: str, subject: str, now: int, environ: "Mapping[str, str]") -> Ent
     return entry
 
 
-def refer(path: str, subject: str, entry: Entry) -> Entry:
-    """Return a host's entry: the reference to `entry`, which is stored at `path` for `subject`."""
-    reply = b"%b%b %b\n" % (_REFERENCE, os.path.basename(path).encode(), subject.encode())
-    times = entry.written, entry.refresh, entry.expires
-    return Entry(*times, reply, entry.booted, origin=entry.origin)
-
-
 def referred(entry: Entry) -> str:
     """Return the name of the file that a host's entry refers to; "" where it is no reference."""
-    if not entry.reply.startswith(_REFERENCE):
+    if not entry.reply.startswith(REFERENCE):
         return ""
     return os.path.basename(entry.reply[1:].decode("ascii", "replace").partition(" ")[0])
 
@@ -324,15 +319,6 @@ def read_any(path: str, now: "int | None" = None) -> "tuple[Entry, str]":
     return entry, subject
 
 
-def packed(subject: str, entry: Entry) -> bytes:
-    """Return the content of the file that stores `entry` for `subject`."""
-    times = f"{entry.written} {entry.refresh} {entry.expires} {entry.booted}"
-    header = f" {times} {entry.origin or ':'} {subject}\n"
-    inputs = "".join(f"{kind} {state} {os.fsencode(n).hex()}\n" for kind, state, n in entry.inputs)
-    body = header.encode() + inputs.encode() + entry.reply
-    return _MAGIC + _checksum(body) + body
-
-
 def _contents(path: str) -> "tuple[bytes, int]":
     """Return a file's content, and its mtime in nanoseconds since the epoch (UTC)."""
     try:
@@ -365,9 +351,9 @@ def parse(data: bytes) -> "tuple[Entry, str]":
     if not data:  # a removed login
         msg = "there is none yet"
         raise Miss(msg)
-    start = len(_MAGIC) + _SUM_DIGITS
-    magic, body = data[: len(_MAGIC)], data[start:]
-    if magic not in (_MAGIC, _MAGIC_2) or data[len(_MAGIC) : start] != _checksum(body):
+    start = len(MAGIC) + _SUM_DIGITS
+    magic, body = data[: len(MAGIC)], data[start:]
+    if magic not in (MAGIC, _MAGIC_2) or data[len(MAGIC) : start] != checksum(body):
         msg = "it is damaged"
         raise Miss(msg)
     header, _, rest = body.partition(b"\n")
@@ -375,7 +361,7 @@ def parse(data: bytes) -> "tuple[Entry, str]":
     try:
         written, refresh, expires, booted, subject = header[1:].decode().split(" ", 4)
         origin = ""
-        if magic == _MAGIC:
+        if magic == MAGIC:
             origin, subject = subject.split(" ", 1)
             while rest[1:2] == b" " and rest[:1] in _INPUT:
                 line, _, rest = rest.partition(b"\n")
@@ -389,5 +375,6 @@ def parse(data: bytes) -> "tuple[Entry, str]":
     return entry, subject
 
 
-def _checksum(data: bytes) -> bytes:
+def checksum(data: bytes) -> bytes:
+    """Return the checksum of what follows it in a file."""
     return b"%032x" % (int.from_bytes(data, "big") % _PRIME)

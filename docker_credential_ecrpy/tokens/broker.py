@@ -19,6 +19,7 @@ from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.tokens import lookup, recent, store
+from docker_credential_ecrpy.tokens.entry import refer
 from docker_credential_ecrpy.tokens.folder import open_folder
 from docker_credential_ecrpy.tokens.lock_note import LockNote
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, Kind, LookupResult
@@ -189,7 +190,7 @@ class Broker:
                 self.log(f"cache: not written for {place.name}: settings changed during the call")
                 continue
             refers = place is not self._endpoint
-            to = cache.refer(self._endpoint.path, self._endpoint.subject, entry)
+            to = refer(self._endpoint.path, self._endpoint.subject, entry)
             try:
                 self._write_or_make_room(place, to if refers else entry)
             except Refused as exc:
@@ -221,7 +222,7 @@ class Broker:
         gone += store.sweep(os.path.join(self.directory, paths.ELSEWHERE), now)
         gone += store.sweep(os.path.join(self.directory, paths.LOGINS), now)
         store.sweep_locks(os.path.join(self.directory, paths.LOCKS), now)
-        recent.sweep(self.directory)
+        store.sweep_hosts(os.path.join(self.directory, paths.REGISTRIES), recent.is_old)
         if gone:
             self.log(f"cache: {gone} dead files removed")
         return gone

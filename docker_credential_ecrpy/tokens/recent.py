@@ -10,7 +10,6 @@ import time
 
 from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.hot import paths, registry
-from docker_credential_ecrpy.tokens import store
 from docker_credential_ecrpy.tokens.folder import Foreign, look_into, open_folder
 
 TYPE_CHECKING = False
@@ -46,14 +45,9 @@ def try_to_remember(directory: str, host: str, log: "Log") -> None:
         log(f"list: {host} is not recorded: {why}")
 
 
-def sweep(directory: str) -> None:
-    """Remove the hosts that are no longer listed. Never raises."""
-    path = os.path.join(directory, paths.REGISTRIES)
-    store.sweep_hosts(path, lambda changed: not _is_in_use(changed))
-
-
-def _is_in_use(changed: float) -> bool:
-    return time.time() - changed < FORGET_AFTER
+def is_old(changed: float) -> bool:
+    """Whether a host is no longer listed, by its file's mtime."""
+    return time.time() - changed >= FORGET_AFTER
 
 
 def list_hosts(directory: str) -> list[str]:
@@ -69,7 +63,7 @@ def list_hosts(directory: str) -> list[str]:
                 except FileNotFoundError:
                     continue  # another process removed it
                 is_ours = stat.S_ISREG(seen.st_mode) and seen.st_size == 0
-                if is_ours and _is_in_use(seen.st_mtime):
+                if is_ours and not is_old(seen.st_mtime):
                     found.append(name)
     except OSError:
         return []

@@ -8,8 +8,6 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Collection, Container, Iterable, Iterator
-from functools import partial
 
 from docker_credential_ecrpy.files import temporary
 from docker_credential_ecrpy.files.directory import Directory, Refused
@@ -19,24 +17,21 @@ from docker_credential_ecrpy.hot.cache import (
     SECOND,
     Entry,
     Miss,
-    packed,
     parse,
     read_any,
     referred,
 )
+from docker_credential_ecrpy.tokens.entry import write
 from docker_credential_ecrpy.tokens.folder import MARKER, open_folder, open_ours
+
+__all__ = ["clear", "defer", "forget", "remove", "sweep", "sweep_hosts", "sweep_locks", "write"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Container, Iterable, Iterator
 
 _DEAD_AFTER = 24 * 3600  # seconds; a damaged file older than this is dead, not work in progress
 _SWEEP_LIMIT = 500  # files examined by one write, so that old ones never make it slow
-
-
-def write(path: str, subject: str, entry: Entry) -> None:
-    """Store `entry` for `subject` at `path` with an atomic replace.
-
-    Raises OSError, also if the cache must not be used; then nothing is left behind.
-    """
-    with open_folder(os.path.dirname(path), create=True) as folder:
-        folder.write_whole(os.path.basename(path), packed(subject, entry))
 
 
 def defer(path: str, until: int) -> None:
@@ -54,7 +49,7 @@ def defer(path: str, until: int) -> None:
             os.close(opened)
 
 
-def sweep_hosts(path: str, is_old: Callable[[float], bool]) -> None:
+def sweep_hosts(path: str, is_old: "Callable[[float], bool]") -> None:
     """Remove the hosts from the folder at `path` whose mtime `is_old` says is. Never raises."""
     _sweep(path, time.time_ns(), lambda opened: is_old(os.fstat(opened).st_mtime))
 
@@ -64,7 +59,7 @@ def sweep_locks(path: str, now: int) -> None:
     _sweep(path, now, lambda _: False)
 
 
-def sweep(path: str, now: int, skip: Container[str] = ()) -> int:
+def sweep(path: str, now: int, skip: "Container[str]" = ()) -> int:
     """Remove dead entries from the folder at `path`; return how many. Never raises.
 
     Dead are entries past their expiry, damaged ones older than a day, and temporary files of
@@ -94,7 +89,9 @@ def remove(path: str) -> bool:
         return False
 
 
-def _sweep(path: str, now: int, is_dead: Callable[[int], bool], skip: Container[str] = ()) -> int:
+def _sweep(
+    path: str, now: int, is_dead: "Callable[[int], bool]", skip: "Container[str]" = ()
+) -> int:
     gone = 0
     try:
         with open_folder(path) as folder:
@@ -103,8 +100,9 @@ def _sweep(path: str, now: int, is_dead: Callable[[int], bool], skip: Container[
             for name in (names[start:] + names[:start])[:_SWEEP_LIMIT]:
                 if name in skip or name == MARKER:
                     continue
-                is_temporary = temporary.is_cache_name(name)
-                judge = partial(_is_abandoned, name, now) if is_temporary else is_dead
+                judge = is_dead
+                if temporary.is_cache_name(name):
+                    judge = _judge_temporary(name, now)
                 try:
                     gone += _remove(folder, name, judge, is_sweep=True)
                 except OSError:
@@ -114,8 +112,10 @@ def _sweep(path: str, now: int, is_dead: Callable[[int], bool], skip: Container[
     return gone
 
 
-def _is_abandoned(name: str, now: int, opened: int) -> bool:
-    return temporary.is_abandoned(name, (now - os.fstat(opened).st_mtime_ns) / SECOND)
+def _judge_temporary(name: str, now: int) -> "Callable[[int], bool]":
+    return lambda opened: temporary.is_abandoned(
+        name, (now - os.fstat(opened).st_mtime_ns) / SECOND
+    )
 
 
 def forget(cache: str, host: str, endpoint: str = "", started: int | None = None) -> int:
@@ -147,7 +147,7 @@ def forget(cache: str, host: str, endpoint: str = "", started: int | None = None
     return gone
 
 
-def _find_endpoints(entries: Iterable[tuple[str, Entry]], host: str) -> set[str]:
+def _find_endpoints(entries: "Iterable[tuple[str, Entry]]", host: str) -> set[str]:
     """Return the endpoints whose tokens the host's entries refer to."""
     return {
         referred(entry).rpartition("~")[0]
@@ -156,7 +156,7 @@ def _find_endpoints(entries: Iterable[tuple[str, Entry]], host: str) -> set[str]
     }
 
 
-def _find_copies(entries: Collection[tuple[str, Entry]], served: Container[str]) -> set[str]:
+def _find_copies(entries: "Collection[tuple[str, Entry]]", served: "Container[str]") -> set[str]:
     """Return the names of all entries with the tokens of the names `served`.
 
     Version 0.1.0 stored a copy of a token for each host.
@@ -165,7 +165,7 @@ def _find_copies(entries: Collection[tuple[str, Entry]], served: Container[str])
     return {name for name, entry in entries if entry.reply in replies and not referred(entry)}
 
 
-def _read_all(tokens: str) -> Iterator[tuple[str, Entry]]:
+def _read_all(tokens: str) -> "Iterator[tuple[str, Entry]]":
     try:
         with open_folder(tokens) as folder:
             names = folder.names()
@@ -179,7 +179,7 @@ def _read_all(tokens: str) -> Iterator[tuple[str, Entry]]:
 
 
 def clear(
-    path: str, left: list[OSError], is_wanted: Callable[[str], bool], started: int | None = None
+    path: str, left: list[OSError], is_wanted: "Callable[[str], bool]", started: int | None = None
 ) -> int:
     """Remove the files with a wanted name from a folder; return how many.
 
@@ -188,14 +188,14 @@ def clear(
     """
     # A deferred refresh changes a token's ctime.
     is_logins = os.path.basename(path) == paths.LOGINS
-    is_old = partial(_is_older, started if is_logins else None)
+    since = started if is_logins else None
     gone = 0
     try:
         with open_folder(path) as folder:
             for name in filter(is_wanted, folder.names()):
                 try:
                     if name != MARKER:
-                        gone += _remove(folder, name, is_old)
+                        gone += _remove(folder, name, lambda opened: _is_older(since, opened))
                 except FileNotFoundError:
                     pass  # another process removed it first
                 except OSError as exc:
@@ -215,7 +215,7 @@ def _is_older(started: int | None, opened: int) -> bool:
     return started is None or not started < os.fstat(opened).st_ctime_ns <= time.time_ns()
 
 
-def _may_hold(path: str, is_wanted: Callable[[str], bool]) -> bool:
+def _may_hold(path: str, is_wanted: "Callable[[str], bool]") -> bool:
     """Whether a folder that cannot be used may hold a wanted file of this user's, not empty."""
     try:
         wanted = filter(is_wanted, os.listdir(path))
@@ -245,7 +245,7 @@ def _named(exc: OSError, path: str) -> OSError:
 
 
 def _remove(
-    folder: Directory, name: str, judge: Callable[[int], bool], *, is_sweep: bool = False
+    folder: Directory, name: str, judge: "Callable[[int], bool]", *, is_sweep: bool = False
 ) -> bool:
     """Remove a file that this program created, if `judge` says so; return whether it counts.
 

@@ -18,6 +18,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import lock
 from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
 from docker_credential_ecrpy.tokens import broker, recent, store
+from docker_credential_ecrpy.tokens import entry as entry_file
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def _write_late(_: Any) -> object:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(opened, "wb") as file:
-            file.write(cache.packed(subject, entry))
+            file.write(entry_file.packed(subject, entry))
 
     return write
 

@@ -7,7 +7,7 @@ from functools import cache
 
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.tokens.folder import MARKER, open_folder
-from docker_credential_ecrpy.tokens.token import password_expiry
+from docker_credential_ecrpy.tokens.login import password_expiry
 from tests.fuzz import oracles
 from tests.fuzz.sandbox import MADE_UP, Sandbox
 from tests.world.machine import HOST, NOT_FOUND

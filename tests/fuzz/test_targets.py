@@ -24,7 +24,7 @@ from docker_credential_ecrpy.hot import cache, protocol, registry
 from docker_credential_ecrpy.settings import editor, rule_parser, rules
 from docker_credential_ecrpy.settings.rules import Choice, Rule
 from docker_credential_ecrpy.settings.toml_document import Statement, TomlDocument
-from docker_credential_ecrpy.tokens import store, token
+from docker_credential_ecrpy.tokens import login, store
 from docker_credential_ecrpy.tokens.lock_note import LockNote
 from tests.fuzz.near import near
 from tests.fuzz.targets import TARGETS, Target
@@ -215,11 +215,11 @@ BROKEN: dict[str, tuple[str, Any, str, Any]] = {
     "a token for another host": ("get", protocol, "NOT_FOUND", "none"),
     "nothing is cached": ("get", store, "write", _nothing),
     "a login is not stored": ("store", store, "write", _nothing),
-    "another login is stored": ("store", token, "reply_tail", lambda _: b'"a":"b"}\n'),
+    "another login is stored": ("store", login, "reply_tail", lambda _: b'"a":"b"}\n'),
     "a login is not erased": ("store", store, "forget", lambda *_: 0),
     "all is erased": ("erase", store, "_find_copies", lambda at, _: _names_in(at)),
     "nothing is erased": ("erase", store, "forget", lambda *_: 0),
-    "file names are listed": ("list", actions.Helper, "choose", lambda *_: True),
+    "file names are listed": ("list", registry, "parse", lambda _: True),
     "a reader breaks": ("settings", rule_parser, "read", _raises),
     "the last rule wins": ("settings", rules, "choose", _from_below),
     "no line": ("settings", TomlDocument, "line", lambda *_: 0),
@@ -228,7 +228,7 @@ BROKEN: dict[str, tuple[str, Any, str, Any]] = {
     "another member changes": ("docker-config", JsonDocument, "apply", _crossed),
     "no helper is read": ("docker-config", JsonDocument, "members", lambda *_: []),
     "a checksum is not checked": ("cache-entry", cache, "parse", _believes),
-    "a miss is an error": ("cache-entry", cache, "_checksum", _raises),
+    "a miss is an error": ("cache-entry", cache, "checksum", _raises),
     "a note is always used": ("lock-note", LockNote, "shared_failure", lambda *_: HelperError("x")),
     "an empty error": ("ecr", session, "explain", lambda *_: HelperError("")),
     "an error with a traceback": ("sts", session, "explain", lambda *_: HelperError("<class")),

@@ -25,6 +25,39 @@ HOT = {
     "sys",
     "time",
 }
+# What answers `list`, `store` and `erase` without settings, beyond these.
+FOLDERS = {
+    "docker_credential_ecrpy.files",
+    "docker_credential_ecrpy.files.directory",
+    "docker_credential_ecrpy.files.private",
+    "docker_credential_ecrpy.files.temporary",
+    "docker_credential_ecrpy.files.walk",
+    "docker_credential_ecrpy.helper",
+    "docker_credential_ecrpy.hot.watchdog",
+    "docker_credential_ecrpy.tokens",
+    "docker_credential_ecrpy.tokens.folder",
+}
+WARM = FOLDERS | {
+    "docker_credential_ecrpy.helper.warm",
+    "docker_credential_ecrpy.tokens.entry",
+    "docker_credential_ecrpy.tokens.recent",
+}
+ACTIONS = {
+    "list": {"docker_credential_ecrpy.tokens.recent"},
+    "erase": {
+        "docker_credential_ecrpy.tokens.entry",
+        "docker_credential_ecrpy.tokens.store",
+    },
+    "store": {
+        "docker_credential_ecrpy.tokens.entry",
+        "docker_credential_ecrpy.tokens.json_text",
+        "docker_credential_ecrpy.tokens.login",
+        "docker_credential_ecrpy.tokens.recent",
+        "docker_credential_ecrpy.tokens.store",
+        "binascii",
+        "_json",
+    },
+}
 COLD = {
     "docker_credential_ecrpy.cli.main",
     "docker_credential_ecrpy.helper.actions",
@@ -36,7 +69,7 @@ COLD = {
 RUN = """
 import sys
 before = set(sys.modules)
-sys.argv = ["docker-credential-ecr-login", "get"]
+sys.argv = ["docker-credential-ecr-login", sys.argv[1]]
 from docker_credential_ecrpy.__main__ import main
 code = main()
 sys.stderr.write("\\n".join(sorted(set(sys.modules) - before)))
@@ -44,10 +77,10 @@ sys.exit(code)
 """
 
 
-def _loaded(machine: Machine, scripts: Path, host: str, code: int) -> set[str]:
-    """Return the modules that a `get` of the installed package loads beyond a bare interpreter."""
+def _loaded(machine: Machine, scripts: Path, host: str, code: int, action: str = "get") -> set[str]:
+    """Return the modules that an action of the installed package loads beyond the interpreter's."""
     done = subprocess.run(
-        [scripts / "python", "-I", "-c", RUN],
+        [scripts / "python", "-I", "-c", RUN, action],
         input=host.encode(),
         capture_output=True,
         env=machine.environ,
@@ -119,8 +152,22 @@ def test_another_registry_of_a_region_loads_no_settings_and_no_sdk(
     machine.get()
     loaded = _loaded(machine, scripts, HOST.replace("123456789012", "210987654321"), 0)
 
-    assert "docker_credential_ecrpy.helper.warm" in loaded
-    assert not loaded & COLD
+    assert loaded <= HOT | WARM
+    assert loaded >= WARM
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_store_erase_and_list_load_few_modules(
+    machine: Machine, scripts: Path, action: str
+) -> None:
+    """Without settings they need none of the rules, the errors or the SDK."""
+    login = f'{{"ServerURL": "{HOST}", "Username": "AWS", "Secret": "x"}}'
+    machine.run("store", stdin=login.encode())
+    loaded = _loaded(machine, scripts, login if action == "store" else HOST, 0, action)
+    wanted = FOLDERS | ACTIONS[action] | {"docker_credential_ecrpy.helper.fast_path"}
+
+    assert loaded <= HOT | wanted
+    assert {name for name in wanted if "." in name} <= loaded
 
 
 def test_the_measurement_sees_what_is_loaded(machine: Machine, scripts: Path) -> None:

@@ -29,7 +29,8 @@ from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import identity
 from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.settings.rules import Choice
-from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token
+from docker_credential_ecrpy.tokens.login import TOKEN_LIFE
+from docker_credential_ecrpy.tokens.token import Token
 from tests.world.machine import no_fallback
 
 ACCOUNTS = ("111111111111", "222222222222")

@@ -16,7 +16,8 @@ import pytest
 import docker_credential_ecrpy
 from docker_credential_ecrpy.hot import cache, identity, registry
 from docker_credential_ecrpy.tokens import store
-from docker_credential_ecrpy.tokens.token import TOKEN_LIFE, Token
+from docker_credential_ecrpy.tokens.login import TOKEN_LIFE
+from docker_credential_ecrpy.tokens.token import Token
 from tests.world.machine import HOST, Machine, Result, make_machine
 
 VICTIMS = {"a user": 12345, "root": 0}

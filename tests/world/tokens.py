@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from docker_credential_ecrpy.hot import cache, registry
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import store
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.lookup import LookupResult
@@ -113,4 +114,4 @@ def keep_stale(broker: MakeBroker, name: str, secret: str, expires: int = START 
     store.write(*place, entry)
     if name == ENDPOINT:
         host = cache.token_place(broker().directory, HOST, "me")
-        store.write(*host, cache.refer(*place, entry))
+        store.write(*host, entry_file.refer(*place, entry))

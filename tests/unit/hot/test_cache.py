@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.tokens import store
-from docker_credential_ecrpy.tokens.token import Token, reply_tail
+from docker_credential_ecrpy.tokens.login import reply_tail
 from tests.world.entries import HOUR, LOGIN, NOW, REPLY, list_files, make_entry
 from tests.world.hosts import HOST
 from tests.world.systems import OPEN_FLAGS, load_on_system_with
@@ -138,7 +138,7 @@ class TestReasons:
         header = tmp_path / "header"
         header.touch(0o600)
         for written in (b" 1 2 3 4\n", b" 1 2 3 x me\n", b" 1 2 3 4 \xff\n"):
-            header.write_bytes(b"ecrpy-2 " + cache._checksum(written) + written)
+            header.write_bytes(b"ecrpy-2 " + cache.checksum(written) + written)
             with pytest.raises(cache.Miss, match=r"^its header is invalid$"):
                 cache.read_any(str(header), NOW)
         header.write_bytes(b"ecrpy-2 ")
@@ -269,7 +269,7 @@ def test_no_bytes_make_reading_raise_anything_else(
     """Arbitrary bytes, also with a valid checksum, are an entry or a miss."""
     path = tmp_path_factory.getbasetemp() / "entry"
     if magic:
-        data = b"ecrpy-2 " + cache._checksum(data) + data
+        data = b"ecrpy-2 " + cache.checksum(data) + data
     path.write_bytes(data)
     path.chmod(0o600)
 
@@ -516,7 +516,7 @@ def test_an_entry_without_a_token_is_a_miss(place: tuple[str, str], reply: bytes
 @pytest.mark.parametrize("username", ["AWS", "", 'a"b', '","Secret":"', "\u00e9"])
 def test_whatever_the_names_are_a_token_is_one(place: tuple[str, str], username: str) -> None:
     """A user name may look like the next field: JSON escapes it."""
-    reply = reply_tail(Token(username, "x", 0))
+    reply = reply_tail(username, "x")
     store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply))
 
     assert cache.read(*place, NOW, environ={}).reply == reply

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.hot import cache, identity
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import store
 from tests.world.entries import HOUR, NOW, REPLY
 from tests.world.hosts import HOST
@@ -52,7 +53,7 @@ def _place(request: pytest.FixtureRequest, tmp_path: Path, here: Machine) -> tup
     if request.param == "token":
         return token
     place = cache.token_place(directory, HOST, "me")
-    store.write(*place, cache.refer(*token, entry))
+    store.write(*place, entry_file.refer(*token, entry))
     return place
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from docker_credential_ecrpy.files.directory import Directory, Refused
 from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import folder
 from docker_credential_ecrpy.tokens.folder import FOLDERS, MARKER, MARKER_TEXT
 from tests.world.entries import make_folder
@@ -187,7 +188,7 @@ def test_a_folder_whose_marker_was_removed_gets_it_again(tmp_path: Path) -> None
 def test_every_entry_begins_with_the_magic() -> None:
     """What is written is recognized as ours."""
     now = 1_800_000_000 * cache.SECOND
-    assert cache.packed("x", cache.Entry(now, now, now, b"")).startswith(folder._MAGIC)
+    assert entry_file.packed("x", cache.Entry(now, now, now, b"")).startswith(folder._MAGIC)
     assert MARKER_TEXT.startswith(folder._MAGIC)
 
 

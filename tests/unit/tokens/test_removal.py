@@ -11,6 +11,7 @@ import pytest
 
 from docker_credential_ecrpy.files.directory import Directory, Refused
 from docker_credential_ecrpy.hot import cache, paths
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import folder, inventory, recent, store
 from docker_credential_ecrpy.tokens.folder import FOLDERS, MARKER
 from tests.world.entries import HOUR, NOW, list_files, make_entry, make_folder
@@ -103,7 +104,7 @@ def test_what_one_host_refers_to(tmp_path: Path) -> None:
         entry = make_entry()
         entry.reply = b'"Username":"AWS","Secret":"%b"}\n' % host.encode()
         store.write(*token, entry)
-        reference = cache.refer(*token, entry)
+        reference = entry_file.refer(*token, entry)
         store.write(*cache.token_place(str(tmp_path), host, "me"), reference)
         recent.remember(str(tmp_path), host)
 

@@ -1,0 +1,31 @@
+"""A cache entry's file, as it is written; `hot.cache` reads it."""
+
+import os
+
+from docker_credential_ecrpy.hot.cache import MAGIC, REFERENCE, Entry, checksum
+from docker_credential_ecrpy.tokens.folder import open_folder
+
+
+def refer(path: str, subject: str, entry: Entry) -> Entry:
+    """Return a host's entry: the reference to `entry`, which is stored at `path` for `subject`."""
+    reply = b"%b%b %b\n" % (REFERENCE, os.path.basename(path).encode(), subject.encode())
+    times = entry.written, entry.refresh, entry.expires
+    return Entry(*times, reply, entry.booted, origin=entry.origin)
+
+
+def packed(subject: str, entry: Entry) -> bytes:
+    """Return the content of the file that stores `entry` for `subject`."""
+    times = f"{entry.written} {entry.refresh} {entry.expires} {entry.booted}"
+    header = f" {times} {entry.origin or ':'} {subject}\n"
+    inputs = "".join(f"{kind} {state} {os.fsencode(n).hex()}\n" for kind, state, n in entry.inputs)
+    body = header.encode() + inputs.encode() + entry.reply
+    return MAGIC + checksum(body) + body
+
+
+def write(path: str, subject: str, entry: Entry) -> None:
+    """Store `entry` for `subject` at `path` with an atomic replace.
+
+    Raises OSError, also if the cache must not be used; then nothing is left behind.
+    """
+    with open_folder(os.path.dirname(path), create=True) as folder:
+        folder.write_whole(os.path.basename(path), packed(subject, entry))
