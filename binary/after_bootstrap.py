@@ -56,6 +56,6 @@ try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # no code below catches an exception
 except KeyboardInterrupt:  # just before or after `in_full`
     code = protocol.INTERRUPTED
-if sys.argv[1:] == ["get"]:
+if sys.argv[1:] in (["get"], ["store"], ["erase"], ["list"]):
     os._exit(code)  # the answer is written; see before_bootstrap
 sys.exit(code)
