@@ -44,6 +44,8 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/unit/tokens/test_removal.py",
         "tests/unit/tokens/test_store_logins.py",
     ),
+    "tokens.entry": ("tests/unit/tokens/test_entry.py", "tests/unit/tokens/test_store.py"),
+    "tokens.login": ("tests/unit/tokens/test_login.py",),
     "tokens.folder": ("tests/unit/tokens/test_folder.py",),
     "files.directory": ("tests/unit/files/test_directory.py",),
     "files.private": ("tests/unit/files/test_private.py",),
