@@ -1,6 +1,5 @@
 """How users name a registry or an AWS profile."""
 
-import difflib
 import re
 import shlex
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.sanitize import fits_line, one_line
+from docker_credential_ecrpy.text.suggestion import suggest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -212,11 +212,9 @@ def find_profile(name: str, context: CommandContext) -> "ProfileSummary":
         if profile.name == name:
             return profile
     names = [profile.name for profile in profiles]
-    lowered = {known.lower(): known for known in names}
-    near = difflib.get_close_matches(name.lower(), lowered, n=1)
     hint = "name one that exists"
-    if near:
-        hint = f"did you mean {one_line(lowered[near[0]])!r}?"
+    if near := suggest(name, names):
+        hint = f"did you mean {one_line(near)!r}?"
     elif option := profile_option(name):
         hint = f"run: aws configure sso {option}"
     if names and len(names) <= _MOST_NAMED:

@@ -1,6 +1,5 @@
 """Commands and groups whose help begins with examples and whose errors name a near miss."""
 
-import difflib
 from collections.abc import Callable, Sequence
 from inspect import cleandoc
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.names import HELP_OPTIONS
 from docker_credential_ecrpy.text.console import wrap_command
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.suggestion import suggest
 
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 """The registry of examples."""
@@ -76,8 +76,8 @@ class Group(_WithExamples, click.Group):
         command = self.get_command(ctx, name)
         if command is None:
             names = [*self.commands, *others]
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}"
+            near = suggest(name, names)
+            hint = f"did you mean {near}?" if near else f"choose from {', '.join(names)}"
             msg = f"unknown command: {one_line(name) or '(empty)'}; {hint}"
             raise click.UsageError(msg, ctx)
         return command

@@ -5,7 +5,6 @@ It has no class name, capital or full stop. For a client it goes to both streams
 differ in which they show; on standard error it begins with the program's name.
 """
 
-import difflib
 import errno
 import os
 import signal
@@ -27,6 +26,7 @@ from docker_credential_ecrpy.settings.rules import SettingText
 from docker_credential_ecrpy.text import faults, secret_sources, secrets
 from docker_credential_ecrpy.text.log import Log, write_stderr
 from docker_credential_ecrpy.text.sanitize import make_printable, one_line
+from docker_credential_ecrpy.text.suggestion import suggest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -223,8 +223,8 @@ def _run_action(
         return protocol.OK, _help_text(name, usage, helper.environ).encode()
     known = (*ACTIONS, *VERSION, *HELPED)
     if arguments and action not in known:
-        near = difflib.get_close_matches(action, COMMANDS + known, n=1)
-        meant = f"; did you mean {near[0]}?" if near else ""
+        near = suggest(action, COMMANDS + known)
+        meant = f"; did you mean {near}?" if near else ""
         usage = f"{name}: unknown command: {one_line(action)}{meant}\n{usage}"
     if action not in known or len(arguments) > 1:
         return protocol.FAILED, f"{usage}\n".encode()

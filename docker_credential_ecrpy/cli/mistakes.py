@@ -1,6 +1,5 @@
 """Errors of usage that several commands report in the same words."""
 
-import difflib
 from collections.abc import Sequence
 
 import click
@@ -9,10 +8,19 @@ from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.suggestion import suggest
 
-DANGEROUS = ("--remove", "--undo", "--creds-store", "--fix")
-"""Options that change or remove much: none of them is suggested for an unknown option."""
 _EXAMPLE = "123456789012@us-east-1"
+_OF_A_REGISTRY = ("--account", "--account-id", "--registry-id", "--registry-ids", "--registry")
+# Options of docker and the AWS CLI that are variables here.
+_VARIABLES = {
+    "--config": "DOCKER_CONFIG",
+    "--docker-config": "DOCKER_CONFIG",
+    "--authfile": "REGISTRY_AUTH_FILE",
+    "--ca-bundle": "AWS_CA_BUNDLE",
+    "--endpoint-url": "AWS_ENDPOINT_URL",
+    "--timeout": "AWS_ECR_TIMEOUT",
+}
 
 
 def not_ecr(host: str) -> click.BadParameter:
@@ -30,9 +38,8 @@ def refuse_near_ecr(host: str) -> None:
 
 
 def describe_mistake(error: click.UsageError, typed: Sequence[str] = ()) -> str:
-    """Return the text of an error of usage; for an unknown option, it suggests no dangerous one.
+    """Return the text of an error of usage; for an unknown option, with what is to be typed.
 
-    For --region, where the command has none, it says how a registry names its region.
     typed: the arguments on the command line.
     """
     text = error.format_message()
@@ -41,13 +48,16 @@ def describe_mistake(error: click.UsageError, typed: Sequence[str] = ()) -> str:
     if not isinstance(error, click.NoSuchOption):
         return text
     name = one_line(error.option_name)
-    # Without the dashes, which all options share and click counts as alike.
-    known = {option.strip("-"): option for option in error.possibilities or ()}
-    near = [known[at] for at in difflib.get_close_matches(name.strip("-"), known)]
-    hint = f"; did you mean {near[0]}?" if near and near[0] not in DANGEROUS else ""
     parameters = error.ctx.command.params if error.ctx else []
-    if name == "--region" and any("REGISTRY" in (at.metavar or "") for at in parameters):
+    takes_registry = any("REGISTRY" in (at.metavar or "") for at in parameters)
+    near = suggest(name, error.possibilities or ())
+    hint = f"; did you mean {near}?" if near else ""
+    if name == "--region" and takes_registry:
         hint = f"; add the region to the registry: {_join_region(typed)}"
+    elif name in _OF_A_REGISTRY and takes_registry:
+        hint = f"; the account is a part of the registry's name: {_EXAMPLE}"
+    elif name in _VARIABLES:
+        hint = f"; set {_VARIABLES[name]} instead"
     return f"no such option: {name}{hint}"
 
 

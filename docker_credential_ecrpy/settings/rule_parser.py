@@ -1,6 +1,5 @@
 """Parser of one `[[registry]]` table of the settings: checks it and returns its rule."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -13,6 +12,7 @@ from docker_credential_ecrpy.settings import patterns
 from docker_credential_ecrpy.settings.rules import ROLE_ARN, Place, Role, Rule
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.suggestion import suggest
 
 ROLE_KEYS = ("external_id", "role_session_name", "duration")
 KEYS = ("match", "profile", "role_arn", *ROLE_KEYS, "registry", "endpoint_url", "region")
@@ -79,8 +79,8 @@ def read(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Rule:
 
 def suggest_key(key: str, keys: Sequence[str]) -> str:
     """Return the hint for a key that is not in `keys`: the nearest one, or all."""
-    near = difflib.get_close_matches(key.lower(), keys, n=1)
-    return f"did you mean {near[0]}?" if near else f"the keys are {', '.join(keys)}"
+    near = suggest(key, keys)
+    return f"did you mean {near}?" if near else f"the keys are {', '.join(keys)}"
 
 
 def shown(value: Any) -> str:

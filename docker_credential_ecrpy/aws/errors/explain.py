@@ -1,6 +1,5 @@
 """Errors for botocore's exceptions: the cause, and what to do; the caller raises them."""
 
-import difflib
 import shlex
 from http import HTTPStatus
 
@@ -30,6 +29,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.programs.failures import LASTING
 from docker_credential_ecrpy.text import faults
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.suggestion import suggest
 
 # botocore's exceptions for wrong settings.
 _SETTINGS = (
@@ -89,8 +89,8 @@ def explain(exc: Exception, call: CallContext) -> HelperError:
 def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
     """Return the error for a profile that is in no file."""
     others = sorted(call.core.available_profiles)
-    near, command = difflib.get_close_matches(name, others, n=1), ""
-    meant = f"did you mean {near[0]!r}? " if near else ""
+    near, command = suggest(name, others), ""
+    meant = f"did you mean {near!r}? " if near else ""
     place, variable = call.choice.chosen_at, sections.name_variable()
     if found := sections.explain_misnamed(name, others, "" if call.choice.profile else variable):
         return found

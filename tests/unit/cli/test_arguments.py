@@ -7,7 +7,8 @@ import click
 import pytest
 
 from docker_credential_ecrpy.cli.group import program
-from docker_credential_ecrpy.cli.mistakes import DANGEROUS, describe_mistake
+from docker_credential_ecrpy.cli.mistakes import describe_mistake
+from docker_credential_ecrpy.text.suggestion import DANGEROUS
 from tests.world.configure import OTHER
 from tests.world.machine import HOST, Machine
 
@@ -245,9 +246,12 @@ def test_the_region_in_the_registry(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("configure", "--remov"), "no such option: --remov\n"),
-        (("configure", "--unde"), "no such option: --unde\n"),
-        (("configure", "--cred-store"), "no such option: --cred-store\n"),
+        (("configure", "--remov"), "no such option: --remov; did you mean --remove?\n"),
+        (("configure", "--reset"), "no such option: --reset\n"),
+        (("configure", "--creds"), "no such option: --creds\n"),
+        (("configure", "--role", "x"), "no such option: --role; did you mean --role-arn?\n"),
+        (("configure", "--account-id", "1"), "; the account is a part of the registry's name: "),
+        (("configure", "--config", "/x"), "no such option: --config; set DOCKER_CONFIG instead\n"),
         (("configure", "--podmn"), "no such option: --podmn; did you mean --podman?\n"),
         (("password", "--regin"), "no such option: --regin; did you mean --region?\n"),
         (("doctor", "--bogus"), "no such option: --bogus\n"),
@@ -263,15 +267,16 @@ def test_an_unknown_option(machine: Machine, arguments: tuple[str, ...], says: s
 
 
 def test_no_command_suggests_a_dangerous_option() -> None:
-    """For any misspelling of one, in any command that has it."""
+    """Unless it was typed but for a slip of one letter."""
     found = set()
     for name, command in program.commands.items():
         at = click.Context(command, info_name=name)
         options = [text for each in command.params for text in each.opts]
         for option in options:
-            wrong = option[:-1]
-            said = describe_mistake(click.NoSuchOption(wrong, possibilities=options, ctx=at))
-            found |= {text for text in DANGEROUS if text in said.partition(";")[2]}
+            for wrong in (option[:-5], option[:4], f"--re{option[4:]}", f"{option}-all"):
+                error = click.NoSuchOption(wrong, possibilities=options, ctx=at)
+                said = describe_mistake(error).partition(";")[2]
+                found |= {text for text in DANGEROUS if text in said and text != wrong}
 
     assert not found
 
