@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.files.programs import search_path
@@ -126,7 +127,9 @@ def _read_login(key: str, fields: object) -> Login | Problem | None:
     username, password = fields.get("username", ""), fields.get("password", "")
     if fields.get("auth"):
         try:
-            text = base64.b64decode(str(fields["auth"]), validate=True).decode("utf-8", "replace")
+            # As Go, which skips line ends and no other blanks.
+            digits = str(fields["auth"]).replace("\r", "").replace("\n", "")
+            text = base64.b64decode(digits, validate=True).decode("utf-8", "replace")
         except ValueError:
             return Problem(AUTHS, key, "its auth is not base64")
         username, colon, password = text.partition(":")
@@ -214,14 +217,19 @@ class DockerConfig:
     @cached_property
     def _keys_of_logins(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
-        for member in self.source.members(AUTHS):
-            if _holds_any(member.value):
-                found.setdefault(bare_host(member.key), []).append(member.key)
+        for key, fields in self._auths.items():
+            if _holds_any(fields):
+                found.setdefault(bare_host(key), []).append(key)
         return found
 
     @cached_property
     def _entries(self) -> list[Login | Problem | None]:
-        return [_read_login(member.key, member.value) for member in self.source.members(AUTHS)]
+        return [_read_login(key, fields) for key, fields in self._auths.items()]
+
+    @cached_property
+    def _auths(self) -> dict[str, Any]:
+        """The value of each key under `auths`: the last one, as Docker reads them."""
+        return {member.key: member.value for member in self.source.members(AUTHS)}
 
 
 def default_store(environ: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """Edits JSON as text: the rest keeps every byte, and new members copy the style beside them.
 
-As in Go, keys at the top match in any case: https://pkg.go.dev/encoding/json#Unmarshal
+As in Go, keys at the top match in any case, and a repeated object adds to the ones before it:
+https://pkg.go.dev/encoding/json#Unmarshal
 """
 
 import codecs
@@ -66,7 +67,7 @@ class JsonDocument:
 
     def __init__(self, file: str, data: bytes) -> None:
         self.file = file
-        self._members: dict[str, list[Member]] = {}
+        self._members: dict[int, list[Member]] = {}
         secret_sources.note_settings(data.decode("utf-8", "surrogateescape"))
         if data.startswith(_BOMS_OF_UTF_16):
             self._refuse("it is UTF-16, which Docker does not read", "save it as UTF-8")
@@ -102,23 +103,17 @@ class JsonDocument:
     def members(self, section: str = "") -> list[Member]:
         """Return the members of the object, or of its member `section`; [] if missing or null.
 
-        Raises HelperError where the section is not an object, or has a duplicate.
+        Where a key occurs several times, the last one counts. Raises HelperError where the section
+        is not an object.
         """
         if not section:
             return self._top
-        found = self._find(section)
-        if found is None or found.value is None:
-            return []
-        if not isinstance(found.value, dict):
-            self._refuse(f'"{section}" is not an object', f'write it as "{section}": {{}}')
-        if found.key not in self._members:
-            self._members[found.key] = list(_scan_members(self.text, found.at))
-        return self._members[found.key]
+        return [member for each in self._list_objects(section) for member in self._scan(each)]
 
     def value(self, key: str) -> Any:
-        """Return the value of a member at the top, or None. Raises HelperError for duplicates."""
-        found = self._find(key)
-        return found.value if found else None
+        """Return the value of a member at the top, or None: the last one that is not null."""
+        values = [member.value for member in self._find(key) if member.value is not None]
+        return values[-1] if values else None
 
     def apply(self, changes: Mapping[Path, Any]) -> bytes:
         """Return the file with members set to strings, or REMOVED; creates missing sections.
@@ -130,40 +125,66 @@ class JsonDocument:
         by_section: dict[str, dict[str, Any]] = {}
         at_top: dict[str, Any] = {}
         for (top, *below), value in changes.items():
-            found = self._find(top)
-            key = found.key if found else top
-            target = by_section.setdefault(key, {}) if below else at_top
-            target[below[0] if below else key] = value
+            if below:
+                by_section.setdefault(top, {})[below[0]] = value
+            else:
+                at_top |= dict.fromkeys(self._list_keys(top), value)
         edits: list[Edit] = []
         for section, wanted in by_section.items():
-            if at_top.get(section) is REMOVED:
+            keys = self._list_keys(section)
+            if at_top.get(keys[-1]) is REMOVED:
                 continue
-            if self.value(section) is not None:
-                edits += self._make_edits(section, wanted)
+            if objects := self._list_objects(section):
+                edits += self._edit_objects(objects, wanted)
             elif made := {key: value for key, value in wanted.items() if value is not REMOVED}:
-                at_top[section] = made
-        edits += self._make_edits("", at_top)
+                at_top[keys[-1]] = made
+        edits += self._make_edits(None, at_top)
         return apply_edits(self.text, edits).encode("utf-8", "surrogateescape")
 
     @cached_property
     def _top(self) -> list[Member]:
         return list(_scan_members(self.text, self._start)) if self.text else []
 
-    def _find(self, key: str) -> Member | None:
-        found = [member for member in self._top if member.key.casefold() == key.casefold()]
-        if len(found) > 1:
-            self._refuse(f'"{key}" occurs {len(found)} times', "merge them into one")
-        return found[0] if found else None
+    def _find(self, key: str) -> list[Member]:
+        return [member for member in self._top if member.key.casefold() == key.casefold()]
+
+    def _list_keys(self, key: str) -> list[str]:
+        """Return the forms in which a key occurs at the top, or itself for none."""
+        return [member.key for member in self._find(key)] or [key]
+
+    def _list_objects(self, section: str) -> list[Member]:
+        """Return the objects that make up a section: those after the last null."""
+        found: list[Member] = []
+        for member in self._find(section):
+            if member.value is not None and not isinstance(member.value, dict):
+                self._refuse(f'"{section}" is not an object', f'write it as "{section}": {{}}')
+            found = [] if member.value is None else [*found, member]
+        return found
+
+    def _scan(self, member: Member) -> list[Member]:
+        if member.at not in self._members:
+            self._members[member.at] = list(_scan_members(self.text, member.at))
+        return self._members[member.at]
 
     def _refuse(self, problem: str, hint: str, cause: Exception | None = None) -> NoReturn:
         msg = f"{one_line(self.file)}: {problem}"
         raise HelperError(msg, hint=hint) from cause
 
-    def _make_edits(self, section: str, wanted: Mapping[str, Any]) -> Iterator[Edit]:
-        """Yield the edits of a section, or of the whole object for ""."""
-        found = self._find(section) if section else None
+    def _edit_objects(self, objects: Sequence[Member], wanted: Mapping[str, Any]) -> Iterator[Edit]:
+        """Yield the edits of a section's objects; the last one gets the new members."""
+        keys = {member.key for each in objects for member in self._scan(each)}
+        present = {key: value for key, value in wanted.items() if key in keys}
+        for each in objects[:-1]:
+            here = {member.key for member in self._scan(each)}
+            yield from self._make_edits(each, {k: present[k] for k in present if k in here})
+        here = {member.key for member in self._scan(objects[-1])}
+        own = {key: value for key, value in wanted.items() if key in here or key not in keys}
+        yield from self._make_edits(objects[-1], own)
+
+    def _make_edits(self, found: Member | None, wanted: Mapping[str, Any]) -> Iterator[Edit]:
+        """Yield the edits of a section's object, or of the whole one for None."""
         start, end = (found.at, found.end) if found else (self._start, self._end)
-        depth, members = (1 if found else 0), self.members(section)
+        depth, members = (1, self._scan(found)) if found else (0, self._top)
         kept = [member for member in members if wanted.get(member.key) is not REMOVED]
         for member in kept:
             value = wanted.get(member.key, member.value)

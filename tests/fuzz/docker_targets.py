@@ -118,7 +118,7 @@ def _plan(file: str, data: bytes, wanted: ConfigureRequest, earlier: tuple[bytes
 
 
 def _parse(data: bytes) -> Pairs | None:
-    """Return the file's content; None if Docker cannot read it, or two programs may differ."""
+    """Return the file's content; None if Docker cannot read it."""
     text = data.decode("utf-8", "surrogateescape")
     if not text.strip(" \t\r\n"):
         return Pairs()
@@ -134,9 +134,6 @@ def _parse(data: bytes) -> Pairs | None:
     except (ValueError, RecursionError):
         return None
     if not isinstance(found, Pairs):
-        return None
-    keys = [key.casefold() for key, _ in found]
-    if any(keys.count(section) > 1 for section in _SECTIONS):
         return None
     sections = [value for key, value in found if key.casefold() in _SECTIONS[:2]]
     return found if all(value is None or isinstance(value, Pairs) for value in sections) else None
@@ -164,7 +161,12 @@ def _refuse(constant: str) -> None:
 
 
 def _section(wanted: Pairs, name: str) -> Pairs:
-    return next((value for key, value in wanted if key.casefold() == name), None) or Pairs()
+    """Return the members of a section: those of each object after the last null."""
+    found = Pairs()
+    for key, value in wanted:
+        if key.casefold() == name:
+            found = Pairs([*found, *value]) if value is not None else Pairs()
+    return found
 
 
 def _is_text(value: object) -> bool:
@@ -178,7 +180,8 @@ def _check_read(config: DockerConfig, wanted: Pairs) -> None:
     assert {k: config.helpers[k] for k in helpers if _is_text(last[k])} == {
         k: last[k] for k in helpers if _is_text(last[k])
     }
-    store = next((value for key, value in wanted if key.casefold() == "credsstore"), "")
+    stores = [value for key, value in wanted if key.casefold() == "credsstore"]
+    store = next((value for value in reversed(stores) if value is not None), "")
     assert config.store == (store if _is_text(store) else "")
     keys = [key for key, _ in _section(wanted, "auths")]
     assert {login.key for login in config.logins} <= set(keys)

@@ -231,3 +231,26 @@ def test_dockers_default_store(tmp_path: Path, programs: list[str], store: str) 
         (tmp_path / name).touch(0o700)
 
     assert default_store({"PATH": str(tmp_path)}) == store
+
+
+def test_wrapped_base64_is_read_as_go_reads_it() -> None:
+    """Go's decoder skips line ends, as `base64` writes them after 76 digits, and no other blanks."""
+    digits = auth("AWS:secret")
+    wrapped = {"a": {"auth": f"{digits[:4]}\n{digits[4:]}\r\n"}, "b": {"auth": f" {digits}"}}
+    found = config({"auths": wrapped})
+
+    assert [(login.key, login.password) for login in found.logins] == [("a", "secret")]
+    assert [str(problem) for problem in found.problems] == ["auths, 'b': its auth is not base64"]
+
+
+def test_the_last_of_equal_keys_counts() -> None:
+    """Docker decides by the last entry for a registry, also across repeated sections."""
+    text = f"""{{"auths": {{"a": {{"auth": "???"}}, "b": {{"auth": "{auth("u:1")}"}}}},
+        "AUTHS": {{"a": {{}}, "b": {{"auth": "{auth("u:2")}"}}}},
+        "credsStore": "x", "credsstore": "y"}}"""
+    found = DockerConfig.parse("config.json", text.encode())
+
+    assert found.problems == []
+    assert [(login.key, login.password) for login in found.logins] == [("b", "2")]
+    assert found.login_keys("a") == []
+    assert found.store == "y"

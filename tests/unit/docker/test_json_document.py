@@ -210,17 +210,51 @@ def test_an_invalid_file(data: bytes, says: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('{"auths": {}, "auths": {}}', '"auths" occurs 2 times'),
-        ('{"auths": {}, "Auths": {}}', '"auths" occurs 2 times'),
+        ('{"auths": {}, "Auths": []}', '"auths" is not an object'),
         ('{"auths": []}', '"auths" is not an object'),
         ('{"auths": "x"}', '"auths" is not an object'),
     ],
 )
 def test_a_section_that_cannot_be_edited(text: str, says: str) -> None:
-    """A section whose meaning is ambiguous is neither read nor edited."""
+    """A section of another type is neither read nor edited."""
     source = JsonDocument(FILE, text.encode())
 
     with pytest.raises(HelperError, match=says):
         source.members("auths")
     with pytest.raises(HelperError, match=says):
         source.apply({("auths", "x"): "y"})
+
+
+# A file -> the members of `auths` and the value of `store`, as Go reads them.
+REPEATED = {
+    '{"auths": {"a": "1"}, "auths": {"b": "2"}}': ({"a": "1", "b": "2"}, None),
+    '{"auths": {"a": "1", "b": "0"}, "Auths": {"b": "2"}}': ({"a": "1", "b": "2"}, None),
+    '{"auths": {"a": "1", "a": "2"}}': ({"a": "2"}, None),
+    '{"auths": {"a": "1"}, "auths": null}': ({}, None),
+    '{"auths": {"a": "1"}, "auths": null, "AUTHS": {"b": "2"}}': ({"b": "2"}, None),
+    '{"store": "x", "Store": "y"}': ({}, "y"),
+    '{"store": "x", "store": null}': ({}, "x"),
+}
+
+
+@pytest.mark.parametrize("text", REPEATED)
+def test_repeated_members(text: str) -> None:
+    """Objects are merged, the last key counts, and a null empties an object alone."""
+    source = JsonDocument(FILE, text.encode())
+    found = {member.key: member.value for member in source.members("auths")}
+
+    assert (found, source.value("store")) == REPEATED[text]
+
+
+@pytest.mark.parametrize("text", REPEATED)
+def test_repeated_members_are_edited_together(text: str) -> None:
+    """A new member, a changed one and a removed one are read back, also from repeated objects."""
+    members, _ = REPEATED[text]
+    source = JsonDocument(FILE, text.encode())
+    changes = {("auths", "a"): "9", ("auths", "b"): REMOVED, ("auths", "c"): "3", ("store",): "z"}
+
+    after = JsonDocument(FILE, source.apply(changes))
+
+    wanted = {key: value for key, value in members.items() if key != "b"} | {"a": "9", "c": "3"}
+    assert {member.key: member.value for member in after.members("auths")} == wanted
+    assert after.value("store") == "z"
