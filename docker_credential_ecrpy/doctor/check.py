@@ -18,6 +18,7 @@ class CheckId(Enum):
     TIME_LIMIT = "time-limit"
     FIX = "fix"
     DOCKER_CONFIG = "docker-config"
+    ENGINE = "engine"
     OLD_LOGIN = "old-login"
     CREDENTIAL_HELPER = "credential-helper"
     PODMAN = "podman"

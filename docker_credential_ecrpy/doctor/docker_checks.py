@@ -21,6 +21,7 @@ from docker_credential_ecrpy.doctor.check import (
     quote,
 )
 from docker_credential_ecrpy.doctor.facts import Facts
+from docker_credential_ecrpy.doctor.probes.engine import Engine
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.settings.rules import Choice
@@ -33,6 +34,8 @@ _VARIABLE = docker_config.AUTH_VARIABLE
 def check_docker(facts: Facts) -> Iterator[Check]:
     """Yield the checks on the files of Docker and podman."""
     yield _check_config(facts)
+    if facts.machine.engine:
+        yield _check_engine(facts.machine.engine)
     if facts.host:
         yield _check_old_login(facts)
         yield _check_mechanism(facts)
@@ -65,6 +68,15 @@ def _check_config(facts: Facts) -> Check:
     said += [f"credsStore {quote(config.store)}"] if config.store else []
     said += [f"{len(config.logins)} under {AUTHS}"] if config.logins else []
     return Check(check_id, PASS, f"{config.file}: {', '.join(said) or 'no credential settings'}")
+
+
+def _check_engine(engine: Engine | HelperError) -> Check:
+    check_id = CheckId.ENGINE
+    if isinstance(engine, HelperError):
+        return check.check_from_error(check_id, engine)
+    if not engine.is_asked:
+        return Check(check_id, SKIP, f"{engine.address} is not asked")
+    return Check(check_id, PASS, f"{engine.address} answers")
 
 
 def _check_old_login(facts: Facts) -> Check:

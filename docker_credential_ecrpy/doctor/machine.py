@@ -10,6 +10,7 @@ from docker_credential_ecrpy.docker import credential_lookup, installed_helpers
 from docker_credential_ecrpy.docker.config import DockerConfig
 from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper, find_helper
 from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
+from docker_credential_ecrpy.doctor.probes.engine import Engine, probe_engine
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files.directory import Refused
 from docker_credential_ecrpy.files.programs import search_path
@@ -31,6 +32,7 @@ class Machine:
     podman: the files of podman, buildah and skopeo that exist.
     programs: the programs that Docker finds under each of our names.
     fallback: the helper for other registries that our settings name.
+    engine: what Docker's client pulls with; None without a client, or until it is asked.
     refusals: why the cache's directory, or folders in it, must not be used.
     """
 
@@ -44,6 +46,7 @@ class Machine:
     programs: dict[str, InstalledHelper]
     fallback: SettingText | None
     docker: str | None = None
+    engine: Engine | HelperError | None = None
     refusals: tuple[Refused, ...] = ()
 
     @property
@@ -86,14 +89,18 @@ def ask_docker(machine: Machine, deadline: Deadline) -> Machine:
 
 
 def ask_programs(machine: Machine, deadline: Deadline) -> Machine:
-    """Return the machine once docker and our programs have printed their versions.
+    """Return the machine once docker, its engine and our programs have answered.
 
     It may end some seconds after the deadline.
     """
-    with ThreadPoolExecutor(max_workers=3) as pool:  # each may hang
+    config = machine.config if isinstance(machine.config, DockerConfig) else None
+    with ThreadPoolExecutor(max_workers=4) as pool:  # each may hang
         asked = pool.submit(ask_docker, machine, deadline)
+        engine = pool.submit(
+            attempt, lambda: probe_engine(machine.environ, config, deadline.left())
+        )
         list(pool.map(InstalledHelper.read_version, machine.programs.values()))
-        return asked.result()
+        return replace(asked.result(), engine=engine.result())
 
 
 def list_registries(helper: Helper, machine: Machine) -> list[str]:

@@ -52,7 +52,7 @@ def expired_login_by_url(docker_host: DockerHost) -> Broken:
 def login_in_a_variable(docker_host: DockerHost) -> Broken:
     variable = json.dumps({"auths": docker_host.old_login()})
     docker_host.machine.environ["DOCKER_AUTH_CONFIG"] = variable
-    docker_host.program("docker", "echo Docker version 29.1.0, build 1", "first")
+    docker_host.client()
     return Broken(
         "old-login",
         f"docker sends the login for {HOST} in DOCKER_AUTH_CONFIG",

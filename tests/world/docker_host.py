@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.world import schemas
+from tests.world.engine_socket import engine_socket
 from tests.world.machine import HOST, Machine, Result
 from tests.world.registry import PUBLIC, STORAGE, RegistryFront, SmallRegistry
 from tests.world.web import Request, Response
@@ -80,6 +81,18 @@ class DockerHost:
                 f"{path.parent}{os.pathsep}{self.machine.environ['PATH']}"
             )
         return path
+
+    def client(self, version: str = "29.1.0", engine: str = "") -> None:
+        """Add Docker's client to PATH, unless there is one. engine: its DOCKER_HOST.
+
+        Without one, an engine that answers is added too.
+        """
+        self.program("docker", f"echo Docker version {version}, build 1", "first")
+        if engine:
+            self.machine.environ["DOCKER_HOST"] = engine
+        elif "DOCKER_HOST" not in self.machine.environ:
+            path = self.machine.closing.enter_context(engine_socket())
+            self.machine.environ["DOCKER_HOST"] = f"unix://{path}"
 
     def old_login(self, host: str = HOST, life: float = -3600, key: str = "") -> dict[str, Any]:
         """Return the `auths` that `docker login` writes."""

@@ -234,7 +234,7 @@ def test_dockers_default_store(tmp_path: Path, programs: list[str], store: str) 
 
 
 def test_wrapped_base64_is_read_as_go_reads_it() -> None:
-    """Go's decoder skips line ends, as `base64` writes them after 76 digits, and no other blanks."""
+    """Go's decoder skips line ends, which `base64` writes, and no other blanks."""
     digits = auth("AWS:secret")
     wrapped = {"a": {"auth": f"{digits[:4]}\n{digits[4:]}\r\n"}, "b": {"auth": f" {digits}"}}
     found = config({"auths": wrapped})

@@ -45,7 +45,7 @@ def test_whether_docker_reads_the_variable(
 ) -> None:
     """Docker reads it from version 28.3 on."""
     variable = json.dumps({"auths": docker_host.old_login()})
-    docker_host.program("docker", f"echo Docker version {version}, build 1")
+    docker_host.client(version)
     found = docker_host.doctor(HOST, DOCKER_AUTH_CONFIG=variable)
 
     assert (found.found["cause"] or {}).get("id") == check

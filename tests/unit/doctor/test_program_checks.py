@@ -14,6 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="its programs ar
 
 def test_programs_that_hang_leave_the_network_its_time(docker_host: DockerHost) -> None:
     """They run at the same time as each other and as the network calls."""
+    docker_host.client()  # with an engine
     names = "docker", "docker-credential-ecr-login", "docker-credential-ecrpy"
     for name in names:
         docker_host.program(name, "exec /bin/sleep 60", "first")
