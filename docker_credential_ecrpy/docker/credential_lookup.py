@@ -1,19 +1,33 @@
-"""Where Docker gets a registry's credentials from.
+"""Where Docker or podman gets a registry's credentials from.
 
-The order is that of docker/cli: cli/config/memorystore, then cli/config/configfile/file.go.
+Docker's order is that of docker/cli: cli/config/memorystore, then cli/config/configfile/file.go;
+podman's that of containers/image: pkg/docker/config/config.go.
 """
 
+import os
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
 from docker_credential_ecrpy.docker import config as docker_config
 from docker_credential_ecrpy.docker.config import AUTH_VARIABLE, AUTHS, DockerConfig, Login
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files.replace import read_user_file
+from docker_credential_ecrpy.hot import paths
 from docker_credential_ecrpy.text.sanitize import one_line
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 _READS_VARIABLE_FROM = (28, 3)
+PODMANS_FILES = "containers-auth.json"
+"""The name by which registries.conf means the files, beside those of helpers."""
+_SYSTEM_CONF = "/etc/containers/registries.conf"
 _VERSION = re.compile(r"\b(\d+)\.(\d+)\.\d+")
 
 SourceKind = Enum(
@@ -24,11 +38,15 @@ SourceKind = Enum(
 
 @dataclass(frozen=True)
 class CredentialSource:
-    """name: the credential helper, as in config.json. login: what a file or variable holds."""
+    """name: the credential helper, as in config.json. login: what a file or variable holds.
+
+    file: the file of podman's that decides, or "".
+    """
 
     kind: SourceKind
     name: str = ""
     login: Login | None = None
+    file: str = ""
 
     @property
     def is_ours(self) -> bool:
@@ -54,6 +72,45 @@ def lookup_credentials(
         return CredentialSource(SourceKind.DEFAULT_STORE, default_store)
     found = _find_login(host, config)
     return CredentialSource(SourceKind.FILE if found else SourceKind.NOTHING, login=found)
+
+
+def lookup_in_podman(
+    host: str, files: Sequence[DockerConfig], helpers: Sequence[str]
+) -> CredentialSource:
+    """Return where podman, buildah and skopeo get the credentials for a host.
+
+    files: in their order; no credsStore counts. helpers: as `read_podmans_helpers`.
+    """
+    for helper in helpers:
+        if helper != PODMANS_FILES:
+            return CredentialSource(SourceKind.STORE, helper, file="registries.conf")
+        for config in files:
+            if name := config.helpers.get(host):
+                return CredentialSource(SourceKind.HELPER, name, file=config.file)
+            if login := _find_login(host, config):
+                return CredentialSource(SourceKind.FILE, login=login, file=config.file)
+    return CredentialSource(SourceKind.NOTHING)
+
+
+def read_podmans_helpers(environ: Mapping[str, str]) -> list[str]:
+    """Return `credential-helpers` of registries.conf, which names the files too, or those alone."""
+    home = paths.home(environ)
+    own = os.path.join(environ.get("XDG_CONFIG_HOME") or f"{home}/.config", "containers")
+    own = os.path.join(own, "registries.conf")
+    main = own if os.path.exists(own) else _SYSTEM_CONF
+    files = [environ.get("CONTAINERS_REGISTRIES_CONF") or main]
+    for folder in (f"{_SYSTEM_CONF}.d", f"{own}.d"):
+        with suppress(OSError):
+            names = sorted(name for name in os.listdir(folder) if name.endswith(".conf"))
+            files += [os.path.join(folder, name) for name in names]
+    found = [PODMANS_FILES]
+    for file in files:
+        with suppress(HelperError, ValueError, RecursionError):
+            table = tomllib.loads((read_user_file(file) or b"").decode())
+            value = table.get("credential-helpers")
+            if isinstance(value, list) and value:
+                found = [each for each in value if isinstance(each, str)]
+    return found
 
 
 def reads_variable(version: str) -> bool:

@@ -92,14 +92,15 @@ def check_from_error(check_id: CheckId, error: HelperError, status: str = FAIL) 
     return Check(check_id, status, error.message, error.hint or "", error.command)
 
 
-def configure_fix(host: str, *, has_login: bool) -> tuple[str, str, bool]:
+def configure_fix(host: str, *, has_login: bool, podman: bool = False) -> tuple[str, str, bool]:
     """Return fix, command and safe for a problem that `configure` fixes.
 
-    has_login: whether `configure` also removes a login of this host.
+    has_login: whether `configure` also removes a login of this host. podman: for podman's files.
     """
-    fix = "configure docker to run this program"
+    client, option = ("podman", " --podman") if podman else ("docker", "")
+    fix = f"configure {client} to run this program"
     fix += ", and remove the old login" if has_login else ""
-    return fix, f"{PACKAGE} configure {host}", True
+    return fix, f"{PACKAGE} configure{option} {host}", True
 
 
 def quote(name: str) -> str:

@@ -1,7 +1,6 @@
 """The checks of `doctor` on the files of Docker and podman. They make no network call."""
 
 import fnmatch
-import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from http import HTTPStatus
@@ -21,6 +20,7 @@ from docker_credential_ecrpy.doctor.check import (
     quote,
 )
 from docker_credential_ecrpy.doctor.facts import Facts
+from docker_credential_ecrpy.doctor.podman_checks import check_podman, check_podman_too
 from docker_credential_ecrpy.doctor.probes.engine import Engine
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
@@ -33,14 +33,17 @@ _VARIABLE = docker_config.AUTH_VARIABLE
 
 def check_docker(facts: Facts) -> Iterator[Check]:
     """Yield the checks on the files of Docker and podman."""
+    if facts.machine.for_podman:
+        yield from check_podman(facts)
+        return
     yield _check_config(facts)
     if facts.machine.engine:
-        yield _check_engine(facts.machine.engine)
+        yield _check_engine(facts.machine.engine, facts)
     if facts.host:
         yield _check_old_login(facts)
         yield _check_mechanism(facts)
     if facts.is_ecrs:
-        yield from _check_podman(facts)
+        yield from check_podman_too(facts)
 
 
 def _check_config(facts: Facts) -> Check:
@@ -70,10 +73,12 @@ def _check_config(facts: Facts) -> Check:
     return Check(check_id, PASS, f"{config.file}: {', '.join(said) or 'no credential settings'}")
 
 
-def _check_engine(engine: Engine | HelperError) -> Check:
+def _check_engine(engine: Engine | HelperError, facts: Facts) -> Check:
     check_id = CheckId.ENGINE
     if isinstance(engine, HelperError):
-        return check.check_from_error(check_id, engine)
+        podman = facts.machine.lookup_in_podman(facts.host)
+        is_podmans = podman and podman.is_ours and not podman.file.endswith("config.json")
+        return check.check_from_error(check_id, engine, WARN if is_podmans else FAIL)
     if not engine.is_asked:
         return Check(check_id, SKIP, f"{engine.address} is not asked")
     return Check(check_id, PASS, f"{engine.address} answers")
@@ -189,18 +194,3 @@ def _note_variable(facts: Facts) -> str:
     if not facts.machine.variable_in_use:
         return f"; {_VARIABLE} is set; docker reads it from version 28.3 on"
     return f"; {_VARIABLE} has no login for it"
-
-
-def _check_podman(facts: Facts) -> Iterator[Check]:
-    """Yield a check for each problem in the files of podman, buildah and skopeo."""
-    check_id = CheckId.PODMAN
-    for config in facts.machine.podman:
-        if isinstance(config, HelperError):
-            yield check.check_from_error(check_id, config, WARN)
-            continue
-        keys = config.login_keys(facts.host)
-        if keys and config.helpers.get(facts.host) not in docker_config.HELPER_NAMES:
-            key, expires = shown_key(keys[0]), _name_expiry(_find_login(config, facts.host), facts)
-            seen = f"{config.file} has an old login for {key}; {expires}"
-            fix = "remove it: podman, buildah and skopeo send it"
-            yield Check(check_id, WARN, seen, fix, f"podman logout {shlex.quote(key)}")

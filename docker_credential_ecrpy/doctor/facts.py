@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from docker_credential_ecrpy.docker import credential_lookup
-from docker_credential_ecrpy.docker.config import DockerConfig, Login
+from docker_credential_ecrpy.docker.config import Login
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.machine import Machine
 from docker_credential_ecrpy.errors import HelperError
@@ -78,13 +78,10 @@ class Facts:
 
     @property
     def mechanism(self) -> credential_lookup.CredentialSource | None:
-        """Where Docker gets the credentials; None where its file cannot be read."""
+        """Where the client gets the credentials; None where its file cannot be read."""
         machine = self.machine
-        if not isinstance(machine.config, DockerConfig):
-            return None
-        return credential_lookup.lookup_credentials(
-            self.host, machine.config, machine.variable_in_use, machine.default_store
-        )
+        lookup = machine.lookup_in_podman if machine.for_podman else machine.lookup
+        return lookup(self.host)
 
     def find_refusal(self, login: Login | None) -> int:
         """Return the status with which the registry refuses a login; 0 where it may accept it."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from docker_credential_ecrpy.docker import config as docker_config
 from docker_credential_ecrpy.docker import credential_lookup, installed_helpers
 from docker_credential_ecrpy.docker.config import DockerConfig
+from docker_credential_ecrpy.docker.credential_lookup import CredentialSource
 from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper, find_helper
 from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
 from docker_credential_ecrpy.doctor.probes.engine import Engine, probe_engine
@@ -29,7 +30,8 @@ class Machine:
     variable: the content of DOCKER_AUTH_CONFIG; None where it is not set.
     docker: what `docker --version` prints, where that matters; "" where there is no docker, and
     None until it is run. default_store: the store that Docker takes by default, or "".
-    podman: the files of podman, buildah and skopeo that exist.
+    for_podman: whether podman is judged, and not docker. podman: the files of podman, buildah and
+    skopeo that exist, without Docker's. podmans_helpers: those of registries.conf.
     programs: the programs that Docker finds under each of our names.
     fallback: the helper for other registries that our settings name.
     engine: what Docker's client pulls with; None without a client, or until it is asked.
@@ -45,6 +47,8 @@ class Machine:
     podman: list[DockerConfig | HelperError]
     programs: dict[str, InstalledHelper]
     fallback: SettingText | None
+    for_podman: bool = False
+    podmans_helpers: tuple[str, ...] = ()
     docker: str | None = None
     engine: Engine | HelperError | None = None
     refusals: tuple[Refused, ...] = ()
@@ -55,8 +59,23 @@ class Machine:
         in_use = credential_lookup.reads_variable(self.docker or "")
         return self.variable if in_use and isinstance(self.variable, DockerConfig) else None
 
+    def lookup(self, host: str) -> CredentialSource | None:
+        """Return where docker gets a host's credentials; None where its file cannot be read."""
+        if not isinstance(self.config, DockerConfig):
+            return None
+        return credential_lookup.lookup_credentials(
+            host, self.config, self.variable_in_use, self.default_store
+        )
 
-def read_machine(helper: Helper) -> Machine:
+    def lookup_in_podman(self, host: str) -> CredentialSource | None:
+        """Return where podman gets a host's credentials; None where it cannot read a file."""
+        files = [each for each in (*self.podman, self.config) if isinstance(each, DockerConfig)]
+        if len(files) <= len(self.podman):
+            return None
+        return credential_lookup.lookup_in_podman(host, files, self.podmans_helpers)
+
+
+def read_machine(helper: Helper, *, for_podman: bool = False) -> Machine:
     """Return what the files of this machine hold. Runs no program."""
     environ = helper.environ
     settings = attempt(helper.load_settings)
@@ -72,6 +91,8 @@ def read_machine(helper: Helper) -> Machine:
         programs={name: find_helper(name, environ) for name in docker_config.HELPER_NAMES},
         fallback=settings.fallback if isinstance(settings, Settings) else None,
         refusals=tuple(helper.list_refusals()),
+        for_podman=for_podman,
+        podmans_helpers=tuple(credential_lookup.read_podmans_helpers(environ)),
     )
 
 
@@ -97,7 +118,12 @@ def ask_programs(machine: Machine, deadline: Deadline) -> Machine:
     with ThreadPoolExecutor(max_workers=4) as pool:  # each may hang
         asked = pool.submit(ask_docker, machine, deadline)
         engine = pool.submit(
-            attempt, lambda: probe_engine(machine.environ, config, deadline.left())
+            attempt,
+            lambda: (
+                None
+                if machine.for_podman
+                else probe_engine(machine.environ, config, deadline.left())
+            ),
         )
         list(pool.map(InstalledHelper.read_version, machine.programs.values()))
         return replace(asked.result(), engine=engine.result())
@@ -106,7 +132,8 @@ def ask_programs(machine: Machine, deadline: Deadline) -> Machine:
 def list_registries(helper: Helper, machine: Machine) -> list[str]:
     """Return the ECR hosts and private names in Docker's files, or else the last ones used."""
     keys: list[str] = []
-    for config in (machine.config, machine.variable_in_use):  # the variable has no helpers
+    own = machine.podman if machine.for_podman else [machine.variable_in_use]  # it has no helpers
+    for config in (machine.config, *own):
         if isinstance(config, DockerConfig):
             keys += config.our_keys + [login.key for login in config.logins]
     hosts = [docker_config.bare_host(key) for key in keys]

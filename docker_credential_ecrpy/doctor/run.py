@@ -53,14 +53,19 @@ def read_deadline(environ: Mapping[str, str]) -> tuple[Deadline, list[Finding]]:
 
 
 def diagnose(
-    helper: Helper, named: Image | None, deadline: Deadline, progress: Callable[[str], None]
+    helper: Helper,
+    named: Image | None,
+    deadline: Deadline,
+    progress: Callable[[str], None],
+    *,
+    for_podman: bool = False,
 ) -> list[Finding]:
     """Return what the checks find for an image, or for each registry that Docker's files name.
 
-    progress: called with what is checked now.
+    progress: called with what is checked now. for_podman: judge what podman does.
     """
     findings: list[Finding] = []
-    given = read_machine(helper)
+    given = read_machine(helper, for_podman=for_podman)
     hosts: list[str] = []
     if named is None:
         given = machine.ask_docker(given, deadline)
@@ -93,10 +98,15 @@ def diagnose(
 
 
 def fix_files(
-    helper: Helper, named: Image | None, deadline: Deadline, configure: Callable[[list[str]], None]
+    helper: Helper,
+    named: Image | None,
+    deadline: Deadline,
+    configure: Callable[[list[str]], None],
+    *,
+    for_podman: bool = False,
 ) -> list[Finding]:
     """Call `configure` with the registries that it fixes; return a finding if it fails."""
-    given = ask_programs(read_machine(helper), deadline)
+    given = ask_programs(read_machine(helper, for_podman=for_podman), deadline)
     hosts: list[str] = []
     for image in _choose_images(named, [] if named else machine.list_registries(helper, given)):
         facts = Facts(given, image, helper.clock(), _choose(helper, image))

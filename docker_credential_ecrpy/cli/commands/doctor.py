@@ -31,6 +31,7 @@ from docker_credential_ecrpy.hot import protocol
         (f"{HOST}/team/app:1", "check every step of pulling this image"),
         (HOST, "check every step up to the login to this registry"),
         ("", "check each ECR registry in Docker's config.json, or used before"),
+        (f"--podman {HOST}", "judge what podman, buildah and skopeo do"),
         ("--fix", "also fix in config.json what 'configure' can fix"),
         (f"--json {HOST}", "print the same for a program"),
     ),
@@ -39,12 +40,19 @@ from docker_credential_ecrpy.hot import protocol
     "image", metavar="[IMAGE|REGISTRY]", required=False, shell_complete=completion.registries
 )
 @click.option("--fix", is_flag=True, help="Fix what is safe to fix, as 'configure' does.")
+@click.option("--podman", is_flag=True, help="Judge podman, buildah and skopeo, not docker.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("-q", "--quiet", is_flag=True, help="Print problems and warnings only.")
 @verbose_option
 @click.pass_obj
 def command(
-    context: CommandContext, image: str | None, *, as_json: bool, fix: bool, quiet: bool
+    context: CommandContext,
+    image: str | None,
+    *,
+    as_json: bool,
+    fix: bool,
+    podman: bool,
+    quiet: bool,
 ) -> int:
     """Find out why a pull fails, and how to fix it.
 
@@ -62,14 +70,16 @@ def command(
             context.helper,
             named,
             deadline,
-            lambda hosts: _configure(context, hosts, written, show=not as_json),
+            lambda hosts: _configure(context, hosts, written, show=not as_json, podman=podman),
+            for_podman=podman,
         )
     with context.console.show_progress("checking docker") as progress:
-        findings += run.diagnose(context.helper, named, deadline, progress)
+        findings += run.diagnose(context.helper, named, deadline, progress, for_podman=podman)
     if as_json:
         report.print_json(findings, written, context.console, quiet=quiet)
     else:
-        fix_command = f"{PACKAGE} doctor --fix {shlex.quote(image) if image else ''}".rstrip()
+        options = "--fix --podman" if podman else "--fix"
+        fix_command = f"{PACKAGE} doctor {options} {shlex.quote(image) if image else ''}".rstrip()
         report.print_text(findings, context.console, fix_command=fix_command, quiet=quiet)
     failed = any(finding.check.status == FAIL for finding in findings)
     return protocol.FAILED if failed else protocol.OK
@@ -85,14 +95,14 @@ def _parse_name(context: CommandContext, text: str) -> Image:
 
 
 def _configure(
-    context: CommandContext, hosts: list[str], written: list[Written], *, show: bool
+    context: CommandContext, hosts: list[str], written: list[Written], *, show: bool, podman: bool
 ) -> None:
     """Configure registries as `configure` does, and add each file to `written`.
 
     show: print the diff and the files. Raises HelperError.
     """
-    wanted = ConfigureRequest(dict.fromkeys(hosts, ("", "")))
-    with take_turn(list_edited(context.environ, podman=False)):
+    wanted = ConfigureRequest(dict.fromkeys(hosts, ("", "")), podman=podman)
+    with take_turn(list_edited(context.environ, podman=podman)):
         plan = make_plan(discover(wanted, context.helper, gateway.list_profiles), wanted)
         if show:
             carry_out(context.console, plan, dry_run=False)

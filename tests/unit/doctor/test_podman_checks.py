@@ -1,0 +1,105 @@
+"""Facts about `doctor --podman`, and about what podman does differently from docker."""
+
+import base64
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from docker_credential_ecrpy.docker.config import DockerConfig
+from docker_credential_ecrpy.docker.credential_lookup import (
+    PODMANS_FILES,
+    lookup_in_podman,
+    read_podmans_helpers,
+)
+from tests.world.docker_host import IMAGE, DockerHost
+from tests.world.machine import HOST
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="podman's paths on Linux")
+LOGIN = {"auths": {HOST: {"auth": base64.b64encode(b"me:secret").decode()}}}
+OURS = {"credHelpers": {HOST: "ecr-login"}}
+FILES = (PODMANS_FILES,)
+
+
+def auth_file(docker_host: DockerHost, settings: object) -> Path:
+    path = docker_host.machine.home / ".config" / "containers" / "auth.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(settings))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("contents", "helpers", "kind", "name"),
+    [
+        ([OURS], FILES, "HELPER", "ecr-login"),
+        ([{"credsStore": "ecr-login"}], FILES, "NOTHING", ""),
+        ([LOGIN, OURS], FILES, "FILE", ""),
+        ([{"auths": {HOST: {}}}, OURS], FILES, "HELPER", "ecr-login"),
+        ([OURS | LOGIN], FILES, "HELPER", "ecr-login"),
+        ([{"credHelpers": {"*.amazonaws.com": "ecr-login"}}], FILES, "NOTHING", ""),
+        ([], ("ecr-login",), "STORE", "ecr-login"),
+        ([LOGIN], (PODMANS_FILES, "ecr-login"), "FILE", ""),
+        ([{}], (PODMANS_FILES, "ecr-login"), "STORE", "ecr-login"),
+    ],
+)
+def test_where_podman_gets_the_credentials(
+    contents: list[object], helpers: tuple[str, ...], kind: str, name: str
+) -> None:
+    """As podman 4.3.1 does, file by file; and no credsStore."""
+    files = [DockerConfig.parse("auth.json", json.dumps(each).encode()) for each in contents]
+    found = lookup_in_podman(HOST, files, helpers)
+
+    assert (found.kind.name, found.name) == (kind, name)
+
+
+def test_the_helpers_of_registries_conf(tmp_path: Path) -> None:
+    """The user's drop-in file comes last; a file that does not parse is left out."""
+    folder = tmp_path / ".config" / "containers" / "registries.conf.d"
+    folder.mkdir(parents=True)
+    environ = {"HOME": str(tmp_path), "CONTAINERS_REGISTRIES_CONF": str(tmp_path / "r.conf")}
+    assert read_podmans_helpers(environ) == [PODMANS_FILES]
+
+    (tmp_path / "r.conf").write_text('credential-helpers = ["pass"]')
+    assert read_podmans_helpers(environ) == ["pass"]
+    (folder / "a.conf").write_text('credential-helpers = ["ecr-login"]')
+    (folder / "b.conf").write_text("= broken")
+    assert read_podmans_helpers(environ) == ["ecr-login"]
+
+
+def test_the_store_that_podman_does_not_read(docker_host: DockerHost) -> None:
+    """Docker pulls with it, and podman does not: the command configures podman's file."""
+    docker_host.configure(credsStore="ecr-login")
+    docker_host.program("podman", "exit 0")
+    seen = f"podman does not read credsStore, which is 'ecr-login' in {docker_host.config}"
+
+    assert docker_host.doctor(IMAGE).failed["seen"].startswith(seen)
+    cause = docker_host.doctor("--podman", IMAGE).failed
+    assert cause["seen"].startswith(seen)
+    assert cause["command"] == f"docker-credential-ecrpy configure --podman {HOST}"
+    docker_host.client()
+    assert docker_host.doctor(IMAGE).cause["status"] == "warn"
+
+    assert docker_host.doctor("--podman", "--fix", IMAGE).done.code == 0
+    assert docker_host.doctor(IMAGE).found["cause"] is None
+
+
+def test_what_podman_sends(docker_host: DockerHost) -> None:
+    """A login in a file that podman reads before Docker's is the cause, once it is refused."""
+    path = auth_file(docker_host, {"auths": docker_host.old_login()})
+    cause = docker_host.doctor("--podman", IMAGE).failed
+
+    assert cause["id"] == "old-login"
+    assert f"podman sends the login for {HOST} in {path}; its token expired at" in cause["seen"]
+    assert cause["command"] == f"docker-credential-ecrpy configure --podman {HOST}"
+
+
+def test_podman_needs_no_engine(docker_host: DockerHost) -> None:
+    """Docker's client without an engine is no failure of podman's."""
+    auth_file(docker_host, OURS)
+    docker_host.client(engine="unix:///nowhere/docker.sock")
+    found = docker_host.doctor("--podman", IMAGE)
+
+    assert found.done.code == 0
+    assert found.of("credential-helper")["seen"].endswith(f"auth.json says 'ecr-login' for {HOST}")
+    assert docker_host.doctor(IMAGE).cause["status"] == "warn"
