@@ -1,5 +1,6 @@
 """Credential helpers on PATH: which programs Docker runs, and whether they are ours."""
 
+import json
 import os
 import re
 import shlex
@@ -26,6 +27,11 @@ _NEEDED = re.compile(
     "|XDG_CONFIG_HOME|PYTHONHOME|PYTHONPATH|DOCKER_CONFIG|DOCKER_HOST|DOCKER_CONTEXT"
     "|USERPROFILE|SYSTEMROOT|WINDIR|COMSPEC|PATHEXT|(LOCAL)?APPDATA|PROGRAM(DATA|FILES)"
 )
+_MOST_SCRIPT = 2048  # characters of a script
+_MODULE = "docker_credential_ecrpy"
+# Also in the scripts of pip for long paths, which begin with #!/bin/sh.
+_INTERPRETER = re.compile(r"/[^\s\"']*python[\d.]*")
+_AWSLABS_VERSION = re.compile(r"\Aamazon-ecr-credential-helper\s+Version:\s+([\w.+-]+)")
 _MARK = f"({PACKAGE})"  # in our own version
 
 
@@ -67,6 +73,8 @@ def find_problem(program: InstalledHelper, environ: Mapping[str, str]) -> Instal
     """Return what keeps Docker from running this program by that name, or None."""
     if program.is_ours():
         return None
+    if program.paths and (broken := _find_broken_install(program)):
+        return broken
     if program.paths:
         seen = f"{program.paths[0]} is another program ({program.read_version()[:_MOST_SAID]})"
         return InstallProblem(seen, explain_order())
@@ -91,6 +99,72 @@ def find_problem(program: InstalledHelper, environ: Mapping[str, str]) -> Instal
     sudo = "" if os.access("/usr/local/bin", os.W_OK) else "sudo "
     command = f"{sudo}ln -s {shlex.quote(here)} /usr/local/bin/{full}"
     return InstallProblem(seen, "link it into a directory on PATH", command)
+
+
+def _find_broken_install(program: InstalledHelper) -> InstallProblem | None:
+    """Return the problem of a script of this program that its interpreter does not run, or None.
+
+    An upgrade of Python removes the interpreter, or the directory of its modules.
+    """
+    path = program.paths[0]
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read(_MOST_SCRIPT)
+    except OSError:
+        return None
+    found = _INTERPRETER.search(text)
+    if not (text.startswith("#!") and _MODULE in text and found):
+        return None
+    interpreter = found[0]
+    why = f"its interpreter {interpreter} is gone"
+    if os.path.exists(interpreter):
+        why = f"it does not run ({program.read_version()[:_MOST_SAID]})"
+    if "/pipx/" in interpreter:
+        command = f"pipx reinstall {PACKAGE}"
+    elif "/uv/tools/" in interpreter:
+        command = f"uv tool install --reinstall {PACKAGE}"
+    elif os.path.exists(os.path.join(os.path.dirname(interpreter), os.pardir, "pyvenv.cfg")):
+        folder = shlex.quote(os.path.dirname(os.path.dirname(interpreter)))
+        command = f"python3 -m venv --clear {folder} && {folder}/bin/pip install {PACKAGE}"
+    else:
+        command = f"python3 -m pip install --force-reinstall {PACKAGE}"
+    return InstallProblem(f"{path} is this program, and {why}", f"reinstall it: {command}", command)
+
+
+def answers(program: InstalledHelper, host: str, environ: Mapping[str, str]) -> bool:
+    """Whether another program has a login for a registry, as Docker would get it."""
+    quiet = {**environ, "AWS_ECR_CACHE_DIR": os.devnull, "AWS_ECR_DISABLE_CACHE": "true"}
+    try:
+        command = [program.paths[0], "get"]
+        asked = Program(
+            command,
+            name=os.path.basename(command[0]),
+            request=host.encode(),
+            environ=quiet,
+            most=_MOST_PRINTED,
+            keep_errors=True,
+        )
+        try:
+            found = json.loads(asked.communicate(SECONDS)[0])
+        finally:
+            asked.end()
+    except (OSError, HelperError, ValueError, RecursionError):
+        return False
+    return asked.returncode == 0 and isinstance(found, dict) and bool(found.get("Secret"))
+
+
+@cache
+def read_own_version(path: str) -> str:
+    """Return the version of awslabs' helper, or "" for another program.
+
+    Its `version` prints that of the library that it uses.
+    """
+    try:
+        said = run([path, "-v"], SECONDS)[0].decode("utf-8", "replace")
+    except (OSError, HelperError):
+        return ""
+    found = _AWSLABS_VERSION.search(said)
+    return found[1] if found else ""
 
 
 def explain_order() -> str:

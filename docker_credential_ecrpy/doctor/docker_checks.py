@@ -24,6 +24,7 @@ from docker_credential_ecrpy.doctor.podman_checks import check_podman, check_pod
 from docker_credential_ecrpy.doctor.probes.engine import Engine
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
+from docker_credential_ecrpy.settings.path_variables import check_path
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import expiry
@@ -55,6 +56,8 @@ def _check_config(facts: Facts) -> Check:
             fix = "set DOCKER_CONFIG to the directory of config.json"
             return replace(found, fix=fix)
         return found
+    if wrong := check_path("DOCKER_CONFIG", facts.machine.environ, expands=False):
+        return check.check_from_error(check_id, wrong)
     if config.problems:
         broken = f"{config.file}: {config.problems[0]}, so docker ignores the whole file"
         keys = config.login_keys(facts.host)  # `configure` removes these

@@ -44,10 +44,20 @@ def _check_program(facts: Facts) -> Check:
     if problem is None:
         return _check_version(check_id, program)
     seen = problem.seen + _describe_others(program)
+    path = program.paths[0] if program.paths else ""
+    go = installed_helpers.read_own_version(path) if path else ""
+    if go:
+        seen = f"{path} is another program (amazon-ecr-credential-helper {go})"
+        seen += _describe_others(program)
+    works = bool(go and facts.is_ecrs) and installed_helpers.answers(
+        program, facts.host, facts.machine.environ
+    )
+    status = WARN if works else FAIL
+    seen += f", which has a login for {facts.host}, by its own settings" if works else ""
     if not (ours and facts.is_ecrs):
-        return Check(check_id, FAIL, seen, problem.fix, problem.command)
+        return Check(check_id, status, seen, problem.fix, problem.command)
     fix = f"configure docker to run {ours.paths[0]}: its name in config.json is {ours.name!r}"
-    return Check(check_id, FAIL, seen, fix, *check.configure_fix(facts.host, has_login=False)[1:])
+    return Check(check_id, status, seen, fix, *check.configure_fix(facts.host, has_login=False)[1:])
 
 
 def _is_elsewhere(facts: Facts) -> bool:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -187,5 +188,16 @@ def _error(file: str, what: str, exc: OSError | ValueError) -> HelperError:
     elif what == "written" and number in (errno.EACCES, errno.EPERM, errno.EROFS):
         hint = "make it writable; the file is unchanged"
     text = f"{one_line(file)} cannot be {what}: {one_line(lower_first(reason))}"
+    hint, command = _take_back(file, number, what) or (hint, "")
     kind = FileChanged if what == "written" and number == errno.EAGAIN else HelperError
-    return kind(text, hint=hint)
+    return kind(text, hint=hint, command=command)
+
+
+def _take_back(file: str, number: int | None, what: str) -> tuple[str, str] | None:
+    """Return how the user gets back a file in their own directory, in words and as a command."""
+    is_denied = number == errno.EACCES and what != "restored"
+    taken = permissions.find_taken(file) if is_denied else ""
+    if not taken:
+        return None
+    command = f'sudo chown -R "$USER" {shlex.quote(taken)}'
+    return f"it is another user's, as after sudo: {command}", command

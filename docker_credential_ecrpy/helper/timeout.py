@@ -21,5 +21,8 @@ def read_timeout(environ: Mapping[str, str]) -> float:
         hint = (
             f"set it to one such as {DEFAULT_TIMEOUT:.0f} (at most {MAX_TIMEOUT:.0f}), or unset it"
         )
+        if text.strip().isdecimal() and int(text[:20]) > MAX_TIMEOUT:
+            msg = f"{VARIABLE} is {one_line(text.strip())}, more than its limit"
+            msg += f" of {MAX_TIMEOUT:.0f} seconds"
         raise HelperError(msg, hint=hint)
     return seconds

@@ -35,6 +35,7 @@ from docker_credential_ecrpy.docker.undo import plan_undo, read_restorable
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol, watchdog
 from docker_credential_ecrpy.settings import loader, rules
+from docker_credential_ecrpy.settings.path_variables import check_paths
 from docker_credential_ecrpy.text.sanitize import one_line
 
 PUBLIC = "public.ecr.aws"
@@ -134,6 +135,11 @@ def command(
             "nothing to undo: the files are as in their backups",
         )
         return
+    for wrong in check_paths(context.environ):
+        raise wrong
+    if os.path.isfile(directory := context.environ.get("DOCKER_CONFIG", "")):
+        msg = f"DOCKER_CONFIG is the file {one_line(directory)}"
+        raise HelperError(msg, hint=f"set it to its directory, {os.path.dirname(directory)}")
     _check_options(request)
     _configure(context, replace(request, hosts=_read_hosts(context, request, named)), output)
 

@@ -32,6 +32,22 @@ class Refused(OSError):
         self.hint = hint
 
 
+def find_taken(file: str) -> str:
+    """Return the file or the directory above it that another user owns in one of this user's.
+
+    Such as `~/.docker` after `sudo docker login`. Returns "" for none.
+    """
+    if sys.platform == "win32":
+        return ""
+    at, own = os.path.abspath(file), os.geteuid()
+    while own and at != os.path.dirname(at):
+        with suppress(OSError):
+            if os.lstat(at).st_uid != own == os.stat(os.path.dirname(at)).st_uid:
+                return at
+        at = os.path.dirname(at)
+    return ""
+
+
 @dataclass(frozen=True)
 class Permissions:
     """A file's owner, group, mode, and extended attributes with its ACL; these on Linux only."""

@@ -179,3 +179,32 @@ def test_one_that_is_not_there(tmp_path: Path, path: str, link: str) -> None:
         assert (fix, command.removeprefix("sudo ")) == ("link it into a directory on PATH", link)
     else:
         assert (fix, command) == (f"put {program.parent} on PATH", "")
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "command"),
+    [
+        ("/x/pipx/venvs/p/bin/python", "pipx reinstall docker-credential-ecrpy"),
+        ("/x/uv/tools/p/bin/python3", "uv tool install --reinstall docker-credential-ecrpy"),
+        ("/x/python3.9", "python3 -m pip install --force-reinstall docker-credential-ecrpy"),
+    ],
+)
+def test_a_script_whose_interpreter_is_gone(tmp_path: Path, interpreter: str, command: str) -> None:
+    """It is this program, and the cure installs it again."""
+    path = put(tmp_path, "ecr-login")
+    path.write_text(f"#!{interpreter}\nfrom docker_credential_ecrpy.__main__ import start\n")
+    program = installed_helpers.find_helper("ecr-login", environ(tmp_path))
+    problem = installed_helpers.find_problem(program, environ(tmp_path))
+
+    assert problem
+    assert problem.seen == f"{path} is this program, and its interpreter {interpreter} is gone"
+    assert problem.command == command
+
+
+def test_the_version_of_awslabs_helper(tmp_path: Path) -> None:
+    """Its `version` prints that of a library, and `-v` its own."""
+    said = "amazon-ecr-credential-helper\\nVersion:    0.6.0\\nGit commit: 1\\n"
+    path = put(tmp_path, "ecr-login", f"test $1 = -v && printf '{said}' || echo 0.6.4")
+
+    assert installed_helpers.read_own_version(str(path)) == "0.6.0"
+    assert installed_helpers.read_own_version(str(put(tmp_path, "x"))) == ""

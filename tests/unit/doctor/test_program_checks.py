@@ -153,3 +153,18 @@ def test_a_program_that_every_user_can_replace(docker_host: DockerHost) -> None:
     assert found["status"] == "warn"
     assert f"can replace it: other users can write in {docker_host.scripts}" in found["seen"]
     assert found["command"] == f"chmod go-w {docker_host.scripts}"
+
+
+def test_awslabs_helper_that_works(docker_host: DockerHost) -> None:
+    """It is a warning with its version while it has a login, and a failure once it has none."""
+    said = "amazon-ecr-credential-helper\\nVersion: 0.6.0\\n"
+    reply = '{"Username": "AWS", "Secret": "x"}'
+    cases = f"-v) printf '{said}';; get) echo '{reply}';; *) echo 0.6.4;;"
+    path = docker_host.program("docker-credential-ecr-login", f"case $1 in {cases} esac", "first")
+    found = docker_host.doctor(HOST)
+
+    assert (found.done.code, found.cause["id"]) == (0, "program")
+    seen = f"{path} is another program (amazon-ecr-credential-helper 0.6.0)"
+    assert found.cause["seen"].startswith(seen)
+    path.write_text(path.read_text().replace(reply, "credentials not found"))
+    assert docker_host.doctor(HOST).failed["seen"].startswith(seen)

@@ -293,3 +293,15 @@ def test_a_file_of_five_megabytes(machine: Machine, docker: Path, indent: int | 
 
     assert len(done.stdout.splitlines()) < 30
     assert read(docker) == {"auths": auths, "credHelpers": {HOST: "ecr-login"}}
+
+
+@tree
+def test_variables_that_are_wrong_are_refused(machine: Machine, docker: Path) -> None:
+    """Nothing is written for a DOCKER_CONFIG that is the file, or for one that no shell expands."""
+    write(docker, {})
+    machine.environ["DOCKER_CONFIG"] = str(docker)
+    assert "set it to its directory" in configure(machine, WHERE, code=1).stderr.decode()
+
+    machine.environ["DOCKER_CONFIG"] = "~/.docker"
+    assert 'DOCKER_CONFIG="$HOME/.docker"' in configure(machine, WHERE, code=1).stderr.decode()
+    assert read(docker) == {}

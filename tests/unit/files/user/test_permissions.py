@@ -16,7 +16,7 @@ from docker_credential_ecrpy.files.replace import (
     replace_file,
     write_shared,
 )
-from docker_credential_ecrpy.files.user import target
+from docker_credential_ecrpy.files.user import permissions, target
 from tests.world.access import ACCESS, DEFAULT, make_acl, read_attributes, set_attribute
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and links of POSIX")
@@ -260,3 +260,28 @@ def test_a_shared_file_keeps_its_acl(path: Path, *, is_new: bool) -> None:
     assert (path.read_bytes(), read_attributes(path)) == (b"new", before)
     assert mode(path) == (0o600 if is_new else 0o640)
     assert names(path) == ["config.json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="needs a second user")
+def test_what_another_user_has_taken(tmp_path: Path) -> None:
+    """It is the topmost file or directory of another user's in one of this user's."""
+    home = tmp_path / "home"
+    (home / ".docker").mkdir(parents=True)
+    file = home / ".docker" / "config.json"
+    file.write_text("{}")
+    tmp_path.chmod(0o755)
+    os.chown(home, 12345, 12345)
+    os.seteuid(12345)
+    try:
+        if not os.access(home, os.X_OK, effective_ids=True):
+            pytest.skip("the other user cannot reach the directory of the tests")
+        assert permissions.find_taken(str(file)) == str(home / ".docker")
+    finally:
+        os.seteuid(0)
+    os.chown(home / ".docker", 12345, 12345)
+    os.seteuid(12345)
+    try:
+        assert permissions.find_taken(str(file)) == str(file)
+    finally:
+        os.seteuid(0)
+    assert permissions.find_taken(str(file)) == ""
