@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 DANGEROUS = ("--remove", "--undo", "--creds-store", "--fix", "clear", "erase")
 """What changes or removes much: suggested only for a slip of one letter."""
 
-_CUTOFF = 0.7  # of difflib's ratio, from 0 to 1
+_CUTOFF = 0.66  # of difflib's ratio, from 0 to 1
 _SLIP = 0.85  # one letter of six or more
 _SHORTEST = 3  # letters that can stand for a longer name
 _WORDS = re.compile(r"[^\W_]+")
