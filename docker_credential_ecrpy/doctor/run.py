@@ -17,8 +17,10 @@ from docker_credential_ecrpy.doctor.check import (
     Finding,
     check_from_error,
 )
+from docker_credential_ecrpy.doctor.checks.aws import check_network
+from docker_credential_ecrpy.doctor.checks.docker import check_docker
+from docker_credential_ecrpy.doctor.checks.programs import check_other_helpers, check_programs
 from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
-from docker_credential_ecrpy.doctor.docker_checks import check_docker
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.doctor.fixes.names import (
     explain_name,
@@ -28,9 +30,7 @@ from docker_credential_ecrpy.doctor.fixes.names import (
 from docker_credential_ecrpy.doctor.fixes.profiles import fix_by_configure
 from docker_credential_ecrpy.doctor.machine import Machine, ask_programs, read_machine
 from docker_credential_ecrpy.doctor.network import ask_network, find_host
-from docker_credential_ecrpy.doctor.network_checks.aws import check_network
 from docker_credential_ecrpy.doctor.probes import gateway
-from docker_credential_ecrpy.doctor.program_checks import check_other_helpers, check_programs
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.helper.timeout import DEFAULT_TIMEOUT, read_timeout

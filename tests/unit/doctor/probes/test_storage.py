@@ -6,7 +6,7 @@ import pytest
 from botocore.loaders import Loader
 
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.doctor.network_checks.storage import PARTITIONS
+from docker_credential_ecrpy.doctor.checks.storage import PARTITIONS
 from docker_credential_ecrpy.doctor.probes import storage
 from docker_credential_ecrpy.doctor.probes.storage import Redirect, StorageReply
 from docker_credential_ecrpy.errors import HelperError

@@ -19,8 +19,8 @@ from docker_credential_ecrpy.doctor.check import (
     configure_fix,
     quote,
 )
+from docker_credential_ecrpy.doctor.checks.podman import check_podman, check_podman_too
 from docker_credential_ecrpy.doctor.facts import Facts
-from docker_credential_ecrpy.doctor.podman_checks import check_podman, check_podman_too
 from docker_credential_ecrpy.doctor.probes.engine import Engine
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX

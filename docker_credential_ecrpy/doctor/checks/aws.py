@@ -15,9 +15,9 @@ from docker_credential_ecrpy.doctor.check import (
     CheckId,
     check_from_error,
 )
+from docker_credential_ecrpy.doctor.checks.image import check_image
+from docker_credential_ecrpy.doctor.checks.registry import check_registry
 from docker_credential_ecrpy.doctor.facts import EcrFacts, Facts, TokenFact
-from docker_credential_ecrpy.doctor.network_checks.image import check_image
-from docker_credential_ecrpy.doctor.network_checks.registry import check_registry
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.text.times import duration, moment

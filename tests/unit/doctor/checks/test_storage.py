@@ -3,9 +3,9 @@
 import pytest
 
 from docker_credential_ecrpy.doctor.check import FAIL, SKIP, CheckId
+from docker_credential_ecrpy.doctor.checks.storage import explain_download
 from docker_credential_ecrpy.doctor.deadline import NotChecked
 from docker_credential_ecrpy.doctor.facts import Download
-from docker_credential_ecrpy.doctor.network_checks.storage import explain_download
 from docker_credential_ecrpy.doctor.probes.storage import Redirect, StorageReply
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.hot import registry

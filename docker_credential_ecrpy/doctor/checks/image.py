@@ -5,9 +5,9 @@ import shlex
 from http import HTTPStatus
 
 from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, WARN, Check, CheckId
+from docker_credential_ecrpy.doctor.checks.registry import explain_image_reply
+from docker_credential_ecrpy.doctor.checks.storage import explain_download
 from docker_credential_ecrpy.doctor.facts import EcrFacts
-from docker_credential_ecrpy.doctor.network_checks.registry import explain_image_reply
-from docker_credential_ecrpy.doctor.network_checks.storage import explain_download
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 

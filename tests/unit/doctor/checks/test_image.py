@@ -8,8 +8,8 @@ import pytest
 
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, WARN, Check
+from docker_credential_ecrpy.doctor.checks.image import check_image
 from docker_credential_ecrpy.doctor.facts import EcrFacts
-from docker_credential_ecrpy.doctor.network_checks.image import check_image
 from docker_credential_ecrpy.doctor.probes.trace import PullTrace, Reply
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry

@@ -1,0 +1,1 @@
+"""The checks of `doctor`: what the facts mean. They make no network call."""
