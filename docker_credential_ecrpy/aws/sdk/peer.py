@@ -2,7 +2,7 @@
 
 import email.utils
 import ssl
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timezone
 from typing import Any
 
@@ -36,9 +36,10 @@ def ask_time(url: str, bundle: str) -> tuple[float | None, float | None]:
     with suppress(Exception):  # the first error is the one to report
         request = AWSRequest("GET", url, {}, stream_output=True).prepare()
         answer: Any = session.send(request)
-        date = parse_date(answer.headers.get("Date", ""))
-        certificate = answer.raw.connection.sock.getpeercert()
-        until = float(ssl.cert_time_to_seconds(certificate["notAfter"]))
+        with closing(answer.raw):  # the session does not close it
+            date = parse_date(answer.headers.get("Date", ""))
+            certificate = answer.raw.connection.sock.getpeercert()
+            until = float(ssl.cert_time_to_seconds(certificate["notAfter"]))
     session.close()
     return date, until
 

@@ -292,7 +292,7 @@ class TestRefusals:
 
         assert len(reply.code) <= 80
         assert len(reply.message) <= 400
-        assert reply.message.startswith("a ?[31m [redacted] b b")
+        assert reply.message.startswith("a [redacted] b b")
 
     @pytest.mark.parametrize("at", ["/v2/", "/v2/team/app/manifests/1"])
     def test_a_redirect_is_not_followed(self, pull_host: PullHost, at: str) -> None:
