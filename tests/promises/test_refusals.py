@@ -62,7 +62,11 @@ REFUSED: dict[str, tuple[Callable[[Machine], None], Callable[[Machine], None], s
     "key deleted": (credential_sources.named_profile, _deleted, "the key may be deleted"),
     "web identity": (credential_sources.web_identity, _not_trusted, "trusts its issuer"),
     "container": (credential_sources.container, _not_authorized, "the task's or pod's role"),
-    "instance": (credential_sources.instance, _no_instance_role, "or set AWS_PROFILE"),
+    "instance": (
+        credential_sources.instance,
+        _no_instance_role,
+        "attach one: aws ec2 associate-iam-instance-profile",
+    ),
 }
 
 

@@ -244,7 +244,7 @@ FAILURES: dict[str, tuple[Callable[[Machine], None], str]] = {
         "127.0.0.1:9",
     ),
     "a container that refuses": (_container, "nothing at GET /[redacted]"),
-    "a line break in a header": (_bad_header, "hold a line break"),
+    "a line break in a header": (_bad_header, "has a line break in it"),
     "a damaged Docker config": (_damaged_docker_config, "it is not JSON"),
 }
 """A cause of errors -> what to change on a machine with canaries, and what is then printed."""

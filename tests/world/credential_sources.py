@@ -253,6 +253,7 @@ DOCUMENTED: dict[str, tuple[Callable[[Machine], None], ...]] = {
         role_from_instance,
         role_from_container,
         role_from_aws_login,
+        role_with_a_process,
     ),
     "SSO": (sso_session, sso_session_that_needs_a_refresh, sso_legacy),
     "`aws login`": (aws_login, aws_login_that_needs_a_refresh),
