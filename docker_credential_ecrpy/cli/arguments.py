@@ -24,8 +24,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.aws.profiles import ProfileSummary
 
-_REGION = re.compile(r"[a-z]{2,5}(-[a-z]+){1,3}-\d{1,2}", re.ASCII)
-_DASHED = re.compile(r"\d{4}-\d{4}-\d{4}", re.ASCII)  # an account id, as AWS's console shows it
 _DIGEST = re.compile(r"[a-z0-9+._-]+:[0-9a-fA-F]{32,}", re.ASCII)  # of an image
 _MOST_NAMED = 8  # AWS profiles in one sentence
 
@@ -98,14 +96,16 @@ def expand_account(text: str) -> str:
 
     Raises click.BadParameter for an invalid account or region, and for one without the other.
     """
-    account, at, region = text.strip().partition("@")
-    account = account.replace("-", "") if _DASHED.fullmatch(account) else account
-    first = re.split("[/:]", account, maxsplit=1)[0]
+    first = re.split("[/:@]", text.strip(), maxsplit=1)[0]
+    rest = text.strip()[len(first) :]
+    joined = first.replace("-", "")  # AWS's console shows an account id as 1234-5678-9012
+    first = joined if registry.is_account(joined) else first
+    account, at, region = f"{first}{rest}".partition("@")
     try:
         if regions.is_region(first) and not at:
-            raise _explain_missing(text, "", first)
+            raise _explain_missing(text, "", first, rest)
         if first != account and registry.is_account(first) and not regions.suggest_host(text):
-            raise _explain_missing(text, first, "")
+            raise _explain_missing(text, first, "", rest)
         if not account.isdigit() or _DIGEST.fullmatch(region):
             return text
         name = re.split("[/:]", region, maxsplit=1)[0]
@@ -114,7 +114,7 @@ def expand_account(text: str) -> str:
                 return text
             raise _explain_rest(_account_host(account, name), region[len(name) :])
         if registry.is_account(account) and not at:
-            raise _explain_missing(text, account, "")
+            raise _explain_missing(text, account, "", "")
         return _account_host(account, region)
     except HelperError as exc:
         raise click.BadParameter(str(exc), param_hint="ACCOUNT@REGION") from exc
@@ -138,19 +138,31 @@ def _account_host(account: str, region: str) -> str:
     return host
 
 
-def _explain_missing(text: str, account: str, region: str) -> HelperError:
+def _explain_missing(text: str, account: str, region: str, rest: str) -> HelperError:
     """Return the error for an account without a region, or the reverse.
 
-    Where the machine's files name one such registry, it has the command to type.
+    rest: what follows them, such as the path of an image. Where the machine's files name one such
+    registry, it has the command to type.
     """
     what = "region" if account else "account"
-    hint = f"add the {what}: {account or '<account>'}@{region or '<region>'}"
+    path = one_line(rest) if rest.startswith("/") else ""
+    hint = "write" if path else f"add the {what}:"
+    hint += f" {_write_pair(account, region, path)}"
     click_context = click.get_current_context(silent=True)
     context = click_context.find_object(CommandContext) if click_context else None
     if click_context and context and (pair := _find_pair(account, region, context)):
-        command = repeat_command(click_context, text, "@".join(pair))
+        command = repeat_command(click_context, text, _write_pair(*pair, path))
         hint += f", such as: {command}" if command else ""
     return HelperError(f"{account or region} names no {what}", hint=hint)
+
+
+def _write_pair(account: str, region: str, path: str) -> str:
+    """Return how to write an account and a region, "" for an unknown one, before a path."""
+    account = account or "<account>"
+    if not path:
+        return f"{account}@{region or '<region>'}"
+    host = f"{account}.dkr.ecr.<region>.amazonaws.com"
+    return (regions.make_host(account, region) if region else host) + path
 
 
 def _find_pair(account: str, region: str, context: CommandContext) -> _Pair | None:
@@ -169,19 +181,19 @@ def _find_pair(account: str, region: str, context: CommandContext) -> _Pair | No
 def _list_configured(context: CommandContext) -> Iterator[_Pair]:
     config = DockerConfig.load(config_path(context.environ))
     for key in (*config.helpers, *(login.key for login in config.logins)):
-        if found := registry.parse(key):
+        if (found := registry.parse(key)) and regions.is_region(found.region):
             yield found.account, found.region
 
 
 def _list_of_profiles(context: CommandContext) -> Iterator[_Pair]:
     for profile in gateway.list_profiles(context.environ):
-        if profile.account and _REGION.fullmatch(profile.region):
+        if profile.account and regions.is_region(profile.region):
             yield profile.account, profile.region
 
 
 def _list_default(context: CommandContext) -> Iterator[_Pair]:
     region = regions.default_region(context.environ)
-    if _REGION.fullmatch(region):
+    if regions.is_region(region):
         yield "", region
 
 

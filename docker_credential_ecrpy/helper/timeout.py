@@ -21,8 +21,15 @@ def read_timeout(environ: Mapping[str, str]) -> float:
         hint = (
             f"set it to one such as {DEFAULT_TIMEOUT:.0f} (at most {MAX_TIMEOUT:.0f}), or unset it"
         )
-        if text.strip().isdecimal() and int(text[:20]) > MAX_TIMEOUT:
+        if _is_above_limit(text):
             msg = f"{VARIABLE} is {one_line(text.strip())}, more than its limit"
             msg += f" of {MAX_TIMEOUT:.0f} seconds"
         raise HelperError(msg, hint=hint)
     return seconds
+
+
+def _is_above_limit(text: str) -> bool:
+    try:
+        return float(text) > MAX_TIMEOUT
+    except ValueError:
+        return False

@@ -11,6 +11,8 @@ from docker_credential_ecrpy.helper.timeout import read_timeout
     [
         ("99999", "AWS_ECR_TIMEOUT is 99999, more than its limit of 3600 seconds"),
         ("9" * 400, "more than its limit of 3600 seconds"),
+        ("99999.5", "AWS_ECR_TIMEOUT is 99999.5, more than its limit of 3600 seconds"),
+        (" 1e6", "AWS_ECR_TIMEOUT is 1e6, more than its limit of 3600 seconds"),
         ("soon", "AWS_ECR_TIMEOUT is 'soon', not a number of seconds above 0"),
         ("0", "not a number of seconds above 0"),
     ],

@@ -302,6 +302,10 @@ def test_variables_that_are_wrong_are_refused(machine: Machine, docker: Path) ->
     machine.environ["DOCKER_CONFIG"] = str(docker)
     assert "set it to its directory" in configure(machine, WHERE, code=1).stderr.decode()
 
+    odd = machine.file("a\x9b31mb/config.json", "{}")
+    machine.environ["DOCKER_CONFIG"] = str(odd)
+    assert "/ab" in configure(machine, WHERE, code=1).stderr.decode().rpartition("directory, ")[2]
+
     machine.environ["DOCKER_CONFIG"] = "~/.docker"
     assert 'DOCKER_CONFIG="$HOME/.docker"' in configure(machine, WHERE, code=1).stderr.decode()
     assert read(docker) == {}
