@@ -131,8 +131,11 @@ def _find_broken_install(program: InstalledHelper) -> InstallProblem | None:
     return InstallProblem(f"{path} is this program, and {why}", f"reinstall it: {command}", command)
 
 
-def answers(program: InstalledHelper, host: str, environ: Mapping[str, str]) -> bool:
-    """Whether another program has a login for a registry, as Docker would get it."""
+def has_login_for(program: InstalledHelper, host: str, environ: Mapping[str, str]) -> bool:
+    """Whether another program has a login for a registry, as Docker would get it.
+
+    It calls AWS. Its cache and its log are off.
+    """
     quiet = {**environ, "AWS_ECR_CACHE_DIR": os.devnull, "AWS_ECR_DISABLE_CACHE": "true"}
     try:
         command = [program.paths[0], "get"]
@@ -154,7 +157,7 @@ def answers(program: InstalledHelper, host: str, environ: Mapping[str, str]) -> 
 
 
 @cache
-def read_own_version(path: str) -> str:
+def read_awslabs_version(path: str) -> str:
     """Return the version of awslabs' helper, or "" for another program.
 
     Its `version` prints that of the library that it uses.

@@ -1,6 +1,7 @@
 """Which programs the commands for users start: those that Docker would run, for their version."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -9,6 +10,8 @@ from tests.world.machine import HOST, Machine
 
 OTHERS = ("aws", "sh", "env", "ps", "id", "uname", "python3", "docker-credential-desktop", "podman")
 HELPERS = ("docker-credential-ecr-login", "docker-credential-ecrpy")
+AWSLABS = f"{HELPERS[0]} -v"
+VERSIONS = {*(f"{name} version" for name in HELPERS), AWSLABS}
 RECORD = '#!/bin/sh\necho "${{0##*/}} $*" >>{log}\n'
 
 
@@ -32,18 +35,38 @@ def _read_record(machine: Machine) -> set[str]:
 
 
 def test_doctor_runs_docker_and_our_helpers_for_their_version(recorded: Machine) -> None:
-    """`docker --version` and `<helper> version`; no other program, and none with a request."""
+    """`docker --version` and `<helper> version`; no other program, and none with a request.
+
+    One that is not this program is asked with `-v`, too, as awslabs' helper wants it.
+    """
     recorded.environ["DOCKER_AUTH_CONFIG"] = '{"auths": {}}'
     recorded.run("doctor", HOST)
 
-    assert _read_record(recorded) == {"docker --version", *(f"{name} version" for name in HELPERS)}
+    assert _read_record(recorded) == {"docker --version", *VERSIONS}
 
 
 def test_doctor_runs_docker_only_where_its_version_matters(recorded: Machine) -> None:
     """Without DOCKER_AUTH_CONFIG every version of docker reads the same files."""
     recorded.run("doctor", HOST)
 
-    assert _read_record(recorded) == {f"{name} version" for name in HELPERS}
+    assert _read_record(recorded) == VERSIONS
+
+
+@pytest.mark.parametrize(("host", "is_asked"), [(HOST, True), ("ghcr.io", False)])
+def test_doctor_asks_awslabs_helper_for_a_login(
+    recorded: Machine, host: str, *, is_asked: bool
+) -> None:
+    """It alone is run with `get`, for an ECR registry, and keeps neither a cache nor a log."""
+    script = RECORD.format(log=recorded.root / "ran")
+    script += '[ "$1" = get ] && echo "$(cat) $AWS_ECR_CACHE_DIR $AWS_ECR_DISABLE_CACHE" '
+    script += f">>{recorded.root / 'ran'}\n"
+    script += '[ "$1" = -v ] && printf "amazon-ecr-credential-helper\\nVersion: 0.10.1\\n"\n'
+    recorded.environ["PATH"] += ":/bin"
+    recorded.file(f"bin/{HELPERS[0]}", script, mode=0o777)
+    recorded.run("doctor", host)
+
+    get = {f"{HELPERS[0]} get", f"{host} {os.devnull} true"}
+    assert _read_record(recorded) == (VERSIONS | get if is_asked else VERSIONS - {AWSLABS})
 
 
 @pytest.mark.parametrize(
@@ -83,7 +106,7 @@ def test_a_credential_process_is_run_to_call_aws(
     """Beside what doctor runs for its version, it is the only program."""
     processed.run(*arguments)
 
-    assert _read_record(processed) - {f"{name} version" for name in HELPERS} == {"keys "}
+    assert _read_record(processed) - VERSIONS == {"keys "}
     assert processed.aws.calls
 
 
@@ -130,7 +153,7 @@ def test_a_program_gets_no_secret(recorded: Machine) -> None:
     recorded.run("doctor", HOST, environ=planted | {"AWS_ECR_TIMEOUT": "5", "LANG": "C"})
     seen = (recorded.root / "environ").read_text()
 
-    assert seen.count("LANG") == 1 + len(HELPERS)
+    assert seen.count("LANG") == 1 + len(VERSIONS)
     assert "canary" not in seen
     assert key not in seen
 

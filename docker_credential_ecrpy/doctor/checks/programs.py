@@ -45,11 +45,11 @@ def _check_program(facts: Facts) -> Check:
         return _check_version(check_id, program)
     seen = problem.seen + _describe_others(program)
     path = program.paths[0] if program.paths else ""
-    go = installed_helpers.read_own_version(path) if path else ""
+    go = installed_helpers.read_awslabs_version(path) if path else ""
     if go:
         seen = f"{path} is another program (amazon-ecr-credential-helper {go})"
         seen += _describe_others(program)
-    works = bool(go and facts.is_ecrs) and installed_helpers.answers(
+    works = bool(go and facts.is_ecrs) and installed_helpers.has_login_for(
         program, facts.host, facts.machine.environ
     )
     status = WARN if works else FAIL

@@ -94,7 +94,7 @@ def _explain_interpreter(path: str) -> tuple[str, str]:
         return what, "install the program for this system"
     line = start[2:].partition(b"\n")[0]
     if line.endswith(b"\r"):
-        what = f"the lines of {shown} end in CR LF, and its interpreter's name thus in a CR"
+        what = f"the lines of {shown} end in CR LF, and so its interpreter's name in a CR"
         return what, f"save it with LF, as dos2unix {one_line(shlex.quote(path))} does"
     interpreter = (line.split() or [b""])[0].decode("utf-8", "replace")
     what = f"{shown} names the interpreter {one_line(interpreter)}, which does not exist"

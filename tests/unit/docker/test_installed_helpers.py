@@ -206,5 +206,5 @@ def test_the_version_of_awslabs_helper(tmp_path: Path) -> None:
     said = "amazon-ecr-credential-helper\\nVersion:    0.6.0\\nGit commit: 1\\n"
     path = put(tmp_path, "ecr-login", f"test $1 = -v && printf '{said}' || echo 0.6.4")
 
-    assert installed_helpers.read_own_version(str(path)) == "0.6.0"
-    assert installed_helpers.read_own_version(str(put(tmp_path, "x"))) == ""
+    assert installed_helpers.read_awslabs_version(str(path)) == "0.6.0"
+    assert installed_helpers.read_awslabs_version(str(put(tmp_path, "x"))) == ""
