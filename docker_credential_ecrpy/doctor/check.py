@@ -103,6 +103,12 @@ def configure_fix(host: str, *, has_login: bool, podman: bool = False) -> tuple[
     return fix, f"{PACKAGE} configure{option} {host}", True
 
 
+def quote_answer(status: int, code: str, message: str) -> str:
+    """Return an answer of HTTP in words. code, message: of the error in its body, or ""."""
+    text = " ".join(filter(None, (f"HTTP {status}", code)))
+    return f"{text}: {message}" if message else text
+
+
 def quote(name: str) -> str:
     """Return a name in quotes, also with blanks at its ends, that is safe to print."""
     return one_line(repr(name))

@@ -79,9 +79,7 @@ class Facts:
     @property
     def mechanism(self) -> credential_lookup.CredentialSource | None:
         """Where the client gets the credentials; None where its file cannot be read."""
-        machine = self.machine
-        lookup = machine.lookup_in_podman if machine.for_podman else machine.lookup
-        return lookup(self.host)
+        return self.machine.lookup(self.host)
 
     def find_refusal(self, login: Login | None) -> int:
         """Return the status with which the registry refuses a login; 0 where it may accept it."""
@@ -99,7 +97,8 @@ class EcrFacts(Facts):
     """Those of an ECR registry, with the results of network calls.
 
     caller, pull: None where no call was made, as there is nothing to authenticate with.
-    image_status: ECR's, such as "ARCHIVED", of an image that the registry does not give, or "".
+    image_status: ECR's, such as "ARCHIVED", of an image that the registry does not give; "" for
+    one that ECR does not have, or was not asked for.
     download: the first one that fails, or else the last; None where the registry needs no storage.
     other_host: another region's host that has the image which the registry does not know, or "".
     """
@@ -112,4 +111,4 @@ class EcrFacts(Facts):
     pull: "PullTrace | HelperError | None"
     download: Download | None
     other_host: str
-    image_status: str = ""
+    image_status: str | HelperError = ""

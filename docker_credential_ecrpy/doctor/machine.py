@@ -59,7 +59,16 @@ class Machine:
         in_use = credential_lookup.reads_variable(self.docker or "")
         return self.variable if in_use and isinstance(self.variable, DockerConfig) else None
 
+    @property
+    def client(self) -> str:
+        """The client that is judged, as its command is called."""
+        return "podman" if self.for_podman else "docker"
+
     def lookup(self, host: str) -> CredentialSource | None:
+        """Return where the client that is judged gets a host's credentials; None as below."""
+        return self.lookup_in_podman(host) if self.for_podman else self.lookup_in_docker(host)
+
+    def lookup_in_docker(self, host: str) -> CredentialSource | None:
         """Return where docker gets a host's credentials; None where its file cannot be read."""
         if not isinstance(self.config, DockerConfig):
             return None

@@ -42,7 +42,8 @@ def ask_network(
         )
         token = attempt(lambda: _find_token(helper, choice, deadline))
         login = token.login() if isinstance(token, TokenFact) else None
-        pull, other, status = None, "", ""
+        pull, other = None, ""
+        status: str | HelperError = ""
         if login or choice.registry.public:
             pull = attempt(lambda: gateway.trace_pull(choice, image, login, left(), log))
         download = _download(helper, choice, pull, deadline)
@@ -51,8 +52,7 @@ def ask_network(
             hosts = _list_other_regions(choice, list_registries(helper, asked.result()), helper)
             other = find_host(helper, hosts, image, deadline)
         elif last and last.status == HTTPStatus.NOT_FOUND and not choice.registry.public:
-            found = attempt(lambda: gateway.find_image_status(choice, image, left(), log))
-            status = "" if isinstance(found, HelperError) else found
+            status = attempt(lambda: gateway.find_image_status(choice, image, left(), log))
         return EcrFacts(
             endpoint=endpoint.result(),
             caller=caller.result() if caller else None,

@@ -77,7 +77,7 @@ def diagnose(
         asked = pool.submit(ask_programs, given, deadline)
         for done, image in enumerate(images):
             count = f" ({done + 1} of {len(images)})" if len(images) > 1 else ""
-            progress(f"checking {image.host or 'docker'}{count}")
+            progress(f"checking {image.host or given.client}{count}")
             # A registry that hangs does not use up the others' share of the time.
             share = deadline.share(len(images) - done)
             checks = _check_name(helper, given, image, share)
@@ -86,11 +86,10 @@ def diagnose(
             checks += fix_by_configure([c for judge in _JUDGES for c in judge(facts)], facts)
             findings += [Finding(image.host, check) for check in checks if check not in known]
     if not (named or hosts):
-        seen = "docker has no ECR registry configured"
+        seen = f"{given.client} has no ECR registry configured"
         fix = "configure one as ACCOUNT@REGION, or without an argument choose from a list"
-        findings.append(
-            Finding("", Check(CheckId.REGISTRIES, FAIL, seen, fix, f"{PACKAGE} configure"))
-        )
+        command = f"{PACKAGE} configure{' --podman' if for_podman else ''}"
+        findings.append(Finding("", Check(CheckId.REGISTRIES, FAIL, seen, fix, command)))
     if len(hosts) > _MOST:
         others = f"{len(hosts) - _MOST} more registries are not checked: name one to check it"
         findings.append(Finding("", Check(CheckId.REGISTRIES, SKIP, others)))
@@ -141,7 +140,7 @@ def _check_name(helper: Helper, given: Machine, image: Image, deadline: Deadline
     has_it = find_host(helper, hosts[:_MOST], image, deadline)
     if not has_it and runs_for_hub(given):
         return []
-    error = explain_no_registry(image, [has_it] if has_it else hosts)
+    error = explain_no_registry(image, [has_it] if has_it else hosts, given.client)
     # A name without a slash is most often of Docker Hub's own images, of which ECR has copies.
     status = FAIL if has_it and "/" in image.repository else WARN
     return [check_from_error(CheckId.IMAGE, error, status)]

@@ -238,6 +238,8 @@ class Aws:
         target = request.headers.get("X-Amz-Target", "")
         if target == "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken":
             return "ecr", lambda r: self._authorization_token(r, "ecr")
+        if target.endswith(".DescribeImages"):
+            return "ecr:DescribeImages", self._describe_images
         if target == "SpencerFrontendService.GetAuthorizationToken":
             return "ecr-public", lambda r: self._authorization_token(r, "ecr-public")
         if request.path == "/federation/credentials":
@@ -261,6 +263,11 @@ class Aws:
         return Response(404, f"nothing at {request.method} {request.path}".encode())
 
     # --- ECR ----------------------------------------------------------------------------------
+
+    def _describe_images(self, request: Request) -> Response:
+        owner, _ = self._signer(request, "ecr")
+        self._allow(owner, "ecr:DescribeImages")
+        raise Refusal("ImageNotFoundException", "The image does not exist")
 
     def _authorization_token(self, request: Request, service: str) -> Response:
         owner, region = self._signer(request, service)

@@ -139,7 +139,9 @@ def command(
         raise wrong
     if os.path.isfile(directory := context.environ.get("DOCKER_CONFIG", "")):
         msg = f"DOCKER_CONFIG is the file {one_line(directory)}"
-        raise HelperError(msg, hint=f"set it to its directory, {one_line(os.path.dirname(directory))}")
+        raise HelperError(
+            msg, hint=f"set it to its directory, {one_line(os.path.dirname(directory))}"
+        )
     _check_options(request)
     _configure(context, replace(request, hosts=_read_hosts(context, request, named)), output)
 

@@ -59,7 +59,9 @@ def command(context: CommandContext, registry: str, *, check: bool, as_json: boo
     """
     image = parse_image(registry, "REGISTRY|IMAGE")
     found = _explain(image.host, context, check=check)
-    found.error = find_name_error(image, context) or found.error
+    name_error = find_name_error(image, context)
+    if image.names_registry:
+        found.error = name_error or found.error
     if as_json:
         context.console.say_document("explain", _to_json(found, context.helper))
     elif found.settings:
@@ -67,6 +69,8 @@ def command(context: CommandContext, registry: str, *, check: bool, as_json: boo
             context.console.say(f"{title:<10} {text}")
     if found.error:
         raise found.error
+    if name_error:  # the image may be Docker Hub's
+        context.console.note(f"note: {name_error}")
 
 
 @dataclass
@@ -167,7 +171,7 @@ def _preview(found: _Explanation, choice: Choice, context: CommandContext, *, ch
         with context.console.show_progress("calling AWS STS"):
             caller = gateway.identify_caller(choice, read_timeout(helper.environ), helper.log)
         found.caller = caller.arn
-        found.other = _suggest(found, choice, caller.arn.split(":")[4], context)
+        found.other = _suggest(found, choice, caller.account, context)
 
 
 def _suggest(

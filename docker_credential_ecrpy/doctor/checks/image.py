@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import replace
 from http import HTTPStatus
 
 from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, WARN, Check, CheckId
@@ -43,17 +44,19 @@ def check_image(facts: EcrFacts) -> Check:
     if last.status == HTTPStatus.OK:
         return Check(_ID, SKIP, "not checked: the index has no image of its own")
     if last.status == HTTPStatus.NOT_FOUND and last.what != "base":
-        seen = f"{_name_image(facts)} is incomplete: its {last.what} is not there"
+        seen = f"{image.name} is incomplete: its {last.what} is not there"
         return Check(_ID, FAIL, seen, "push the image again")
-    return explain_image_reply(_ID, _name_image(facts), last, facts)
+    return explain_image_reply(_ID, image.name, last, facts)
 
 
 def _judge_download(facts: EcrFacts, pull: "PullTrace") -> Check:
-    shown, download = _name_image(facts), facts.download
+    shown, download = facts.image.name, facts.download
     if download and not download.works:
-        return explain_download(_ID, shown, download, facts.choice.registry)
+        podman = facts.machine.for_podman
+        return explain_download(_ID, shown, download, facts.choice.registry, podman=podman)
     if pull.artifact:
-        seen = f"{shown} is no container image but {pull.artifact}: docker cannot pull it"
+        client = facts.machine.client
+        seen = f"{shown} is no container image but {pull.artifact}: {client} cannot pull it"
         return Check(
             _ID, WARN, seen, "pull it with the client that pushed it, such as helm or oras"
         )
@@ -68,19 +71,21 @@ def _judge_download(facts: EcrFacts, pull: "PullTrace") -> Check:
 
 def _explain_platform(facts: EcrFacts, pull: "PullTrace") -> Check:
     """Judge an index without the platform that Docker pulls."""
+    client, image = facts.machine.client, facts.image
     listed = ", ".join(pull.platforms[:_MOST_PLATFORMS])
-    seen = f"{_name_image(facts)} has no image for {pull.platform}; it has: {listed}"
+    seen = f"{image.name} has no image for {pull.platform}; it has: {listed}"
     name = "DOCKER_DEFAULT_PLATFORM"
-    if asked := facts.machine.environ.get(name):
+    asked = facts.machine.environ.get(name)
+    if asked and not facts.machine.for_podman:
         fix = f"change or unset {name}: it is {one_line(asked)!r}"
         return Check(_ID, FAIL, seen, fix, f"unset {name}")
     # An engine on another machine may have another platform.
-    elsewhere = facts.machine.environ.get("DOCKER_HOST", "").startswith(("tcp://", "ssh://"))
+    host = "CONTAINER_HOST" if facts.machine.for_podman else "DOCKER_HOST"
+    elsewhere = facts.machine.environ.get(host, "").startswith(("tcp://", "ssh://"))
     status = WARN if elsewhere else FAIL
     fix = "pull one of these with --platform, which runs by emulation, or build it for"
     fix += f" {pull.platform}"
-    image = shlex.quote(_name_image(facts))
-    command = f"docker pull --platform {shlex.quote(pull.platforms[0])} {image}"
+    command = f"{client} pull --platform {shlex.quote(pull.platforms[0])} {shlex.quote(image.name)}"
     return Check(_ID, status, seen, fix, command)
 
 
@@ -89,7 +94,7 @@ def _is_archived(facts: EcrFacts, pull: "PullTrace") -> bool:
     image, last = facts.image, pull.replies[-1]
     if last.code == "NAME_UNKNOWN":
         return False
-    if facts.image_status:
+    if isinstance(facts.image_status, str) and facts.image_status:
         return facts.image_status in _ARCHIVED_STATUS
     said = last.message.replace(image.repository, "").replace(image.reference, "")
     return bool(_ARCHIVED.search(said))
@@ -98,9 +103,9 @@ def _is_archived(facts: EcrFacts, pull: "PullTrace") -> bool:
 def _explain_archived(facts: EcrFacts) -> Check:
     image, found = facts.image, facts.choice.registry
     if facts.image_status == "ACTIVATING":
-        seen = f"{_name_image(facts)} is being restored from the archive"
+        seen = f"{image.name} is being restored from the archive"
         return Check(_ID, FAIL, seen, "try again: it takes up to 20 minutes")
-    seen = f"{_name_image(facts)} is there and cannot be pulled: it is archived"
+    seen = f"{image.name} is there and cannot be pulled: it is archived"
     kind = "imageDigest" if ":" in image.reference else "imageTag"
     command = f"aws ecr update-image-storage-class --repository-name {image.repository}"
     command += f" --image-id {kind}={image.reference} --target-storage-class STANDARD"
@@ -111,31 +116,27 @@ def _explain_archived(facts: EcrFacts) -> Check:
 
 
 def _explain_missing(check_id: CheckId, facts: EcrFacts, pull: "PullTrace") -> Check:
-    image, found = facts.image, facts.choice.registry
+    image, found, client = facts.image, facts.choice.registry, facts.machine.client
     if pull.replies[-1].code == "NAME_UNKNOWN":
         whose = f"account {found.account} in {found.region}" if found.account else facts.host
         seen = f"there is no repository {image.repository!r} in {whose}"
         if other := facts.other_host:
             seen += f": the region is wrong, {other} has it"
-            command = f"docker pull {_name_image(facts, other)}"
+            command = f"{client} pull {replace(image, host=other).name}"
             return Check(check_id, FAIL, seen, f"pull it from {other}", command)
         fix = "check its name, the account and the region; a push creates it only by a repository"
         fix += " creation template for create-on-push, and a pull by a pull-through cache rule"
         return Check(check_id, FAIL, seen, fix)
     if len(pull.replies) > _FIRST_MANIFEST:
-        seen = f"{_name_image(facts)} is an index, and its image for {pull.platform} is not there"
+        seen = f"{image.name} is an index, and its image for {pull.platform} is not there"
         fix = "push it again, and keep the lifecycle policy from expiring the images of an index"
         return Check(check_id, FAIL, seen, fix)
     what = "digest" if ":" in image.reference else "tag"
     seen = f"{image.repository} has no {what} {image.reference!r}"
+    if isinstance(facts.image_status, HelperError):
+        seen += f", or it is archived, which ECR does not tell: {facts.image_status.message}"
     if not pull.tags:
         return Check(check_id, FAIL, seen, "check what was pushed")
     seen += f"; there are: {', '.join(pull.tags)}"
-    near = f"docker pull {shlex.quote(f'{facts.host}/{image.repository}:{pull.tags[0]}')}"
+    near = f"{client} pull {shlex.quote(replace(image, reference=pull.tags[0]).name)}"
     return Check(check_id, FAIL, seen, "pull an existing tag", near)
-
-
-def _name_image(facts: EcrFacts, host: str = "") -> str:
-    image = facts.image
-    mark = "@" if ":" in image.reference else ":"
-    return f"{host or facts.host}/{image.repository}{mark}{image.reference}"

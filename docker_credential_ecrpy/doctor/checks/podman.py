@@ -50,7 +50,7 @@ def check_podman_too(facts: Facts) -> Iterator[Check]:
             seen = f"{config.file} has an old login for {key}; {expires}"
             fix = "remove it: podman, buildah and skopeo send it"
             yield Check(CheckId.PODMAN, WARN, seen, fix, f"podman logout {shlex.quote(key)}")
-    environ, docker = facts.machine.environ, facts.machine.lookup(facts.host)
+    environ, docker = facts.machine.environ, facts.machine.lookup_in_docker(facts.host)
     podman = facts.machine.lookup_in_podman(facts.host)
     client = next((name for name in _CLIENTS if search_path.find(name, environ)), "")
     if not (client and docker and podman) or podman.kind != SourceKind.NOTHING:

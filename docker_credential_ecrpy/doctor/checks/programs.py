@@ -36,8 +36,9 @@ def check_programs(facts: Facts) -> Iterator[Check]:
 
 def _check_program(facts: Facts) -> Check:
     check_id, found, known = CheckId.PROGRAM, facts.mechanism, facts.machine.programs
+    client, podman = facts.machine.client, facts.machine.for_podman
     if _is_elsewhere(facts) and not (found and found.is_ours):
-        return Check(check_id, SKIP, f"docker does not run this program for {facts.host}")
+        return Check(check_id, SKIP, f"{client} does not run this program for {facts.host}")
     ours = next((program for program in known.values() if program.is_ours()), None)
     program = known[found.name] if found and found.is_ours else ours or next(iter(known.values()))
     problem = installed_helpers.find_problem(program, facts.machine.environ)
@@ -56,8 +57,10 @@ def _check_program(facts: Facts) -> Check:
     seen += f", which has a login for {facts.host}, by its own settings" if works else ""
     if not (ours and facts.is_ecrs):
         return Check(check_id, status, seen, problem.fix, problem.command)
-    fix = f"configure docker to run {ours.paths[0]}: its name in config.json is {ours.name!r}"
-    return Check(check_id, status, seen, fix, *check.configure_fix(facts.host, has_login=False)[1:])
+    file = "auth.json" if podman else "config.json"
+    fix = f"configure {client} to run {ours.paths[0]}: its name in {file} is {ours.name!r}"
+    rest = check.configure_fix(facts.host, has_login=False, podman=podman)[1:]
+    return Check(check_id, status, seen, fix, *rest)
 
 
 def _is_elsewhere(facts: Facts) -> bool:
@@ -88,12 +91,13 @@ def check_other_helpers(facts: Facts) -> Iterator[Check]:
     check_id, machine = CheckId.OTHER_HELPERS, facts.machine
     config, fallback = machine.config, machine.fallback
     if isinstance(config, DockerConfig):
-        for name in dict.fromkeys([config.store, *config.helpers.values()]):
+        store = "" if machine.for_podman else config.store  # podman reads none
+        for name in dict.fromkeys([store, *config.helpers.values()]):
             if not name or is_our_helper(name) or find_helper(name, machine.environ).paths:
                 continue
-            where = "credsStore" if name == config.store else HELPERS
+            where = "credsStore" if name == store else HELPERS
             seen = f"{where} says {quote(name)}, and {HELPER_PREFIX}{one_line(name)} is not on PATH"
-            seen += ": docker fails for its registries"
+            seen += f": {machine.client} fails for its registries"
             yield Check(check_id, WARN, seen, f"install it, or remove it from {config.file}")
     if fallback and not find_helper(fallback.text, machine.environ).paths:
         status = FAIL if facts.host and facts.choice is None else WARN
@@ -131,9 +135,10 @@ def _check_other_host(check_id: CheckId, facts: Facts) -> Check:
         seen = f"{fallback.place}: fallback = {fallback.text!r} answers for {facts.host}"
         return Check(check_id, PASS, seen)
     if found and found.is_ours:
-        seen = f"docker runs this program for {facts.host}, which has no login for it: {reason}"
-        fix = "set fallback in config.toml to another helper, or remove the entry from docker's"
-        return Check(check_id, WARN, seen, f"{fix} config.json")
+        seen = f"{facts.machine.client} runs this program for {facts.host}, which has no login for"
+        fix = "set fallback in config.toml to another helper, or remove the entry from"
+        fix += f" {found.file}" if found.file else " docker's config.json"
+        return Check(check_id, WARN, f"{seen} it: {reason}", fix)
     seen = f"Docker Hub and other registries need nothing from this program: {reason}"
     fix = f"for an image of ECR, name its registry too: {PACKAGE} doctor"
     return Check(check_id, WARN, seen, f"{fix} <account>.dkr.ecr.<region>.amazonaws.com/<image>")

@@ -4,7 +4,15 @@ import re
 from http import HTTPStatus
 
 from docker_credential_ecrpy import PACKAGE
-from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, Check, CheckId, check_from_error
+from docker_credential_ecrpy.doctor.check import (
+    FAIL,
+    PASS,
+    SKIP,
+    Check,
+    CheckId,
+    check_from_error,
+    quote_answer,
+)
 from docker_credential_ecrpy.doctor.facts import EcrFacts, TokenFact
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.tokens.lookup import Kind
@@ -94,8 +102,8 @@ def _explain_limit(check_id: CheckId, seen: str, facts: EcrFacts) -> Check:
 def _explain_strange(check_id: CheckId, seen: str, reply: "Reply", facts: EcrFacts) -> Check:
     fix = "check the host name, HTTPS_PROXY and other proxies in between"
     if reply.status < HTTPStatus.BAD_REQUEST and reply.message:
-        fix = f"use that host's name, or let {facts.host} pass requests on: docker does not send"
-        fix += " the token to another host"
+        fix = f"use that host's name, or let {facts.host} pass requests on:"
+        fix += f" {facts.machine.client} does not send the token to another host"
     elif not reply.code:
         seen += ", which is not the answer of a registry"
     return Check(check_id, FAIL, seen, fix)
@@ -114,7 +122,7 @@ def _explain_refusal(check_id: CheckId, seen: str, facts: EcrFacts) -> Check:
         return Check(check_id, FAIL, f"{seen}: its token is for the wrong region", fix)
     if isinstance(token, TokenFact) and token.hit is not None:
         of_login = token.hit.kind is Kind.LOGIN
-        remove = "docker logout" if of_login else f"{PACKAGE} cache clear"
+        remove = f"{facts.machine.client} logout" if of_login else f"{PACKAGE} cache clear"
         what = "the stored login" if of_login else "the cached token"
         fix = f"remove {what}: it may be for another region, or for a deleted role"
         return Check(check_id, FAIL, seen, fix, f"{remove} {facts.host}")
@@ -175,6 +183,4 @@ def _explain_denial(check_id: CheckId, reply: "Reply", facts: EcrFacts) -> Check
 
 
 def _quote(reply: "Reply") -> str:
-    text = f"HTTP {reply.status}"
-    text += f" {reply.code}" if reply.code else ""
-    return f"{text}: {reply.message}" if reply.message else text
+    return quote_answer(reply.status, reply.code, reply.message)

@@ -5,7 +5,13 @@ https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html#ecr-se
 
 from http import HTTPStatus
 
-from docker_credential_ecrpy.doctor.check import FAIL, Check, CheckId, check_from_error
+from docker_credential_ecrpy.doctor.check import (
+    FAIL,
+    Check,
+    CheckId,
+    check_from_error,
+    quote_answer,
+)
 from docker_credential_ecrpy.doctor.deadline import NotChecked
 from docker_credential_ecrpy.doctor.facts import Download
 from docker_credential_ecrpy.errors import HelperError
@@ -27,8 +33,10 @@ PARTITIONS = {
 }
 
 
-def explain_download(check_id: CheckId, shown: str, download: Download, found: Registry) -> Check:
-    """Judge a download that fails. shown: the image."""
+def explain_download(
+    check_id: CheckId, shown: str, download: Download, found: Registry, *, podman: bool = False
+) -> Check:
+    """Judge a download that fails. shown: the image. podman: it has no engine that downloads."""
     redirect, reply = download.redirect, download.reply
     if isinstance(reply, NotChecked):
         return check_from_error(check_id, reply)
@@ -36,32 +44,37 @@ def explain_download(check_id: CheckId, shown: str, download: Download, found: R
     if isinstance(reply, HelperError):
         named = redirect.host in reply.message
         seen += f": {reply.message}" if named else f" from {redirect.host}: {reply.message}"
-        return Check(check_id, FAIL, seen, _fix_connection(redirect, reply, found))
-    seen += f": {reply.host} answers {_quote(reply)}"
-    return Check(check_id, FAIL, seen, _fix_answer(redirect, reply, found))
+        fix = _fix_connection(redirect, reply, found, podman=podman)
+        return Check(check_id, FAIL, seen, fix)
+    seen += f": {reply.host} answers {quote_answer(reply.status, reply.code, reply.message)}"
+    return Check(check_id, FAIL, seen, _fix_answer(redirect, reply, found, podman=podman))
 
 
-def _fix_connection(redirect: "Redirect", error: HelperError, found: Registry) -> str:
+def _fix_connection(
+    redirect: "Redirect", error: HelperError, found: Registry, *, podman: bool
+) -> str:
     if not redirect.host:
         return error.hint or ""
     if "certificate" in error.message:
         fix = error.hint or ""
         if "AWS_CA_BUNDLE" in fix:
-            fix += (
-                "; docker's engine needs it among the system's trusted certificates, and a restart"
-            )
+            client = "podman" if podman else "docker's engine"
+            fix += f"; {client} needs it among the system's"
+            fix += " trusted certificates" + ("" if podman else ", and a restart")
         return fix
     if "does not resolve" in error.message and not redirect.proxy:
-        return f"let this network's DNS server resolve {redirect.host}, also for docker's engine"
-    return _open_route(redirect, found)
+        fix = f"let this network's DNS server resolve {redirect.host}"
+        return fix + ("" if podman else ", also for docker's engine")
+    return _open_route(redirect, found, podman=podman)
 
 
-def _open_route(redirect: "Redirect", found: Registry) -> str:
+def _open_route(redirect: "Redirect", found: Registry, *, podman: bool) -> str:
     """Return how to reach the storage."""
     host = redirect.host
     if redirect.proxy:
         fix = f"allow {host} in the proxy {redirect.proxy}, or name it in NO_PROXY if there is a"
-        return fix + " way without a proxy; docker's engine has such settings of its own"
+        fix += " way without a proxy"
+        return fix + ("" if podman else "; docker's engine has such settings of its own")
     if not redirect.bucket:
         return f"allow HTTPS to {host} in the firewall"
     return (
@@ -72,16 +85,19 @@ def _open_route(redirect: "Redirect", found: Registry) -> str:
     )
 
 
-def _fix_answer(redirect: "Redirect", reply: "StorageReply", found: Registry) -> str:
+def _fix_answer(
+    redirect: "Redirect", reply: "StorageReply", found: Registry, *, podman: bool
+) -> str:
     """Return what to do about an error; S3's errors have a code."""
+    route = _open_route(redirect, found, podman=podman)
     if redirect.bucket and not reply.code:
-        return f"a proxy or firewall answers in S3's place: {_open_route(redirect, found)}"
+        return f"a proxy or firewall answers in S3's place: {route}"
     if reply.status == HTTPStatus.NOT_FOUND:
         return "push the image again: its layer is not there"
     if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return "try again; if it lasts, see https://health.aws.amazon.com/health/status"
     if not redirect.bucket:
-        return _open_route(redirect, found)
+        return route
     if reply.code != "AccessDenied" or "expired" in reply.message:
         return "check any proxy in between: it may change requests, or repeat old answers"
     return (
@@ -94,8 +110,3 @@ def _name_objects(redirect: "Redirect", found: Registry) -> str:
     """Return the ARN of all objects in the bucket."""
     names = (name for prefix, name in PARTITIONS.items() if found.region.startswith(prefix))
     return f"arn:{next(names, 'aws')}:s3:::{redirect.bucket}/*"
-
-
-def _quote(reply: "StorageReply") -> str:
-    text = " ".join(filter(None, (f"HTTP {reply.status}", reply.code)))
-    return f"{text}: {reply.message}" if reply.message else text

@@ -1,12 +1,11 @@
-"""Names that Docker reads in another way than their writer, and the right ones.
+"""Names that Docker and podman read in another way than their writer, and the right ones.
 
-Docker refuses some before it looks for credentials, and takes others for another registry's.
+They refuse some before they look for credentials, and take others for another registry's.
 """
 
 from collections.abc import Sequence
 
-from docker_credential_ecrpy.docker import credential_lookup
-from docker_credential_ecrpy.docker.config import DockerConfig, bare_host, is_our_helper
+from docker_credential_ecrpy.docker.config import bare_host
 from docker_credential_ecrpy.docker.credential_lookup import SourceKind
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.machine import Machine
@@ -15,9 +14,9 @@ from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _HTTPS = ("", "443")
-_HUB_KEY = "https://index.docker.io/v1/"
+_HUB_KEYS = {"docker": "https://index.docker.io/v1/", "podman": "docker.io"}
 _MOST_NAMED = 3  # hosts in one sentence
-# Where Docker has nothing for exactly this name, and takes what is for any.
+# Where a client has nothing for exactly this name, and takes what is for any.
 _FOR_ANY = (SourceKind.NOTHING, SourceKind.STORE, SourceKind.DEFAULT_STORE)
 
 
@@ -25,47 +24,42 @@ def explain_name(image: Image, machine: Machine) -> HelperError | None:
     """Return why a pull by this name fails whatever the credentials are; None where it may work."""
     host = bare_host(image.key) or image.host  # with the port of a private name
     right = image.name.replace(image.host, host, 1)
+    client = machine.client
     if image.mistake:
-        return _write(f"docker cannot pull by this name: {image.mistake}", right)
-    config, port = machine.config, image.key.partition(":")[2]
-    if image.key in ("", host) or not isinstance(config, DockerConfig):
+        return _write(f"{client} cannot pull by this name: {image.mistake}", client, right)
+    port = image.key.partition(":")[2]
+    typed, meant = machine.lookup(image.key), machine.lookup(host)
+    if image.key in ("", host) or not (typed and meant):
         return None
     if registry.parse(host) and port not in _HTTPS:
-        return _write(f"an ECR registry has no port {port}", right)
-    typed, meant = (
-        credential_lookup.lookup_credentials(
-            name, config, machine.variable_in_use, machine.default_store
-        )
-        for name in (image.key, host)
-    )
+        return _write(f"an ECR registry has no port {port}", client, right)
     is_other = typed.kind in _FOR_ANY and not typed.is_ours
     if not is_other or not (meant.is_ours or registry.parse(host)):
         return None
     what = "upper case" if image.key.lower() == host else f"the port {port}"
-    msg = f"docker looks for credentials of {image.key!r}, and not of {host!r}: the name has {what}"
-    return _write(msg, right)
+    msg = f"{client} looks for credentials of {image.key!r}, and not of {host!r}"
+    return _write(f"{msg}: the name has {what}", client, right)
 
 
-def explain_no_registry(image: Image, hosts: Sequence[str]) -> HelperError:
-    """Return the error for an image without a registry. hosts: the registries that Docker has."""
+def explain_no_registry(image: Image, hosts: Sequence[str], client: str = "docker") -> HelperError:
+    """Return the error for an image without a registry. hosts: the registries that a client has."""
     shown = one_line(image.name)
-    msg = f"{shown} names no registry, so docker takes this for Docker Hub's"
+    taken = "takes one of registries.conf" if client == "podman" else "takes this for Docker Hub's"
+    msg = f"{shown} names no registry, so {client} {taken}"
     if not hosts:
         return HelperError(msg, hint=f"write <account>.dkr.ecr.<region>.amazonaws.com/{shown}")
     right = f"{hosts[0]}/{shown}"
     hint = f"you have {', '.join(hosts[:_MOST_NAMED])}: write {right}"
-    return HelperError(msg, hint=hint, command=f"docker pull {right}")
+    return HelperError(msg, hint=hint, command=f"{client} pull {right}")
 
 
 def runs_for_hub(machine: Machine) -> bool:
-    """Whether Docker runs this program for images of Docker Hub."""
-    config = machine.config
-    return isinstance(config, DockerConfig) and is_our_helper(
-        config.helpers.get(_HUB_KEY, config.store)
-    )
+    """Whether the client runs this program for images of Docker Hub."""
+    found = machine.lookup(_HUB_KEYS[machine.client])
+    return bool(found and found.is_ours)
 
 
-def _write(msg: str, right: str) -> HelperError:
+def _write(msg: str, client: str, right: str) -> HelperError:
     """Return the error for a wrong name; with the right one and, for an image, the command."""
-    command = f"docker pull {right}" if "/" in right and "<" not in right else ""
+    command = f"{client} pull {right}" if "/" in right and "<" not in right else ""
     return HelperError(msg, hint=f"write {right}", command=command)

@@ -4,10 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.aws import gateway
-from docker_credential_ecrpy.docker import credential_lookup
-from docker_credential_ecrpy.docker.config import DockerConfig
 from docker_credential_ecrpy.doctor.check import FAIL, Check, CheckId, configure_fix, quote
 from docker_credential_ecrpy.doctor.deadline import attempt
 from docker_credential_ecrpy.doctor.facts import EcrFacts, Facts
@@ -38,12 +35,12 @@ class ProfileFix:
 
 
 def suggest_profile(
-    host: str, choice: Choice, account: str, environ: Mapping[str, str]
+    host: str, choice: Choice, account: str, environ: Mapping[str, str], *, podman: bool = False
 ) -> ProfileFix | None:
     """Return how to use an AWS profile of the registry's account; one of its region comes first.
 
-    host: as Docker names the registry. account: the identity's, or "" if it is not known. Returns
-    None for an identity of the same account, and where no profile is known.
+    host: as Docker names the registry. account: the identity's, or "" if it is not known. podman:
+    for podman's files. Returns None for an identity of the same account, and for no known profile.
     """
     own = choice.registry
     if not own.account or own.account == account:
@@ -60,7 +57,8 @@ def suggest_profile(
     fix = f"{several} of account {own.account}: {names}"
     if choice.chosen_at and choice.chosen_at.line == 0:  # it wins over what `configure` writes
         fix += f", and unset {choice.chosen_at}"
-    return ProfileFix(fix, f"{PACKAGE} configure {host} --profile {shlex.quote(found[0])}")
+    _, command, _ = configure_fix(host, has_login=False, podman=podman)
+    return ProfileFix(fix, f"{command} --profile {shlex.quote(found[0])}")
 
 
 def is_without_credentials(error: HelperError) -> bool:
@@ -74,18 +72,16 @@ def _is_usable(name: str) -> bool:
 
 
 def _fix_other_host(check: Check, facts: EcrFacts) -> Check | None:
-    """Return the check with the fix for another region's host that Docker has no entry for."""
-    host, config = facts.other_host, facts.machine.config
-    if not host or check.id is not CheckId.IMAGE or not isinstance(config, DockerConfig):
+    """Return the check with the fix for another region's host that the client has no entry for."""
+    host, machine = facts.other_host, facts.machine
+    if not host or check.id is not CheckId.IMAGE:
         return None
-    machine = facts.machine
-    found = credential_lookup.lookup_credentials(
-        host, config, machine.variable_in_use, machine.default_store
-    )
-    if found.is_ours:
+    found = machine.lookup(host)
+    if found is None or found.is_ours:
         return None
-    _, command, _ = configure_fix(host, has_login=False)
-    return replace(check, fix=f"configure docker for {host}, then {check.fix}", command=command)
+    _, command, _ = configure_fix(host, has_login=False, podman=machine.for_podman)
+    fix = f"configure {machine.client} for {host}, then {check.fix}"
+    return replace(check, fix=fix, command=command)
 
 
 def _fix_other_account(check: Check, facts: EcrFacts) -> Check | None:
@@ -94,7 +90,10 @@ def _fix_other_account(check: Check, facts: EcrFacts) -> Check | None:
     known = account or check.id is CheckId.CREDENTIALS
     if not (known and _is_about(check, facts)):
         return None
-    found = suggest_profile(facts.host, facts.choice, account, facts.machine.environ)
+    machine = facts.machine
+    found = suggest_profile(
+        facts.host, facts.choice, account, machine.environ, podman=machine.for_podman
+    )
     if found is None:
         return None
     seen, own = check.seen, facts.choice.registry.account
@@ -106,7 +105,7 @@ def _fix_other_account(check: Check, facts: EcrFacts) -> Check | None:
 def _find_account(facts: EcrFacts) -> str:
     """Return the account of the identity, or "" if it is not known."""
     if facts.caller and not isinstance(facts.caller, HelperError):
-        return facts.caller.arn.split(":")[4]
+        return facts.caller.account
     return "" if isinstance(facts.preview, HelperError) else facts.preview.account
 
 

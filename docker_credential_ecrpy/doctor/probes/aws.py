@@ -87,6 +87,11 @@ class CallerIdentity:
     arn: str
     expires: int | None
 
+    @property
+    def account(self) -> str:
+        """The account that the identity belongs to."""
+        return _read_account(self.arn)
+
 
 def preview(choice: Choice, watch: Watch, log: Log) -> Preview:
     """Return the credential source and the endpoint of a fetch, without a network call.
@@ -240,10 +245,14 @@ class _AnySource:
 def _find_account(call: CallContext) -> str:
     """Return the account of the identity in use, or "" if no file names it."""
     if call.choice.role:
-        return call.choice.role.arn.split(":")[4]
+        return _read_account(call.choice.role.arn)
     if call.source == "env" or call.source in NOT_A_PROFILES:
         return ""
     return find_account(call.read_profiles(), call.profile)[1]
+
+
+def _read_account(arn: str) -> str:
+    return arn.split(":")[4]
 
 
 def _describe_source(call: CallContext) -> str:

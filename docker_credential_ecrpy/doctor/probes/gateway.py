@@ -63,7 +63,7 @@ def trace_pull(
 
 
 def find_image_status(choice: Choice, image: Image, seconds: float, log: Log) -> str:
-    """Return whether ECR has an image archived: "ACTIVE", "ARCHIVED" or "ACTIVATING"."""
+    """Return whether ECR has an image archived, as the probe does."""
 
     def call(watch: Watch) -> str:
         from docker_credential_ecrpy.doctor.probes import image_status

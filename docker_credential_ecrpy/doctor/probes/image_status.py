@@ -17,18 +17,24 @@ from docker_credential_ecrpy.text.log import Log
 
 
 def find_image_status(choice: Choice, image: Image, watch: Watch, log: Log) -> str:
-    """Return "ACTIVE", "ARCHIVED" or "ACTIVATING". Raises HelperError where ECR does not say."""
+    """Return "ACTIVE", "ARCHIVED" or "ACTIVATING"; "" for an image that ECR does not have.
+
+    Raises HelperError where ECR does not say.
+    """
     with aws_call(choice, watch, log) as call:
         session = make_session(call)
         resolve_credentials(session, call)
         client = ecr.make_checked_client(session, call)
         kind = "imageDigest" if ":" in image.reference else "imageTag"
-        answer: Any = client.describe_images(
-            registryId=choice.registry.account,
-            repositoryName=image.repository,
-            imageIds=[{kind: image.reference}],
-            filter={"imageStatus": "ANY"},
-        )
+        try:
+            answer: Any = client.describe_images(
+                registryId=choice.registry.account,
+                repositoryName=image.repository,
+                imageIds=[{kind: image.reference}],
+                filter={"imageStatus": "ANY"},
+            )
+        except client.exceptions.ImageNotFoundException:
+            return ""
         try:
             return str(answer["imageDetails"][0]["imageStatus"])
         except (LookupError, TypeError) as exc:

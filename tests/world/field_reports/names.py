@@ -29,18 +29,19 @@ def user_of_another_account(docker_host: DockerHost) -> Broken:
     return _identity_of_another_account(docker_host, key=f"granted_sso_account_id = {A}\n")
 
 
+def answer_only_in_europe(request: Request) -> Response | None:
+    """Answer that the repository is not in the registry of tests; "instead" of a front."""
+    if request.host == HOST and "/team/app/" in request.path:
+        error = {"errors": [{"code": "NAME_UNKNOWN", "message": "not there"}]}
+        return Response(404, json.dumps(error).encode())
+    return None
+
+
 def no_repository_in_the_region(docker_host: DockerHost) -> Broken:
     """The image is in the region of a profile alone, and Docker has no entry for that host."""
     europe = EU.format(A)
     docker_host.machine.config("[profile europe]\nregion = eu-west-1\n")
-
-    def only_in_europe(request: Request) -> Response | None:
-        if request.host == HOST and "/team/app/" in request.path:
-            error = {"errors": [{"code": "NAME_UNKNOWN", "message": "not there"}]}
-            return Response(404, json.dumps(error).encode())
-        return None
-
-    docker_host.instead = only_in_europe
+    docker_host.instead = answer_only_in_europe
     return Broken(
         "image",
         f"the region is wrong, {europe} has it",

@@ -161,6 +161,18 @@ def archived_image(docker_host: DockerHost) -> Broken:
     )
 
 
+def image_that_may_be_archived(docker_host: DockerHost) -> Broken:
+    """Deny what would tell an archived image from one that was never pushed."""
+    docker_host.machine.aws.denied.add((docker_host.user.arn, "ecr:DescribeImages"))
+    return Broken(
+        "image",
+        "team/app has no tag '9', or it is archived, which ECR does not tell: "
+        f"{docker_host.user.arn} may not call ecr:DescribeImages",
+        repair=lambda: docker_host.publish("team/app", "9"),
+        image=f"{HOST}/team/app:9",
+    )
+
+
 def upstream_that_refuses_ecr(docker_host: DockerHost) -> Broken:
     message = "The authentication to the upstream registry failed. Verify that the credentials in"
     message += " Secrets Manager are valid"
@@ -278,6 +290,7 @@ DOCTOR: dict[str, Way] = {
     "amazon-linux#127 no matching manifest in the index": index_without_this_platform,
     "setup DOCKER_DEFAULT_PLATFORM left over": platform_of_a_variable,
     "setup an archived image": archived_image,
+    "setup an image that may be archived": image_that_may_be_archived,
     "roadmap#2354 the upstream registry refuses ECR's login": upstream_that_refuses_ecr,
     "setup the upstream registry's limit": upstream_with_a_limit,
     "roadmap#2830 managed signing of a cached image": signing_of_a_cached_image,

@@ -23,11 +23,17 @@ ARN = "arn:aws:iam::123456789012:user/dev"
 
 
 def _check(
-    *replies: Reply, status: str = "", host: str = HOST, engine: str = "", **trace: object
+    *replies: Reply,
+    status: str | HelperError = "",
+    host: str = HOST,
+    engine: str = "",
+    **trace: object,
 ) -> Check:
     found = registry.parse(host)
     assert found is not None
-    machine: Any = SimpleNamespace(environ={"DOCKER_HOST": engine})
+    machine: Any = SimpleNamespace(
+        environ={"DOCKER_HOST": engine}, client="docker", for_podman=False
+    )
     pull = replace(PullTrace((BASE, *replies)), platform="linux/amd64", **trace)  # type: ignore[arg-type]  # of many types
     facts = EcrFacts(
         machine=machine,
@@ -161,9 +167,10 @@ def test_an_engine_elsewhere_may_have_another_platform(engine: str, status: str)
         ("ACTIVATING", "is being restored from the archive"),
         ("ACTIVE", "team/app has no tag '1'"),
         ("", "team/app has no tag '1'"),
+        (NONE, "team/app has no tag '1', or it is archived, which ECR does not tell: no AWS cr"),
     ],
 )
-def test_an_archived_image(status: str, seen: str) -> None:
+def test_an_archived_image(status: str | HelperError, seen: str) -> None:
     """ECR's API tells it from one that was never pushed."""
     assert seen in _check(MISSING, status=status).seen
 

@@ -13,7 +13,9 @@ from docker_credential_ecrpy.docker.credential_lookup import (
     lookup_in_podman,
     read_podmans_helpers,
 )
+from tests.world.accounts import EU, A
 from tests.world.docker_host import IMAGE, DockerHost
+from tests.world.field_reports import names
 from tests.world.machine import HOST
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="podman's paths on Linux")
@@ -82,6 +84,34 @@ def test_the_store_that_podman_does_not_read(docker_host: DockerHost) -> None:
 
     assert docker_host.doctor("--podman", "--fix", IMAGE).done.code == 0
     assert docker_host.doctor(IMAGE).found["cause"] is None
+
+
+def test_the_cures_are_for_podman(docker_host: DockerHost) -> None:
+    """The host that podman has no entry for, the profile, the name and the tag: its commands."""
+    auth_file(docker_host, OURS)
+    docker_host.configure(credsStore="ecr-login")  # which is docker's alone
+    machine = docker_host.machine
+    found = docker_host.doctor("--podman", f"{HOST}/team/app:9")
+    assert found.failed["command"] == f"podman pull {IMAGE}"
+
+    named = docker_host.doctor("--podman", f"{HOST.upper()}/team/app:1").failed
+    assert named["seen"].startswith(f"podman looks for credentials of {HOST.upper()!r}, and not")
+    assert named["command"] == f"podman pull {IMAGE}"
+    hub = docker_host.doctor("--podman", "team/app:1").failed
+    assert hub["seen"] == "team/app:1 names no registry, so podman takes one of registries.conf"
+    assert hub["command"] == f"podman pull {IMAGE}"
+
+    machine.config("[profile europe]\nregion = eu-west-1\n")
+    docker_host.instead = names.answer_only_in_europe
+    other = docker_host.doctor("--podman", IMAGE).failed
+    assert other["fix"] == f"configure podman for {EU.format(A)}, then pull it from {EU.format(A)}"
+    assert other["command"] == f"docker-credential-ecrpy configure --podman {EU.format(A)}"
+
+    names.user_of_another_account(docker_host)
+    docker_host.instead = lambda _: None
+    profile = docker_host.doctor("--podman", IMAGE).failed
+    command = f"docker-credential-ecrpy configure --podman {HOST} --profile prod"
+    assert profile["command"] == command
 
 
 def test_what_podman_sends(docker_host: DockerHost) -> None:
