@@ -200,12 +200,6 @@ class TestMissingCredentials:
             (
                 CONFIG,
                 (),
-                {"AWS_PROFILE": "gone"},
-                "warning: AWS_PROFILE: AWS profile 'gone' is not in ~/.aws/config or ~/.aws/",
-            ),
-            (
-                CONFIG,
-                (),
                 {"AWS_ECR_PROFILE_123456789012": "gone"},
                 "warning: AWS profile 'gone' is not in ~/.aws/config or ~/.aws/credentials; run",
             ),
@@ -264,6 +258,48 @@ class TestMissingCredentials:
             del machine.environ["AWS_EC2_METADATA_DISABLED"]
 
         assert configure(machine, *arguments).stderr == b""
+
+    @tree
+    @pytest.mark.parametrize(
+        ("arguments", "environ", "says"),
+        [
+            ((WHERE,), {"AWS_PROFILE": "gone"}, "; correct it, or unset it: unset AWS_PROFILE\n"),
+            (
+                (OTHER, "--role-arn", "arn:aws:iam::123456789012:role/x", "--dry-run"),
+                {"AWS_PROFILE": "bse", "AWS_ACCESS_KEY_ID": "x"},
+                "; did you mean 'base'? Or unset it: unset AWS_PROFILE\n",
+            ),
+            (("--creds-store",), {"AWS_DEFAULT_PROFILE": "x"}, "it: unset AWS_DEFAULT_PROFILE\n"),
+        ],
+        ids=str,
+    )
+    def test_a_profile_of_the_environment_that_is_none(
+        self,
+        machine: Machine,
+        docker: Path,
+        arguments: tuple[str, ...],
+        environ: dict[str, str],
+        says: str,
+    ) -> None:
+        """Every pull would fail, whatever else has credentials: nothing is written."""
+        machine.config(CONFIG)
+        done = configure(machine, *arguments, code=1, **environ)
+
+        assert " is not in ~/.aws/config or ~/.aws/credentials; " in done.stderr.decode()
+        assert done.stderr.decode().endswith(says)
+        assert not docker.exists()
+
+    @tree
+    @pytest.mark.parametrize(
+        "arguments", [(WHERE, "--profile", "base"), ("--public",), ("--remove", WHERE)], ids=str
+    )
+    def test_where_another_profile_decides(
+        self, machine: Machine, docker: Path, arguments: tuple[str, ...]
+    ) -> None:
+        """Or none is needed, the missing profile of the environment does not matter."""
+        machine.config(CONFIG)
+
+        assert configure(machine, *arguments, AWS_PROFILE="gone").stderr == b""
 
     @tree
     def test_each_identity_once(self, machine: Machine, docker: Path) -> None:
