@@ -113,7 +113,7 @@ def session_that_is_too_long(docker_host: DockerHost) -> Broken:
 
 DOCTOR: dict[str, Way] = {
     "aws-google-auth#222 a role without a source": role_without_a_source,
-    "setup a VPC endpoint whose policy does not allow the call": endpoint_policy,
+    "terraform-aws-vpc#1197 a VPC endpoint whose policy does not allow the call": endpoint_policy,
     "gsts#13 a session that is longer than the role permits": session_that_is_too_long,
 }
 
@@ -169,7 +169,7 @@ ERRORS: dict[str, Failure] = {
         "let ec2.amazonaws.com assume the role in the role's trust policy",
         0,
     ),
-    "setup an instance without a role": Failure(
+    "propsd#216 an instance without a role": Failure(
         _without_a_role, "the instance has no role: HTTP 404", "associate-iam-instance-profile", 0
     ),
     "community#2678 a pod's role that does not trust EKS": Failure(

@@ -183,7 +183,7 @@ DOCTOR: dict[str, Way] = {
     "aws-cli#8187 keys that end in a carriage return": keys_with_a_carriage_return,
     "localstack#7559 a local endpoint that is not there": endpoint_that_is_left_over,
     "setup tokens of a local AWS": endpoint_that_gives_tokens_of_its_own,
-    "setup a directory where the credentials file should be": directory_that_is_the_credentials,
+    "async-aws#890 a directory where the credentials file should be": directory_that_is_the_credentials,
     "setup a variable that names no file": file_that_is_not_there,
 }
 
@@ -236,7 +236,7 @@ ERRORS: dict[str, Failure] = {
         "run: unset AWS_SESSION_TOKEN",
         1,
     ),
-    "setup old keys instead of a profile": Failure(
+    "aws-runas#22 old keys instead of a profile": Failure(
         _keys_that_are_left_over,
         "the AWS credentials from the environment have expired",
         f"instead of the profile in AWS_PROFILE, 'work'; to use that, run: {UNSET}",

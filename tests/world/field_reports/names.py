@@ -111,7 +111,7 @@ DOCTOR: dict[str, Way] = {
         f"{HOST}/{IMAGE}", "it has the registry's host twice"
     ),
     "distribution#2511 the host with a port": _written_as(f"{HOST}:443/team/app:1", _KEY),
-    "setup the host in upper case": _written_as(
+    "cli#2753 the host in upper case": _written_as(
         f"{HOST.upper()}/team/app:1", "the name has upper case"
     ),
     "compose#5483 no registry in the name": no_registry,

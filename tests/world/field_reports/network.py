@@ -205,7 +205,7 @@ ERRORS: dict[str, Failure] = {
         "correct HTTPS_PROXY",
         0,
     ),
-    "setup a proxy that blocks AWS": Failure(
+    "aws-cli#868 a proxy that blocks AWS": Failure(
         _answered("http", _status("403 Forbidden")),
         "does not allow ECR at https://api.ecr.us-east-1.amazonaws.com: HTTP 403",
         "ask its owner to allow that host",

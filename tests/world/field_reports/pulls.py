@@ -289,7 +289,7 @@ DOCTOR: dict[str, Way] = {
     "setup a proxy that spoils redirects": redirect_to_nowhere,
     "amazon-linux#127 no matching manifest in the index": index_without_this_platform,
     "setup DOCKER_DEFAULT_PLATFORM left over": platform_of_a_variable,
-    "setup an archived image": archived_image,
+    "roadmap#2750 an image that a lifecycle policy has archived": archived_image,
     "setup an image that may be archived": image_that_may_be_archived,
     "roadmap#2354 the upstream registry refuses ECR's login": upstream_that_refuses_ecr,
     "setup the upstream registry's limit": upstream_with_a_limit,
