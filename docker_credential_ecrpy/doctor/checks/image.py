@@ -75,13 +75,16 @@ def _explain_platform(facts: EcrFacts, pull: "PullTrace") -> Check:
     listed = ", ".join(pull.platforms[:_MOST_PLATFORMS])
     seen = f"{image.name} has no image for {pull.platform}; it has: {listed}"
     name = "DOCKER_DEFAULT_PLATFORM"
-    asked = facts.machine.environ.get(name)
-    if asked and not facts.machine.for_podman:
+    environ, podman = facts.machine.environ, facts.machine.for_podman
+    asked = environ.get(name)
+    if asked and podman:
+        return Check(_ID, SKIP, f"the platform is not checked: podman does not read {name}")
+    if asked:
         fix = f"change or unset {name}: it is {one_line(asked)!r}"
         return Check(_ID, FAIL, seen, fix, f"unset {name}")
     # An engine on another machine may have another platform.
-    host = "CONTAINER_HOST" if facts.machine.for_podman else "DOCKER_HOST"
-    elsewhere = facts.machine.environ.get(host, "").startswith(("tcp://", "ssh://"))
+    host = environ.get("CONTAINER_HOST", "") if podman else environ.get("DOCKER_HOST", "")
+    elsewhere = host.startswith(("tcp://", "ssh://"))
     status = WARN if elsewhere else FAIL
     fix = "pull one of these with --platform, which runs by emulation, or build it for"
     fix += f" {pull.platform}"

@@ -183,7 +183,7 @@ DOCTOR: dict[str, Way] = {
     "aws-cli#8187 keys that end in a carriage return": keys_with_a_carriage_return,
     "localstack#7559 a local endpoint that is not there": endpoint_that_is_left_over,
     "setup tokens of a local AWS": endpoint_that_gives_tokens_of_its_own,
-    "async-aws#890 a directory where the credentials file should be": directory_that_is_the_credentials,
+    "async-aws#890 a directory in the place of the file": directory_that_is_the_credentials,
     "setup a variable that names no file": file_that_is_not_there,
 }
 

@@ -27,13 +27,14 @@ def _check(
     status: str | HelperError = "",
     host: str = HOST,
     engine: str = "",
+    podman: bool = False,
     **trace: object,
 ) -> Check:
     found = registry.parse(host)
     assert found is not None
-    machine: Any = SimpleNamespace(
-        environ={"DOCKER_HOST": engine}, client="docker", for_podman=False
-    )
+    environ = {"DOCKER_HOST": engine, "DOCKER_DEFAULT_PLATFORM": "linux/amd64" if podman else ""}
+    client = "podman" if podman else "docker"
+    machine: Any = SimpleNamespace(environ=environ, client=client, for_podman=podman)
     pull = replace(PullTrace((BASE, *replies)), platform="linux/amd64", **trace)  # type: ignore[arg-type]  # of many types
     facts = EcrFacts(
         machine=machine,
@@ -158,6 +159,13 @@ def test_an_index_without_the_platform() -> None:
 def test_an_engine_elsewhere_may_have_another_platform(engine: str, status: str) -> None:
     """Then it is a warning."""
     assert _check(MANIFEST, engine=engine, platforms=("linux/arm64",)).status == status
+
+
+def test_a_variable_that_podman_does_not_read() -> None:
+    """The platform that it names was looked for, and is not podman's."""
+    found = _check(MANIFEST, podman=True, platforms=("linux/arm64",))
+
+    assert (found.status, found.fix) == (SKIP, "")
 
 
 @pytest.mark.parametrize(
