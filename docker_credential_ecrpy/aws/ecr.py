@@ -27,7 +27,9 @@ def fetch(choice: Choice, watch: Watch, log: Log) -> Token:
         session = make_session(call)
         credentials_expire = resolve_credentials(session, call)
         token = _authorize(session, call, credentials_expire)
-        return replace(token, inputs=tuple(call.inputs))
+        # `aws login` renews its credentials every 15 minutes; its tokens do not outlive them.
+        is_login = call.source == "login" and not call.role
+        return replace(token, inputs=tuple(call.inputs), ends_with_credentials=is_login)
 
 
 def _authorize(

@@ -22,6 +22,7 @@ class Token:
     credentials_expire: the same for the AWS credentials that fetched it, or None if they never
     expire. Users report that a token dies with the role session that fetched it.
     inputs: what decided the identity that fetched it (`hot.cache.Entry`).
+    ends_with_credentials: whether it is used no longer than these, even if AWS cannot be reached.
     """
 
     username: str
@@ -29,6 +30,7 @@ class Token:
     expires: int
     credentials_expire: int | None = None
     inputs: "tuple[Input, ...]" = field(default=(), repr=False)
+    ends_with_credentials: bool = False
 
     def entry(self, now: int) -> cache.Entry:
         """Return its cache entry, written at `now` (nanoseconds).
@@ -39,6 +41,8 @@ class Token:
         refresh = now + (expires - now) // 2
         if self.credentials_expire is not None:
             refresh = min(refresh, self.credentials_expire)
+            if self.ends_with_credentials:
+                expires = min(expires, self.credentials_expire)
         reply = reply_tail(self.username, self.password)
         return cache.Entry(now, refresh, expires, reply, inputs=self.inputs)
 

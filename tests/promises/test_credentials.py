@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from docker_credential_ecrpy.hot import identity
+from docker_credential_ecrpy.hot import cache, identity
+from tests.world import aws as world
 from tests.world import credential_sources
 from tests.world.machine import HOST, Machine
 from tests.world.tree import REPOSITORY
@@ -155,6 +156,22 @@ def test_a_token_ends_with_its_session_where_it_cannot_be_renewed(machine: Machi
         error = machine.get().error
         assert error.startswith("the AWS credentials from the environment have expired")
     assert machine.entries() == []
+
+
+def test_a_token_of_aws_login_ends_with_it_while_aws_is_down(machine: Machine) -> None:
+    """The tokens of other sources are used until they expire themselves."""
+    machine.aws.login_life = 3
+    for source in (credential_sources.role_from_aws_login, credential_sources.aws_login):
+        source(machine)
+        last = machine.get().secret
+        assert last in machine.aws.issued
+    machine.aws.faults |= dict.fromkeys(("ecr", "signin:CreateOAuth2Token"), world.reset())
+    time.sleep(3.1)
+
+    assert machine.get().error
+    kept = [cache.read_any(str(path))[0] for path in machine.entries()]
+    hours = {round((entry.expires - entry.written) / cache.SECOND / 3600) for entry in kept}
+    assert hours == {0, 12}
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "null", "[]", '{"Credentials": {}}', "\0\0", "\xff"])

@@ -40,6 +40,16 @@ def test_when_a_token_is_due(
     assert (entry.written, entry.refresh, entry.expires) == (NOW, NOW + refresh, NOW + expires)
 
 
+@pytest.mark.parametrize(("credentials_life", "expires"), [(HOUR, HOUR), (13 * HOUR, 12 * HOUR)])
+def test_a_token_may_end_with_its_credentials(credentials_life: int, expires: int) -> None:
+    """Those of `aws login` do; its refresh time stays the same."""
+    token = Token("AWS", "x", NOW + 12 * HOUR, NOW + credentials_life, ends_with_credentials=True)
+
+    entry = token.entry(NOW)
+
+    assert (entry.refresh, entry.expires) == (NOW + min(6 * HOUR, expires), NOW + expires)
+
+
 def test_what_aws_sends_is_understood() -> None:
     """AWS's token is base64 of user name, colon and password; a password may hold colons."""
     encoded = base64.b64encode(b"AWS:pass:word").decode()
