@@ -9,7 +9,7 @@ import before_bootstrap  # has run before
 
 import docker_credential_ecrpy
 from docker_credential_ecrpy import hot
-from docker_credential_ecrpy.__main__ import in_full
+from docker_credential_ecrpy.__main__ import ACTIONS, end, in_full
 from docker_credential_ecrpy.hot import protocol
 
 HOME: str = sys._MEIPASS  # type: ignore[attr-defined]  # the program's own directory
@@ -46,7 +46,7 @@ def report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
 sys.unraisablehook = report_unraisable
 # Docker's actions write to descriptors. Modules would write tracebacks, as hashlib does for each
 # hash without memory. The commands for users may ask a question there.
-if sys.argv[1:] in (["get"], ["store"], ["erase"], ["list"]):
+if sys.argv[1:] in ACTIONS:
     sys.stderr = None
 try:
     if signal.getsignal(signal.SIGINT) is None:  # the bootloader's handler; see bootloader.c
@@ -56,6 +56,6 @@ try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # no code below catches an exception
 except KeyboardInterrupt:  # just before or after `in_full`
     code = protocol.INTERRUPTED
-if sys.argv[1:] in (["get"], ["store"], ["erase"], ["list"]):
-    os._exit(code)  # the answer is written; see before_bootstrap
+if sys.argv[1:] in ACTIONS:
+    end(code)
 sys.exit(code)

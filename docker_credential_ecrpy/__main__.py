@@ -1,5 +1,6 @@
-"""Entry point: answers a cached `get`, and leaves everything else to `cli`.
+"""Entry point: answers a cached `get`, and finds who answers everything else.
 
+That is `helper.warm` or `helper.fast_path` where no settings are needed, and `cli` otherwise.
 Every `docker` command waits for this module, so it imports only what a cached answer needs. A test
 compares the loaded modules with a literal list. The frozen binary runs the two halves of `main`
 separately, with PyInstaller's own start-up between them.
@@ -25,6 +26,8 @@ _NOT_FOUND = protocol.FAILED, protocol.NOT_FOUND.encode() + b"\n"
 _ALARM_MARGIN = 1.5
 _ALARM_WHILE_WRITING = 10.0  # seconds for an error, of which nobody may read the streams
 _WITHOUT_AWS = ["store"], ["erase"], ["list"]
+ACTIONS = ["get"], *_WITHOUT_AWS
+"""The arguments of Docker's actions, which end without taking the interpreter apart."""
 
 
 def start() -> int:
@@ -46,7 +49,7 @@ def start() -> int:
 
         import_path.prefer_installed(chosen)
     code = main()
-    if sys.argv[1:] in (["get"], *_WITHOUT_AWS) or sys.flags.inspect:
+    if sys.argv[1:] in ACTIONS or sys.flags.inspect:
         end(code)  # with PYTHONINSPECT, a traceback would follow the answer
     return code
 

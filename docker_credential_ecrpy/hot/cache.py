@@ -56,7 +56,7 @@ _READ_FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-# The layout of a token's reply: its start, the text before its secret, and its end. `tokens.token`
+# The layout of a token's reply: its start, the text before its secret, and its end. `tokens.login`
 # writes it.
 _REPLY_START = b'"Username":"'
 _REPLY_SECRET = b'","Secret":"'
