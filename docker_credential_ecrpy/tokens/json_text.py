@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 try:
-    import _json  # of CPython
+    from _json import encode_basestring_ascii, make_scanner  # of CPython
 except ImportError:
-    _json = None  # type: ignore[assignment]  # mypy takes a module for no optional
+    make_scanner = None  # type: ignore[assignment,misc]  # mypy takes it for no optional
 
 _BLANKS = " \t\n\r"
 
@@ -22,7 +22,6 @@ class _Options:
     object_hook = object_pairs_hook = None
     parse_float = float
     parse_int = int
-    memo: "dict[str, str]" = {}  # noqa: RUF012 - the scanner's own
 
     @staticmethod
     def parse_constant(name: str) -> float:
@@ -31,13 +30,13 @@ class _Options:
 
 def parse(data: bytes) -> "Any":
     """Return the value in a JSON text, as `json.loads` does. Raises ValueError, RecursionError."""
-    if _json is None or data[:1] != b"{" or b"\0" in data:  # not UTF-8, or not an object
+    if make_scanner is None or data[:1] != b"{" or b"\0" in data:  # not UTF-8, or not an object
         import json
 
         return json.loads(data)
     text = data.decode("utf-8", "surrogatepass")
     try:
-        value, end = _json.make_scanner(_Options)(text, 0)  # type: ignore[arg-type]  # it takes attributes
+        value, end = make_scanner(_Options)(text, 0)  # type: ignore[arg-type]  # it takes attributes
     except StopIteration as exc:
         msg = "no JSON"
         raise ValueError(msg) from exc
@@ -49,9 +48,8 @@ def parse(data: bytes) -> "Any":
 
 def quote(text: str) -> str:
     """Return a text as a JSON string of ASCII characters, as `json.dumps` does."""
-    if _json is None:
+    if make_scanner is None:
         import json
 
         return json.dumps(text)
-    quoted: str = _json.encode_basestring_ascii(text)
-    return quoted
+    return encode_basestring_ascii(text)
