@@ -6,7 +6,8 @@ import time
 
 from benchmarks.programs import GO
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.tokens import recent, store
+from docker_credential_ecrpy.tokens import entry as entry_file
+from docker_credential_ecrpy.tokens import recent
 from tests.world.aws import ACCOUNT, LIFE
 from tests.world.machine import HOST, Machine
 
@@ -26,7 +27,7 @@ def fill(machine: Machine, program: str, entries: int) -> None:
     for account in accounts:
         host = account + _OF_ACCOUNT
         place = cache.token_place(str(machine.cache), host, "AWS_PROFILE='other'")
-        store.write(*place, cache.Entry(now, half, whole, reply.encode()))
+        entry_file.write(*place, cache.Entry(now, half, whole, reply.encode()))
         recent.remember(str(machine.cache), host)
 
 

@@ -23,10 +23,11 @@ from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Choice, SettingText
 from docker_credential_ecrpy.text.log import Log, is_true
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import folder, lookup, recent, store
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.lock_note import circumstances
-from docker_credential_ecrpy.tokens.login import TOKEN_LIFE, USERNAME, login_entry
+from docker_credential_ecrpy.tokens.login import TOKEN_LIFE, login_entry
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, LookupResult
 from docker_credential_ecrpy.tokens.token import Fetch
 
@@ -172,7 +173,7 @@ class Helper:
         directory = self._directory_for_logins(found.host)
         try:
             place = self._list_places(directory, choice)[0]
-            store.write(place.path, place.subject, entry)
+            entry_file.write(place.path, place.subject, entry)
         except OSError as exc:
             msg = f"cannot store the login for {found.host} in {directory}: {exc.strerror or exc}"
             hint = getattr(exc, "hint", "make that directory writable, or set AWS_ECR_CACHE_DIR")
@@ -227,7 +228,7 @@ class Helper:
         """
         directory = paths.cache_dir(self.environ)
         hosts = recent.list_hosts(directory) if directory else []
-        urls = {f"https://{host}": USERNAME for host in hosts if self.choose(host)}
+        urls = {f"https://{host}": recent.USERNAME for host in hosts if self.choose(host)}
         fallback = self.find_fallback()
         if fallback:
             code, output = fallback.run("list", b"unused")  # what Docker's client writes
@@ -248,7 +249,9 @@ class Helper:
             now = self.clock()
             note = cache.Entry(now, now + TOKEN_LIFE, now + TOKEN_LIFE, b"")
             try:
-                store.write(*cache.elsewhere_place(directory, host, self.read_identity()), note)
+                entry_file.write(
+                    *cache.elsewhere_place(directory, host, self.read_identity()), note
+                )
             except OSError as exc:
                 self.log(f"cache: not written for {host}: {exc}")
         raise WireText(protocol.NOT_FOUND)

@@ -20,23 +20,29 @@ def answer(
 ) -> "tuple[bytes | None, bytes | None]":
     """Return an action's output, or None; and the input that was read for it, or None.
 
-    report: as in `watchdog.start`; the watchdog stays on where there is no answer.
+    report: as in `watchdog.start`; the watchdog stays on where there is no answer. Until it is on,
+    no file is accessed.
     """
     if not (_is_plain(environ) and _has_streams()):
         return None, None
     # Some clients leave a terminal as the input of "list".
     data = None if action == "list" else protocol.read_input()
     watchdog.start(protocol.time_limit(environ), report)
-    reply = _list(environ) if data is None else _change(action, data, environ)
+    try:
+        reply = _reply(action, data, environ)
+    except Exception as exc:  # whatever it is, it happens again, and is reported
+        if isinstance(exc.__cause__, KeyboardInterrupt):
+            raise  # an interrupt while a module loads; see `__main__.in_full`
+        return None, data
     if reply is not None:
         watchdog.stop()
     return reply, data
 
 
 def _is_plain(environ: "Mapping[str, str]") -> bool:
-    """Whether no settings and no variables change what the actions mean."""
+    """Whether no variables change what the actions mean."""
     is_set = environ.get("AWS_ECR_IGNORE_CREDS_STORAGE") or identity.account_variables(environ)
-    return not is_set and not paths.has_settings(environ)
+    return not is_set
 
 
 def _has_streams() -> bool:
@@ -49,21 +55,24 @@ def _has_streams() -> bool:
     return True
 
 
+def _reply(action: str, data: "bytes | None", environ: "Mapping[str, str]") -> "bytes | None":
+    """Return an action's output, or None, as with settings. What it changes may be done again."""
+    if paths.has_settings(environ):
+        return None
+    if action == "list":
+        return _list(environ)
+    if not data:
+        return None
+    return _store(data, environ) if action == "store" else _erase(data, environ)
+
+
 def _list(environ: "Mapping[str, str]") -> bytes:
     from docker_credential_ecrpy.tokens import recent
 
     directory = paths.cache_dir(environ)
     hosts = filter(registry.parse, recent.list_hosts(directory) if directory else ())
-    return ("{" + ", ".join(f'"https://{host}": "AWS"' for host in hosts) + "}\n").encode()
-
-
-def _change(action: str, data: bytes, environ: "Mapping[str, str]") -> "bytes | None":
-    if not data:
-        return None
-    try:
-        return _store(data, environ) if action == "store" else _erase(data, environ)
-    except OSError:
-        return None  # it happens again, and is reported
+    users = ", ".join(f'"https://{host}": "{recent.USERNAME}"' for host in hosts)
+    return f"{{{users}}}\n".encode()
 
 
 def _store(data: bytes, environ: "Mapping[str, str]") -> "bytes | None":

@@ -20,7 +20,12 @@ def answer_in_time(
 ) -> "bytes | None":
     """Return the `answer` to a `get`. report: as in `watchdog.start`; it stays on without one."""
     watchdog.start(protocol.time_limit(environ), report)
-    reply = answer(request, environ, time.time_ns())
+    try:
+        reply = answer(request, environ, time.time_ns())
+    except Exception as exc:  # whatever it is, it happens again, and is reported
+        if isinstance(exc.__cause__, KeyboardInterrupt):
+            raise  # an interrupt while a module loads; see `__main__.in_full`
+        return None
     if reply:
         watchdog.stop()
     return reply

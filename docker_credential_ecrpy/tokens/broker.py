@@ -18,8 +18,8 @@ from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import lookup, recent, store
-from docker_credential_ecrpy.tokens.entry import refer
 from docker_credential_ecrpy.tokens.folder import open_folder
 from docker_credential_ecrpy.tokens.lock_note import LockNote
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, Kind, LookupResult
@@ -190,7 +190,7 @@ class Broker:
                 self.log(f"cache: not written for {place.name}: settings changed during the call")
                 continue
             refers = place is not self._endpoint
-            to = refer(self._endpoint.path, self._endpoint.subject, entry)
+            to = entry_file.refer(self._endpoint.path, self._endpoint.subject, entry)
             try:
                 self._write_or_make_room(place, to if refers else entry)
             except Refused as exc:
@@ -203,12 +203,12 @@ class Broker:
 
     def _write_or_make_room(self, place: CachePlace, entry: cache.Entry) -> None:
         try:
-            store.write(place.path, place.subject, entry)
+            entry_file.write(place.path, place.subject, entry)
         except OSError as exc:
             # The disk may be full of this cache's dead entries.
             if exc.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._sweep():
                 raise
-            store.write(place.path, place.subject, entry)
+            entry_file.write(place.path, place.subject, entry)
 
     def _remember(self) -> None:
         host = self._registry.host

@@ -13,7 +13,7 @@ def refer(path: str, subject: str, entry: Entry) -> Entry:
     return Entry(*times, reply, entry.booted, origin=entry.origin)
 
 
-def packed(subject: str, entry: Entry) -> bytes:
+def pack(subject: str, entry: Entry) -> bytes:
     """Return the content of the file that stores `entry` for `subject`."""
     times = f"{entry.written} {entry.refresh} {entry.expires} {entry.booted}"
     header = f" {times} {entry.origin or ':'} {subject}\n"
@@ -28,4 +28,4 @@ def write(path: str, subject: str, entry: Entry) -> None:
     Raises OSError, also if the cache must not be used; then nothing is left behind.
     """
     with open_folder(os.path.dirname(path), create=True) as folder:
-        folder.write_whole(os.path.basename(path), packed(subject, entry))
+        folder.write_whole(os.path.basename(path), pack(subject, entry))

@@ -8,7 +8,6 @@ import binascii
 from docker_credential_ecrpy.hot import cache, protocol
 from docker_credential_ecrpy.tokens import json_text
 
-USERNAME = "AWS"
 # The life of an ECR token; also the longest that a token is stored for.
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_AuthorizationData.html
 TOKEN_LIFE = 12 * 3600 * cache.SECOND

@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.text.log import Log
 
+USERNAME = "AWS"
+"""The user name of every token of ECR, which `list` prints with each host."""
 FORGET_AFTER = 30 * 24 * 3600
 """Seconds without a new token after which a host is no longer listed: the classic `docker build`
 requests credentials for every listed host."""

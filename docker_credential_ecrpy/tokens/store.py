@@ -1,4 +1,4 @@
-"""Cache entries on disk: written, swept when dead, and removed.
+"""Cache entries on disk: swept when dead, and removed.
 
 A file is removed only if this program created it (`folder.open_ours`). A suspended process may go
 on at any time, so none of them removes a login that was stored in the meantime.
@@ -21,10 +21,7 @@ from docker_credential_ecrpy.hot.cache import (
     read_any,
     referred,
 )
-from docker_credential_ecrpy.tokens.entry import write
 from docker_credential_ecrpy.tokens.folder import MARKER, open_folder, open_ours
-
-__all__ = ["clear", "defer", "forget", "remove", "sweep", "sweep_hosts", "sweep_locks", "write"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -164,7 +164,7 @@ def _write_late(_: Any) -> object:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(opened, "wb") as file:
-            file.write(entry_file.packed(subject, entry))
+            file.write(entry_file.pack(subject, entry))
 
     return write
 
@@ -215,7 +215,7 @@ BROKEN = {
     "identities": Break(identity, {"line": _always("somebody")}, "identity"),
     "regions": Break(registry.Registry, {"endpoint": lambda _: "ecr@here"}, "identity"),
     "lines": Break(protocol, {"send": _with_another_line}, "form"),
-    "stores": Break(store, {"write": _without_logins}, "stores"),
+    "stores": Break(entry_file, {"write": _without_logins}, "stores"),
     "erases": Break(store, {"forget": _always(0)}, "erased"),
     "locks": Break(lock.FileLock, {"acquire": _always(True)}, "one fetch"),
     "deadline": Break(deadline, {"within": _without_limit}, "deadline", first=_without_watchdog),
@@ -236,7 +236,7 @@ BROKEN = {
         identity, {"line": _always("somebody"), "find_changed": _always("")}, "identity"
     ),
     "early looks": Break(os, {}, "deadline", first=_look_into_cache),
-    "late writes": Break(store, {"write": _write_late}, "erased", suspends=True),
+    "late writes": Break(entry_file, {"write": _write_late}, "erased", suspends=True),
     "late sweeps": Break(store, {"sweep": _late_sweep}, "stores", suspends=True),
     "lost logins": Break(apply, {"replace_file": _clobbering}, "config", suspends=True),
     "unwritten": Break(apply, {"replace_file": _always("")}, "config"),

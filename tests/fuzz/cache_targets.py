@@ -11,6 +11,7 @@ from docker_credential_ecrpy.hot import cache, identity, registry
 from docker_credential_ecrpy.hot.cache import Entry, Miss
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import make_printable
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import inventory, store
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.token import Token
@@ -48,7 +49,7 @@ def entry(data: bytes) -> None:
             assert found.reply == fields[5]
             assert found.written <= NOW < found.expires
             copy = sandbox.path(_COPY)
-            store.write(copy, SUBJECT, found)
+            entry_file.write(copy, SUBJECT, found)
             again = _read(copy)
             assert again is not None
             assert (again.reply, again.expires) == (found.reply, found.expires)

@@ -24,6 +24,7 @@ from docker_credential_ecrpy.hot import cache, protocol, registry
 from docker_credential_ecrpy.settings import editor, rule_parser, rules
 from docker_credential_ecrpy.settings.rules import Choice, Rule
 from docker_credential_ecrpy.settings.toml_document import Statement, TomlDocument
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import login, store
 from docker_credential_ecrpy.tokens.lock_note import LockNote
 from tests.fuzz.near import near
@@ -213,8 +214,8 @@ def _from_below(url: str, written: Sequence[Rule], environ: Mapping[str, str]) -
 BROKEN: dict[str, tuple[str, Any, str, Any]] = {
     "every address is ECR's": ("get", registry, "parse_host", _to_any_host),
     "a token for another host": ("get", protocol, "NOT_FOUND", "none"),
-    "nothing is cached": ("get", store, "write", _nothing),
-    "a login is not stored": ("store", store, "write", _nothing),
+    "nothing is cached": ("get", entry_file, "write", _nothing),
+    "a login is not stored": ("store", entry_file, "write", _nothing),
     "another login is stored": ("store", login, "reply_tail", lambda _: b'"a":"b"}\n'),
     "a login is not erased": ("store", store, "forget", lambda *_: 0),
     "all is erased": ("erase", store, "_find_copies", lambda at, _: _names_in(at)),

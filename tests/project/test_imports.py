@@ -44,10 +44,7 @@ WARM = FOLDERS | {
 }
 ACTIONS = {
     "list": {"docker_credential_ecrpy.tokens.recent"},
-    "erase": {
-        "docker_credential_ecrpy.tokens.entry",
-        "docker_credential_ecrpy.tokens.store",
-    },
+    "erase": {"docker_credential_ecrpy.tokens.store"},
     "store": {
         "docker_credential_ecrpy.tokens.entry",
         "docker_credential_ecrpy.tokens.json_text",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.hot import cache, identity, registry
-from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens import entry as entry_file
 from tests.world.accounts import profile, rule
 from tests.world.machine import HOST, MODULE, NOT_FOUND, Machine
 
@@ -70,7 +70,7 @@ def test_a_private_names_token_is_not_used_for_an_ecr_host(machine: Machine) -> 
     for path in machine.entries():
         entry, subject = cache.read_any(str(path))
         entry.refresh = entry.written
-        store.write(str(path), subject, entry)
+        entry_file.write(str(path), subject, entry)
 
     assert machine.aws.issued[machine.get(host).secret].arn != keys.arn
 
@@ -89,7 +89,7 @@ def test_a_note_among_tokens_or_logins_is_a_miss(machine: Machine, where: str) -
     if where == "logins":
         places = [cache.login_place(directory, HOST)]
     for place in places:
-        store.write(*place, note)
+        entry_file.write(*place, note)
 
     assert machine.get().secret in machine.aws.issued
     assert machine.aws.count() == {"ecr": 1}
@@ -117,7 +117,7 @@ def test_an_expired_note_is_swept(machine: Machine, tmp_path: Path) -> None:
     """Expired notes are swept when a token is fetched, as expired tokens are."""
     machine.login()
     place = cache.elsewhere_place(str(machine.cache), "ghcr.io", "me")
-    store.write(*place, cache.Entry(1, 2, 2, b""))
+    entry_file.write(*place, cache.Entry(1, 2, 2, b""))
 
     machine.get()
     assert machine.entries("elsewhere") == []

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens import entry as entry_file
 from tests.world.machine import HOST, Machine
 
 COUNTED = """
@@ -66,7 +66,7 @@ def test_a_renewal_checks_the_files_once_more(machine: Machine) -> None:
     for path in machine.entries():
         entry, subject = cache.read_any(str(path))
         entry.refresh = entry.written
-        store.write(str(path), subject, entry)
+        entry_file.write(str(path), subject, entry)
     counts = _get(machine)
 
     assert counts == {"parsed": 2, "identities": 5, "opened": 2}

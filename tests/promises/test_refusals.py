@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens import entry as entry_file
 from tests.world import aws as world
 from tests.world import credential_sources
 from tests.world.machine import HOST, NOT_FOUND, Machine, Result
@@ -20,7 +20,7 @@ def _make_due(machine: Machine, lives: int = 6 * 3600) -> None:
         entry, subject = cache.read_any(str(path))
         entry.refresh = entry.written
         entry.expires = entry.written + lives * cache.SECOND
-        store.write(str(path), subject, entry)
+        entry_file.write(str(path), subject, entry)
 
 
 def _session_over(machine: Machine) -> None:

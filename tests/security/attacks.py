@@ -15,7 +15,7 @@ import pytest
 
 import docker_credential_ecrpy
 from docker_credential_ecrpy.hot import cache, identity, registry
-from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens.login import TOKEN_LIFE
 from docker_credential_ecrpy.tokens.token import Token
 from tests.world.machine import HOST, Machine, Result, make_machine
@@ -153,7 +153,7 @@ def forge(machine: Machine) -> Path:
         cache.token_place(str(folder), found.endpoint, line),
         cache.login_place(str(folder), HOST),
     ):
-        store.write(*place, token.entry(now))
+        entry_file.write(*place, token.entry(now))
     slot = int(cache.fingerprint(line), 16) % 4096
     for name in (f"locks/{found.endpoint}~{slot:03x}", f"registries/{HOST}"):
         (folder / name).parent.mkdir(exist_ok=True)

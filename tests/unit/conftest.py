@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens import entry as entry_file
 from tests.world.entries import make_entry
 from tests.world.hosts import HOST
 
@@ -17,5 +17,5 @@ def _place(tmp_path: Path) -> tuple[str, str]:
 
 @pytest.fixture(name="kept")
 def _kept(place: tuple[str, str]) -> Path:
-    store.write(*place, make_entry())
+    entry_file.write(*place, make_entry())
     return Path(place[0])

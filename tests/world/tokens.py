@@ -7,7 +7,6 @@ from docker_credential_ecrpy.hot import cache, registry
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.tokens import entry as entry_file
-from docker_credential_ecrpy.tokens import store
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.lookup import LookupResult
 from docker_credential_ecrpy.tokens.token import Token
@@ -111,7 +110,7 @@ def keep_stale(broker: MakeBroker, name: str, secret: str, expires: int = START 
     tail = b'"Username":"AWS","Secret":"%b"}\n' % secret.encode()
     place = cache.token_place(broker().directory, name, "me")
     entry = cache.Entry(START - HOUR, START, expires, tail)
-    store.write(*place, entry)
+    entry_file.write(*place, entry)
     if name == ENDPOINT:
         host = cache.token_place(broker().directory, HOST, "me")
-        store.write(*host, entry_file.refer(*place, entry))
+        entry_file.write(*host, entry_file.refer(*place, entry))

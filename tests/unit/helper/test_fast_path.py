@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.helper import fast_path
+from docker_credential_ecrpy.hot import paths, protocol, watchdog
 from docker_credential_ecrpy.tokens import recent
 from tests.world.machine import HOST, Machine
 
@@ -92,8 +93,7 @@ def test_both_ways_give_the_same(machine: Machine, case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["AWS_ECR_IGNORE_CREDS_STORAGE", "AWS_ECR_CONFIG", "AWS_ECR_PROFILE_1", "AWS_ECR_ROLE_ARN_1"],
+    "name", ["AWS_ECR_IGNORE_CREDS_STORAGE", "AWS_ECR_PROFILE_1", "AWS_ECR_ROLE_ARN_1"]
 )
 def test_variables_that_change_the_answer_take_the_long_way(name: str) -> None:
     """Also one whose value means nothing: that is for the long way to say."""
@@ -102,11 +102,55 @@ def test_variables_that_change_the_answer_take_the_long_way(name: str) -> None:
 
 
 def test_settings_take_the_long_way(machine: Machine) -> None:
-    """Also empty ones."""
-    assert fast_path._is_plain(machine.environ)
+    """Also empty ones, and a file that does not exist."""
+    elsewhere = {**machine.environ, "AWS_ECR_CONFIG": "/nonexistent"}
+    assert fast_path._reply("list", None, elsewhere) is None
+    assert fast_path._reply("list", None, machine.environ) == b"{}\n"
     machine.settings("")
 
-    assert not fast_path._is_plain(machine.environ)
+    assert fast_path._reply("list", None, machine.environ) is None
+
+
+@pytest.fixture(name="looked")
+def _looked(monkeypatch: pytest.MonkeyPatch) -> "list[bool]":
+    """Whether the watchdog was on at each look for the settings, which raises an error."""
+    looked: list[bool] = []
+
+    def has_settings(_: object) -> bool:
+        looked.append(watchdog._running is not None)
+        raise RuntimeError
+
+    monkeypatch.setattr(protocol, "read_input", lambda: b"x")
+    monkeypatch.setattr(paths, "has_settings", has_settings)
+    return looked
+
+
+@pytest.mark.parametrize("action", ["store", "erase", "list"])
+def test_any_error_takes_the_long_way(action: str, looked: "list[bool]") -> None:
+    """It has the input that was read; the watchdog is on before the first look at a file."""
+    try:
+        found = fast_path.answer(action, {}, lambda _: None)
+    finally:
+        watchdog.stop()
+
+    assert found == (None, None if action == "list" else b"x")
+    assert looked == [True]
+
+
+def test_an_interrupt_while_a_module_loads_takes_no_other_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python 3.10 and 3.11 make it an error of another kind."""
+
+    def interrupt(*_: object) -> bytes:
+        raise RuntimeError from KeyboardInterrupt()
+
+    monkeypatch.setattr(fast_path, "_reply", interrupt)
+    try:
+        with pytest.raises(RuntimeError):
+            fast_path.answer("list", {}, lambda _: None)
+    finally:
+        watchdog.stop()
 
 
 @pytest.mark.parametrize("how", ["<&-", ">&-", "2>&-"])

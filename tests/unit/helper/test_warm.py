@@ -9,7 +9,7 @@ from docker_credential_ecrpy.__main__ import quick_answer
 from docker_credential_ecrpy.helper import warm
 from docker_credential_ecrpy.hot import cache, identity, registry
 from docker_credential_ecrpy.hot.protocol import GetRequest
-from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens import entry as entry_file
 from tests.world.entries import LOGIN
 from tests.world.machine import HOST, Machine
 
@@ -77,7 +77,7 @@ def test_a_cache_that_cannot_be_written_is_not_in_the_way(machine: Machine) -> N
     found = registry.parse(HOST)
     assert found is not None
     place = cache.token_place(str(machine.cache), found.endpoint, line)
-    store.write(*place, entry)
+    entry_file.write(*place, entry)
     (machine.cache / "registries").write_text("in the way")
 
     request = GetRequest(OTHER.encode())

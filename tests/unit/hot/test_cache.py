@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens.login import reply_tail
 from tests.world.entries import HOUR, LOGIN, NOW, REPLY, list_files, make_entry
 from tests.world.hosts import HOST
@@ -48,7 +48,7 @@ def test_an_entry_is_kept_as_before(tmp_path: Path) -> None:
     inputs = (("F", "5.0123456789abcdef", "/home/me/creds"),)
     times = 10**18, 2 * 10**18, 3 * 10**18
     entry = cache.Entry(*times, REPLY, 4, inputs=inputs, origin="abc:def")
-    store.write(path, subject, entry)
+    entry_file.write(path, subject, entry)
 
     assert subject == f"{HOST} {identity}"
     assert path == str(tmp_path / "tokens" / f"{HOST}~137ef412073590bef2cad8d6e21dbbda")
@@ -83,16 +83,16 @@ def test_an_entry_is_kept_as_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("size", "found"), [(256 * 1024, True), (256 * 1024 + 1, False)])
 def test_an_entry_has_256_kib_at_most(place: tuple[str, str], size: int, found: bool) -> None:
     """An entry of 256 KiB is read whole; a larger one is a miss."""
-    store.write(*place, make_entry())
+    entry_file.write(*place, make_entry())
     start, end = b'"Username":"AWS","Secret":"', b'"}\n'
     secret = b"x" * (size - Path(place[0]).stat().st_size)
     for _ in range(2):  # other times make the header longer or shorter
         reply = start + secret + end
-        store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply, 0))
+        entry_file.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply, 0))
         more = size - Path(place[0]).stat().st_size
         secret = secret + b"x" * more if more > 0 else secret[: len(secret) + more]
     reply = start + secret + end
-    store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply, 0))
+    entry_file.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply, 0))
     assert Path(place[0]).stat().st_size == size
 
     if found:
@@ -117,7 +117,7 @@ class TestReasons:
     def test_of_its_times(self, place: tuple[str, str], now: int, why: str) -> None:
         """An entry is alive from its writing to its expiry, to the nanosecond."""
         entry = cache.Entry(NOW, NOW, NOW + HOUR, REPLY, 0)
-        store.write(*place, entry)
+        entry_file.write(*place, entry)
 
         assert entry.dead(now) == why
         if why:
@@ -176,7 +176,7 @@ class TestReasons:
     ) -> None:
         """Neither Ctrl-C nor MemoryError is a miss, of a token or of a note."""
         directory = str(kept.parents[1])
-        store.write(*cache.elsewhere_place(directory, HOST, "me"), make_entry())
+        entry_file.write(*cache.elsewhere_place(directory, HOST, "me"), make_entry())
 
         def fail(*_: object) -> bytes:
             raise kind
@@ -195,8 +195,8 @@ def test_a_fault_with_a_login_is_not_hidden_by_a_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A MemoryError while reading the login is raised; the token is not used instead."""
-    store.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
-    store.write(*cache.login_place(str(tmp_path), HOST), make_entry())
+    entry_file.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
+    entry_file.write(*cache.login_place(str(tmp_path), HOST), make_entry())
     real, failing = os.read, iter([True])
 
     def fail_once(opened: int, size: int) -> bytes:
@@ -364,7 +364,7 @@ class TestForeignFiles:
         with pytest.raises(cache.Miss):
             cache.read(*place, NOW, environ={})
         with pytest.raises(OSError):
-            store.write(*place, make_entry())
+            entry_file.write(*place, make_entry())
         assert list_files(kept.parent) == [kept]
 
     @pytest.mark.timeout(10)
@@ -375,7 +375,7 @@ class TestForeignFiles:
 
         with pytest.raises(cache.Miss):
             cache.read(*place, NOW, environ={})
-        store.write(*place, make_entry())
+        entry_file.write(*place, make_entry())
         assert cache.read(*place, NOW, environ={}).reply == REPLY
 
 
@@ -391,7 +391,7 @@ def test_a_token_ages_whatever_the_clock_says(
 ) -> None:
     """A token ages by real time, also when the clock is set back after it was written."""
     uptime(5 * HOUR)
-    store.write(*place, make_entry())
+    entry_file.write(*place, make_entry())
 
     for passed in (HOUR, 6 * HOUR, 12 * HOUR - 1):
         uptime(5 * HOUR + passed)
@@ -409,7 +409,7 @@ def test_without_a_clock_its_times_are_as_written(
 ) -> None:
     """A sweep compares times as written: other machines that share the cache may run for longer."""
     uptime(0)
-    store.write(*place, make_entry())
+    entry_file.write(*place, make_entry())
     uptime(9 * HOUR)
 
     assert cache.read_any(place[0], NOW)[0].expires == NOW + 3 * HOUR
@@ -423,9 +423,9 @@ def test_an_entry_written_again_is_not_younger(
 ) -> None:
     """A token written again after the clock was set back is no younger once the clock is right."""
     uptime(0)
-    store.write(*place, make_entry())
+    entry_file.write(*place, make_entry())
     uptime(3 * HOUR)
-    store.write(*place, cache.read(*place, NOW + HOUR, environ={}))
+    entry_file.write(*place, cache.read(*place, NOW + HOUR, environ={}))
 
     assert cache.read(*place, NOW + HOUR, environ={}).expires == NOW + 10 * HOUR
     assert cache.read(*place, NOW + 3 * HOUR, environ={}).expires == NOW + 10 * HOUR
@@ -436,7 +436,7 @@ def test_after_a_restart_the_clock_decides(
 ) -> None:
     """After a restart the uptime says nothing about earlier entries: the clock decides."""
     uptime(5 * HOUR)
-    store.write(*place, make_entry())
+    entry_file.write(*place, make_entry())
     uptime(HOUR)
 
     assert cache.read(*place, NOW + 2 * HOUR, environ={}).expires == NOW + 12 * HOUR
@@ -455,7 +455,7 @@ def test_the_clock_counts_sleep(place: tuple[str, str]) -> None:
 def test_a_subject_is_kept_with_its_blanks(tmp_path: Path, subject: str) -> None:
     """A subject is compared whole, blanks included."""
     path = str(tmp_path / "own" / "x~")
-    store.write(path, subject, make_entry())
+    entry_file.write(path, subject, make_entry())
 
     assert cache.read(path, subject, NOW, environ={}).reply == REPLY
     assert cache.read_any(path, NOW)[1] == subject
@@ -465,7 +465,7 @@ def test_a_host_that_is_not_ecrs_is_noted_apart(tmp_path: Path) -> None:
     """The note is for one identity until it expires, and is never read as a token."""
     note = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, b"")
     place = cache.elsewhere_place(str(tmp_path), HOST, "me")
-    store.write(*place, note)
+    entry_file.write(*place, note)
 
     name = f"{HOST}~{cache.fingerprint(f'{HOST} me')}"
     assert place == (str(tmp_path / "elsewhere" / name), f"{HOST} me")
@@ -480,7 +480,7 @@ def test_a_host_that_is_not_ecrs_is_noted_apart(tmp_path: Path) -> None:
 
 def test_a_token_is_no_note(tmp_path: Path) -> None:
     """A token at a note's path is not a note."""
-    store.write(*cache.elsewhere_place(str(tmp_path), HOST, "me"), make_entry())
+    entry_file.write(*cache.elsewhere_place(str(tmp_path), HOST, "me"), make_entry())
 
     assert not cache.is_elsewhere(str(tmp_path), HOST, "me", NOW)
 
@@ -507,7 +507,7 @@ def test_a_token_is_no_note(tmp_path: Path) -> None:
 )
 def test_an_entry_without_a_token_is_a_miss(place: tuple[str, str], reply: bytes) -> None:
     """A reply that is not complete JSON with a secret is a miss."""
-    store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply))
+    entry_file.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply))
 
     with pytest.raises(cache.Miss, match=r"^it holds no token$"):
         cache.read(*place, NOW, environ={})
@@ -517,7 +517,7 @@ def test_an_entry_without_a_token_is_a_miss(place: tuple[str, str], reply: bytes
 def test_whatever_the_names_are_a_token_is_one(place: tuple[str, str], username: str) -> None:
     """A user name may look like the next field: JSON escapes it."""
     reply = reply_tail(username, "x")
-    store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply))
+    entry_file.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, reply))
 
     assert cache.read(*place, NOW, environ={}).reply == reply
 
@@ -525,7 +525,7 @@ def test_whatever_the_names_are_a_token_is_one(place: tuple[str, str], username:
 def test_a_login_of_a_private_name_belongs_to_the_settings(tmp_path: Path) -> None:
     """Other settings may map the private name to another registry, so its login is not found."""
     login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, LOGIN)
-    store.write(*cache.login_place(str(tmp_path), "images.test", "'f':1"), login)
+    entry_file.write(*cache.login_place(str(tmp_path), "images.test", "'f':1"), login)
 
     answers = cache.answer(str(tmp_path), "images.test", "me", NOW, settings="'f':1", environ={})
     assert answers.reply == LOGIN
@@ -536,9 +536,9 @@ def test_a_login_of_a_private_name_belongs_to_the_settings(tmp_path: Path) -> No
 
 def test_a_login_answers_before_a_token(tmp_path: Path) -> None:
     """A stored login wins until it expires; then the token answers while it is fresh."""
-    store.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
+    entry_file.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
     login = cache.Entry(NOW, NOW + HOUR, NOW + HOUR, LOGIN)
-    store.write(*cache.login_place(str(tmp_path), HOST), login)
+    entry_file.write(*cache.login_place(str(tmp_path), HOST), login)
 
     assert cache.answer(str(tmp_path), HOST, "me", NOW, environ={}).reply == LOGIN
     assert cache.answer(str(tmp_path), HOST, "you", NOW, environ={}).reply == LOGIN
@@ -549,7 +549,7 @@ def test_a_login_answers_before_a_token(tmp_path: Path) -> None:
 
 def test_a_token_that_is_due_comes_with_the_miss(tmp_path: Path) -> None:
     """The miss carries a valid token that is due for the broker, and no dead or missing one."""
-    store.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
+    entry_file.write(*cache.token_place(str(tmp_path), HOST, "me"), make_entry())
 
     with pytest.raises(cache.Miss, match=r"^it is due for refresh$") as raised:
         cache.answer(str(tmp_path), HOST, "me", NOW + 6 * HOUR, environ={})

@@ -6,7 +6,6 @@ import pytest
 
 from docker_credential_ecrpy.hot import cache, identity
 from docker_credential_ecrpy.tokens import entry as entry_file
-from docker_credential_ecrpy.tokens import store
 from tests.world.entries import HOUR, NOW, REPLY
 from tests.world.hosts import HOST
 
@@ -46,14 +45,14 @@ def _place(request: pytest.FixtureRequest, tmp_path: Path, here: Machine) -> tup
     directory, entry = str(tmp_path), cache.Entry(NOW, NOW + HOUR, NOW + HOUR, REPLY)
     if request.param == "login":
         place = cache.login_place(directory, HOST)
-        store.write(*place, entry)
+        entry_file.write(*place, entry)
         return place
     token = cache.token_place(directory, "ecr@us-east-1.amazonaws.com", "me")
-    store.write(*token, entry)
+    entry_file.write(*token, entry)
     if request.param == "token":
         return token
     place = cache.token_place(directory, HOST, "me")
-    store.write(*place, entry_file.refer(*token, entry))
+    entry_file.write(*place, entry_file.refer(*token, entry))
     return place
 
 
@@ -120,7 +119,7 @@ def test_without_a_boot_id_the_machine_counts(tmp_path: Path, here: Machine) -> 
     """A system without /proc has no boot id, and uses its entries after a restart."""
     here.lose_boot_id()
     place = cache.token_place(str(tmp_path), HOST, "me")
-    store.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, REPLY))
+    entry_file.write(*place, cache.Entry(NOW, NOW + HOUR, NOW + HOUR, REPLY))
 
     assert cache.find_origin().endswith(":")
     assert cache.read(*place, NOW + 1, environ={}).reply == REPLY

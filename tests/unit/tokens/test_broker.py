@@ -14,6 +14,7 @@ from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files import directory as directories
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, paths, registry
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import recent, store
 from docker_credential_ecrpy.tokens.broker import RETRY_AFTER, Broker
 from docker_credential_ecrpy.tokens.token import Token
@@ -318,7 +319,7 @@ def test_after_an_edit_the_endpoints_token_is_in_hand_alone(
     "where",
     [
         (cache, "read"),
-        (store, "write"),
+        (entry_file, "write"),
         (directories, "open_own"),
         (recent, "remember"),
         (FileLock, "__init__"),
@@ -345,7 +346,7 @@ def test_other_exceptions_are_not_hidden(
         monkeypatch.setattr(*where, fail)
     with pytest.raises(kind):
         broker(fetch=fake.fetch if where else fail).obtain(parse_host(), 25)
-    assert bool(fake.calls) == (where in ((store, "write"), (recent, "remember")))
+    assert bool(fake.calls) == (where in ((entry_file, "write"), (recent, "remember")))
 
 
 @pytest.mark.parametrize("late", [0, 1])
@@ -385,7 +386,7 @@ def test_a_full_disk_is_swept(
     for count in range(dead):
         broker(f"session {count}").obtain(parse_host(), 25)
     clock.now += 13 * HOUR
-    monkeypatch.setattr(store, "write", write)
+    monkeypatch.setattr(entry_file, "write", write)
 
     assert read_secret(broker().obtain(parse_host(), 25)) == f"token-{dead + 1}"
     assert tried == [*[ENDPOINT] * tries, HOST]
@@ -422,7 +423,7 @@ def test_only_changes_are_written(
     """Processes that waited for the lock do not write existing entries again."""
     broker().obtain(parse_host(), 25)
     written: list[str] = []
-    monkeypatch.setattr(store, "write", lambda path, *_: written.append(path))
+    monkeypatch.setattr(entry_file, "write", lambda path, *_: written.append(path))
 
     broker().obtain(parse_host(), 25)
     assert written == []
@@ -438,14 +439,14 @@ def test_a_disk_full_of_dead_tokens_makes_room(
         broker(f"session {number}").obtain(parse_host(), 25)
     clock.now = START + 13 * HOUR
     tokens = tmp_path / "ecr" / "tokens"
-    real = store.write
+    real = entry_file.write
 
     def write(path: str, subject: str, entry: cache.Entry) -> None:
         if len(list_files(tokens)) > 5:
             raise OSError(28, "No space left on device")
         real(path, subject, entry)
 
-    monkeypatch.setattr(store, "write", write)
+    monkeypatch.setattr(entry_file, "write", write)
     broker().obtain(parse_host(), 25)
     monkeypatch.undo()
 
@@ -458,9 +459,9 @@ def test_expired_logins_and_old_hosts_are_removed_too(
     """A write sweeps dead files from every folder; a dead login is emptied."""
     cache_directory = str(tmp_path / "ecr")
     login = cache.Entry(START, START + HOUR, START + HOUR, LOGIN)
-    store.write(*cache.login_place(cache_directory, HOST), login)
+    entry_file.write(*cache.login_place(cache_directory, HOST), login)
     note = cache.Entry(START, START + HOUR, START + HOUR, b"")
-    store.write(*cache.elsewhere_place(cache_directory, "registry.test", "me"), note)
+    entry_file.write(*cache.elsewhere_place(cache_directory, "registry.test", "me"), note)
     recent.remember(cache_directory, HOST)
     stale = tmp_path / "ecr" / "registries" / HOST
     os.utime(stale, (1, 1))

@@ -10,7 +10,7 @@ import pytest
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens import entry as entry_file
 from tests.world.entries import LOGIN, make_folder
 from tests.world.tokens import (
     ENDPOINT,
@@ -192,9 +192,9 @@ class TestTheLog:
     ) -> None:
         """The number of swept files is logged."""
         login = cache.Entry(START, START + HOUR, START + HOUR, LOGIN, 0)
-        store.write(*cache.login_place(str(tmp_path / "ecr"), HOST), login)
+        entry_file.write(*cache.login_place(str(tmp_path / "ecr"), HOST), login)
         note = cache.Entry(START, START + HOUR, START + HOUR, b"", 0)
-        store.write(*cache.elsewhere_place(str(tmp_path / "ecr"), "registry.test", "me"), note)
+        entry_file.write(*cache.elsewhere_place(str(tmp_path / "ecr"), "registry.test", "me"), note)
         logged()
         clock.now += 13 * HOUR
 

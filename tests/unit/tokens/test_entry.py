@@ -14,7 +14,7 @@ def test_the_whole_file(origin: str, written: bytes) -> None:
     entry = Entry(1, 2, 3, b"reply", 4, inputs=INPUTS, origin=origin)
     body = b" 1 2 3 4 %b some subject\nF 1.2 2f61\nL - ff\nreply" % written
 
-    assert entry_file.packed("some subject", entry) == b"ecrpy-3 " + checksum(body) + body
+    assert entry_file.pack("some subject", entry) == b"ecrpy-3 " + checksum(body) + body
 
 
 def test_a_reference_has_the_times_of_its_token_and_no_inputs() -> None:

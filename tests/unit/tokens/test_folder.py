@@ -188,7 +188,7 @@ def test_a_folder_whose_marker_was_removed_gets_it_again(tmp_path: Path) -> None
 def test_every_entry_begins_with_the_magic() -> None:
     """What is written is recognized as ours."""
     now = 1_800_000_000 * cache.SECOND
-    assert entry_file.packed("x", cache.Entry(now, now, now, b"")).startswith(folder._MAGIC)
+    assert entry_file.pack("x", cache.Entry(now, now, now, b"")).startswith(folder._MAGIC)
     assert MARKER_TEXT.startswith(folder._MAGIC)
 
 

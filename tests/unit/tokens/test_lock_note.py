@@ -13,7 +13,7 @@ import pytest
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, registry
-from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens.lock_note import GRACE, LockNote, circumstances
 from docker_credential_ecrpy.tokens.token import Token
 from tests.world.entries import make_folder, open_lock
@@ -319,7 +319,7 @@ class TestTheLocksHolder:
         directory = broker().directory
         place = cache.token_place(directory, HOST, "me")
         reply = b'"Username":"AWS","Secret":"in hand"}\n'
-        store.write(*place, cache.Entry(START, START, START + 30 * cache.SECOND, reply))
+        entry_file.write(*place, cache.Entry(START, START, START + 30 * cache.SECOND, reply))
         held(60)
 
         assert read_secret(broker().obtain(parse_host(), 0.3)) == "in hand"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.hot import cache, registry
-from docker_credential_ecrpy.tokens import lookup, store
+from docker_credential_ecrpy.tokens import entry as entry_file
+from docker_credential_ecrpy.tokens import lookup
 from docker_credential_ecrpy.tokens.lookup import (
     CacheHit,
     CacheMiss,
@@ -31,7 +32,7 @@ def _places(tmp_path: Path) -> list[CachePlace]:
 
 def _keep(place: CachePlace, refresh: int = HOUR, expires: int = 2 * HOUR) -> None:
     entry = cache.Entry(NOW, NOW + refresh, NOW + expires, REPLY)
-    store.write(place.path, place.subject, entry)
+    entry_file.write(place.path, place.subject, entry)
 
 
 def test_where_they_are(places: list[CachePlace], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, registry
-from docker_credential_ecrpy.tokens import store
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens.token import Token
 from tests.world.entries import list_files
 from tests.world.tokens import (
@@ -164,7 +164,7 @@ def test_a_refusal_does_not_hide_another_processes_token(
     def fetch(_asked: registry.Registry, _seconds: float) -> Token:
         # Without the lock, as after the timeout of a wait.
         place = cache.token_place(broker().directory, ENDPOINT, "me")
-        store.write(*place, Token("AWS", "newer", clock.now + 12 * HOUR).entry(clock.now))
+        entry_file.write(*place, Token("AWS", "newer", clock.now + 12 * HOUR).entry(clock.now))
         raise HelperError("denied", refused=True)
 
     assert read_secret(broker(fetch=fetch).obtain(parse_host(), 25)) == "newer"

@@ -28,8 +28,8 @@ USER = 12345
 
 
 def _fill(directory: Path) -> None:
-    store.write(*cache.token_place(str(directory), HOST, "me"), make_entry())
-    store.write(*cache.login_place(str(directory), HOST), make_entry())
+    entry_file.write(*cache.token_place(str(directory), HOST, "me"), make_entry())
+    entry_file.write(*cache.login_place(str(directory), HOST), make_entry())
 
 
 def _forget(directory: Path, uid: int) -> str:
@@ -88,7 +88,7 @@ def test_from_a_directory_that_is_gone(
 def test_a_token_whose_refresh_was_deferred(tmp_path: Path) -> None:
     """A deferred refresh while the erase waits does not save the token."""
     place = cache.token_place(str(tmp_path), HOST, "me")
-    store.write(*place, make_entry())
+    entry_file.write(*place, make_entry())
     store.defer(place[0], NOW + HOUR)
     started = os.stat(place[0]).st_ctime_ns - 1
 
@@ -103,9 +103,9 @@ def test_what_one_host_refers_to(tmp_path: Path) -> None:
         token = cache.token_place(str(tmp_path), f"ecr@{host}", "me")
         entry = make_entry()
         entry.reply = b'"Username":"AWS","Secret":"%b"}\n' % host.encode()
-        store.write(*token, entry)
+        entry_file.write(*token, entry)
         reference = entry_file.refer(*token, entry)
-        store.write(*cache.token_place(str(tmp_path), host, "me"), reference)
+        entry_file.write(*cache.token_place(str(tmp_path), host, "me"), reference)
         recent.remember(str(tmp_path), host)
 
     assert store.forget(str(tmp_path), hosts[1]) == 2
@@ -122,7 +122,7 @@ def test_a_disk_that_takes_no_marker(
     """On a full disk, a sweep and an erase remove from folders of version 0.1.0 all the same."""
     _fill(tmp_path)
     dead, subject = cache.token_place(str(tmp_path), HOST, "dead")
-    store.write(dead, subject, make_entry(NOW - 13 * HOUR))
+    entry_file.write(dead, subject, make_entry(NOW - 13 * HOUR))
     for name in (paths.TOKENS, paths.LOGINS):
         (tmp_path / name / MARKER).unlink()
 

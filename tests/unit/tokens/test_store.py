@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import store
 from tests.world.entries import HOUR, NOW, REPLY, list_files, make_entry, make_folder
 from tests.world.hosts import HOST
@@ -23,7 +24,7 @@ def test_files_are_born_private(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         path, subject = cache.token_place(str(tmp_path / "deep" / "ecr"), HOST, "me")
-        store.write(path, subject, make_entry())
+        entry_file.write(path, subject, make_entry())
     finally:
         os.umask(before)
 
@@ -42,7 +43,7 @@ def test_a_failed_write_leaves_the_previous_entry(
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="space"):
-        store.write(*place, make_entry(NOW + HOUR))
+        entry_file.write(*place, make_entry(NOW + HOUR))
     monkeypatch.undo()
 
     assert cache.read(*place, NOW, environ={}).written == NOW
@@ -66,10 +67,10 @@ def test_sweeping_removes_the_dead_alone(tmp_path: Path) -> None:
     """Expired and old damaged entries are removed; live, new and foreign files stay."""
     directory = tmp_path / "tokens"
     live, _ = cache.token_place(str(tmp_path), HOST, "live")
-    store.write(live, f"{HOST} live", make_entry())
+    entry_file.write(live, f"{HOST} live", make_entry())
     for number in range(20):
         path, subject = cache.token_place(str(tmp_path), HOST, f"dead {number}")
-        store.write(path, subject, make_entry(NOW - 13 * HOUR))
+        entry_file.write(path, subject, make_entry(NOW - 13 * HOUR))
     _make_old(directory, _name(1), b"ecrpy-3 damaged", 25 * HOUR)
     new = _make_old(directory, _name(2), b"ecrpy-3 damaged", HOUR)
     foreign = [
@@ -161,7 +162,7 @@ def test_entries_are_dead_to_the_nanosecond(tmp_path: Path) -> None:
     directory = tmp_path / "tokens"
     for number, expires in enumerate((NOW, NOW + 1)):
         path = str(directory / _name(number))
-        store.write(path, "x", cache.Entry(NOW - HOUR, NOW - HOUR, expires, REPLY, 0))
+        entry_file.write(path, "x", cache.Entry(NOW - HOUR, NOW - HOUR, expires, REPLY, 0))
     _make_old(directory, _name(2), b"ecrpy-", 24 * HOUR + cache.SECOND)
     _make_old(directory, _name(3), b"ecrpy-", 24 * HOUR)
 
@@ -221,7 +222,7 @@ def test_forgetting_removes_one_host_alone(tmp_path: Path) -> None:
             path, subject = cache.token_place(str(tmp_path), host, identity)
             entry = make_entry()
             entry.reply = entry.reply.replace(b"tok", host.encode())
-            store.write(path, subject, entry)
+            entry_file.write(path, subject, entry)
 
     assert store.forget(str(tmp_path), HOST) == 2
     assert store.forget(str(tmp_path), HOST) == 0
@@ -314,7 +315,7 @@ class TestForeignDirectories:
         os.chown(kept.parent, 12345, -1)
 
         with pytest.raises(PermissionError):
-            store.write(*place, make_entry())
+            entry_file.write(*place, make_entry())
 
     def test_a_directory_that_others_may_use_is_closed(
         self, place: tuple[str, str], kept: Path
@@ -322,7 +323,7 @@ class TestForeignDirectories:
         """This user's directory loses all permissions of others."""
         kept.parent.chmod(0o777)
 
-        store.write(*place, make_entry())
+        entry_file.write(*place, make_entry())
 
         assert kept.parent.stat().st_mode & 0o777 == 0o700
 
@@ -340,7 +341,7 @@ class TestAsOnWindows:
         monkeypatch.setenv("SUDO_UID", str(os.getuid()))
         monkeypatch.setattr(sys, "platform", "win32")
 
-        store.write(*place, make_entry(NOW + HOUR))
+        entry_file.write(*place, make_entry(NOW + HOUR))
         assert cache.read(*place, NOW + HOUR, environ={}).written == NOW + HOUR
         assert kept.parent.stat().st_mode & 0o777 == 0o755
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from docker_credential_ecrpy.hot import cache, paths
+from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import inventory, store
 from tests.world.tokens import FakeAws, MakeBroker, parse_host
 
@@ -41,7 +42,7 @@ def _sweep(directory: Path) -> int:
 def test_dead_logins_are_emptied(tmp_path: Path) -> None:
     """A sweep empties dead logins, and no others; an empty file counts as none."""
     for number, written in enumerate((NOW, NOW - 2 * LIFE)):
-        store.write(*cache.login_place(str(tmp_path), HOST, str(number)), _entry(written))
+        entry_file.write(*cache.login_place(str(tmp_path), HOST, str(number)), _entry(written))
     alive, dead = (cache.login_place(str(tmp_path), HOST, str(number)) for number in range(2))
 
     assert _sweep(tmp_path) == 1
@@ -57,9 +58,9 @@ def test_an_erase_empties_the_file(tmp_path: Path) -> None:
     """An erase leaves an empty file, which counts as none."""
     for _ in range(2):
         place = cache.login_place(str(tmp_path), HOST)
-        store.write(*place, _entry(NOW))
+        entry_file.write(*place, _entry(NOW))
         assert store.forget(str(tmp_path), HOST) == 1
-        store.write(*place, _entry(NOW - 2 * LIFE))
+        entry_file.write(*place, _entry(NOW - 2 * LIFE))
         assert _sweep(tmp_path) == 1
         assert store.forget(str(tmp_path), HOST) == 0
         assert os.stat(place[0]).st_size == 0
@@ -95,12 +96,12 @@ def test_a_login_that_is_stored_while_another_process_is_suspended(
     for step in range(10_000):
         if os.path.exists(directory):
             inventory.clear_cache(directory)
-        store.write(*place, _entry(NOW - 2 * LIFE))
+        entry_file.write(*place, _entry(NOW - 2 * LIFE))
         if action == "damaged sweep":
             Path(place[0]).write_bytes(b"ecrpy-3 x")
             os.utime(place[0], (1, 1))
         time.sleep(TICK)
-        stored = _store_before(step, lambda: store.write(*place, _entry(NOW)), monkeypatch)
+        stored = _store_before(step, lambda: entry_file.write(*place, _entry(NOW)), monkeypatch)
         act()
         monkeypatch.undo()
         if not stored:
@@ -132,7 +133,7 @@ def _store_before(
 def test_a_login_from_before_the_clock_was_set_back_is_erased(tmp_path: Path) -> None:
     """A login whose file is newer than the clock is no login that was stored since."""
     place = cache.login_place(str(tmp_path), HOST)
-    store.write(*place, _entry(NOW))
+    entry_file.write(*place, _entry(NOW))
     changed = os.stat(place[0]).st_ctime_ns
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "time_ns", lambda: changed - cache.SECOND)
@@ -145,6 +146,6 @@ def test_a_login_is_kept_where_there_are_no_locks(tmp_path: Path) -> None:
     (tmp_path / paths.LOCKS).write_text("in the way")
     place = cache.login_place(str(tmp_path), HOST)
 
-    store.write(*place, _entry(NOW))
+    entry_file.write(*place, _entry(NOW))
 
     assert cache.read(*place, NOW, environ={}).reply == REPLY

@@ -17,7 +17,8 @@ from docker_credential_ecrpy.hot import cache, identity
 from docker_credential_ecrpy.hot.registry import parse
 from docker_credential_ecrpy.settings.rules import Choice, Role
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.tokens import inventory, store
+from docker_credential_ecrpy.tokens import entry as entry_file
+from docker_credential_ecrpy.tokens import inventory
 from tests.world import schemas
 from tests.world.accounts import EU, US, A, B, profile, rule
 from tests.world.entries import make_folder
@@ -164,7 +165,7 @@ class TestList:
         now, hour = time.time_ns(), 3600 * cache.SECOND
         end = now + expires * hour
         entry = cache.Entry(now + written * hour, end, end, b"x", booted=0)  # it restarted since
-        store.write(*cache.token_place(str(machine.cache), HOST, "me"), entry)
+        entry_file.write(*cache.token_place(str(machine.cache), HOST, "me"), entry)
         text = said(machine, "list")
 
         assert f"not used: {problem}" in text
