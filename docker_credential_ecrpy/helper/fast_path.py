@@ -21,7 +21,7 @@ def answer(
     """Return an action's output, or None; and the input that was read for it, or None.
 
     report: as in `watchdog.start`; the watchdog stays on where there is no answer. Until it is on,
-    no file is accessed.
+    no file is looked for.
     """
     if not (_is_plain(environ) and _has_streams()):
         return None, None

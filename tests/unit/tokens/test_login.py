@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.hot import cache, protocol
+from docker_credential_ecrpy.tokens import json_text
 from docker_credential_ecrpy.tokens.login import (
     login_entry,
     parse,
@@ -76,6 +77,9 @@ def test_any_other_password_has_no_expiry(password: str) -> None:
         ("plain", NOW + 12 * HOUR),
         ("pässword", NOW + 12 * HOUR),
         (base64.b64encode(b"[" * 5000).decode(), NOW + 12 * HOUR),
+        (base64.b64encode(b'{"a": ' + b"[" * 60_000).decode(), NOW + 12 * HOUR),
+        *((sign + _password({"expiration": 1_800_000_600}), NOW + 12 * HOUR) for sign in "%`="),
+        (_password({"expiration": 1_800_000_600}) + "`", NOW + 12 * HOUR),
     ],
 )
 def test_how_long_a_login_is_kept(password: str, expires: int) -> None:
@@ -83,11 +87,36 @@ def test_how_long_a_login_is_kept(password: str, expires: int) -> None:
     entry = login_entry("AWS", password, NOW)
 
     assert (entry.refresh, entry.expires) == (expires, expires)
+    assert entry.reply == reply_tail("AWS", password)
+
+
+def test_a_password_without_an_object_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To parse it would load `json`, and say nothing."""
+    monkeypatch.delattr(json_text, "parse")
+
+    assert password_expiry(base64.b64encode(b"a password").decode()) is None
+
+
+def test_a_mistake_of_the_program_is_no_form_of_a_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an error, and not an answer."""
+    monkeypatch.delattr(json_text, "parse")
+
+    for read in (lambda: parse(b"{}"), lambda: password_expiry(_password({}))):
+        with pytest.raises(AttributeError):
+            read()
+
+
+def _long(size: int) -> bytes:
+    """Return the input of `store` with so many bytes."""
+    login = json.dumps({"ServerURL": "a", "Username": "b", "Secret": "c"}).encode()
+    return login[:-1] + b" " * (size - len(login)) + b"}"
 
 
 @pytest.mark.parametrize(
     ("data", "found"),
     [
+        (_long(protocol.MAX_INPUT), ("a", "b", "c")),
+        (_long(protocol.MAX_INPUT + 1), None),
         (b'{"ServerURL": " a ", "Username": "b", "Secret": "c"}', (" a ", "b", "c")),
         (b'{"ServerURL": "a", "Username": "b", "Secret": "c", "more": [1]}', ("a", "b", "c")),
         (b'{"ServerURL": "a", "Username": "b"}', None),
