@@ -19,6 +19,7 @@ from docker_credential_ecrpy.cli.changes import Output, say_next
 from docker_credential_ecrpy.cli.commands import completion
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import Command
+from docker_credential_ecrpy.cli.identity import refuse_broken_profile
 from docker_credential_ecrpy.docker.config import is_our_helper
 from docker_credential_ecrpy.docker.discover import (
     ConfigureRequest,
@@ -157,7 +158,9 @@ def _read_hosts(context: CommandContext, request: ConfigureRequest, named: Seque
     profile = request.identity[0]
     if profile:
         own = _check_profile(context, profile, is_alone=not hosts)
-        return hosts or {own: request.identity}
+        hosts = hosts or {own: request.identity}
+        if profile != rules.AUTO:
+            refuse_broken_profile(context, next(iter(hosts)), profile)
     return hosts
 
 

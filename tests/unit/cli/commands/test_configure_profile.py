@@ -362,3 +362,27 @@ class TestNext:
         configure(machine, WHERE)
         for arguments in ((OTHER, "--dry-run"), ("--remove", WHERE), ("--undo",)):
             assert b"next:" not in configure(machine, *arguments).stdout
+
+
+class TestBroken:
+    """A profile that no pull can use is refused, and nothing is written."""
+
+    @pytest.mark.parametrize(
+        ("lines", "said"),
+        [
+            ("role_arn = arn:aws:iam::210987654321:role/r\nsource_profile = p\n", "itself"),
+            ("role_arn = arn:aws:iam::210987654321:role/r\nsource_profile = x\n", "exist"),
+            ("role_arn = arn:aws:iam::210987654321:role/r\n", "neither source_profile nor"),
+            ("sso_session = gone\nsso_account_id = 210987654321\nsso_role_name = r\n", "gone"),
+            ("aws_access_key_id = AKIAIOSFODNN7EXAMPLE\n", "aws_secret_access_key"),
+        ],
+        ids=["loop", "no source", "no source named", "no session", "half a key"],
+    )
+    def test_it(self, machine: Machine, docker: Path, lines: str, said: str) -> None:
+        machine.config(f"[profile p]\n{lines}")
+        done = machine.run("configure", OTHER, "--profile", "p")
+
+        assert done.code == 1
+        assert said in done.stderr.decode()
+        assert not docker.exists()
+        assert not (machine.home / ".ecr" / "config.toml").exists()
