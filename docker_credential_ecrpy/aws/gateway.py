@@ -64,6 +64,13 @@ def describe_unknown_profile(name: str) -> str:
     return profiles.describe_unknown(name, files)
 
 
+def describe_proxy(url: str) -> str:
+    """Return the proxy in use for a URL, as an error names it; without one, its variable."""
+    from docker_credential_ecrpy.aws.sdk import proxies
+
+    return proxies.describe(url)
+
+
 def find_local_credentials(environ: "Mapping[str, str]") -> "LocalCredentials":
     """Return which identities may have credentials, without a network call. Raises HelperError."""
     from docker_credential_ecrpy.aws import local_credentials

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import botocore.session
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ConfigParseError, InvalidConfigError
 
-from docker_credential_ecrpy.aws.faults.config_file import find_unreadable_file
-from docker_credential_ecrpy.aws.faults.settings import explain_settings
+from docker_credential_ecrpy.aws.faults import sections
+from docker_credential_ecrpy.aws.faults.config_file import (
+    explain_parse_error,
+    find_unreadable_file,
+    list_sections,
+)
+from docker_credential_ecrpy.aws.faults.variables import explain_variable
 from docker_credential_ecrpy.aws.sdk import known_secrets
 from docker_credential_ecrpy.aws.sdk import patches as sdk_patches
 from docker_credential_ecrpy.errors import HelperError
@@ -59,6 +64,9 @@ def profile_for_account(choice: Choice) -> str:
             raise HelperError(msg, hint=f"write one of them: {names}")
     if unreadable := find_unreadable_file():
         raise unreadable
+    if unseen := _explain_unseen(account):
+        unseen.message = f"{where}: {unseen.message}"
+        raise unseen
     msg = f"{where}: no AWS profile names account {account} (by {', '.join(_KEYS)})"
     others = ", ".join(
         f"{one_line(name)!r} ({one_line(number) or 'names no account'})"
@@ -68,6 +76,17 @@ def profile_for_account(choice: Choice) -> str:
         raise HelperError(msg, hint=f"name one in the rule: {others}")
     command = "aws configure sso"
     raise HelperError(msg, hint=f"create one with: {command}", command=command)
+
+
+def _explain_unseen(account: str) -> HelperError | None:
+    """Return the error for a section with an account that botocore takes for no profile."""
+    for section in list_sections():
+        keys = {setting.key: setting.value for setting in section.settings}
+        if find_account({"": keys}, "")[1] == account:
+            error = sections.explain_unseen_section(section)
+            if error:
+                return error
+    return None
 
 
 @dataclass(frozen=True)
@@ -115,7 +134,12 @@ def find_region() -> str:
 
 def explain_wrong_settings(exc: Exception, core: botocore.session.Session) -> HelperError:
     """Return the error for AWS settings that botocore cannot use."""
-    if found := explain_settings(exc):
+    found = None
+    if isinstance(exc, ConfigParseError):
+        found = explain_parse_error(exc)
+    elif not isinstance(exc, InvalidConfigError):  # it names profiles, not values
+        found = explain_variable(str(exc))
+    if found:
         return found
     msg = f"the AWS settings are wrong: {one_line(str(exc))}"
     hint = f"fix {name_config_files(core)} or the AWS_... variables"

@@ -82,7 +82,8 @@ def make_session(call: CallContext) -> boto3.session.Session:
     if call.bundle:
         limits.check_bundle(call.bundle)
     core.set_config_variable("ca_bundle", call.bundle or True)
-    if not core.get_config_variable("region"):  # an `aws login` of a profile without one
+    # Every client gets the registry's region, except that of an `aws login`, which has its own.
+    if not core.get_config_variable("region"):
         core.set_config_variable("region", call.registry.region)
     resolver = create_credential_resolver(core, region_name=call.registry.region)
     # Not for SSO and web identities: its entries do not say which session they belong to.

@@ -314,7 +314,7 @@ def _free_port() -> int:
 
 
 _SSO_CURE = "run: aws sso login --profile work"
-_NOT_ECR = "AWS_ENDPOINT_URL, HTTPS_PROXY"
+_NOT_ECR = "AWS_ENDPOINT_URL, the proxy http://127.0.0.1:"
 FAILURES = {
     "no credentials": Failure(
         _nothing,
@@ -462,13 +462,11 @@ FAILURES = {
         "check the AWS identity",
         1,
     ),
-    "connection refused": Failure(
-        _refused, "refuses the connection", "firewall and HTTPS_PROXY", 0
-    ),
-    "connection reset": Failure(_resets, "closed the connection", "firewall and HTTPS_PROXY", 3),
+    "connection refused": Failure(_refused, "refuses the connection", "firewall and HTTP_PROXY", 0),
+    "connection reset": Failure(_resets, "closed the connection", "firewall and HTTP_PROXY", 3),
     "name not resolved": Failure(_no_name, "amazonaws.invalid does not resolve", "region", 0),
     "proxy down": Failure(_no_proxy, "the proxy http://127.0.0.1", "NO_PROXY", 0),
-    "TLS not trusted": Failure(_untrusted, "is not trusted", "set AWS_CA_BUNDLE to a PEM file", 0),
+    "TLS not trusted": Failure(_untrusted, "is not trusted", "add the CA that signed it", 0),
     "TLS for another name": Failure(
         _wrong_name, "is for another name", "check AWS_ENDPOINT_URL", 0
     ),

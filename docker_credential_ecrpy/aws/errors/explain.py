@@ -10,6 +10,7 @@ from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Stage
 from docker_credential_ecrpy.aws.errors import local
 from docker_credential_ecrpy.aws.errors.connection import iterate_causes
+from docker_credential_ecrpy.aws.errors.proxy import describe_route
 from docker_credential_ecrpy.aws.errors.service import explain_expired, explain_refusal
 from docker_credential_ecrpy.aws.errors.settings import SOURCES, explain_setting
 from docker_credential_ecrpy.aws.errors.sources import (
@@ -24,6 +25,7 @@ from docker_credential_ecrpy.aws.profiles import (
     explain_wrong_settings,
     name_config_files,
 )
+from docker_credential_ecrpy.aws.sdk import proxies
 from docker_credential_ecrpy.aws.sdk.patches import MfaNeeded
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.programs.failures import LASTING
@@ -113,7 +115,7 @@ def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
 
 def explain_wrong_answer(call: CallContext) -> HelperError:
     """Return the error for an answer that is not from the AWS service that was called."""
-    hint = "check AWS_ENDPOINT_URL, HTTPS_PROXY, and any proxy or firewall in between"
+    hint = f"check AWS_ENDPOINT_URL, {proxies.describe(call.url)}, and any firewall in between"
     msg = f"the answer from {call.watch.target} is not a valid {call.service} response"
     return variables.add_endpoint(HelperError(msg, hint=hint), call)
 
@@ -151,7 +153,7 @@ def _explain_credentials(exc: Exception, call: CallContext) -> HelperError | Non
         if call.unreachable:
             msg = f"the SSO session of AWS profile {name!r} is not renewed:"
             msg += f" {call.watch.target} cannot answer"
-            hint = "check the network, VPN, firewall and HTTPS_PROXY, and try again"
+            hint = f"check {describe_route(call.url)}, and try again"
             command = ""
     elif isinstance(exc, RuntimeError) and "still expired" in str(exc):
         # botocore's text for expired credentials of a source

@@ -16,7 +16,7 @@ def explain_local(exc: Exception, call: CallContext) -> HelperError | None:
     if isinstance(exc, boto.EndpointProviderError):
         error = explain_wrong_settings(exc, call.core)
         return variables.add_left_over(error, variables.find_switch(call), "chooses that endpoint")
-    if isinstance(exc, boto.PartialCredentialsError) and exc.kwargs["provider"] != "assume-role":
+    if isinstance(exc, boto.PartialCredentialsError):
         return keys.explain_partial(exc, call)
     if any(isinstance(cause, MfaNeeded) for cause in iterate_causes(exc)):
         return find_unreadable_cache("cli")
@@ -34,7 +34,5 @@ def explain_failed_request(exc: Exception, call: CallContext) -> HelperError | N
         return error
     if "Invalid header value" in str(exc):
         return keys.explain_keys(call) or error
-    if isinstance(exc, boto.SSLError) and "CA_BUNDLE" in str(error.hint):
-        return variables.add_bundle(error, call.bundle)
     # The message names another address where a proxy is what fails.
     return variables.add_endpoint(error, call) if redact_url(call.url) in error.message else error

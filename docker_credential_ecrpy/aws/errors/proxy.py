@@ -13,6 +13,7 @@ from botocore import exceptions as boto
 from urllib3.exceptions import ConnectTimeoutError
 
 from docker_credential_ecrpy.aws.context import CallContext
+from docker_credential_ecrpy.aws.errors.tls import say_trust
 from docker_credential_ecrpy.aws.sdk import proxies, socks
 from docker_credential_ecrpy.aws.sdk.proxies import Proxy
 from docker_credential_ecrpy.errors import HelperError
@@ -39,7 +40,7 @@ def explain_proxy(proxy: Proxy, causes: list[BaseException], call: CallContext) 
     """Return the error for a proxy that failed."""
     return (
         _explain_refusal(proxy, causes, call)
-        or _explain_tls(proxy, causes)
+        or _explain_tls(proxy, causes, call)
         or _explain_silence(proxy, causes)
     )
 
@@ -84,9 +85,7 @@ def _explain_silence(proxy: Proxy, causes: list[BaseException]) -> HelperError:
 
 def describe_route(url: str) -> str:
     """Return what is between this machine and a host that fails: "the network, VPN, ..."."""
-    found = proxies.find(url) if url else None
-    proxy = f"the proxy {found.origin} in {found.name}" if found else "HTTPS_PROXY"
-    return f"the network, VPN, firewall and {proxy}"
+    return f"the network, VPN, firewall and {proxies.describe(url)}"
 
 
 def describe_detour(url: str) -> str:
@@ -136,7 +135,9 @@ def _explain_login(proxy: Proxy) -> HelperError:
     return HelperError(msg, hint=hint)
 
 
-def _explain_tls(proxy: Proxy, causes: list[BaseException]) -> HelperError | None:
+def _explain_tls(
+    proxy: Proxy, causes: list[BaseException], call: CallContext
+) -> HelperError | None:
     """Return the error for a proxy that speaks TLS where it should not, or the reverse."""
     where, name = f"the proxy {proxy.origin}", proxy.name
     for cause in causes:
@@ -145,8 +146,7 @@ def _explain_tls(proxy: Proxy, causes: list[BaseException]) -> HelperError | Non
         if isinstance(cause, ssl.SSLCertVerificationError | ssl.CertificateError):
             reason = one_line(getattr(cause, "verify_message", "") or str(cause))
             msg = f"the TLS certificate of {where} is not trusted: {reason}"
-            hint = f"set AWS_CA_BUNDLE to a PEM file with the CA that signed it, or correct {name}"
-            return HelperError(msg, hint=hint)
+            return HelperError(msg, hint=f"{say_trust(call)}; or correct {name}")
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         msg = f"{where} speaks no TLS"
         return HelperError(msg, hint=f"write http:// in place of https:// in {name}")

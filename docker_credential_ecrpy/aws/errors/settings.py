@@ -1,6 +1,6 @@
 """Errors for profiles and settings that botocore refuses: the key to change, and its file."""
 
-import difflib
+import os
 import re
 from collections.abc import Callable, Mapping
 
@@ -13,9 +13,12 @@ from docker_credential_ecrpy.aws.errors.places import (
     find_session_file,
 )
 from docker_credential_ecrpy.aws.errors.values import explain_value
+from docker_credential_ecrpy.aws.faults import sections
+from docker_credential_ecrpy.aws.faults.config_file import find_unreadable_file
 from docker_credential_ecrpy.aws.sdk.roles import OWN_SOURCES
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.suggestion import suggest
 
 SOURCES = ("Environment", "Ec2InstanceMetadata", "EcsContainer")
 """The values of `credential_source`."""
@@ -26,13 +29,14 @@ _NEEDS = (
     (("aws_access_key_id",), ("aws_secret_access_key",)),
     (("source_profile", "credential_source", "web_identity_token_file"), ("role_arn",)),
 )
+_ROLE, _TOKEN_FILE = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"
 _QUOTED = re.compile("[\"']([^\"']*)[\"']")
 
 
 def explain_setting(exc: Exception, call: CallContext) -> HelperError | None:
     """Return the error for a setting that an exception of botocore's is about; None for others."""
-    if isinstance(exc, boto.PartialCredentialsError):
-        return _explain_partial(exc, call)
+    if isinstance(exc, boto.PartialCredentialsError):  # of a role: keys are in faults
+        return _explain_no_source(call)
     if isinstance(exc, boto.InfiniteLoopConfigError):
         return _explain_loop(call)
     text = str(exc) if isinstance(exc, boto.InvalidConfigError) else ""
@@ -63,26 +67,6 @@ def _is_complete(profile: Mapping[str, str]) -> bool:
     pairs = ("aws_access_key_id", "aws_secret_access_key"), ("sso_account_id", "sso_role_name")
     whole = any(all(key in profile for key in pair) for pair in pairs)
     return whole or "credential_process" in profile or "login_session" in profile
-
-
-def _explain_partial(exc: boto.PartialCredentialsError, call: CallContext) -> HelperError:
-    provider, missing = exc.kwargs.get("provider"), one_line(str(exc.kwargs.get("cred_var", "")))
-    if provider == "assume-role":
-        return _explain_no_source(call)
-    if provider == "env":
-        msg = f"the AWS credentials in the environment are incomplete: {missing} is missing"
-        hint = (
-            "set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or unset them to use a profile"
-        )
-        return HelperError(msg, hint=hint, refused=True)
-    error = explain_gap(call)
-    if error:
-        error.message = f"the AWS credentials are incomplete: {error.message}"
-        error.hint = "set both aws_access_key_id and aws_secret_access_key in it"
-        return error
-    msg = f"the AWS credentials are incomplete: {one_line(str(exc))}"
-    hint = "set both the access key id and the secret access key"
-    return HelperError(msg, hint=hint, refused=True)
 
 
 def _explain_no_source(call: CallContext) -> HelperError:
@@ -125,19 +109,20 @@ def _explain_two(text: str, call: CallContext) -> HelperError | None:
 
 def _explain_unknown_source(text: str, call: CallContext) -> HelperError | None:
     value, name = _QUOTED.findall(text)[:2]
-    near = difflib.get_close_matches(value.lower(), [s.lower() for s in SOURCES], n=1)
-    meant = [one for one in SOURCES if near and one.lower() == near[0]]
+    near = suggest(value, SOURCES)
     msg = f"{describe_setting('credential_source', name, call)} is no source of credentials"
-    hint = f"did you mean {meant[0]}? " if meant else ""
+    hint = f"did you mean {near}? " if near else ""
     return HelperError(msg, hint=f"{hint}write {_either(SOURCES)}", refused=True)
 
 
 def _explain_unknown_profile(text: str, call: CallContext) -> HelperError | None:
     value, name = _QUOTED.findall(text)[:2]
+    if found := find_unreadable_file() or sections.explain_unseen(value):
+        return found
     others = _list_sources(call, name)
-    near = difflib.get_close_matches(value, others, n=1)
+    near = suggest(value, others)
     msg = f"{describe_setting('source_profile', name, call)} is a profile that does not exist"
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = f"did you mean {near!r}? " if near else ""
     listed = f"set it to one of: {', '.join(others)}" if others else "create that profile"
     return HelperError(msg, hint=hint + listed, refused=True)
 
@@ -155,11 +140,15 @@ def _explain_empty_source(text: str, call: CallContext) -> HelperError | None:
 
 
 def _explain_no_role(_text: str, call: CallContext) -> HelperError | None:
-    error = explain_gap(call)
-    if error:
-        return error
-    msg = "AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not"
-    return HelperError(msg, hint="set AWS_ROLE_ARN to the role's ARN, or unset both", refused=True)
+    of_environment = os.environ.get(_TOKEN_FILE) and not call.choice.profile
+    return _explain_half_web_identity() if of_environment else explain_gap(call)
+
+
+def _explain_half_web_identity() -> HelperError:
+    command = f"unset {_TOKEN_FILE}"
+    msg = f"{_TOKEN_FILE} is set, and {_ROLE} is not"
+    hint = f"set {_ROLE}, or, if the other one is left over, run: {command}"
+    return HelperError(msg, hint=hint, command=command, refused=True)
 
 
 def _explain_sso(text: str, call: CallContext) -> HelperError | None:
@@ -176,15 +165,16 @@ def _explain_sso(text: str, call: CallContext) -> HelperError | None:
 
 
 def _explain_no_session(text: str, call: CallContext) -> HelperError | None:
-    session = one_line(_QUOTED.findall(text)[-1])
+    session = _QUOTED.findall(text)[-1]
+    if found := find_unreadable_file() or sections.explain_unseen_session(session):
+        return found
     chain, profiles = call.list_chain(), call.read_profiles()
     name = next((n for n in chain if "sso_session" in profiles.get(n, {})), chain[-1])
     known = sorted(call.core.full_config.get("sso_sessions", {}))
-    near = difflib.get_close_matches(session, known, n=1)
-    file = find_session_file(call)
-    msg = f"{describe_setting('sso_session', name, call)}: there is no [sso-session {session}]"
-    msg += f" in {file}"
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    near, file = suggest(session, known), find_session_file(call)
+    msg = f"{describe_setting('sso_session', name, call)}: there is no"
+    msg += f" [sso-session {one_line(session)}] in {file}"
+    hint = f"did you mean {near!r}? " if near else ""
     hint += f"add that section with sso_start_url and sso_region to {file}"
     hint += f", or use one of: {', '.join(map(one_line, known))}" if known else ""
     return HelperError(msg, hint=hint, refused=True)

@@ -87,8 +87,9 @@ def explain_container(exc: CredentialRetrievalError, call: CallContext) -> Helpe
     what, refused = "the container credentials endpoint failed", not call.unreachable
     if call.refusal is None:
         reason = one_line(str(exc.kwargs.get("error_msg", ""))) or "it gave no reason"
-        hint = f"check {variable}; outside of the task or pod, unset it"
-        return HelperError(f"{what}: {reason}", hint=hint, refused=refused)
+        command = f"unset {variable}"
+        hint = f"check {variable}; outside of the task or pod, run: {command}"
+        return HelperError(f"{what}: {reason}", hint=hint, command=command, refused=refused)
     url = os.environ.get(variable, "")
     text = call.refusal.text
     if "EKS" in text or any(host in url for host in _POD_HOSTS):

@@ -1,6 +1,5 @@
 """Errors of TLS: the certificate's kind of failure, and whether this machine's clock causes it."""
 
-import os
 import re
 import ssl
 import sys
@@ -9,7 +8,8 @@ import time
 from botocore import exceptions as boto
 
 from docker_credential_ecrpy.aws.context import CallContext
-from docker_credential_ecrpy.aws.sdk import peer
+from docker_credential_ecrpy.aws.faults.variables import find_bundle
+from docker_credential_ecrpy.aws.sdk import peer, proxies
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.cache import SECOND
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -25,7 +25,6 @@ _NOTHING_COMMON = re.compile(
     "PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|HANDSHAKE_FAILURE|NO_SHARED_CIPHER|NO_PROTOCOLS"
     "|TOO_SMALL|LEGACY|INSUFFICIENT_SECURITY|WRONG_SIGNATURE_TYPE"
 )
-_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 def explain_tls(
@@ -45,15 +44,29 @@ def explain_tls(
         if code in (_NOT_YET_VALID, _EXPIRED):
             return _explain_time(where, url, call, expired=code == _EXPIRED)
         return _explain_distrust(where, reason, call)
+    return _explain_bundle(causes, call) or _explain_handshake(exc, causes, where)
+
+
+def _explain_bundle(causes: list[BaseException], call: CallContext) -> HelperError | None:
+    """Return the error for a file of trusted certificates that cannot be read."""
     unread = [str(cause) for cause in causes if _is_bundle_error(cause)]
-    if call.bundle and unread:
-        msg = f"the certificates to trust in {one_line(call.bundle)} cannot be used:"
-        msg += f" {one_line(unread[-1])}"
-        hint = "point AWS_CA_BUNDLE, or ca_bundle in the AWS config, at a PEM file"
-        return HelperError(msg, hint=hint)
+    if not (call.bundle and unread):
+        return None
+    msg = f"the certificates to trust in {one_line(call.bundle)} cannot be used:"
+    msg += f" {one_line(unread[-1])}"
+    origin = find_bundle(call.bundle)
+    if origin is None:
+        return HelperError(msg, hint="set AWS_CA_BUNDLE to a PEM file")
+    hint = f"point {origin.name} at a PEM file, or, if it is left over, {origin.cure}"
+    return HelperError(msg, hint=hint, command=origin.command)
+
+
+def _explain_handshake(exc: boto.SSLError, causes: list[BaseException], where: str) -> HelperError:
+    """Return the error for a TLS connection that failed before any certificate was read."""
     reason = one_line(str(exc.kwargs.get("error", exc)))
     msg = f"no TLS connection to {where}: {reason}"
-    hint = "check the endpoint's URL, HTTPS_PROXY, and any proxy or firewall in between"
+    proxy = proxies.describe(str(exc.kwargs.get("endpoint_url") or ""))
+    hint = f"check the endpoint's URL, {proxy}, and any proxy or firewall in between"
     name = reason.upper().replace(" ", "_")  # Python does not know every name of OpenSSL's
     if _NOT_TLS.search(name):
         msg = f"no TLS connection to {where}: it answers without TLS"
@@ -62,18 +75,23 @@ def explain_tls(
         hint += " between, to update it"
     elif any(isinstance(cause, ssl.SSLEOFError | ConnectionError) for cause in causes):
         msg = f"no TLS connection to {where}: it closes the connection"
-        hint = "a firewall or proxy in between may block it: check HTTPS_PROXY, or ask its owner"
+        hint = f"a firewall or proxy in between may block it: check {proxy}, or ask its owner"
     return HelperError(msg, hint=hint)
 
 
 def _explain_distrust(where: str, reason: str, call: CallContext) -> HelperError:
     msg = f"the TLS certificate of {where} is not trusted: {one_line(reason)}"
-    hint = "set AWS_CA_BUNDLE to a PEM file with the CA that signed it,"
-    hint += " such as the CA of your company's proxy"
-    named = next((name for name in _BUNDLES if os.environ.get(name) == call.bundle), "")
-    if named and call.bundle:
-        hint += f"; {named} names {one_line(call.bundle)} now: add the CA there, or unset it"
-    return HelperError(msg, hint=hint)
+    return HelperError(msg, hint=say_trust(call))
+
+
+def say_trust(call: CallContext) -> str:
+    """Return how to trust the CA that signed a certificate."""
+    whose = "the CA that signed it, such as that of your company's proxy"
+    origin = find_bundle(call.bundle)
+    if origin is None:
+        return f"set AWS_CA_BUNDLE to a PEM file with {whose}"
+    hint = f"add {whose}, to {one_line(call.bundle)}, which {origin.name} names"
+    return f"{hint}; or, if that is left over, {origin.cure}"
 
 
 def _explain_name(where: str, reason: str) -> HelperError:

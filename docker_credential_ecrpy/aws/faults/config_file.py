@@ -53,7 +53,7 @@ class Section:
         """The file and line, as an error names them."""
         return f"{one_line(self.file.path)}:{self.line}"
 
-    def place_of(self, setting: Setting) -> str:
+    def find_place(self, setting: Setting) -> str:
         """Return the file and line of a key, as an error names them."""
         return f"{one_line(self.file.path)}:{setting.line}"
 

@@ -14,8 +14,8 @@ from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.faults.config_file import list_sections
 from docker_credential_ecrpy.aws.faults.sections import (
     explain_unknown_keys,
+    find_profile,
     name_variable,
-    profile_of,
 )
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -23,6 +23,7 @@ from docker_credential_ecrpy.text.sanitize import one_line
 _ID, _SECRET, _TOKEN = "aws_access_key_id", "aws_secret_access_key", "aws_session_token"
 _OLD_TOKEN = "AWS_SECURITY_TOKEN"  # noqa: S105 - a variable that comes before AWS_SESSION_TOKEN
 _NAMES = (_ID, _SECRET, _TOKEN)
+_ROLE, _BOTO = "assume-role", "boto-config"  # botocore's names of sources
 _STATIC = ("env", "shared-credentials-file", "config-file")
 UNSET = "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"
 """The command that removes the keys from the environment."""
@@ -58,20 +59,23 @@ def explain_keys(call: CallContext, operation: str = "") -> HelperError | None:
 
 
 def explain_partial(exc: PartialCredentialsError, call: CallContext) -> HelperError | None:
-    """Return the error for an access key of which one half is missing."""
-    missing = str(exc.kwargs.get("cred_var", ""))
-    if exc.kwargs.get("provider") == "env":
+    """Return the error for an access key of which one half is missing; None for others."""
+    provider, missing = exc.kwargs.get("provider"), str(exc.kwargs.get("cred_var")).strip("'")
+    if provider == "env":
         msg = f"the AWS credentials in the environment are incomplete: {missing} is not set"
         hint = f"set both AWS_ACCESS_KEY_ID and {missing}, or use a profile: {UNSET}"
         return HelperError(msg, hint=hint, refused=True)
     if missing not in _NAMES:
         return None
-    name = call.profile if call.profile in _list_halves() else call.find_sso_login()[0]
-    place = _list_halves().get(name)
-    msg = f"the AWS credentials of profile {name!r} are incomplete: there is no {missing}"
-    if place:
-        msg += f" in {place}"
     hint = "set both the access key id and the secret access key there"
+    if provider == _BOTO:
+        msg = f"the AWS credentials in /etc/boto.cfg or ~/.boto are incomplete: no {missing}"
+        return HelperError(msg, hint=hint, refused=True)
+    halves, source = _list_halves(), call.find_sso_login()[0]
+    name = call.profile if call.profile in halves and provider != _ROLE else source
+    msg = f"the AWS credentials of profile {name!r} are incomplete: there is no {missing}"
+    if place := halves.get(name):
+        msg += f" in {place}"
     return explain_unknown_keys(name) or HelperError(msg, hint=hint, refused=True)
 
 
@@ -104,7 +108,7 @@ def _list_halves() -> dict[str, str]:
     """Return the profiles with a part of an access key, and the place of each."""
     found: dict[str, str] = {}
     for section in list_sections():
-        name = profile_of(section)
+        name = find_profile(section)
         if name is not None and any(setting.key in _NAMES for setting in section.settings):
             found.setdefault(name, section.place)
     return found
@@ -126,11 +130,11 @@ def _list_keys(call: CallContext, operation: str) -> dict[str, _Key]:
     profile = call.find_sso_login()[0]
     values, keys = call.read_profiles().get(profile, {}), {}
     for section in list_sections():
-        if profile_of(section) != profile:
+        if find_profile(section) != profile:
             continue
         for setting in section.settings:
             if setting.key in _NAMES and setting.key in values:
-                place = f"{setting.key} in {section.place_of(setting)}"
+                place = f"{setting.key} in {section.find_place(setting)}"
                 keys[setting.key] = _Key(setting.key, str(values[setting.key]), place)
     return {name: keys[name] for name in _NAMES if name in keys}
 

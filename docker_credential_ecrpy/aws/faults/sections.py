@@ -1,6 +1,5 @@
 """Sections and keys that a user sees in AWS's files, and that the AWS SDK does not use."""
 
-import difflib
 import os
 import re
 import shlex
@@ -13,6 +12,7 @@ from docker_credential_ecrpy.aws.faults.config_file import (
 )
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.suggestion import suggest
 
 _PREFIX = re.compile(r"(?:profiles?|(?:sso[-_ ]?)?sessions?)[\s:._-]+(.+)", re.IGNORECASE)
 _SESSION = re.compile(r"sso[-_ ]?sessions?[\s:._-]|session[\s:._-]", re.IGNORECASE)
@@ -42,13 +42,12 @@ _OTHER_KEYS = (
     "sso_registration_scopes",
     "output",
 )
-_LIKE = 0.7  # how like a key of AWS's another one is, from 0 to 1, to be a typing error
 
 
 def explain_unseen(name: str) -> HelperError | None:
     """Return the error for a profile whose section the AWS SDK takes for something else."""
     for section in list_sections():
-        seen, meant = profile_of(section), _find_meant(section.header)
+        seen, meant = find_profile(section), _find_meant(section.header)
         is_session = _SESSION.match(section.header)
         if seen != name and meant.casefold() == name.casefold() and not is_session:
             right = _write_header(name, is_config=section.file.is_config)
@@ -73,7 +72,7 @@ def explain_unseen_session(name: str) -> HelperError | None:
 def explain_unknown_keys(name: str) -> HelperError | None:
     """Return the error for a key of a profile that only looks like one of AWS's."""
     for section in list_sections():
-        if profile_of(section) != name:
+        if find_profile(section) != name:
             continue
         keys = [setting.key for setting in section.settings]
         for setting in section.settings:
@@ -81,15 +80,36 @@ def explain_unknown_keys(name: str) -> HelperError | None:
                 return _explain_hidden(section, setting)
             if setting.key in _KEYS + _OTHER_KEYS:
                 continue
-            plain = setting.key.removeprefix("export ").replace("-", "_")
-            free = [key for key in _KEYS if key not in keys]
-            near = difflib.get_close_matches(plain, free, n=1, cutoff=_LIKE)
-            # Other tools have keys of their own, such as granted_sso_account_id.
-            is_own = bool(near) and plain.endswith(f"_{near[0]}") and not plain.startswith("aws_")
-            if near and not is_own:
-                msg = f"{section.place_of(setting)}: AWS has no key {one_line(setting.key)!r}"
-                return HelperError(msg, hint=f"write {near[0]} there", refused=True)
+            if near := _suggest_key(setting.key, keys):
+                msg = f"{section.find_place(setting)}: AWS has no key {one_line(setting.key)!r}"
+                return HelperError(msg, hint=f"write {near} there", refused=True)
     return None
+
+
+def _suggest_key(wrong: str, keys: list[str]) -> str:
+    """Return the key of AWS's that was probably meant; "" for one of another tool, or a note.
+
+    keys: those of the section.
+    """
+    words = re.findall(r"[^\W_]+", wrong.removeprefix("export "))
+    near = suggest(" ".join(words), [key for key in _KEYS if key not in keys])
+    meant = near.split("_")
+    # Other tools have keys of their own, such as granted_sso_account_id.
+    is_own = words[-len(meant) :] == meant and words != meant and words[0] != "aws"
+    shared = len(set(words) & set(meant))
+    # One word says much only beside a key of AWS's.
+    says_enough = shared != 1 or any(key in _KEYS for key in keys)
+    return near if says_enough and not is_own else ""
+
+
+def explain_unseen_section(section: Section) -> HelperError | None:
+    """Return the error for a section that looks like a profile's, and is none to the AWS SDK."""
+    if find_profile(section) is not None or _SESSION.match(section.header):
+        return None
+    name = _find_meant(section.header)
+    name = "default" if name.casefold() == "default" else name
+    right = _write_header(name, is_config=section.file.is_config)
+    return _explain_header(section, right, f"profile {name!r}")
 
 
 def explain_missing(name: str) -> HelperError | None:
@@ -116,7 +136,7 @@ def explain_misnamed(name: str, others: list[str], variable: str) -> HelperError
     return find_unreadable_file() or explain_unseen(clean)
 
 
-def profile_of(section: Section) -> str | None:
+def find_profile(section: Section) -> str | None:
     """Return the profile that botocore takes a section for; None for no profile."""
     header = section.header
     if section.hidden or header == "DEFAULT":  # configparser's own
@@ -152,7 +172,7 @@ def name_variable() -> str:
 
 
 def _explain_hidden(section: Section, setting: Setting) -> HelperError:
-    place = section.place_of(setting)
+    place = section.find_place(setting)
     msg = f"{place}: {setting.key} is indented, so it belongs to the line before it"
     return HelperError(msg, hint="remove the blanks at the start of that line", refused=True)
 

@@ -1,4 +1,4 @@
-"""Variables and keys that are left over: which of them sends a request where it fails."""
+"""Variables and keys that are wrong or left over: which one sends a request where it fails."""
 
 import os
 import re
@@ -14,8 +14,10 @@ _ENDPOINT = re.compile(r"AWS_ENDPOINT_URL(_\w+)?|AWS_EC2_METADATA_SERVICE_ENDPOI
 _SWITCHES = {"use_fips_endpoint": "fips", "use_dualstack_endpoint": "dual_stack"}
 """botocore's switches for other endpoints -> the field of a registry that asks for the same."""
 _IGNORE = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
-_CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 _WEB_IDENTITY = "AWS_WEB_IDENTITY_TOKEN_FILE"
+# Their values are names that a text may have for another reason.
+_NOT_WRONG = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION")
+_BARE = 6  # characters of a value that is no chance in a text, also without quotes
 
 
 class Origin:
@@ -60,6 +62,19 @@ def find_switch(call: CallContext) -> Origin | None:
     return None
 
 
+def explain_variable(text: str) -> HelperError | None:
+    """Return the error for a variable whose value a text of botocore's quotes as wrong."""
+    for name, value in sorted(os.environ.items()):
+        if not name.startswith("AWS_") or name in _NOT_WRONG or not value.strip():
+            continue
+        quoted = any(form in text for form in (repr(value), f'"{value}"', f"`{value}`"))
+        if quoted or (len(value) >= _BARE and value in text):
+            msg = f"the AWS settings are wrong: {name}: {one_line(text)}"
+            hint = f"correct {name}, or run: unset {name}"
+            return HelperError(msg, hint=hint, command=f"unset {name}", refused=True)
+    return None
+
+
 def add_left_over(
     error: HelperError, origin: Origin | None, verb: str, otherwise: str = ""
 ) -> HelperError:
@@ -82,10 +97,9 @@ def add_endpoint(error: HelperError, call: CallContext) -> HelperError:
     return add_left_over(error, find_switch(call), "chooses that endpoint")
 
 
-def add_bundle(error: HelperError, bundle: str) -> HelperError:
-    """Add to an error which setting names the file of trusted certificates."""
-    origin = find_value(bundle, "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
-    return add_left_over(error, origin, "names the only certificates to trust")
+def find_bundle(bundle: str) -> Origin | None:
+    """Return which setting names the file of trusted certificates; None for the system's."""
+    return find_value(bundle, "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 def add_file(error: HelperError, path: str) -> HelperError:
@@ -97,13 +111,6 @@ def add_file(error: HelperError, path: str) -> HelperError:
     if unreadable:
         error.hint = unreadable.hint
     return add_left_over(error, origin, "names it", "" if unreadable else "fix the file")
-
-
-def name_container() -> str:
-    """Return what to do about a container's endpoint that gives no credentials."""
-    name = next((name for name in _CONTAINER if os.environ.get(name)), _CONTAINER[0])
-    what = f"check {name}, and the task's or pod's role"
-    return f"{what}; if that variable is left over, run: unset {name}"
 
 
 def _find_key(matches: Callable[[str, str], bool]) -> Origin | None:

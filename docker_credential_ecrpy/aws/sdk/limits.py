@@ -14,6 +14,7 @@ from botocore.awsrequest import AWSHTTPConnection, AWSHTTPSConnection, AWSRespon
 from botocore.exceptions import ConfigParseError, HTTPClientError
 from botocore.httpsession import URLLib3Session
 
+from docker_credential_ecrpy.aws.sdk import proxies
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -147,5 +148,6 @@ def _send_bounded(self: Any, request: Any) -> Any:
         url = urlsplit(request.url)
         where = one_line(f"{url.scheme}://{url.netloc.rpartition('@')[2]}")
         msg = f"the answer from {where} is longer than {error.args[0] >> 20} MiB"
-        hint = "check AWS_ENDPOINT_URL, HTTPS_PROXY, and any proxy or firewall in between"
+        proxy = proxies.describe(request.url)
+        hint = f"check AWS_ENDPOINT_URL, {proxy}, and any firewall in between"
         raise HelperError(msg, hint=hint) from exc

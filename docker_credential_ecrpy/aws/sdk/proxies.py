@@ -104,6 +104,18 @@ def find_exception(url: str, environ: Mapping[str, str]) -> tuple[str, str]:
     return name, next((one for one in entries if _matches(one.lower(), host, port)), "")
 
 
+def describe(url: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the proxy in use for a URL, as an error names it; without one, its variable."""
+    scheme = url.partition("://")[0] if "://" in url else "https"
+    try:
+        found = find(url, environ)
+    except HelperError:
+        found = None
+    if found:
+        return f"the proxy {found.origin} in {found.name}"
+    return find_variable(f"{scheme}_proxy", environ)[0]
+
+
 def find_by_origin(origin: str, environ: Mapping[str, str]) -> Proxy:
     """Return the proxy in use with an origin, as an error names it."""
     for scheme in ("https", "http"):

@@ -4,6 +4,7 @@ import re
 from http import HTTPStatus
 
 from docker_credential_ecrpy import PACKAGE
+from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.doctor.check import (
     FAIL,
     PASS,
@@ -100,7 +101,8 @@ def _explain_limit(check_id: CheckId, seen: str, facts: EcrFacts) -> Check:
 
 
 def _explain_strange(check_id: CheckId, seen: str, reply: "Reply", facts: EcrFacts) -> Check:
-    fix = "check the host name, HTTPS_PROXY and other proxies in between"
+    proxy = gateway.describe_proxy(f"https://{facts.host}")
+    fix = f"check the host name, {proxy} and other proxies in between"
     if reply.status < HTTPStatus.BAD_REQUEST and reply.message:
         fix = f"use that host's name, or let {facts.host} pass requests on:"
         fix += f" {facts.machine.client} does not send the token to another host"

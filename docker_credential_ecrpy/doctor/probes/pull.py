@@ -22,6 +22,7 @@ from botocore.exceptions import BotoCoreError
 
 from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.aws.deadline import Watch
+from docker_credential_ecrpy.aws.sdk import proxies
 from docker_credential_ecrpy.aws.session import aws_call, make_session
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.probes import replies
@@ -256,7 +257,5 @@ class _Tracer:
             raise self._not_a_registry() from exc
 
     def _not_a_registry(self) -> HelperError:
-        return HelperError(
-            f"{self._base} did not answer like a registry",
-            hint="check the host name, HTTPS_PROXY and other proxies in between",
-        )
+        hint = f"check the host name, {proxies.describe(self._base)} and other proxies in between"
+        return HelperError(f"{self._base} did not answer like a registry", hint=hint)

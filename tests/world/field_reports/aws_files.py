@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tests.world import credential_sources
-from tests.world.accounts import profile
+from tests.world.accounts import A, profile
 from tests.world.aws import Keys
 from tests.world.broken_setups import Broken, Way, changed
 from tests.world.docker_host import DockerHost
@@ -169,6 +169,23 @@ def _keys_that_are_left_over(machine: Machine) -> None:
     machine.environ |= machine.aws.session(machine.aws.role().arn, life=-60).environ
 
 
+def _source_without_the_word(machine: Machine) -> None:
+    credential_sources.assumed_role(machine)
+    path = machine.home / ".aws" / "config"
+    path.write_text(path.read_text().replace("[profile base]", "[base]"))
+
+
+def _session_with_an_underscore(machine: Machine) -> None:
+    credential_sources.sso_session(machine)
+    path = machine.home / ".aws" / "config"
+    path.write_text(path.read_text().replace("[sso-session corp]", "[sso_session corp]"))
+
+
+def _account_of_an_unseen_section(machine: Machine) -> None:
+    machine.settings('[[registry]]\nmatch = "*"\nprofile = "auto"\n')
+    machine.config(f"[default]\nregion = us-east-1\n[dev]\nsso_account_id = {A}\n")
+
+
 def _directory_in_the_sso_cache(machine: Machine) -> None:
     credential_sources.sso_session(machine)
     (file,) = (machine.home / ".aws" / "sso" / "cache").iterdir()
@@ -241,6 +258,24 @@ ERRORS: dict[str, Failure] = {
         "the AWS credentials from the environment have expired",
         f"instead of the profile in AWS_PROFILE, 'work'; to use that, run: {UNSET}",
         1,
+    ),
+    "setup a source_profile whose section lacks the word profile": Failure(
+        _source_without_the_word,
+        ".aws/config:1: in an AWS config file, [base] is not profile 'base'",
+        "write [profile base] in that line",
+        0,
+    ),
+    "setup an SSO session's section with an underscore": Failure(
+        _session_with_an_underscore,
+        ".aws/config:5: in an AWS config file, [sso_session corp] is not SSO session 'corp'",
+        "write [sso-session corp] in that line",
+        0,
+    ),
+    "setup the account of a section without the word profile": Failure(
+        _account_of_an_unseen_section,
+        ".aws/config:3: in an AWS config file, [dev] is not profile 'dev'",
+        "write [profile dev] in that line",
+        0,
     ),
     "setup a directory in the SSO cache": Failure(
         _directory_in_the_sso_cache,

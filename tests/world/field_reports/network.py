@@ -180,12 +180,12 @@ ERRORS: dict[str, Failure] = {
     "aws-cli#9045 a proxy with a certificate of its own": Failure(
         _proxy_of_another_authority,
         "the TLS certificate of the proxy https://localhost:",
-        "set AWS_CA_BUNDLE to a PEM file",
+        "which AWS_CA_BUNDLE names; or",
         0,
     ),
     "aws-cli#864 a certificate of another host": FAILURES["TLS for another name"],
     "aws-cli#6509 SSL_CERT_FILE without the proxy's CA": Failure(
-        _bundle_without_the_authority, "is not trusted", "SSL_CERT_FILE names ", 0
+        _bundle_without_the_authority, "is not trusted", "which SSL_CERT_FILE names; or", 0
     ),
     "terraforming#422 a proxy that wants a login": Failure(
         _answered("http", _status("407 Proxy Authentication Required")),

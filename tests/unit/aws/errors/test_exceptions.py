@@ -71,7 +71,7 @@ EXPLAINED: dict[str, tuple[dict[str, Any], str, str]] = {
     "ParamValidationError": ({"report": "odd"}, "AWS cannot take a value", "fix the value in"),
     "PartialCredentialsError": (
         {"provider": "env", "cred_var": "AWS_SECRET_ACCESS_KEY"},
-        "are incomplete: AWS_SECRET_ACCESS_KEY is missing",
+        "are incomplete: AWS_SECRET_ACCESS_KEY is not set",
         "set both",
     ),
     "ProfileNotFound": ({"profile": "x"}, "AWS profile 'x' is not in", "unset AWS_PROFILE"),

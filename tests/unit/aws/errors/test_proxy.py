@@ -172,6 +172,7 @@ def test_a_proxy_whose_certificate_is_not_trusted(ask: Ask, machine: Machine) ->
         f"the TLS certificate of the proxy https://localhost:{server.port} is not trusted: "
     )
     assert "; set AWS_CA_BUNDLE to a PEM file with the CA that signed it" in error
+    assert error.endswith("; or correct HTTPS_PROXY")
 
 
 @pytest.fixture(name="dead")
@@ -197,7 +198,7 @@ def test_without_a_proxy(ask: Ask, dead: str) -> None:
     error = ask(f"http://{dead}", ALL_PROXY="http://127.0.0.1:9")
 
     assert error == (
-        f"http://{dead} closed the connection; check the network, VPN, firewall and HTTPS_PROXY"
+        f"http://{dead} closed the connection; check the network, VPN, firewall and HTTP_PROXY"
     )
 
 

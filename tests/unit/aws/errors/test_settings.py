@@ -56,6 +56,12 @@ PROFILES = {
         "AWS profile 'empty' in {home}/.aws/config, which is a source_profile, has no credentials",
         "or set source_profile to one of: base",
     ),
+    "a source with half a key": (
+        f"role_arn = {ROLE}\nsource_profile = half\n",
+        "[profile half]\naws_access_key_id = AKIAX\n",
+        "credentials of profile 'half' are incomplete: there is no aws_secret_access_key in {home}",
+        "set both the access key id and the secret access key there",
+    ),
     "two sources": (
         f"role_arn = {ROLE}\nsource_profile = base\ncredential_source = Environment\n",
         BASE,
@@ -125,8 +131,8 @@ PROFILES = {
     "half a key": (
         "aws_access_key_id = AKIAX\n",
         "",
-        f"{FILE} has aws_access_key_id, but no aws_secret_access_key",
-        "set both aws_access_key_id and aws_secret_access_key in it",
+        "of profile 'work' are incomplete: there is no aws_secret_access_key in {home}",
+        "set both the access key id and the secret access key there",
     ),
     "the other half": (
         "aws_secret_access_key = xxxx\n",
@@ -194,7 +200,7 @@ VARIABLES: dict[str, tuple[Mapping[str, str], str]] = {
     ),
     "AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not": (
         {"AWS_WEB_IDENTITY_TOKEN_FILE": "/x", "AWS_PROFILE": "empty"},
-        "set AWS_ROLE_ARN",
+        "set AWS_ROLE_ARN, or, if the other one is left over, run: unset AWS_WEB_IDENTITY_TOKEN",
     ),
 }
 

@@ -139,8 +139,11 @@ def test_a_proxy_that_intercepts_tls(machine: Machine) -> None:
     error = machine.get(SSL_CERT_FILE=other).error
 
     assert error.startswith(f"the TLS certificate of {WHERE} is not trusted: unable to get local")
-    assert "; set AWS_CA_BUNDLE to a PEM file with the CA that signed it" in error
-    assert error.endswith(f"; SSL_CERT_FILE names {other} now: add the CA there, or unset it")
+    assert "; add the CA that signed it, such as that of your company's proxy" in error
+    whose = (
+        f"to {other}, which SSL_CERT_FILE names; or, if that is left over, run: unset SSL_CERT_FILE"
+    )
+    assert error.endswith(whose)
 
 
 @pytest.mark.parametrize(

@@ -153,19 +153,29 @@ def test_the_keys_of_a_source_profile(machine: Machine) -> None:
 
 @pytest.mark.parametrize("missing", ["aws_access_key_id", "aws_secret_access_key"])
 def test_half_a_key(machine: Machine, missing: str) -> None:
-    """The error has the half that is missing; without an id there is no key at all."""
+    """The error has the half that is missing, and the file."""
     text = f"[default]\n{lines(machine.aws.user()).replace(missing, f'# {missing}')}"
     path = machine.config(text, "credentials")
 
     message = explain(machine).message
 
     if missing == "aws_access_key_id":
-        assert message.startswith("no AWS credentials found")
+        file = f"AWS profile 'default' in {path}"
+        assert message == f"{file} has aws_secret_access_key, but no aws_access_key_id"
     else:
         assert message == (
             "the AWS credentials of profile 'default' are incomplete:"
             f" there is no aws_secret_access_key in {path}:1"
         )
+
+
+def test_half_a_key_of_boto_2(machine: Machine) -> None:
+    """It is in no profile."""
+    (machine.home / ".boto").write_text("[Credentials]\naws_access_key_id = AKIAX\n")
+
+    assert explain(machine).message == (
+        "the AWS credentials in /etc/boto.cfg or ~/.boto are incomplete: no aws_secret_access_key"
+    )
 
 
 def test_keys_that_look_right(machine: Machine) -> None:

@@ -96,6 +96,7 @@ def test_a_key_that_is_indented(machine: Machine, key: str) -> None:
         ("aws-access-key-id", "aws_access_key_id"),
         ("aws_secret_key", "aws_secret_access_key"),
         ("secret_access_key", "aws_secret_access_key"),
+        ("secret", "aws_secret_access_key"),
     ],
 )
 def test_a_key_with_a_typing_error(machine: Machine, wrong: str, right: str) -> None:
@@ -112,9 +113,23 @@ def test_a_key_with_a_typing_error(machine: Machine, wrong: str, right: str) -> 
 
 def test_a_key_of_another_tool(machine: Machine) -> None:
     """It is no typing error."""
-    machine.config("[default]\ngranted_sso_account_id = 123456789012\n")
+    machine.config(
+        "[default]\ngranted_sso_account_id = 1\ngoogle_config.role_arn = x\nprofile = x\n"
+    )
 
     assert explain(machine).message.startswith("no AWS credentials found")
+
+
+def test_a_part_of_a_key(machine: Machine) -> None:
+    """Beside a key of AWS's, one word of another key is enough."""
+    credential_sources.assumed_role(machine)
+    path = machine.home / ".aws" / "config"
+    path.write_text(path.read_text().replace("role_arn", "role"))
+
+    error = explain(machine)
+
+    assert error.message.endswith("AWS has no key 'role'")
+    assert error.hint == "write role_arn there"
 
 
 def test_a_profile_that_is_wrong_otherwise(machine: Machine) -> None:
@@ -124,7 +139,7 @@ def test_a_profile_that_is_wrong_otherwise(machine: Machine) -> None:
 
     error = explain(machine)
 
-    assert "missing required configuration: sso_" in error.message
+    assert error.message.endswith("config has no sso_role_name and sso_start_url")
     assert "AWS_PROFILE" not in str(error)
 
 

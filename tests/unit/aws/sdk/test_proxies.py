@@ -189,6 +189,20 @@ def test_a_role_needs_no_no_proxy(machine: Machine, source: Callable[[Machine], 
     assert machine.get(HTTP_PROXY="http://127.0.0.1:9").secret
 
 
+@pytest.mark.parametrize(
+    ("environ", "says"),
+    [
+        ({"https_proxy": "http://me:x@proxy:1"}, "the proxy http://proxy:1 in https_proxy"),
+        ({"https_proxy": "http://proxy:1", "NO_PROXY": "*"}, "https_proxy"),
+        ({"HTTPS_PROXY": "'quoted'"}, "HTTPS_PROXY"),
+        ({}, "HTTPS_PROXY"),
+    ],
+)
+def test_a_proxy_as_an_error_names_it(environ: dict[str, str], says: str) -> None:
+    """With the variable that has it, and without its login; the variable alone without one."""
+    assert proxies.describe(ECR, environ) == says
+
+
 def test_botocore_reaches_it_directly(machine: Machine) -> None:
     """The SDK uses no proxy for it, and its error names the entry of NO_PROXY."""
     machine.login()
@@ -196,6 +210,7 @@ def test_botocore_reaches_it_directly(machine: Machine) -> None:
     error = machine.get(AWS_ENDPOINT_URL=url, NO_PROXY="*.amazonaws.invalid:443").error
 
     assert error.startswith(
-        f"the name of {url} does not resolve; remove '*.amazonaws.invalid:443' from NO_PROXY"
-        " if only the proxy in HTTPS_PROXY reaches it; otherwise check the region"
+        f"the name of {url} does not resolve; AWS_ENDPOINT_URL sends the request there: if it is"
+        " left over, run: unset AWS_ENDPOINT_URL; otherwise remove '*.amazonaws.invalid:443' from"
+        " NO_PROXY if only the proxy in HTTPS_PROXY reaches it; otherwise check the region"
     )
