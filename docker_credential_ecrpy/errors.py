@@ -1,6 +1,7 @@
 """What can go wrong, as one tree.
 
 HelperError           what is wrong, and what to do about it
+├── NoCredentials     no source has AWS credentials
 ├── FileChanged       another program writes the file at the same time
 ├── DeadlineExceeded  the time limit of this call is over
 └── WireText          one of the protocol's exact texts, for the client only
@@ -33,6 +34,10 @@ class HelperError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class NoCredentials(HelperError):
+    """No source has AWS credentials."""
 
 
 class FileChanged(HelperError):

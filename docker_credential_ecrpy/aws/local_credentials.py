@@ -19,10 +19,11 @@ from docker_credential_ecrpy.aws.profiles import (
     name_config_files,
 )
 
+CONTAINER_URIS = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+"""The variables with the address of a container's credentials, in botocore's order."""
 _VARIABLES = (
     "AWS_ACCESS_KEY_ID",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    *CONTAINER_URIS,
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CREDENTIAL_FILE",  # boto 2's files, which botocore still reads
     "BOTO_CONFIG",
@@ -73,7 +74,12 @@ def find_local_credentials(environ: Mapping[str, str]) -> LocalCredentials:
 
 
 def _has_metadata(environ: Mapping[str, str]) -> bool:
-    return environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true" and is_ec2(environ)
+    return not is_metadata_disabled(environ) and is_ec2(environ)
+
+
+def is_metadata_disabled(environ: Mapping[str, str]) -> bool:
+    """Whether botocore does not ask instance metadata."""
+    return environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
 
 
 def is_ec2(environ: Mapping[str, str]) -> bool:

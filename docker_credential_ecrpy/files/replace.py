@@ -199,5 +199,5 @@ def _take_back(file: str, number: int | None, what: str) -> tuple[str, str] | No
     taken = permissions.find_taken(file) if is_denied else ""
     if not taken:
         return None
-    command = f'sudo chown -R "$USER" {shlex.quote(taken)}'
+    command = f'sudo chown -R "$(id -un)" {shlex.quote(taken)}'
     return f"it is another user's, as after sudo: {command}", command

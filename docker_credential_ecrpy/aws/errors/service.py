@@ -1,6 +1,5 @@
 """Errors for requests that AWS refuses: the cause, and what to do."""
 
-import email.utils
 import re
 import shlex
 import sys
@@ -17,6 +16,7 @@ from docker_credential_ecrpy.aws.errors.places import describe_profile
 from docker_credential_ecrpy.aws.errors.values import INVALID, explain_invalid
 from docker_credential_ecrpy.aws.faults.keys import add_shadowed, explain_keys
 from docker_credential_ecrpy.aws.faults.variables import add_endpoint
+from docker_credential_ecrpy.aws.sdk import peer
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -192,10 +192,8 @@ def _is_opt_in(region: str) -> bool:
 
 def _explain_clock_skew(metadata: Mapping[str, Any]) -> HelperError | None:
     """Return the error for a clock that is off by minutes from the Date of AWS's answer."""
-    try:
-        date = str(metadata.get("HTTPHeaders", {})["date"])
-        theirs = email.utils.parsedate_to_datetime(date).timestamp()
-    except (KeyError, TypeError, ValueError, OverflowError):
+    theirs = peer.parse_date(str(metadata.get("HTTPHeaders", {}).get("date", "")))
+    if theirs is None:
         return None
     off = time.time() - theirs
     if abs(off) < SKEW_SECONDS:

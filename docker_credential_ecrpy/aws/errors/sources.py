@@ -9,16 +9,19 @@ from docker_credential_ecrpy.aws.errors.places import describe_setting
 from docker_credential_ecrpy.aws.errors.settings import SOURCES, explain_gap
 from docker_credential_ecrpy.aws.faults import sections
 from docker_credential_ecrpy.aws.faults.unreadable import say_unwritable
-from docker_credential_ecrpy.aws.local_credentials import is_ec2
+from docker_credential_ecrpy.aws.local_credentials import (
+    CONTAINER_URIS,
+    is_ec2,
+    is_metadata_disabled,
+)
 from docker_credential_ecrpy.aws.profiles import name_config_files
-from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.errors import HelperError, NoCredentials
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _MODIFY = "aws ec2 modify-instance-metadata-options --instance-id ID"
 _HOP_LIMIT = "raise the instance's metadata hop limit to 2"
 _HOP_COMMAND = f" ({_MODIFY} --http-put-response-hop-limit 2)"
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")  # Docker's and podman's
-_URIS = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 _TOKENS = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
 _NO_ROLE = 404  # the answer of instance metadata for an instance without a role
 _OFF = 403  # its answer where it is turned off, or to a request that a proxy forwarded
@@ -50,15 +53,15 @@ def explain_no_credentials(call: CallContext) -> HelperError:
     refused = not call.unreachable
     if call.lacks_token or call.refusal:
         reason, cure = _explain_instance(call)
-        return HelperError(f"{msg} or from metadata: {reason}", hint=cure, refused=refused)
-    if _is_in_container() and not _is_disabled():
+        return NoCredentials(f"{msg} or from metadata: {reason}", hint=cure, refused=refused)
+    if _is_in_container() and not is_metadata_disabled(os.environ):
         hint += f"; in a container on EC2, {_HOP_LIMIT}{_HOP_COMMAND}"
     msg += " or from container or instance metadata"
-    if _is_disabled() and is_ec2(os.environ):
+    if is_metadata_disabled(os.environ) and is_ec2(os.environ):
         msg += ", which AWS_EC2_METADATA_DISABLED turns off"
         command = "unset AWS_EC2_METADATA_DISABLED"
         hint = f"run: {command}; or {hint}"
-    return HelperError(msg, hint=hint, command=command, refused=refused)
+    return NoCredentials(msg, hint=hint, command=command, refused=refused)
 
 
 def explain_credential_source(exc: CredentialRetrievalError, call: CallContext) -> HelperError:
@@ -69,7 +72,7 @@ def explain_credential_source(exc: CredentialRetrievalError, call: CallContext) 
         reason = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"
         cure = f"set both, or write another source: {others}, or a source_profile instead"
     elif source == "EcsContainer":
-        reason = f"{_URIS[0]} and {_URIS[1]} are not set"
+        reason = f"{CONTAINER_URIS[0]} and {CONTAINER_URIS[1]} are not set"
         cure = (
             "only ECS tasks and pods of EKS with a role have one; elsewhere write another source:"
         )
@@ -82,7 +85,7 @@ def explain_credential_source(exc: CredentialRetrievalError, call: CallContext) 
 
 def explain_container(exc: CredentialRetrievalError, call: CallContext) -> HelperError:
     """Return the error for a container's endpoint that gives no credentials."""
-    variable = next((name for name in _URIS if os.environ.get(name)), _URIS[1])
+    variable = next((name for name in CONTAINER_URIS if os.environ.get(name)), CONTAINER_URIS[1])
     token = next((f" and {name}" for name in _TOKENS if os.environ.get(name)), "")
     what, refused = "the container credentials endpoint failed", not call.unreachable
     if call.refusal is None:
@@ -97,7 +100,7 @@ def explain_container(exc: CredentialRetrievalError, call: CallContext) -> Helpe
             "check the pod identity association of the service account, and that the role's trust"
         )
         hint += " policy lets pods.eks.amazonaws.com call sts:AssumeRole and sts:TagSession"
-    elif "CredentialsV2Request" in text or variable == _URIS[0]:
+    elif "CredentialsV2Request" in text or variable == CONTAINER_URIS[0]:
         hint = f"check that {variable} is this task's own, not another's or an older one, and that"
         hint += " the task has a role (taskRoleArn) that trusts ecs-tasks.amazonaws.com"
     else:
@@ -108,7 +111,7 @@ def explain_container(exc: CredentialRetrievalError, call: CallContext) -> Helpe
 def _explain_instance(call: CallContext) -> tuple[str, str]:
     """Return why instance metadata gives no credentials, and what to do."""
     refusal = call.refusal
-    if _is_disabled():
+    if is_metadata_disabled(os.environ):
         return "AWS_EC2_METADATA_DISABLED turns it off", "unset AWS_EC2_METADATA_DISABLED"
     if refusal and refusal.asks_token and refusal.status == _OFF:
         reason = f"instance metadata refuses a token: {refusal}"
@@ -136,7 +139,3 @@ def _is_in_container() -> bool:
     # The containers of Kubernetes have no mark file.
     marks = any(map(os.path.exists, _CONTAINER_MARKS))
     return marks or "KUBERNETES_SERVICE_HOST" in os.environ
-
-
-def _is_disabled() -> bool:
-    return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"

@@ -8,7 +8,7 @@ from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.doctor.check import FAIL, Check, CheckId, configure_fix, quote
 from docker_credential_ecrpy.doctor.deadline import attempt
 from docker_credential_ecrpy.doctor.facts import EcrFacts, Facts
-from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.errors import HelperError, NoCredentials
 from docker_credential_ecrpy.settings import editor
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import fits_line
@@ -63,7 +63,7 @@ def suggest_profile(
 
 def is_without_credentials(error: HelperError) -> bool:
     """Whether an error says that no source has credentials."""
-    return error.message.startswith("no AWS credentials found")
+    return isinstance(error, NoCredentials)
 
 
 def _is_usable(name: str) -> bool:

@@ -20,6 +20,7 @@ from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer
 from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
 from docker_credential_ecrpy.aws.faults.keys import UNSET, find_shadowed
 from docker_credential_ecrpy.aws.faults.variables import Origin, find_endpoint
+from docker_credential_ecrpy.aws.local_credentials import CONTAINER_URIS, is_metadata_disabled
 from docker_credential_ecrpy.aws.profiles import find_account
 from docker_credential_ecrpy.aws.sdk.peer import parse_date
 from docker_credential_ecrpy.aws.session import NOT_A_PROFILES, aws_call, make_session
@@ -33,7 +34,6 @@ BOTOCORES_OWN = "botocore's own"
 _PROFILE_KEYS = {"custom-process": "credential_process", "login": "login_session"}
 _INSTANCE = "iam-role"  # botocore's name for the role from instance metadata
 _TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - the name of a variable
-_CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,9 @@ def _provides(provider: Any, call: CallContext, name: str = "") -> bool:
     if method in _PROFILE_KEYS:
         return _PROFILE_KEYS[method] in profile
     if method == "container-role":
-        return any(name in os.environ for name in _CONTAINER)
+        return any(name in os.environ for name in CONTAINER_URIS)
     if method == _INSTANCE:
-        return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true"
+        return not is_metadata_disabled(os.environ)
     if provider.load() is None:
         return False
     if method == "assume-role-with-web-identity":
