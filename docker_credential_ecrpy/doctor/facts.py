@@ -40,16 +40,22 @@ class TokenFact:
 
 @dataclass(frozen=True)
 class Download:
-    """A download from the storage that the registry redirects to."""
+    """A download from the storage that the registry redirects to.
+
+    platform: the image's, from its config, or "".
+    """
 
     redirect: "Redirect"
     reply: "StorageReply | HelperError"
+    platform: str = ""
 
     @property
     def works(self) -> bool:
-        """Whether the storage delivers."""
+        """Whether the storage delivers the blob, and nothing in its place."""
         reply = self.reply
-        return not isinstance(reply, HelperError) and reply.status < HTTPStatus.BAD_REQUEST
+        if isinstance(reply, HelperError):
+            return False
+        return reply.status < HTTPStatus.BAD_REQUEST and not reply.instead
 
 
 @dataclass(frozen=True)

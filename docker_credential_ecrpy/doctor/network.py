@@ -86,14 +86,17 @@ def _download(
     """Return the first download that fails, or else the last; None where nothing is redirected."""
     if pull is None or isinstance(pull, HelperError):
         return None
-    found = None
+    found, platform = None, pull.image_platform
     for redirect in pull.redirects:
 
         def request(to: "Redirect" = redirect) -> "StorageReply":
             seconds = min(deadline.left(), STORAGE_SECONDS)
             return gateway.request_storage(choice, to, seconds, helper.log)
 
-        found = Download(redirect, attempt(request))
+        reply = attempt(request)
+        if not isinstance(reply, HelperError):
+            platform = reply.platform or platform
+        found = Download(redirect, reply, platform)
         if not found.works:
             break
     return found

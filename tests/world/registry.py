@@ -56,12 +56,16 @@ class SmallRegistry:
         self.page = 1000
         """The maximum number of tags on one page."""
 
-    def image(self, repository: str, tag: str, seed: str = "") -> str:
+    def image(self, repository: str, tag: str, seed: str = "", platform: str = "") -> str:
         """Add an image of one config and one layer; return its digest. Docker's schema 2."""
+        system, _, machine = platform.partition("/")
+        named = {"os": system, "architecture": machine} if platform else {}
         kind = "application/vnd.docker.distribution.manifest.v2+json"
         layer = self._blob(f"layer of {repository}:{tag} {seed}".encode())
         kind_of_config = "application/vnd.docker.container.image.v1+json"
-        config = self._blob(b'{"rootfs": {}}') | {"mediaType": kind_of_config}
+        config = self._blob(json.dumps({"rootfs": {}, **named}).encode()) | {
+            "mediaType": kind_of_config
+        }
         digest = self._manifest(kind, {"config": config, "layers": [layer]})
         self.repositories.setdefault(repository, {})[tag] = digest
         return digest

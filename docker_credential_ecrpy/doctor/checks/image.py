@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -9,6 +10,8 @@ from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, WARN, Check, 
 from docker_credential_ecrpy.doctor.checks.registry import explain_image_reply
 from docker_credential_ecrpy.doctor.checks.storage import explain_download
 from docker_credential_ecrpy.doctor.facts import EcrFacts
+from docker_credential_ecrpy.doctor.platforms import suits
+from docker_credential_ecrpy.doctor.probes.engine import Engine
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -21,6 +24,7 @@ _NO_SUCH = ("NAME_UNKNOWN", "MANIFEST_UNKNOWN")
 _ARCHIVED_STATUS = ("ARCHIVED", "ACTIVATING")
 _ARCHIVED = re.compile(r"(?i)\barchiv")
 _FIRST_MANIFEST = 2  # replies: the base and the manifest
+_LINUX = "linux"
 _MOST_PLATFORMS = 8  # in a message
 
 
@@ -33,7 +37,7 @@ def check_image(facts: EcrFacts) -> Check:
     if pull is None or isinstance(pull, HelperError) or len(pull.replies) == 1:
         return Check(_ID, SKIP, "not requested: the registry was not reached")
     last = pull.replies[-1]
-    if pull.platforms:
+    if pull.is_unsuitable:
         return _explain_platform(facts, pull)
     if last.status < HTTPStatus.BAD_REQUEST and last.what != "manifest":
         return _judge_download(facts, pull)
@@ -60,6 +64,9 @@ def _judge_download(facts: EcrFacts, pull: "PullTrace") -> Check:
         return Check(
             _ID, WARN, seen, "pull it with the client that pushed it, such as helm or oras"
         )
+    platform = download.platform if download else pull.image_platform
+    if wrong := _judge_platform(facts, pull, platform):
+        return wrong
     took = sum(reply.milliseconds for reply in pull.replies[1:])
     source = ""
     if download and not isinstance(download.reply, HelperError):
@@ -72,6 +79,9 @@ def _judge_download(facts: EcrFacts, pull: "PullTrace") -> Check:
 def _explain_platform(facts: EcrFacts, pull: "PullTrace") -> Check:
     """Judge an index without the platform that Docker pulls."""
     client, image = facts.machine.client, facts.image
+    if not pull.platforms:
+        seen = f"{image.name} is an index that lists no image: {client} has nothing to pull"
+        return Check(_ID, FAIL, seen, "create it again, from images that are pushed")
     listed = ", ".join(pull.platforms[:_MOST_PLATFORMS])
     seen = f"{image.name} has no image for {pull.platform}; it has: {listed}"
     name = "DOCKER_DEFAULT_PLATFORM"
@@ -82,14 +92,40 @@ def _explain_platform(facts: EcrFacts, pull: "PullTrace") -> Check:
     if asked:
         fix = f"change or unset {name}: it is {one_line(asked)!r}"
         return Check(_ID, FAIL, seen, fix, f"unset {name}")
-    # An engine on another machine may have another platform.
-    host = environ.get("CONTAINER_HOST", "") if podman else environ.get("DOCKER_HOST", "")
-    elsewhere = host.startswith(("tcp://", "ssh://"))
-    status = WARN if elsewhere else FAIL
+    status = WARN if _is_elsewhere(facts) else FAIL
+    near = [name for name in pull.platforms if name.startswith("linux/")]
+    if not near:
+        return Check(_ID, status, f"{seen}, and none for Linux", f"build it for {pull.platform}")
     fix = "pull one of these with --platform, which runs by emulation, or build it for"
     fix += f" {pull.platform}"
-    command = f"{client} pull --platform {shlex.quote(pull.platforms[0])} {shlex.quote(image.name)}"
+    command = f"{client} pull --platform {shlex.quote(near[0])} {shlex.quote(image.name)}"
     return Check(_ID, status, seen, fix, command)
+
+
+def _judge_platform(facts: EcrFacts, pull: "PullTrace", found: str) -> Check | None:
+    """Judge the platform of an image without an index, which docker takes without a choice."""
+    elsewhere = _is_elsewhere(facts)
+    system, _, machine = found.partition("/")
+    if not machine or (elsewhere and system == _LINUX):
+        return None
+    if system != _LINUX:
+        seen = f"{facts.image.name} is an image for {found}: {facts.machine.client} on Linux cannot use it"
+        fix = f"build it for {_LINUX}, or pull it where docker runs containers of {system}"
+        return Check(_ID, WARN if elsewhere else FAIL, seen, fix)
+    if suits(found, pull.platform):
+        return None
+    seen = f"{facts.image.name} can be pulled, and is for {found}: on {pull.platform} it runs by"
+    fix = f"build it for {pull.platform}, or pull it on a machine for {found}"
+    return Check(_ID, WARN, f"{seen} emulation or not at all", fix)
+
+
+def _is_elsewhere(facts: EcrFacts) -> bool:
+    """Whether the engine may have another platform: that of another machine, or of Windows."""
+    engine = facts.machine.engine
+    address = engine.address if isinstance(engine, Engine) else ""
+    variable = "CONTAINER_HOST" if facts.machine.for_podman else "DOCKER_HOST"
+    address = address or facts.machine.environ.get(variable, "")
+    return sys.platform == "win32" or address.startswith(("tcp://", "ssh://"))
 
 
 def _is_archived(facts: EcrFacts, pull: "PullTrace") -> bool:

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html#ecr-setting-up-s3-gateway
 """
 
+import re
 from http import HTTPStatus
 
 from docker_credential_ecrpy.doctor.check import (
@@ -32,6 +33,9 @@ PARTITIONS = {
     "us-isof-": "aws-iso-f",
 }
 
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html
+_KMS = re.compile(r"(?i)\bkms|customer master key|\bciphertext\b")
+
 
 def explain_download(
     check_id: CheckId, shown: str, download: Download, found: Registry, *, podman: bool = False
@@ -46,6 +50,11 @@ def explain_download(
         seen += f": {reply.message}" if named else f" from {redirect.host}: {reply.message}"
         fix = _fix_connection(redirect, reply, found, podman=podman)
         return Check(check_id, FAIL, seen, fix)
+    if reply.host != redirect.host:
+        seen += f" from {redirect.host}"
+    if reply.instead:
+        seen += f": {reply.host} delivers {reply.instead}"
+        return Check(check_id, FAIL, seen, _fix_page(redirect, found, podman=podman))
     seen += f": {reply.host} answers {quote_answer(reply.status, reply.code, reply.message)}"
     return Check(check_id, FAIL, seen, _fix_answer(redirect, reply, found, podman=podman))
 
@@ -85,13 +94,24 @@ def _open_route(redirect: "Redirect", found: Registry, *, podman: bool) -> str:
     )
 
 
+def _fix_page(redirect: "Redirect", found: Registry, *, podman: bool) -> str:
+    whose = "S3's" if redirect.bucket else "its"
+    route = _open_route(redirect, found, podman=podman)
+    return f"a proxy or firewall answers in {whose} place: {route}"
+
+
 def _fix_answer(
     redirect: "Redirect", reply: "StorageReply", found: Registry, *, podman: bool
 ) -> str:
     """Return what to do about an error; S3's errors have a code."""
     route = _open_route(redirect, found, podman=podman)
     if redirect.bucket and not reply.code:
-        return f"a proxy or firewall answers in S3's place: {route}"
+        return _fix_page(redirect, found, podman=podman)
+    if _KMS.search(f"{reply.code} {reply.message}"):
+        return (
+            "enable the repository's KMS key or cancel its deletion, and allow ECR kms:Decrypt in"
+            " the key's policy; without the key, push the image to a new repository"
+        )
     if reply.status == HTTPStatus.NOT_FOUND:
         return "push the image again: its layer is not there"
     if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:

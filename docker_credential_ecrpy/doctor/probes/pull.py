@@ -25,9 +25,10 @@ from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.sdk import proxies
 from docker_credential_ecrpy.aws.session import aws_call, make_session
 from docker_credential_ecrpy.docker.image_reference import Image
+from docker_credential_ecrpy.doctor.platforms import read_platform
 from docker_credential_ecrpy.doctor.probes import replies
 from docker_credential_ecrpy.doctor.probes.http import Connection, HttpAnswer
-from docker_credential_ecrpy.doctor.probes.storage import FIRST_BYTE, Redirect
+from docker_credential_ecrpy.doctor.probes.storage import Redirect, request_size
 from docker_credential_ecrpy.doctor.probes.trace import (
     BASE,
     CONFIG,
@@ -51,7 +52,6 @@ TAGS_SECONDS = 3
 TAG_PAGES = 5
 NEAR_TAGS = 5
 BODY_BYTES = 4 * 1024 * 1024
-LAYER_BYTES = 64 * 1024
 
 _BLOBS = (CONFIG, LAYER)
 _MANIFESTS = (
@@ -93,10 +93,12 @@ class _Tracer:
             self._authorization["Authorization"] = f"Basic {basic}"
         self._connection = Connection(call, self._base, READ_SECONDS)
         self._replies: list[Reply] = []
-        self._platform = replies.read_platform(os.environ)
+        self._platform = read_platform(os.environ)
         self._platforms: list[str] = []
+        self._is_unsuitable = False
         self._artifact = ""
-        self._redirects: dict[str, Redirect] = {}
+        self._image_platform = ""
+        self._redirects: list[Redirect] = []
 
     def close(self) -> None:
         self._connection.close()
@@ -118,9 +120,11 @@ class _Tracer:
             tags,
             digest,
             self._platform,
+            self._is_unsuitable,
             tuple(self._platforms),
             self._artifact,
-            tuple(self._redirects.values()),
+            self._image_platform,
+            tuple(self._redirects),
         )
 
     def _request_base(self) -> bool:
@@ -162,7 +166,7 @@ class _Tracer:
             wanted = self._platform
             digest, platforms = self._parse(answer, lambda it: replies.choose_manifest(it, wanted))
             if not digest:
-                self._platforms = platforms
+                self._is_unsuitable, self._platforms = True, platforms
                 return
             found = self._request_manifest(digest)
             if found is None or self._parse(found, replies.is_index):
@@ -172,18 +176,20 @@ class _Tracer:
         # One layer is enough: the others are in the same storage.
         config, *layers = self._parse(answer, replies.list_blobs)
         if self._request_blob(CONFIG, config) and layers:
-            path = f"{self._place}/blobs/{layers[0]}"
+            path = f"{self._place}/blobs/{layers[0].digest}"
             if self._note(LAYER_CHECK, self._send("HEAD", path)):
                 self._request_blob(LAYER, layers[0])
 
-    def _request_blob(self, what: str, digest: str) -> bool:
-        """Request the first byte of a blob; note where it is redirected to, and do not follow."""
-        path = f"{self._place}/blobs/{digest}"
-        answer = self._send("GET", path, FIRST_BYTE, most=LAYER_BYTES)
+    def _request_blob(self, what: str, blob: replies.Blob) -> bool:
+        """Request a config, or the first byte of a layer; note its redirect, and do not follow."""
+        path = f"{self._place}/blobs/{blob.digest}"
+        answer = self._send("GET", path, *request_size(blob))
         if answer.is_redirect:
-            found = Redirect.parse(answer.headers.get("Location", ""), self._base + path)
+            found = Redirect.parse(answer.headers.get("Location", ""), self._base + path, blob)
             if not self._own_path(found.url):  # it is not the storage's
-                self._redirects[found.host] = found
+                self._redirects.append(found)
+        elif blob.is_config:
+            self._image_platform = replies.read_image_platform(answer.body)
         return self._note(what, answer)
 
     def _find_near_tags(self, reference: str) -> tuple[str, ...]:

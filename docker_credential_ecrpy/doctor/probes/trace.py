@@ -47,17 +47,20 @@ class PullTrace:
 
     An image index and the manifest that it points to are two. tags: where the registry does not
     have the tag, similar ones, or else its first. digest: that of the tag's manifest, or "".
-    platform: the one that Docker pulls. platforms: those of an index without that one.
-    artifact: the media type of what is no image, such as a Helm chart, or "".
-    redirects: to the storage of the config and a layer; one for each host.
+    platform: the one that Docker pulls. is_unsuitable: an index has no image for that one, but for
+    `platforms`. artifact: the media type of what is no image, such as a Helm chart, or "".
+    image_platform: that of a config that the registry delivers itself, or "".
+    redirects: to the storage of the config and a layer.
     """
 
     replies: tuple[Reply, ...]
     tags: tuple[str, ...] = ()
     digest: str = ""
     platform: str = ""
+    is_unsuitable: bool = False
     platforms: tuple[str, ...] = ()
     artifact: str = ""
+    image_platform: str = ""
     redirects: tuple[Redirect, ...] = field(default=(), repr=False)
 
 

@@ -74,6 +74,72 @@ def page_of_a_firewall_for_the_layers(docker_host: DockerHost) -> Broken:
     return Broken("image", f"{LAYERS} answers HTTP 403", fix, repair)
 
 
+def portal_for_the_layers(docker_host: DockerHost) -> Broken:
+    portal = "portal.example.com"
+    away = Response(302, b"", {"Location": f"https://{portal}/login"})
+    page = Response(200, b"<html>Log in</html>", {"Content-Type": "text/html"})
+
+    def answer(request: Request) -> Response | None:
+        return page if request.host == portal else away if _from_storage(request) else None
+
+    docker_host.instead = answer
+    return Broken(
+        "image",
+        f"from {LAYERS}: {portal} delivers a page (text/html)",
+        "a proxy or firewall answers in S3's place: allow ",
+        lambda: setattr(docker_host, "instead", lambda _: None),
+    )
+
+
+def image_of_windows(docker_host: DockerHost) -> Broken:
+    docker_host.small.image("team/app", "1", platform="windows/amd64")
+    return Broken(
+        "image",
+        f"{IMAGE} is an image for windows/amd64: docker on Linux cannot use it",
+        "build it for linux",
+        lambda: docker_host.publish("team/app", "1"),
+    )
+
+
+def index_of_windows(docker_host: DockerHost) -> Broken:
+    index = _make_index("windows/amd64", "windows/arm64")
+    return Broken(
+        "image",
+        "it has: windows/amd64, windows/arm64, and none for Linux",
+        "build it for linux/",
+        _answer(docker_host, _for_manifest, index),
+    )
+
+
+def index_of_attestations(docker_host: DockerHost) -> Broken:
+    return Broken(
+        "image",
+        f"{IMAGE} is an index that lists no image",
+        "create it again, from images that are pushed",
+        _answer(docker_host, _for_manifest, _make_index("unknown/unknown")),
+    )
+
+
+def empty_index(docker_host: DockerHost) -> Broken:
+    return Broken(
+        "image",
+        f"{IMAGE} is an index that lists no image",
+        "create it again, from images that are pushed",
+        _answer(docker_host, _for_manifest, _make_index()),
+    )
+
+
+def key_that_s3_refuses(docker_host: DockerHost) -> Broken:
+    message = "The ciphertext refers to a customer master key that does not exist"
+    refusal = refuse_storage(403, "AccessDenied", message)
+    return Broken(
+        "image",
+        f"{LAYERS} answers HTTP 403 AccessDenied: {message}",
+        "enable the repository's KMS key or cancel its deletion",
+        _answer(docker_host, _from_storage, lambda: refusal),
+    )
+
+
 def layers_at_the_upstreams_cdn(docker_host: DockerHost) -> Broken:
     docker_host.front.storage = LAYERS_UPSTREAM
     _answer(docker_host, _from_storage, _hang_up)
@@ -284,6 +350,12 @@ DOCTOR: dict[str, Way] = {
     "ecr-guide#8 an S3 endpoint policy without the bucket": endpoint_policy_without_the_layers,
     "guardbench#4 a security group that is closed to S3": security_group_without_storage,
     "setup a firewall's page in place of the layer": page_of_a_firewall_for_the_layers,
+    "setup a login page that S3's name leads to": portal_for_the_layers,
+    "setup a KMS key that does not exist": key_that_s3_refuses,
+    "setup an image for Windows without an index": image_of_windows,
+    "setup an index for Windows alone": index_of_windows,
+    "setup an index of attestations alone": index_of_attestations,
+    "setup an index of nothing": empty_index,
     "roadmap#2304 layers that are at the upstream's CDN": layers_at_the_upstreams_cdn,
     "setup a bucket that DNS does not know": storage_that_does_not_resolve,
     "setup a proxy that spoils redirects": redirect_to_nowhere,

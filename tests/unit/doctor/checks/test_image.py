@@ -1,5 +1,6 @@
 """Facts about the check of an image, and what a registry's refusals mean."""
 
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from tests.world.machine import HOST
 from tests.world.registry import PUBLIC
 
 NONE = HelperError("no AWS credentials found", hint="run 'aws configure sso'", command="aws x")
-BASE, MANIFEST = (Reply(what, 200, "", "", "", 1) for what in ("base", "manifest"))
+BASE, MANIFEST, LAYER = (Reply(what, 200, "", "", "", 1) for what in ("base", "manifest", "layer"))
 ARN = "arn:aws:iam::123456789012:user/dev"
 
 
@@ -34,7 +35,7 @@ def _check(
     assert found is not None
     environ = {"DOCKER_HOST": engine, "DOCKER_DEFAULT_PLATFORM": "linux/amd64" if podman else ""}
     client = "podman" if podman else "docker"
-    machine: Any = SimpleNamespace(environ=environ, client=client, for_podman=podman)
+    machine: Any = SimpleNamespace(environ=environ, client=client, for_podman=podman, engine=None)
     pull = replace(PullTrace((BASE, *replies)), platform="linux/amd64", **trace)  # type: ignore[arg-type]  # of many types
     facts = EcrFacts(
         machine=machine,
@@ -140,9 +141,10 @@ def test_an_anonymous_limit_has_the_command_of_the_credentials() -> None:
 
 def test_an_index_without_the_platform() -> None:
     """The command pulls one that there is."""
-    found = _check(MANIFEST, platforms=tuple(f"linux/p{number}" for number in range(20)))
+    platforms = ("windows/amd64", *(f"linux/p{number}" for number in range(20)))
+    found = _check(MANIFEST, is_unsuitable=True, platforms=platforms)
 
-    assert "has no image for linux/amd64; it has: linux/p0, linux/p1" in found.seen
+    assert "has no image for linux/amd64; it has: windows/amd64, linux/p0, linux/p1" in found.seen
     assert "linux/p8" not in found.seen
     assert found.command == f"docker pull --platform linux/p0 {HOST}/team/app:1"
 
@@ -158,7 +160,39 @@ def test_an_index_without_the_platform() -> None:
 )
 def test_an_engine_elsewhere_may_have_another_platform(engine: str, status: str) -> None:
     """Then it is a warning."""
-    assert _check(MANIFEST, engine=engine, platforms=("linux/arm64",)).status == status
+    index = _check(MANIFEST, engine=engine, is_unsuitable=True, platforms=("linux/arm64",))
+    image = _check(MANIFEST, LAYER, engine=engine, image_platform="windows/amd64")
+
+    assert (index.status, image.status) == (status, status)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="docker may run containers of Windows")
+@pytest.mark.parametrize(
+    ("platform", "engine", "status", "seen"),
+    [
+        ("windows/amd64", "", FAIL, "is an image for windows/amd64: docker on Linux cannot use it"),
+        ("unknown/unknown", "", FAIL, "is an image for unknown/unknown: docker on Linux"),
+        ("linux/arm64", "", WARN, "on linux/amd64 it runs by emulation or not at all"),
+        ("linux/arm64", "tcp://arm:2376", PASS, "can be pulled"),
+        ("linux/amd64", "", PASS, "can be pulled"),
+        ("linux/386", "", PASS, "can be pulled"),
+        ("linux", "", PASS, "can be pulled"),
+        ("", "", PASS, "can be pulled"),
+    ],
+)
+def test_the_platform_of_an_image(platform: str, engine: str, status: str, seen: str) -> None:
+    """Docker refuses another system's, and takes another processor's."""
+    found = _check(MANIFEST, LAYER, engine=engine, image_platform=platform)
+
+    assert (found.status, seen in found.seen) == (status, True)
+
+
+def test_an_index_for_another_system() -> None:
+    """Emulation does not help: nothing of it is proposed."""
+    found = _check(MANIFEST, is_unsuitable=True, platforms=("windows/amd64", "windows/arm64"))
+
+    assert found.seen.endswith("it has: windows/amd64, windows/arm64, and none for Linux")
+    assert (found.fix, found.command) == ("build it for linux/amd64", "")
 
 
 def test_a_variable_that_podman_does_not_read() -> None:
@@ -209,5 +243,12 @@ def test_a_chart() -> None:
 
 
 def test_an_index_of_attestations() -> None:
-    """There is nothing to check."""
+    """Docker has nothing to pull."""
+    found = _check(MANIFEST, is_unsuitable=True)
+
+    assert (found.status, "is an index that lists no image" in found.seen) == (FAIL, True)
+
+
+def test_an_index_in_an_index() -> None:
+    """It is not followed."""
     assert _check(MANIFEST).status == SKIP

@@ -21,8 +21,10 @@ GATEWAY = "add an S3 gateway endpoint (com.amazonaws.us-east-1.s3) to the subnet
 CLOSED = f"no connection to https://{LAYERS}: it does not answer"
 
 
-def _reply(status: int, code: str = "", message: str = "") -> StorageReply:
-    return StorageReply(LAYERS, status, code, message, 1)
+def _reply(
+    status: int, code: str = "", message: str = "", host: str = LAYERS, instead: str = ""
+) -> StorageReply:
+    return StorageReply(host, status, code, message, 1, instead)
 
 
 def _fix(redirect: Redirect, reply: StorageReply | HelperError, host: str = HOST) -> str:
@@ -64,6 +66,19 @@ def _fix(redirect: Redirect, reply: StorageReply | HelperError, host: str = HOST
         (S3, _reply(400, "InvalidArgument", "Only one auth"), "check any proxy in between"),
         (S3, _reply(403), "a proxy or firewall answers in S3's place: allow HTTPS to S3"),
         (PROXIED, _reply(503), "a proxy or firewall answers in S3's place: allow "),
+        (
+            S3,
+            _reply(200, instead="a page (text/html)"),
+            "a proxy or firewall answers in S3's place",
+        ),
+        (CDN, _reply(200, instead="a page", host="portal.corp"), "a proxy or firewall answers in"),
+        (S3, _reply(403, "KMS.DisabledException", "x is disabled"), "enable the repository's KMS"),
+        (S3, _reply(400, "KMS.NotFoundException", "x"), "without the key, push the image to a new"),
+        (
+            S3,
+            _reply(403, "AccessDenied", "The ciphertext refers to a customer master key that"),
+            "allow ECR kms:Decrypt in the key's policy",
+        ),
         (S3, _reply(404, "NoSuchKey"), "push the image again"),
         (S3, _reply(503, "SlowDown"), "try again; if it lasts"),
         (CDN, HelperError("x"), f"allow HTTPS to {LAYERS_PUBLIC} in the firewall"),

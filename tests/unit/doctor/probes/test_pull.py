@@ -43,8 +43,9 @@ class TestPull:
         assert pull_host.requests[-1].headers["Range"] == "bytes=0-0"
         assert all(reply.code == reply.message == reply.action == "" for reply in found.replies)
         assert all(0 <= reply.milliseconds < 10_000 for reply in found.replies)
-        (redirect,) = found.redirects  # the config's has the same host
-        assert redirect.url.startswith(f"https://{LAYERS}/{layer}?")
+        of_config, of_layer = found.redirects
+        assert of_config.url.startswith(f"https://{LAYERS}/{config}?")
+        assert of_layer.url.startswith(f"https://{LAYERS}/{layer}?")
 
     def test_by_digest(self, pull_host: PullHost) -> None:
         """A digest works like a tag."""
@@ -99,6 +100,23 @@ class TestPull:
 
         assert list_steps(found) == ["base", "manifest"]
         assert found.platforms == ("linux/s390x", "linux/mips")
+
+    @pytest.mark.parametrize("platforms", [(), ("unknown/unknown",)])
+    def test_an_index_without_images(self, pull_host: PullHost, platforms: tuple[str, ...]) -> None:
+        """Docker finds nothing in it to pull."""
+        pull_host.small.index("team/app", "none", platforms)
+        found = pull_host.trace(reference="none", login=pull_host.token())
+
+        assert (list_steps(found), found.is_unsuitable) == (["base", "manifest"], True)
+        assert found.platforms == ()
+
+    def test_the_platform_of_a_config(self, pull_host: PullHost) -> None:
+        """A registry without storage delivers the config itself."""
+        pull_host.front.layers_elsewhere = False
+        pull_host.small.image("team/app", "2", platform="windows/amd64")
+        found = pull_host.trace(reference="2", login=pull_host.token())
+
+        assert (list_steps(found), found.image_platform) == (STEPS, "windows/amd64")
 
     def test_the_platform_that_a_variable_asks_for(
         self, pull_host: PullHost, monkeypatch: pytest.MonkeyPatch
@@ -401,8 +419,6 @@ class TestUnlike:
             b"7",
             b"{}",
             b"[" * 100_000,
-            b'{"manifests": []}',
-            b'{"manifests": {}}',
             b'{"manifests": [{"digest": "../../_catalog"}]}',
             b'{"layers": [{"digest": "sha256:0"}]}',
             b'{"layers": [7], "config": {}}',

@@ -24,8 +24,9 @@ NOWHERE = ("", "/x", "ftp://example.com/x", "https://[/", "https://:443/x", "htt
 
 
 def _redirect(pull_host: PullHost, host: str = HOST) -> Redirect:
+    """Return that of a layer."""
     login = pull_host.token("ecr-public" if host == PUBLIC else "ecr")
-    (redirect,) = pull_host.trace(login=login, host=host).redirects
+    _, redirect = pull_host.trace(login=login, host=host).redirects
     del pull_host.requests[:]
     return redirect
 
@@ -73,6 +74,42 @@ def test_another_error_has_neither(pull_host: PullHost, body: bytes) -> None:
     reply = _request(pull_host, redirect)
 
     assert (reply.status, reply.code, reply.message) == (403, "", "")
+
+
+def test_a_config_is_read(pull_host: PullHost) -> None:
+    """It has the image's platform."""
+    pull_host.small.image("team/app", "1", platform="windows/amd64")
+    redirect, _ = pull_host.trace(login=pull_host.token()).redirects
+    reply = _request(pull_host, redirect)
+
+    assert (reply.status, reply.platform, reply.instead) == (200, "windows/amd64", "")
+    assert pull_host.requests[-1].headers["Range"] is None
+
+
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "instead"),
+    [
+        (Response(200, b"<html>Blocked</html>", HTML), "a page (text/html)"),
+        (Response(206, b"<", {**HTML, "Content-Range": "bytes 0-0/*"}), "a page (text/html)"),
+        (Response(200, b"Blocked"), "7 bytes instead of 20"),
+        (Response(200), "0 bytes instead of 20"),
+        (Response(206, b"B", {"Content-Range": "bytes 0-0/7"}), "7 bytes instead of 20"),
+        (Response(206, b"B", {"Content-Range": "bytes 0-0/20"}), ""),
+        (Response(200, bytes(20)), ""),
+        (Response(200, b"zip", {"Content-Encoding": "gzip"}), ""),
+        (Response(206, b"B"), ""),
+        (Response(404, b"<html>", HTML), ""),
+    ],
+)
+def test_what_is_not_the_layer(pull_host: PullHost, answer: Response, instead: str) -> None:
+    """A page of a proxy has another size than the manifest says."""
+    redirect = _redirect(pull_host)
+    pull_host.instead = lambda _: answer
+
+    assert _request(pull_host, redirect).instead == instead
 
 
 def test_redirects_are_followed(pull_host: PullHost) -> None:
