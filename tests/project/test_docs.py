@@ -43,6 +43,8 @@ FOREIGN = {
     "no basic auth credentials",
     "Cannot connect to the Docker daemon",
     "context ... not found",
+    "unable to resolve docker endpoint: open ... ca.pem",
+    "client version ... is too old",
     "permission denied while trying to connect to the Docker daemon socket",
     "denied: ... not authorized to perform: ecr:BatchGetImage",
     "denied: ... not authorized to perform: signer:SignPayload",

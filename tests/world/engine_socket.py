@@ -1,4 +1,4 @@
-"""A stand-in for the socket of Docker's engine, which answers `/_ping` alone."""
+"""A stand-in for Docker's engine at a socket or a port, which answers pings alone."""
 
 import socket
 import tempfile
@@ -8,6 +8,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ANSWER = b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK"
+TOO_OLD = (
+    b"HTTP/1.0 400 Bad Request\r\nContent-Type: application/json\r\n\r\n"
+    b'{"message":"client version 1.10 is too old. Minimum supported API version is 1.24"}'
+)
 
 
 @contextmanager
@@ -18,15 +22,30 @@ def engine_socket(path: Path | None = None, answer: bytes = ANSWER) -> Iterator[
         at.parent.mkdir(parents=True, exist_ok=True)
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(at))
-            listener.listen()
-            thread = threading.Thread(target=_serve, args=(listener, answer), daemon=True)
-            thread.start()
             try:
-                yield at
+                with _serving(listener, answer):
+                    yield at
             finally:
-                listener.shutdown(socket.SHUT_RDWR)  # wakes the thread
-                thread.join()
                 at.unlink(missing_ok=True)
+
+
+@contextmanager
+def engine_port(answer: bytes = ANSWER) -> Iterator[int]:
+    """Listen on a port of 127.0.0.1."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, _serving(listener, answer):
+        yield listener.getsockname()[1]
+
+
+@contextmanager
+def _serving(listener: socket.socket, answer: bytes) -> Iterator[None]:
+    listener.listen()
+    thread = threading.Thread(target=_serve, args=(listener, answer), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)  # wakes the thread
+        thread.join()
 
 
 def _serve(listener: socket.socket, answer: bytes) -> None:
@@ -35,5 +54,5 @@ def _serve(listener: socket.socket, answer: bytes) -> None:
             client, _ = listener.accept()
             with client, suppress(OSError):
                 if answer:
-                    client.recv(4096)
-                    client.sendall(answer)
+                    is_old = b" /v1.10/" in client.recv(4096)
+                    client.sendall(TOO_OLD if is_old and answer == ANSWER else answer)

@@ -1,36 +1,35 @@
 """Whether Docker's engine answers, and what to do where it does not."""
 
 import os
+import re
 import shlex
-import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from docker_credential_ecrpy.docker.config import DockerConfig
+from docker_credential_ecrpy.doctor.probes.engine_ping import check_port, check_version, ping, say
 from docker_credential_ecrpy.doctor.probes.engine_target import (
     DEFAULT_SOCKET,
     UNIX,
     EngineTarget,
     drop_choice,
     find_target,
+    leave_variables,
     list_contexts,
 )
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.programs import search_path
 from docker_credential_ecrpy.hot import paths
-from docker_credential_ecrpy.text import faults
-from docker_credential_ecrpy.text.sanitize import lower_first, one_line
+from docker_credential_ecrpy.text.sanitize import one_line
 
 if sys.platform != "win32":
     import grp
     import pwd
 
 _SECONDS = 2.0  # for an engine to answer
-_PORT = 2375  # of an engine without TLS
-_PING = b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n"
-_MOST_READ = 4096
+_HOST_PORT = re.compile(r"[^/]+:\d+(/.*)?")
 _SCRIPT_READ = 2048  # bytes of a script
 _SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _INSIDE = ("/.dockerenv", "/run/.containerenv")
@@ -67,20 +66,28 @@ def probe_engine(
     seconds = min(seconds, _SECONDS)
     scheme, separator, rest = target.address.partition("://")
     shown = one_line(target.address)
+    _check_authority(target)
     if separator and scheme in ("ssh", "npipe"):
         return Engine(shown, is_asked=False)
+    unquoted = target.address.strip("\"' ")
+    if unquoted != target.address:
+        msg = f"{target.place} is {shown}, with the quotes: docker takes them for a part of it"
+        command = f"export DOCKER_HOST={shlex.quote(unquoted)}"
+        raise HelperError(msg, hint=f"leave out the quotes: {command}", command=command)
     if separator and scheme == "unix" and sys.platform != "win32":
         _check_socket(rest or DEFAULT_SOCKET, target, environ, seconds)
-    elif "/" in (rest if separator else target.address):
+    elif scheme == "tcp" or (not separator and _HOST_PORT.fullmatch(target.address)):
+        check_port(rest if separator else target.address, target, environ, seconds)
+    elif scheme.lower() == "unix" or (not separator and "/" in target.address):
         path = rest if separator else target.address.removeprefix("unix:")
         msg = f"{target.place} is {shown!r}, which docker does not take for a socket"
         command = f"export DOCKER_HOST={shlex.quote(UNIX + path)}"
         raise HelperError(msg, hint=f"write it as a URL: {command}", command=command)
-    elif separator and scheme != "tcp":
+    elif separator:
         msg = f"{target.place} is {shown!r}, which docker does not read"
         raise HelperError(msg, hint="write it as unix:///PATH, tcp://HOST:PORT or ssh://HOST")
     else:
-        _check_port(rest if separator else target.address, target, environ, seconds)
+        check_port(target.address, target, environ, seconds)
     return Engine(shown, is_asked=True)
 
 
@@ -94,24 +101,15 @@ def _is_podman(client: str) -> bool:
     return False
 
 
-def _say(exc: Exception) -> str:
-    return lower_first(getattr(exc, "strerror", "") or faults.say(exc))
-
-
-def _ping(path: str, seconds: float) -> bytes:
-    """Return the beginning of the answer at a Unix socket. Raises OSError."""
-    with socket.socket(socket.AF_UNIX) as client:  # type: ignore[attr-defined,unused-ignore]  # not on Windows
-        client.settimeout(seconds)
-        client.connect(path)
-        return _send_ping(client)
-
-
-def _send_ping(client: socket.socket) -> bytes:
-    client.sendall(_PING)
-    if answer := client.recv(_MOST_READ):
-        return answer
-    msg = "it closed the connection"
-    raise ConnectionResetError(0, msg)
+def _check_authority(target: EngineTarget) -> None:
+    """Raise HelperError where docker cannot read the certificates that its variables need."""
+    if not target.tls or os.path.isfile(target.authority):
+        return
+    file = one_line(target.authority)
+    msg = f"{target.tls[0]} is set, and there is no {file}: docker reaches no engine"
+    command = f"unset {' '.join(target.tls)}"
+    hint = f"for an engine without TLS: {command}; or put the certificates there"
+    raise HelperError(msg, hint=hint, command=command)
 
 
 def _check_socket(
@@ -135,7 +133,8 @@ def _check_socket(
         fix = f"use the engine that answers at {one_line(address)}: {command}; or {fix}"
     else:
         fix += f": {command}" if command else ""
-        fix += f"; or leave it: {target.leave}" if target.leave else ""
+        if target.leave and path != DEFAULT_SOCKET:
+            fix += f"; or leave it: {target.leave}"
     raise HelperError(msg, hint=fix, command=command)
 
 
@@ -144,7 +143,7 @@ def _find_fault(
 ) -> tuple[str, str, str] | None:
     """Return why no engine answers at a Unix socket, and the fix in words and as a command."""
     try:
-        answer = _ping(path, seconds)
+        answer = ping(path, seconds, environ)
     except PermissionError:
         return f"docker may not use its engine: {where}: permission denied", *_permit(path)
     except TimeoutError:
@@ -156,7 +155,8 @@ def _find_fault(
         if os.path.isdir(path):  # docker makes it to mount a socket that is not there
             fix = f"remove the directory, and {fix}"
             return f"{msg}: is a directory", fix, f"sudo rmdir {shlex.quote(path)}"
-        return f"{msg}: {_say(exc)}", fix, command
+        return f"{msg}: {say(exc)}", fix, command
+    check_version(answer, environ)
     if answer.split()[1:2] < [b"500"]:
         return None
     status = one_line(answer.split(b"\r\n", 1)[0].decode("ascii", "replace"))
@@ -165,14 +165,23 @@ def _find_fault(
 
 def _permit(path: str) -> tuple[str, str]:
     """Return what gives the user access to a socket, in words and as a command."""
-    group, is_member, is_active = "docker", False, False
-    with suppress(OSError, KeyError):
+    group, is_member, is_active, number = "docker", False, False, -1
+    with suppress(OSError):
         number = os.stat(path).st_gid
+    try:
         found = grp.getgrgid(number)
-        if number:  # root's group is no one's to join
-            group = found.gr_name
-            is_member = pwd.getpwuid(os.getuid()).pw_name in found.gr_mem
-            is_active = number in os.getgroups()
+        group = found.gr_name
+        is_member = pwd.getpwuid(os.geteuid()).pw_name in found.gr_mem
+        is_active = number in os.getgroups()
+    except (KeyError, OverflowError):
+        if number > 0:  # the socket is of another machine, which has such a group
+            return f"start this container with docker run --group-add {number}", ""
+    if number == 0 and any(map(os.path.exists, _INSIDE)):
+        return "start this container with docker run --group-add 0", ""
+    if number == 0:  # the engine gives its socket to the group docker, if there is one
+        command = "sudo groupadd --force docker && sudo systemctl restart docker"
+        command += ' && sudo usermod -aG docker "$USER"'
+        return "give the socket to the group docker and join it, then log out and in again", command
     if is_member and not is_active:
         return f"log out and in again, so that the group {group} counts", f"newgrp {group}"
     command = f'sudo usermod -aG {group} "$USER"'
@@ -193,6 +202,10 @@ def _start(path: str, environ: Mapping[str, str], verb: str) -> tuple[str, str]:
         if name == "Docker Desktop" and sys.platform == "linux":
             command = f"systemctl --user {verb} docker-desktop"
         return f"{verb} {name}", command
+    if path.endswith("/podman.sock"):
+        of_user = path.startswith("/run/user/")
+        unit = "systemctl --user" if of_user else "sudo systemctl"
+        return f"{verb} podman's socket", f"{unit} {verb} podman.socket"
     if path not in (DEFAULT_SOCKET, "/run/docker.sock"):
         is_own = path.startswith(f"/run/user/{os.getuid()}/") and path.endswith("/docker.sock")
         return f"{verb} the engine there", f"systemctl --user {verb} docker" if is_own else ""
@@ -214,7 +227,7 @@ def _find_other(
         other = address.removeprefix(UNIX)
         if address.startswith(UNIX) and other != path:
             with suppress(OSError):
-                _ping(other, seconds / 2)
+                ping(other, seconds / 2, environ)
                 return command, address
     return None
 
@@ -223,35 +236,10 @@ def _list_others(target: EngineTarget, environ: Mapping[str, str]) -> Iterator[t
     """Yield the commands that select another engine, each with its address."""
     if left := drop_choice(environ, target):
         yield target.leave, left.address
-    first = f"{target.leave} && " if target.leave.startswith("unset ") else ""
+    first = leave_variables(environ)
     for name, address in list_contexts(environ).items():
         yield f"{first}docker context use {shlex.quote(name)}", address
     sockets = [os.path.join(paths.home(environ), at) for at in _DESKTOPS]
     run = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     for path in (DEFAULT_SOCKET, os.path.join(run, "docker.sock"), *sockets):
         yield f"export DOCKER_HOST={shlex.quote(UNIX + path)}", UNIX + path
-
-
-def _check_port(
-    address: str, target: EngineTarget, environ: Mapping[str, str], seconds: float
-) -> None:
-    """Raise HelperError where no engine answers at a TCP port."""
-    host, _, port = address.rpartition(":")
-    if not port.isdigit():
-        host, port = address, str(_PORT)
-    uses_tls = any(environ.get(name) for name in ("DOCKER_TLS_VERIFY", "DOCKER_TLS"))
-    where = f"{one_line(address)} ({target.place})"
-    try:
-        with socket.create_connection((host.strip("[]") or "localhost", int(port)), seconds) as it:
-            if uses_tls or not target.is_of_variable:
-                return
-            answer = _send_ping(it)
-    except (OSError, ValueError, OverflowError) as exc:
-        reason = "does not resolve" if isinstance(exc, socket.gaierror) else _say(exc)
-        msg = f"docker's engine does not answer at {where}: {reason}"
-        hint = f"start it, check the address, or leave it: {target.leave}"
-        raise HelperError(msg, hint=hint, command=target.leave) from exc
-    if b"HTTPS" in answer:
-        msg = f"docker's engine at {where} expects TLS"
-        command = "export DOCKER_TLS_VERIFY=1"
-        raise HelperError(msg, hint=f"set DOCKER_TLS_VERIFY: {command}", command=command)

@@ -5,6 +5,7 @@ https://github.com/opencontainers/image-spec and
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
 """
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ class Blob:
     digest: str
     size: int
     is_config: bool = False
+
+    def matches(self, content: bytes) -> bool:
+        """Whether the digest is that of the content, or of an unknown kind."""
+        kind, _, digest = self.digest.partition(":")
+        return kind != "sha256" or hashlib.sha256(content).hexdigest() == digest.lower()
 
 
 def parse_error(answer: HttpAnswer) -> tuple[str, str]:

@@ -161,9 +161,11 @@ def _name_other(answer: HttpAnswer, blob: replies.Blob) -> str:
     if "html" in kind.lower():
         return f"a page ({kind})"
     size = _read_size(answer)
-    if size is None or not blob.size or size == blob.size:
-        return ""
-    return f"{size} bytes instead of {blob.size}"
+    if size is not None and blob.size and size != blob.size:
+        return f"{size} bytes instead of {blob.size}"
+    if blob.is_config and size == len(answer.body) and not blob.matches(answer.body):
+        return "bytes with another digest"
+    return ""
 
 
 def _read_size(answer: HttpAnswer) -> int | None:

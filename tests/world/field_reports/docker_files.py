@@ -58,6 +58,39 @@ def address_that_is_no_url(docker_host: DockerHost) -> Broken:
     )
 
 
+def address_in_quotes(docker_host: DockerHost) -> Broken:
+    docker_host.client()
+    address = docker_host.machine.environ["DOCKER_HOST"]
+    repair = changed(docker_host, "DOCKER_HOST", f'"{address}"')
+    return Broken(
+        "engine",
+        "docker takes them for a part of it",
+        f"leave out the quotes: export DOCKER_HOST={address}",
+        repair,
+    )
+
+
+def tls_without_certificates(docker_host: DockerHost) -> Broken:
+    docker_host.client()
+    repair = changed(docker_host, "DOCKER_TLS_VERIFY", "0")
+    return Broken(
+        "engine",
+        "DOCKER_TLS_VERIFY is set, and there is no ",
+        "for an engine without TLS: unset DOCKER_TLS_VERIFY",
+        repair,
+    )
+
+
+def version_that_is_too_old(docker_host: DockerHost) -> Broken:
+    docker_host.client()
+    return Broken(
+        "engine",
+        "which docker's engine refuses: client version 1.10 is too old",
+        "unset DOCKER_API_VERSION",
+        changed(docker_host, "DOCKER_API_VERSION", "1.10"),
+    )
+
+
 def login_in_wrapped_base64(docker_host: DockerHost) -> Broken:
     (login,) = docker_host.old_login().values()
     wrapped = base64.encodebytes(base64.b64decode(login["auth"])).decode()
@@ -97,6 +130,9 @@ DOCTOR: dict[str, Way] = {
     "desktop-linux#7 the context of a removed engine": context_of_an_engine_that_is_removed,
     "desktop-linux#57 a context whose file is empty": context_whose_file_is_empty,
     "cli#4789 a DOCKER_HOST that is no URL": address_that_is_no_url,
+    "setup a DOCKER_HOST with the quotes of a file": address_in_quotes,
+    "for-win#4864 DOCKER_TLS_VERIFY left over by docker-machine": tls_without_certificates,
+    "setup DOCKER_API_VERSION left over": version_that_is_too_old,
     "ecr-k8s-secret#1 a login in wrapped base64": login_in_wrapped_base64,
     "moby#22526 a tilde that no shell expands": quoted_tilde,
     "pipx#492 an interpreter that is gone": interpreter_that_is_gone,

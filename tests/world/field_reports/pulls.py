@@ -6,9 +6,10 @@ from collections.abc import Callable
 from tests.world.accounts import A
 from tests.world.broken_setups import Broken, Way, changed
 from tests.world.docker_host import IMAGE, DockerHost
+from tests.world.engine_host import ELSEWHERE
 from tests.world.failures import Failure
 from tests.world.machine import HOST
-from tests.world.registry import LAYERS, LAYERS_UPSTREAM, PUBLIC, refuse_storage
+from tests.world.registry import LAYERS, LAYERS_UPSTREAM, PUBLIC, SmallRegistry, refuse_storage
 from tests.world.web import Hangup, Request, Response
 
 _ARN = "arn:aws:s3:::prod-us-east-1-starport-layer-bucket/*"
@@ -75,7 +76,7 @@ def page_of_a_firewall_for_the_layers(docker_host: DockerHost) -> Broken:
 
 
 def portal_for_the_layers(docker_host: DockerHost) -> Broken:
-    portal = "portal.example.com"
+    portal = ELSEWHERE
     away = Response(302, b"", {"Location": f"https://{portal}/login"})
     page = Response(200, b"<html>Log in</html>", {"Content-Type": "text/html"})
 
@@ -92,12 +93,16 @@ def portal_for_the_layers(docker_host: DockerHost) -> Broken:
 
 
 def image_of_windows(docker_host: DockerHost) -> Broken:
-    docker_host.small.image("team/app", "1", platform="windows/amd64")
+    other = SmallRegistry()  # one that a real engine's registry stands beside
+    other.image("team/app", "1", platform="windows/amd64")
+    docker_host.instead = lambda request: (
+        other.handle(request) if request.host == HOST and "/team/app/" in request.path else None
+    )
     return Broken(
         "image",
         f"{IMAGE} is an image for windows/amd64: docker on Linux cannot use it",
         "build it for linux",
-        lambda: docker_host.publish("team/app", "1"),
+        lambda: setattr(docker_host, "instead", lambda _: None),
     )
 
 
@@ -352,7 +357,7 @@ DOCTOR: dict[str, Way] = {
     "setup a firewall's page in place of the layer": page_of_a_firewall_for_the_layers,
     "setup a login page that S3's name leads to": portal_for_the_layers,
     "setup a KMS key that does not exist": key_that_s3_refuses,
-    "setup an image for Windows without an index": image_of_windows,
+    "for-win#4116 an image for Windows without an index": image_of_windows,
     "setup an index for Windows alone": index_of_windows,
     "setup an index of attestations alone": index_of_attestations,
     "setup an index of nothing": empty_index,

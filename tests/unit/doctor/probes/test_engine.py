@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.docker.config import DockerConfig
+from docker_credential_ecrpy.doctor.probes import engine
 from docker_credential_ecrpy.doctor.probes.engine import Engine, probe_engine
+from docker_credential_ecrpy.doctor.probes.engine_target import find_target
 from docker_credential_ecrpy.errors import HelperError
-from tests.world.engine_socket import engine_socket
+from tests.world.engine_socket import engine_port, engine_socket
+
+if sys.platform != "win32":
+    import grp
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
 SECONDS = 0.5
@@ -174,30 +179,131 @@ def test_an_engine_that_is_not_ready(client: Client, answer: bytes, says: str) -
         assert says in client.refused(DOCKER_HOST=f"unix://{path}").message
 
 
-def test_a_socket_of_another_group() -> None:
-    """The cure is the group, then a new login."""
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root gives it away")
+@pytest.mark.parametrize(
+    ("group", "is_inside", "says"),
+    [
+        (50, False, "join the group staff, then log out and in again: sudo usermod -aG staff "),
+        (0, False, "again: sudo groupadd --force docker && sudo systemctl restart docker && sudo "),
+        (0, True, "start this container with docker run --group-add 0"),
+        (54321, True, "start this container with docker run --group-add 54321"),
+    ],
+)
+def test_a_socket_of_another_group(
+    monkeypatch: pytest.MonkeyPatch, group: int, is_inside: bool, says: str
+) -> None:
+    """The cure is a group that a user can join, then a new login."""
+    monkeypatch.setattr(engine, "_INSIDE", ("/",) if is_inside else ())
+    monkeypatch.setattr(grp, "getgrgid", _name_group)
     with engine_socket() as path:
         path.parent.chmod(0o755)
-        path.chmod(0)
-        # Root may use any socket. This process can become root again.
-        is_root = os.geteuid() == 0
+        path.chmod(0o660)
+        os.chown(path, 0, group)
         environ = {"PATH": os.path.dirname(path), "DOCKER_HOST": f"unix://{path}", "HOME": "/"}
         (path.parent / "docker").write_text("#!/bin/sh\n")
         (path.parent / "docker").chmod(0o755)
-        os.seteuid(NOBODY if is_root else os.geteuid())
+        own = os.getgroups()
+        os.setgroups([])  # Root may use any socket. This process can become root again.
+        os.setegid(NOBODY)
+        os.seteuid(NOBODY)
         try:
             with pytest.raises(HelperError) as caught:
                 probe_engine(environ, None, SECONDS)
         finally:
             os.seteuid(os.getuid())
+            os.setegid(os.getgid())
+            os.setgroups(own)
         (path.parent / "docker").unlink()
 
     refused = caught.value
     assert refused.message == (
         f"docker may not use its engine: {path} (DOCKER_HOST): permission denied"
     )
-    assert "then log out and in again: sudo usermod -aG " in str(refused.hint)
-    assert refused.command.endswith(' "$USER"')
+    assert says in str(refused.hint)
+
+
+def _name_group(number: int) -> grp.struct_group:
+    if name := {0: "root", 50: "staff"}.get(number):
+        return grp.struct_group((name, "x", number, []))
+    raise KeyError(number)
+
+
+@pytest.mark.parametrize("switch", ["DOCKER_TLS_VERIFY", "DOCKER_TLS"])
+@pytest.mark.parametrize("address", ["", "socket", "tcp://127.0.0.1:9", "ssh://example.com"])
+def test_tls_without_certificates(client: Client, socket: str, switch: str, address: str) -> None:
+    """Any text turns it on; docker reads the authorities for each kind of address."""
+    host = {"DOCKER_HOST": socket if address == "socket" else address}
+    refused = client.refused(**host, **{switch: "0"})
+    file = client.root / ".docker" / "ca.pem"
+    assert refused.message == f"{switch} is set, and there is no {file}: docker reaches no engine"
+    assert refused.command == f"unset {switch}"
+
+    refused = client.refused(**host, **{switch: "1"}, DOCKER_CERT_PATH="/nowhere")
+    assert "there is no /nowhere/ca.pem" in refused.message
+    assert refused.command == f"unset {switch} DOCKER_CERT_PATH"
+
+
+def test_tls_with_certificates(client: Client, socket: str) -> None:
+    """A socket never uses it; a context has its own; the default is then a port."""
+    (client.root / ".docker" / "ca.pem").write_text("")
+    client.context("good", socket)
+    tls = {"DOCKER_TLS_VERIFY": "1"}
+
+    assert client.probe(**tls, DOCKER_HOST=socket) == Engine(socket, is_asked=True)
+    assert client.probe(**tls, DOCKER_CONTEXT="good") == Engine(socket, is_asked=True)
+    assert "localhost:2376 (DOCKER_TLS_VERIFY)" in client.refused(**tls).message
+
+
+PLAIN = b"HTTP/1.0 200 OK\r\n\r\nOK"
+WANTS_TLS = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "uses_tls", "says"),
+    [
+        (PLAIN, False, ""),
+        (PLAIN, True, "does not use TLS; leave out TLS: unset DOCKER_TLS_VERIFY"),
+        (WANTS_TLS, False, "expects TLS; set DOCKER_TLS_VERIFY: export DOCKER_TLS_VERIFY=1"),
+        (WANTS_TLS, True, ""),
+        (b"\x15\x03\x01", True, ""),
+        (b"", True, ""),
+        (b"", False, "; start it, check the address"),
+    ],
+)
+def test_a_port(client: Client, answer: bytes, uses_tls: bool, says: str) -> None:
+    """Docker takes a path after it, and both sides need TLS or none."""
+    (client.root / ".docker" / "ca.pem").write_text("")
+    tls = {"DOCKER_TLS_VERIFY": "1"} if uses_tls else {}
+    with engine_port(answer) as port:
+        for shown in (f"tcp://127.0.0.1:{port}/", f"127.0.0.1:{port}/x", f"tcp://127.0.0.1:{port}"):
+            if says:
+                assert says in str(client.refused(DOCKER_HOST=shown, **tls))
+            else:
+                assert client.probe(DOCKER_HOST=shown, **tls) == Engine(shown, is_asked=True)
+
+
+@pytest.mark.parametrize("version", ["1.10", "v1.10"])
+def test_a_version_that_the_engine_refuses(client: Client, version: str) -> None:
+    """DOCKER_API_VERSION ends the choice of a version that both know."""
+    said = b'{"message":"client version 1.10 is too old. Minimum supported API version is 1.24"}'
+    answer = b"HTTP/1.0 400 Bad Request\r\n\r\n" + said
+    with engine_socket(answer=answer) as path, engine_port(answer) as port:
+        for address in (f"unix://{path}", f"tcp://127.0.0.1:{port}"):
+            refused = client.refused(DOCKER_HOST=address, DOCKER_API_VERSION=version)
+            assert "which docker's engine refuses: client version 1.10 is too old" in str(refused)
+            assert refused.command == "unset DOCKER_API_VERSION"
+            assert client.probe(DOCKER_HOST=address)
+
+
+def test_the_default_context_of_a_variable(client: Client, socket: str) -> None:
+    """It hides the context of the file, so it is left first."""
+    client.context("good", socket)
+    host = client.environ | {"DOCKER_CONTEXT": "default"}
+    target = find_target(host, None)
+
+    assert (target.place, target.leave) == ("DOCKER_CONTEXT", "unset DOCKER_CONTEXT")
+    commands = [command for command, _ in engine._list_others(target, host)]
+    assert "unset DOCKER_CONTEXT && docker context use good" in commands
 
 
 @pytest.mark.parametrize(
@@ -207,7 +313,12 @@ def test_a_socket_of_another_group() -> None:
         ("/var/run/docker.sock", "export DOCKER_HOST=unix:///var/run/docker.sock"),
         ("unix://var/run/docker.sock", "export DOCKER_HOST=unix:///var/run/docker.sock"),
         ("unix://~/x.sock", "export DOCKER_HOST=unix://$HOME/x.sock"),
-        ("http://127.0.0.1:9", "write it as unix:///PATH, tcp://HOST:PORT or ssh://HOST"),
+        ('"unix:///x.sock"', "leave out the quotes: export DOCKER_HOST=unix:///x.sock"),
+        ("'tcp://127.0.0.1:9", "leave out the quotes: export DOCKER_HOST=tcp://127.0.0.1:9"),
+        ("UNIX:///x.sock", "export DOCKER_HOST=unix:///x.sock"),
+        ("unix:///run/user/7/podman/podman.sock", "systemctl --user start podman.socket"),
+        ("unix:///nowhere/podman/podman.sock", "sudo systemctl start podman.socket"),
+        ("http://127.0.0.1:9/", "write it as unix:///PATH, tcp://HOST:PORT or ssh://HOST"),
         ("fd://", "write it as unix:///PATH"),
         ("tcp://127.0.0.1:9", "127.0.0.1:9 (DOCKER_HOST): connection refused"),
         ("127.0.0.1:9", "127.0.0.1:9 (DOCKER_HOST): connection refused"),

@@ -85,6 +85,10 @@ def test_a_config_is_read(pull_host: PullHost) -> None:
     assert (reply.status, reply.platform, reply.instead) == (200, "windows/amd64", "")
     assert pull_host.requests[-1].headers["Range"] is None
 
+    other = Response(200, bytes(redirect.blob.size if redirect.blob else 0))
+    pull_host.instead = lambda _: other
+    assert _request(pull_host, redirect).instead == "bytes with another digest"
+
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
