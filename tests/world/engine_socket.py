@@ -3,14 +3,15 @@
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ANSWER = b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK"
 TOO_OLD = (
-    b"HTTP/1.0 400 Bad Request\r\nContent-Type: application/json\r\n\r\n"
-    b'{"message":"client version 1.10 is too old. Minimum supported API version is 1.24"}'
+    b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\r\n"
+    b"client version 1.10 is too old. Minimum supported API version is 1.24\n"
 )
 
 
@@ -55,4 +56,9 @@ def _serve(listener: socket.socket, answer: bytes) -> None:
             with client, suppress(OSError):
                 if answer:
                     is_old = b" /v1.10/" in client.recv(4096)
-                    client.sendall(TOO_OLD if is_old and answer == ANSWER else answer)
+                    found = TOO_OLD if is_old and answer == ANSWER else answer
+                    _, _, body = found.partition(b"\r\n\r\n")
+                    client.sendall(found[: -len(body) or None])
+                    if found is TOO_OLD:
+                        time.sleep(0.05)  # as the engine, in two packets
+                    client.sendall(body)

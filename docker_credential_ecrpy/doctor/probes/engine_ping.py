@@ -30,9 +30,10 @@ def check_version(answer: bytes, environ: Mapping[str, str]) -> None:
     asked = environ.get(_VERSION)
     if not asked or answer.split()[1:2] not in ([status] for status in _REFUSED):
         return
-    said = "the engine does not have it"
-    with suppress(ValueError, LookupError, TypeError):
-        said = one_line(str(json.loads(answer.partition(b"\r\n\r\n")[2])["message"]))
+    text = answer.partition(b"\r\n\r\n")[2].decode("utf-8", "replace")
+    with suppress(ValueError, LookupError, TypeError):  # it is JSON for versions from 1.23 on
+        text = str(json.loads(text)["message"])
+    said = one_line(text) or "it does not have that version"
     command = f"unset {_VERSION}"
     msg = f"{_VERSION} is {one_line(asked)!r}, which docker's engine refuses: {said}"
     raise HelperError(msg, hint=f"let docker choose it: {command}", command=command)
@@ -51,7 +52,11 @@ def send_ping(client: socket.socket, environ: Mapping[str, str]) -> bytes:
     version = quote(environ.get(_VERSION, "").removeprefix("v"), safe="", errors="replace")
     path = f"/v{version}/_ping" if version else "/_ping"
     client.sendall(f"GET {path} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
-    if answer := client.recv(_MOST_READ):
+    answer = client.recv(_MOST_READ)
+    with suppress(OSError):  # the text of a refusal comes after its status
+        while version and len(answer) < _MOST_READ and (more := client.recv(_MOST_READ)):
+            answer += more
+    if answer:
         return answer
     msg = "it closed the connection"
     raise ConnectionResetError(0, msg)
