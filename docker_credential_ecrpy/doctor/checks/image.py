@@ -109,7 +109,8 @@ def _judge_platform(facts: EcrFacts, pull: "PullTrace", found: str) -> Check | N
     if not machine or (elsewhere and system == _LINUX):
         return None
     if system != _LINUX:
-        seen = f"{facts.image.name} is an image for {found}: {facts.machine.client} on Linux cannot use it"
+        seen = f"{facts.image.name} is an image for {found}:"
+        seen += f" {facts.machine.client} on Linux cannot use it"
         fix = f"build it for {_LINUX}, or pull it where docker runs containers of {system}"
         return Check(_ID, WARN if elsewhere else FAIL, seen, fix)
     if suits(found, pull.platform):
