@@ -6,11 +6,14 @@ A region's name tells its partition. botocore's list is loaded only for a name o
 import difflib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.registry import Registry
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.suggestion import suggest
 
 # The prefix of each partition's regions, and its DNS suffix; a test compares them to botocore's.
 # https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
@@ -27,6 +30,8 @@ _SUFFIXES = {
 # The rest of a name, before its number: this covers regions that botocore does not know yet.
 _SIDES = ("central", "north", "east", "south", "west")
 _CORNERS = ("northeast", "northwest", "southeast", "southwest")
+# A region of a continent or a country in which AWS had none before.
+_NEW = re.compile(rf"[a-z]{{2}}-(?:{'|'.join(_SIDES + _CORNERS)})-\d{{1,2}}", re.ASCII)
 # An account id, also as AWS's console shows it: 1234-5678-9012.
 _ACCOUNT = re.compile(r"(?<![\w-])(?:\d{12}|\d{4}-\d{4}-\d{4})(?![\w-])", re.ASCII)
 _NAME = re.compile(r"(?<![\w-])[a-z]{2,5}(?:-[a-z]+){1,3}-\d{1,2}(?![\w-])", re.ASCII)
@@ -53,6 +58,65 @@ def dns_suffix(region: str) -> str:
 def make_host(account: str, region: str) -> str:
     """Return the host of an account's registry in a region. Raises HelperError as `dns_suffix`."""
     return f"{account}.dkr.ecr.{region}.{dns_suffix(region)}"
+
+
+@dataclass(frozen=True)
+class WrongHost:
+    """What is wrong with the region or the suffix in an ECR host.
+
+    right: the host that was probably meant, or "". is_sure: False for a region that is only unknown
+    to botocore, and may be new.
+    """
+
+    reason: str
+    right: str
+    is_sure: bool
+
+    @property
+    def hint(self) -> str:
+        """What to do."""
+        return f"write {self.right}" if self.right else "write a region such as us-east-1"
+
+
+def find_wrong_host(host: str) -> WrongHost | None:
+    """Return what is wrong with the region or the suffix of an ECR host; None for any other."""
+    found = registry.parse(host)
+    if found is None or found.public:
+        return None
+    region = found.region
+    try:
+        suffix = _suffix_as(found, region)
+    except HelperError as exc:
+        near = suggest(region, list_regions("ecr"))
+        may_be_new = bool(_NEW.fullmatch(region))
+        return WrongHost(f"{exc.message}, in {host}", _move(found, near), is_sure=not may_be_new)
+    if suffix != found.suffix:
+        reason = f"region {region} does not belong to {found.suffix}, in {host}"
+        return WrongHost(reason, _move(found, region), is_sure=True)
+    known = list_regions("ecr")
+    if region in known:
+        return None
+    alike = [name for name in known if name.startswith(region[: region.rindex("-") + 1])]
+    right = _move(found, suggest(region, alike) or suggest(region, known))
+    reason = f"{region!r} is not a region that the AWS SDK knows, in {host}"
+    return WrongHost(reason, right, is_sure=False)
+
+
+def _suffix_as(found: Registry, region: str) -> str:
+    """Return the suffix that a host of the same kind has in a region. Raises HelperError."""
+    standard = dns_suffix(region)
+    if not found.dual_stack:
+        return standard
+    dual = {each["dnsSuffix"]: str(each["dualStackDnsSuffix"]) for each in _list_outputs()}
+    return "on." + dual[standard].removeprefix("api.")
+
+
+def _move(found: Registry, region: str) -> str:
+    """Return the host of the same kind in a region, or "" for none."""
+    if not region:
+        return ""
+    start = found.host.removesuffix(f".{found.region}.{found.suffix}")
+    return f"{start}.{region}.{_suffix_as(found, region)}"
 
 
 def list_regions(service: str) -> list[str]:
@@ -93,15 +157,23 @@ def default_region(environ: Mapping[str, str]) -> str:
 
 def _list_suffixes() -> dict[str, str]:
     """Return botocore's regions, each with the DNS suffix of its partition."""
-    from botocore.loaders import Loader  # a session would fail on wrong AWS settings
-
-    data = Loader().load_data("partitions")
     return {
         region: str(partition["outputs"]["dnsSuffix"])
-        for partition in data["partitions"]
+        for partition in _load_partitions()
         for region in partition["regions"]
         if not region.endswith("-global")
     }
+
+
+def _list_outputs() -> list[dict[str, Any]]:
+    return [partition["outputs"] for partition in _load_partitions()]
+
+
+def _load_partitions() -> list[dict[str, Any]]:
+    from botocore.loaders import Loader  # a session would fail on wrong AWS settings
+
+    found: list[dict[str, Any]] = Loader().load_data("partitions")["partitions"]
+    return found
 
 
 def looks_like_ecr(host: str) -> bool:

@@ -394,9 +394,9 @@ def region_that_is_none(docker_host: DockerHost) -> Broken:
     docker_host.machine.aws.faults["unknown"] = reset()
     docker_host.machine.aws.faults["ecr"] = reset()
     return Broken(
-        "region",
-        f"'us-esat-1' in {host} is not a region",
-        "did you mean us-west-1 or us-east-1?",
+        "image",
+        f"'us-esat-1' is not an AWS region, in {host}",
+        f"write {IMAGE}",
         docker_host.machine.aws.faults.clear,
         image=f"{host}/team/app:1",
         right=IMAGE,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from docker_credential_ecrpy.aws import gateway
+from docker_credential_ecrpy.aws import gateway, regions
 from docker_credential_ecrpy.cli import offers
 from docker_credential_ecrpy.cli.arguments import (
     find_profile,
@@ -155,6 +155,8 @@ def _read_hosts(context: CommandContext, request: ConfigureRequest, named: Seque
     if request.remove:
         return _read_hosts_to_remove(context, request, named)
     hosts = dict.fromkeys((parse_registry(text, context) for text in named), request.identity)
+    for host in hosts:
+        _check_host(context, host)
     profile = request.identity[0]
     if profile:
         own = _check_profile(context, profile, is_alone=not hosts)
@@ -162,6 +164,16 @@ def _read_hosts(context: CommandContext, request: ConfigureRequest, named: Seque
         if profile != rules.AUTO:
             refuse_broken_profile(context, next(iter(hosts)), profile)
     return hosts
+
+
+def _check_host(context: CommandContext, host: str) -> None:
+    """Raise click.BadParameter for an ECR host with a wrong region; warn of one that may be new."""
+    wrong = regions.find_wrong_host(host)
+    if wrong and wrong.is_sure:
+        msg = f"{wrong.reason}; {wrong.hint}"
+        raise click.BadParameter(msg, param_hint="REGISTRY")
+    if wrong:
+        context.console.note(f"warning: {wrong.reason}; unless it is new, {wrong.hint}")
 
 
 def _read_hosts_to_remove(

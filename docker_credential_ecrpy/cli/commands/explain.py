@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import click
 
+from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.cli import mistakes
 from docker_credential_ecrpy.cli.arguments import find_name_error, parse_image
 from docker_credential_ecrpy.cli.commands.completion import registries
@@ -59,6 +60,8 @@ def command(context: CommandContext, registry: str, *, check: bool, as_json: boo
     """
     image = parse_image(registry, "REGISTRY|IMAGE")
     found = _explain(image.host, context, check=check)
+    if (wrong := regions.find_wrong_host(image.host)) and wrong.is_sure:
+        found.error = HelperError(wrong.reason, hint=wrong.hint)
     name_error = find_name_error(image, context)
     if image.names_registry:
         found.error = name_error or found.error

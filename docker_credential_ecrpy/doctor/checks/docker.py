@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http import HTTPStatus
 
+from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.docker import config as docker_config
 from docker_credential_ecrpy.docker.config import AUTHS, HELPERS, DockerConfig, Login, shown_key
 from docker_credential_ecrpy.docker.credential_lookup import CredentialSource, SourceKind
@@ -152,8 +153,9 @@ def _check_mechanism(facts: Facts) -> Check:
     if found.kind == SourceKind.ENVIRONMENT:
         return Check(check_id, WARN, f"docker runs none: {_VARIABLE} takes precedence")
     seen = _describe_mechanism(found, facts, config)
-    if not isinstance(facts.choice, Choice):
-        return Check(check_id, SKIP, seen)
+    wrong = regions.find_wrong_host(host)
+    if not isinstance(facts.choice, Choice) or (wrong and wrong.is_sure):
+        return Check(check_id, SKIP, seen)  # there is nothing to configure
     accepted = found.kind == SourceKind.FILE and not facts.find_refusal(found.login)
     status = WARN if accepted or facts.choice.registry.public else FAIL
     fix = configure_fix(host, has_login=bool(config.login_keys(host)))

@@ -5,6 +5,7 @@ import os
 import shlex
 from collections.abc import Iterator
 
+from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPERS, DockerConfig, shown_key
 from docker_credential_ecrpy.docker.credential_lookup import CredentialSource, SourceKind
 from docker_credential_ecrpy.doctor.check import (
@@ -86,8 +87,9 @@ def _check_source(found: CredentialSource, facts: Facts) -> Check:
         seen = f"{found.file} says {quote(found.name)} for {host}, which is another helper"
     else:
         seen = _describe_nothing(facts)
-    if not isinstance(facts.choice, Choice):
-        return Check(check_id, SKIP, seen)
+    wrong = regions.find_wrong_host(host)
+    if not isinstance(facts.choice, Choice) or (wrong and wrong.is_sure):
+        return Check(check_id, SKIP, seen)  # there is nothing to configure
     return Check(check_id, WARN if facts.choice.registry.public else status, seen, *_fix(facts))
 
 

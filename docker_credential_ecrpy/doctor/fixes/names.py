@@ -5,13 +5,16 @@ They refuse some before they look for credentials, and take others for another r
 
 from collections.abc import Sequence
 
-from docker_credential_ecrpy.docker.config import bare_host
+from docker_credential_ecrpy import PACKAGE
+from docker_credential_ecrpy.aws import regions
+from docker_credential_ecrpy.docker.config import DockerConfig, bare_host
 from docker_credential_ecrpy.docker.credential_lookup import SourceKind
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.machine import Machine
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.suggestion import suggest
 
 _HTTPS = ("", "443")
 _HUB_KEYS = {"docker": "https://index.docker.io/v1/", "podman": "docker.io"}
@@ -22,6 +25,8 @@ _FOR_ANY = (SourceKind.NOTHING, SourceKind.STORE, SourceKind.DEFAULT_STORE)
 
 def explain_name(image: Image, machine: Machine) -> HelperError | None:
     """Return why a pull by this name fails whatever the credentials are; None where it may work."""
+    if error := explain_host(image, machine):
+        return error
     host = bare_host(image.key) or image.host  # with the port of a private name
     right = image.name.replace(image.host, host, 1)
     client = machine.client
@@ -39,6 +44,41 @@ def explain_name(image: Image, machine: Machine) -> HelperError | None:
     what = "upper case" if image.key.lower() == host else f"the port {port}"
     msg = f"{client} looks for credentials of {image.key!r}, and not of {host!r}"
     return _write(f"{msg}: the name has {what}", client, right)
+
+
+def explain_host(image: Image, machine: Machine) -> HelperError | None:
+    """Return what is wrong with the region or the suffix of an ECR host, or None.
+
+    A region that is only newer than botocore is right where the client runs this program for it.
+    """
+    host, wrong = image.host, regions.find_wrong_host(image.host)
+    source = machine.lookup(host) if wrong else None
+    if wrong is None or not (wrong.is_sure or (source and not source.is_ours)):
+        return None
+    right = _find_near(host, machine) or wrong.right
+    name = image.name.replace(host, right, 1)
+    hint = f"write {name}" if right else wrong.hint
+    configure = f"{PACKAGE} configure{' --podman' * machine.for_podman}"
+    command = f"{machine.client} pull {name}" if right and image.repository else ""
+    config = machine.config
+    if right and not image.repository and isinstance(config, DockerConfig):
+        if host in config.our_keys and right in config.our_keys:
+            hint, command = f"remove it: you have {right}", f"{configure} --remove {host}"
+        else:
+            command = f"{configure} {right}"
+    if not wrong.is_sure:
+        hint += f"; or if the region is new, run: {configure} {host}"
+    return HelperError(wrong.reason, hint=hint, command=command)
+
+
+def _find_near(host: str, machine: Machine) -> str:
+    """Return the registry of the same account in a similar region that Docker has, or ""."""
+    config, own = machine.config, registry.parse(host)
+    keys = config.our_keys if isinstance(config, DockerConfig) else []
+    known = [found for found in map(registry.parse, keys) if found and found.host != host]
+    regions_of = {each.region: each.host for each in known if own and each.account == own.account}
+    valid = {name: at for name, at in regions_of.items() if not regions.find_wrong_host(at)}
+    return valid.get(suggest(own.region, valid), "") if own else ""
 
 
 def explain_no_registry(image: Image, hosts: Sequence[str], client: str = "docker") -> HelperError:

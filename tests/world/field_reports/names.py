@@ -114,6 +114,15 @@ DOCTOR: dict[str, Way] = {
     "cli#2753 the host in upper case": _written_as(
         f"{HOST.upper()}/team/app:1", "the name has upper case"
     ),
+    "setup a misspelt region, and an entry for the right one": _written_as(
+        IMAGE.replace("us-east-1", "us-esat-1"), "'us-esat-1' is not an AWS region, in "
+    ),
+    "setup a region that is none yet": _written_as(
+        IMAGE.replace("us-east-1", "us-east-9"), "'us-east-9' is not a region that the AWS SDK "
+    ),
+    "setup the suffix of another partition": _written_as(
+        IMAGE.replace(".com/", ".com.cn/"), "region us-east-1 does not belong to amazonaws.com.cn"
+    ),
     "compose#5483 no registry in the name": no_registry,
 }
 

@@ -309,3 +309,17 @@ def test_variables_that_are_wrong_are_refused(machine: Machine, docker: Path) ->
     machine.environ["DOCKER_CONFIG"] = "~/.docker"
     assert 'DOCKER_CONFIG="$HOME/.docker"' in configure(machine, WHERE, code=1).stderr.decode()
     assert read(docker) == {}
+
+
+def test_a_region_that_is_wrong(machine: Machine, docker: Path) -> None:
+    """Nothing is written for a host that cannot be right; a region that may be new is written."""
+    for wrong, right in {
+        HOST.replace("us-east-1", "us-esat-1"): HOST,
+        f"{HOST}.cn": HOST,
+        HOST.replace("us-east-1", "cn-north-1"): HOST.replace("us-east-1", "cn-north-1") + ".cn",
+    }.items():
+        done = configure(machine, wrong, code=2)
+        assert f"in {wrong}; write {right}\n".encode() in done.stderr
+    assert not docker.exists()
+    done = configure(machine, HOST.replace("us-east-1", "us-east-9"))
+    assert f"unless it is new, write {HOST}\n".encode() in done.stderr
