@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from docker_credential_ecrpy.docker import config as docker_config
@@ -74,26 +74,51 @@ def lookup_credentials(
     return CredentialSource(SourceKind.FILE if found else SourceKind.NOTHING, login=found)
 
 
-def lookup_in_podman(
-    host: str, files: Sequence[DockerConfig], helpers: Sequence[str]
-) -> CredentialSource:
-    """Return where podman, buildah and skopeo get the credentials for a host.
+@dataclass(frozen=True)
+class PodmanConf:
+    """What registries.conf says. file: the path of the one that has `credential-helpers`, or "".
 
-    files: in their order; no credsStore counts. helpers: as `read_podmans_helpers`.
+    helpers: what that names. blocked: the registries that podman does not pull from, each with the
+    path of its file.
     """
-    for helper in helpers:
+
+    helpers: tuple[str, ...] = (PODMANS_FILES,)
+    file: str = ""
+    blocked: tuple[tuple[str, str], ...] = ()
+
+    def find_block(self, host: str, repository: str) -> str:
+        """Return what blocks an image's registry or namespace, in words, or ""."""
+        names = _list_namespaces(host, repository)
+        found = (f"{file} has blocked = true for {at}" for at, file in self.blocked if at in names)
+        return next(found, "")
+
+
+def lookup_in_podman(
+    host: str, files: Sequence[DockerConfig], conf: PodmanConf, repository: str = ""
+) -> CredentialSource:
+    """Return where podman, buildah and skopeo get the credentials for a host or an image of it.
+
+    files: in their order; no credsStore counts. A helper of `conf` that has no credentials is
+    followed by the next: that of another program is taken to have none, if something comes after.
+    """
+    found = CredentialSource(SourceKind.NOTHING)
+    for helper in conf.helpers:
         if helper != PODMANS_FILES:
-            return CredentialSource(SourceKind.STORE, helper, file="registries.conf")
+            source = CredentialSource(SourceKind.STORE, helper, file=conf.file)
+            if source.is_ours:
+                return source
+            found = source if found.kind is SourceKind.NOTHING else found
+            continue
         for config in files:
             if name := config.helpers.get(host):
                 return CredentialSource(SourceKind.HELPER, name, file=config.file)
-            if login := _find_login(host, config):
+            if login := _find_podmans_login(host, repository, config):
                 return CredentialSource(SourceKind.FILE, login=login, file=config.file)
-    return CredentialSource(SourceKind.NOTHING)
+    return found
 
 
-def read_podmans_helpers(environ: Mapping[str, str]) -> list[str]:
-    """Return `credential-helpers` of registries.conf, which names the files too, or those alone."""
+def read_podmans_conf(environ: Mapping[str, str]) -> PodmanConf:
+    """Return what the files of registries.conf say; a later one counts."""
     home = paths.home(environ)
     own = os.path.join(environ.get("XDG_CONFIG_HOME") or f"{home}/.config", "containers")
     own = os.path.join(own, "registries.conf")
@@ -103,14 +128,26 @@ def read_podmans_helpers(environ: Mapping[str, str]) -> list[str]:
         with suppress(OSError):
             names = sorted(name for name in os.listdir(folder) if name.endswith(".conf"))
             files += [os.path.join(folder, name) for name in names]
-    found = [PODMANS_FILES]
+    found, blocked = PodmanConf(), dict[str, str]()
     for file in files:
         with suppress(HelperError, ValueError, RecursionError):
             table = tomllib.loads((read_user_file(file) or b"").decode())
             value = table.get("credential-helpers")
             if isinstance(value, list) and value:
-                found = [each for each in value if isinstance(each, str)]
-    return found
+                names = [each for each in value if isinstance(each, str)]
+                found = PodmanConf(tuple(names), file)
+            blocked |= _read_blocks(table.get("registry"), file)
+    return replace(found, blocked=tuple((name, file) for name, file in blocked.items() if file))
+
+
+def _read_blocks(tables: object, file: str) -> dict[str, str]:
+    """Return the registries of a file, each with its path if it is blocked, or else ""."""
+    each = (
+        [table for table in tables if isinstance(table, dict)] if isinstance(tables, list) else []
+    )
+    names = [str(table.get("prefix") or table.get("location") or "") for table in each]
+    states = [file if table.get("blocked") is True else "" for table in each]
+    return dict(zip(names, states, strict=True))
 
 
 def reads_variable(version: str) -> bool:
@@ -143,6 +180,25 @@ def _find_login(host: str, config: DockerConfig) -> Login | None:
     """Return Docker's match under `auths`: the host itself, or else the first key for it."""
     logins = [login for login in config.logins if _convert_to_hostname(login.key) == host]
     return next((login for login in logins if login.key == host), logins[0] if logins else None)
+
+
+def _find_podmans_login(host: str, repository: str, config: DockerConfig) -> Login | None:
+    """Return podman's match under `auths`: of the image, of a namespace, then of the host.
+
+    containers/image, pkg/docker/config/config.go: a key with a scheme stands for its host.
+    """
+    exact = {login.key: login for login in config.logins}
+    for name in _list_namespaces(host, repository):
+        if name in exact:
+            return exact[name]
+    by_url = (login for login in config.logins if login.key.startswith(("http://", "https://")))
+    return next((login for login in by_url if _convert_to_hostname(login.key) == host), None)
+
+
+def _list_namespaces(host: str, repository: str) -> list[str]:
+    """Return the names that podman looks up for an image, the most specific one first."""
+    parts = [host, *filter(None, repository.split("/"))]
+    return ["/".join(parts[:count]) for count in range(len(parts), 0, -1)]
 
 
 def _convert_to_hostname(key: str) -> str:

@@ -85,7 +85,10 @@ class Facts:
     @property
     def mechanism(self) -> credential_lookup.CredentialSource | None:
         """Where the client gets the credentials; None where its file cannot be read."""
-        return self.machine.lookup(self.host)
+        machine = self.machine
+        if machine.for_podman:
+            return machine.lookup_in_podman(self.host, self.image.repository)
+        return machine.lookup(self.host)
 
     def find_refusal(self, login: Login | None) -> int:
         """Return the status with which the registry refuses a login; 0 where it may accept it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from docker_credential_ecrpy.docker import config as docker_config
 from docker_credential_ecrpy.docker import credential_lookup, installed_helpers
 from docker_credential_ecrpy.docker.config import DockerConfig
-from docker_credential_ecrpy.docker.credential_lookup import CredentialSource
+from docker_credential_ecrpy.docker.credential_lookup import CredentialSource, PodmanConf
 from docker_credential_ecrpy.docker.installed_helpers import InstalledHelper, find_helper
 from docker_credential_ecrpy.doctor.deadline import Deadline, attempt
 from docker_credential_ecrpy.doctor.probes.engine import Engine, probe_engine
@@ -31,7 +31,7 @@ class Machine:
     docker: what `docker --version` prints, where that matters; "" where there is no docker, and
     None until it is run. default_store: the store that Docker takes by default, or "".
     for_podman: whether podman is judged, and not docker. podman: the files of podman, buildah and
-    skopeo that exist, without Docker's. podmans_helpers: those of registries.conf.
+    skopeo that exist, without Docker's. podmans_conf: what registries.conf says.
     programs: the programs that Docker finds under each of our names.
     fallback: the helper for other registries that our settings name.
     engine: what Docker's client pulls with; None without a client, or until it is asked.
@@ -48,7 +48,7 @@ class Machine:
     programs: dict[str, InstalledHelper]
     fallback: SettingText | None
     for_podman: bool = False
-    podmans_helpers: tuple[str, ...] = ()
+    podmans_conf: PodmanConf = PodmanConf()
     docker: str | None = None
     engine: Engine | HelperError | None = None
     refusals: tuple[Refused, ...] = ()
@@ -76,12 +76,12 @@ class Machine:
             host, self.config, self.variable_in_use, self.default_store
         )
 
-    def lookup_in_podman(self, host: str) -> CredentialSource | None:
-        """Return where podman gets a host's credentials; None where it cannot read a file."""
+    def lookup_in_podman(self, host: str, repository: str = "") -> CredentialSource | None:
+        """Return where podman gets the credentials; None where it cannot read a file."""
         files = [each for each in (*self.podman, self.config) if isinstance(each, DockerConfig)]
         if len(files) <= len(self.podman):
             return None
-        return credential_lookup.lookup_in_podman(host, files, self.podmans_helpers)
+        return credential_lookup.lookup_in_podman(host, files, self.podmans_conf, repository)
 
 
 def read_machine(helper: Helper, *, for_podman: bool = False) -> Machine:
@@ -101,7 +101,7 @@ def read_machine(helper: Helper, *, for_podman: bool = False) -> Machine:
         fallback=settings.fallback if isinstance(settings, Settings) else None,
         refusals=tuple(helper.list_refusals()),
         for_podman=for_podman,
-        podmans_helpers=tuple(credential_lookup.read_podmans_helpers(environ)),
+        podmans_conf=credential_lookup.read_podmans_conf(environ),
     )
 
 

@@ -7,7 +7,11 @@ from collections.abc import Iterator
 
 from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.docker.config import HELPER_NAMES, HELPERS, DockerConfig, shown_key
-from docker_credential_ecrpy.docker.credential_lookup import CredentialSource, SourceKind
+from docker_credential_ecrpy.docker.credential_lookup import (
+    PODMANS_FILES,
+    CredentialSource,
+    SourceKind,
+)
 from docker_credential_ecrpy.doctor.check import (
     FAIL,
     PASS,
@@ -23,6 +27,7 @@ from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.programs import search_path
 from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import expiry
 
 _CLIENTS = ("podman", "buildah", "skopeo")
@@ -34,6 +39,9 @@ def check_podman(facts: Facts) -> Iterator[Check]:
     if broken:
         yield from (check_from_error(CheckId.PODMAN, error) for error in broken)
         return
+    image = facts.image
+    if seen := facts.machine.podmans_conf.find_block(image.host, image.repository):
+        yield Check(CheckId.PODMAN, FAIL, seen, "remove that line: podman does not pull from it")
     if facts.host and (found := facts.mechanism):
         yield _check_source(found, facts)
 
@@ -90,7 +98,13 @@ def _check_source(found: CredentialSource, facts: Facts) -> Check:
     wrong = regions.find_wrong_host(host)
     if not isinstance(facts.choice, Choice) or (wrong and wrong.is_sure):
         return Check(check_id, SKIP, seen)  # there is nothing to configure
-    return Check(check_id, WARN if facts.choice.registry.public else status, seen, *_fix(facts))
+    status = WARN if facts.choice.registry.public else status
+    conf = facts.machine.podmans_conf
+    if PODMANS_FILES not in conf.helpers:
+        names = ", ".join(f'"{one_line(name)}"' for name in (HELPER_NAMES[0], *conf.helpers))
+        seen = f"{conf.file} names {quote(found.name)} alone: podman reads no auth.json"
+        return Check(check_id, status, seen, f"write there: credential-helpers = [{names}]")
+    return Check(check_id, status, seen, *_fix(facts))
 
 
 def _fix(facts: Facts) -> tuple[str, str, bool]:

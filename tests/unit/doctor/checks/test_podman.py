@@ -10,8 +10,9 @@ import pytest
 from docker_credential_ecrpy.docker.config import DockerConfig
 from docker_credential_ecrpy.docker.credential_lookup import (
     PODMANS_FILES,
+    PodmanConf,
     lookup_in_podman,
-    read_podmans_helpers,
+    read_podmans_conf,
 )
 from tests.world.accounts import EU, A
 from tests.world.docker_host import IMAGE, DockerHost
@@ -43,6 +44,8 @@ def auth_file(docker_host: DockerHost, settings: object) -> Path:
         ([], ("ecr-login",), "STORE", "ecr-login"),
         ([LOGIN], (PODMANS_FILES, "ecr-login"), "FILE", ""),
         ([{}], (PODMANS_FILES, "ecr-login"), "STORE", "ecr-login"),
+        ([OURS], ("pass", PODMANS_FILES), "HELPER", "ecr-login"),
+        ([OURS], ("pass",), "STORE", "pass"),
     ],
 )
 def test_where_podman_gets_the_credentials(
@@ -50,7 +53,7 @@ def test_where_podman_gets_the_credentials(
 ) -> None:
     """As podman 4.3.1 does, file by file; and no credsStore."""
     files = [DockerConfig.parse("auth.json", json.dumps(each).encode()) for each in contents]
-    found = lookup_in_podman(HOST, files, helpers)
+    found = lookup_in_podman(HOST, files, PodmanConf(helpers))
 
     assert (found.kind.name, found.name) == (kind, name)
 
@@ -60,13 +63,62 @@ def test_the_helpers_of_registries_conf(tmp_path: Path) -> None:
     folder = tmp_path / ".config" / "containers" / "registries.conf.d"
     folder.mkdir(parents=True)
     environ = {"HOME": str(tmp_path), "CONTAINERS_REGISTRIES_CONF": str(tmp_path / "r.conf")}
-    assert read_podmans_helpers(environ) == [PODMANS_FILES]
+    assert read_podmans_conf(environ) == PodmanConf()
 
     (tmp_path / "r.conf").write_text('credential-helpers = ["pass"]')
-    assert read_podmans_helpers(environ) == ["pass"]
+    assert read_podmans_conf(environ).helpers == ("pass",)
     (folder / "a.conf").write_text('credential-helpers = ["ecr-login"]')
     (folder / "b.conf").write_text("= broken")
-    assert read_podmans_helpers(environ) == ["ecr-login"]
+    found = read_podmans_conf(environ)
+    assert (found.helpers, found.file) == (("ecr-login",), str(folder / "a.conf"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "repository", "key"),
+    [
+        ([f"{HOST}/team/app", HOST], "team/app", f"{HOST}/team/app"),
+        ([HOST, f"{HOST}/team"], "team/app", f"{HOST}/team"),
+        ([f"{HOST}/other", HOST], "team/app", HOST),
+        ([f"{HOST}/team"], "", None),
+        ([f"{HOST}/team"], "teams", None),
+        ([f"https://{HOST}/v2/"], "team/app", f"https://{HOST}/v2/"),
+    ],
+)
+def test_the_login_of_a_namespace(keys: list[str], repository: str, key: str | None) -> None:
+    """The most specific one counts, as skopeo says."""
+    settings = {"auths": dict.fromkeys(keys, LOGIN["auths"][HOST])}
+    config = DockerConfig.parse("auth.json", json.dumps(settings).encode())
+    found = lookup_in_podman(HOST, [config], PodmanConf(), repository)
+
+    assert (found.login.key if found.login else None) == key
+
+
+def test_a_login_of_a_namespace_that_is_refused(docker_host: DockerHost) -> None:
+    """It is the cause, although the login for the host is accepted."""
+    (old,), (good,) = docker_host.old_login().values(), docker_host.old_login(life=9999).values()
+    auth_file(docker_host, {"auths": {f"{HOST}/team": old, HOST: good}})
+    cause = docker_host.doctor("--podman", IMAGE).failed
+
+    assert cause["id"] == "old-login"
+    assert f"podman sends the login for {HOST}/team in " in cause["seen"]
+
+
+def test_what_registries_conf_is_in_the_way_with(docker_host: DockerHost) -> None:
+    """`configure` cannot cure it: files that podman does not read, and a blocked registry."""
+    auth_file(docker_host, OURS)
+    conf = docker_host.machine.file(
+        "home/.config/containers/registries.conf", 'credential-helpers = ["secretservice"]'
+    )
+    cause = docker_host.doctor("--podman", IMAGE).failed
+    assert cause["seen"].startswith(f"{conf} names 'secretservice' alone: podman reads no auth")
+    assert cause["fix"] == 'write there: credential-helpers = ["ecr-login", "secretservice"]'
+    assert cause["command"] is None
+
+    conf.write_text(cause["fix"].removeprefix("write there: "))
+    assert docker_host.doctor("--podman", IMAGE).done.code == 0
+    conf.write_text(f'[[registry]]\nlocation = "{HOST}/team"\nblocked = true')
+    cause = docker_host.doctor("--podman", IMAGE).failed
+    assert cause["seen"] == f"{conf} has blocked = true for {HOST}/team"
 
 
 def test_the_store_that_podman_does_not_read(docker_host: DockerHost) -> None:
