@@ -40,7 +40,8 @@ def parse_registry(text: str, context: CommandContext) -> str:
     if context.helper.choose(image.host) is not None:
         if error := find_name_error(image, context):
             context.console.note(f"warning: {error}")
-        return bare_host(expand_account(text).strip()) or image.host
+        key = bare_host(expand_account(text).strip())
+        return key if key.partition(":")[0] == image.host else image.host
     if image.names_registry:
         raise not_ecr(image.host)
     error = find_name_error(image, context) or names.explain_no_registry(image, ())

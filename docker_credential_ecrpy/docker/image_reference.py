@@ -3,13 +3,27 @@
 import re
 from dataclasses import dataclass
 
+from docker_credential_ecrpy.aws import regions
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.text.sanitize import one_line
 
 DOCKER_HUB = "index.docker.io"
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*", re.ASCII)
 TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"[a-z][a-z0-9+._-]*:[0-9a-fA-F]{32,}", re.ASCII)
+_SCHEME = re.compile(r"(?:https?://)?", re.ASCII)
+# Pages about an image, whose address is taken for its name.
+_GALLERY = re.compile(
+    r"(?:gallery\.)?ecr\.aws(?::443)?(?=[/?#]|$)([^?#]*)", re.ASCII | re.IGNORECASE
+)
+_CONSOLE = re.compile(
+    r"(?:([\w-]+)\.)?console\.(?:aws\.amazon|amazonaws|amazonaws-us-gov)\.\w+"
+    r"/ecr/repositories/private/(\d{12})/([^?#]+)(?:\?(?:[^#]*&)?region=([\w-]+))?",
+    re.ASCII,
+)
 _LONGEST = 255  # characters of a repository's name
+_STAGE = re.compile(r"as\s.*", re.IGNORECASE)  # what follows an image in a Dockerfile
 _STRAY = " \t\r\n\"'`,;/."
 """What is left around a name that is copied from a sentence, a list or a page."""
 
@@ -35,13 +49,17 @@ class Image:
     @classmethod
     def parse(cls, text: str) -> "Image":
         """Parse a text; names whose first part is not a host are on Docker Hub. Never raises."""
+        if page := _parse_page(text.strip()):
+            return page
         clean = _clean(text)
         first, slash, path = clean.rpartition("://")[2].partition("/")
         name = first.partition("@")[0].partition(":")[0]
         is_host = "." in name or name == "localhost" or (":" in first and slash)
         if not (is_host or "://" in clean or registry.parse(clean)):
             return _parse_of_hub(clean)
-        host = registry.parse_host(clean)
+        # A tag with ${...} is none of a URL's.
+        host = registry.parse_host(clean) or (registry.parse(first) and registry.parse_host(first))
+        host = host or ""
         if not host and not slash and registry.parse(name):
             mistake = "it has no repository, so docker takes it for an image of Docker Hub"
             return cls(name.lower(), "<repository>", first.partition(":")[2], mistake)
@@ -65,9 +83,32 @@ class Image:
         return f"{host}{self.repository}{'@' if ':' in self.reference else ':'}{self.reference}"
 
 
+def _parse_page(text: str) -> Image | None:
+    """Return the image that a page of ECR's gallery or of AWS's console is about."""
+    address = text[_SCHEME.match(text).end() :]  # type: ignore[union-attr]  # it matches any text
+    if found := _GALLERY.match(address):
+        repository, reference, _ = _parse_path(found[1].strip("/"), "public.ecr.aws")
+        return Image(
+            "public.ecr.aws", repository, reference, "it is that of a page in ECR's gallery"
+        )
+    found = _CONSOLE.match(address)
+    if not found:
+        return None
+    try:
+        host = regions.make_host(found[2], found[4] or found[1] or "")
+    except HelperError:
+        return None
+    repository = found[3].partition("/_/")[0].strip("/").replace("%2F", "/")
+    return Image(host, repository, "latest", "it is that of a page in AWS's console")
+
+
 def _clean(text: str) -> str:
     """Return a text without what is left around it and, in the name of an ECR image, blanks."""
     clean = text.strip().strip(_STRAY)
+    first, *rest = clean.split(maxsplit=1) or [""]
+    is_whole = bool(registry.parse(first)) and ":" in first.rpartition("/")[2] and "/" in first
+    if rest and (is_whole or _STAGE.fullmatch(rest[0])) and first[-1] not in "/:@":
+        return first.strip(_STRAY)  # what follows are other words
     joined = "".join(clean.split()).replace("\\", "/")
     return joined if joined != clean and registry.parse(joined) else clean
 
@@ -111,15 +152,35 @@ def _split_path(path: str) -> tuple[str, str, str]:
     path, at, digest = path.partition("@")
     repository, colon, tag = path.partition(":")
     if not _REPOSITORY.fullmatch(repository):
-        mistake = "a repository's name has lower case letters, digits and . _ - /"
         lower = repository.lower()
-        return (lower if _REPOSITORY.fullmatch(lower) else repository), digest or tag, mistake
+        if not _REPOSITORY.fullmatch(lower):
+            return repository, digest or tag, _explain_repository(lower)
+        mistake = "a repository's name has lower case letters, digits and . _ - /"
+        return lower, digest or tag, mistake
     if len(repository) > _LONGEST:
         return repository, "", f"a repository's name has {_LONGEST} characters at most"
     if colon and not tag:
         return repository, digest, "it has a colon and no tag"
     if colon and not TAG.fullmatch(tag):
-        return repository, "", "a tag has letters, digits and . _ -, and 128 characters at most"
+        rule = "a tag has letters, digits and . _ -, and 128 characters at most"
+        return repository, tag, f"{_explain_value(tag)}, and {rule}"
     if at and not _DIGEST.fullmatch(digest):
-        return repository, "", "a digest has the form sha256:<64 hexadecimal digits>"
+        rule = "a digest has the form sha256:<64 hexadecimal digits>"
+        return repository, digest, f"{_explain_value(digest)}, and {rule}"
     return repository, digest or tag or "latest", ""
+
+
+def _explain_repository(name: str) -> str:
+    part = next((part for part in name.split("/") if not _REPOSITORY.fullmatch(part)), name)
+    mistake = "a repository's name has lower case letters, digits and . _ - /"
+    if set(part) <= set("abcdefghijklmnopqrstuvwxyz0123456789._-"):
+        mistake = "each part of a repository's name begins and ends with a lower case letter or a"
+        mistake += " digit, and has . _ __ or dashes only between them"
+    return f"{_explain_value(part)}, and {mistake}"
+
+
+def _explain_value(text: str) -> str:
+    """Return what a wrong part of a name has."""
+    if "$" in text:
+        return f"it has {one_line(text)!r}, whose variable no shell has expanded"
+    return f"it has {one_line(text)!r}"

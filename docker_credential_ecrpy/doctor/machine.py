@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from docker_credential_ecrpy.docker import config as docker_config
 from docker_credential_ecrpy.docker import credential_lookup, installed_helpers
@@ -48,7 +48,7 @@ class Machine:
     programs: dict[str, InstalledHelper]
     fallback: SettingText | None
     for_podman: bool = False
-    podmans_conf: PodmanConf = PodmanConf()
+    podmans_conf: PodmanConf = field(default_factory=PodmanConf)
     docker: str | None = None
     engine: Engine | HelperError | None = None
     refusals: tuple[Refused, ...] = ()

@@ -25,6 +25,7 @@ from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.doctor.fixes.names import (
     explain_name,
     explain_no_registry,
+    is_harmless,
     runs_for_hub,
 )
 from docker_credential_ecrpy.doctor.fixes.profiles import fix_by_configure
@@ -133,7 +134,7 @@ def _choose(helper: Helper, image: Image) -> Choice | HelperError | None:
 def _check_name(helper: Helper, given: Machine, image: Image, deadline: Deadline) -> list[Check]:
     """Return the check of the name, if Docker reads another one than was probably meant."""
     if error := explain_name(image, given):
-        return [check_from_error(CheckId.IMAGE, error)]
+        return [check_from_error(CheckId.IMAGE, error, WARN if is_harmless(image) else FAIL)]
     hosts = [] if image.names_registry else machine.list_registries(helper, given)
     if not hosts:
         return []

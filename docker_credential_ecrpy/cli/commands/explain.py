@@ -12,6 +12,7 @@ from docker_credential_ecrpy.cli.arguments import find_name_error, parse_image
 from docker_credential_ecrpy.cli.commands.completion import registries
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, Command, verbose_option
+from docker_credential_ecrpy.doctor.fixes import names
 from docker_credential_ecrpy.doctor.fixes.profiles import (
     ProfileFix,
     is_without_credentials,
@@ -63,7 +64,7 @@ def command(context: CommandContext, registry: str, *, check: bool, as_json: boo
     if (wrong := regions.find_wrong_host(image.host)) and wrong.is_sure:
         found.error = HelperError(wrong.reason, hint=wrong.hint)
     name_error = find_name_error(image, context)
-    if image.names_registry:
+    if image.names_registry and not names.is_harmless(image):
         found.error = name_error or found.error
     if as_json:
         context.console.say_document("explain", _to_json(found, context.helper))

@@ -93,6 +93,12 @@ def explain_no_registry(image: Image, hosts: Sequence[str], client: str = "docke
     return HelperError(msg, hint=hint, command=f"{client} pull {right}")
 
 
+def is_harmless(image: Image) -> bool:
+    """Whether a pull works without the credentials of another name: as one of ECR Public."""
+    port = image.key.partition(":")[2]
+    return image.host in registry.PUBLIC_HOSTS and not image.mistake and port in _HTTPS
+
+
 def runs_for_hub(machine: Machine) -> bool:
     """Whether the client runs this program for images of Docker Hub."""
     found = machine.lookup(_HUB_KEYS[machine.client])
@@ -101,5 +107,7 @@ def runs_for_hub(machine: Machine) -> bool:
 
 def _write(msg: str, client: str, right: str) -> HelperError:
     """Return the error for a wrong name; with the right one and, for an image, the command."""
+    if Image.parse(right).mistake:  # only its writer knows the right one
+        return HelperError(msg, hint="correct the name")
     command = f"{client} pull {right}" if "/" in right and "<" not in right else ""
     return HelperError(msg, hint=f"write {right}", command=command)

@@ -3,6 +3,7 @@
 import pytest
 
 from docker_credential_ecrpy.docker.image_reference import Image
+from tests.world.accounts import EU, A
 from tests.world.machine import HOST
 
 
@@ -34,6 +35,8 @@ def test_the_host_of_an_argument(text: str, host: str) -> None:
     assert Image.parse(text).host == host
 
 
+CONSOLE = "console.aws.amazon.com/ecr/repositories/private"
+TAG = "a tag has letters, digits and . _ -, and 128 characters at most"
 DIGEST = "sha256:" + "0" * 64
 MISTAKES = {
     f"https://{HOST}/team/app:1": "it takes no scheme",
@@ -51,6 +54,9 @@ MISTAKES = {
     f"{HOST}/team/app:1,": "it has a stray ,",
     f"{HOST}/team/app:1.": "it has a stray .",
     f"{HOST}/{HOST}/team/app:1": "it has the registry's host twice",
+    f"{HOST}/team/app:1 AS build": "it has a blank or a line break",
+    f"{HOST}/team/app:1 # the base": "it has a blank or a line break",
+    f"{HOST}/team/\n  app:1": "it has a blank or a line break",
     f"{HOST}/Team/App:1": "a repository's name has lower case letters, digits and . _ - /",
 }
 
@@ -68,17 +74,43 @@ def test_a_name_that_docker_refuses(text: str) -> None:
     ("text", "mistake"),
     [
         (f"{HOST}/app:", "it has a colon and no tag"),
-        (f"{HOST}/app:-", "a tag has letters, digits and . _ -, and 128 characters at most"),
-        (f"{HOST}/app@sha256:0", "a digest has the form sha256:<64 hexadecimal digits>"),
-        (f"{HOST}/a___b", "a repository's name has lower case letters, digits and . _ - /"),
+        (f"{HOST}/app:-", f"it has '-', and {TAG}"),
+        (f"{HOST}/app:1:2", f"it has '1:2', and {TAG}"),
+        (f"{HOST}/app:$TAG", f"it has '$TAG', whose variable no shell has expanded, and {TAG}"),
+        (f"{HOST}/app:${{A}}", f"it has '${{A}}', whose variable no shell has expanded, and {TAG}"),
+        (f"{HOST}/app@sha256:0", "it has 'sha256:0', and a digest has the form sha256:<64 hexa"),
+        (f"{HOST}/a___b", "it has 'a___b', and each part of a repository's name begins and ends"),
+        (f"{HOST}/_x/y:1", "it has '_x', and each part of a repository's name begins and ends"),
+        (f"{HOST}/a+b", "it has 'a+b', and a repository's name has lower case letters, digits"),
         (f"{HOST}/{'a' * 256}", "a repository's name has 255 characters at most"),
         (f"{HOST}:latest", "it has no repository, so docker takes it for an image of Docker Hub"),
-        ("alpine@sha256:0", "a digest has the form sha256:<64 hexadecimal digits>"),
+        ("alpine@sha256:0", "it has 'sha256:0', and a digest has the form sha256:<64 hexa"),
     ],
 )
 def test_a_mistake_that_is_not_corrected(text: str, mistake: str) -> None:
     """Only its writer knows the right name."""
-    assert Image.parse(text).mistake == mistake
+    image = Image.parse(text)
+
+    assert image.mistake.startswith(mistake)
+    assert Image.parse(image.name).mistake or "<" in image.name or text.endswith(":")
+
+
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [
+        ("gallery.ecr.aws/nginx/nginx:1", "public.ecr.aws/nginx/nginx:1"),
+        ("https://gallery.ecr.aws/nginx/nginx?page=2", "public.ecr.aws/nginx/nginx"),
+        ("ecr.aws/nginx/nginx", "public.ecr.aws/nginx/nginx"),
+        (f"https://us-east-1.{CONSOLE}/{A}/team/app?region=us-east-1", f"{HOST}/team/app"),
+        (f"https://us-east-1.{CONSOLE}/{A}/team/app/_/details", f"{HOST}/team/app"),
+        (f"{CONSOLE}/{A}/app?a=1&region=eu-west-1#x", f"{EU.format(A)}/app"),
+    ],
+)
+def test_a_page_about_an_image(page: str, name: str) -> None:
+    """Its address is taken for the name of the image."""
+    image = Image.parse(page)
+
+    assert (image.name, bool(image.mistake)) == (name, True)
 
 
 @pytest.mark.parametrize(

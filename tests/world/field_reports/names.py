@@ -50,13 +50,12 @@ def no_repository_in_the_region(docker_host: DockerHost) -> Broken:
     )
 
 
-def _written_as(name: str, seen: str) -> Way:
+def _written_as(name: str, seen: str, right: str = IMAGE) -> Way:
     """Return a set-up in which everything is right, except the name of the image."""
 
     def broken(docker_host: DockerHost) -> Broken:
-        del docker_host
-        fix = f"write {IMAGE}"
-        return Broken("image", seen, fix, lambda: None, image=name, right=IMAGE)
+        docker_host.publish("team/app", "latest")
+        return Broken("image", seen, f"write {right}", lambda: None, image=name, right=right)
 
     return broken
 
@@ -92,6 +91,7 @@ def role_of_another_account(docker_host: DockerHost) -> Broken:
     return Broken("image", f"belongs to account {B}", f"AWS profile of account {A}: 'prod'")
 
 
+CONSOLE = "us-east-1.console.aws.amazon.com/ecr/repositories/private"
 _ROLE = f"arn:aws:sts::{A}:assumed-role/puller/dev"
 _KEY = f"docker looks for credentials of '{HOST}:443', and not of '{HOST}'"
 
@@ -116,6 +116,12 @@ DOCTOR: dict[str, Way] = {
     ),
     "setup a misspelt region, and an entry for the right one": _written_as(
         IMAGE.replace("us-east-1", "us-esat-1"), "'us-esat-1' is not an AWS region, in "
+    ),
+    "setup a line of a Dockerfile": _written_as(f"{IMAGE} AS build", "it has a blank or a line"),
+    "setup a page of the console": _written_as(
+        f"https://{CONSOLE}/{A}/team/app?region=us-east-1",
+        "it is that of a page in AWS's console",
+        IMAGE.removesuffix(":1"),
     ),
     "setup a region that is none yet": _written_as(
         IMAGE.replace("us-east-1", "us-east-9"), "'us-east-9' is not a region that the AWS SDK "

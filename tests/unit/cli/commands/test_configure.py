@@ -323,3 +323,11 @@ def test_a_region_that_is_wrong(machine: Machine, docker: Path) -> None:
     assert not docker.exists()
     done = configure(machine, HOST.replace("us-east-1", "us-east-9"))
     assert f"unless it is new, write {HOST}\n".encode() in done.stderr
+
+
+def test_a_page_about_an_image(machine: Machine, docker: Path) -> None:
+    """The registry of the image is configured, and not the host of the page."""
+    done = configure(machine, "https://gallery.ecr.aws/nginx/nginx")
+
+    assert list(read(docker)["credHelpers"]) == ["public.ecr.aws"]
+    assert b"warning: docker cannot pull by this name: it is that of a page in" in done.stderr

@@ -15,6 +15,7 @@ from docker_credential_ecrpy.doctor.probes.trace import PullTrace, Reply
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
+from tests.world.docker_host import DockerHost
 from tests.world.machine import HOST
 from tests.world.registry import PUBLIC
 
@@ -252,3 +253,25 @@ def test_an_index_of_attestations() -> None:
 def test_an_index_in_an_index() -> None:
     """It is not followed."""
     assert _check(MANIFEST).status == SKIP
+
+
+@pytest.mark.parametrize("name", [f"{PUBLIC}:443/team/app:1", f"{PUBLIC.upper()}/team/app:1"])
+def test_a_name_that_ecr_public_needs_no_credentials_for(
+    docker_host: DockerHost, name: str
+) -> None:
+    """Docker pulls anonymously: that is a warning, for `doctor` as for `explain`."""
+    found = docker_host.doctor(name)
+
+    assert (found.done.code, found.cause["status"]) == (0, "warn")
+    assert found.cause["fix"] == f"write {PUBLIC}/team/app:1"
+    assert docker_host.machine.run("explain", name).code == 0
+
+
+@pytest.mark.parametrize("end", ["@sha256:abc", ":1:2", ":$TAG", ":${TAG}"])
+def test_a_tag_that_is_none(docker_host: DockerHost, end: str) -> None:
+    """No other tag is proposed: only the writer knows the right one."""
+    cause = docker_host.doctor(f"{HOST}/team/app{end}").failed
+
+    assert f"it has {end[1:]!r}" in cause["seen"]
+    assert cause["fix"] == "correct the name"
+    assert not cause["command"]
