@@ -6,6 +6,7 @@ runs without a shell, unless it can only be meant for one: then as in Go. That i
 writes the command can name any program, and no part of it comes from an image or a registry.
 """
 
+import errno
 import os
 import re
 import sys
@@ -57,6 +58,17 @@ def retrieve(command: str, profile: str, watch: Watch) -> dict[str, Any]:
             prefix = "cmd /C" if sys.platform == "win32" else "sh -c"
             exc.hint = f"it runs without a shell here: write {prefix} '...', or name one program"
         raise
+
+
+def check(command: str, profile: str) -> None:
+    """Raise HelperError, as `retrieve` does, for a program that is not there. Runs nothing."""
+    name = f"{Stage.PROCESS.value} of AWS profile {profile!r}"
+    words = _split(command, name)
+    if sys.platform == "win32" or needs_shell(command, words, os.environ):
+        return  # Windows adds .exe, and a shell has commands of its own
+    if not _exists(words[0], os.environ):
+        missing = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        raise failures.explain_start(missing, words[0], name)
 
 
 def needs_shell(command: str, words: list[str], environ: Mapping[str, str]) -> bool:

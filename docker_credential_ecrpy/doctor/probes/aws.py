@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore import UNSIGNED
-from botocore.credentials import CredentialProvider, Credentials
+from botocore.credentials import CredentialProvider, Credentials, EnvProvider
+from botocore.validate import validate_parameters
 
 from docker_credential_ecrpy.aws import ecr
 from docker_credential_ecrpy.aws.context import CallContext, redact_url
@@ -20,9 +21,9 @@ from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer
 from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
 from docker_credential_ecrpy.aws.faults.keys import UNSET, find_shadowed
 from docker_credential_ecrpy.aws.faults.variables import Origin, find_endpoint
-from docker_credential_ecrpy.aws.local_credentials import CONTAINER_URIS, is_metadata_disabled
 from docker_credential_ecrpy.aws.profiles import find_account
 from docker_credential_ecrpy.aws.sdk.peer import parse_date
+from docker_credential_ecrpy.aws.sdk.process import check as check_process
 from docker_credential_ecrpy.aws.session import NOT_A_PROFILES, aws_call, make_session
 from docker_credential_ecrpy.doctor.probes.http import Connection
 from docker_credential_ecrpy.settings.rules import Choice
@@ -177,12 +178,14 @@ def _provides(provider: Any, call: CallContext, name: str = "") -> bool:
     method = provider.METHOD
     if method == "assume-role":
         return _load_role(provider, call)
+    if method == "custom-process" and (command := profile.get("credential_process")):
+        check_process(command, name or call.profile)
     if method in _PROFILE_KEYS:
         return _PROFILE_KEYS[method] in profile
     if method == "container-role":
-        return any(name in os.environ for name in CONTAINER_URIS)
+        return _has_container()
     if method == _INSTANCE:
-        return not is_metadata_disabled(os.environ)
+        return _has_metadata()
     if provider.load() is None:
         return False
     if method == "assume-role-with-web-identity":
@@ -190,6 +193,14 @@ def _provides(provider: Any, call: CallContext, name: str = "") -> bool:
         with open(os.path.expanduser(file), "rb"):
             pass
     return True
+
+
+def _has_container() -> bool:
+    return any(name in os.environ for name in CONTAINER_URIS)
+
+
+def _has_metadata() -> bool:
+    return not is_metadata_disabled(os.environ)
 
 
 def _load_role(provider: Any, call: CallContext) -> bool:
@@ -201,7 +212,20 @@ def _load_role(provider: Any, call: CallContext) -> bool:
     with_profiles, sourcer = provider._profile_provider_builder, provider._credential_sourcer  # noqa: SLF001 - botocore checks a chain only while it loads it
     provider._profile_provider_builder = _OfflineSources(with_profiles, call)  # noqa: SLF001 - same
     provider._credential_sourcer = _AnySource(sourcer)  # noqa: SLF001 - same
-    return provider.load() is not None
+    if provider.load() is None:
+        return False
+    call.source = provider.METHOD
+    _check_role_arns(call)
+    return True
+
+
+def _check_role_arns(call: CallContext) -> None:
+    """Raise botocore's error for a role's ARN that it refuses to send."""
+    shape = call.core.get_service_model("sts").operation_model("AssumeRole").input_shape
+    for name in reversed(call.list_chain()):
+        arn = call.read_profiles().get(name, {}).get("role_arn")
+        if arn and shape:
+            validate_parameters({"RoleArn": arn, "RoleSessionName": "any"}, shape)
 
 
 _ANY = Credentials("any", "any")
@@ -237,9 +261,14 @@ class _AnySource:
     def is_supported(self, source_name: str) -> bool:
         return bool(self.sourcer.is_supported(source_name))
 
-    def source_credentials(self, source_name: str) -> Credentials:
-        del source_name
-        return _ANY
+    def source_credentials(self, source_name: str) -> Credentials | None:
+        """Return None where the variables show that there are none: botocore's error names it."""
+        has_any = {
+            "environment": lambda: EnvProvider().load() is not None,
+            "ecscontainer": _has_container,
+            "ec2instancemetadata": _has_metadata,
+        }.get(source_name.lower(), lambda: True)
+        return _ANY if has_any() else None
 
 
 def _find_account(call: CallContext) -> str:

@@ -537,3 +537,33 @@ def test_it_shows_that_it_waits_on_a_terminal(machine: Machine) -> None:
     assert " calling AWS STS ...\r" in shown
     assert "\rregistry   " in shown
     assert "\ncaller     arn:aws:iam::" in shown
+
+
+_ROLE = f"role_arn = arn:aws:iam::{A}:role/puller\n"
+_KEYS = "[profile q]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = " + "x" * 40
+
+
+@pytest.mark.parametrize(
+    ("profile", "says"),
+    [
+        (f"{_ROLE}credential_source = Environment", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        (f"{_ROLE}credential_source = EcsContainer", "_FULL_URI are not set"),
+        (f"{_ROLE}credential_source = Ec2InstanceMetadata", "AWS_EC2_METADATA_DISABLED turns it"),
+        (f"role_arn = x\nsource_profile = q\n{_KEYS}", "does not take role_arn = x of AWS profile"),
+        ("credential_process = /nowhere/tool", "/nowhere/tool: No such file or directory"),
+        ("credential_process = no-such-tool", "no-such-tool is not on PATH"),
+        (
+            f"{_ROLE}source_profile = q\n[profile q]\ncredential_process = /nowhere/tool",
+            "of AWS profile 'q' cannot be run: /nowhere/tool",
+        ),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="there a program may be found without .exe")
+def test_a_profile_that_cannot_work(machine: Machine, profile: str, says: str) -> None:
+    """What this machine's files and variables show fails as a `get` does."""
+    machine.config(f"[profile p]\n{profile}\n")
+    done = machine.run("explain", HOST, environ={"AWS_PROFILE": "p"})
+
+    assert done.code == 1
+    assert says.encode() in done.stderr
+    assert done.stderr.decode().partition(": ")[2] == machine.get(AWS_PROFILE="p").error + "\n"
