@@ -74,8 +74,9 @@ RULE_KEYS = (
         "string",
         f'The AWS profile to use, even if the environment holds access keys. "{AUTO}" selects '
         "the one profile of the registry's account: by sso_account_id, role_arn or "
-        "login_session, or else by the account in granted_sso_account_id, credential_process or "
-        "x_principal_arn, or else by aws_account_id.",
+        "login_session, or else by the account in granted_sso_account_id, credential_process, "
+        "x_principal_arn, azure_default_role_arn, google_config.role_arn or adfs_config.role_arn, "
+        "or else by aws_account_id.",
         ('"prod"', f'"{AUTO}"'),
     ),
     Key(

@@ -32,6 +32,9 @@ _KEYS = (
     "granted_sso_account_id",
     "credential_process",
     "x_principal_arn",
+    "azure_default_role_arn",
+    "google_config.role_arn",
+    "adfs_config.role_arn",
     "aws_account_id",
 )
 _OF_AWS, _OF_PROGRAMS = _KEYS[:3], _KEYS[3:-1]

@@ -164,6 +164,9 @@ def _explain_missing(check_id: CheckId, facts: EcrFacts, pull: "PullTrace") -> C
             seen += f": the region is wrong, {other} has it"
             command = f"{client} pull {replace(image, host=other).name}"
             return Check(check_id, FAIL, seen, f"pull it from {other}", command)
+        if found.public:
+            fix = "check its name, as https://gallery.ecr.aws has it: <registry alias>/<repository>"
+            return Check(check_id, FAIL, seen, fix)
         fix = "check its name, the account and the region; a push creates it only by a repository"
         fix += " creation template for create-on-push, and a pull by a pull-through cache rule"
         return Check(check_id, FAIL, seen, fix)
