@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+from docker_credential_ecrpy.text import faults
 
 Fact = TypeVar("Fact")
 
@@ -35,8 +36,14 @@ class Deadline:
 
 
 def attempt(call: Callable[[], Fact]) -> Fact | HelperError:
-    """Return what a call returns, or the HelperError that it raises."""
+    """Return what a call returns, or the error that it raises, also an unexpected one."""
     try:
         return call()
     except HelperError as exc:
         return exc
+    except BrokenPipeError:
+        raise  # the reader of the report left
+    except Exception as exc:  # one fact that is missing must not lose the report
+        if isinstance(exc.__cause__, KeyboardInterrupt):
+            raise  # an interrupt while a module loads
+        return faults.explain(exc) or faults.explain_unexpected(exc)

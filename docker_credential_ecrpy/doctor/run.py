@@ -1,7 +1,7 @@
 """The run of `doctor`: gather the facts of each registry, check them, fix what is safe."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -38,7 +38,13 @@ from docker_credential_ecrpy.helper.timeout import DEFAULT_TIMEOUT, read_timeout
 from docker_credential_ecrpy.settings.rules import Choice
 
 # In the order of causes: a failed check explains the failures after it.
-_JUDGES = (check_docker, check_programs, check_network, check_other_helpers)
+_JUDGES = {
+    check_docker: CheckId.DOCKER_CONFIG,
+    check_programs: CheckId.PROGRAM,
+    check_network: CheckId.REGISTRY,
+    check_other_helpers: CheckId.OTHER_HELPERS,
+}
+"""What judges the facts -> the check that fails where that has a fault of its own."""
 _MOST = 5  # registries that are checked when none is named
 _MARGIN = 1.0  # seconds kept for the report
 
@@ -84,7 +90,7 @@ def diagnose(
             checks = _check_name(helper, given, image, share)
             facts = _gather(helper, Image(image.host) if checks else image, share, asked)
             known = [finding.check for finding in findings]
-            checks += fix_by_configure([c for judge in _JUDGES for c in judge(facts)], facts)
+            checks += fix_by_configure([c for judge in _JUDGES for c in _judge(judge, facts)], facts)
             findings += [Finding(image.host, check) for check in checks if check not in known]
     if not (named or hosts):
         seen = f"{given.client} has no ECR registry configured"
@@ -95,6 +101,15 @@ def diagnose(
         others = f"{len(hosts) - _MOST} more registries are not checked: name one to check it"
         findings.append(Finding("", Check(CheckId.REGISTRIES, SKIP, others)))
     return findings
+
+
+def _judge(judge: Callable[[Facts], Iterable[Check]], facts: Facts) -> list[Check]:
+    """Return the checks of one judge; those before an unexpected error, and that, are kept."""
+    found: list[Check] = []
+    failed = attempt(lambda: found.extend(judge(facts)))
+    if isinstance(failed, HelperError):
+        found.append(check_from_error(_JUDGES[judge], failed))
+    return found
 
 
 def fix_files(

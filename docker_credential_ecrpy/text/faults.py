@@ -5,6 +5,7 @@ import os
 import re
 import sys
 
+from docker_credential_ecrpy import HOMEPAGE
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -50,6 +51,13 @@ def explain(exc: BaseException) -> HelperError | None:
     if isinstance(exc, OSError) and exc.errno in _SYSTEM and exc.filename is None:
         return _of_system(exc.errno)
     return None
+
+
+def explain_unexpected(exc: BaseException) -> HelperError:
+    """Return the error for an exception that is a fault of this program."""
+    place = _find_place(exc)
+    msg = f"unexpected error at {place}: {say(exc)}"
+    return HelperError(msg, hint=f"report it at {HOMEPAGE}/issues")
 
 
 def explain_start(exc: OSError) -> HelperError | None:

@@ -12,6 +12,7 @@ from docker_credential_ecrpy.aws.errors.places import (
     describe_setting,
     find_session_file,
 )
+from docker_credential_ecrpy.aws.faults.values import find_surplus, find_variable
 from docker_credential_ecrpy.aws.sdk.patches import SERVICES
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -87,7 +88,7 @@ def explain_value(exc: Exception, call: CallContext) -> HelperError | None:
 def explain_parameters(exc: boto.ParamValidationError, call: CallContext) -> HelperError:
     """Return the error for parameters that botocore refuses before it sends the request."""
     text = one_line(str(exc.kwargs.get("report", "")) or str(exc))
-    error = _explain(text, call, f"the AWS SDK does not take {{}}: {text}")
+    error = _explain("the AWS SDK does not take", text, call)
     msg = f"AWS cannot take a value of the AWS settings: {text}"
     hint = f"fix the value in {describe_profile(call.list_chain()[-1], call)} or the environment"
     return error or HelperError(msg, hint=hint, refused=True)
@@ -99,14 +100,17 @@ def explain_invalid(
     """Return the error for a value that AWS refuses; None if its text names none."""
     if exc.operation_name == "GetAuthorizationToken":
         return None
-    return _explain(text, call, f"{service} refuses {{}}: {text}")
+    return _explain(f"{service} refuses", text, call)
 
 
-def _explain(text: str, call: CallContext, msg: str) -> HelperError | None:
+def _explain(refused: str, text: str, call: CallContext) -> HelperError | None:
+    """Return the error for the parameter that a text names. refused: who does not take it."""
     key = _find_key(text)
     if key is None:
         return None
-    place = _describe_place(key, call)
+    place, value = _describe_place(key, call), _find_sent(key, call)
+    if fault := find_surplus(value) or find_variable(value):
+        return HelperError(f"{place} {fault[0]}", hint=fault[1], refused=True)
     hint = f"write {_FORMS[key]}"
     if _CHAIN_LIMIT in text:
         hint = "set it to 3600 at most, or remove it: a role that another role assumes lasts 1 hour"
@@ -115,7 +119,14 @@ def _explain(text: str, call: CallContext, msg: str) -> HelperError | None:
         role = str(call.parameters.get("RoleArn", "")).rpartition("/")[2]
         hint = "set it to 3600 or less, or raise the role's limit: aws iam update-role --role-name"
         hint += f" {one_line(role)} --max-session-duration {seconds}"
-    return HelperError(msg.format(place), hint=hint, refused=True)
+    return HelperError(f"{refused} {place}: {text}", hint=hint, refused=True)
+
+
+def _find_sent(key: str, call: CallContext) -> str:
+    """Return the value of a key as it was sent to AWS; "" if it was not."""
+    names = [name.lower() for name, other in _KEYS.items() if other == key]
+    sent = (value for name, value in call.parameters.items() if name.lower() in names)
+    return str(next(sent, ""))
 
 
 def _find_key(text: str) -> str | None:

@@ -17,6 +17,7 @@ from docker_credential_ecrpy.aws.faults.sections import (
     find_profile,
     name_variable,
 )
+from docker_credential_ecrpy.aws.faults.values import find_surplus
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -30,7 +31,6 @@ UNSET = "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"
 _PERMANENT, _TEMPORARY = "AKIA", "ASIA"
 _SECRET_LENGTH = 40
 _NOT_KEYS = ("AIDA", "AROA", "AGPA", "AIPA", "ANPA")  # ids of users, roles, groups and the like
-_QUOTES = "\"'\u201c\u201d\u2018\u2019"
 _PLACEHOLDER = re.compile(
     r"<.*>|.*x{6,}.*|\$.*|%.*%|\{\{.*|.*example(key)?|[x*.#-]+|.*\bx{4,}|\W*(your|my|insert|replace|change|enter)"
     r"[\W_].*|changeme|none|null|todo|test|(aws)?[\W_]*(access|secret)[\W_].*",
@@ -144,18 +144,13 @@ def _find_fault(key: _Key) -> tuple[str, str] | None:
     value, text = key.value, key.value.strip()
     if not text:
         return "is empty", "set it again, or remove it"
-    if text != value:
-        end = "a carriage return, as a Windows line does" if "\r" in value else "a blank"
-        return f"begins or ends with {end}", "set it again without that"
-    if "\n" in value:
+    if "\n" in text:
         if key.variable:
             return "has a line break in it", "set it again on one line"
         cure = "remove the blanks at the start of that line"
         return "goes on in the next line, which is indented", cure
-    if text[0] in _QUOTES or text[-1] in _QUOTES:
-        return "is in quotes, which are taken as a part of it", "remove the quotes"
-    if re.search(r"\s[#;]", text):
-        return "has a comment behind it, which is taken as a part of it", "remove the comment"
+    if surplus := find_surplus(value):
+        return surplus
     if key.name != _TOKEN and _PLACEHOLDER.fullmatch(text):
         return "is a placeholder, and not a key", "set the key that AWS has shown for it"
     if re.search(r"\s", text):

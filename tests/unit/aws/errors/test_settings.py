@@ -263,6 +263,43 @@ def test_a_value_that_sts_refuses(machine: Machine, text: str) -> None:
     assert error.refused
 
 
+@pytest.mark.parametrize(
+    ("value", "fault", "cure"),
+    [
+        ("${USER}", "has a variable in it, which the AWS SDK does not replace", "write its value"),
+        ("{{ job }}", "has a variable in it", "write its value"),
+        ('"ci"', "is in quotes", "remove the quotes"),
+        ("ci # mine", "has a comment behind it", "remove the comment"),
+        ("job/{id}", "Value", "write 2 to 64 letters"),
+    ],
+)
+def test_a_value_with_something_in_it(
+    machine: Machine, value: str, fault: str, cure: str
+) -> None:
+    """AWS's text has the value, braces too; the error says what does not belong there."""
+    credential_sources.assumed_role(machine)
+    path = machine.home / ".aws" / "config"
+    path.write_text(f"{path.read_text()}role_session_name = {value}\n")
+    text = f"1 validation error detected: Value '{value}' at 'roleSessionName' failed: \\d{{12}}"
+    machine.aws.faults["sts:AssumeRole"] = refuse("ValidationError", text)
+
+    error = error_of(machine)
+
+    assert f"role_session_name = {value} of AWS profile 'work' in {path}" in error.message
+    assert fault in error.message
+    assert str(error.hint).startswith(cure)
+
+
+def test_a_role_in_a_variable_with_a_blank(machine: Machine) -> None:
+    """A blank does not show: it is named."""
+    credential_sources.web_identity(machine)
+    machine.environ["AWS_ROLE_ARN"] += " "
+    fault = refuse("ValidationError", "Request ARN is invalid")
+    machine.aws.faults["sts:AssumeRoleWithWebIdentity"] = fault
+
+    assert f"AWS_ROLE_ARN = {ROLE} begins or ends with a blank" in str(error_of(machine))
+
+
 def test_a_rules_role_is_named_by_its_place(machine: Machine) -> None:
     """The key is that of the rule, with its line."""
     machine.login()

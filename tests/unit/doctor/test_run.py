@@ -1,0 +1,24 @@
+"""The run of `doctor` around its checks."""
+
+import pytest
+
+from docker_credential_ecrpy.doctor import run
+from docker_credential_ecrpy.doctor.check import CheckId
+from docker_credential_ecrpy.doctor.facts import Facts
+
+
+def test_a_judge_that_breaks_is_a_failed_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The report still has the other checks."""
+
+    def judge(_facts: Facts) -> list[None]:
+        raise KeyError("ACCOUNT_ID")
+
+    monkeypatch.setattr(run, "_JUDGES", {judge: CheckId.PROGRAM})
+    facts: Facts = None  # type: ignore[assignment] - this judge looks at none
+
+    (check,) = run._judge(judge, facts)
+
+    assert (check.id, check.status) == (CheckId.PROGRAM, "fail")
+    assert check.seen.endswith("'ACCOUNT_ID'")
