@@ -37,8 +37,9 @@ from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.helper.timeout import DEFAULT_TIMEOUT, read_timeout
 from docker_credential_ecrpy.settings.rules import Choice
 
+Judge = Callable[[Facts], Iterable[Check]]
 # In the order of causes: a failed check explains the failures after it.
-_JUDGES = {
+_JUDGES: dict[Judge, CheckId] = {
     check_docker: CheckId.DOCKER_CONFIG,
     check_programs: CheckId.PROGRAM,
     check_network: CheckId.REGISTRY,
@@ -90,7 +91,9 @@ def diagnose(
             checks = _check_name(helper, given, image, share)
             facts = _gather(helper, Image(image.host) if checks else image, share, asked)
             known = [finding.check for finding in findings]
-            checks += fix_by_configure([c for judge in _JUDGES for c in _judge(judge, facts)], facts)
+            checks += fix_by_configure(
+                [c for judge in _JUDGES for c in _judge(judge, facts)], facts
+            )
             findings += [Finding(image.host, check) for check in checks if check not in known]
     if not (named or hosts):
         seen = f"{given.client} has no ECR registry configured"
@@ -103,7 +106,7 @@ def diagnose(
     return findings
 
 
-def _judge(judge: Callable[[Facts], Iterable[Check]], facts: Facts) -> list[Check]:
+def _judge(judge: Judge, facts: Facts) -> list[Check]:
     """Return the checks of one judge; those before an unexpected error, and that, are kept."""
     found: list[Check] = []
     failed = attempt(lambda: found.extend(judge(facts)))

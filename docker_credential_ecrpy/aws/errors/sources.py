@@ -8,6 +8,7 @@ from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.errors.places import describe_setting
 from docker_credential_ecrpy.aws.errors.settings import SOURCES, explain_gap
 from docker_credential_ecrpy.aws.faults import sections
+from docker_credential_ecrpy.aws.faults.keys import explain_half_environment
 from docker_credential_ecrpy.aws.faults.unreadable import say_unwritable
 from docker_credential_ecrpy.aws.local_credentials import (
     CONTAINER_URIS,
@@ -31,6 +32,9 @@ _POD_HOSTS = ("169.254.170.23", "fd00:ec2::23")
 def explain_no_credentials(call: CallContext) -> HelperError:
     """Return the error for a profile or an environment without credentials."""
     place, files = call.choice.chosen_at, name_config_files(call.core)
+    if not call.choice.profile and (half := explain_half_environment()):
+        half.refused = not call.unreachable
+        return half
     if found := sections.explain_missing(call.profile):
         found.refused = not call.unreachable
         return found

@@ -11,23 +11,17 @@ from dataclasses import dataclass
 from botocore.exceptions import PartialCredentialsError
 
 from docker_credential_ecrpy.aws.context import CallContext
-from docker_credential_ecrpy.aws.faults.config_file import list_sections
-from docker_credential_ecrpy.aws.faults.sections import (
-    explain_unknown_keys,
-    find_profile,
-    name_variable,
-)
+from docker_credential_ecrpy.aws.faults.config_file import Section, list_sections
+from docker_credential_ecrpy.aws.faults.precedence import UNSET, find_shadowed
+from docker_credential_ecrpy.aws.faults.sections import explain_unknown_keys, find_profile
 from docker_credential_ecrpy.aws.faults.values import find_surplus
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.text.sanitize import one_line
 
 _ID, _SECRET, _TOKEN = "aws_access_key_id", "aws_secret_access_key", "aws_session_token"
-_OLD_TOKEN = "AWS_SECURITY_TOKEN"  # noqa: S105 - a variable that comes before AWS_SESSION_TOKEN
+_OLD_TOKEN = "aws_security_token"  # noqa: S105 - a key that comes before aws_session_token
 _NAMES = (_ID, _SECRET, _TOKEN)
 _ROLE, _BOTO = "assume-role", "boto-config"  # botocore's names of sources
 _STATIC = ("env", "shared-credentials-file", "config-file")
-UNSET = "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"
-"""The command that removes the keys from the environment."""
 _PERMANENT, _TEMPORARY = "AKIA", "ASIA"
 _SECRET_LENGTH = 40
 _NOT_KEYS = ("AIDA", "AROA", "AGPA", "AIPA", "ANPA")  # ids of users, roles, groups and the like
@@ -51,10 +45,20 @@ class _Key:
 def explain_keys(call: CallContext, operation: str = "") -> HelperError | None:
     """Return the error for a fault that shows in the access key of a call; None for another key."""
     keys = _list_keys(call, operation)
+    new, old = keys.get(_TOKEN), keys.pop(_OLD_TOKEN, None)
+    if old:
+        keys[_TOKEN] = old
     for key in keys.values():
         fault = _find_fault(key)
         if fault:
             return HelperError(f"{key.place} {fault[0]}", hint=fault[1], refused=True)
+    if new and old and new.value != old.value:
+        msg = (
+            f"{old.place} is used instead of {new.place.partition(' in ')[0]}, and is another token"
+        )
+        command = f"unset {old.variable}" if old.variable else ""
+        hint = f"run: {command}" if command else "remove that line"
+        return HelperError(msg, hint=hint, command=command, refused=True)
     return _explain_pair(keys)
 
 
@@ -67,36 +71,45 @@ def explain_partial(exc: PartialCredentialsError, call: CallContext) -> HelperEr
         return HelperError(msg, hint=hint, refused=True)
     if missing not in _NAMES:
         return None
-    hint = "set both the access key id and the secret access key there"
     if provider == _BOTO:
         msg = f"the AWS credentials in /etc/boto.cfg or ~/.boto are incomplete: no {missing}"
+        hint = "set both the access key id and the secret access key there"
         return HelperError(msg, hint=hint, refused=True)
-    halves, source = _list_halves(), call.find_sso_login()[0]
-    name = call.profile if call.profile in halves and provider != _ROLE else source
-    msg = f"the AWS credentials of profile {name!r} are incomplete: there is no {missing}"
-    if place := halves.get(name):
-        msg += f" in {place}"
+    # botocore takes both halves from one file, and looks in the credentials file first.
+    is_config, source = provider == "config-file", call.find_sso_login()[0]
+    names = {source} if provider == _ROLE else {call.profile, source}
+    halves = [one for one in _list_halves() if one[0] in names]
+    name, used = next(
+        ((name, at) for name, at in halves if provider == _ROLE or at.file.is_config is is_config), (call.profile, None)
+    )
+    present = _SECRET if missing == _ID else _ID
+    msg = f"AWS profile {name!r}"
+    msg += f" in {used.place}" if used else ""
+    msg = f"the AWS credentials are incomplete: {msg} has {present}, but no {missing}"
+    for other, section in halves:
+        if other == name and section is not used:
+            msg += f"; that in {section.place} is not used with it"
+    hint = f"set both {_ID} and {_SECRET} in it"
     return explain_unknown_keys(name) or HelperError(msg, hint=hint, refused=True)
 
 
+def explain_half_environment() -> HelperError | None:
+    """Return the error for a secret key in the environment without its id; None for others."""
+    name, secret = _ID.upper(), _SECRET.upper()
+    if os.environ.get(name) or not os.environ.get(secret):
+        return None
+    msg = f"{secret} is set, and {name} is not, or is empty"
+    hint = "set both (a secret of CI that does not exist, or that this job may not read, is empty),"
+    return HelperError(msg, hint=f"{hint} or use a profile: {UNSET}", command=UNSET, refused=True)
+
+
 def add_shadowed(error: HelperError, call: CallContext, operation: str = "") -> HelperError:
-    """Return an error with the profile that the keys in the environment keep from being used."""
-    shadowed = find_shadowed(call, operation)
-    if not shadowed:
-        return error
-    hint = f"the keys in the environment are used instead of {shadowed}; to use that, run: {UNSET}"
-    error.hint, error.command = f"{hint}; otherwise {error.hint}" if error.hint else hint, UNSET
+    """Return an error with the profile that other credentials keep from being used."""
+    if found := find_shadowed(call, operation):
+        hint = f"{found.subject} {found.reason}; {found.cure}"
+        error.hint = f"{hint}; otherwise {error.hint}" if error.hint else hint
+        error.command = found.command
     return error
-
-
-def find_shadowed(call: CallContext, operation: str = "") -> str:
-    """Return the profile that keys in the environment take precedence over; "" for none."""
-    if not call.uses_environment(operation) or _is_of_chain(call, operation):
-        return ""
-    if call.core.profile:
-        return f"the profile in {name_variable()}, {one_line(call.core.profile)!r}"
-    has_own = set(call.read_profiles().get("default", {})) - {"region", "output"}
-    return "the profile 'default'" if has_own else ""
 
 
 def _is_of_chain(call: CallContext, operation: str) -> bool:
@@ -104,39 +117,41 @@ def _is_of_chain(call: CallContext, operation: str) -> bool:
     return operation == "AssumeRole" and not call.resolved
 
 
-def _list_halves() -> dict[str, str]:
-    """Return the profiles with a part of an access key, and the place of each."""
-    found: dict[str, str] = {}
-    for section in list_sections():
-        name = find_profile(section)
-        if name is not None and any(setting.key in _NAMES for setting in section.settings):
-            found.setdefault(name, section.place)
-    return found
+def _list_halves() -> list[tuple[str, Section]]:
+    """Return the sections with a part of an access key, and the profile of each."""
+    return [
+        (name, section)
+        for section in list_sections()
+        if (name := find_profile(section)) is not None
+        and any(setting.key in (_ID, _SECRET) for setting in section.settings)
+    ]
 
 
 def _list_keys(call: CallContext, operation: str) -> dict[str, _Key]:
     """Return the parts of the static access key that an operation is signed with, by name."""
     if call.uses_environment(operation):
-        variables = {name: name.upper() for name in _NAMES}
-        if os.environ.get(_OLD_TOKEN):
-            variables[_TOKEN] = _OLD_TOKEN
+        variables = [name for name in _NAMES if name.upper() in os.environ]
+        variables += [_OLD_TOKEN] if os.environ.get(_OLD_TOKEN.upper()) else []
         return {
-            name: _Key(name, os.environ[variable], variable, variable)
-            for name, variable in variables.items()
-            if variable in os.environ
+            name: _Key(name, os.environ[name.upper()], name.upper(), name.upper())
+            for name in variables
         }
     if call.source not in _STATIC and not _is_of_chain(call, operation):
         return {}
     profile = call.find_sso_login()[0]
-    values, keys = call.read_profiles().get(profile, {}), {}
-    for section in list_sections():
-        if find_profile(section) != profile:
-            continue
-        for setting in section.settings:
-            if setting.key in _NAMES and setting.key in values:
-                place = f"{setting.key} in {section.find_place(setting)}"
-                keys[setting.key] = _Key(setting.key, str(values[setting.key]), place)
-    return {name: keys[name] for name in _NAMES if name in keys}
+    values = call.read_profiles().get(profile, {})
+    # botocore takes all parts from one file, and looks in the credentials file first.
+    sections = [section for name, section in _list_halves() if name == profile]
+    with_id = [one for one in sections if any(each.key == _ID for each in one.settings)]
+    section = min(with_id, key=lambda one: one.file.is_config, default=None)
+    if section is None:
+        return {}
+    keys = {
+        key: _Key(key, str(values[key]), f"{key} in {section.find_place(setting)}")
+        for setting in section.settings
+        if (key := setting.key) in (*_NAMES, _OLD_TOKEN) and key in values
+    }
+    return {name: keys[name] for name in (*_NAMES, _OLD_TOKEN) if name in keys}
 
 
 def _find_fault(key: _Key) -> tuple[str, str] | None:
@@ -151,7 +166,7 @@ def _find_fault(key: _Key) -> tuple[str, str] | None:
         return "goes on in the next line, which is indented", cure
     if surplus := find_surplus(value):
         return surplus
-    if key.name != _TOKEN and _PLACEHOLDER.fullmatch(text):
+    if key.name not in (_TOKEN, _OLD_TOKEN) and _PLACEHOLDER.fullmatch(text):
         return "is a placeholder, and not a key", "set the key that AWS has shown for it"
     if re.search(r"\s", text):
         return "has a blank in it", "set it again on one line"

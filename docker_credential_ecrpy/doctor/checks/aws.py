@@ -24,7 +24,7 @@ from docker_credential_ecrpy.text.times import duration, moment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_ecrpy.doctor.probes.aws import Preview
+    from docker_credential_ecrpy.aws.faults.precedence import Shadowed
 
 # AWS refuses a signature that is 5 minutes old; a minute already shows a clock that is not set.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html
@@ -73,21 +73,28 @@ def _check_credentials(facts: EcrFacts) -> Check:
     check_id, found = CheckId.CREDENTIALS, facts.preview
     if isinstance(found, HelperError):
         return check_from_error(check_id, found, WARN if facts.choice.registry.public else FAIL)
-    if found.shadowed:
-        return _check_shadowed(check_id, found, facts)
     fetched = isinstance(facts.token, TokenFact) and facts.token.hit is None
-    if found.is_certain or fetched or not isinstance(facts.caller, HelperError):
-        return Check(check_id, PASS, found.source)
-    return Check(check_id, SKIP, f"{found.summary}: no credentials came from there")
+    if not (found.is_certain or fetched or not isinstance(facts.caller, HelperError)):
+        return Check(check_id, SKIP, f"{found.summary}: no credentials came from there")
+    if found.shadowed:
+        return _check_shadowed(check_id, found.shadowed, found.source, facts)
+    return Check(check_id, PASS, found.source)
 
 
-def _check_shadowed(check_id: CheckId, found: "Preview", facts: EcrFacts) -> Check:
-    """Judge keys in the environment that are used instead of a profile: a denied pull is theirs."""
-    seen, pull = f"{found.source}, used instead of {found.shadowed}", facts.pull
+def _check_shadowed(check_id: CheckId, found: "Shadowed", source: str, facts: EcrFacts) -> Check:
+    """Judge credentials that are used instead of others: a denied pull is theirs."""
+    seen, pull = f"{source}, {found.reason}", facts.pull
+    caller = facts.caller
+    arn = caller.arn if caller and not isinstance(caller, HelperError) else ""
+    is_other = found.is_other(arn)
     denied = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+    if is_other is False:
+        return Check(check_id, PASS, source)
     if pull and not isinstance(pull, HelperError) and pull.replies[-1].status in denied:
-        fix = f"to use the profile, run: {found.unset}"
-        return Check(check_id, FAIL, f"{seen}, may not pull", fix, found.unset)
+        status = FAIL if is_other else WARN
+        return Check(check_id, status, f"{seen}; it may not pull", found.cure, found.command)
+    if found.is_fault:
+        return Check(check_id, WARN, seen, found.cure, found.command)
     return Check(check_id, PASS, seen)
 
 

@@ -19,7 +19,7 @@ from docker_credential_ecrpy.aws.credentials import check_profile, resolve_crede
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer
 from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
-from docker_credential_ecrpy.aws.faults.keys import UNSET, find_shadowed
+from docker_credential_ecrpy.aws.faults.precedence import Shadowed, find_shadowed
 from docker_credential_ecrpy.aws.faults.variables import Origin, find_endpoint
 from docker_credential_ecrpy.aws.profiles import find_account
 from docker_credential_ecrpy.aws.sdk.peer import parse_date
@@ -43,16 +43,14 @@ class Preview:
 
     is_certain: whether the settings show that the source has credentials; only instance metadata
     knows whether the instance has a role. account: that of the identity, or "" if no file names it.
-    shadowed: the profile that is not used, because the environment has keys; or "". unset: the
-    command that removes these keys.
+    shadowed: credentials that are not used, because the source takes precedence; None for none.
     """
 
     source: str
     endpoint: str
     is_certain: bool
     account: str = ""
-    shadowed: str = ""
-    unset: str = UNSET
+    shadowed: Shadowed | None = None
 
     @property
     def summary(self) -> str:

@@ -27,7 +27,7 @@ def test_no_time_is_an_error_of_its_own() -> None:
 
 def test_an_unexpected_error_is_a_fact() -> None:
     """A fault of one probe does not lose the report: it is the error of that probe."""
-    error = attempt(lambda: {}["ACCOUNT_ID"])
+    error = attempt(lambda: dict[str, str]()["ACCOUNT_ID"])
 
     assert isinstance(error, HelperError)
     assert error.message.startswith("unexpected error at test_deadline.py:")

@@ -131,8 +131,8 @@ PROFILES = {
     "half a key": (
         "aws_access_key_id = AKIAX\n",
         "",
-        "of profile 'work' are incomplete: there is no aws_secret_access_key in {home}",
-        "set both the access key id and the secret access key there",
+        "config:1 has aws_access_key_id, but no aws_secret_access_key",
+        "set both aws_access_key_id and aws_secret_access_key in it",
     ),
     "the other half": (
         "aws_secret_access_key = xxxx\n",
@@ -273,9 +273,7 @@ def test_a_value_that_sts_refuses(machine: Machine, text: str) -> None:
         ("job/{id}", "Value", "write 2 to 64 letters"),
     ],
 )
-def test_a_value_with_something_in_it(
-    machine: Machine, value: str, fault: str, cure: str
-) -> None:
+def test_a_value_with_something_in_it(machine: Machine, value: str, fault: str, cure: str) -> None:
     """AWS's text has the value, braces too; the error says what does not belong there."""
     credential_sources.assumed_role(machine)
     path = machine.home / ".aws" / "config"

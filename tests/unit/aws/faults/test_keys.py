@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from docker_credential_ecrpy.aws.faults.keys import UNSET
+from docker_credential_ecrpy.aws.faults.precedence import UNSET
 from docker_credential_ecrpy.errors import HelperError
 from tests.world import credential_sources, in_process
 from tests.world.field_reports.aws_files import lines
@@ -159,14 +159,64 @@ def test_half_a_key(machine: Machine, missing: str) -> None:
 
     message = explain(machine).message
 
-    if missing == "aws_access_key_id":
-        file = f"AWS profile 'default' in {path}"
-        assert message == f"{file} has aws_secret_access_key, but no aws_access_key_id"
-    else:
-        assert message == (
-            "the AWS credentials of profile 'default' are incomplete:"
-            f" there is no aws_secret_access_key in {path}:1"
-        )
+    halves = {"aws_access_key_id", "aws_secret_access_key"}
+    (present,) = halves - {missing}
+    assert f"AWS profile 'default' in {path}" in message
+    assert message.endswith(f"has {present}, but no {missing}")
+
+
+def test_two_halves_in_two_files(machine: Machine) -> None:
+    """botocore reads both from the file that has the id, and the error says so."""
+    key, secret = lines(machine.aws.user()).splitlines()
+    config = machine.config(f"[default]\n{secret}\n")
+    credentials = machine.config(f"[default]\n{key}\n", "credentials")
+
+    assert explain(machine).message == (
+        f"the AWS credentials are incomplete: AWS profile 'default' in {credentials}:1 has"
+        f" aws_access_key_id, but no aws_secret_access_key; that in {config}:1 is not used with it"
+    )
+
+
+@pytest.mark.parametrize("key", [None, ""])
+def test_a_secret_in_the_environment_without_its_id(machine: Machine, key: str | None) -> None:
+    """botocore does not look at it, and goes on to the next source."""
+    machine.login()
+    machine.environ.pop("AWS_ACCESS_KEY_ID")
+    machine.environ |= {} if key is None else {"AWS_ACCESS_KEY_ID": key}
+
+    error = explain(machine)
+
+    said = "AWS_SECRET_ACCESS_KEY is set, and AWS_ACCESS_KEY_ID is not, or is empty"
+    assert error.message == said
+    assert error.command == UNSET
+
+
+def test_an_older_token_in_the_environment(machine: Machine) -> None:
+    """botocore takes AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN."""
+    role = machine.aws.role().arn
+    machine.environ |= machine.aws.session(role).environ
+    machine.environ["AWS_SECURITY_TOKEN"] = machine.aws.session(role, life=-60).session_token
+
+    error = explain(machine)
+
+    assert error.message.startswith("AWS_SECURITY_TOKEN is used instead of AWS_SESSION_TOKEN")
+    assert error.command == "unset AWS_SECURITY_TOKEN"
+    machine.environ.pop("AWS_SECURITY_TOKEN")
+    assert in_process.get(machine.environ)
+
+
+def test_an_older_token_in_a_file(machine: Machine) -> None:
+    """The same goes for the keys of a profile; alone, it is the token."""
+    role = machine.aws.role().arn
+    keys, other = machine.aws.session(role), machine.aws.session(role, life=-60)
+    more = f"aws_security_token = {other.session_token}\n"
+    path = machine.config(f"[default]\n{lines(keys)}{more}", "credentials")
+    error = explain(machine)
+    assert error.message.startswith(f"aws_security_token in {path}:5 is used instead of aws_sess")
+    assert error.hint == "remove that line"
+
+    path.write_text(f"[default]\n{lines(other)}".replace("session_token", "security_token"))
+    assert "have expired" in explain(machine).message
 
 
 def test_half_a_key_of_boto_2(machine: Machine) -> None:
