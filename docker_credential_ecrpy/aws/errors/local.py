@@ -1,5 +1,7 @@
 """Errors that are due to files, keys or variables of this machine."""
 
+import hashlib
+
 from botocore import exceptions as boto
 
 from docker_credential_ecrpy.aws.context import CallContext, redact_url
@@ -19,12 +21,34 @@ def explain_local(exc: Exception, call: CallContext) -> HelperError | None:
     if isinstance(exc, boto.PartialCredentialsError):
         return keys.explain_partial(exc, call)
     if any(isinstance(cause, MfaNeeded) for cause in iterate_causes(exc)):
-        return find_unreadable_cache("cli")
+        return find_unreadable_cache("cli", _find_role_key(exc))
     if call.unreachable:
         return None
+    profile = call.read_profiles().get(call.find_sso_login()[0], {})
     if isinstance(exc, boto.SSOError | boto.TokenRetrievalError | boto.NoAuthTokenError):
-        return find_unreadable_cache("sso")
-    return find_unreadable_cache("login") if isinstance(exc, boto.LoginError) else None
+        session = profile.get("sso_session") or profile.get("sso_start_url", "")
+        return find_unreadable_cache("sso", _hash("sha1", session))
+    if isinstance(exc, boto.LoginError):
+        session = profile.get("login_session", "").strip()
+        return find_unreadable_cache("login", _hash("sha256", session))
+    return None
+
+
+def _hash(algorithm: str, session: str) -> str:
+    """Return botocore's name for the file of a session; "" without one."""
+    name = hashlib.new(algorithm, session.encode(), usedforsecurity=False).hexdigest()
+    return name if session else ""
+
+
+def _find_role_key(exc: Exception) -> str:
+    """Return the name of the cached file of the role that needs an MFA code, or ""."""
+    for cause in iterate_causes(exc):
+        trace = cause.__traceback__
+        while trace:
+            owner, trace = trace.tb_frame.f_locals.get("self"), trace.tb_next
+            if key := getattr(owner, "_cache_key", ""):
+                return str(key)
+    return ""
 
 
 def explain_failed_request(exc: Exception, call: CallContext) -> HelperError | None:

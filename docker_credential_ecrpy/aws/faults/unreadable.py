@@ -32,19 +32,32 @@ def explain_unreadable(
     return HelperError(f"{named} {reason}", hint=cure, command=command, refused=True)
 
 
-def find_unreadable_cache(name: str) -> HelperError | None:
-    """Return the error for a cache of the AWS CLI's, or a file in it, that cannot be read.
+def find_unreadable_cache(name: str, key: str) -> HelperError | None:
+    """Return the error for a cache of the AWS CLI's, or the file of one entry, that is unreadable.
 
-    name: "sso", "cli" or "login".
+    name: "sso", "cli" or "login". key: the name of the entry's file, without ".json".
     """
     variable = "AWS_LOGIN_CACHE_DIRECTORY" if name == "login" else ""
     named = os.environ.get(variable, "")
     folder = os.path.expanduser(named or f"~/.aws/{name}/cache")
-    errors = [explain_unreadable(folder, variable if named else "", is_directory=True)]
-    with suppress(OSError):
-        files = [file for file in sorted(os.listdir(folder)) if file.endswith(".json")]
-        errors += [explain_unreadable(os.path.join(folder, file)) for file in files]
-    return next(filter(None, errors), None)
+    error = explain_unreadable(folder, variable if named else "", is_directory=True)
+    return error or (explain_unreadable(os.path.join(folder, f"{key}.json")) if key else None)
+
+
+def explain_closed_token(path: str, variable: str) -> HelperError | None:
+    """Return the error for a web identity's or a pod's token file that is closed to this user.
+
+    variable: the one that names it; "" for a key of a profile.
+    """
+    error = explain_unreadable(path)
+    if error is None or os.access(path, os.R_OK) or error.command.startswith("chmod"):
+        return error
+    named = f"{one_line(path)}, which {variable} names," if variable else one_line(path)
+    error.message = error.message.replace(one_line(path), named, 1)
+    user = f"the user with the id {os.geteuid()}" if hasattr(os, "geteuid") else "this user"
+    error.hint = f"let {user} read it; in a pod, set securityContext.fsGroup, such as to 65534"
+    error.command = ""
+    return error
 
 
 def say_unwritable() -> str:
@@ -122,7 +135,9 @@ def _explain_closed(path: str, variable: str, strerror: str) -> tuple[str, str, 
         return reason, f"run: {command}", command
     if variable:
         return reason, f"make it readable for this user, or run: unset {variable}", ""
-    return reason, f"set HOME, which is {one_line(home)}, to a directory of this user", ""
+    if os.path.abspath(path).startswith(os.path.abspath(os.path.expanduser("~")) + os.sep):
+        return reason, f"set HOME, which is {one_line(home)}, to a directory of this user", ""
+    return reason, "make it readable for this user", ""
 
 
 def _name_user(number: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from docker_credential_ecrpy.aws.context import CallContext, find_origin
 from docker_credential_ecrpy.aws.faults.config_file import list_sections
-from docker_credential_ecrpy.aws.faults.unreadable import explain_unreadable
+from docker_credential_ecrpy.aws.faults.unreadable import explain_closed_token, explain_unreadable
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -105,6 +105,11 @@ def find_bundle(bundle: str) -> Origin | None:
 def add_file(error: HelperError, path: str) -> HelperError:
     """Add to the error for a file which setting names it, and how the file can be read."""
     origin, unreadable = find_value(path), explain_unreadable(path)
+    if origin and re.search("token_file", origin.name, re.IGNORECASE):
+        variable = origin.name if origin.command else ""
+        if (closed := explain_closed_token(path, variable)) and not os.access(path, os.R_OK):
+            closed.refused = error.refused
+            return closed
     if origin and origin.name == _WEB_IDENTITY:
         origin = Origin(f"{_WEB_IDENTITY} AWS_ROLE_ARN", is_variable=True)
         origin.name = _WEB_IDENTITY

@@ -1,6 +1,8 @@
 """Files that are there and cannot be read: the path in full, the reason and the cure."""
 
 import errno
+import hashlib
+import json
 import os
 import shutil
 import sys
@@ -16,6 +18,7 @@ from docker_credential_ecrpy.aws.faults.unreadable import (
     find_unreadable_cache,
     say_unwritable,
 )
+from docker_credential_ecrpy.aws.faults.variables import add_file
 from docker_credential_ecrpy.errors import HelperError
 from tests.security import attacks
 from tests.world import credential_sources, in_process
@@ -118,12 +121,45 @@ def test_the_token_of_an_sso_session(machine: Machine, make: Callable[[Path], ob
     assert explain(machine).message.startswith(f"{path} ")
 
 
+@pytest.mark.parametrize("source", [credential_sources.sso_session, credential_sources.aws_login])
+def test_a_file_of_another_session(machine: Machine, source: Callable[[Machine], object]) -> None:
+    """Only the file of the session itself is the cause of what fails."""
+    source(machine)
+    (path,) = machine.home.glob(".aws/*/cache/*.json")
+    path.unlink()
+    (path.parent / "0-another.json").mkdir()
+    assert "has expired or was never begun" in explain(machine).message
+
+    path.mkdir()
+    assert explain(machine).message.startswith(f"{path} is a directory")
+
+
+def test_the_cached_role_with_an_mfa_code(machine: Machine) -> None:
+    """The AWS CLI has written it, and it cannot be read."""
+    credential_sources.assumed_role(machine)
+    config = machine.home / ".aws" / "config"
+    config.write_text(f"{config.read_text()}mfa_serial = arn:aws:iam::123456789012:mfa/dev\n")
+    (machine.home / ".aws" / "cli" / "cache" / "other.json").mkdir(parents=True)
+    error = explain(machine)
+    assert "needs an MFA code" in error.message
+
+    kwargs = {
+        "ExternalId": "x-1",
+        "RoleArn": "arn:aws:iam::123456789012:role/puller",
+        "SerialNumber": "arn:aws:iam::123456789012:mfa/dev",
+    }
+    key = hashlib.sha1(json.dumps(kwargs, sort_keys=True).encode()).hexdigest()
+    path = machine.home / ".aws" / "cli" / "cache" / f"{key}.json"
+    path.mkdir()
+    assert explain(machine).message.startswith(f"{path} is a directory")
+
+
 @pytest.mark.parametrize("name", ["sso", "cli", "login"])
 def test_a_cache_that_is_a_file(machine: Machine, name: str) -> None:
     """The AWS CLI cannot write there either."""
     path = machine.file(f"home/.aws/{name}/cache", "")
     with in_process.environment(machine.environ):
-        error = find_unreadable_cache(name)
+        error = find_unreadable_cache(name, "")
 
     assert error is not None
     assert error.message == f"{path} is a file, where a directory has to be"
@@ -133,7 +169,7 @@ def test_a_login_cache_that_a_variable_names(machine: Machine) -> None:
     """The variable is the cause."""
     machine.environ["AWS_LOGIN_CACHE_DIRECTORY"] = "/nowhere/cache"
     with in_process.environment(machine.environ):
-        error = find_unreadable_cache("login")
+        error = find_unreadable_cache("login", "")
 
     assert error is not None
     assert error.command == "unset AWS_LOGIN_CACHE_DIRECTORY"
@@ -190,7 +226,7 @@ def test_the_login_of_root(home: Path) -> None:
     token.touch(mode=0o600)
 
     with as_user():
-        error = find_unreadable_cache("sso")
+        error = find_unreadable_cache("sso", "token")
 
     assert error is not None
     assert error.command == f'sudo chown -R "$(id -un)" {token}'
@@ -237,6 +273,36 @@ def test_a_file_outside_of_the_home(home: Path, monkeypatch: pytest.MonkeyPatch)
     error = explain_closed(path, "AWS_CONFIG_FILE")
 
     assert error.hint == "make it readable for this user, or run: unset AWS_CONFIG_FILE"
+
+
+def test_the_token_of_a_pod(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes mounts it for root alone, unless fsGroup is set; nothing is left over."""
+    monkeypatch.setenv("HOME", str(home / ".aws" / "sso"))
+    path = home / "token"
+    path.touch(mode=0o600)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(path))
+
+    with as_user():
+        error = add_file(HelperError("m", hint="h"), str(path))
+
+    reason = f"{os.strerror(errno.EACCES)}: {path} belongs to root"
+    assert error.message == (
+        f"{path}, which AWS_WEB_IDENTITY_TOKEN_FILE names, cannot be read: {reason}"
+    )
+    assert error.hint == (
+        f"let the user with the id {USER} read it; in a pod, set securityContext.fsGroup,"
+        " such as to 65534"
+    )
+    assert error.command == ""
+
+
+def test_a_bundle_outside_of_the_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HOME has nothing to do with it."""
+    monkeypatch.setenv("HOME", str(home / ".aws" / "sso"))
+    path = home / "ca.pem"
+    path.touch(mode=0o600)
+
+    assert explain_closed(path).hint == "make it readable for this user"
 
 
 def test_an_impossible_name() -> None:
