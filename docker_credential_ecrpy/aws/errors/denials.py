@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.errors.places import describe_profile
+from docker_credential_ecrpy.aws.errors.values import explain_surplus
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -45,8 +46,10 @@ _OWNERS = {
 
 def explain_denial(exc: ClientError, text: str, call: CallContext) -> HelperError:
     """Return the error for a call that a policy denies, or that none allows."""
-    principal, named, reason = _PRINCIPAL.search(text), _ACTION.search(text), _REASON.search(text)
     operation = exc.operation_name
+    if operation != "GetAuthorizationToken" and (surplus := explain_surplus(call)):
+        return surplus
+    principal, named, reason = _PRINCIPAL.search(text), _ACTION.search(text), _REASON.search(text)
     action = named[1] if named else _ACTIONS.get(operation, operation)
     who = principal[0] if principal else "this AWS identity"
     msg = f"{who} may not call {action}"
@@ -73,6 +76,8 @@ def explain_denial(exc: ClientError, text: str, call: CallContext) -> HelperErro
         f"check that the role exists, allow {action} in the IAM policy of this identity, and name"
     )
     hint += " it in the role's trust policy"
+    if "ExternalId" in call.parameters:
+        hint += ", with the external_id that is set here"
     keys = [key for name, key in _CONDITIONS.items() if name not in call.parameters]
     hint += f"; if that wants it, set {' or '.join(keys)}" if keys else ""
     return HelperError(msg, hint=hint)

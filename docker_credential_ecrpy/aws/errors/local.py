@@ -6,6 +6,7 @@ from botocore import exceptions as boto
 
 from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.aws.errors.connection import explain_connection, iterate_causes
+from docker_credential_ecrpy.aws.errors.values import explain_reference
 from docker_credential_ecrpy.aws.faults import keys, variables
 from docker_credential_ecrpy.aws.faults.unreadable import find_unreadable_cache
 from docker_credential_ecrpy.aws.profiles import explain_wrong_settings
@@ -18,6 +19,8 @@ def explain_local(exc: Exception, call: CallContext) -> HelperError | None:
     if isinstance(exc, boto.EndpointProviderError):
         error = explain_wrong_settings(exc, call.core)
         return variables.add_left_over(error, variables.find_switch(call), "chooses that endpoint")
+    if isinstance(exc, boto.InvalidConfigError):
+        return explain_reference(call)
     if isinstance(exc, boto.PartialCredentialsError):
         return keys.explain_partial(exc, call)
     if any(isinstance(cause, MfaNeeded) for cause in iterate_causes(exc)):
@@ -54,9 +57,13 @@ def _find_role_key(exc: Exception) -> str:
 def explain_failed_request(exc: Exception, call: CallContext) -> HelperError | None:
     """Return the error for a failed connection, with the key or setting that it is due to."""
     error = explain_connection(exc, call)
-    if error is None or isinstance(exc, boto.ProxyConnectionError):
-        return error
+    if error is None:
+        return None
+    names_url = redact_url(call.url) in error.message
+    if isinstance(exc, boto.ProxyConnectionError):
+        switch = variables.find_switch(call) if names_url else None
+        return variables.add_left_over(error, switch, "chooses that endpoint")
     if "Invalid header value" in str(exc):
         return keys.explain_keys(call) or error
     # The message names another address where a proxy is what fails.
-    return variables.add_endpoint(error, call) if redact_url(call.url) in error.message else error
+    return variables.add_endpoint(error, call) if names_url else error

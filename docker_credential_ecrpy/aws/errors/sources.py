@@ -4,7 +4,7 @@ import os
 
 from botocore.exceptions import CredentialRetrievalError
 
-from docker_credential_ecrpy.aws.context import CallContext
+from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.aws.errors.places import describe_setting
 from docker_credential_ecrpy.aws.errors.settings import SOURCES, explain_gap
 from docker_credential_ecrpy.aws.faults import sections
@@ -26,23 +26,16 @@ _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")  # Docker's and podman'
 _TOKENS = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
 _NO_ROLE = 404  # the answer of instance metadata for an instance without a role
 _OFF = 403  # its answer where it is turned off, or to a request that a proxy forwarded
+_ENDPOINT = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 _POD_HOSTS = ("169.254.170.23", "fd00:ec2::23")
 
 
 def explain_no_credentials(call: CallContext) -> HelperError:
     """Return the error for a profile or an environment without credentials."""
     place, files = call.choice.chosen_at, name_config_files(call.core)
-    if not call.choice.profile and (half := explain_half_environment()):
-        half.refused = not call.unreachable
-        return half
-    if found := sections.explain_missing(call.profile):
+    if found := _find_fault(call):
         found.refused = not call.unreachable
         return found
-    if gap := explain_gap(call):
-        if call.choice.profile:
-            gap.message, gap.chosen_at = f"{place}: {gap.message}", str(place)
-        gap.refused = not call.unreachable
-        return gap
     if call.choice.profile:
         msg = f"{place}: AWS profile {call.profile!r} in {files} has no credentials"
         hint = "write keys, a role, an SSO session or a credential_process into it, or remove the"
@@ -58,6 +51,11 @@ def explain_no_credentials(call: CallContext) -> HelperError:
     if call.lacks_token or call.refusal:
         reason, cure = _explain_instance(call)
         return NoCredentials(f"{msg} or from metadata: {reason}", hint=cure, refused=refused)
+    if (endpoint := os.environ.get(_ENDPOINT)) and not is_metadata_disabled(os.environ):
+        msg += f" or from metadata at {redact_url(endpoint)}, where {_ENDPOINT} sends the request"
+        command = f"unset {_ENDPOINT}"
+        hint = f"if {_ENDPOINT} is left over, run: {command}; otherwise {hint}"
+        return NoCredentials(msg, hint=hint, command=command, refused=refused)
     if _is_in_container() and not is_metadata_disabled(os.environ):
         hint += f"; in a container on EC2, {_HOP_LIMIT}{_HOP_COMMAND}"
     msg += " or from container or instance metadata"
@@ -66,6 +64,23 @@ def explain_no_credentials(call: CallContext) -> HelperError:
         command = "unset AWS_EC2_METADATA_DISABLED"
         hint = f"run: {command}; or {hint}"
     return NoCredentials(msg, hint=hint, command=command, refused=refused)
+
+
+def _find_fault(call: CallContext) -> HelperError | None:
+    """Return the error for what keeps botocore from seeing credentials that are there."""
+    if not call.choice.profile and (half := explain_half_environment()):
+        return half
+    if found := sections.explain_missing(call.profile):
+        if call.refusal:
+            reason, cure = _explain_instance(call)
+            found.message += f"; and from metadata: {reason}"
+            found.hint = f"{found.hint}; or, for metadata, {cure}"
+        return found
+    gap = explain_gap(call)
+    if gap and call.choice.profile:
+        place = call.choice.chosen_at
+        gap.message, gap.chosen_at = f"{place}: {gap.message}", str(place)
+    return gap
 
 
 def explain_credential_source(exc: CredentialRetrievalError, call: CallContext) -> HelperError:
@@ -124,6 +139,9 @@ def _explain_instance(call: CallContext) -> tuple[str, str]:
     if call.lacks_token:
         cure = f"try again; in a container, {_HOP_LIMIT}{_HOP_COMMAND}"
         return "instance metadata gives no token", cure
+    if refusal is None and (endpoint := os.environ.get(_ENDPOINT)):
+        reason = f"metadata at {redact_url(endpoint)} does not answer, where {_ENDPOINT} sends it"
+        return reason, f"if that variable is left over, run: unset {_ENDPOINT}"
     if refusal is None:
         cure = f"only EC2 instances have it; in a container on EC2, {_HOP_LIMIT}{_HOP_COMMAND}"
         return "instance metadata does not answer", cure

@@ -40,10 +40,16 @@ _FORMS = {
     "sso_role_name": "the permission set's name: 1 to 32 letters, digits or any of _+=,.@-",
     "sso_account_id": "the 12 digits of the account",
 }
+_REFERENCES = ("source_profile", "credential_source", "sso_session", "services")
+"""The keys of a profile that name a section or a source."""
 _RULE_KEYS = {"duration_seconds": "duration"}  # where the key of a rule has another name
 _VARIABLES = {"role_arn": "AWS_ROLE_ARN", "role_session_name": "AWS_ROLE_SESSION_NAME"}
 # Words of botocore's texts for the environment of a container -> the variables, what to do.
 _CONTAINER = {
+    "Unsupported host '169.254.170.2": (
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",),
+        "begin it with a slash, or unset it outside of the task",
+    ),
     "Unsupported host": (
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI",),
         "write an https address, one of these hosts or a loopback address",
@@ -108,9 +114,10 @@ def _explain(refused: str, text: str, call: CallContext) -> HelperError | None:
     key = _find_key(text)
     if key is None:
         return None
-    place, value = _describe_place(key, call), _find_sent(key, call)
-    if fault := find_surplus(value) or find_variable(value):
-        return HelperError(f"{place} {fault[0]}", hint=fault[1], refused=True)
+    if surplus := explain_surplus(call, key):
+        surplus.refused = True
+        return surplus
+    place = _describe_place(key, call)
     hint = f"write {_FORMS[key]}"
     if _CHAIN_LIMIT in text:
         hint = "set it to 3600 at most, or remove it: a role that another role assumes lasts 1 hour"
@@ -122,11 +129,33 @@ def _explain(refused: str, text: str, call: CallContext) -> HelperError | None:
     return HelperError(f"{refused} {place}: {text}", hint=hint, refused=True)
 
 
-def _find_sent(key: str, call: CallContext) -> str:
-    """Return the value of a key as it was sent to AWS; "" if it was not."""
-    names = [name.lower() for name, other in _KEYS.items() if other == key]
-    sent = (value for name, value in call.parameters.items() if name.lower() in names)
-    return str(next(sent, ""))
+def explain_surplus(call: CallContext, only: str = "") -> HelperError | None:
+    """Return the error for a parameter that was sent with quotes or the like; None without one.
+
+    only: the key that is looked at; "" for every one.
+    """
+    keys = {name.lower(): key for name, key in _KEYS.items() if only in ("", key)}
+    for name, value in call.parameters.items():
+        key = keys.get(name.lower())
+        if key and (fault := _find_surplus(str(value))):
+            return HelperError(f"{_describe_place(key, call)} {fault[0]}", hint=fault[1])
+    return None
+
+
+def explain_reference(call: CallContext) -> HelperError | None:
+    """Return the error for a name in a profile of the chain that is in quotes or the like."""
+    profiles = call.read_profiles()
+    for name in call.list_chain():
+        for key in _REFERENCES:
+            value = profiles.get(name, {}).get(key, "")
+            if fault := _find_surplus(value):
+                msg = f"{describe_setting(key, name, call)} {fault[0]}"
+                return HelperError(msg, hint=fault[1], refused=True)
+    return None
+
+
+def _find_surplus(value: str) -> tuple[str, str] | None:
+    return find_surplus(value) or find_variable(value)
 
 
 def _find_key(text: str) -> str | None:

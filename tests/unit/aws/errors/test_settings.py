@@ -288,6 +288,44 @@ def test_a_value_with_something_in_it(machine: Machine, value: str, fault: str, 
     assert str(error.hint).startswith(cure)
 
 
+@pytest.mark.parametrize(
+    "line",
+    ['source_profile = "base"', "credential_source = 'Environment'", "source_profile = base # x"],
+)
+def test_a_name_in_quotes(machine: Machine, line: str) -> None:
+    """AWS's files have no quotes and no comments behind a value."""
+    path = machine.config(f"[profile base]\n[profile work]\nrole_arn = {ROLE}\n{line}\n")
+    machine.environ["AWS_PROFILE"] = "work"
+
+    message = error_of(machine).message
+
+    assert message.startswith(f"{line} of AWS profile 'work' in {path} ")
+    assert message.endswith("taken as a part of it")
+
+
+def test_a_session_in_quotes(machine: Machine) -> None:
+    """The same goes for the name of an SSO session."""
+    credential_sources.sso_session(machine)
+    path = machine.home / ".aws" / "config"
+    path.write_text(path.read_text().replace("= corp", '= "corp"'))
+
+    assert 'sso_session = "corp" of AWS profile' in error_of(machine).message
+
+
+def test_an_external_id_that_is_denied(machine: Machine) -> None:
+    """Quotes belong to it; without any, it may still be another one."""
+    credential_sources.assumed_role(machine)
+    path = machine.home / ".aws" / "config"
+    text = path.read_text()
+    path.write_text(text.replace("= x-1", '= "x-1"'))
+    error = error_of(machine)
+    assert error.message.startswith(f"external_id of AWS profile 'work' in {path} is in quotes")
+    assert "x-1" not in str(error)
+
+    path.write_text(text.replace("= x-1", "= y-2"))
+    assert "trust policy, with the external_id that is set here" in str(error_of(machine).hint)
+
+
 def test_a_role_in_a_variable_with_a_blank(machine: Machine) -> None:
     """A blank does not show: it is named."""
     credential_sources.web_identity(machine)

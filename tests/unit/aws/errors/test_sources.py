@@ -144,3 +144,36 @@ def test_secrets_in_an_answer_are_redacted(machine: Machine) -> None:
 
     assert "HTTP 404: denied [redacted]" in error
     assert secret not in error
+
+
+def test_a_file_and_the_instance(machine: Machine) -> None:
+    """A file that a variable names and the refusal of metadata are both the cause."""
+    _instance_without_a_role(machine)
+    machine.environ["AWS_CONFIG_FILE"] = "/nowhere/config"
+
+    error = error_of(machine)
+
+    assert error.message.startswith("/nowhere/config, which AWS_CONFIG_FILE names, does not exist;")
+    assert "and from metadata: the instance has no role" in error.message
+    assert "associate-iam-instance-profile" in str(error.hint)
+
+
+def test_metadata_at_another_address(machine: Machine) -> None:
+    """The variable that is left over is named."""
+    machine.environ.pop("AWS_EC2_METADATA_DISABLED")
+    machine.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = "http://127.0.0.1:9/"
+
+    error = error_of(machine)
+
+    assert "or from metadata at http://127.0.0.1:9, where AWS_EC2_METADATA_SERV" in error.message
+    assert error.command == "unset AWS_EC2_METADATA_SERVICE_ENDPOINT"
+
+
+def test_a_relative_address_without_a_slash(machine: Machine) -> None:
+    """It becomes a part of the host's name."""
+    machine.environ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "v2/credentials/abc"
+
+    error = error_of(machine)
+
+    assert error.message.startswith("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: Unsupported host")
+    assert str(error.hint).startswith("begin it with a slash")

@@ -6,7 +6,7 @@ import pytest
 
 from docker_credential_ecrpy.errors import HelperError
 from tests.world import aws as world
-from tests.world import credential_sources, in_process
+from tests.world import credential_sources, in_process, proxies
 from tests.world.machine import Machine
 
 NOWHERE = "http://127.0.0.1:9"
@@ -141,3 +141,17 @@ def test_a_failure_that_goes_elsewhere(machine: Machine) -> None:
     machine.aws.denied.add((credential_sources.USER, "sts:AssumeRole"))
 
     assert "AWS_ENDPOINT_URL" not in str(explain(machine))
+
+
+def test_a_switch_behind_a_proxy(machine: Machine) -> None:
+    """The proxy does not reach the endpoint that the switch chooses."""
+    machine.login()
+    with proxies.answer(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n") as proxy:
+        machine.environ |= {
+            "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}",
+            "AWS_USE_FIPS_ENDPOINT": "true",
+        }
+
+        error = explain(machine)
+
+    assert error.command == "unset AWS_USE_FIPS_ENDPOINT"
