@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 
 from botocore.exceptions import ClientError
 
@@ -100,7 +101,7 @@ def _say_cure(policy: str, action: str, call: CallContext, *, denies: bool) -> s
     if denies:
         hint = f"ask {owner} to change it, or use another AWS identity"
         if kind in ("", "identity-based policy"):
-            hint += "; if it wants MFA, use a profile with mfa_serial"
+            hint += f"; if it wants MFA, {_say_mfa(call)}"
         return hint
     where = {
         "identity-based policy": "in an IAM policy of this identity",
@@ -109,6 +110,16 @@ def _say_cure(policy: str, action: str, call: CallContext, *, denies: bool) -> s
     }.get(kind, "in it")
     on_all = " on resource *" if action.endswith(":GetAuthorizationToken") else ""
     return f"ask {owner} to allow {action}{on_all} {where}"
+
+
+def _say_mfa(call: CallContext) -> str:
+    """Return how to use MFA; `mfa_serial` is used for roles alone."""
+    profile = call.read_profiles().get(call.profile, {})
+    if call.source == "env" or "mfa_serial" not in profile or "role_arn" in profile:
+        return "use a profile with mfa_serial"
+    serial = shlex.quote(one_line(profile["mfa_serial"]))
+    cure = "get session keys, as the AWS SDK uses mfa_serial for a role_arn alone: aws sts"
+    return f"{cure} get-session-token --serial-number {serial} --token-code CODE"
 
 
 def _name_endpoint(action: str, call: CallContext) -> str:

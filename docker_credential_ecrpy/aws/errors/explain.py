@@ -94,7 +94,9 @@ def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
     near, command = suggest(name, others), ""
     meant = f"did you mean {near!r}? " if near else ""
     place, variable = call.choice.chosen_at, sections.name_variable()
-    if found := sections.explain_misnamed(name, others, "" if call.choice.profile else variable):
+    of_rule = "" if place and place.line else str(place or "")  # a rule's file, or its variable
+    named = of_rule if call.choice.profile else variable
+    if found := sections.explain_misnamed(name, others, named):
         return found
     if place is None or not call.choice.profile:
         where, there = "", f"set {variable} to one of: {', '.join(others)}"

@@ -76,6 +76,8 @@ def _find_fault(call: CallContext) -> HelperError | None:
             found.message += f"; and from metadata: {reason}"
             found.hint = f"{found.hint}; or, for metadata, {cure}"
         return found
+    if twice := sections.explain_twice(call.profile):
+        return twice
     gap = explain_gap(call)
     if gap and call.choice.profile:
         place = call.choice.chosen_at

@@ -22,6 +22,8 @@ from docker_credential_ecrpy.text.sanitize import one_line
 VARIABLES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 # Both as in configparser, which strips a line before it looks for a section.
 _HEADER = re.compile(r"(\s*)\[(.+)\]")
+_CONFLICT = re.compile(r"<{7} |={7}$|>{7} |\|{7} ")
+_LONG = ("aws_session_token", "aws_security_token", "aws_secret_access_key")
 _SETTING = re.compile(r"(\s*)([^#;=:\s][^=:]*?)\s*[=:]\s*(.*?)\s*$")
 
 
@@ -172,6 +174,8 @@ def _find_fault(error: object, data: bytes) -> tuple[int, str, str] | None:
     if isinstance(error, configparser.MissingSectionHeaderError):
         line = error.lineno
         if not lines[line - 1].lstrip().startswith("["):
+            if known := _find_other_kind(lines[line - 1]):
+                return (line, *known)
             cure = "write the section above that line, such as [default]"
             return line, "there is text before the first section", cure
         return (line, *_NO_BRACKET)
@@ -187,9 +191,28 @@ def _find_fault(error: object, data: bytes) -> tuple[int, str, str] | None:
 _NO_BRACKET = ("the section has no closing bracket", "write the ] at the end of that line")
 
 
+def _find_other_kind(text: str) -> tuple[str, str] | None:
+    """Return what a file is whose text begins like that, and the cure; None for AWS's own kind."""
+    if _CONFLICT.match(text):
+        return "a merge conflict is not resolved", "remove its marks, and one of the two versions"
+    if text.lstrip().startswith("{"):
+        cure = "write [default] and its three keys as key = value instead"
+        return "the file is JSON, as an AWS command prints it", cure
+    if text.lstrip("\ufeff").lower().startswith("access key id,"):
+        cure = "import it with: aws configure import --csv file://FILE; or write [default] and both"
+        return "the file is the CSV file of a new key", f"{cure} keys as key = value"
+    return None
+
+
 def _explain_line(line: int, lines: list[str]) -> tuple[int, str, str]:
-    if lines[line - 1].lstrip().startswith("["):
+    text, before = lines[line - 1], _SETTING.match(lines[line - 2]) if line > 1 else None
+    if text.lstrip().startswith("["):
         return (line, *_NO_BRACKET)
+    if _CONFLICT.match(text):
+        return (line, *(_find_other_kind(text) or _NO_BRACKET))
+    if before and before[2].lower() in _LONG and re.fullmatch(r"\S{20,}", text.rstrip()):
+        reason = f"the line seems to be the rest of {before[2]} in the line before"
+        return line, reason, "write it on one line"
     reason = "the line is neither a section nor a key with a value"
     return line, reason, "write it as key = value, or remove it"
 

@@ -117,6 +117,19 @@ def explain_missing(name: str) -> HelperError | None:
     return find_unreadable_file() or explain_unseen(name) or explain_unknown_keys(name)
 
 
+def explain_twice(name: str) -> HelperError | None:
+    """Return the error for a profile with two sections in one file, of which one is read."""
+    for section in (found := [one for one in list_sections() if profile_of(one) == name]):
+        first = next(one for one in found if one.file == section.file)
+        if first is not section:
+            msg = (
+                f"{section.place}: this section is profile {name!r} again, as in line {first.line},"
+            )
+            msg += " and the AWS SDK reads only one of the two"
+            return HelperError(msg, hint="merge the two sections into one", refused=True)
+    return None
+
+
 def explain_misnamed(name: str, others: list[str], variable: str) -> HelperError | None:
     """Return the error for a profile's name that is not the one of its section.
 

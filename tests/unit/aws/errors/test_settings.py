@@ -326,6 +326,21 @@ def test_an_external_id_that_is_denied(machine: Machine) -> None:
     assert "trust policy, with the external_id that is set here" in str(error_of(machine).hint)
 
 
+def test_mfa_of_keys(machine: Machine) -> None:
+    """`mfa_serial` does nothing for keys: a policy that wants MFA needs those of a session."""
+    keys, serial = machine.aws.user(), "arn:aws:iam::123456789012:mfa/dev"
+    machine.config(
+        f"[default]\nmfa_serial = {serial}\naws_access_key_id = {keys.access_key}\n"
+        f"aws_secret_access_key = {keys.secret_key}\n"
+    )
+    text = "is not authorized with an explicit deny in an identity-based policy"
+    machine.aws.faults["ecr"] = refuse("AccessDeniedException", text)
+
+    hint = str(error_of(machine).hint)
+
+    assert f"aws sts get-session-token --serial-number {serial} --token-code CODE" in hint
+
+
 def test_a_role_in_a_variable_with_a_blank(machine: Machine) -> None:
     """A blank does not show: it is named."""
     credential_sources.web_identity(machine)

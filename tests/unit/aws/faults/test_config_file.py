@@ -72,6 +72,30 @@ BROKEN: dict[str, tuple[Callable[[str], bytes], int, str, str]] = {
         "the line is neither a section nor a key with a value",
         "write it as key = value",
     ),
+    "JSON": (
+        lambda _: b'{"Credentials": {}}\n',
+        1,
+        "the file is JSON, as an AWS command prints it",
+        "write [default] and its three keys",
+    ),
+    "the file of a new key": (
+        lambda _: b"Access key ID,Secret access key\nAKIA,x\n",
+        1,
+        "the file is the CSV file of a new key",
+        "import it with: aws configure import --csv",
+    ),
+    "a merge conflict": (
+        lambda keys: f"[default]\n{keys}<<<<<<< HEAD\nregion = x\n".encode(),
+        4,
+        "a merge conflict is not resolved",
+        "remove its marks",
+    ),
+    "a token in two lines": (
+        lambda keys: f"[default]\n{keys}aws_session_token = {'a' * 40}\n{'b' * 40}\n".encode(),
+        5,
+        "the line seems to be the rest of aws_session_token in the line before",
+        "write it on one line",
+    ),
     "a value in the next line": (
         lambda keys: f"[default]\n{keys}region =\n  us-east-1\n".encode(),
         5,

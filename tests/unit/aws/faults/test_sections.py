@@ -194,6 +194,32 @@ def test_the_name_in_a_rule(machine: Machine) -> None:
     assert error.hint == "write profile = 'work'"
 
 
+def test_the_name_in_a_variable_of_an_account(machine: Machine) -> None:
+    """It stands for a rule, and can be set again."""
+    credential_sources.named_profile(machine)
+    machine.environ["AWS_ECR_PROFILE_123456789012"] = "work\r"
+
+    assert explain(machine).command == "export AWS_ECR_PROFILE_123456789012=work"
+
+
+@pytest.mark.parametrize(
+    ("headers", "name"),
+    [(["profile default", "default"], ""), (["profile dev", "profile  dev"], "dev")],
+)
+def test_a_profile_that_is_there_twice(machine: Machine, headers: list[str], name: str) -> None:
+    """In two spellings; in one, the file does not parse. The AWS SDK reads one of the two."""
+    keys = lines(machine.aws.user())
+    path = machine.config(f"[{headers[0]}]\n{keys}\n[{headers[1]}]\nregion = us-east-1\n")
+    machine.environ |= {"AWS_PROFILE": name} if name else {}
+
+    error = explain(machine)
+
+    assert error.message.startswith(
+        f"{path}:5: this section is profile '{name or 'default'}' again"
+    )
+    assert error.hint == "merge the two sections into one"
+
+
 @pytest.mark.parametrize("header", ["sso_session corp", "SSO-session corp", "corp", "session corp"])
 def test_a_section_of_an_sso_session(machine: Machine, header: str) -> None:
     """Only [sso-session NAME] is one."""
