@@ -47,7 +47,7 @@ def keys_instead_of_the_profile(docker_host: DockerHost) -> Broken:
     docker_host.front.denied[HOST] = {(other.arn, "ecr:BatchGetImage")}
     return Broken(
         "credentials",
-        "the environment (AWS_ACCESS_KEY_ID), used instead of the profile in AWS_PROFILE, 'dev',",
+        "the environment (AWS_ACCESS_KEY_ID), used instead of the profile in AWS_PROFILE, 'dev';",
         UNSET,
         lambda: [environ.pop(name, None) for name in UNSET.split()],
     )
@@ -193,7 +193,73 @@ def _directory_in_the_sso_cache(machine: Machine) -> None:
     file.mkdir()
 
 
+def older_variable_of_the_profile(docker_host: DockerHost) -> Broken:
+    other, environ = docker_host.machine.aws.user("other"), docker_host.machine.environ
+    docker_host.machine.config(
+        f"[profile work]\n{_without_keys(docker_host)}[profile old]\n{lines(other)}"
+    )
+    environ |= {"AWS_PROFILE": "work", "AWS_DEFAULT_PROFILE": "old"}
+    docker_host.front.denied[HOST] = {(other.arn, "ecr:BatchGetImage")}
+    return Broken(
+        "credentials",
+        "profile 'old' in the config file, used instead of the profile in AWS_PROFILE, 'work'",
+        "unset AWS_DEFAULT_PROFILE",
+        lambda: environ.pop("AWS_DEFAULT_PROFILE"),
+    )
+
+
+def role_of_the_instance_instead_of_a_file(docker_host: DockerHost) -> Broken:
+    docker_host.machine.config(f"[default]\n{_without_keys(docker_host)}", "credentials")
+    repair = changed(docker_host, "AWS_SHARED_CREDENTIALS_FILE", "/nowhere/credentials")
+    credential_sources.instance(docker_host.machine)
+    arn = "arn:aws:sts::123456789012:assumed-role/instance/session"
+    docker_host.front.denied[HOST] = {(arn, "ecr:BatchGetImage")}
+    return Broken(
+        "credentials",
+        "the instance's role, used because /nowhere/credentials, which AWS_SHARED_CREDENTIALS_FILE",
+        "unset AWS_SHARED_CREDENTIALS_FILE",
+        repair,
+    )
+
+
+def same_keys_as_the_profile(docker_host: DockerHost) -> Broken:
+    docker_host.machine.config(profile("work", docker_host.user))
+    docker_host.machine.environ["AWS_PROFILE"] = "work"
+    docker_host.front.denied[HOST] = {(docker_host.user.arn, "ecr:BatchGetImage")}
+    return Broken(
+        "image",
+        "is not permitted ecr:BatchGetImage",
+        "allow ecr:BatchGetImage",
+        docker_host.front.denied.clear,
+    )
+
+
+def _role_in_a_variable(machine: Machine) -> None:
+    _file(
+        "[profile example-user]\n{}[profile example-role]\nrole_arn = ${ABC_AWS_ROLE_ARN}\n"
+        "source_profile = example-user\n",
+        "config",
+    )(machine)
+    machine.environ["AWS_PROFILE"] = "example-role"
+
+
+def _older_token(machine: Machine) -> None:
+    role = machine.aws.role().arn
+    machine.environ |= machine.aws.session(role).environ
+    machine.environ["AWS_SECURITY_TOKEN"] = machine.aws.session(role, life=-60).session_token
+
+
+def _token_in_the_other_file(machine: Machine) -> None:
+    keys = machine.aws.session(machine.aws.role().arn)
+    key, secret, _ = lines(keys).splitlines()
+    machine.config(f"[default]\n{key}\n{secret}\n", "credentials")
+    machine.config(f"[default]\naws_security_token = {keys.session_token}\n")
+
+
 DOCTOR: dict[str, Way] = {
+    "botocore#1725 AWS_DEFAULT_PROFILE masks AWS_PROFILE": older_variable_of_the_profile,
+    "setup a role of the instance instead of a file": role_of_the_instance_instead_of_a_file,
+    "setup the same keys in the environment and the profile": same_keys_as_the_profile,
     "aws-cli#370 a section of the config file without the word profile": section_without_the_word,
     "aws-cli#3304 AWS_PROFILE is not used": keys_instead_of_the_profile,
     "aws-cli#3419 a credentials file with a byte order mark": byte_order_mark,
@@ -205,6 +271,24 @@ DOCTOR: dict[str, Way] = {
 }
 
 ERRORS: dict[str, Failure] = {
+    "aws-ecr-orb#194 a variable as the role of a profile": Failure(
+        _role_in_a_variable,
+        "role_arn = ${ABC_AWS_ROLE_ARN} of AWS profile 'example-role'",
+        "write its value instead",
+        0,
+    ),
+    "botocore#1961 two tokens that differ": Failure(
+        _older_token,
+        "AWS_SECURITY_TOKEN is used instead of AWS_SESSION_TOKEN, and is another token",
+        "unset AWS_SECURITY_TOKEN",
+        1,
+    ),
+    "aws-cli#1197 a token in the config file alone": Failure(
+        _token_in_the_other_file,
+        "is a temporary key (ASIA), and there is no aws_session_token",
+        "set aws_session_token",
+        1,
+    ),
     "aws-cli#5101 a credentials file without a section": Failure(
         _file("{}"), ".aws/credentials:1: there is text before the first section", "[default]", 0
     ),
