@@ -80,7 +80,8 @@ def explain_partial(exc: PartialCredentialsError, call: CallContext) -> HelperEr
     names = {source} if provider == _ROLE else {call.profile, source}
     halves = [one for one in _list_halves() if one[0] in names]
     name, used = next(
-        ((name, at) for name, at in halves if provider == _ROLE or at.file.is_config is is_config), (call.profile, None)
+        ((name, at) for name, at in halves if provider == _ROLE or at.file.is_config is is_config),
+        (call.profile, None),
     )
     present = _SECRET if missing == _ID else _ID
     msg = f"AWS profile {name!r}"

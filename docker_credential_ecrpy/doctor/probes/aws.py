@@ -21,6 +21,7 @@ from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer
 from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
 from docker_credential_ecrpy.aws.faults.precedence import Shadowed, find_shadowed
 from docker_credential_ecrpy.aws.faults.variables import Origin, find_endpoint
+from docker_credential_ecrpy.aws.local_credentials import CONTAINER_URIS, is_metadata_disabled
 from docker_credential_ecrpy.aws.profiles import find_account
 from docker_credential_ecrpy.aws.sdk.peer import parse_date
 from docker_credential_ecrpy.aws.sdk.process import check as check_process
