@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -196,8 +195,5 @@ def _error(file: str, what: str, exc: OSError | ValueError) -> HelperError:
 def _take_back(file: str, number: int | None, what: str) -> tuple[str, str] | None:
     """Return how the user gets back a file in their own directory, in words and as a command."""
     is_denied = number == errno.EACCES and what != "restored"
-    taken = permissions.find_taken(file) if is_denied else ""
-    if not taken:
-        return None
-    command = f'sudo chown -R "$(id -un)" {shlex.quote(taken)}'
-    return f"it is another user's, as after sudo: {command}", command
+    whose, command = permissions.take_back(file) if is_denied else ("", "")
+    return (f"{whose}, as after sudo: {command}", command) if whose else None

@@ -224,8 +224,16 @@ class Helper:
     def list(self) -> Answer:
         """Return the known ECR hosts, and what the fallback lists, as JSON: URL to user name.
 
-        Raises HelperError if the settings or the fallback cannot be used.
+        Raises HelperError if the settings or the fallback cannot be used. Nothing is known where
+        the settings are closed to this user: each `get` says so.
         """
+        try:
+            self.load_settings()
+        except HelperError as exc:
+            if not isinstance(exc.__cause__, PermissionError):
+                raise
+            self.log(f"failed: {exc}")
+            return protocol.OK, b"{}\n"
         directory = paths.cache_dir(self.environ)
         hosts = recent.list_hosts(directory) if directory else []
         urls = {f"https://{host}": recent.USERNAME for host in hosts if self.choose(host)}

@@ -266,8 +266,10 @@ def file_stamp(path: str) -> str:
         if stat.S_ISLNK(seen.st_mode):
             links += f"{stamp(seen)}>"
             seen = os.stat(path)
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return links + MISSING
+    except OSError:
+        return f"{links}?"  # whether it exists is unknown, as in a closed directory
     # Metadata can be equal: the files of two container images may have the same times and inode.
     return f"{links}{stamp(seen)}.{_content_stamp(path, seen)}"
 

@@ -54,8 +54,19 @@ def config_file(environ: "Mapping[str, str]") -> str:
 
 
 def has_settings(environ: "Mapping[str, str]") -> bool:
-    """Whether the settings file exists, or the environment names one; a dangling symlink counts."""
-    return bool(environ.get("AWS_ECR_CONFIG")) or os.path.lexists(config_file(environ))
+    """Whether the settings file exists, or the environment names one.
+
+    A dangling symlink counts, and so does a file in a directory that is closed to this user.
+    """
+    if environ.get("AWS_ECR_CONFIG"):
+        return True
+    try:
+        os.lstat(config_file(environ))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False  # the last one is for a NUL
+    except OSError:
+        pass  # its rules count, whatever they are: reading them is an error
+    return True
 
 
 def aws_files(environ: "Mapping[str, str]") -> "list[str]":

@@ -61,15 +61,29 @@ def load(environ: Mapping[str, str]) -> Settings:
     except (OSError, ValueError) as exc:
         if not paths.has_settings(environ):
             return Settings(file, identity.MISSING)
-        reason = getattr(exc, "strerror", None) or str(exc)
-        msg = f"{one_line(file)} cannot be read: {one_line(reason)}"
-        hint = "fix or remove it"
-        if environ.get("AWS_ECR_CONFIG"):
-            hint = "point AWS_ECR_CONFIG at a TOML file, or unset it"
-        raise HelperError(msg, hint=hint) from exc
+        raise _explain_unreadable(file, exc, environ) from exc
     from docker_credential_ecrpy.settings.toml_document import TomlDocument
 
     return parse(TomlDocument(file, data, TABLE), stamp)
+
+
+def _explain_unreadable(
+    file: str, exc: OSError | ValueError, environ: Mapping[str, str]
+) -> HelperError:
+    reason = getattr(exc, "strerror", None) or str(exc)
+    msg = f"{one_line(file)} cannot be read: {one_line(reason)}"
+    is_named, command = bool(environ.get("AWS_ECR_CONFIG")), ""
+    hint = "point AWS_ECR_CONFIG at a TOML file, or unset it" if is_named else "fix or remove it"
+    if isinstance(exc, PermissionError):
+        from docker_credential_ecrpy.files.user import permissions
+
+        whose, command = permissions.take_back(file)
+        if whose:
+            hint = f"{whose}, as after sudo: {command}"
+        elif not is_named:
+            hint = "make it readable for this user; to use no settings, set"
+            hint += f" AWS_ECR_CONFIG={os.devnull}"
+    return HelperError(msg, hint=hint, command=command)
 
 
 def _read(file: str) -> tuple[bytes, str]:

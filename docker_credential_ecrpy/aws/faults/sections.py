@@ -119,7 +119,7 @@ def explain_missing(name: str) -> HelperError | None:
 
 def explain_twice(name: str) -> HelperError | None:
     """Return the error for a profile with two sections in one file, of which one is read."""
-    for section in (found := [one for one in list_sections() if profile_of(one) == name]):
+    for section in (found := [one for one in list_sections() if find_profile(one) == name]):
         first = next(one for one in found if one.file == section.file)
         if first is not section:
             msg = (

@@ -7,6 +7,7 @@ access, and nobody loses it silently.
 import array
 import errno
 import os
+import shlex
 import stat
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from docker_credential_ecrpy.files.user import exchange
+from docker_credential_ecrpy.text.sanitize import one_line
 
 ACCESS_LIST = "system.posix_acl_access"
 """The attribute that is a POSIX access ACL, on Linux: acl(5)."""
@@ -46,6 +48,20 @@ def find_taken(file: str) -> str:
                 return at
         at = os.path.dirname(at)
     return ""
+
+
+def take_back(file: str) -> tuple[str, str]:
+    """Return whose a file is that was taken from this user, and the command to get it back; or "".
+
+    The owner is that of `find_taken`.
+    """
+    taken = find_taken(file)
+    if not taken:
+        return "", ""
+    owner = os.lstat(taken).st_uid
+    shown = "root" if owner == 0 else f"the user with the id {owner}"
+    command = f'sudo chown -R "$(id -un)" {shlex.quote(taken)}'  # cron and containers set no USER
+    return f"{one_line(taken)} belongs to {shown}", command
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.hot import identity
+from docker_credential_ecrpy.helper.actions import Helper
+from docker_credential_ecrpy.hot import identity, paths
 from docker_credential_ecrpy.settings import loader, patterns
+from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
+from docker_credential_ecrpy.tokens.token import Token
+from tests.security import attacks
+from tests.world.machine import no_fallback
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/puller"
@@ -397,3 +404,40 @@ def test_globs_are_compared_only_with_those_that_may_cover_them(
     loader.parse(TomlDocument("config.toml", rules.encode(), loader.TABLE))
 
     assert compared == []
+
+
+def _no_token(_choice: Choice, _seconds: float) -> Token:
+    raise AssertionError
+
+
+@pytest.mark.parametrize("closed", [".ecr", ".ecr/config.toml"])
+def test_what_root_has_written(closed: str) -> None:
+    """After `sudo ... configure`, the rules are root's: an error with the cure, never no rules."""
+    attacks.require_two_users()
+    home, user = Path(tempfile.mkdtemp(prefix="home-")), attacks.ATTACKER
+    environ = {"HOME": str(home)}
+    try:
+        os.chown(home, user, user)
+        (home / ".ecr").mkdir(mode=0o700 if closed == ".ecr" else 0o755)
+        if closed != ".ecr":
+            os.chown(home / ".ecr", user, user)
+        (home / ".ecr" / "config.toml").touch(mode=0o600)
+        os.setresuid(user, user, 0)
+        try:
+            assert paths.has_settings(environ)
+            with pytest.raises(HelperError) as caught:
+                loader.load(environ)
+            listed = Helper(
+                environ, _no_token, lambda c: c, no_fallback, int, lambda _: None
+            ).list()
+            # The stamp is not that of a missing file, whose tokens the cache may have.
+            assert not identity.settings_part(environ).endswith(f":{identity.MISSING}")
+        finally:
+            os.setresuid(0, 0, 0)
+        assert listed == (0, b"{}\n")
+        command = f'sudo chown -R "$(id -un)" {home / closed}'
+        assert caught.value.command == command
+        assert caught.value.hint == f"{home / closed} belongs to root, as after sudo: {command}"
+        assert not paths.has_settings({"HOME": str(home / ".ecr" / "config.toml")})
+    finally:
+        shutil.rmtree(home)
