@@ -38,9 +38,11 @@ _SECRET_SETTING = re.compile(
 _ADDRESS_SETTING = re.compile(r"endpoint_?url|(?:https?|ftp|all)_?proxy", re.IGNORECASE)
 _QUERY_NAME = re.compile(r"key|sig|code|token|secret|pass|auth|cred", re.IGNORECASE)
 _URL_WORD = re.compile(r"[^\s\"'<>]+")
+_URL_SCHEME = re.compile(r"^\s*\w+:/*")
+_OPERATORS = frozenset("();<>|&")  # characters of a shell's operators
 # An option or a variable on a command line.
 _SECRET_OPTION = re.compile(
-    r"(?:password|passwd|passphrase|token|secret|api_?key)s?$"
+    r"(?:password|passwd|passphrase|token|secret|api_?key)s?(?:[-_](?:id|code|text|value))?$"
     r"|(?:^|[-_])(?:p|u|pw|pwd|pass|pin|otp|key|user|auth\w*|credentials?|bearer)$",
     re.IGNORECASE,
 )
@@ -108,7 +110,7 @@ def note_environment(environ: Mapping[str, str]) -> None:
     home = environ.get("HOME") or environ.get("USERPROFILE") or ""
     for name, value in environ.items():
         if _CONTAINER_URI.fullmatch(name):
-            _note_credentials_uri(value)
+            _note_credentials_uri(value, has_host="FULL" in name.upper())
         elif _ADDRESS_VARIABLE.fullmatch(name):
             note_url(value, home)
         elif _SECRET_VARIABLE.fullmatch(name):
@@ -126,14 +128,44 @@ def note_setting(name: str, value: str) -> None:
         if name.lower() in ("auth", "authorizationtoken"):
             _note_docker_auth(value)
     elif name.lower() == "credential_process":
-        with suppress(ValueError):  # an open quote, which botocore reports
-            note_command(shlex.split(value))
+        _note_command_line(value)
     _note_urls(value)
 
 
 def _note_token(value: str) -> None:
     note(value)
     note(value.partition(" ")[2])  # after "Bearer"
+
+
+def _note_command_line(text: str) -> None:
+    """Note the secrets in a command, which runs without a shell or with one."""
+    with suppress(ValueError):  # an open quote, which botocore reports
+        note_command(shlex.split(text))
+        lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
+        lexer.whitespace_split, lexer.commenters = True, ""
+        words = list(lexer)
+        note_command(words)
+        _note_input(words)
+
+
+def _note_input(words: Sequence[str]) -> None:
+    """Note what a shell's command writes into a pipe, or has as its input: it may be a password."""
+    printed: list[str] | None = []
+    for before, word in zip(["|", *words], words, strict=False):
+        if _is_operator(word):
+            for each in (printed or ()) if word.startswith("|") else ():
+                note(each)
+            printed = []
+        elif before == "<<<":
+            note(word)
+        elif printed is not None and _is_operator(before):
+            printed = [] if word.rpartition("/")[2] in ("echo", "printf") else None
+        elif printed is not None:
+            printed.append(word)
+
+
+def _is_operator(word: str) -> bool:
+    return bool(word) and set(word) <= _OPERATORS
 
 
 def note_command(words: Sequence[str]) -> None:
@@ -154,8 +186,8 @@ def note_command(words: Sequence[str]) -> None:
             note_url(word)
         if " " in word:
             with suppress(ValueError):
-                inner = shlex.split(word)
-                note_command(inner if len(inner) > 1 else ())
+                if len(shlex.split(word)) > 1:
+                    _note_command_line(word)
 
 
 def _note_option(name: str, value: str) -> None:
@@ -166,13 +198,19 @@ def _note_option(name: str, value: str) -> None:
         _note_token(value)
 
 
-def _note_credentials_uri(uri: str) -> None:
-    """Note an address of container credentials: who knows it may ask for them."""
+def _note_credentials_uri(uri: str, *, has_host: bool) -> None:
+    """Note an address of container credentials: who knows it may ask for them.
+
+    has_host: whether it should have a host, which is no secret, also without http:// before it.
+    """
     note_url(uri)
     for field in re.split("[&;]", uri.partition("?")[2]):
         note(field.partition("=")[2])
-    path = uri.partition("://")[2].partition("/")[2] or uri
-    path = path.partition("?")[0].strip("/")
+    path = uri.partition("?")[0]
+    rest = _URL_SCHEME.sub("", path)
+    if has_host or rest != path:
+        path = rest.lstrip("/").partition("/")[2]
+    path = path.strip("/")
     if "/" in path:
         note(path)
     for part in path.split("/"):

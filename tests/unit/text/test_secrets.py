@@ -241,6 +241,7 @@ def test_a_variable(name: str, value: str) -> None:
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://h/canarycanary/0b1c22dd-canary"),
         ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/0b1c22dd-canary"),
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://h/v2/credentials/0b1c22dd-canary?x=1"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "169.254.170.2/v2/0b1c22dd-canary"),
     ],
 )
 def test_an_address_of_container_credentials(name: str, uri: str) -> None:
@@ -249,6 +250,17 @@ def test_an_address_of_container_credentials(name: str, uri: str) -> None:
 
     assert "canary" not in secrets.redact(f"404 at {uri}: no 0b1c22dd-canary")
     assert secrets.redact("no credentials") == "no credentials"
+
+
+@pytest.mark.parametrize("start", ["", "http:", "http://"])
+@pytest.mark.parametrize("host", ["169.254.170.23", "localhost:8080", "creds.internal"])
+def test_the_host_of_container_credentials(start: str, host: str) -> None:
+    """It is no secret, whatever is wrong with the address."""
+    for path in ("", "/", "/x"):
+        value = f"{start}{host}{path}"
+        secret_sources.note_environment({"AWS_CONTAINER_CREDENTIALS_FULL_URI": value})
+
+        assert secrets.redact(f"no answer from {host}") == f"no answer from {host}"
 
 
 @pytest.mark.parametrize(
@@ -284,6 +296,22 @@ def test_a_variable_without_a_secret(name: str, value: str) -> None:
         "[services x]\nsts =\n  endpoint_url = http://me:canary-7Q@h\n",
         "[default]\ncredential_process = /bin/x --token canary-7Q\n",
         "[default]\ncredential_process = sh -c 'PASSWORD=canary-7Q x'\n",
+        *(
+            f"[default]\ncredential_process = {command}\n"
+            for command in (
+                "export OKTA_PASSWORD=canary-7Q; x",
+                "OKTA_PASSWORD=canary-7Q&&x",
+                "(x --password canary-7Q)",
+                "x --password canary-7Q|jq .",
+                "x --password canary-7Q&",
+                "x --password=canary-7Q>/dev/null",
+                "x --secret-id canary-7Q # y",
+                "echo canary-7Q | x --password-stdin",
+                "cd /; printf '%s' \"canary-7Q\"|x",
+                "x --password-stdin <<<canary-7Q",
+                'bash -c "export PASSWORD=canary-7Q; x"',
+            )
+        ),
         'external_id = "canary-7Q"\n',
         "registry = [{match = 'a', external_id = 'canary-7Q'}]",
         '{"auths": {"https://me:canary-7Q@h": {}}}',
