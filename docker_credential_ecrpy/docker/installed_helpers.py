@@ -29,8 +29,8 @@ _NEEDED = re.compile(
 )
 _MOST_SCRIPT = 2048  # characters of a script
 _MODULE = "docker_credential_ecrpy"
-# Also in the scripts of pip for long paths, which begin with #!/bin/sh.
-_INTERPRETER = re.compile(r"/[^\s\"']*python[\d.]*")
+# Also in the scripts of pip for a long path or one with a blank, which begin with #!/bin/sh.
+_INTERPRETER = re.compile(r"(?<=[\"'])/[^\"'\n]*python[\d.]*(?=[\"'])|/[^\s\"']*python[\d.]*")
 _AWSLABS_VERSION = re.compile(r"\Aamazon-ecr-credential-helper\s+Version:\s+([\w.+-]+)")
 _MARK = f"({PACKAGE})"  # in our own version
 

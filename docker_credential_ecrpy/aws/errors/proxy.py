@@ -4,7 +4,6 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterable
 from http import HTTPStatus
 from http.client import BadStatusLine
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from botocore import exceptions as boto
 from urllib3.exceptions import ConnectTimeoutError
 
 from docker_credential_ecrpy.aws.context import CallContext
+from docker_credential_ecrpy.aws.errors import tls
 from docker_credential_ecrpy.aws.errors.tls import say_trust
 from docker_credential_ecrpy.aws.sdk import proxies, socks
 from docker_credential_ecrpy.aws.sdk.proxies import Proxy
@@ -22,18 +22,24 @@ from docker_credential_ecrpy.text.sanitize import one_line
 _STATUS = re.compile(r"Tunnel connection failed: (\d{3})")  # http.client's
 _GATEWAY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 _WITHOUT = "NO_PROXY names the hosts to reach without it"
-_STEPS = ("_tunnel", "_connect_tls_proxy")  # functions of http.client and urllib3
+# Functions of http.client and urllib3: they begin TLS with a proxy, or make a tunnel; or all of it.
+_STEPS = ("_tunnel", "_connect_tls_proxy")
+_CONNECT = ("connect",)
+_FAR = "check the region in the registry's host name; if only this machine reaches that host, as a"
+_FAR += " VPC endpoint, add it to NO_PROXY"
 _OTHERS = (ConnectionError, BadStatusLine, socks.NotSocks)
 _TLS_ALERT = "\x15\x03"
 
 
-def find_failed(exc: Exception, url: str, causes: Iterable[BaseException]) -> Proxy | None:
+def find_failed(exc: Exception, url: str, causes: list[BaseException]) -> Proxy | None:
     """Return the proxy that failed, or None if none is in use, or the failure is behind it."""
     if isinstance(exc, boto.ProxyConnectionError):
+        if not any(_has_step(one, _CONNECT) for one in causes):
+            return None  # urllib3 also blames the proxy for what is closed behind its tunnel
         return proxies.find_by_origin(str(exc.kwargs.get("proxy_url")), os.environ)
     found = proxies.find(url) if url else None
     of_connection = isinstance(exc, boto.EndpointConnectionError | boto.ConnectTimeoutError)
-    return found if of_connection or any(map(_is_of_proxy, causes)) else None
+    return found if of_connection or any(_has_step(one, _STEPS) for one in causes) else None
 
 
 def explain_proxy(proxy: Proxy, causes: list[BaseException], call: CallContext) -> HelperError:
@@ -54,10 +60,12 @@ def _explain_refusal(
         if status:
             return _explain_status(int(status[1]), proxy, call)
         if isinstance(cause, socks.LoginNeeded):
-            return _explain_login(proxy)
+            return _explain_login(proxy, offered=not isinstance(cause, socks.NoLogin))
         if isinstance(cause, socks.Unreachable):
             msg = f"the proxy {proxy.origin} does not connect to {call.watch.target}: {cause}"
-            return HelperError(msg, hint=f"ask its owner to allow that host; {_WITHOUT}")
+            is_far = cause.reply in socks.FAR
+            hint = _FAR if is_far else f"ask its owner to allow that host; {_WITHOUT}"
+            return HelperError(msg, hint=hint)
     return None
 
 
@@ -111,8 +119,7 @@ def _explain_status(status: int, proxy: Proxy, call: CallContext) -> HelperError
         return _explain_login(proxy)
     if status in _GATEWAY:
         msg = f"{where} does not reach {target}: HTTP {status}"
-        hint = "check the region in the registry's host name; if only this machine reaches that"
-        hint += " host, as a VPC endpoint, add it to NO_PROXY"
+        hint = _FAR
     elif status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         msg = f"{where} does not allow {target}: HTTP {status}"
         hint = "ask its owner to allow that host, or add it to NO_PROXY if this machine reaches it"
@@ -122,14 +129,23 @@ def _explain_status(status: int, proxy: Proxy, call: CallContext) -> HelperError
     return HelperError(msg, hint=hint)
 
 
-def _explain_login(proxy: Proxy) -> HelperError:
+def _explain_login(proxy: Proxy, *, offered: bool = True) -> HelperError:
+    """Return the error for a login. offered: whether the proxy takes a user name and a password."""
     where = f"the proxy {proxy.origin}"
+    if not offered and proxy.user is not None:
+        msg = f"{where} accepts no login by user name and password"
+        hint = (
+            f"ask its owner how to log in: GSSAPI, as with Kerberos, is not supported; {_WITHOUT}"
+        )
+        return HelperError(msg, hint=hint)
     if proxy.user is None:
         msg = f"{where} asks for a user name and a password"
         hint = f"write them into {proxy.name}, as {proxy.scheme}://user:password@host:port"
     else:
         msg = f"{where} refuses the user name and the password in {proxy.name}"
         hint = "correct them"
+    if not offered:
+        hint += "; a login by GSSAPI, as with Kerberos, is not supported"
     if not proxy.is_socks:
         hint += "; of Basic, NTLM and Kerberos, only Basic is supported"
     return HelperError(msg, hint=hint)
@@ -143,6 +159,12 @@ def _explain_tls(
     for cause in causes:
         if isinstance(cause, BadStatusLine) and str(cause.args[0]).startswith(_TLS_ALERT):
             return HelperError(f"{where} speaks TLS", hint=f"write https:// in {name}")
+        code = getattr(cause, "verify_code", 0)
+        if code in tls.TIMES:
+            return tls.explain_time(where, proxy.origin, call, expired=code == tls.EXPIRED)
+        if code in tls.NAMES:
+            msg = f"the TLS certificate of {where} is for another name: {one_line(str(cause))}"
+            return HelperError(msg, hint=f"write the name that it is for in {name}")
         if isinstance(cause, ssl.SSLCertVerificationError | ssl.CertificateError):
             reason = one_line(getattr(cause, "verify_message", "") or str(cause))
             msg = f"the TLS certificate of {where} is not trusted: {reason}"
@@ -153,11 +175,11 @@ def _explain_tls(
     return None
 
 
-def _is_of_proxy(cause: BaseException) -> bool:
-    """Whether an exception was raised while TLS with a proxy began, or it made a tunnel."""
+def _has_step(cause: BaseException, names: tuple[str, ...]) -> bool:
+    """Whether an exception was raised in a function with one of these names."""
     trace = cause.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_name in _STEPS:
+        if trace.tb_frame.f_code.co_name in names:
             return True
         trace = trace.tb_next
     return False

@@ -16,8 +16,9 @@ from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import duration, stamp
 
 # OpenSSL's X509_V_ERR_...: https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/
-_NOT_YET_VALID, _EXPIRED = 9, 10
-_NAMES = (62, 64)  # another host, another IP address
+EXPIRED = 10
+TIMES = (9, EXPIRED)  # not yet valid, expired
+NAMES = (62, 64)  # another host, another IP address
 _SKEW = 60  # seconds; the Date of an answer is exact to one
 _MISMATCH = re.compile(r"hostname .* doesn't match .*")  # urllib3's
 _NOT_TLS = re.compile("WRONG_VERSION|HTTP_REQUEST|RECORD_LAYER|UNKNOWN_PROTOCOL|PACKET_LENGTH")
@@ -39,10 +40,10 @@ def explain_tls(
         if not isinstance(cause, ssl.SSLCertVerificationError):
             continue
         code, reason = cause.verify_code, cause.verify_message or str(cause)
-        if code in _NAMES:
+        if code in NAMES:
             return _explain_name(where, reason)
-        if code in (_NOT_YET_VALID, _EXPIRED):
-            return _explain_time(where, url, call, expired=code == _EXPIRED)
+        if code in TIMES:
+            return explain_time(where, url, call, expired=code == EXPIRED)
         return _explain_distrust(where, reason, call)
     return _explain_bundle(causes, call) or _explain_handshake(exc, causes, where)
 
@@ -99,7 +100,7 @@ def _explain_name(where: str, reason: str) -> HelperError:
     return HelperError(msg, hint="check AWS_ENDPOINT_URL, DNS, and any proxy in between")
 
 
-def _explain_time(where: str, url: str, call: CallContext, *, expired: bool) -> HelperError:
+def explain_time(where: str, url: str, call: CallContext, *, expired: bool) -> HelperError:
     """Return the error for a certificate that is out of date, by this machine's clock.
 
     The server's own clock says whose fault it is. Without it, a certificate that is not valid yet

@@ -23,6 +23,12 @@ _REPLIES = {
 }
 
 
+_UNREACHABLE = 4
+FAR = (1, 3, 4, 5, 6)
+"""Replies of a proxy that allows a host, and does not reach it."""
+_NONE = 0xFF  # none of the ways to log in
+
+
 class NotSocks(OSError):
     """The server is no SOCKS5 proxy."""
 
@@ -31,8 +37,16 @@ class LoginNeeded(OSError):
     """The proxy wants a user name and a password, or refuses those that it got."""
 
 
+class NoLogin(LoginNeeded):
+    """The proxy accepts none of the ways to log in."""
+
+
 class Unreachable(OSError):
-    """The proxy does not connect to the host; the argument says why."""
+    """The proxy does not connect to the host; the argument says why. reply: its number."""
+
+    def __init__(self, why: str, reply: int) -> None:
+        super().__init__(why)
+        self.reply = reply
 
 
 def dial(
@@ -59,9 +73,12 @@ def _log_in(connected: socket.socket, login: tuple[str, str] | None) -> None:
     if version != _VERSION:
         msg = "it answers in another protocol"
         raise NotSocks(msg)
+    if way == _NONE:
+        msg = "it accepts no login"
+        raise NoLogin(msg)
     accepted = way in ways
     if login and way == _PASSWORD:
-        texts = [text.encode()[:_LONGEST] for text in login]
+        texts = [text.encode(errors="surrogateescape")[:_LONGEST] for text in login]
         connected.sendall(b"\x01" + b"".join(bytes([len(text)]) + text for text in texts))
         accepted = _receive(connected, 2)[1] == 0
     if not accepted:
@@ -74,15 +91,19 @@ def _connect(connected: socket.socket, host: str, port: int) -> None:
         packed = ipaddress.ip_address(host).packed
         target = bytes([_IPV4 if len(packed) == _SIZES[_IPV4] else _IPV6]) + packed
     except ValueError:
-        name = host.encode("idna")
-        target = bytes([_NAME, len(name)]) + name
+        try:
+            name = host.encode("idna")
+            target = bytes([_NAME, len(name)]) + name
+        except ValueError as exc:  # an empty or a long part of it
+            why = "its name is not valid"
+            raise Unreachable(why, _UNREACHABLE) from exc
     connected.sendall(bytes([_VERSION, _CONNECT, 0]) + target + port.to_bytes(2, "big"))
     version, reply, _, kind = _receive(connected, 4)
     if version != _VERSION:
         msg = "it answers in another protocol"
         raise NotSocks(msg)
     if reply:
-        raise Unreachable(_REPLIES.get(reply, f"reply {reply}"))
+        raise Unreachable(_REPLIES.get(reply, f"reply {reply}"), reply)
     size = _SIZES[kind] if kind in _SIZES else _receive(connected, 1)[0]
     _receive(connected, size + 2)  # its own address and port
 

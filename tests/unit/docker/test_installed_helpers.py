@@ -185,6 +185,7 @@ def test_one_that_is_not_there(tmp_path: Path, path: str, link: str) -> None:
     ("interpreter", "command"),
     [
         ("/x/pipx/venvs/p/bin/python", "pipx reinstall docker-credential-ecrpy"),
+        ("/x/Application Support/pipx/venvs/p/python", "pipx reinstall docker-credential-ecrpy"),
         ("/x/uv/tools/p/bin/python3", "uv tool install --reinstall docker-credential-ecrpy"),
         ("/x/python3.9", "python3 -m pip install --force-reinstall docker-credential-ecrpy"),
     ],
@@ -192,7 +193,10 @@ def test_one_that_is_not_there(tmp_path: Path, path: str, link: str) -> None:
 def test_a_script_whose_interpreter_is_gone(tmp_path: Path, interpreter: str, command: str) -> None:
     """It is this program, and the cure installs it again."""
     path = put(tmp_path, "ecr-login")
-    path.write_text(f"#!{interpreter}\nfrom docker_credential_ecrpy.__main__ import start\n")
+    first = f"#!{interpreter}\n"
+    if " " in interpreter:  # as pip writes it
+        first = f"#!/bin/sh\n'''exec' \"{interpreter}\" \"$0\" \"$@\"\n' '''\n"
+    path.write_text(f"{first}from docker_credential_ecrpy.__main__ import start\n")
     program = installed_helpers.find_helper("ecr-login", environ(tmp_path))
     problem = installed_helpers.find_problem(program, environ(tmp_path))
 

@@ -19,10 +19,11 @@ from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
 from tests.world.machine import HOST, Machine
 from tests.world.proxies import GREETING, Proxy, answer, hang
-from tests.world.web import Authority, WebServer
+from tests.world.web import Authority, Hangup, Request, Response, WebServer
 
 URL = "https://api.ecr.us-east-1.amazonaws.com"
 TARGET = f"ECR at {URL}"
+DAY = 86400
 
 Ask = Callable[..., str]
 
@@ -107,6 +108,16 @@ BY_ANSWER = {
         "socks5",
         lambda: answer(GREETING, b"\x05\x02\x00\x01" + bytes(6)),
         f"does not connect to {TARGET}: its rules do not allow it; ask its owner to allow",
+    ),
+    "SOCKS does not resolve": (
+        "socks5",
+        lambda: answer(GREETING, b"\x05\x04\x00\x01" + bytes(6)),
+        f"does not connect to {TARGET}: the host is unreachable, or its name does not resolve; che",
+    ),
+    "SOCKS accepts nothing": (
+        "socks5://me:hunter2@",
+        lambda: answer(b"\x05\xff"),
+        "accepts no login by user name and password; ask its owner how to log in: GSSAPI",
     ),
     "SOCKS login": (
         "socks5",
@@ -208,3 +219,49 @@ def test_behind_the_proxy(ask: Ask) -> None:
         error = ask(HTTPS_PROXY=f"http://{proxy.place}")
 
     assert error.startswith(f"no TLS connection to {URL}: it closes the connection; a firewall")
+
+
+def test_a_host_that_closes_behind_the_proxy(ask: Ask, machine: Machine) -> None:
+    """It has accepted the tunnel and TLS: the proxy has done its part."""
+
+    def hang_up(_: Request) -> Response:
+        raise Hangup
+
+    bundle = str(machine.authority.write_bundle(machine.root / "bundle.pem"))
+    with WebServer(hang_up, authority=machine.authority) as server:
+        error = ask(bundle=bundle, HTTPS_PROXY=server.url)
+
+    assert error.startswith(f"{TARGET} closed the connection; check the network, VPN, firewall")
+
+
+@pytest.mark.parametrize(
+    ("days", "clock", "seen"),
+    [
+        ((-30, -1), -2, "this machine's clock is 2 days ahead of that of {where}, so its TLS"),
+        ((1, 9), 2, "this machine's clock is 2 days behind that of {where}, so its TLS"),
+        ((-30, -1), 0, "the TLS certificate of {where} expired at 20"),
+    ],
+)
+def test_the_time_of_a_proxy(
+    ask: Ask, machine: Machine, days: tuple[int, int], clock: int, seen: str
+) -> None:
+    """Its own clock says whether this machine's is wrong, or its certificate has to be renewed."""
+    authority = Authority(days[0] * DAY, days[1] * DAY)
+    bundle = str(authority.write_bundle(machine.root / "other.pem"))
+    machine.aws.clock_offset = clock * DAY
+    with WebServer(machine.aws.handle, authority=authority, tls=True) as server:
+        proxy = f"https://localhost:{server.port}"
+        error = ask(bundle=bundle, HTTPS_PROXY=proxy)
+
+    assert error.startswith(seen.format(where=f"the proxy {proxy}"))
+    assert ("; set the clock" if clock else "; ask whoever runs it") in error
+
+
+def test_a_proxy_of_another_name(ask: Ask, machine: Machine) -> None:
+    """The name is to be corrected; no CA helps."""
+    bundle = str(machine.authority.write_bundle(machine.root / "bundle.pem"))
+    with WebServer(machine.aws.handle, authority=machine.authority, tls=True) as server:
+        error = ask(bundle=bundle, HTTPS_PROXY=f"https://127.0.0.1:{server.port}")
+
+    assert "is for another name: " in error
+    assert error.endswith("; write the name that it is for in HTTPS_PROXY")

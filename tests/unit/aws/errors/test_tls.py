@@ -54,6 +54,22 @@ def test_a_wrong_clock(
     assert machine.aws.count()["ecr"] == 0
 
 
+def test_a_server_that_closes_by_its_answer(machine: Machine) -> None:
+    """Its certificate is known all the same: the CA has expired."""
+
+    def close(request: Request) -> Response:
+        answer = machine.aws.handle(request)
+        answer.headers["Connection"] = "close"
+        return answer
+
+    path = machine.authority.write_expired_bundle(machine.root / "old.pem")
+    machine.login()
+    with WebServer(close, authority=machine.authority) as server:
+        error = machine.get(HTTPS_PROXY=server.url, AWS_CA_BUNDLE=str(path)).error
+
+    assert error.startswith(f"a CA certificate that signed the TLS certificate of {WHERE} has exp")
+
+
 @pytest.mark.parametrize(
     ("starts", "ends", "offset", "seen"),
     [

@@ -90,3 +90,9 @@ def test_no_proxy_there() -> None:
 
     with pytest.raises(ConnectionRefusedError):
         socks.dial(("127.0.0.1", port), None, ("a.test", 443), 3)
+
+
+def test_a_name_that_is_none() -> None:
+    """An empty part of a name is an error as any other."""
+    with answer(GREETING) as proxy, pytest.raises(socks.Unreachable, match="is not valid"):
+        socks.dial(("127.0.0.1", proxy.port), None, ("ecr..example", 443), 5)
