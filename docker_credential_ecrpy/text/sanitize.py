@@ -9,6 +9,8 @@ import re
 from docker_credential_ecrpy.text import secrets
 
 _MAX_TEXT = 400  # characters of foreign text in an error
+_MAX_START = 120  # of them, for the start of a long text whose end counts
+_TRACEBACK = "Traceback (most recent call last)"
 _MOST_READ = 16 * 1024  # characters of it that are searched for secrets
 # Secret access keys have exactly 40 characters of base64, and tokens hundreds:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html
@@ -63,7 +65,30 @@ def one_line(text: str) -> str:
 
     A text that decides something is compared as it was before this.
     """
+    line = _clean(text)
+    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 3] + "..."
+
+
+def shorten_log(text: str) -> str:
+    """Return as `one_line` what a program printed before it failed: most reasons are at its end.
+
+    Of a line that was written over, as by a progress bar, the last state counts, and of a traceback
+    of Python's the exception.
+    """
+    lines = [line.rstrip().rpartition("\r")[2] for line in text.split("\n")]
+    starts = [number for number, line in enumerate(lines) if line.startswith(_TRACEBACK)]
+    if starts:
+        after = [line for line in lines[starts[-1] + 1 :] if not line.startswith(" ")]
+        lines = after if any(after) else lines
+    text = "\n".join(lines)
+    at = max(len(text) - _MOST_READ, 0)
+    line = _clean(text[text.find("\n", at) + 1 :] if at else text)
+    if len(line) <= _MAX_TEXT:
+        return line
+    return f"{line[:_MAX_START]} ... {line[_MAX_START + 5 - _MAX_TEXT :]}"
+
+
+def _clean(text: str) -> str:
     known = strip_user_info(secrets.redact_start(strip_escapes(text), _MOST_READ))
     likely = _NAMED_SECRET.sub(rf"\1{secrets.MARK}", _LOOKS_SECRET.sub(secrets.MARK, known))
-    line = make_printable(likely)
-    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 3] + "..."
+    return make_printable(likely)

@@ -7,8 +7,10 @@ writes the command can name any program, and no part of it comes from an image o
 """
 
 import errno
+import glob
 import os
 import re
+import shlex
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +21,8 @@ from docker_credential_ecrpy.aws.deadline import Stage, Watch
 from docker_credential_ecrpy.aws.sdk import inputs, process_answer
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.programs import failures
-from docker_credential_ecrpy.hot import identity
+from docker_credential_ecrpy.hot import identity, paths
+from docker_credential_ecrpy.text.sanitize import one_line
 
 SHELL = "/bin/sh"
 # Quoted parts of a command; the group has the text between double quotes.
@@ -39,6 +42,17 @@ _FOR_SHELLS = re.compile(
     r"|set|test|\[)\s)|.*[*?\[;&~]",
     re.DOTALL,
 )
+# What /bin/sh, such as dash, does not know of bash, and what it says.
+_FOR_BASH = re.compile(
+    r"(?:^|[\s;&|(])(?:source|declare|typeset|shopt|function|\[\[)\s|pipefail|\|&|<<<|[<>]\("
+)
+_NOT_BASH = re.compile("not found|Illegal option|unexpected|Bad substitution")
+_UNFIT = re.compile(r"^ (?:cannot be run|failed with exit code 12[67]|printed nothing)")
+_OPERATORS = frozenset("();<>|&")  # characters of a shell's operators
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_PREFIXES = ("exec", "command", "env", "nohup", "time", "sudo", "!", "{", "if", "then", "do")
+_BRACES = re.compile(r"\{[^{}\s]*,[^{}\s]*\}")
+_COMMENT = re.compile(r"\s#")
 _TERMINAL = "run that command in a terminal"
 
 
@@ -57,6 +71,8 @@ def retrieve(command: str, profile: str, watch: Watch) -> dict[str, Any]:
         if is_for_shell and not by_shell:
             prefix = "cmd /C" if sys.platform == "win32" else "sh -c"
             exc.hint = f"it runs without a shell here: write {prefix} '...', or name one program"
+        elif exc.refused:
+            _correct(exc, command, name, by_shell=by_shell)
         raise
 
 
@@ -83,6 +99,61 @@ def needs_shell(command: str, words: list[str], environ: Mapping[str, str]) -> b
     if any(not name or name in environ for name in expansions):  # "pa$word" may be a password
         return True
     return not _exists(words[0], environ) and bool(expansions or _FOR_SHELLS.match(bare))
+
+
+def _correct(error: HelperError, command: str, name: str, *, by_shell: bool) -> None:
+    """Correct the error of a command that failed, if the command itself shows why."""
+    bare = _QUOTED.sub("_", command)
+    is_unfit = _UNFIT.search(error.message.removeprefix(name)) is not None
+    fault = _find_unquoted(command) if is_unfit else None
+    if not fault and by_shell and _FOR_BASH.search(bare) and _NOT_BASH.search(error.message):
+        error.hint = f"that is for bash, and {SHELL} runs it: write bash -c '...'"
+    elif not fault and is_unfit:
+        fault = _find_unfit(command, by_shell=by_shell)
+    if fault:
+        error.message, error.hint = f"{name} cannot be run: {fault[0]}", fault[1]
+    elif not by_shell and _TERMINAL in (error.hint or "") and (shell := _find_shell(command)):
+        error.hint = f"it ran without a shell, unlike in a terminal: write {shell} -c '...'"
+
+
+def _find_unquoted(command: str) -> tuple[str, str] | None:
+    """Return the error for a program whose path has a blank, without quotes."""
+    words = [paths.expand(word) for word in compat_shell_split(command)]
+    for count in range(2, len(words) + 1):
+        path = " ".join(words[:count])
+        if os.path.dirname(path) and not os.path.exists(words[0]) and os.path.isfile(path):
+            shown = one_line(path)
+            return f"the path {shown} has a blank, and no quotes", f'write it as "{shown}"'
+    return None
+
+
+def _find_shell(command: str) -> str:
+    """Return the shell that would change the words of a command that ran without one, or ""."""
+    bare = _QUOTED.sub("_", command)
+    if _BRACES.search(bare):
+        return "bash"
+    patterns = [word for word in bare.split() if set(word) & set("*?[")]
+    return "sh" if _COMMENT.search(bare) or any(map(glob.glob, patterns)) else ""
+
+
+def _find_unfit(command: str, *, by_shell: bool) -> tuple[str, str] | None:
+    """Return why one of the programs of a command cannot be run, and what to do."""
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    is_first = True
+    for word in lexer:
+        if set(word) <= _OPERATORS:
+            is_first = by_shell and not set(word) & set("<>")
+        elif is_first and not (_ASSIGNMENT.match(word) or word in _PREFIXES):
+            is_first = False
+            path = paths.expand(word)
+            path = path if os.path.dirname(path) else identity.find_program(path, os.environ)
+            # A shell may have changed the directory.
+            if path and not set(path) & set("$`*?") and (os.path.isabs(path) or not by_shell):
+                fault = failures.find_fault(path)
+                if fault:
+                    return fault
+    return None
 
 
 def _exists(name: str, environ: Mapping[str, str]) -> bool:

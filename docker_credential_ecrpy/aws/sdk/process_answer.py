@@ -11,7 +11,7 @@ from botocore.utils import parse_timestamp
 
 from docker_credential_ecrpy.files.programs.failures import FULL_PATH
 from docker_credential_ecrpy.text import secret_sources
-from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.sanitize import one_line, shorten_log
 
 _TERMINAL = "run that command in a terminal"
 _ONLY = "and nothing else, to standard output"
@@ -38,7 +38,7 @@ def read(stdout: bytes, stderr: bytes) -> dict[str, Any] | Fault:
         if b"AccessKeyId" in stderr:
             what = "printed its JSON to standard error, and nothing to standard output"
             return Fault(what, "make it print the JSON to standard output")
-        reason = one_line(stderr.decode("utf-8", "replace"))
+        reason = shorten_log(stderr.decode("utf-8", "replace"))
         hint = FULL_PATH if "not found" in reason else _FORMAT  # by a shell, before a pipe
         return Fault("printed nothing" + (f": {reason}" if reason else ""), hint)
     try:

@@ -7,7 +7,7 @@ import shutil
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text import faults
-from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.sanitize import one_line, shorten_log
 
 LASTING = (
     errno.ENOENT,
@@ -45,9 +45,29 @@ def explain_start(exc: OSError | ValueError, program: str, name: str) -> HelperE
     return HelperError(f"{name} cannot be run: {what}", hint=hint, refused=exc.errno in LASTING)
 
 
+def find_fault(path: str) -> tuple[str, str] | None:
+    """Return why a file cannot be run as a program, and what to do; None for one that can."""
+    shown = one_line(path)
+    if not os.path.exists(path):
+        return f"{shown}: {os.strerror(errno.ENOENT)}", _explain_file(errno.ENOENT, path)[1]
+    if os.path.isdir(path) or not os.access(path, os.X_OK):
+        what, hint = _explain_file(errno.EACCES, path)
+        return what or f"{shown}: {os.strerror(errno.EACCES)}", hint
+    words = _first_bytes(path).partition(b"\n")[0].decode("utf-8", "replace")[2:].split()
+    if not _first_bytes(path).startswith(b"#!") or not words:
+        return None
+    if _ends_in_cr(path) or not os.path.exists(words[0]):
+        return _explain_interpreter(path)
+    named = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
+    if os.path.basename(words[0]) != "env" or not named or shutil.which(named[0]):
+        return None
+    what = f"{shown} names the interpreter {one_line(named[0])}, which is not on PATH"
+    return what, "install it, or write its full path into the file's first line"
+
+
 def explain_exit(code: int, stderr: str) -> tuple[str, str]:
     """Return what an exit code other than 0 says, and what to do."""
-    reason, hint = one_line(stderr), "run that command in a terminal and fix what it reports"
+    reason, hint = shorten_log(stderr), "run that command in a terminal and fix what it reports"
     if code == _MAY_NOT_RUN:
         what = f"failed with exit code {code}: it names a program that may not be executed"
         hint = "make that program executable: chmod +x FILE"
@@ -93,12 +113,16 @@ def _explain_interpreter(path: str) -> tuple[str, str]:
         what = f"{shown} needs a loader or library that this system lacks"
         return what, "install the program for this system"
     line = start[2:].partition(b"\n")[0]
-    if line.endswith(b"\r"):
+    if _ends_in_cr(path):
         what = f"the lines of {shown} end in CR LF, and so its interpreter's name in a CR"
         return what, f"save it with LF, as dos2unix {one_line(shlex.quote(path))} does"
     interpreter = (line.split() or [b""])[0].decode("utf-8", "replace")
     what = f"{shown} names the interpreter {one_line(interpreter)}, which does not exist"
     return what, "install that interpreter, or fix the file's first line"
+
+
+def _ends_in_cr(path: str) -> bool:
+    return _first_bytes(path).partition(b"\n")[0].endswith(b"\r")
 
 
 def _find_file(name: str) -> str:

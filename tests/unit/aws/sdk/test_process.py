@@ -162,10 +162,22 @@ FAILED = {
     "./bin": ("cannot be run: ./bin is a directory", "name the program in it"),
     "bin/mode": ("cannot be run: bin/mode is not executable", "run: chmod +x bin/mode"),
     "'bin/m m'": ("cannot be run: bin/m m is not executable", "run: chmod +x 'bin/m m'"),
-    "~/bin/mode": (
-        "failed with exit code 126: it names a program that may not be executed (",
-        "chmod +x",
-    ),
+    "~/bin/mode": ("cannot be run: {home}/bin/mode is not executable", "chmod +x {home}/bin/mode"),
+    "bin/keys | ~/bin/mode 2>/dev/null": ("cannot be run: {home}/bin/mode is not exec", "chmod +x"),
+    "$HOME/bin/gone 2>/dev/null | cat": ("cannot be run: {home}/bin/gone: No such", "fix the path"),
+    "A=1 ~/bin": ("cannot be run: {home}/bin is a directory", "name the program in it"),
+    "~/bin/crlf": ("cannot be run: the lines of {home}/bin/crlf end in CR LF", "dos2unix"),
+    "bin/py": ("cannot be run: bin/py names the interpreter python3.99, which is not on", "inst"),
+    "~/bin/py": ("cannot be run: {home}/bin/py names the interpreter python3.99", "install it"),
+    "bin/a b --json": ("cannot be run: the path bin/a b has a blank", 'write it as "bin/a b"'),
+    "~/bin/a b --json": ("cannot be run: the path {home}/bin/a b has a blank", "/bin/a b"),
+    "cat answe?": ("failed: cat: ", "without a shell, unlike in a terminal: write sh -c '...'"),
+    "cat {answer,answer}": ("failed: cat: ", "write bash -c '...'"),
+    "cat answer # it": ("failed: cat: ", "write sh -c '...'"),
+    "cat http://host/?a=1": ("failed: cat: ", "run that command in a terminal"),
+    "bin/long": ("failed: the first line 1 2 3", "980 the reason; run"),
+    "bin/bar": ("failed: 100%; run", "terminal"),
+    "bin/trace": ("failed: x.Error: no session; run", "terminal"),
     "bin/lost": ("cannot be run: bin/lost names the interpreter /no/such/sh", "first line"),
     "bin/crlf": ("cannot be run: the lines of bin/crlf end in CR LF", "dos2unix bin/crlf"),
     "bin/bare": ("cannot be run: bin/bare does not begin with a line such as #!/bin/sh", "add"),
@@ -181,20 +193,37 @@ def test_a_failure_says_why(command: str, home: Path, monkeypatch: pytest.Monkey
     _program(home, "bin/mode", "", 0o644)
     _program(home, "bin/m m", "", 0o644)
     _program(home, "bin/silent", "exit 3")
+    numbers = " ".join(map(str, range(1, 981)))
+    _program(home, "bin/long", f"echo 'the first line {numbers} the reason' >&2; exit 1")
+    _program(home, "bin/bar", r"printf '10%%\r50%%\r100%%\r\n' >&2; exit 1")
+    trace = "log\nTraceback (most recent call last):\n  File x\n    y\nx.Error: no session"
+    _program(home, "bin/trace", f"echo '{trace}' >&2; exit 1")
     red = r"\033[1;31mvault\033[0m is \033]8;;https://x\033\\sealed\033]8;;\007, see https://vault/x\033[K"
     _program(home, "bin/red", f"printf '{red}\\n' >&2; exit 1")
     for name, data in {
         "lost": b"#!/no/such/sh -e\n",
         "crlf": b"#!/bin/sh\r\nexit\r\n",
         "bare": b"echo hello\n",
+        "py": b"#!/usr/bin/env python3.99\n",
         "elf": b"\x7fELF" + bytes(60),
     }.items():
         (home / "bin" / name).write_bytes(data)
         (home / "bin" / name).chmod(0o755)
 
     error = _error(command)
-    assert error.startswith(FAILED[command][0])
-    assert FAILED[command][1] in error
+    what, cure = (text.replace("{home}", str(home)) for text in FAILED[command])
+    assert error.startswith(what)
+    assert cure in error
+
+
+@pytest.mark.skipif(Path("/bin/sh").resolve().name != "dash", reason="sh knows more here")
+@pytest.mark.parametrize(
+    "command",
+    ["source ~/bin/keys", "set -o pipefail; cat answer | cat", "cat answer |& cat", "[[ 1 ]] && :"],
+)
+def test_a_command_for_bash(command: str) -> None:
+    """It is to be named, where /bin/sh is another shell."""
+    assert _error(command).endswith("; that is for bash, and /bin/sh runs it: write bash -c '...'")
 
 
 def test_a_program_without_permission_on_path_is_found(
