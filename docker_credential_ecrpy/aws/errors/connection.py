@@ -38,7 +38,7 @@ def explain_connection(exc: Exception, call: CallContext) -> HelperError | None:
     where = redact_url(url) if url else call.watch.target
     if isinstance(exc, boto.SSLError):
         return explain_tls(exc, causes, where, call)
-    hint = f"check {describe_route(url)}"
+    hint = f"check {describe_route(url or call.url)}"
     if isinstance(exc, boto.ConnectTimeoutError):
         msg = f"no connection to {where}: it does not answer"
     elif isinstance(exc, boto.ReadTimeoutError):

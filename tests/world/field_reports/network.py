@@ -7,8 +7,8 @@ from tests.world.broken_setups import Broken, Way, changed
 from tests.world.docker_host import DockerHost
 from tests.world.failures import FAILURES, Failure
 from tests.world.machine import Machine
-from tests.world.proxies import Proxy, answer, hang
-from tests.world.web import Authority, WebServer
+from tests.world.proxies import GREETING, Proxy, answer, hang
+from tests.world.web import Authority, Hangup, Request, Response, WebServer
 
 _DAY = 86400
 
@@ -87,6 +87,15 @@ def _plain_proxy_alone(machine: Machine) -> None:
     machine.login()
     machine.environ["HTTP_PROXY"] = machine.environ.pop("HTTPS_PROXY")
     machine.environ["AWS_ENDPOINT_URL"] = "https://api.ecr.us-east-1.amazonaws.invalid"
+
+
+def _hung_up(machine: Machine) -> None:
+    def hang_up(_: Request) -> Response:
+        raise Hangup
+
+    server = WebServer(hang_up, authority=machine.authority)
+    machine.closing.enter_context(server)
+    _set(HTTPS_PROXY=server.url)(machine)
 
 
 def _socks_that_is_down(machine: Machine) -> None:
@@ -213,5 +222,14 @@ ERRORS: dict[str, Failure] = {
     ),
     "setup a proxy that hangs": Failure(
         _answered("http", hang), "accepted the connection and did not answer", "HTTPS_PROXY", 0
+    ),
+    "setup a SOCKS proxy that does not resolve the host": Failure(
+        _answered("socks5", lambda: answer(GREETING, b"\x05\x04\x00\x01" + bytes(6))),
+        "does not connect to ECR at https://api.ecr.us-east-1.amazonaws.com: the host is unreach",
+        "check the region in the registry's host name",
+        0,
+    ),
+    "setup a firewall that closes a tunnel": Failure(
+        _hung_up, "amazonaws.com closed the connection", "check the network, VPN, firewall and", 0
     ),
 }

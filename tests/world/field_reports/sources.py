@@ -46,6 +46,14 @@ def _runs(command: str, cause: str, cure: str) -> Failure:
     return Failure(set_up, cause, cure, 0)
 
 
+def _script(text: str, command: str) -> Callable[[Machine], None]:
+    def set_up(machine: Machine) -> None:
+        machine.file("home/print-keys", text, 0o755)
+        machine.config(f"[default]\ncredential_process = {command}\n")
+
+    return set_up
+
+
 def _not_executable(docker_host: DockerHost) -> Broken:
     machine = _without_keys(docker_host)
     _printing(machine, process_answer(machine))
@@ -143,5 +151,17 @@ ERRORS: dict[str, Failure] = {
     "setup empty expiry": _prints("Expiration is empty", "leave Expiration out", Expiration=""),
     "setup a shell's command names a missing program": _runs(
         "A=1 jwt-keys | cat", "printed nothing: /bin/sh: ", "give the program's full path"
+    ),
+    "setup a program that env does not find, behind a pipe": Failure(
+        _script("#!/usr/bin/env jwt-python\n", "~/print-keys --json | cat"),
+        "names the interpreter jwt-python, which is not on PATH",
+        "install it, or write its full path into the file's first line",
+        0,
+    ),
+    "setup a script with lines of Windows": Failure(
+        _script("#!/bin/sh\r\nexit 1\r\n", "A=1 ~/print-keys 2>/dev/null"),
+        "end in CR LF",
+        "dos2unix",
+        0,
     ),
 }
