@@ -53,10 +53,11 @@ def find_fault(path: str) -> tuple[str, str] | None:
     if os.path.isdir(path) or not os.access(path, os.X_OK):
         what, hint = _explain_file(errno.EACCES, path)
         return what or f"{shown}: {os.strerror(errno.EACCES)}", hint
-    words = _first_bytes(path).partition(b"\n")[0].decode("utf-8", "replace")[2:].split()
-    if not _first_bytes(path).startswith(b"#!") or not words:
+    line = _first_bytes(path).partition(b"\n")[0]
+    words = line[2:].decode("utf-8", "replace").split()
+    if not line.startswith(b"#!") or not words:
         return None
-    if _ends_in_cr(path) or not os.path.exists(words[0]):
+    if line.endswith(b"\r") or not os.path.exists(words[0]):
         return _explain_interpreter(path)
     named = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
     if os.path.basename(words[0]) != "env" or not named or shutil.which(named[0]):
@@ -113,16 +114,12 @@ def _explain_interpreter(path: str) -> tuple[str, str]:
         what = f"{shown} needs a loader or library that this system lacks"
         return what, "install the program for this system"
     line = start[2:].partition(b"\n")[0]
-    if _ends_in_cr(path):
+    if line.endswith(b"\r"):
         what = f"the lines of {shown} end in CR LF, and so its interpreter's name in a CR"
         return what, f"save it with LF, as dos2unix {one_line(shlex.quote(path))} does"
     interpreter = (line.split() or [b""])[0].decode("utf-8", "replace")
     what = f"{shown} names the interpreter {one_line(interpreter)}, which does not exist"
     return what, "install that interpreter, or fix the file's first line"
-
-
-def _ends_in_cr(path: str) -> bool:
-    return _first_bytes(path).partition(b"\n")[0].endswith(b"\r")
 
 
 def _find_file(name: str) -> str:
