@@ -88,7 +88,7 @@ def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
 
 def _add_settings(error: HelperError, exc: ClientError, call: CallContext) -> HelperError:
     """Return the error for a refusal, with what the user's keys or settings have to do with it."""
-    kind = str(exc.response.get("Error", {}).get("Code", "")).removesuffix("Exception")
+    kind = _find_kind(exc)
     of_keys = kind in _EXPIRED + _UNKNOWN_KEY + _BAD_SIGNATURE
     if of_keys and _explain_clock_skew(exc.response.get("ResponseMetadata", {})):
         return error
@@ -138,11 +138,16 @@ def _explain_answer(exc: ClientError, call: CallContext) -> HelperError | None:
     return HelperError(msg, hint=hint)
 
 
+def _find_kind(exc: ClientError) -> str:
+    """Return the code of AWS's error, to compare and never to show."""
+    return str(exc.response.get("Error", {}).get("Code", "")).removesuffix("Exception")
+
+
 def _explain_by_cause(
     exc: ClientError, service: str, code: str, text: str, call: CallContext
 ) -> HelperError | None:
     """Return the error for what the account, a policy or a setting forbids; None for others."""
-    kind, operation = code.removesuffix("Exception"), exc.operation_name
+    kind, operation = _find_kind(exc), exc.operation_name
     account = f"the AWS account of {call.describe_source(operation)} ({code}): {text}"
     if kind in _ACCOUNT or _ACCOUNT_TEXT.search(text):
         hint = "its owner has to settle that with AWS: see its billing console and AWS Support"
