@@ -124,8 +124,9 @@ def _is_elsewhere(facts: EcrFacts) -> bool:
     """Whether the engine may have another platform: that of another machine, or of Windows."""
     engine = facts.machine.engine
     address = engine.address if isinstance(engine, Engine) else ""
-    variable = "CONTAINER_HOST" if facts.machine.for_podman else "DOCKER_HOST"
-    address = address or facts.machine.environ.get(variable, "")
+    environ, podman = facts.machine.environ, facts.machine.for_podman
+    named = environ.get("CONTAINER_HOST", "") if podman else environ.get("DOCKER_HOST", "")
+    address = address or named
     return sys.platform == "win32" or address.startswith(("tcp://", "ssh://"))
 
 

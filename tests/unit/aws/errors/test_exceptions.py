@@ -75,7 +75,7 @@ EXPLAINED: dict[str, tuple[dict[str, Any], str, str]] = {
         "set both",
     ),
     "ProfileNotFound": ({"profile": "x"}, "AWS profile 'x' is not in", "unset AWS_PROFILE"),
-    "ProxyConnectionError": (URL, "the proxy", "NO_PROXY names the hosts"),
+    "ProxyConnectionError": (URL, "no connection to https://a.test", "check the network"),
     "ReadTimeoutError": (URL, "accepted the request and did not answer", "check the network"),
     "RefreshWithMFAUnsupportedError": ({}, "needs an MFA code", "aws sts get-caller-identity"),
     "ResponseStreamingError": (URL, "https://a.test closed the connection", "check the network"),

@@ -59,8 +59,8 @@ PROFILES = {
     "a source with half a key": (
         f"role_arn = {ROLE}\nsource_profile = half\n",
         "[profile half]\naws_access_key_id = AKIAX\n",
-        "credentials of profile 'half' are incomplete: there is no aws_secret_access_key in {home}",
-        "set both the access key id and the secret access key there",
+        "config:4 has aws_access_key_id, but no aws_secret_access_key",
+        "set both aws_access_key_id and aws_secret_access_key in it",
     ),
     "two sources": (
         f"role_arn = {ROLE}\nsource_profile = base\ncredential_source = Environment\n",
