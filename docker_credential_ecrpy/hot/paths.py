@@ -1,5 +1,6 @@
 """Paths of the settings, the cache and the AWS files. No file access here."""
 
+import errno
 import os
 import sys
 
@@ -64,8 +65,9 @@ def has_settings(environ: "Mapping[str, str]") -> bool:
         os.lstat(config_file(environ))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return False  # the last one is for a NUL
-    except OSError:
-        pass  # its rules count, whatever they are: reading them is an error
+    except OSError as exc:
+        # No file has too long a name; the rules of any other count: reading them is an error.
+        return exc.errno != errno.ENAMETOOLONG
     return True
 
 

@@ -11,6 +11,8 @@ WHERE = "123456789012@us-east-1"
 OTHER = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
 TOKEN = base64.b64encode(b'{"payload":"hunter2","expiration":1700000000}').decode()
 AUTH = base64.b64encode(f"AWS:{TOKEN}".encode()).decode()
+SSO = "sso_role_name = R\nsso_region = eu-west-1\nsso_start_url = https://x/\n"
+"""The keys of an SSO profile, without the account."""
 DESKTOP = """{
 \t"auths": {
 \t\t"https://index.docker.io/v1/": {},

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.world.configure import AUTH, OTHER, WHERE, configure, list_names, read, write
+from tests.world.configure import AUTH, OTHER, SSO, WHERE, configure, list_names, read, write
 from tests.world.machine import HOST, Machine
 from tests.world.terminal import run_on_terminal
 
 tree = pytest.mark.tree
 CONFIG = (
-    "[profile dev]\nsso_account_id = 111111111111\nregion = eu-west-1\n"
-    "[profile prod]\nsso_account_id = 210987654321\nregion = eu-west-1\n"
+    f"[profile dev]\nsso_account_id = 111111111111\nregion = eu-west-1\n{SSO}"
+    f"[profile prod]\nsso_account_id = 210987654321\nregion = eu-west-1\n{SSO}"
     "[profile nowhere]\nregion = eu-west-1\n"
 )
 ROLE = "arn:aws:iam::111111111111:role/puller"

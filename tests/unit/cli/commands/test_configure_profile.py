@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.settings.editor import SCHEMA_URL
-from tests.world.configure import AUTH, OTHER, WHERE, configure, read, write
+from tests.world.configure import AUTH, OTHER, SSO, WHERE, configure, read, write
 from tests.world.machine import HOST, Machine
 
 tree = pytest.mark.tree
 CONFIG = (
-    "[profile prod]\nsso_session = s\nsso_account_id = 210987654321\nregion = eu-west-1\n"
+    f"[profile prod]\nsso_account_id = 210987654321\nregion = eu-west-1\n{SSO}"
     "[profile role]\nrole_arn = arn:aws:iam::210987654321:role/r\nsource_profile = base\n"
-    "[profile base]\nregion = eu-west-1\ncredential_process = x\n"
+    "[profile base]\nregion = eu-west-1\naws_access_key_id = a\naws_secret_access_key = b\n"
     "[profile no-region]\nsso_account_id = 210987654321\n"
     "[profile typo]\nsso_account_id = 210987654321\nregion = eu-wst-1\n"
 )
@@ -142,7 +142,7 @@ class TestUnknown:
     @tree
     def test_in_the_credentials_file(self, machine: Machine, docker: Path) -> None:
         """A profile of that file exists, too."""
-        machine.config("[dev]\naws_access_key_id = x\n", "credentials")
+        machine.config("[dev]\naws_access_key_id = x\naws_secret_access_key = y\n", "credentials")
         done = configure(machine, WHERE, "--profile", "dev")
 
         assert done.stderr == b""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.settings.editor import SCHEMA_URL
-from tests.world.configure import AUTH, OTHER, WHERE, configure, read, write
+from tests.world.configure import AUTH, OTHER, SSO, WHERE, configure, read, write
 from tests.world.machine import HOST, Machine
 from tests.world.terminal import run_on_terminal
 
@@ -111,7 +111,9 @@ class TestIdentity:
 
     def test_a_profile(self, machine: Machine, docker: Path) -> None:
         """A rule for the account is added, and removed again; a new file names its schema."""
-        machine.config("[profile prod]\nregion = eu-west-1\ncredential_process = x\n")
+        machine.config(
+            "[profile prod]\nregion = eu-west-1\naws_access_key_id = a\naws_secret_access_key = b\n"
+        )
         done = configure(machine, WHERE, "--profile", "prod")
         path = machine.cache / "config.toml"
 
@@ -178,8 +180,8 @@ class TestIdentity:
             "sso_role_name = R\nregion = eu-west-1\n"
             "[profile role]\nrole_arn = arn:aws-cn:iam::222222222222:role/r\n"
             "source_profile = sso\nregion = cn-north-1\n"
-            "[profile two]\nsso_account_id = 333333333333\nregion = us-east-1\n"
-            "[profile too]\nsso_account_id = 333333333333\nregion = us-east-1\n"
+            f"[profile two]\nsso_account_id = 333333333333\nregion = us-east-1\n{SSO}"
+            f"[profile too]\nsso_account_id = 333333333333\nregion = us-east-1\n{SSO}"
             "[profile typo]\nsso_account_id = 444444444444\nregion = us-eest-1\n"
             "[profile nowhere]\nsso_account_id = 555555555555\n"
         )

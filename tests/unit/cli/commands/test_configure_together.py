@@ -52,7 +52,7 @@ def hosts(start: int) -> list[str]:
 @pytest.mark.parametrize("is_new", [True, False])
 def test_four_runs_at_a_time(machine: Machine, docker: Path, *, is_new: bool) -> None:
     """Each says "written", and its change is in both files afterwards."""
-    machine.config("[profile prod]\ncredential_process = x\n")
+    machine.config("[profile prod]\naws_access_key_id = a\naws_secret_access_key = b\n")
     if not is_new:
         write(docker, DESKTOP)
     for turn in range(2):

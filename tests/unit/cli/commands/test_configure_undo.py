@@ -17,7 +17,9 @@ tree = pytest.mark.tree
 
 @pytest.fixture(autouse=True)
 def _profile(machine: Machine) -> None:
-    machine.config("[profile prod]\ncredential_process = x\n[profile dev]\n")
+    machine.config(
+        "[profile prod]\naws_access_key_id = a\naws_secret_access_key = b\n[profile dev]\n"
+    )
 
 
 @pytest.fixture(name="settings")
