@@ -1,6 +1,5 @@
 """Paths of the settings, the cache and the AWS files. No file access here."""
 
-import errno
 import os
 import sys
 
@@ -66,6 +65,8 @@ def has_settings(environ: "Mapping[str, str]") -> bool:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return False  # the last one is for a NUL
     except OSError as exc:
+        import errno  # for odd names alone
+
         # No file has too long a name; the rules of any other count: reading them is an error.
         return exc.errno != errno.ENAMETOOLONG
     return True
