@@ -69,7 +69,7 @@ def test_a_slow_aws_is_called_once(machine: Machine) -> None:
 def test_a_herd_fails_with_one_call(machine: Machine) -> None:
     """Sixteen processes that are denied make one call, and each prints the reason."""
     machine.login()
-    machine.aws.latency = 0.5
+    machine.aws.latency = 2
     machine.aws.faults["ecr"] = world.refuse("AccessDeniedException", "no")
 
     errors = {result.error for result in machine.get_many([HOST] * 16)}

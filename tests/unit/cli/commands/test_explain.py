@@ -436,7 +436,9 @@ def test_what_would_fail_is_told(machine: Machine, settings: str, says: str) -> 
 def test_a_profile_of_the_registrys_account_is_suggested(machine: Machine) -> None:
     """That is for an identity of another account, or without credentials, and no other one."""
     command = f"docker-credential-ecrpy configure {HOST} --profile prod"
-    of_a = f"[profile prod]\ncredential_process = tool --role arn:aws:iam::{A}:role/x\n"
+    of_a = (
+        f"[profile prod]\ncredential_process = '{sys.executable}' --role arn:aws:iam::{A}:role/x\n"
+    )
     machine.config(of_a + f"[profile b]\nrole_arn = {ROLE_B}\nsource_profile = prod\n")
     said = explain(machine, HOST, AWS_PROFILE="b")["profile"]
 
