@@ -60,8 +60,9 @@ def has_settings(environ: "Mapping[str, str]") -> bool:
     """
     if environ.get("AWS_ECR_CONFIG"):
         return True
+    path = config_file(environ)  # a name that `files.programs.stalled` looks for
     try:
-        os.lstat(config_file(environ))
+        os.lstat(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return False  # the last one is for a NUL
     except OSError as exc:

@@ -206,7 +206,7 @@ def test_a_credential_process(machine: Machine, operation: str) -> None:
 
 @pytest.mark.parametrize("action", ["get", "store", "erase", "list"])
 @pytest.mark.parametrize("operation", ["lookup", "open", "read"])
-def test_a_fallback(machine: Machine, action: str, operation: str) -> None:
+def test_fallback(machine: Machine, action: str, operation: str) -> None:
     """A fallback on a file system that stalls does not hang the action."""
     machine.settings('fallback = "other"\n')
     machine.environ["PATH"] = f"{machine.root}/net:{machine.environ['PATH']}"
