@@ -25,7 +25,7 @@ _NAMED_SECRET = re.compile(
 )
 # Commands to a terminal: colours and cursor (CSI), titles and links (OSC), strings, and the rest.
 _ESCAPE = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]"
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[!-/]*[0-~]"
 )
 
 

@@ -132,7 +132,7 @@ def summarize_identity(line: str) -> str:
     values = identity.parse(line)
     source = _name_source(values)
     role = values.get("role")
-    return one_line(f"role {role} from {source}" if role else source)
+    return one_line(f"role {one_line(role)} from {source}" if role else source)
 
 
 def _name_source(values: dict[str, str]) -> str:

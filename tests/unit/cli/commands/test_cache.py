@@ -440,7 +440,7 @@ def test_any_identity_is_one_line(environ: dict[str, str], profile: str, role: s
     ambient = identity.line({**environ, "HOME": "/nowhere"}, "1.2.3.4")
     shown = summarize_identity(choice.identity(ambient))
 
-    assert shown.startswith(one_line(f"role {role} from "))
+    assert shown.startswith(f"role {one_line(role)} from ")
     assert not profile or shown.endswith(one_line(f"from profile {profile}"))
     assert "session name" not in shown
     assert len(shown.splitlines()) == 1
