@@ -201,6 +201,7 @@ class TestBuild:
             engine_host.get().ok()  # `list` then prints the host; the keys become invalid next
             engine_host.run("docker-credential-ecr-login", "erase", stdin=ECR.encode()).ok()
             del engine_host.environ["AWS_ACCESS_KEY_ID"]
+            del engine_host.environ["AWS_SECRET_ACCESS_KEY"]
             registries = engine_host.home / ".ecr" / "registries"
             (registries / ECR).touch(0o600)
         done = build(engine_host, engine_host.dockerfile(f"{ECR}/{app}")).failed()

@@ -12,7 +12,7 @@ from tests.world import engines
 from tests.world.broken_setups import WAYS, Way, check_fix
 from tests.world.docker_host import DockerHost
 from tests.world.engine_host import APP, ELSEWHERE, EngineHost
-from tests.world.field_reports import DOCTOR
+from tests.world.field_reports import ENGINE
 from tests.world.machine import Machine
 from tests.world.registry import RegistryFront
 from tests.world.web import Authority, Request, Response
@@ -60,7 +60,7 @@ def _docker_host(
     universe.front.storage = ""
 
 
-@pytest.mark.parametrize("way", [*WAYS, *DOCTOR.values()], ids=lambda way: way.__name__)
+@pytest.mark.parametrize("way", [*WAYS, *ENGINE.values()], ids=lambda way: way.__name__)
 def test_doing_what_doctor_says_makes_docker_pull(docker_host: EngineDockerHost, way: Way) -> None:
     """Each cause is named first, and the pull works after its fix."""
     engine_host = docker_host.engine_host

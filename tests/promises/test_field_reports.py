@@ -14,7 +14,7 @@ from tests.world.machine import Machine
 @pytest.mark.tree
 @pytest.mark.parametrize("report", DOCTOR)
 def test_doctor_names_the_cause_and_the_cure_works(docker_host: DockerHost, report: str) -> None:
-    """After the cure no check fails. In tests/e2e a real engine pulls the image then."""
+    """After the cure no check fails. In tests/e2e a real engine pulls some images."""
     check_fix(docker_host, DOCTOR[report])
 
 

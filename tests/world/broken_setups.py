@@ -376,7 +376,7 @@ def page_to_sign_in_on(docker_host: DockerHost) -> Broken:
     return Broken(
         "registry",
         "did not answer like a registry",
-        "check the host name, the proxy http://127.0.0.1:",
+        "check the host name, ",
         lambda: setattr(docker_host, "instead", lambda _: None),
     )
 

@@ -16,6 +16,9 @@ from tests.world.field_reports import (
     sources,
 )
 
+ENGINE = pulls.DOCTOR | docker_files.DOCTOR | names.DOCTOR
+"""Those of `DOCTOR` that depend on Docker's engine; the others need the proxy to this world."""
+
 _AREAS = (pulls, docker_files, names, aws_files, aws_answers, network, sources)
 
 DOCTOR: dict[str, Way] = {}
