@@ -53,8 +53,10 @@ def send_ping(client: socket.socket, environ: Mapping[str, str]) -> bytes:
     path = f"/v{version}/_ping" if version else "/_ping"
     client.sendall(f"GET {path} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
     answer = client.recv(_MOST_READ)
-    with suppress(OSError):  # the text of a refusal comes after its status
-        while version and len(answer) < _MOST_READ and (more := client.recv(_MOST_READ)):
+    with suppress(OSError):  # the text of a refusal may come after its status
+        while not answer.endswith(b"OK") and len(answer) < _MOST_READ:
+            if not (more := client.recv(_MOST_READ)):
+                break
             answer += more
     if answer:
         return answer
