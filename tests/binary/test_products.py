@@ -96,7 +96,7 @@ def test_its_models_are_parts_of_the_sdks() -> None:
             whole |= {"operations": model["operations"], "shapes": model["shapes"]}
         assert model == whole
 
-    assert len(calls) == 7
+    assert len(calls) == 8
 
 
 EXPRESSIONS = """\
