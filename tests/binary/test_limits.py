@@ -40,7 +40,9 @@ def test_signals_that_a_client_left(box: Machine, how: dict[str, list[str]]) -> 
 LIMITS = [
     *(("NOFILE", most) for most in range(4, 11)),
     *(("FSIZE", most) for most in (0, 1, 1000, 1_000_000, 5_500_000)),
-    *(("AS", most << 20) for most in (4, 8, 12, 16, 20, 24, 28, 32, 48, 64, 80)),
+    # Not 28: CPython 3.11 may then never leave an exception handler that needs memory, until the
+    # alarm ends it after a minute.
+    *(("AS", most << 20) for most in (4, 8, 12, 16, 20, 24, 32, 48, 64, 80)),
     *(("DATA", most << 20) for most in (4, 8, 12, 16, 20)),
 ]
 
