@@ -19,7 +19,7 @@ def test_programs_that_hang_leave_the_network_its_time(docker_host: DockerHost) 
     for name in names:
         docker_host.program(name, "exec /bin/sleep 60", "first")
     before = time.monotonic()
-    found = docker_host.doctor(IMAGE, AWS_ECR_TIMEOUT="4", DOCKER_AUTH_CONFIG="{}")
+    found = docker_host.doctor(IMAGE, AWS_ECR_TIMEOUT="8", DOCKER_AUTH_CONFIG="{}")
 
     assert time.monotonic() - before < 30  # and not 60
     assert "no answer within" in found.failed["seen"]
