@@ -1,5 +1,6 @@
 """Times and durations for users."""
 
+import sys
 import time
 
 from docker_credential_ecrpy.hot import cache
@@ -30,6 +31,17 @@ def stamp(when: int) -> str:
     """Return nanoseconds since the epoch in ISO 8601 and UTC, limited to the years 1 to 9999."""
     seconds = min(max(when // cache.SECOND, -62_135_596_800), 253_402_300_799)
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def set_clock() -> str:
+    """Return the command that sets the clock, or "" where there is no such command."""
+    return "sudo timedatectl set-ntp true" if sys.platform == "linux" else ""
+
+
+def say_set_clock() -> str:
+    """Return how to set the clock, in words."""
+    command = set_clock()
+    return "set the clock, in a virtual machine too" + (f": {command}" if command else "")
 
 
 def duration(seconds: float) -> str:

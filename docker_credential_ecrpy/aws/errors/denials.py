@@ -37,7 +37,7 @@ _OWNERS = {
     "service control policy": "an administrator of the AWS organization",
     "resource control policy": "an administrator of the AWS organization",
     "permissions boundary": "the administrator who set the boundary of this user or role",
-    "session policy": "whoever starts the session with that policy",
+    "session policy": "the owner of the program that starts the session with that policy",
     "role trust policy": "an owner of the role",
     "resource-based policy": "an owner of the role",
     "identity-based policy": "an IAM administrator of the account",
@@ -60,9 +60,9 @@ def explain_denial(exc: ClientError, text: str, call: CallContext) -> HelperErro
         return explain_assignment(msg, text, call)
     if reason:
         policy = " ".join((reason["silent"] or reason["denies"] or "").split())
-        verb = "denies" if reason["silent"] is None else ""
-        msg += f": {_say_reason(policy, reason['arn'], denies=bool(verb))}"
-        return HelperError(msg, hint=_say_cure(policy, action, call, denies=bool(verb)))
+        denies = reason["silent"] is None
+        msg += f": {_say_reason(policy, reason['arn'], denies=denies)}"
+        return HelperError(msg, hint=_say_cure(policy, action, call, denies=denies))
     if operation == "GetAuthorizationToken":
         return HelperError(msg, hint=f"allow {action} on resource * in its IAM policy")
     if "WebIdentity" in operation:

@@ -13,7 +13,7 @@ from urllib3.exceptions import ConnectTimeoutError
 
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.errors import tls
-from docker_credential_ecrpy.aws.errors.tls import say_trust
+from docker_credential_ecrpy.aws.errors.values import describe_region
 from docker_credential_ecrpy.aws.sdk import proxies, socks
 from docker_credential_ecrpy.aws.sdk.proxies import Proxy
 from docker_credential_ecrpy.errors import HelperError
@@ -25,8 +25,6 @@ _WITHOUT = "NO_PROXY names the hosts to reach without it"
 # Functions of http.client and urllib3: they begin TLS with a proxy, or make a tunnel; or all of it.
 _STEPS = ("_tunnel", "_connect_tls_proxy")
 _CONNECT = ("connect",)
-_FAR = "check the region in the registry's host name; if only this machine reaches that host, as a"
-_FAR += " VPC endpoint, add it to NO_PROXY"
 _OTHERS = (ConnectionError, BadStatusLine, socks.NotSocks)
 _TLS_ALERT = "\x15\x03"
 
@@ -64,7 +62,7 @@ def _explain_refusal(
         if isinstance(cause, socks.Unreachable):
             msg = f"the proxy {proxy.origin} does not connect to {call.watch.target}: {cause}"
             is_far = cause.reply in socks.FAR
-            hint = _FAR if is_far else f"ask its owner to allow that host; {_WITHOUT}"
+            hint = _say_far(call) if is_far else f"ask its owner to allow that host; {_WITHOUT}"
             return HelperError(msg, hint=hint)
     return None
 
@@ -112,6 +110,12 @@ def describe_detour(url: str) -> str:
     )
 
 
+def _say_far(call: CallContext) -> str:
+    """Return what to check where the proxy does not reach the host, or knows no such name."""
+    hint = f"check {describe_region(call)}; if only this machine reaches that host, as a"
+    return f"{hint} VPC endpoint, add it to NO_PROXY"
+
+
 def _explain_status(status: int, proxy: Proxy, call: CallContext) -> HelperError:
     """Return the error for a proxy's answer to CONNECT."""
     where, target = f"the proxy {proxy.origin}", call.watch.target
@@ -119,7 +123,7 @@ def _explain_status(status: int, proxy: Proxy, call: CallContext) -> HelperError
         return _explain_login(proxy)
     if status in _GATEWAY:
         msg = f"{where} does not reach {target}: HTTP {status}"
-        hint = _FAR
+        hint = _say_far(call)
     elif status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         msg = f"{where} does not allow {target}: HTTP {status}"
         hint = "ask its owner to allow that host, or add it to NO_PROXY if this machine reaches it"
@@ -168,7 +172,7 @@ def _explain_tls(
         if isinstance(cause, ssl.SSLCertVerificationError | ssl.CertificateError):
             reason = one_line(getattr(cause, "verify_message", "") or str(cause))
             msg = f"the TLS certificate of {where} is not trusted: {reason}"
-            return HelperError(msg, hint=f"{say_trust(call)}; or correct {name}")
+            return HelperError(msg, hint=f"{tls.say_trust(call)}; or correct {name}")
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         msg = f"{where} speaks no TLS"
         return HelperError(msg, hint=f"write http:// in place of https:// in {name}")

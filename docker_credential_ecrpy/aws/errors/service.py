@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import sys
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -19,6 +18,7 @@ from docker_credential_ecrpy.aws.faults.variables import add_endpoint
 from docker_credential_ecrpy.aws.sdk import peer
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.text.times import say_set_clock, set_clock
 
 SKEW_SECONDS = 4 * 60  # from here on the clock counts as the cause; AWS tolerates five minutes
 MAX_CODE = 80  # the limit of an error code; AWS's have 40 characters at most, registries' 21
@@ -205,9 +205,7 @@ def _explain_clock_skew(metadata: Mapping[str, Any]) -> HelperError | None:
         return None
     minutes, side = round(abs(off) / 60), "ahead of" if off > 0 else "behind"
     msg = f"this machine's clock is {minutes} minutes {side} AWS's, so AWS refuses the signature"
-    command = "sudo timedatectl set-ntp true" if sys.platform == "linux" else ""
-    hint = "set the clock, in a virtual machine too" + (f": {command}" if command else "")
-    return HelperError(msg, hint=hint, command=command)
+    return HelperError(msg, hint=say_set_clock(), command=set_clock())
 
 
 def explain_expired(call: CallContext, operation: str = "") -> HelperError:

@@ -136,8 +136,7 @@ def _explain_instance(call: CallContext) -> tuple[str, str]:
         return "AWS_EC2_METADATA_DISABLED turns it off", "unset AWS_EC2_METADATA_DISABLED"
     if refusal and refusal.asks_token and refusal.status == _OFF:
         reason = f"instance metadata refuses a token: {refusal}"
-        cure = f"turn it on ({_MODIFY} --http-endpoint enabled), or set NO_PROXY=169.254.169.254 if"
-        return reason, f"{cure} a proxy is in between"
+        return reason, f"turn it on: {_MODIFY} --http-endpoint enabled"
     if call.lacks_token:
         cure = f"try again; in a container, {_HOP_LIMIT}{_HOP_COMMAND}"
         return "instance metadata gives no token", cure

@@ -2,7 +2,6 @@
 
 import re
 import ssl
-import sys
 import time
 
 from botocore import exceptions as boto
@@ -13,7 +12,7 @@ from docker_credential_ecrpy.aws.sdk import peer, proxies
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.cache import SECOND
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.text.times import duration, stamp
+from docker_credential_ecrpy.text.times import duration, say_set_clock, set_clock, stamp
 
 # OpenSSL's X509_V_ERR_...: https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/
 EXPIRED = 10
@@ -110,7 +109,7 @@ def explain_time(where: str, url: str, call: CallContext, *, expired: bool) -> H
     now, theirs, until = time.time(), *peer.ask_time(url, call.bundle)
     counts = "as expired" if expired else "as not valid yet"
     said = f"by this machine's clock, which says {stamp(round(now) * SECOND)}"
-    owner = "ask whoever runs it, or your company's proxy in front of it, for a new certificate"
+    owner = "ask its owner, or that of your company's proxy in front of it, for a new certificate"
     if theirs is None:
         if expired:
             return _explain_clock(f"{what} has expired {said}", f"; if that is right, {owner}")
@@ -128,13 +127,11 @@ def explain_time(where: str, url: str, call: CallContext, *, expired: bool) -> H
         return HelperError(msg, hint=owner)
     msg = f"a CA certificate that signed {what} has expired, and this machine's clock is right"
     trusted = one_line(call.bundle) or "botocore's cacert.pem"
-    return HelperError(msg, hint=f"replace it in {trusted}, or ask whoever runs {where}")
+    return HelperError(msg, hint=f"replace it in {trusted}, or ask the owner of {where}")
 
 
 def _explain_clock(msg: str, more: str = "") -> HelperError:
-    command = "sudo timedatectl set-ntp true" if sys.platform == "linux" else ""
-    hint = "set the clock, in a virtual machine too" + (f": {command}" if command else "")
-    return HelperError(msg, hint=hint + more, command=command)
+    return HelperError(msg, hint=say_set_clock() + more, command=set_clock())
 
 
 def _is_bundle_error(cause: BaseException) -> bool:

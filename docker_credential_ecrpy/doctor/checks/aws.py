@@ -1,7 +1,6 @@
 """The checks on the answers of AWS, and all network checks in the order of causes."""
 
 import difflib
-import sys
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 
@@ -20,7 +19,7 @@ from docker_credential_ecrpy.doctor.checks.registry import check_registry
 from docker_credential_ecrpy.doctor.facts import EcrFacts, Facts, TokenFact
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.text.times import duration, moment
+from docker_credential_ecrpy.text.times import duration, moment, set_clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -136,8 +135,7 @@ def _check_clock(facts: EcrFacts) -> Check:
     pull = facts.pull
     works = pull and not isinstance(pull, HelperError) and pull.replies[0].status == HTTPStatus.OK
     status = FAIL if abs(ahead) >= SKEW_REFUSED and not works else WARN
-    command = "sudo timedatectl set-ntp true" if sys.platform == "linux" else ""
-    return Check(check_id, status, seen, "set the clock", command)
+    return Check(check_id, status, seen, "set the clock", set_clock())
 
 
 def _check_identity(facts: EcrFacts) -> Check:

@@ -180,11 +180,11 @@ def _permit(path: str) -> tuple[str, str]:
         return "start this container with docker run --group-add 0", ""
     if number == 0:  # the engine gives its socket to the group docker, if there is one
         command = "sudo groupadd --force docker && sudo systemctl restart docker"
-        command += ' && sudo usermod -aG docker "$USER"'
+        command += ' && sudo usermod -aG docker "$(id -un)"'
         return "give the socket to the group docker and join it, then log out and in again", command
     if is_member and not is_active:
         return f"log out and in again, so that the group {group} counts", f"newgrp {group}"
-    command = f'sudo usermod -aG {group} "$USER"'
+    command = f'sudo usermod -aG {group} "$(id -un)"'
     return f"join the group {group}, then log out and in again", command
 
 

@@ -167,7 +167,7 @@ DOCTOR: dict[str, Way] = {
         -_DAY,
         0,
         "and this machine's clock is right",
-        "ask whoever runs it",
+        "ask its owner",
     ),
     "desktop-linux#207 an expired CA": _expired_authority,
 }

@@ -63,7 +63,7 @@ def _explain(
         (
             f"{TOKEN} because no session policy {ACTION}",
             "no session policy allows it",
-            "ask whoever starts the session with that policy",
+            "ask the owner of the program that starts the session with that policy",
         ),
         (
             f"{TOKEN} because no service control policy {ACTION}",

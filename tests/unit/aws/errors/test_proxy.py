@@ -257,7 +257,7 @@ def test_the_time_of_a_proxy(
         error = ask(bundle=bundle, HTTPS_PROXY=proxy)
 
     assert error.startswith(seen.format(where=f"the proxy {proxy}"))
-    assert ("; set the clock" if clock else "; ask whoever runs it") in error
+    assert ("; set the clock" if clock else "; ask its owner") in error
 
 
 def test_a_proxy_of_another_name(ask: Ask, machine: Machine) -> None:

@@ -88,7 +88,9 @@ def test_a_right_clock(
     assert re.fullmatch(
         rf"the TLS certificate of {WHERE} {seen}, and this machine's clock is right", said
     )
-    assert cure.startswith("ask whoever runs it, or your company's proxy in front of it, for a new")
+    assert cure.startswith(
+        "ask its owner, or that of your company's proxy in front of it, for a new"
+    )
 
 
 def test_an_expired_authority(machine: Machine) -> None:
@@ -98,14 +100,14 @@ def test_an_expired_authority(machine: Machine) -> None:
 
     assert error == (
         f"a CA certificate that signed the TLS certificate of {WHERE} has expired, and this"
-        f" machine's clock is right; replace it in {path}, or ask whoever runs {WHERE}"
+        f" machine's clock is right; replace it in {path}, or ask the owner of {WHERE}"
     )
 
 
 @pytest.mark.parametrize(
     ("starts", "ends", "seen", "cure"),
     [
-        (-30 * DAY, -DAY, "has expired", "; if that is right, ask whoever runs it"),
+        (-30 * DAY, -DAY, "has expired", "; if that is right, ask its owner"),
         (3600, DAY, "is not valid yet", ""),
     ],
 )
