@@ -1,10 +1,11 @@
 """Whether the AWS identity that a command names can work, from the AWS files alone."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.doctor.probes import gateway
-from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.errors import NoCredentials
 from docker_credential_ecrpy.helper.timeout import read_timeout
 from docker_credential_ecrpy.settings.rules import Place
 
@@ -20,8 +21,5 @@ def refuse_broken_profile(context: CommandContext, host: str, profile: str) -> N
         return
     place = Place(f"--profile {profile}")
     named = replace(choice, profile=profile, role=None, chosen_at=place)
-    try:
+    with suppress(NoCredentials):
         gateway.preview(named, read_timeout(context.environ), helper.log)
-    except HelperError as exc:
-        if "has no credentials" not in exc.message:
-            raise

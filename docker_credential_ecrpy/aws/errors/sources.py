@@ -40,7 +40,7 @@ def explain_no_credentials(call: CallContext) -> HelperError:
         msg = f"{place}: AWS profile {call.profile!r} in {files} has no credentials"
         hint = "write keys, a role, an SSO session or a credential_process into it, or remove the"
         hint += " profile to use the identity of the environment"
-        return HelperError(msg, hint=hint, chosen_at=str(place), refused=True)
+        return NoCredentials(msg, hint=hint, chosen_at=str(place), refused=True)
     msg = f"no AWS credentials found in the environment, in profile {call.profile!r} of {files},"
     command = "aws configure sso"
     others = ", ".join(sorted(set(call.core.available_profiles) - {call.profile}))

@@ -15,11 +15,10 @@ from docker_credential_ecrpy.cli.help import HOST, Command, verbose_option
 from docker_credential_ecrpy.doctor.fixes import names
 from docker_credential_ecrpy.doctor.fixes.profiles import (
     ProfileFix,
-    is_without_credentials,
     suggest_profile,
 )
 from docker_credential_ecrpy.doctor.probes import gateway
-from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.errors import HelperError, NoCredentials
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.helper.timeout import read_timeout
 from docker_credential_ecrpy.hot import cache, paths, protocol
@@ -163,7 +162,7 @@ def _preview(found: _Explanation, choice: Choice, context: CommandContext, *, ch
         found.preview = gateway.preview(choice, read_timeout(helper.environ), helper.log)
     except HelperError as exc:
         if not choice.registry.public:
-            other = _suggest(found, choice, "", context) if is_without_credentials(exc) else None
+            other = _suggest(found, choice, "", context) if isinstance(exc, NoCredentials) else None
             if other is None:
                 raise
             hint = f"{other.fix}; run: {other.command}"

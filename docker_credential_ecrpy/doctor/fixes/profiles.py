@@ -61,11 +61,6 @@ def suggest_profile(
     return ProfileFix(fix, f"{command} --profile {shlex.quote(found[0])}")
 
 
-def is_without_credentials(error: HelperError) -> bool:
-    """Whether an error says that no source has credentials."""
-    return isinstance(error, NoCredentials)
-
-
 def _is_usable(name: str) -> bool:
     """Whether a rule and a command can have a profile's name."""
     return editor.is_profile_name(name) and fits_line(name)
@@ -112,7 +107,7 @@ def _find_account(facts: EcrFacts) -> str:
 def _is_about(check: Check, facts: EcrFacts) -> bool:
     """Whether a failure is about what the identity may do or finds, or about none at all."""
     if check.id is CheckId.CREDENTIALS:
-        return isinstance(facts.preview, HelperError) and is_without_credentials(facts.preview)
+        return isinstance(facts.preview, NoCredentials)
     if check.id is CheckId.TOKEN:
         return isinstance(facts.token, HelperError) and facts.token.refused
     if facts.pull is None or isinstance(facts.pull, HelperError):
