@@ -1,6 +1,7 @@
 """AWS regions: the partition of one, the default one, and hosts that look like ECR's.
 
-A region's name tells its partition. botocore's list is loaded only for a name of another form.
+A region's name tells its partition. botocore's list is loaded only for a name of another form, and
+for commands that look for a misspelt one.
 """
 
 import difflib

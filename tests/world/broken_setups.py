@@ -365,9 +365,7 @@ def wrong_region(docker_host: DockerHost) -> Broken:
 
 def registry_that_is_down(docker_host: DockerHost) -> Broken:
     docker_host.instead = lambda request: Response(503, b"busy") if request.host == HOST else None
-    return Broken(
-        "registry", "HTTP 503", repair=lambda: setattr(docker_host, "instead", lambda _: None)
-    )
+    return Broken("registry", "HTTP 503", repair=docker_host.answer_as_usual)
 
 
 def page_to_sign_in_on(docker_host: DockerHost) -> Broken:
@@ -377,7 +375,7 @@ def page_to_sign_in_on(docker_host: DockerHost) -> Broken:
         "registry",
         "did not answer like a registry",
         "check the host name, ",
-        lambda: setattr(docker_host, "instead", lambda _: None),
+        docker_host.answer_as_usual,
     )
 
 

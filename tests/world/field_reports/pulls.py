@@ -21,7 +21,7 @@ def _answer(
 ) -> Callable[[], object]:
     """Let chosen requests get another answer; return the repair."""
     docker_host.instead = lambda request: answer() if chosen(request) else None
-    return lambda: setattr(docker_host, "instead", lambda _: None)
+    return docker_host.answer_as_usual
 
 
 def _from_storage(request: Request) -> bool:
@@ -88,7 +88,7 @@ def portal_for_the_layers(docker_host: DockerHost) -> Broken:
         "image",
         f"from {LAYERS}: {portal} delivers a page (text/html)",
         "a proxy or firewall answers in S3's place: allow ",
-        lambda: setattr(docker_host, "instead", lambda _: None),
+        docker_host.answer_as_usual,
     )
 
 
@@ -102,7 +102,7 @@ def image_of_windows(docker_host: DockerHost) -> Broken:
         "image",
         f"{IMAGE} is an image for windows/amd64: docker on Linux cannot use it",
         "build it for linux",
-        lambda: setattr(docker_host, "instead", lambda _: None),
+        docker_host.answer_as_usual,
     )
 
 
@@ -228,7 +228,7 @@ def archived_image(docker_host: DockerHost) -> Broken:
         "image",
         f"{IMAGE} is there and cannot be pulled: it is archived",
         "restore it",
-        lambda: setattr(docker_host, "instead", lambda _: None),
+        docker_host.answer_as_usual,
     )
 
 

@@ -447,6 +447,11 @@ def test_a_profile_of_the_registrys_account_is_suggested(machine: Machine) -> No
     failed = machine.run("explain", "--json", HOST)
     assert json.loads(failed.stdout)["error"]["command"] == command
 
+    machine.config(f"{of_a}[profile empty]\nregion = eu-west-1\n")
+    machine.settings(f'[[registry]]\nmatch = "{A}"\nprofile = "empty"\n')
+    failed = machine.run("explain", "--json", HOST)
+    assert json.loads(failed.stdout)["error"]["command"] == command
+
 
 def test_the_account_of_the_caller_counts(machine: Machine) -> None:
     """With --check it is known, also for keys in the environment."""
