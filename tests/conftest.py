@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from docker_credential_ecrpy.hot import watchdog
 from docker_credential_ecrpy.text import secrets
 from tests.world import environment
 from tests.world.aws import Aws
@@ -84,6 +85,15 @@ def _closed_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
     environment.put_back(before)
     if nowhere.exists():
         raise YouForgotToChooseAHome(sorted(nowhere.rglob("*")))
+
+
+@pytest.fixture(autouse=True)
+def _no_deadline() -> Iterator[None]:
+    """Fail a test that leaves the deadline on: it would end this process within a later test."""
+    yield
+    left_on = watchdog._running is not None
+    watchdog.stop()
+    assert not left_on
 
 
 @pytest.fixture(name="same_descriptors")

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import docker_credential_ecrpy
 from docker_credential_ecrpy import __main__ as door
 from docker_credential_ecrpy.cli import main
+from docker_credential_ecrpy.hot import watchdog
 from tests.world.hosts import HOSTS, NOT_ECR
 from tests.world.machine import HOST, MODULE, NOT_FOUND, Machine, Result
 
@@ -44,6 +45,7 @@ def _run_in_code(arguments: Sequence[str], stdin: bytes, environ: dict[str, str]
     try:
         code = door.main()
     finally:
+        watchdog.stop()  # it ends a process that lives on
         sys.argv = kept_argv
         os.environ.clear()
         os.environ.update(kept_environ)
