@@ -66,7 +66,7 @@ def describe_unknown_profile(name: str) -> str:
 
 def describe_proxy(url: str) -> str:
     """Return the proxy in use for a URL, as an error names it; without one, its variable."""
-    from docker_credential_ecrpy.aws.sdk import proxies
+    from docker_credential_ecrpy.aws.sdk.transport import proxies
 
     return proxies.describe(url)
 

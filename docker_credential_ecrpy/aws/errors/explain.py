@@ -25,8 +25,8 @@ from docker_credential_ecrpy.aws.profiles import (
     explain_wrong_settings,
     name_config_files,
 )
-from docker_credential_ecrpy.aws.sdk import proxies
 from docker_credential_ecrpy.aws.sdk.patches import MfaNeeded
+from docker_credential_ecrpy.aws.sdk.transport import proxies
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.programs.failures import LASTING
 from docker_credential_ecrpy.text import faults

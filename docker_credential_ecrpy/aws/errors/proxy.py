@@ -14,8 +14,8 @@ from urllib3.exceptions import ConnectTimeoutError
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.errors import tls
 from docker_credential_ecrpy.aws.errors.values import describe_region
-from docker_credential_ecrpy.aws.sdk import proxies, socks
-from docker_credential_ecrpy.aws.sdk.proxies import Proxy
+from docker_credential_ecrpy.aws.sdk.transport import proxies, socks
+from docker_credential_ecrpy.aws.sdk.transport.proxies import Proxy
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 

@@ -15,7 +15,7 @@ from docker_credential_ecrpy.aws.errors.places import describe_profile
 from docker_credential_ecrpy.aws.errors.values import INVALID, explain_invalid
 from docker_credential_ecrpy.aws.faults.keys import add_shadowed, explain_keys
 from docker_credential_ecrpy.aws.faults.variables import add_endpoint
-from docker_credential_ecrpy.aws.sdk import peer
+from docker_credential_ecrpy.aws.sdk.transport import peer
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import say_set_clock, set_clock

@@ -8,7 +8,7 @@ from botocore import exceptions as boto
 
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.faults.variables import find_bundle
-from docker_credential_ecrpy.aws.sdk import peer, proxies
+from docker_credential_ecrpy.aws.sdk.transport import peer, proxies
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.cache import SECOND
 from docker_credential_ecrpy.text.sanitize import one_line

@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSHTTPConnection, AWSHTTPSConnection, AWSRespon
 from botocore.exceptions import ConfigParseError, HTTPClientError
 from botocore.httpsession import URLLib3Session
 
-from docker_credential_ecrpy.aws.sdk import proxies
+from docker_credential_ecrpy.aws.sdk.transport import proxies
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.text.sanitize import one_line

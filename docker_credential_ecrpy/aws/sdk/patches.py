@@ -11,7 +11,8 @@ from botocore.loaders import JSONFileLoader, Loader
 from botocore.utils import FileWebIdentityTokenLoader, JSONFileCache, parse_timestamp
 
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.sdk import ec_key, inputs, limits, process, proxies
+from docker_credential_ecrpy.aws.sdk import ec_key, inputs, limits, process
+from docker_credential_ecrpy.aws.sdk.transport import proxies
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import replace
 from docker_credential_ecrpy.text.sanitize import one_line

@@ -12,7 +12,7 @@ from botocore.response import StreamingBody
 
 from docker_credential_ecrpy import PACKAGE, __version__
 from docker_credential_ecrpy.aws.context import CallContext
-from docker_credential_ecrpy.aws.sdk import proxies
+from docker_credential_ecrpy.aws.sdk.transport import proxies
 from docker_credential_ecrpy.aws.session import CONNECT_SECONDS
 
 _USER_AGENT = f"{PACKAGE}/{__version__}"

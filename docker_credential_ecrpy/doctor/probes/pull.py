@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError
 
 from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.sdk import proxies
+from docker_credential_ecrpy.aws.sdk.transport import proxies
 from docker_credential_ecrpy.aws.session import aws_call, make_session
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.platforms import read_platform

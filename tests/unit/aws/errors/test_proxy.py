@@ -13,7 +13,8 @@ from botocore.httpsession import URLLib3Session
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain
-from docker_credential_ecrpy.aws.sdk import limits, proxies
+from docker_credential_ecrpy.aws.sdk import limits
+from docker_credential_ecrpy.aws.sdk.transport import proxies
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import SSLError
 
 from docker_credential_ecrpy.aws.errors import tls
-from docker_credential_ecrpy.aws.sdk import peer
+from docker_credential_ecrpy.aws.sdk.transport import peer
 from tests.world.machine import Machine
 from tests.world.proxies import answer
 from tests.world.web import Authority, Request, Response, WebServer

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
 
-from docker_credential_ecrpy.aws.sdk import proxies
+from docker_credential_ecrpy.aws.sdk.transport import proxies
 
 _NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python has no name for
 _SECONDS = 3

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_ecrpy.aws.sdk import socks
+from docker_credential_ecrpy.aws.sdk.transport import socks
 from tests.world.machine import Machine
 from tests.world.proxies import GREETING, answer
 from tests.world.proxies import socks as make_proxy

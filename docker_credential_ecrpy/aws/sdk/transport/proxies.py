@@ -28,7 +28,7 @@ from botocore.httpsession import ProxyConfiguration
 from botocore.utils import get_environ_proxies
 from urllib3.exceptions import NewConnectionError
 
-from docker_credential_ecrpy.aws.sdk import socks
+from docker_credential_ecrpy.aws.sdk.transport import socks
 from docker_credential_ecrpy.errors import HelperError
 
 PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from docker_credential_ecrpy.aws.sdk import proxies
-from docker_credential_ecrpy.aws.sdk.proxies import Proxy
+from docker_credential_ecrpy.aws.sdk.transport import proxies
+from docker_credential_ecrpy.aws.sdk.transport.proxies import Proxy
 from docker_credential_ecrpy.errors import HelperError
 from tests.world import credential_sources
 from tests.world.machine import Machine
