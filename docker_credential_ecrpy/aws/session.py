@@ -17,10 +17,11 @@ from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.answers import note_answers
 from docker_credential_ecrpy.aws.errors.connection import iterate_causes
 from docker_credential_ecrpy.aws.errors.explain import explain
-from docker_credential_ecrpy.aws.sdk import known_secrets, limits
+from docker_credential_ecrpy.aws.sdk import known_secrets
 from docker_credential_ecrpy.aws.sdk.inputs import recording
 from docker_credential_ecrpy.aws.sdk.patches import SERVICES, CliCache, SdkData, refuse_prompts
 from docker_credential_ecrpy.aws.sdk.roles import accept_own_sources
+from docker_credential_ecrpy.aws.sdk.transport import trust
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text import faults
@@ -76,12 +77,13 @@ def make_session(call: CallContext) -> boto3.session.Session:
         )
     )
     # Empty counts as unset: botocore fails on it or, in older releases, turns verification off.
-    # True stands for botocore's own certificates, and keeps it from reading the variables.
     named = (str(path) for path in _list_bundles(core, os.environ) if path)
-    call.bundle = next((path for path in named if path.strip()), "")
+    configured = next((path for path in named if path.strip()), "")
+    call.bundle = configured or next(filter(os.path.isfile, SYSTEM_BUNDLES), "")
     if call.bundle:
-        limits.check_bundle(call.bundle)
-    core.set_config_variable("ca_bundle", call.bundle or True)
+        trust.check_bundle(call.bundle)
+    # Also without one, which stands for botocore's own: it keeps it from reading the variables.
+    core.set_config_variable("ca_bundle", trust.share(call.bundle, is_configured=bool(configured)))
     # Every client gets the registry's region, except that of an `aws login`, which has its own.
     if not core.get_config_variable("region"):
         core.set_config_variable("region", call.registry.region)
@@ -108,9 +110,8 @@ def make_session(call: CallContext) -> boto3.session.Session:
 
 
 def _list_bundles(core: botocore.session.Session, environ: Mapping[str, str]) -> Iterator[Any]:
-    """Yield the configured files of trusted certificates, in order, then the system's."""
+    """Yield the configured files of trusted certificates, in order."""
     yield environ.get("AWS_CA_BUNDLE")
     yield core.get_scoped_config().get("ca_bundle")
     yield environ.get("REQUESTS_CA_BUNDLE")
     yield environ.get("SSL_CERT_FILE")
-    yield from filter(os.path.isfile, SYSTEM_BUNDLES)

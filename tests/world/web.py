@@ -61,11 +61,17 @@ class YouForgotTheLoopback(Exception):
 class Authority:
     """A certificate authority that signs any name.
 
-    starts, ends: when its servers' certificates are valid, in seconds from now.
+    starts, ends: when its servers' certificates are valid, in seconds from now. root: the common
+    name of its own certificate, as one of Amazon's. asked: the name that each handshake asked for.
     """
 
-    def __init__(self, starts: float = -86400, ends: float = 10 * 365 * 86400) -> None:
+    def __init__(
+        self, starts: float = -86400, ends: float = 10 * 365 * 86400, *, root: str = ""
+    ) -> None:
         self._ca = trustme.CA()
+        if root:
+            self._ca = _rename(self._ca, root)
+        self.asked: list[str] = []
         now = dt.datetime.now(dt.timezone.utc)
         self._dates = [now + dt.timedelta(seconds=after) for after in (starts, ends)]
         self._contexts: dict[str, ssl.SSLContext] = {}
@@ -109,6 +115,7 @@ class Authority:
     def _choose(self, tls: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
         if not name:
             return
+        self.asked.append(name)
         with self._lock:
             if name not in self._contexts:
                 made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -119,6 +126,26 @@ class Authority:
     def _issue(self, name: str) -> "trustme.LeafCert":
         starts, ends = self._dates
         return self._ca.issue_cert(name, not_before=starts, not_after=ends)
+
+
+def _rename(authority: "trustme.CA", common_name: str) -> "trustme.CA":
+    """Return an authority with the same key, and a name as Amazon's roots have it."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+
+    own = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
+    name = x509.Name.from_rfc4514_string(f"CN={common_name},O=Amazon,C=US")
+    made = x509.CertificateBuilder(
+        name,
+        name,
+        own.public_key(),
+        own.serial_number,
+        own.not_valid_before_utc,
+        own.not_valid_after_utc,
+        list(own.extensions),
+    ).sign(authority._private_key, hashes.SHA256())
+    pem = made.public_bytes(serialization.Encoding.PEM)
+    return trustme.CA.from_pem(pem, authority.private_key_pem.bytes())
 
 
 class WebServer:

@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSHTTPConnection, AWSHTTPSConnection, AWSRespon
 from botocore.exceptions import ConfigParseError, HTTPClientError
 from botocore.httpsession import URLLib3Session
 
-from docker_credential_ecrpy.aws.sdk.transport import proxies
+from docker_credential_ecrpy.aws.sdk.transport import proxies, trust
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -27,8 +27,6 @@ MAX_CONFIG = 4 * 1024 * 1024
 """The limit in bytes of an AWS config or credentials file."""
 MAX_FILE = 1024 * 1024
 """The limit in bytes of a token file, and of a cache file of the AWS CLI's."""
-MAX_BUNDLE = 16 * 1024 * 1024
-"""The limit in bytes of a file of trusted certificates; a system's has 200 KB."""
 
 _send = URLLib3Session.send
 
@@ -104,18 +102,6 @@ def patch() -> None:
     URLLib3Session.send = _send_bounded  # type: ignore[method-assign]  # on purpose
 
 
-def check_bundle(path: str) -> None:
-    """Raise HelperError for a file of trusted certificates that OpenSSL would read for ever."""
-    try:
-        bounded.check_size(path, MAX_BUNDLE)
-    except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None)
-        if reason and not getattr(exc, "filename", None):  # otherwise OpenSSL's error says more
-            msg = f"the certificates to trust in {one_line(path)} cannot be used: {reason}"
-            hint = "point AWS_CA_BUNDLE, or ca_bundle in the AWS config, at a PEM file"
-            raise HelperError(msg, hint=hint) from exc
-
-
 def _open(file: str, mode: str = "r") -> io.StringIO:
     """Stand in for `open` in botocore, which reads small text files with it."""
     assert mode == "r"  # noqa: S101 - a later botocore that writes fails in every test
@@ -137,6 +123,7 @@ def _read_content(self: Any) -> bytes:
 
 def _send_bounded(self: Any, request: Any) -> Any:
     """Send a request. Raises HelperError, which is not retried, such as for too long an answer."""
+    trust.prepare(self, request.url)
     try:
         return _send(self, request)
     except HTTPClientError as exc:

@@ -12,7 +12,7 @@ from botocore.utils import FileWebIdentityTokenLoader, JSONFileCache, parse_time
 
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.sdk import ec_key, inputs, limits, process
-from docker_credential_ecrpy.aws.sdk.transport import proxies
+from docker_credential_ecrpy.aws.sdk.transport import proxies, trust
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import replace
 from docker_credential_ecrpy.text.sanitize import one_line
@@ -52,6 +52,7 @@ def patch_process() -> None:
     limits.patch()
     ec_key.patch()
     proxies.patch()
+    trust.patch()
 
 
 class CliCache(JSONFileCache):
