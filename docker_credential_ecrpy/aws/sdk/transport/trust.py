@@ -31,9 +31,10 @@ ROOTS = (b"Amazon Root CA ", b"Starfield Services Root Certificate Authority - G
 https://www.amazontrust.com/repository/
 """
 DOMAINS = (".amazonaws.com", ".api.aws", ".amazonaws.eu", ".api.amazonwebservices.eu")
-"""The domains of AWS's public, GovCloud and European partitions.
+"""The domains of AWS's public, GovCloud and European partitions, whose servers have these roots.
 
-AWS does not publish the roots of the others: China's and the isolated ones.
+For the others, China's and the isolated ones, no published list was found.
+https://repost.aws/knowledge-center/s3-cloudfront-certificate-migration has a GovCloud region.
 """
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 _NOTHING, _ROOTS, _WHOLE = range(3)
@@ -84,7 +85,7 @@ class _Context(ssl.SSLContext):
         try:
             return super().wrap_socket(*args, **options)
         except ssl.SSLCertVerificationError:
-            self.loaded, self.wanted = _NOTHING, _WHOLE
+            self.wanted = _WHOLE
             raise
 
 
