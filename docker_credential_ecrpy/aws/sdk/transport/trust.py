@@ -78,7 +78,7 @@ class _Context(ssl.SSLContext):
                 self.loaded = _ROOTS
                 return
         super().load_verify_locations(cafile, capath, cadata)
-        self.loaded = self.wanted = _WHOLE
+        self.loaded = _WHOLE
 
     def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
         """Make a TLS connection; after a failure to verify, load the whole bundle for the next."""

@@ -101,6 +101,7 @@ def test_every_root_is_a_certificate_of_the_bundle(tmp_path: Path) -> None:
         b"-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n",
         b"-----BEGIN CERTIFICATE-----\nM\n-----END CERTIFICATE-----\n",
         b"-----BEGIN CERTIFICATE-----\n",
+        b"-----BEGIN CERTIFICATE-----\nMIIAAA==\n",
         b"-----BEGIN ",
     ],
 )
