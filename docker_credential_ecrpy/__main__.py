@@ -108,12 +108,12 @@ def in_full(request: "protocol.GetRequest | None") -> int:
 
         report_hang(sys.argv, os.environ, request, thread)
 
-    reply = data = None
+    reply = data = turn = None
     try:
         if request is not None:
             from docker_credential_ecrpy.helper import warm
 
-            reply = warm.answer_in_time(request, os.environ, report)
+            reply, turn = warm.answer_in_time(request, os.environ, report)
         elif sys.argv[1:] in _WITHOUT_AWS and not _wants_log(os.environ):
             from docker_credential_ecrpy.helper import fast_path
 
@@ -123,7 +123,7 @@ def in_full(request: "protocol.GetRequest | None") -> int:
             return protocol.OK
         from docker_credential_ecrpy.cli.main import run_cli
 
-        return run_cli(sys.argv, os.environ, request, data)
+        return run_cli(sys.argv, os.environ, request, data, turn)
     except KeyboardInterrupt:
         return protocol.INTERRUPTED
     except SystemExit as exc:

@@ -31,6 +31,7 @@ from docker_credential_ecrpy.text.suggestion import suggest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.helper.fallback import Fallback
+    from docker_credential_ecrpy.tokens.turn import Turn
 
 VERSION = ("version", "--version", "-V", "-v")
 _MORE_SECONDS = 10.0  # after AWS_ECR_TIMEOUT, for what most commands do beside calls to AWS
@@ -89,11 +90,13 @@ def run_cli(
     environ: Mapping[str, str],
     request: protocol.GetRequest | None,
     data: bytes | None = None,
+    turn: "Turn | None" = None,
 ) -> int:
     """Run one action or command and return the exit code.
 
     request: that of a `get` whose input the caller has read, or else None. data: the input that it
-    has read for another action, or None. Raises OSError when standard output cannot be written to.
+    has read for another action, or None. turn: to fetch the token of `request`, if the caller has
+    waited for that. Raises OSError when standard output cannot be written to.
     """
     started = time.monotonic()
     environ = dict(environ)  # changes made for botocore must not change the identity
@@ -113,7 +116,7 @@ def run_cli(
             code = _run_command(arguments, name, helper, log.turn_on)
             watchdog.stop()
             return code
-        code, answer = _run_action(arguments, name, helper, (request, data), argv)
+        code, answer = _run_action(arguments, name, helper, (request, data, turn), argv)
     except WireText as exc:
         code, answer = protocol.FAILED, f"{exc}\n".encode()
     except HelperError as exc:
@@ -213,10 +216,10 @@ def _run_action(
     arguments: Sequence[str],
     name: str,
     helper: Helper,
-    given: tuple[protocol.GetRequest | None, bytes | None],
+    given: "tuple[protocol.GetRequest | None, bytes | None, Turn | None]",
     argv: Sequence[str],
 ) -> Answer:
-    request, data = given
+    request, data, turn = given
     usage = USAGE.format(name=name)
     action = arguments[0] if arguments else ""
     if arguments and _is_help(arguments):
@@ -239,7 +242,7 @@ def _run_action(
     report = partial(report_hang, argv, helper.environ, request)
     watchdog.start(protocol.time_limit(helper.environ), report)
     if request:
-        return helper.get(request)
+        return helper.get(request, turn)
     if action == "list":
         return helper.list()
     return helper.store(data) if action == "store" else helper.erase(data)

@@ -27,11 +27,18 @@ if sys.platform == "win32":
         os.lseek(opened, _FAR, os.SEEK_SET)
         msvcrt.locking(opened, msvcrt.LK_NBLCK, 1)
 
+    def _unlock(opened: int) -> None:
+        os.lseek(opened, _FAR, os.SEEK_SET)
+        msvcrt.locking(opened, msvcrt.LK_UNLCK, 1)
+
 else:
     import fcntl
 
     def _try_lock(opened: int) -> None:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _unlock(opened: int) -> None:
+        fcntl.flock(opened, fcntl.LOCK_UN)
 
 
 class FileLock:
@@ -53,8 +60,12 @@ class FileLock:
         self.close()
 
     def close(self) -> None:
-        """Release the lock."""
+        """Release the lock, for good."""
         os.close(self._opened)
+
+    def release(self) -> None:
+        """Release the lock, which can be taken again. Raises OSError."""
+        _unlock(self._opened)
 
     def acquire(self, seconds: float) -> bool:
         """Take the lock, waiting `seconds` at most; return whether that succeeded.

@@ -34,6 +34,7 @@ from docker_credential_ecrpy.tokens.token import Fetch
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.helper.fallback import Fallback
+    from docker_credential_ecrpy.tokens.turn import Turn
 
 Answer = tuple[int, bytes]
 """An exit code and what goes to standard output."""
@@ -78,8 +79,7 @@ class Helper:
     def find_directory(self) -> str:
         """Return the cache's directory; "" also if its home directory does not exist.
 
-        Services without a home often have one such as /nonexistent. "", too, for a directory that
-        other users can change or move: the log says why, once.
+        "", too, for a directory that other users can change or move: the log says why, once.
         """
         return self._directory
 
@@ -91,8 +91,7 @@ class Helper:
     @cached_property
     def _directory(self) -> str:
         directory = paths.cache_dir(self.environ)
-        by_default = directory == paths.helper_dir(self.environ)
-        if not directory or (by_default and not os.path.isdir(paths.home(self.environ))):
+        if not directory or paths.lacks_home(directory, self.environ):
             return ""
         try:
             open_own(directory, create=False).close()
@@ -122,8 +121,8 @@ class Helper:
         """
         return rules.choose(server_url, self.load_settings().rules, self.environ)
 
-    def get(self, request: GetRequest) -> Answer:
-        """Return the reply for the server URL in `request`.
+    def get(self, request: GetRequest, turn: "Turn | None" = None) -> Answer:
+        """Return the reply for the server URL in `request`. turn: as in `Broker`.
 
         Raises WireText for an empty URL and for a registry that is not ECR's, and HelperError if a
         private registry's token cannot be fetched. ECR Public is never an error: pulls work there
@@ -136,7 +135,7 @@ class Helper:
             if choice is None:
                 return self._get_elsewhere(server_url, request.data)
             public = choice.registry.public
-            entry = self.find_token(choice, looked=request)
+            entry = self.find_token(choice, looked=request, turn=turn)
         except WireText:
             raise
         except HelperError as exc:
@@ -286,12 +285,16 @@ class Helper:
         return identity.settings_part(self.environ, self.load_settings().stamp)
 
     def find_token(
-        self, choice: Choice, seconds: float | None = None, looked: GetRequest | None = None
+        self,
+        choice: Choice,
+        seconds: float | None = None,
+        looked: GetRequest | None = None,
+        turn: "Turn | None" = None,
     ) -> cache.Entry:
         """Return the entry that answers for a registry, from cache or AWS. Raises HelperError.
 
         seconds: the deadline; by default AWS_ECR_TIMEOUT. looked: the request for which the hot
-        path has searched the cache a moment ago.
+        path has searched the cache a moment ago. turn: as in `Broker`.
         """
         found = choice.registry
         self.log(f"get: {found.host}: {found.service} in {found.region}")
@@ -318,6 +321,7 @@ class Helper:
             clock=self.clock,
             log=self.log,
             settings=self._settings_of(choice),
+            turn=turn,
         )
         try:
             return broker.obtain(seconds, host)

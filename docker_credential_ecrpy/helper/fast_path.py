@@ -23,7 +23,7 @@ def answer(
     report: as in `watchdog.start`; the watchdog stays on where there is no answer. Until it is on,
     no file is looked for.
     """
-    if not (_is_plain(environ) and _has_streams()):
+    if not (_is_plain(environ) and protocol.has_streams()):
         return None, None
     # Some clients leave a terminal as the input of "list".
     data = None if action == "list" else protocol.read_input()
@@ -43,16 +43,6 @@ def _is_plain(environ: "Mapping[str, str]") -> bool:
     """Whether no variables change what the actions mean."""
     is_set = environ.get("AWS_ECR_IGNORE_CREDS_STORAGE") or identity.account_variables(environ)
     return not is_set
-
-
-def _has_streams() -> bool:
-    """Whether the standard streams are open: a file that is opened would take their place."""
-    try:
-        for descriptor in (protocol.STDIN, protocol.STDOUT, protocol.STDERR):
-            os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
 
 
 def _reply(action: str, data: "bytes | None", environ: "Mapping[str, str]") -> "bytes | None":
@@ -80,9 +70,8 @@ def _store(data: bytes, environ: "Mapping[str, str]") -> "bytes | None":
 
     found = login.parse(data)
     directory = paths.cache_dir(environ)
-    is_missing = directory == paths.helper_dir(environ) and not os.path.isdir(paths.home(environ))
     at = found and registry.parse(found[0].strip())
-    if not (found and at and directory) or is_missing:
+    if not (found and at and directory) or paths.lacks_home(directory, environ):
         return None
     now = time.time_ns()
     stored = login.login_entry(found[1], found[2], now)

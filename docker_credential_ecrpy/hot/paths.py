@@ -44,6 +44,14 @@ def kept_dir(environ: "Mapping[str, str]") -> str:
     return os.path.expanduser(chosen) if chosen else helper_dir(environ)
 
 
+def lacks_home(directory: str, environ: "Mapping[str, str]") -> bool:
+    """Whether a cache's directory is the default one in a home that does not exist.
+
+    Services without a home often have one such as /nonexistent, which nothing may create.
+    """
+    return directory == helper_dir(environ) and not os.path.isdir(home(environ))
+
+
 def config_file(environ: "Mapping[str, str]") -> str:
     """Return the settings file: `$AWS_ECR_CONFIG`, or else `~/.ecr/config.toml`."""
     chosen = environ.get("AWS_ECR_CONFIG")

@@ -115,6 +115,16 @@ def read_input(descriptor: int = STDIN) -> bytes:
     return data if len(data) > MAX_INPUT else data.strip(_BLANKS)
 
 
+def has_streams() -> bool:
+    """Whether the standard streams are open: a file that is opened would take their place."""
+    try:
+        for descriptor in (STDIN, STDOUT, STDERR):
+            os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
 def reply(server_url: str, tail: bytes) -> bytes:
     """Return the answer to a `get`: one JSON object, then a newline.
 

@@ -14,23 +14,24 @@ from dataclasses import dataclass
 
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files.directory import Refused
-from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import lookup, recent, store
-from docker_credential_ecrpy.tokens.folder import open_folder
 from docker_credential_ecrpy.tokens.lock_note import LockNote
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, Kind, LookupResult
 from docker_credential_ecrpy.tokens.token import Fetch
+from docker_credential_ecrpy.tokens.turn import WAIT_SHARE, Turn, lock_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.files.lock import FileLock
 
 RETRY_AFTER = cache.DEFERRED
 """The time until a failed refresh is retried, while the token in hand is valid."""
 # A token in hand that expires sooner is not worth using instead of waiting.
 _WORTH_USING = 60 * cache.SECOND
-_WAIT_SHARE = 2 / 3  # share of the deadline to wait for a lock holder that reports no progress
-_LOCK_FILES = 4096  # per endpoint: lock files are never removed, so their number is limited
 
 
 @dataclass(kw_only=True)
@@ -45,6 +46,7 @@ class Broker:
     circumstances: see `lock_note.circumstances`.
     clock: returns nanoseconds since the epoch (UTC).
     settings: for a private name, as in `lookup.list_places`.
+    turn: the turn for which this process has waited already, if any.
     """
 
     directory: str
@@ -57,6 +59,7 @@ class Broker:
     clock: Callable[[], int]
     log: Log
     settings: str = ""
+    turn: Turn | None = None
 
     def __post_init__(self) -> None:
         self._registry = self.choice.registry
@@ -75,8 +78,10 @@ class Broker:
         if not self.directory:
             self.log("no cache directory: calling AWS")
             return self._fetch_live(seconds)
-        end = time.monotonic() + seconds
-        started = self.clock()
+        waited, started = 0.0, self.clock()
+        if self.turn:
+            waited, started = self.turn.waited, self.turn.started
+        end = time.monotonic() + seconds - waited
         found = self._look(host)
         if found.fresh is not None:
             return self._serve(found.fresh)
@@ -84,7 +89,7 @@ class Broker:
         # With a token that works for a while, do not wait for the process that refreshes it, and
         # do not spend the whole deadline on a refresh.
         hurry = in_hand is not None and in_hand.expires - started > _WORTH_USING
-        with self._lock(0 if hurry else seconds) as (note, busy):
+        with self._take_turn(started, 0 if hurry else seconds) as (note, busy):
             if busy is not None:
                 return self._go_on(in_hand, busy, None)
             found = self._look()  # another process may have fetched it
@@ -112,7 +117,7 @@ class Broker:
         return entry
 
     def _go_on(
-        self, in_hand: cache.Entry | None, error: HelperError, lock: FileLock | None
+        self, in_hand: cache.Entry | None, error: HelperError, lock: "FileLock | None"
     ) -> cache.Entry:
         """Return a valid token after a failure: another process's, or the one in hand.
 
@@ -239,45 +244,47 @@ class Broker:
         return entry
 
     @contextmanager
-    def _lock(self, seconds: float) -> Iterator[tuple[LockNote, HelperError | None]]:
+    def _take_turn(
+        self, started: int, seconds: float
+    ) -> Iterator[tuple[LockNote, HelperError | None]]:
         """Hold the lock of this identity and endpoint, or none if that fails.
 
         Yields its note, and an error if its holder was busy until the timeout.
         """
-        slot = int(cache.fingerprint(self._identity), 16) % _LOCK_FILES
+        endpoint, turn = self._registry.endpoint, self.turn
+        if turn and turn.name != lock_name(endpoint, self._identity):
+            turn.close()  # the rules have changed since
+            turn = None
         path = os.path.join(self.directory, paths.LOCKS)
         try:
-            with open_folder(path, create=True) as folder:
-                lock = FileLock(folder, f"{self._registry.endpoint}~{slot:03x}")
+            turn = turn or Turn(self.directory, endpoint, self._identity, started)
         except OSError as exc:
             self.log(f"no lock: {_describe(exc, path)}")
             yield self._note(None), None
             return
-        with lock:
-            held, busy = False, None
+        with turn:
+            busy = None
             try:
-                held, busy = self._wait(lock, seconds)
-                self.log("lock: held" if held else "lock: timeout")
+                busy = self._wait(turn, seconds)
+                self.log("lock: held" if turn.is_held else "lock: timeout")
             except OSError as exc:
                 self.log(f"no lock: {_describe(exc, path)}")
-            yield self._note(lock if held else None), busy
+            yield self._note(turn.lock if turn.is_held else None), busy
 
-    def _wait(self, lock: FileLock, seconds: float) -> tuple[bool, HelperError | None]:
-        """Wait for the lock; return whether it was taken, or else an error if its holder is busy.
+    def _wait(self, turn: Turn, seconds: float) -> HelperError | None:
+        """Wait for the turn; return an error if the lock's holder is busy until the end.
 
         A holder with time left fetches the same token, and one fetch is enough. If the holder was
         stopped, or runs in other circumstances, the wait ends in time to fetch without the lock.
         Raises OSError.
         """
-        if lock.acquire(seconds * _WAIT_SHARE):
-            return True, None
-        if seconds and not self._note(lock).holder_has_time():
-            return False, None
-        if lock.acquire(seconds * (1 - _WAIT_SHARE)):
-            return True, None
-        return False, _lock_timeout(seconds)
+        if turn.take(seconds * WAIT_SHARE - turn.waited):
+            return None
+        if seconds and not self._note(turn.lock).holder_has_time():
+            return None
+        return None if turn.take(seconds * (1 - WAIT_SHARE)) else _lock_timeout(seconds)
 
-    def _note(self, lock: FileLock | None) -> LockNote:
+    def _note(self, lock: "FileLock | None") -> LockNote:
         return LockNote(lock, self.circumstances, self.clock, self.log)
 
 

@@ -1,6 +1,7 @@
 """A registry that is new to the cache, whose endpoint has a token."""
 
 import json
+import threading
 import time
 
 import pytest
@@ -10,8 +11,10 @@ from docker_credential_ecrpy.helper import warm
 from docker_credential_ecrpy.hot import cache, identity, registry
 from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.tokens import entry as entry_file
+from docker_credential_ecrpy.tokens.turn import Turn
 from tests.world.entries import LOGIN
 from tests.world.machine import HOST, Machine
+from tests.world.tokens import ENDPOINT
 
 OTHER = HOST.replace("123456789012", "210987654321")
 ELSEWHERE = HOST.replace("us-east-1", "eu-west-1")
@@ -56,7 +59,10 @@ def test_in_all_other_cases_it_gives_nothing(machine: Machine, case: str) -> Non
 
     request = GetRequest(host.encode())
     assert quick_answer(request, environ, now) is None or case == "no host of ECR's"
-    assert warm.answer(request, environ, now) is None
+    reply, turn = warm.answer(request, environ, now)
+    if turn:
+        turn.close()
+    assert reply is None
     assert len(machine.entries()) == 2
 
 
@@ -82,7 +88,7 @@ def test_a_cache_that_cannot_be_written_is_not_in_the_way(machine: Machine) -> N
 
     request = GetRequest(OTHER.encode())
     assert quick_answer(request, machine.environ, now) is None
-    reply = warm.answer(request, machine.environ, now)
+    reply, _ = warm.answer(request, machine.environ, now)
 
     assert reply == f'{{"ServerURL":"{OTHER}",'.encode() + LOGIN
 
@@ -96,4 +102,57 @@ def test_settings_that_come_back_decide(machine: Machine) -> None:
     assert quick_answer(request, machine.environ, now) is None
     settings.rename(settings.with_name("away"))
 
-    assert warm.answer(request, machine.environ, now) is None
+    assert warm.answer(request, machine.environ, now) == (None, None)
+
+
+@pytest.mark.parametrize("why", ["its time limit is invalid", "its home is missing"])
+def test_it_takes_no_turn(machine: Machine, why: str) -> None:
+    """The broker's modules report the first, and create nothing for the second."""
+    machine.login()
+    if why == "its home is missing":
+        machine.environ["HOME"] = str(machine.root / "nonexistent")
+    else:
+        machine.environ["AWS_ECR_TIMEOUT"] = "soon"
+    before = sorted(machine.root.rglob("*"))
+    request, now = GetRequest(HOST.encode()), time.time_ns()
+
+    assert quick_answer(request, machine.environ, now) is None
+    assert warm.answer(request, machine.environ, now) == (None, None)
+    assert sorted(machine.root.rglob("*")) == before
+
+
+def test_a_lock_that_is_free_is_kept(machine: Machine) -> None:
+    """Others that start while this one loads its modules wait for it."""
+    machine.login()
+    request, now = GetRequest(HOST.encode()), time.time_ns()
+    assert quick_answer(request, machine.environ, now) is None
+    reply, turn = warm.answer(request, machine.environ, now)
+    assert (reply, turn and turn.is_held) == (None, True)
+
+    machine.environ["AWS_ECR_TIMEOUT"] = "0.3"
+    _, other = warm.answer(request, machine.environ, now)
+    assert turn
+    turn.close()
+
+    assert other
+    with other:
+        assert (other.is_held, other.waited > 0.15) == (False, True)
+        assert other.take(0)
+
+
+def test_what_waited_in_vain_lets_others_go_first(machine: Machine) -> None:
+    """The lock is not kept while the modules load that share the failure."""
+    machine.login()
+    machine.environ["AWS_ECR_TIMEOUT"] = "9"
+    request, now = GetRequest(HOST.encode()), time.time_ns()
+    assert quick_answer(request, machine.environ, now) is None
+    _, first = warm.answer(request, machine.environ, now)
+    assert first
+    threading.Timer(0.2, first.close).start()
+    _, second = warm.answer(request, machine.environ, now)
+
+    assert second
+    with second:
+        assert (second.is_held, 0.1 < second.waited < 6) == (False, True)
+        with Turn(str(machine.cache), ENDPOINT, request.identity, now) as third:
+            assert third.take(0)

@@ -153,7 +153,7 @@ def test_another_identitys_failure_is_not_shared(
     broker: MakeBroker, fake: FakeAws, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Identities that share a lock file do not share failures."""
-    monkeypatch.setattr("docker_credential_ecrpy.tokens.broker._LOCK_FILES", 1)
+    monkeypatch.setattr("docker_credential_ecrpy.tokens.turn._LOCK_FILES", 1)
     fake.error = HelperError("denied")
     with pytest.raises(HelperError):
         broker("me").obtain(parse_host(), 25)
