@@ -3,7 +3,6 @@
 import re
 import shlex
 from contextlib import suppress
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +15,7 @@ from docker_credential_ecrpy.aws.sdk.patches import SERVICES
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass, field
 
 _SOURCES = {
     "env": "the environment",

@@ -1,6 +1,5 @@
 """ECR authorization tokens: the client with the right endpoint, the call, its answer."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +18,7 @@ from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.tokens.token import Token, parse_authorization
+from docker_credential_ecrpy.values import replace
 
 
 def fetch(choice: Choice, watch: Watch, log: Log) -> Token:

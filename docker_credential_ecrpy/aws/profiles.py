@@ -3,25 +3,19 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import botocore.session
 from botocore.exceptions import BotoCoreError, ConfigParseError, InvalidConfigError
 
-from docker_credential_ecrpy.aws.faults import sections
-from docker_credential_ecrpy.aws.faults.config_file import (
-    explain_parse_error,
-    find_unreadable_file,
-    list_sections,
-)
-from docker_credential_ecrpy.aws.faults.variables import explain_variable
 from docker_credential_ecrpy.aws.sdk import known_secrets
 from docker_credential_ecrpy.aws.sdk import patches as sdk_patches
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.registry import is_account
 from docker_credential_ecrpy.settings.rules import AUTO, Choice
+from docker_credential_ecrpy.text.expression import expression
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass
 
 # Keys that name a profile's account, those that AWS's own programs read first. The values are
 # account ids, ARNs, and commands with either.
@@ -38,9 +32,9 @@ _KEYS = (
     "aws_account_id",
 )
 _OF_AWS, _OF_PROGRAMS = _KEYS[:3], _KEYS[3:-1]
-_ARN = re.compile(r"\barn:[\w-]+:[\w-]+:[\w-]*:(\d{12}):(\w*)", re.ASCII)
-_NUMBER = re.compile(r"(?<![\w.-])\d{12}(?![\w.-])", re.ASCII)
-_PROFILE_OPTION = re.compile(r"--profile[= ]+(?:\"([^\"]+)\"|'([^']+)'|(\S+))")
+_ARN = expression(r"\barn:[\w-]+:[\w-]+:[\w-]*:(\d{12}):(\w*)", re.ASCII)
+_NUMBER = expression(r"(?<![\w.-])\d{12}(?![\w.-])", re.ASCII)
+_PROFILE_OPTION = expression(r"--profile[= ]+(?:\"([^\"]+)\"|'([^']+)'|(\S+))")
 Profiles = Mapping[str, Mapping[str, Any]]
 
 
@@ -65,6 +59,8 @@ def profile_for_account(choice: Choice) -> str:
             msg = f"{where}: {len(found)} AWS profiles belong to account {account}"
             names = ", ".join(f"{one_line(name)!r} (by {accounts[name][0]})" for name in found)
             raise HelperError(msg, hint=f"write one of them: {names}")
+    from docker_credential_ecrpy.aws.faults.config_file import find_unreadable_file
+
     if unreadable := find_unreadable_file():
         raise unreadable
     if unseen := _explain_unseen(account):
@@ -83,6 +79,9 @@ def profile_for_account(choice: Choice) -> str:
 
 def _explain_unseen(account: str) -> HelperError | None:
     """Return the error for a section with an account that botocore takes for no profile."""
+    from docker_credential_ecrpy.aws.faults import sections
+    from docker_credential_ecrpy.aws.faults.config_file import list_sections
+
     for section in list_sections():
         keys = {setting.key: setting.value for setting in section.settings}
         if find_account({"": keys}, "")[1] == account:
@@ -137,6 +136,9 @@ def find_region() -> str:
 
 def explain_wrong_settings(exc: Exception, core: botocore.session.Session) -> HelperError:
     """Return the error for AWS settings that botocore cannot use."""
+    from docker_credential_ecrpy.aws.faults.config_file import explain_parse_error
+    from docker_credential_ecrpy.aws.faults.variables import explain_variable
+
     found = None
     if isinstance(exc, ConfigParseError):
         found = explain_parse_error(exc)

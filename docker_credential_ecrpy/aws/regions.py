@@ -7,7 +7,6 @@ for commands that look for a misspelt one.
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from docker_credential_ecrpy.errors import HelperError
@@ -15,6 +14,7 @@ from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.registry import Registry
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.suggestion import suggest
+from docker_credential_ecrpy.values import dataclass
 
 # The prefix of each partition's regions, and its DNS suffix; a test compares them to botocore's.
 # https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 
 from docker_credential_ecrpy.docker import diff
 from docker_credential_ecrpy.docker.apply import apply_plan
@@ -11,6 +10,7 @@ from docker_credential_ecrpy.docker.plan import Plan
 from docker_credential_ecrpy.errors import FileChanged, HelperError
 from docker_credential_ecrpy.files.user.turn import take_turn
 from docker_credential_ecrpy.text.console import Console
+from docker_credential_ecrpy.values import dataclass
 
 _MOST_TRIES = 5  # plans, while other programs change the files
 

@@ -1,11 +1,11 @@
 """The process around a command."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.text.console import Console
+from docker_credential_ecrpy.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 import click
 
@@ -15,6 +14,7 @@ from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFact
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry, watchdog
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import replace
 
 _ALL = "all"
 _QUIT = "q"

@@ -5,7 +5,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +15,7 @@ from docker_credential_ecrpy.hot import paths, registry
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.tokens.login import password_expiry
+from docker_credential_ecrpy.values import dataclass, field
 
 HELPER_NAMES = ("ecr-login", "ecrpy")
 """Our programs, without `HELPER_PREFIX`; the drop-in's name first."""

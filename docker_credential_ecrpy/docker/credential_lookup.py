@@ -9,7 +9,6 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from enum import Enum
 
 from docker_credential_ecrpy.docker import config as docker_config
@@ -18,6 +17,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import read_user_file
 from docker_credential_ecrpy.hot import paths
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass, replace
 
 if sys.version_info >= (3, 11):
     import tomllib

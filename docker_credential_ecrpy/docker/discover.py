@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 
 from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.docker import config as docker_config
@@ -17,6 +16,7 @@ from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import paths, registry
 from docker_credential_ecrpy.settings import editor, loader
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass, field, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,12 +1,12 @@
 """Parses image names as Docker does: https://pkg.go.dev/github.com/distribution/reference."""
 
 import re
-from dataclasses import dataclass
 
 from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass
 
 DOCKER_HUB = "index.docker.io"
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*", re.ASCII)

@@ -6,7 +6,6 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from docker_credential_ecrpy import PACKAGE
@@ -15,6 +14,7 @@ from docker_credential_ecrpy.files.programs import search_path
 from docker_credential_ecrpy.files.programs.program import Program
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass
 
 SECONDS = 5
 """Time limit for a program to print its version."""

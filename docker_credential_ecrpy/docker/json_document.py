@@ -9,7 +9,6 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -18,6 +17,7 @@ from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.files.text_edits import Edit, apply_edits, line_end, quote
 from docker_credential_ecrpy.text import secret_sources
 from docker_credential_ecrpy.text.sanitize import lower_first, one_line
+from docker_credential_ecrpy.values import dataclass
 
 REMOVED = object()
 """A value that removes its member."""

@@ -1,7 +1,8 @@
 """Messages about the changes of a plan."""
 
-from dataclasses import dataclass
 from enum import Enum
+
+from docker_credential_ecrpy.values import dataclass
 
 
 class MessageId(Enum):

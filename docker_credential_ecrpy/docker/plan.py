@@ -1,7 +1,6 @@
 """Plans what `configure` changes, from facts; reads and writes no files."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any
 
 from docker_credential_ecrpy.docker import config as docker_config
@@ -17,6 +16,7 @@ from docker_credential_ecrpy.settings import editor
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text import times
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass, replace
 
 _MOST_NAMED = 5  # logins in one sentence
 

@@ -6,7 +6,6 @@ change created is emptied, not removed: it may have content that the user added 
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from docker_credential_ecrpy.docker.discover import list_files, settings_path
 from docker_credential_ecrpy.docker.message import Message, MessageId
@@ -16,6 +15,7 @@ from docker_credential_ecrpy.files.replace import Rewrite, read_user_file
 from docker_credential_ecrpy.files.user.backup import Backup, Mark, list_backups, read_backup
 from docker_credential_ecrpy.files.user.target import real_path
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass
 
 _EMPTY_JSON = b"{}\n"
 

@@ -1,13 +1,13 @@
 """The result of one check of `doctor`: what was found, and how to fix it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.doctor.deadline import NotChecked
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass
 
 PASS, WARN, FAIL, SKIP = "pass", "warn", "fail", "skip"
 

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.text import faults
+from docker_credential_ecrpy.values import dataclass
 
 Fact = TypeVar("Fact")
 

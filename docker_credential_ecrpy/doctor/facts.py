@@ -1,6 +1,5 @@
 """The facts of one registry or image, which the checks of `doctor` judge."""
 
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from docker_credential_ecrpy.docker import credential_lookup
@@ -13,6 +12,7 @@ from docker_credential_ecrpy.hot.cache import Entry
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens.lookup import CacheHit
 from docker_credential_ecrpy.tokens.token import login_in_reply
+from docker_credential_ecrpy.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
 
 from docker_credential_ecrpy.docker import config as docker_config
 from docker_credential_ecrpy.docker import credential_lookup, installed_helpers
@@ -20,6 +19,7 @@ from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Choice, SettingText
 from docker_credential_ecrpy.tokens import recent
+from docker_credential_ecrpy.values import dataclass, field, replace
 
 
 @dataclass(frozen=True)

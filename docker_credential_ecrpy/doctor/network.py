@@ -2,7 +2,6 @@
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from http import HTTPStatus
 
 from docker_credential_ecrpy.aws import gateway as aws
@@ -16,6 +15,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

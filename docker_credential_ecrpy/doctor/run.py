@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.docker.image_reference import Image
@@ -36,6 +35,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.helper.timeout import DEFAULT_TIMEOUT, read_timeout
 from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.values import replace
 
 Judge = Callable[[Facts], Iterable[Check]]
 # In the order of causes: a failed check explains the failures after it.

@@ -9,7 +9,6 @@ FIFO or a terminal is written to if nobody but this user or root controls it.
 
 import errno
 import os
-import re
 import select
 import stat
 import sys
@@ -21,13 +20,14 @@ from docker_credential_ecrpy.files import private
 from docker_credential_ecrpy.files.walk import open_way
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.text import secrets
+from docker_credential_ecrpy.text.expression import expression
 from docker_credential_ecrpy.text.log import PIPE_BYTES, Log, discard, is_set, write_stderr
 from docker_credential_ecrpy.text.sanitize import make_printable
 
 _MAX_BYTES = 1024 * 1024
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | private.SAFE_FLAGS | getattr(os, "O_NOCTTY", 0)
 _STREAMS = {"/dev/stdout": protocol.STDOUT, "/dev/stderr": protocol.STDERR}
-_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
+_DESCRIPTOR = expression(r"/(?:dev|proc/self)/fd/(\d{1,9})")
 _NO_LOCKS = (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)
 _HAS_DIR_FD = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd
 

@@ -4,7 +4,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from docker_credential_ecrpy.errors import HelperError, WireText
@@ -30,6 +29,7 @@ from docker_credential_ecrpy.tokens.lock_note import circumstances
 from docker_credential_ecrpy.tokens.login import TOKEN_LIFE, login_entry
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, LookupResult
 from docker_credential_ecrpy.tokens.token import Fetch
+from docker_credential_ecrpy.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from docker_credential_ecrpy.errors import HelperError
@@ -23,6 +22,7 @@ from docker_credential_ecrpy.settings.rules import Place
 from docker_credential_ecrpy.text import faults
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass
 
 MARK = "AWS_ECR_FALLBACK_OF"
 """Set for the fallback helper: its deadline, in seconds since the epoch, and then suffixes.

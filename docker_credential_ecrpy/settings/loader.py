@@ -8,13 +8,14 @@ import errno
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.hot import identity, paths
 from docker_credential_ecrpy.settings.rules import Place, Rule, SettingText
+from docker_credential_ecrpy.text.expression import expression
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ MAX_SIZE = 256 * 1024
 """The file's limit in bytes: about two thousand rules."""
 
 _TRIES = 20
-_HELPER = re.compile(rf"(?!{HELPER_PREFIX})[A-Za-z0-9][\w.-]*", re.ASCII)
+_HELPER = expression(rf"(?!{HELPER_PREFIX})[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ with a host, or with a form of ECR's host names, takes a fraction of a microseco
 import re
 import string
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 
 from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.values import dataclass
 
 LONGEST = 1024
 """Characters of a pattern: a host name has at most 253, and a set takes several for one of them."""

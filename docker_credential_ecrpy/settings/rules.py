@@ -7,13 +7,14 @@ AWS_ECR_ROLE_ARN_<account> override its identity. No AWS calls and no file acces
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import identity, registry
 from docker_credential_ecrpy.hot.registry import Registry
+from docker_credential_ecrpy.text.expression import expression
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass, field, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 AUTO = "auto"
 """As a rule's profile: the only profile of the registry's account."""
 
-ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+ROLE_ARN = expression(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html"""
 
 

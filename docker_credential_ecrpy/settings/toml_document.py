@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +14,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.text import secret_sources
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass
 
 if sys.version_info >= (3, 11):
     import tomllib

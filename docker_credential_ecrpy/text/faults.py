@@ -2,11 +2,11 @@
 
 import errno
 import os
-import re
 import sys
 
 from docker_credential_ecrpy import HOMEPAGE
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.text.expression import expression
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _PROCESSES = "raise its limit of processes (ulimit -u, or the container's limit of pids)"
@@ -18,7 +18,7 @@ _SYSTEM = {
 """The number of a system's error -> what is wrong, and what to do."""
 # What fails for lack of memory, and then says something else: threads, OpenSSL, and modules that
 # Python ignores if it cannot read them.
-_BY_LOW_MEMORY = re.compile(
+_BY_LOW_MEMORY = expression(
     "start new thread|malloc failure|certificate key too weak|has no ciphers|BUF_LIB|"
     "unknown encoding: (idna|utf|ascii|latin)|[Oo]ut of memory|failed to map segment|"
     "annot allocate memory"

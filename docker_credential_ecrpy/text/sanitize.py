@@ -7,6 +7,7 @@ secrets that this process has never seen, what looks like a secret is redacted t
 import re
 
 from docker_credential_ecrpy.text import secrets
+from docker_credential_ecrpy.text.expression import expression
 
 _MAX_TEXT = 400  # characters of foreign text in an error
 _MAX_START = 120  # of them, for the start of a long text whose end counts
@@ -14,17 +15,17 @@ _TRACEBACK = "Traceback (most recent call last)"
 _MOST_READ = 16 * 1024  # characters of it that are searched for secrets
 # Secret access keys have exactly 40 characters of base64, and tokens hundreds:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html
-_LOOKS_SECRET = re.compile(
+_LOOKS_SECRET = expression(
     r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/])|[A-Za-z0-9+/=_-]{100,}"
 )
 # A value behind the name of a secret, as programs print settings, headers and JSON.
-_NAMED_SECRET = re.compile(
+_NAMED_SECRET = expression(
     r"""((?:secret|password|passwd|token|access_?key)["']?(?:\s?=\s?|["']\s?:\s?|:\s?["'])["']?)"""
     r"""[^\s"',;&]{4,}""",
     re.IGNORECASE,
 )
 # Commands to a terminal: colours and cursor (CSI), titles and links (OSC), strings, and the rest.
-_ESCAPE = re.compile(
+_ESCAPE = expression(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[!-/]*[0-~]"
 )
 

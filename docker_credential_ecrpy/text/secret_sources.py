@@ -13,48 +13,49 @@ from contextlib import suppress
 from typing import Any
 
 from docker_credential_ecrpy.text import secrets
+from docker_credential_ecrpy.text.expression import expression
 from docker_credential_ecrpy.text.secrets import LONG, SHORTEST, note, percent_decoded, to_bytes
 
 # The last two texts of `note_settings`, and how many secrets were known after each.
 _latest: list[tuple[int, str]] = []
 _LONG_NAME = 8  # characters of a user name that is not a word of our own texts
 _LONG_VALUE = 16  # characters that no name of a region, zone or service has
-_SECRET_VARIABLE = re.compile(
+_SECRET_VARIABLE = expression(
     r"AWS_(?:SECRET_ACCESS_KEY|SECRET_KEY|SESSION_TOKEN|SECURITY_TOKEN|EXTERNAL_ID"
     r"|CONTAINER_AUTHORIZATION_TOKEN|BEARER_TOKEN_\w+)",
     re.IGNORECASE,
 )
-_CONTAINER_URI = re.compile(r"AWS_CONTAINER_CREDENTIALS_\w*URI", re.IGNORECASE)
-_ADDRESS_VARIABLE = re.compile(
+_CONTAINER_URI = expression(r"AWS_CONTAINER_CREDENTIALS_\w*URI", re.IGNORECASE)
+_ADDRESS_VARIABLE = expression(
     r"(?:https?|all|ftp)_proxy|AWS_\w*(?:ENDPOINT|URL)\w*|DOCKER_HOST", re.IGNORECASE
 )
 # A setting or field of AWS's files and answers, of Docker's files and of a login to store.
-_SECRET_SETTING = re.compile(
+_SECRET_SETTING = expression(
     r"(?:aws_?)?secret_?(?:access_?)?(?:key)?|(?:aws_?)?(?:session|security)_?token|external_?id"
     r"|(?:access|refresh|id|authorization|identity|registry|bearer|web_?identity)_?token"
     r"|client_?secret|password|passwd|auth|saml_?assertion",
     re.IGNORECASE,
 )
-_ADDRESS_SETTING = re.compile(r"endpoint_?url|(?:https?|ftp|all)_?proxy", re.IGNORECASE)
-_QUERY_NAME = re.compile(r"key|sig|code|token|secret|pass|auth|cred", re.IGNORECASE)
-_URL_WORD = re.compile(r"[^\s\"'<>]+")
-_URL_SCHEME = re.compile(r"^\s*\w+:/*")
+_ADDRESS_SETTING = expression(r"endpoint_?url|(?:https?|ftp|all)_?proxy", re.IGNORECASE)
+_QUERY_NAME = expression(r"key|sig|code|token|secret|pass|auth|cred", re.IGNORECASE)
+_URL_WORD = expression(r"[^\s\"'<>]+")
+_URL_SCHEME = expression(r"^\s*\w+:/*")
 _OPERATORS = frozenset("();<>|&")  # characters of a shell's operators
 # An option or a variable on a command line.
-_SECRET_OPTION = re.compile(
+_SECRET_OPTION = expression(
     r"(?:password|passwd|passphrase|token|secret|api_?key)s?(?:[-_](?:id|code|text|value))?$"
     r"|(?:^|[-_])(?:p|u|pw|pwd|pass|pin|otp|key|user|auth\w*|credentials?|bearer)$",
     re.IGNORECASE,
 )
-_ASSIGNED = re.compile(r"-*([\w-]{1,80})[=:](.+)", re.DOTALL)
+_ASSIGNED = expression(r"-*([\w-]{1,80})[=:](.+)", re.DOTALL)
 # Settings in the text of an INI, JSON and TOML file; the text may be damaged.
-_LINE = re.compile(r"^[ \t]*([\w.-]{1,80})[ \t]*[:=][ \t]*(\S[^\n]*)", re.MULTILINE)
-_MEMBER = re.compile(r'"([\w.-]{1,80})"\s*[:=]\s*"((?:[^"\\\n]|\\.)*)"')
-_PAIR = re.compile(r"""[{,]\s*([\w.-]{1,80})\s*=\s*["']((?:[^"'\\\n]|\\.)*)["']""")
-_HEADERS = re.compile(r'"HttpHeaders"\s*:\s*\{([^}]*)', re.IGNORECASE)
-_HEADER = re.compile(r':\s*"((?:[^"\\\n]|\\.)*)"')
+_LINE = expression(r"^[ \t]*([\w.-]{1,80})[ \t]*[:=][ \t]*(\S[^\n]*)", re.MULTILINE)
+_MEMBER = expression(r'"([\w.-]{1,80})"\s*[:=]\s*"((?:[^"\\\n]|\\.)*)"')
+_PAIR = expression(r"""[{,]\s*([\w.-]{1,80})\s*=\s*["']((?:[^"'\\\n]|\\.)*)["']""")
+_HEADERS = expression(r'"HttpHeaders"\s*:\s*\{([^}]*)', re.IGNORECASE)
+_HEADER = expression(r':\s*"((?:[^"\\\n]|\\.)*)"')
 # An image of a registry or with a digest, or the ARN of a role: the text before an @ is no secret.
-_NO_ADDRESS = re.compile(r"[\w.-]+(?::\d+)?/.*|.*@\w+:[0-9a-fA-F]{32,}|arn:.*", re.DOTALL)
+_NO_ADDRESS = expression(r"[\w.-]+(?::\d+)?/.*|.*@\w+:[0-9a-fA-F]{32,}|arn:.*", re.DOTALL)
 
 
 def note_url(url: str, home: str = "") -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.text.expression import expression
 
 MARK = "[redacted]"
 """What stands in the place of a secret."""
@@ -25,7 +26,7 @@ _TIMES_ENCODED = 2  # an address inside of another one's query
 _MOST_ENCODED = 9  # bytes for one of a secret: \xNN and %25NN are shorter
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 # An account id, and a region or a zone of one: texts are full of them.
-_PUBLIC = re.compile(r"\d{12}|[a-z]{2,5}(?:-[a-z]+){1,3}-\d{1,2}[a-z]?", re.ASCII)
+_PUBLIC = expression(r"\d{12}|[a-z]{2,5}(?:-[a-z]+){1,3}-\d{1,2}[a-z]?", re.ASCII)
 
 
 class _Index:

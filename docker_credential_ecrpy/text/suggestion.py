@@ -1,8 +1,8 @@
 """The name that was probably meant in the place of an unknown one."""
 
-import difflib
-import re
 from collections.abc import Collection, Iterable
+
+from docker_credential_ecrpy.text.expression import expression
 
 DANGEROUS = ("--remove", "--undo", "--creds-store", "--fix", "clear", "erase")
 """What changes or removes much: suggested only for a slip of one letter."""
@@ -10,7 +10,7 @@ DANGEROUS = ("--remove", "--undo", "--creds-store", "--fix", "clear", "erase")
 _CUTOFF = 0.66  # of difflib's ratio, from 0 to 1
 _SLIP = 0.85  # one letter of six or more
 _SHORTEST = 3  # letters that can stand for a longer name
-_WORDS = re.compile(r"[^\W_]+")
+_WORDS = expression(r"[^\W_]+")
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -32,6 +32,8 @@ def _words(name: str) -> str:
 
 def _rank(wrong: str, right: str, is_dangerous: bool) -> float:  # noqa: FBT001 - private
     """Return how near two names are, or 0 where the second is not to be suggested."""
+    import difflib  # takes longer to load than all of this module
+
     ratio = difflib.SequenceMatcher(None, wrong, right).ratio()
     if ratio >= _SLIP:
         return 2 + ratio

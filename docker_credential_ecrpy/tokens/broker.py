@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files.directory import Refused
@@ -23,6 +22,7 @@ from docker_credential_ecrpy.tokens.lock_note import LockNote
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, Kind, LookupResult
 from docker_credential_ecrpy.tokens.token import Fetch
 from docker_credential_ecrpy.tokens.turn import WAIT_SHARE, Turn, lock_name
+from docker_credential_ecrpy.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

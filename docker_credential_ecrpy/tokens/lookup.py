@@ -6,12 +6,12 @@ endpoint, which serves every registry there. `hot.cache.answer` is the part of t
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.hot.cache import Entry
 from docker_credential_ecrpy.hot.registry import Registry
+from docker_credential_ecrpy.values import dataclass
 
 
 class Kind(Enum):

@@ -1,7 +1,6 @@
 """A broker's surroundings: a clock that tests set, an AWS that issues numbered tokens, a cache."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from docker_credential_ecrpy.hot import cache, registry
 from docker_credential_ecrpy.settings.rules import Choice
@@ -10,6 +9,7 @@ from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.lookup import LookupResult
 from docker_credential_ecrpy.tokens.token import Token
+from docker_credential_ecrpy.values import dataclass
 
 HOUR = 3600 * cache.SECOND
 START = 1_800_000_000 * cache.SECOND

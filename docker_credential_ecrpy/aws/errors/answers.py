@@ -1,17 +1,22 @@
 """Answers of the services that give credentials: whether they refuse, or cannot answer."""
 
 import json
-import re
 from http import HTTPStatus
 from typing import Any
 
 from botocore.session import Session
 
 from docker_credential_ecrpy.aws.context import CallContext, MetadataRefusal
-from docker_credential_ecrpy.aws.errors.service import is_foreign, is_temporary
+from docker_credential_ecrpy.text.expression import expression
 from docker_credential_ecrpy.text.sanitize import one_line
 
-_WORD = re.compile(r"[\w+=,.@/-]+\s*")  # a token or a role's name, as instance metadata has them
+THROTTLED = expression("(Request)?(Throttled|LimitExceeded)|Throttling|TooManyRequests|SlowDown")
+# The service, or the identity provider that it asks, cannot answer now; also without HTTP 5xx.
+_BUSY = expression(
+    "RequestTimeout|PriorRequestNotComplete|TransactionInProgress|IDPCommunication|.*LimitExceeded"
+    "|.*Throttl(ed|ing)|Internal(Failure|Server|Service)?|Server|ServiceUnavailable|Unavailable"
+)
+_WORD = expression(r"[\w+=,.@/-]+\s*")  # a token or a role's name, as instance metadata has them
 
 
 def note_answers(core: Session, resolver: Any, call: CallContext) -> None:
@@ -94,3 +99,22 @@ def _read_refusal(status: int, text: str, *, asks_token: bool) -> MetadataRefusa
     if status == HTTPStatus.OK:
         return None if text.strip() else MetadataRefusal(status, "an empty answer", asks_token)
     return MetadataRefusal(status, "" if text.lstrip()[:1] == "<" else one_line(text), asks_token)
+
+
+def is_temporary(status: int, code: str = "") -> bool:
+    """Whether an answer is no refusal: there was none (0), or the service fails or is busy."""
+    kind = code.removesuffix("Exception").removesuffix("Error") if code else ""
+    busy = kind and (THROTTLED.fullmatch(kind) or _BUSY.fullmatch(kind))
+    return bool(
+        busy
+        or status in (0, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+
+
+def is_foreign(status: int, code: str) -> bool:
+    """Whether an error is not AWS's own, but that of a proxy or another network.
+
+    botocore takes the status for the code of an error that has none.
+    """
+    return code in ("", str(status))

@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from docker_credential_ecrpy.aws.context import CallContext
+from docker_credential_ecrpy.aws.errors.answers import THROTTLED, is_foreign, is_temporary
 from docker_credential_ecrpy.aws.errors.denials import explain_assignment, explain_denial
 from docker_credential_ecrpy.aws.errors.places import describe_profile
 from docker_credential_ecrpy.aws.errors.values import INVALID, explain_invalid
@@ -29,12 +30,6 @@ _EXPIRED = ("ExpiredToken", "RequestExpired")
 _UNKNOWN_KEY = ("UnrecognizedClient", "InvalidClientTokenId", "InvalidAccessKeyId", "AuthFailure")
 _BAD_SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignature", "IncompleteSignature")
 _DENIED = ("AccessDenied", "Forbidden", "UnauthorizedOperation", "NotAuthorized")
-_THROTTLED = re.compile("(Request)?(Throttled|LimitExceeded)|Throttling|TooManyRequests|SlowDown")
-# The service, or the identity provider that it asks, cannot answer now; also without HTTP 5xx.
-_BUSY = re.compile(
-    "RequestTimeout|PriorRequestNotComplete|TransactionInProgress|IDPCommunication|.*LimitExceeded"
-    "|.*Throttl(ed|ing)|Internal(Failure|Server|Service)?|Server|ServiceUnavailable|Unavailable"
-)
 # The account is not in use, or not yet, or no longer.
 _ACCOUNT = ("OptInRequired", "SubscriptionRequired", "Blocked", "PendingVerification")
 _ACCOUNT_TEXT = re.compile(
@@ -55,25 +50,6 @@ _WEB_IDENTITY = ("InvalidIdentityToken", "IDPRejectedClaim", "IDPCommunicationEr
 _SERVICES = {"AssumeRole": "STS", "GetCallerIdentity": "STS", "GetAuthorizationToken": "ECR"}
 
 
-def is_temporary(status: int, code: str = "") -> bool:
-    """Whether an answer is no refusal: there was none (0), or the service fails or is busy."""
-    kind = code.removesuffix("Exception").removesuffix("Error") if code else ""
-    busy = _THROTTLED.fullmatch(kind) or _BUSY.fullmatch(kind)
-    return bool(
-        busy
-        or status in (0, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
-        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    )
-
-
-def is_foreign(status: int, code: str) -> bool:
-    """Whether an error is not AWS's own, but that of a proxy or another network.
-
-    botocore takes the status for the code of an error that has none.
-    """
-    return code in ("", str(status))
-
-
 def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
     """Return the error for a refusal by AWS; None for an answer that is not AWS's own."""
     error = _explain_answer(exc, call)
@@ -81,7 +57,7 @@ def explain_refusal(exc: ClientError, call: CallContext) -> HelperError | None:
         status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = str(exc.response.get("Error", {}).get("Code", ""))
         error.refused = not is_temporary(status if isinstance(status, int) else 0, code)
-        if error.refused or not _THROTTLED.fullmatch(code.removesuffix("Exception")):
+        if error.refused or not THROTTLED.fullmatch(code.removesuffix("Exception")):
             error = _add_settings(error, exc, call)
     return error
 
@@ -124,7 +100,7 @@ def _explain_answer(exc: ClientError, call: CallContext) -> HelperError | None:
     elif kind in _BAD_SIGNATURE:
         msg = f"{service} refused the signature ({code}) made with the AWS keys from {source}"
         hint = "the secret access key does not belong to the access key id; set both again"
-    elif _THROTTLED.fullmatch(kind) or status == HTTPStatus.TOO_MANY_REQUESTS:
+    elif THROTTLED.fullmatch(kind) or status == HTTPStatus.TOO_MANY_REQUESTS:
         msg = f"{service} is throttling this account ({code}), also after {attempts} attempts"
         hint = "try again in a minute, and start fewer jobs without a shared cache at once"
     elif isinstance(status, int) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:

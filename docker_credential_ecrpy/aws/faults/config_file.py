@@ -8,7 +8,6 @@ import configparser
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from botocore.exceptions import ConfigParseError
 
@@ -18,6 +17,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.hot import paths
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass, field
 
 VARIABLES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 # Both as in configparser, which strips a line before it looks for a section.

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 
 import click
 
@@ -38,6 +37,7 @@ from docker_credential_ecrpy.hot import protocol, watchdog
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.path_variables import check_paths
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import replace
 
 PUBLIC = "public.ecr.aws"
 _ROLE = "arn:aws:iam::123456789012:role/puller"

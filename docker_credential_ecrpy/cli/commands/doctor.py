@@ -1,7 +1,6 @@
 """`doctor`: find out why a pull fails, and how to fix it."""
 
 import shlex
-from dataclasses import replace
 
 import click
 
@@ -21,6 +20,7 @@ from docker_credential_ecrpy.doctor import report, run
 from docker_credential_ecrpy.doctor.check import FAIL, Written
 from docker_credential_ecrpy.files.user.turn import take_turn
 from docker_credential_ecrpy.hot import protocol
+from docker_credential_ecrpy.values import replace
 
 
 @click.command(

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import click
 
@@ -27,6 +26,7 @@ from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import lifetime, stamp
 from docker_credential_ecrpy.tokens.lookup import CacheHit, LookupResult
+from docker_credential_ecrpy.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 import fnmatch
 from collections.abc import Iterator
-from dataclasses import replace
 from http import HTTPStatus
 
 from docker_credential_ecrpy.aws import regions
@@ -29,6 +28,7 @@ from docker_credential_ecrpy.settings.path_variables import check_path
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import expiry
+from docker_credential_ecrpy.values import replace
 
 _VARIABLE = docker_config.AUTH_VARIABLE
 

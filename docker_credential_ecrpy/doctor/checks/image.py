@@ -3,7 +3,6 @@
 import re
 import shlex
 import sys
-from dataclasses import replace
 from http import HTTPStatus
 
 from docker_credential_ecrpy.doctor.check import FAIL, PASS, SKIP, WARN, Check, CheckId
@@ -14,6 +13,7 @@ from docker_credential_ecrpy.doctor.platforms import suits
 from docker_credential_ecrpy.doctor.probes.engine import Engine
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

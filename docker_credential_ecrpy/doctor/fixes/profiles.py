@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.doctor.check import FAIL, Check, CheckId, configure_fix, quote
@@ -12,6 +11,7 @@ from docker_credential_ecrpy.errors import HelperError, NoCredentials
 from docker_credential_ecrpy.settings import editor
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import fits_line
+from docker_credential_ecrpy.values import dataclass, replace
 
 _MOST_NAMED = 5  # profiles in one sentence
 _OF_IDENTITY = (CheckId.CREDENTIALS, CheckId.TOKEN, CheckId.REGISTRY, CheckId.IMAGE)

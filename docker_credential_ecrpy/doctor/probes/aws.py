@@ -6,7 +6,6 @@
 import os
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 
 from botocore import UNSIGNED
@@ -29,6 +28,7 @@ from docker_credential_ecrpy.aws.session import NOT_A_PROFILES, aws_call, make_s
 from docker_credential_ecrpy.doctor.probes.http import Connection
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
+from docker_credential_ecrpy.values import dataclass
 
 READ_SECONDS = 5
 BOTOCORES_OWN = "botocore's own"

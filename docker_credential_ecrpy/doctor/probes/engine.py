@@ -6,7 +6,6 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 from docker_credential_ecrpy.docker.config import DockerConfig
 from docker_credential_ecrpy.doctor.probes.engine_ping import check_port, check_version, ping, say
@@ -23,6 +22,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.programs import search_path
 from docker_credential_ecrpy.hot import paths
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass
 
 if sys.platform != "win32":
     import grp

@@ -8,13 +8,13 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 from docker_credential_ecrpy.docker.config import DockerConfig, config_path
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import read_user_file
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.suggestion import suggest
+from docker_credential_ecrpy.values import dataclass
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 UNIX = "unix://"

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +13,7 @@ from docker_credential_ecrpy import PACKAGE, __version__
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.sdk.transport import proxies
 from docker_credential_ecrpy.aws.session import CONNECT_SECONDS
+from docker_credential_ecrpy.values import dataclass
 
 _USER_AGENT = f"{PACKAGE}/{__version__}"
 

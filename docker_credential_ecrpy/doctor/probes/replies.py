@@ -8,7 +8,6 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-code
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +16,7 @@ from docker_credential_ecrpy.docker.image_reference import TAG
 from docker_credential_ecrpy.doctor.platforms import name_platform, suits
 from docker_credential_ecrpy.doctor.probes.http import HttpAnswer
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass
 
 _NOT_TO_RUN = "unknown/unknown"  # attestations: https://docs.docker.com/build/metadata/attestations
 _IMAGE_CONFIG = re.compile(r"application/vnd\.(docker\.container\.image|oci\.image\.config)\..*")

@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html#ecr-mi
 import html
 import re
 from contextlib import closing
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -21,6 +20,7 @@ from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import one_line
+from docker_credential_ecrpy.values import dataclass, field
 
 READ_SECONDS = 8
 FIRST_BYTE = {"Range": "bytes=0-0"}

@@ -1,11 +1,11 @@
 """What a registry replies to the requests of a pull, and the permission that a refusal lacks."""
 
 import re
-from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from docker_credential_ecrpy.doctor.probes.storage import Redirect
 from docker_credential_ecrpy.hot.registry import Registry
+from docker_credential_ecrpy.values import dataclass, field
 
 BASE, MANIFEST, CONFIG, LAYER_CHECK, LAYER = "base", "manifest", "config", "layer check", "layer"
 # The IAM action that ECR checks for each request of a pull.

@@ -6,21 +6,22 @@ import re
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import temporary
 from docker_credential_ecrpy.files.user import permissions, target
 from docker_credential_ecrpy.files.user.target import Target
+from docker_credential_ecrpy.text.expression import expression
 from docker_credential_ecrpy.text.sanitize import lower_first, one_line
+from docker_credential_ecrpy.values import dataclass
 
 BACKUPS_KEPT = 3
 """How many backups of a file there are at most; a new one replaces the oldest."""
 
 _named = set[str]()  # copies that a message of this process names: they outlive its other backups
 _MOST_TRIES = 100  # names for a backup, where other processes take the same ones
-_BACKUP = re.compile(r"\.(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:-(\d+))?(\.none)?\.bak", re.ASCII)
+_BACKUP = expression(r"\.(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:-(\d+))?(\.none)?\.bak", re.ASCII)
 
 
 class Mark(NamedTuple):

@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import NoReturn
 
 from docker_credential_ecrpy.files import temporary
@@ -18,6 +17,7 @@ from docker_credential_ecrpy.files.user import exchange, permissions, target
 from docker_credential_ecrpy.files.user.backup import keep, make_mark, name_copy, write_backup
 from docker_credential_ecrpy.files.user.permissions import Permissions, Refused
 from docker_credential_ecrpy.files.user.target import Target
+from docker_credential_ecrpy.values import dataclass
 
 
 class Changed(OSError):

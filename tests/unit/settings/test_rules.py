@@ -1,10 +1,10 @@
 """Choosing the AWS identity to use for a registry."""
 
-import dataclasses
 from collections.abc import Mapping
 
 import pytest
 
+from docker_credential_ecrpy import values
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.rules import Choice
@@ -172,18 +172,18 @@ def test_each_thing_that_is_chosen_makes_another_identity() -> None:
         plain,
         plain.with_profile("p"),
         plain.with_profile("p' role='r"),
-        dataclasses.replace(plain, endpoint_url="https://a.test"),
-        dataclasses.replace(plain, role=role),
-        dataclasses.replace(plain, role=role, profile="p"),
-        dataclasses.replace(plain, role=dataclasses.replace(role, arn="q")),
-        dataclasses.replace(plain, role=dataclasses.replace(role, external_id="y")),
-        dataclasses.replace(plain, role=dataclasses.replace(role, session_name="t")),
-        dataclasses.replace(plain, role=dataclasses.replace(role, duration=901)),
+        values.replace(plain, endpoint_url="https://a.test"),
+        values.replace(plain, role=role),
+        values.replace(plain, role=role, profile="p"),
+        values.replace(plain, role=values.replace(role, arn="q")),
+        values.replace(plain, role=values.replace(role, external_id="y")),
+        values.replace(plain, role=values.replace(role, session_name="t")),
+        values.replace(plain, role=values.replace(role, duration=901)),
     ]
 
     assert len({choice.identity("ambient") for choice in changes}) == len(changes)
     assert plain.identity("one") != plain.identity("other")
-    assert "x-1" not in dataclasses.replace(plain, role=rules.Role("r", "x-1")).identity("")
+    assert "x-1" not in values.replace(plain, role=rules.Role("r", "x-1")).identity("")
 
 
 def test_equal_choices_are_one_identity() -> None:

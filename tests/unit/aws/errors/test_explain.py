@@ -1,6 +1,5 @@
 """Errors of calls to AWS: each cause has its message and its hint."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from docker_credential_ecrpy.aws.errors.explain import explain
 from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice, Role
+from docker_credential_ecrpy.values import replace
 from tests.world import aws as world
 from tests.world import credential_sources
 from tests.world.failures import FAILURES

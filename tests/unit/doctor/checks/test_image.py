@@ -1,7 +1,6 @@
 """Facts about the check of an image, and what a registry's refusals mean."""
 
 import sys
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +14,7 @@ from docker_credential_ecrpy.doctor.probes.trace import PullTrace, Reply
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.values import replace
 from tests.world.docker_host import DockerHost
 from tests.world.machine import HOST
 from tests.world.registry import PUBLIC

@@ -1,0 +1,66 @@
+"""Classes of values: the `dataclass` of the standard library without the time that it takes.
+
+That one loads `inspect`, and compiles the methods of each class from text, at 0.2 ms a class.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dataclasses import dataclass, field, replace
+
+    __all__ = ["dataclass", "field", "replace"]
+else:
+    _NONE = object()
+
+    class field:  # noqa: N801 - the original's name
+        """A field's default, and whether the text of an object and comparisons have it."""
+
+        def __init__(self, *, default=_NONE, default_factory=None, repr=True, compare=True):  # noqa: A002
+            self.make = default_factory or (lambda: default)
+            self.is_shown, self.is_compared = repr, compare
+
+    def dataclass(cls=None, /, *, frozen=False, eq=True, **_for_type_checkers):
+        """Add the methods of a dataclass to a class, for its annotated fields."""
+        if cls is None:
+            return lambda cls: dataclass(cls, frozen=frozen, eq=eq)
+        own = {name: vars(cls).get(name, _NONE) for name in cls.__annotations__}
+        own = {n: one if isinstance(one, field) else field(default=one) for n, one in own.items()}
+        cls._fields = {**getattr(cls, "_fields", {}), **own}
+        methods = {"__init__": _init, "__repr__": _repr}
+        methods |= (
+            {"__eq__": _eq, "__hash__": (lambda self: hash(_compared(self))) if frozen else None}
+            if eq
+            else {}
+        )
+        methods |= {"__setattr__": _refuse, "__delattr__": _refuse} if frozen else {}
+        for name in methods.keys() - vars(cls).keys():
+            setattr(cls, name, methods[name])
+        return cls
+
+    def replace(old, /, **changes):
+        """Return a copy of an object with other values in some fields."""
+        return type(old)(**{name: getattr(old, name) for name in old._fields} | changes)
+
+    def _init(self, *values, **named):
+        given = dict(zip(self._fields, values, strict=False)) | named
+        is_wrong = len(given) < len(values) + len(named)
+        given |= {name: one.make() for name, one in self._fields.items() if name not in given}
+        if is_wrong or len(given) > len(self._fields) or _NONE in given.values():
+            raise TypeError(", ".join((type(self).__name__, *self._fields)))
+        vars(self).update(given)
+        getattr(self, "__post_init__", int)()
+
+    def _repr(self):
+        shown = [
+            f"{name}={getattr(self, name)!r}" for name, f in self._fields.items() if f.is_shown
+        ]
+        return f"{type(self).__qualname__}({', '.join(shown)})"
+
+    def _compared(self):
+        return tuple(getattr(self, name) for name, one in self._fields.items() if one.is_compared)
+
+    def _eq(self, other):
+        return _compared(self) == _compared(other) if type(self) is type(other) else NotImplemented
+
+    def _refuse(self, name, *_):
+        msg = f"cannot change {name} of {type(self).__name__}"
+        raise AttributeError(msg)
