@@ -15,10 +15,10 @@ from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer, explain_wrong_partition
 from docker_credential_ecrpy.aws.session import aws_call, make_session
 from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.tokens.token import Token, parse_authorization
-from docker_credential_ecrpy.values import replace
 
 
 def fetch(choice: Choice, watch: Watch, log: Log) -> Token:

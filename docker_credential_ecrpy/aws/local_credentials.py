@@ -17,7 +17,7 @@ from docker_credential_ecrpy.aws.profiles import (
     make_botocore_session,
     name_config_files,
 )
-from docker_credential_ecrpy.values import dataclass
+from docker_credential_ecrpy.hot.values import dataclass
 
 CONTAINER_URIS = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 """The variables with the address of a container's credentials, in botocore's order."""

@@ -12,10 +12,10 @@ from docker_credential_ecrpy.aws.sdk import known_secrets
 from docker_credential_ecrpy.aws.sdk import patches as sdk_patches
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.registry import is_account
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.settings.rules import AUTO, Choice
 from docker_credential_ecrpy.text.expression import expression
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass
 
 # Keys that name a profile's account, those that AWS's own programs read first. The values are
 # account ids, ARNs, and commands with either.

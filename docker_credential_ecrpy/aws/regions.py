@@ -12,9 +12,9 @@ from typing import Any
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.registry import Registry
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.suggestion import suggest
-from docker_credential_ecrpy.values import dataclass
 
 # The prefix of each partition's regions, and its DNS suffix; a test compares them to botocore's.
 # https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html

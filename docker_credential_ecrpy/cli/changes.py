@@ -9,8 +9,8 @@ from docker_credential_ecrpy.docker.message import Message
 from docker_credential_ecrpy.docker.plan import Plan
 from docker_credential_ecrpy.errors import FileChanged, HelperError
 from docker_credential_ecrpy.files.user.turn import take_turn
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text.console import Console
-from docker_credential_ecrpy.values import dataclass
 
 _MOST_TRIES = 5  # plans, while other programs change the files
 

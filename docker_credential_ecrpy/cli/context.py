@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from docker_credential_ecrpy.helper.actions import Helper
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text.console import Console
-from docker_credential_ecrpy.values import dataclass
 
 
 @dataclass(frozen=True)

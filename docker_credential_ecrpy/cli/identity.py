@@ -6,8 +6,8 @@ from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.doctor.probes import gateway
 from docker_credential_ecrpy.errors import NoCredentials
 from docker_credential_ecrpy.helper.timeout import read_timeout
+from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.settings.rules import Place
-from docker_credential_ecrpy.values import replace
 
 
 def refuse_broken_profile(context: CommandContext, host: str, profile: str) -> None:

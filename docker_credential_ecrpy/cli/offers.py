@@ -13,8 +13,8 @@ from docker_credential_ecrpy.docker.config import shown_key
 from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFacts, Hosts, Offer
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry, watchdog
+from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import replace
 
 _ALL = "all"
 _QUIT = "q"

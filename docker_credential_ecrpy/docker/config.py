@@ -12,10 +12,10 @@ from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.files.programs import search_path
 from docker_credential_ecrpy.files.replace import read_user_file
 from docker_credential_ecrpy.hot import paths, registry
+from docker_credential_ecrpy.hot.values import dataclass, field
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.tokens.login import password_expiry
-from docker_credential_ecrpy.values import dataclass, field
 
 HELPER_NAMES = ("ecr-login", "ecrpy")
 """Our programs, without `HELPER_PREFIX`; the drop-in's name first."""

@@ -16,8 +16,8 @@ from docker_credential_ecrpy.docker.config import AUTH_VARIABLE, AUTHS, DockerCo
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import read_user_file
 from docker_credential_ecrpy.hot import paths
+from docker_credential_ecrpy.hot.values import dataclass, replace
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass, replace
 
 if sys.version_info >= (3, 11):
     import tomllib

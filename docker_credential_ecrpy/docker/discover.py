@@ -14,9 +14,9 @@ from docker_credential_ecrpy.files.replace import read_user_file
 from docker_credential_ecrpy.files.user.backup import read_backups
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import paths, registry
+from docker_credential_ecrpy.hot.values import dataclass, field, replace
 from docker_credential_ecrpy.settings import editor, loader
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass, field, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.programs import search_path
 from docker_credential_ecrpy.files.programs.program import Program
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass
 
 SECONDS = 5
 """Time limit for a program to print its version."""

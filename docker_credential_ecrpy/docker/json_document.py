@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.files.text_edits import Edit, apply_edits, line_end, quote
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text import secret_sources
 from docker_credential_ecrpy.text.sanitize import lower_first, one_line
-from docker_credential_ecrpy.values import dataclass
 
 REMOVED = object()
 """A value that removes its member."""

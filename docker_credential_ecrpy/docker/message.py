@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from docker_credential_ecrpy.values import dataclass
+from docker_credential_ecrpy.hot.values import dataclass
 
 
 class MessageId(Enum):

@@ -12,11 +12,11 @@ from docker_credential_ecrpy.docker.missing_credentials import find_missing_cred
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import Rewrite
 from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.hot.values import dataclass, replace
 from docker_credential_ecrpy.settings import editor
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.text import times
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass, replace
 
 _MOST_NAMED = 5  # logins in one sentence
 

@@ -14,8 +14,8 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import Rewrite, read_user_file
 from docker_credential_ecrpy.files.user.backup import Backup, Mark, list_backups, read_backup
 from docker_credential_ecrpy.files.user.target import real_path
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass
 
 _EMPTY_JSON = b"{}\n"
 

@@ -6,8 +6,8 @@ from enum import Enum
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.doctor.deadline import NotChecked
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass
 
 PASS, WARN, FAIL, SKIP = "pass", "warn", "fail", "skip"
 

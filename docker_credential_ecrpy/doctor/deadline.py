@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text import faults
-from docker_credential_ecrpy.values import dataclass
 
 Fact = TypeVar("Fact")
 

@@ -9,10 +9,10 @@ from docker_credential_ecrpy.doctor.machine import Machine
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.cache import Entry
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens.lookup import CacheHit
 from docker_credential_ecrpy.tokens.token import login_in_reply
-from docker_credential_ecrpy.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from docker_credential_ecrpy.files.directory import Refused
 from docker_credential_ecrpy.files.programs import search_path
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.hot.values import dataclass, field, replace
 from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Choice, SettingText
 from docker_credential_ecrpy.tokens import recent
-from docker_credential_ecrpy.values import dataclass, field, replace
 
 
 @dataclass(frozen=True)

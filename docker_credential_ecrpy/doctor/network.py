@@ -14,8 +14,8 @@ from docker_credential_ecrpy.doctor.probes import gateway
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.settings.rules import Choice
-from docker_credential_ecrpy.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

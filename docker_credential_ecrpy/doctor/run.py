@@ -34,8 +34,8 @@ from docker_credential_ecrpy.doctor.probes import gateway
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.helper.timeout import DEFAULT_TIMEOUT, read_timeout
+from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.settings.rules import Choice
-from docker_credential_ecrpy.values import replace
 
 Judge = Callable[[Facts], Iterable[Check]]
 # In the order of causes: a failed check explains the failures after it.

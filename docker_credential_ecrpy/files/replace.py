@@ -18,8 +18,8 @@ from docker_credential_ecrpy.files.user.backup import (
 )
 from docker_credential_ecrpy.files.user.permissions import Refused
 from docker_credential_ecrpy.files.user.target import Target
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text.sanitize import lower_first, one_line
-from docker_credential_ecrpy.values import dataclass
 
 _SETTLING = 0.5  # seconds; a program that writes in place empties the file first
 _RECENT = 2.0  # seconds, between the clock of a file system and ours

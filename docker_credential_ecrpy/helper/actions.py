@@ -18,6 +18,7 @@ from docker_credential_ecrpy.helper.request import (
 from docker_credential_ecrpy.helper.timeout import read_timeout
 from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
 from docker_credential_ecrpy.hot.protocol import GetRequest
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Choice, SettingText
@@ -29,7 +30,6 @@ from docker_credential_ecrpy.tokens.lock_note import circumstances
 from docker_credential_ecrpy.tokens.login import TOKEN_LIFE, login_entry
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, LookupResult
 from docker_credential_ecrpy.tokens.token import Fetch
-from docker_credential_ecrpy.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

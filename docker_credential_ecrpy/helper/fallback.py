@@ -17,12 +17,12 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.programs import search_path
 from docker_credential_ecrpy.files.programs.program import Program, say_signal
 from docker_credential_ecrpy.hot import protocol, watchdog
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.settings.rules import Place
 from docker_credential_ecrpy.text import faults
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass
 
 MARK = "AWS_ECR_FALLBACK_OF"
 """Set for the fallback helper: its deadline, in seconds since the epoch, and then suffixes.

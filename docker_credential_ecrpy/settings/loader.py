@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.hot import identity, paths
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.settings.rules import Place, Rule, SettingText
 from docker_credential_ecrpy.text.expression import expression
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property, lru_cache
 
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.values import dataclass
+from docker_credential_ecrpy.hot.values import dataclass
 
 LONGEST = 1024
 """Characters of a pattern: a host name has at most 253, and a set takes several for one of them."""

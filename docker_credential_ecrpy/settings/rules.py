@@ -12,9 +12,9 @@ from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import identity, registry
 from docker_credential_ecrpy.hot.registry import Registry
+from docker_credential_ecrpy.hot.values import dataclass, field, replace
 from docker_credential_ecrpy.text.expression import expression
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass, field, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

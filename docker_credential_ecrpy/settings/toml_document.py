@@ -12,9 +12,9 @@ from typing import Any
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text import secret_sources
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass
 
 if sys.version_info >= (3, 11):
     import tomllib

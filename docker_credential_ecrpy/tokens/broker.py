@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files.directory import Refused
 from docker_credential_ecrpy.hot import cache, paths
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.tokens import entry as entry_file
@@ -22,7 +23,6 @@ from docker_credential_ecrpy.tokens.lock_note import LockNote
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, Kind, LookupResult
 from docker_credential_ecrpy.tokens.token import Fetch
 from docker_credential_ecrpy.tokens.turn import WAIT_SHARE, Turn, lock_name
-from docker_credential_ecrpy.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

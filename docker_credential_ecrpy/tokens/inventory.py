@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from docker_credential_ecrpy.files.directory import Directory
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.hot.cache import Entry
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.tokens import store
 from docker_credential_ecrpy.tokens.folder import look_into
-from docker_credential_ecrpy.values import dataclass
 
 TOKEN, LOGIN, ELSEWHERE = "token", "login", "not-ecr"
 _KINDS = {paths.TOKENS: TOKEN, paths.LOGINS: LOGIN, paths.ELSEWHERE: ELSEWHERE}

@@ -13,9 +13,9 @@ from typing import Any
 
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.files.lock import FileLock
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.log import Log
-from docker_credential_ecrpy.values import dataclass
 
 GRACE = 1.0
 """Seconds past its deadline that the lock's holder may take to end."""

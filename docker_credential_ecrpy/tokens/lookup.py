@@ -11,7 +11,7 @@ from enum import Enum
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.hot.cache import Entry
 from docker_credential_ecrpy.hot.registry import Registry
-from docker_credential_ecrpy.values import dataclass
+from docker_credential_ecrpy.hot.values import dataclass
 
 
 class Kind(Enum):

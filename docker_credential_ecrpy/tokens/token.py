@@ -5,9 +5,9 @@ import json
 from collections.abc import Callable
 
 from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.hot.values import dataclass, field
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens.login import TOKEN_LIFE, reply_tail
-from docker_credential_ecrpy.values import dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

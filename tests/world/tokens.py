@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from docker_credential_ecrpy.hot import cache, registry
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.lookup import LookupResult
 from docker_credential_ecrpy.tokens.token import Token
-from docker_credential_ecrpy.values import dataclass
 
 HOUR = 3600 * cache.SECOND
 START = 1_800_000_000 * cache.SECOND

@@ -16,8 +16,8 @@ from docker_credential_ecrpy.aws.sdk import limits
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.hot import paths
+from docker_credential_ecrpy.hot.values import dataclass, field
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass, field
 
 VARIABLES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 # Both as in configparser, which strips a line before it looks for a section.

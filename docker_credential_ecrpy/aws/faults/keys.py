@@ -15,7 +15,7 @@ from docker_credential_ecrpy.aws.faults.precedence import UNSET, find_shadowed
 from docker_credential_ecrpy.aws.faults.sections import explain_unknown_keys, find_profile
 from docker_credential_ecrpy.aws.faults.values import find_surplus
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.values import dataclass
+from docker_credential_ecrpy.hot.values import dataclass
 
 _ID, _SECRET, _TOKEN = "aws_access_key_id", "aws_secret_access_key", "aws_session_token"
 _OLD_TOKEN = "aws_security_token"  # noqa: S105 - a key that comes before aws_session_token

@@ -10,8 +10,8 @@ from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.faults.config_file import find_unreadable_file
 from docker_credential_ecrpy.aws.faults.sections import name_variable
 from docker_credential_ecrpy.aws.sdk.roles import OWN_SOURCES
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass
 
 UNSET = "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"
 """The command that removes the keys from the environment."""

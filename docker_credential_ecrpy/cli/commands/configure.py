@@ -34,10 +34,10 @@ from docker_credential_ecrpy.docker.plan import make_plan
 from docker_credential_ecrpy.docker.undo import plan_undo, read_restorable
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol, watchdog
+from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.path_variables import check_paths
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import replace
 
 PUBLIC = "public.ecr.aws"
 _ROLE = "arn:aws:iam::123456789012:role/puller"

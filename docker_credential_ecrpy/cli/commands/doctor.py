@@ -20,7 +20,7 @@ from docker_credential_ecrpy.doctor import report, run
 from docker_credential_ecrpy.doctor.check import FAIL, Written
 from docker_credential_ecrpy.files.user.turn import take_turn
 from docker_credential_ecrpy.hot import protocol
-from docker_credential_ecrpy.values import replace
+from docker_credential_ecrpy.hot.values import replace
 
 
 @click.command(

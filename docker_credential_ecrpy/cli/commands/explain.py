@@ -21,12 +21,12 @@ from docker_credential_ecrpy.errors import HelperError, NoCredentials
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.helper.timeout import read_timeout
 from docker_credential_ecrpy.hot import cache, paths, protocol
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import lifetime, stamp
 from docker_credential_ecrpy.tokens.lookup import CacheHit, LookupResult
-from docker_credential_ecrpy.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -23,12 +23,12 @@ from docker_credential_ecrpy.doctor.checks.podman import check_podman, check_pod
 from docker_credential_ecrpy.doctor.facts import Facts
 from docker_credential_ecrpy.doctor.probes.engine import Engine
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.settings.loader import HELPER_PREFIX
 from docker_credential_ecrpy.settings.path_variables import check_path
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.times import expiry
-from docker_credential_ecrpy.values import replace
 
 _VARIABLE = docker_config.AUTH_VARIABLE
 

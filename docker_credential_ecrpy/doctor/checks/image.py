@@ -12,8 +12,8 @@ from docker_credential_ecrpy.doctor.facts import EcrFacts
 from docker_credential_ecrpy.doctor.platforms import suits
 from docker_credential_ecrpy.doctor.probes.engine import Engine
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

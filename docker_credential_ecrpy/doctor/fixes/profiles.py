@@ -8,10 +8,10 @@ from docker_credential_ecrpy.doctor.check import FAIL, Check, CheckId, configure
 from docker_credential_ecrpy.doctor.deadline import attempt
 from docker_credential_ecrpy.doctor.facts import EcrFacts, Facts
 from docker_credential_ecrpy.errors import HelperError, NoCredentials
+from docker_credential_ecrpy.hot.values import dataclass, replace
 from docker_credential_ecrpy.settings import editor
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.sanitize import fits_line
-from docker_credential_ecrpy.values import dataclass, replace
 
 _MOST_NAMED = 5  # profiles in one sentence
 _OF_IDENTITY = (CheckId.CREDENTIALS, CheckId.TOKEN, CheckId.REGISTRY, CheckId.IMAGE)

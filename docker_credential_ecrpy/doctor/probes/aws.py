@@ -26,9 +26,9 @@ from docker_credential_ecrpy.aws.sdk.process import check as check_process
 from docker_credential_ecrpy.aws.sdk.transport.peer import parse_date
 from docker_credential_ecrpy.aws.session import NOT_A_PROFILES, aws_call, make_session
 from docker_credential_ecrpy.doctor.probes.http import Connection
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
-from docker_credential_ecrpy.values import dataclass
 
 READ_SECONDS = 5
 BOTOCORES_OWN = "botocore's own"

@@ -21,8 +21,8 @@ from docker_credential_ecrpy.doctor.probes.engine_target import (
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.programs import search_path
 from docker_credential_ecrpy.hot import paths
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass
 
 if sys.platform != "win32":
     import grp

@@ -12,9 +12,9 @@ from contextlib import suppress
 from docker_credential_ecrpy.docker.config import DockerConfig, config_path
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import read_user_file
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.suggestion import suggest
-from docker_credential_ecrpy.values import dataclass
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 UNIX = "unix://"

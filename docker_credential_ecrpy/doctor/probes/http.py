@@ -13,7 +13,7 @@ from docker_credential_ecrpy import PACKAGE, __version__
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.sdk.transport import proxies
 from docker_credential_ecrpy.aws.session import CONNECT_SECONDS
-from docker_credential_ecrpy.values import dataclass
+from docker_credential_ecrpy.hot.values import dataclass
 
 _USER_AGENT = f"{PACKAGE}/{__version__}"
 

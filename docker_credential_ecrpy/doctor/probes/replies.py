@@ -15,8 +15,8 @@ from docker_credential_ecrpy.aws.errors.service import MAX_CODE
 from docker_credential_ecrpy.docker.image_reference import TAG
 from docker_credential_ecrpy.doctor.platforms import name_platform, suits
 from docker_credential_ecrpy.doctor.probes.http import HttpAnswer
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass
 
 _NOT_TO_RUN = "unknown/unknown"  # attestations: https://docs.docker.com/build/metadata/attestations
 _IMAGE_CONFIG = re.compile(r"application/vnd\.(docker\.container\.image|oci\.image\.config)\..*")

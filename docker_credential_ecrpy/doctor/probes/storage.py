@@ -16,11 +16,11 @@ from docker_credential_ecrpy.aws.session import aws_call, make_session
 from docker_credential_ecrpy.doctor.probes import replies
 from docker_credential_ecrpy.doctor.probes.http import Connection, HttpAnswer, find_proxy
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot.values import dataclass, field
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass, field
 
 READ_SECONDS = 8
 FIRST_BYTE = {"Range": "bytes=0-0"}

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from docker_credential_ecrpy.doctor.probes.storage import Redirect
 from docker_credential_ecrpy.hot.registry import Registry
-from docker_credential_ecrpy.values import dataclass, field
+from docker_credential_ecrpy.hot.values import dataclass, field
 
 BASE, MANIFEST, CONFIG, LAYER_CHECK, LAYER = "base", "manifest", "config", "layer check", "layer"
 # The IAM action that ECR checks for each request of a pull.

@@ -12,9 +12,9 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import temporary
 from docker_credential_ecrpy.files.user import permissions, target
 from docker_credential_ecrpy.files.user.target import Target
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text.expression import expression
 from docker_credential_ecrpy.text.sanitize import lower_first, one_line
-from docker_credential_ecrpy.values import dataclass
 
 BACKUPS_KEPT = 3
 """How many backups of a file there are at most; a new one replaces the oldest."""

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from docker_credential_ecrpy.files.user import exchange
+from docker_credential_ecrpy.hot.values import dataclass, replace
 from docker_credential_ecrpy.text.sanitize import one_line
-from docker_credential_ecrpy.values import dataclass, replace
 
 ACCESS_LIST = "system.posix_acl_access"
 """The attribute that is a POSIX access ACL, on Linux: acl(5)."""

@@ -17,7 +17,7 @@ from docker_credential_ecrpy.files.user import exchange, permissions, target
 from docker_credential_ecrpy.files.user.backup import keep, make_mark, name_copy, write_backup
 from docker_credential_ecrpy.files.user.permissions import Permissions, Refused
 from docker_credential_ecrpy.files.user.target import Target
-from docker_credential_ecrpy.values import dataclass
+from docker_credential_ecrpy.hot.values import dataclass
 
 
 class Changed(OSError):

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from docker_credential_ecrpy import values
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot import values
 from docker_credential_ecrpy.settings import loader, rules
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.settings.toml_document import TomlDocument

@@ -1,6 +1,5 @@
 """The cache's lookup order for a registry."""
 
-import dataclasses
 import os
 from pathlib import Path
 
@@ -161,9 +160,9 @@ def test_a_lookup_cannot_be_changed(places: list[CachePlace]) -> None:
     hit = CacheHit(Kind.HOST, "path", cache.Entry(1, 2, 3, REPLY))
 
     for value in (places[0], hit, CacheMiss(places[0], "damaged"), LookupResult(hit)):
-        for field in dataclasses.fields(value):
-            with pytest.raises(dataclasses.FrozenInstanceError):
-                setattr(value, field.name, None)
+        for name in vars(value):
+            with pytest.raises(AttributeError):
+                setattr(value, name, None)
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])

@@ -29,7 +29,7 @@ from urllib3.exceptions import NewConnectionError
 
 from docker_credential_ecrpy.aws.sdk.transport import socks
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.values import dataclass, field
+from docker_credential_ecrpy.hot.values import dataclass, field
 
 PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 """The supported kinds of proxies, and the port of each if its URL has none."""

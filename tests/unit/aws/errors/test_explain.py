@@ -12,8 +12,8 @@ from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain
 from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
 from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.settings.rules import Choice, Role
-from docker_credential_ecrpy.values import replace
 from tests.world import aws as world
 from tests.world import credential_sources
 from tests.world.failures import FAILURES

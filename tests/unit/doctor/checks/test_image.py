@@ -13,8 +13,8 @@ from docker_credential_ecrpy.doctor.facts import EcrFacts
 from docker_credential_ecrpy.doctor.probes.trace import PullTrace, Reply
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.settings.rules import Choice
-from docker_credential_ecrpy.values import replace
 from tests.world.docker_host import DockerHost
 from tests.world.machine import HOST
 from tests.world.registry import PUBLIC

@@ -16,21 +16,17 @@ else:
 
         def __init__(self, *, default=_NONE, default_factory=None, repr=True, compare=True):  # noqa: A002
             self.make = default_factory or (lambda: default)
-            self.is_shown, self.is_compared = repr, compare
+            self.shown, self.compared = repr, compare
 
-    def dataclass(cls=None, /, *, frozen=False, eq=True, **_for_type_checkers):
+    def dataclass(cls=None, /, *, frozen=False, eq=True, kw_only=False):
         """Add the methods of a dataclass to a class, for its annotated fields."""
         if cls is None:
-            return lambda cls: dataclass(cls, frozen=frozen, eq=eq)
+            return lambda cls: dataclass(cls, frozen=frozen, eq=eq, kw_only=kw_only)
         own = {name: vars(cls).get(name, _NONE) for name in cls.__annotations__}
         own = {n: one if isinstance(one, field) else field(default=one) for n, one in own.items()}
-        cls._fields = {**getattr(cls, "_fields", {}), **own}
+        cls._fields, cls._is_kw_only = {**getattr(cls, "_fields", {}), **own}, kw_only
         methods = {"__init__": _init, "__repr__": _repr}
-        methods |= (
-            {"__eq__": _eq, "__hash__": (lambda self: hash(_compared(self))) if frozen else None}
-            if eq
-            else {}
-        )
+        methods |= {"__eq__": _eq, "__hash__": _hash if frozen else None} if eq else {}
         methods |= {"__setattr__": _refuse, "__delattr__": _refuse} if frozen else {}
         for name in methods.keys() - vars(cls).keys():
             setattr(cls, name, methods[name])
@@ -41,26 +37,27 @@ else:
         return type(old)(**{name: getattr(old, name) for name in old._fields} | changes)
 
     def _init(self, *values, **named):
-        given = dict(zip(self._fields, values, strict=False)) | named
+        fields = self._fields
+        given = dict(zip(() if self._is_kw_only else fields, values, strict=False)) | named
         is_wrong = len(given) < len(values) + len(named)
-        given |= {name: one.make() for name, one in self._fields.items() if name not in given}
-        if is_wrong or len(given) > len(self._fields) or _NONE in given.values():
-            raise TypeError(", ".join((type(self).__name__, *self._fields)))
+        given |= {name: one.make() for name, one in fields.items() if name not in given}
+        if is_wrong or len(given) > len(fields) or _NONE in given.values():
+            raise TypeError(", ".join((type(self).__name__, *fields)))
         vars(self).update(given)
         getattr(self, "__post_init__", int)()
 
     def _repr(self):
-        shown = [
-            f"{name}={getattr(self, name)!r}" for name, f in self._fields.items() if f.is_shown
-        ]
+        shown = (f"{name}={getattr(self, name)!r}" for name, f in self._fields.items() if f.shown)
         return f"{type(self).__qualname__}({', '.join(shown)})"
 
-    def _compared(self):
-        return tuple(getattr(self, name) for name, one in self._fields.items() if one.is_compared)
+    def _key(self):
+        return tuple(getattr(self, name) for name, one in self._fields.items() if one.compared)
 
     def _eq(self, other):
-        return _compared(self) == _compared(other) if type(self) is type(other) else NotImplemented
+        return _key(self) == _key(other) if type(self) is type(other) else NotImplemented
+
+    def _hash(self):
+        return hash(_key(self))
 
     def _refuse(self, name, *_):
-        msg = f"cannot change {name} of {type(self).__name__}"
-        raise AttributeError(msg)
+        raise AttributeError(type(self).__name__, name)

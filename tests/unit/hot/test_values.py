@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_ecrpy import values
+from docker_credential_ecrpy.hot import values
 
 BOTH = pytest.mark.parametrize("library", [values, dataclasses], ids=["ours", "the original"])
 
@@ -59,6 +59,16 @@ def test_wrong_fields(library: Any, given: tuple[object, ...], named: dict[str, 
     """They are a TypeError."""
     with pytest.raises(TypeError):
         _make(library)(*given, **named)
+
+
+@BOTH
+def test_fields_that_must_be_named(library: Any) -> None:
+    """Several of one type are easily swapped."""
+    point = _make(library, kw_only=True)
+
+    assert point(x=1).total == 3
+    with pytest.raises(TypeError):
+        point(1)
 
 
 @BOTH
