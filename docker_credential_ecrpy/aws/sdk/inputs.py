@@ -8,7 +8,6 @@ the state in which it was used, so that a later change shows (`hot.identity.find
 import errno
 import itertools
 import os
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,16 +16,17 @@ from contextvars import ContextVar
 from docker_credential_ecrpy.aws.sdk import limits
 from docker_credential_ecrpy.hot import identity, paths
 from docker_credential_ecrpy.hot.identity import DIRECTORY, FILE, LINK, PROGRAM
+from docker_credential_ecrpy.text.expression import expression
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.hot.identity import Input
 
 # The parts of an argument, which may be the text of a `sh -c`, where `shlex` finds none.
-_WORDS = re.compile(r"[;|&<>()]+|[^\s;|&<>()'\"]+")
-_WRITES = re.compile(r"&?>{1,2}[|&]?")  # the word after it is a file that is written
-_AROUND_PATHS = re.compile(r"[\s'\"`=@,:]+")
-_ATTACHED = re.compile(r"-[^/~]*([/~].*)")  # an option with its value, as `-c/path`
+_WORDS = expression(r"[;|&<>()]+|[^\s;|&<>()'\"]+")
+_WRITES = expression(r"&?>{1,2}[|&]?")  # the word after it is a file that is written
+_AROUND_PATHS = expression(r"[\s'\"`=@,:]+")
+_ATTACHED = expression(r"-[^/~]*([/~].*)")  # an option with its value, as `-c/path`
 _UNSURE = "?"  # the state of a file that changed during the call: never that of a file
 
 

@@ -12,8 +12,9 @@ from docker_credential_ecrpy.aws.sdk import limits
 from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.hot import paths
 from docker_credential_ecrpy.text import secret_sources, secrets
+from docker_credential_ecrpy.text.expression import expression
 
-_TOKEN_FILE = re.compile(r"^\s*web_identity_token_file\s*=(.*)", re.MULTILINE)
+_TOKEN_FILE = expression(r"^\s*web_identity_token_file\s*=(.*)", re.MULTILINE)
 _TOKEN_FILES = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
 

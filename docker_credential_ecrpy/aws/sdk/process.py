@@ -22,37 +22,38 @@ from docker_credential_ecrpy.aws.sdk import inputs, process_answer
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.programs import failures
 from docker_credential_ecrpy.hot import identity, paths
+from docker_credential_ecrpy.text.expression import expression
 from docker_credential_ecrpy.text.sanitize import one_line
 
 SHELL = "/bin/sh"
 # Quoted parts of a command; the group has the text between double quotes.
-_QUOTED = re.compile(r"'[^']*'|\\.|\"((?:\\.|[^\"\\])*)\"", re.DOTALL)
+_QUOTED = expression(r"'[^']*'|\\.|\"((?:\\.|[^\"\\])*)\"", re.DOTALL)
 # A shell with its own text, in which variables in double quotes are for that one to expand.
-_OWN_SHELL = re.compile(
+_OWN_SHELL = expression(
     r"(?:^|[\s/])(?:(?:ba|da|z|k|a|c|tc|fi|pw)?sh|powershell)(?:\.exe)?(?:\s+-\w+)*\s+-\w*[cC]\w*\s"
 )
-_OPERATOR = re.compile(r"[|<>]|&&|(?:^|\s)[;&(]|[;&)](?:\s|$)")
-_HOME = re.compile(r"(?:^|\s|^\s*\w+=)~[\w.-]*(?:/|\s|$)")
-_QUOTED_HOME = re.compile(r"\s*[\"']~[\"']?/")
-_EXPANSION = re.compile(r"`|\$\(|\$\{?([A-Za-z_]\w*)")
+_OPERATOR = expression(r"[|<>]|&&|(?:^|\s)[;&(]|[;&)](?:\s|$)")
+_HOME = expression(r"(?:^|\s|^\s*\w+=)~[\w.-]*(?:/|\s|$)")
+_QUOTED_HOME = expression(r"\s*[\"']~[\"']?/")
+_EXPANSION = expression(r"`|\$\(|\$\{?([A-Za-z_]\w*)")
 # What makes a command whose first word is no program one for a shell: an assignment, a command of
 # the shell's own, or a pattern.
-_FOR_SHELLS = re.compile(
+_FOR_SHELLS = expression(
     r"\s*(?:[A-Za-z_]\w*=|(?:exec|command|eval|\.|source|time|if|for|while|until|case|\{|!|cd|export"
     r"|set|test|\[)\s)|.*[*?\[;&~]",
     re.DOTALL,
 )
 # What /bin/sh, such as dash, does not know of bash, and what it says.
-_FOR_BASH = re.compile(
+_FOR_BASH = expression(
     r"(?:^|[\s;&|(])(?:source|declare|typeset|shopt|function|\[\[)\s|pipefail|\|&|<<<|[<>]\("
 )
-_NOT_BASH = re.compile("not found|Illegal option|unexpected|Bad substitution")
-_UNFIT = re.compile(r"^ (?:cannot be run|failed with exit code 12[67]|printed nothing)")
+_NOT_BASH = expression("not found|Illegal option|unexpected|Bad substitution")
+_UNFIT = expression(r"^ (?:cannot be run|failed with exit code 12[67]|printed nothing)")
 _OPERATORS = frozenset("();<>|&")  # characters of a shell's operators
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_ASSIGNMENT = expression(r"[A-Za-z_]\w*=")
 _PREFIXES = ("exec", "command", "env", "nohup", "time", "sudo", "!", "{", "if", "then", "do")
-_BRACES = re.compile(r"\{[^{}\s]*,[^{}\s]*\}")
-_COMMENT = re.compile(r"\s#")
+_BRACES = expression(r"\{[^{}\s]*,[^{}\s]*\}")
+_COMMENT = expression(r"\s#")
 _TERMINAL = "run that command in a terminal"
 
 

@@ -30,12 +30,13 @@ from urllib3.exceptions import NewConnectionError
 from docker_credential_ecrpy.aws.sdk.transport import socks
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.values import dataclass, field
+from docker_credential_ecrpy.text.expression import expression
 
 PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 """The supported kinds of proxies, and the port of each if its URL has none."""
 _SYSTEM = "the system's proxy settings"
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
-_ADDRESS = re.compile(r"(\[[0-9a-f:.%]+\]|[\w.-]+)(?::(\d{0,5}))?", re.IGNORECASE)
+_SCHEME = expression(r"[a-z][a-z0-9+.-]*")
+_ADDRESS = expression(r"(\[[0-9a-f:.%]+\]|[\w.-]+)(?::(\d{0,5}))?", re.IGNORECASE)
 _METADATA = ipaddress.ip_network("fd00:ec2::/32")  # of instances and of EKS Pod Identity
 _connect = AWSHTTPConnection._new_conn  # noqa: SLF001 - urllib3's own SOCKS support replaces it, too
 
