@@ -1,14 +1,11 @@
 """ECR authorization tokens: the client with the right endpoint, the call, its answer."""
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import boto3.session
 from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
-from botocore.endpoint_provider import EndpointProvider
-from botocore.exceptions import EndpointVariantError
 
 from docker_credential_ecrpy.aws.context import CallContext, find_origin
 from docker_credential_ecrpy.aws.credentials import resolve_credentials
@@ -79,28 +76,13 @@ def make_ecr_client(
         use_dualstack_endpoint=False if own_endpoint else registry.dual_stack or None,
         **options,
     )
-    make: Any = partial(session.client, registry.service, region_name=registry.region)
-    try:
-        client = make(endpoint_url=call.choice.endpoint_url or None, config=config)
-    except EndpointVariantError:
-        # botocore's table of endpoints lacks those of new partitions; its rules have them.
-        plain = Config(use_fips_endpoint=False, use_dualstack_endpoint=False, **options)
-        client = make(endpoint_url=_resolve_by_rules(call), config=plain)
-    return client, bool(own_endpoint)
-
-
-def _resolve_by_rules(call: CallContext) -> str:
-    """Return the URL of the API by the service's endpoint rules alone."""
-    registry, core = call.registry, call.core
-    loader = core.get_component("data_loader")
-    rules = loader.load_service_model(registry.service, "endpoint-rule-set-1")
-    endpoint = EndpointProvider(rules, loader.load_data("partitions")).resolve_endpoint(
-        Region=registry.region,
-        UseFIPS=registry.fips or bool(core.get_config_variable("use_fips_endpoint")),
-        UseDualStack=registry.dual_stack
-        or bool(core.get_config_variable("use_dualstack_endpoint")),
+    client = session.client(
+        registry.service,
+        region_name=registry.region,
+        endpoint_url=call.choice.endpoint_url or None,
+        config=config,
     )
-    return str(endpoint.url)
+    return client, bool(own_endpoint)
 
 
 def check_partition(url: str, call: CallContext) -> None:

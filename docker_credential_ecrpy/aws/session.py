@@ -18,8 +18,9 @@ from docker_credential_ecrpy.aws.errors.answers import note_answers
 from docker_credential_ecrpy.aws.errors.connection import iterate_causes
 from docker_credential_ecrpy.aws.errors.explain import explain
 from docker_credential_ecrpy.aws.sdk import known_secrets, limits
+from docker_credential_ecrpy.aws.sdk.data import SERVICES, SdkData
 from docker_credential_ecrpy.aws.sdk.inputs import recording
-from docker_credential_ecrpy.aws.sdk.patches import SERVICES, CliCache, SdkData, refuse_prompts
+from docker_credential_ecrpy.aws.sdk.patches import CliCache, refuse_prompts
 from docker_credential_ecrpy.aws.sdk.roles import accept_own_sources
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
