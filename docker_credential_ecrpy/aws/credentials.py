@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import boto3.session
-
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Stage
 from docker_credential_ecrpy.aws.errors import explain as errors
@@ -20,14 +18,14 @@ def check_profile(call: CallContext) -> None:
         raise errors.explain_unknown_profile(core.profile, call)
 
 
-def resolve_credentials(session: boto3.session.Session, call: CallContext) -> int | None:
+def resolve_credentials(call: CallContext) -> int | None:
     """Resolve the credentials; return their expiry in ns since the epoch, or None.
 
     Raises HelperError if there are none, and botocore's errors.
     """
     call.watch.enter(Stage.CREDENTIALS)
     check_profile(call)
-    credentials = session.get_credentials()
+    credentials = call.core.get_credentials()
     if credentials is None:
         raise explain_no_credentials(call)
     call.source = credentials.method
@@ -37,7 +35,7 @@ def resolve_credentials(session: boto3.session.Session, call: CallContext) -> in
         secrets.note(secret or "")
     call.resolved = True
     if call.choice.role:
-        return assume_role(call.choice.role, session, call)
+        return assume_role(call.choice.role, call)
     # botocore has the expiry only here; None for keys that do not expire.
     end = getattr(credentials, "_expiry_time", None)
     if end is None:
@@ -46,7 +44,7 @@ def resolve_credentials(session: boto3.session.Session, call: CallContext) -> in
     return int(end.timestamp() * cache.SECOND)
 
 
-def assume_role(role: Role, session: boto3.session.Session, call: CallContext) -> int:
+def assume_role(role: Role, call: CallContext) -> int:
     """Use the credentials of `role` from here on; return their expiry in ns since the epoch.
 
     They are not cached on disk: the keys of the AWS CLI's cache name the role, but not the identity
@@ -54,7 +52,7 @@ def assume_role(role: Role, session: boto3.session.Session, call: CallContext) -
     """
     options: dict[str, Any] = {"ExternalId": role.external_id} if role.external_id else {}
     options |= {"RoleSessionName": role.session_name, "DurationSeconds": role.duration}
-    client = session.client("sts", region_name=call.registry.region)
+    client: Any = call.core.create_client("sts", region_name=call.registry.region)
     answer = client.assume_role(RoleArn=role.arn, **options)["Credentials"]
     try:
         keys = answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]

@@ -1,6 +1,6 @@
 """Calls to AWS that `get` needs, each with a deadline.
 
-boto3 takes 0.1 s to load, so the modules that import it are imported when a call is made.
+botocore takes 0.1 s to load, so the modules that import it are imported when a call is made.
 """
 
 import gc

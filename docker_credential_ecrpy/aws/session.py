@@ -1,11 +1,10 @@
-"""One call to AWS: its error boundary, and a boto3 session with timeouts and no prompts."""
+"""One call to AWS: its error boundary, and a session with timeouts and no prompts."""
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import boto3.session
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import create_credential_resolver
@@ -62,8 +61,8 @@ def aws_call(choice: Choice, watch: Watch, log: Log) -> Iterator[CallContext]:
         raise explain(exc, call) from exc
 
 
-def make_session(call: CallContext) -> boto3.session.Session:
-    """Return a boto3 session with timeouts, trusted certificates and no prompts."""
+def prepare_session(call: CallContext) -> None:
+    """Give a call's session timeouts, trusted certificates and no prompts."""
     core = call.core
     folders = core.get_component("data_loader").search_paths
     call.inputs.note_models([one for one in folders if one != Loader.BUILTIN_DATA_PATH], SERVICES)
@@ -105,7 +104,6 @@ def make_session(call: CallContext) -> boto3.session.Session:
         call.log(f"aws: calling {call.watch.target}")
 
     core.register("before-send", note)
-    return boto3.session.Session(botocore_session=core)
 
 
 def _list_bundles(core: botocore.session.Session, environ: Mapping[str, str]) -> Iterator[Any]:

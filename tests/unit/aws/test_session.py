@@ -7,7 +7,7 @@ import pytest
 
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.session import make_session
+from docker_credential_ecrpy.aws.session import prepare_session
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
 from tests.world.machine import HOST
@@ -19,7 +19,7 @@ def test_every_client_has_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     found = registry.parse(HOST)
     assert found is not None
     call = CallContext(Choice(found), botocore.session.Session(), Watch(), lambda _: None)
-    make_session(call)
+    prepare_session(call)
 
     for service in ("ecr", "sts", "sso", "sso-oidc"):
         config: Any = call.core.create_client(service, region_name="us-east-1").meta.config

@@ -19,7 +19,7 @@ from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.sdk import data
 from docker_credential_ecrpy.aws.sdk.data import SERVICES, SdkData
-from docker_credential_ecrpy.aws.session import make_session
+from docker_credential_ecrpy.aws.session import prepare_session
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
 from tests.world.machine import HOST, Machine
@@ -52,7 +52,7 @@ def _loaders(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
     found = registry.parse(HOST)
     assert found is not None
     call = CallContext(Choice(found), botocore.session.Session(), Watch(), lambda _: None)
-    make_session(call)
+    prepare_session(call)
     own: Any = botocore.session.Session().get_component("data_loader")
     return own, call.core.get_component("data_loader")
 
