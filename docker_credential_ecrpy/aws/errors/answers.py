@@ -11,6 +11,7 @@ from docker_credential_ecrpy.aws.context import CallContext, MetadataRefusal
 from docker_credential_ecrpy.aws.errors.service import is_foreign, is_temporary
 from docker_credential_ecrpy.text.sanitize import one_line
 
+_SUCCESS = range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES)
 _WORD = re.compile(r"[\w+=,.@/-]+\s*")  # a token or a role's name, as instance metadata has them
 
 
@@ -28,6 +29,9 @@ def note_answers(core: Session, resolver: Any, call: CallContext) -> None:
     def note(response_dict: Any = None, parsed_response: Any = None, **_: Any) -> None:
         status = response_dict["status_code"] if response_dict else 0
         code = str(((parsed_response or {}).get("Error") or {}).get("Code", ""))
+        if status in _SUCCESS and not code:
+            call.unreachable = False
+            return
         foreign = status >= HTTPStatus.MULTIPLE_CHOICES and is_foreign(status, code)
         call.unreachable = foreign or is_temporary(status, code)
 

@@ -10,6 +10,7 @@ import pytest
 from botocore import exceptions, xform_name
 from botocore.client import ClientEndpointBridge
 from botocore.config import Config
+from botocore.handlers import BUILTIN_HANDLERS
 from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
@@ -73,7 +74,7 @@ def _model(service: str) -> ServiceModel:
 
 def _resolve(resolver: EndpointResolver, model: ServiceModel, region: str, config: Config) -> Any:
     """Return what botocore takes from a list of endpoints; the rules decide the URL."""
-    bridge = ClientEndpointBridge(
+    bridge: Any = ClientEndpointBridge(
         resolver,
         client_config=config,
         service_signing_name=model.metadata.get("signingName"),
@@ -221,9 +222,9 @@ def test_no_handler_of_every_service_is_dropped() -> None:
 def test_a_session_has_the_handlers_that_stay() -> None:
     """The cut is made before the session registers what is left, and once."""
     data.drop_handlers()
-    left = list(data.BUILTIN_HANDLERS)
+    left = list(BUILTIN_HANDLERS)
     data.drop_handlers()
 
-    assert left == data.BUILTIN_HANDLERS
+    assert left == BUILTIN_HANDLERS
     wanted = [event for event, *_ in _handlers() if data._is_called(event)]
     assert [event for event, *_ in left] == wanted
