@@ -45,6 +45,7 @@ UNUSED: Mapping[str, tuple[str, ...]] = {
     "docker_credential_ecrpy.aws.sdk.process": (),
     "docker_credential_ecrpy.files.replace": (),
     "importlib.metadata": ("version",),  # which urllib3 imports for HTTP/2
+    "inspect": (),
     "jmespath": (),
     "mimetypes": (),
     "tempfile": (),

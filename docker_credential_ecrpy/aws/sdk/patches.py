@@ -7,6 +7,7 @@ import warnings
 from typing import Any, NoReturn
 
 import botocore.endpoint
+import botocore.hooks
 import botocore.utils
 from botocore.utils import FileWebIdentityTokenLoader, JSONFileCache, parse_timestamp
 
@@ -45,6 +46,7 @@ def patch_process() -> None:
     botocore.endpoint.get_environ_proxies = _no_proxies
     botocore.utils.get_environ_proxies = _no_proxies
     data.drop_handlers()
+    botocore.hooks.accepts_kwargs = data.takes_any_keyword  # type: ignore[assignment]  # a bool
 
 
 def _no_proxies(url: str) -> dict[str, Any]:  # noqa: ARG001 - as in botocore

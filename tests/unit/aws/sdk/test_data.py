@@ -1,5 +1,6 @@
 """botocore's data and handlers, cut to the services that are called."""
 
+import functools
 import json
 from importlib.util import find_spec, module_from_spec
 from itertools import product
@@ -9,6 +10,7 @@ import botocore.session
 import pytest
 from botocore import exceptions, xform_name
 from botocore.client import ClientEndpointBridge
+from botocore.compat import accepts_kwargs
 from botocore.config import Config
 from botocore.handlers import BUILTIN_HANDLERS
 from botocore.hooks import EventAliaser, HierarchicalEmitter
@@ -217,6 +219,31 @@ def test_no_handler_of_every_service_is_dropped() -> None:
     assert len(of_all) > 5
     assert [event for event, *_ in kept if "." not in event] == of_all
     assert {(event, getattr(call, "__name__", "")) for event, call, *_ in kept} >= NEEDED
+
+
+class _Handler:
+    def __call__(self, one: int, **_: Any) -> None: ...
+    def method(self, **_: Any) -> None: ...
+    def strict(self, one: int) -> None: ...
+    @classmethod
+    def of_class(cls, **_: Any) -> None: ...
+    @staticmethod
+    def static(one: int) -> None: ...
+
+
+@functools.wraps(_Handler.of_class)
+def _wrapped(one: int) -> None: ...
+
+
+def test_handlers_are_accepted_as_botocore_does() -> None:
+    """A handler that takes any keyword is told from one that does not, of whatever kind."""
+    handlers = [call for _, call, *_ in _handlers()]
+    handlers += [_Handler(), _Handler().method, _Handler().strict, _Handler.of_class]
+    handlers += [_Handler.static, _wrapped, _Handler.strict, lambda: None, lambda **_: None]
+    handlers += [functools.partial(_Handler.static, one=1), functools.partial(_Handler.of_class)]
+
+    for handler in handlers:
+        assert data.takes_any_keyword(handler) == bool(accepts_kwargs(handler)), handler
 
 
 def test_a_session_has_the_handlers_that_stay() -> None:
