@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from docker_credential_ecrpy.aws.sdk.patches import SERVICES
+from docker_credential_ecrpy.aws.sdk.data import SERVICES
 
 # The files of a service that describe calls and endpoints. Its others are for pages, waiters and
 # examples. botocore also reads the files at the top of its data.

@@ -1,1 +1,1 @@
-"""Requests to AWS through boto3, which only this room and `doctor/probes` import."""
+"""Requests to AWS through botocore, which only this room and `doctor/probes` import."""

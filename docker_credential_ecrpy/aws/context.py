@@ -10,8 +10,8 @@ import botocore.session
 from botocore.exceptions import BotoCoreError
 
 from docker_credential_ecrpy.aws.deadline import Stage, Watch
+from docker_credential_ecrpy.aws.sdk.data import SERVICES
 from docker_credential_ecrpy.aws.sdk.inputs import Inputs
-from docker_credential_ecrpy.aws.sdk.patches import SERVICES
 from docker_credential_ecrpy.hot.values import dataclass, field
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log

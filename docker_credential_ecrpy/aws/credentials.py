@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import boto3.session
-
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Stage
+from docker_credential_ecrpy.aws.errors import explain as errors
+from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Role
 from docker_credential_ecrpy.text import secrets
@@ -15,22 +15,18 @@ def check_profile(call: CallContext) -> None:
     """Raise HelperError if no file has the profile in use."""
     core = call.core
     if core.profile is not None and core.profile not in core.available_profiles:
-        from docker_credential_ecrpy.aws.errors.explain import explain_unknown_profile
-
-        raise explain_unknown_profile(core.profile, call)
+        raise errors.explain_unknown_profile(core.profile, call)
 
 
-def resolve_credentials(session: boto3.session.Session, call: CallContext) -> int | None:
+def resolve_credentials(call: CallContext) -> int | None:
     """Resolve the credentials; return their expiry in ns since the epoch, or None.
 
     Raises HelperError if there are none, and botocore's errors.
     """
     call.watch.enter(Stage.CREDENTIALS)
     check_profile(call)
-    credentials = session.get_credentials()
+    credentials = call.core.get_credentials()
     if credentials is None:
-        from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
-
         raise explain_no_credentials(call)
     call.source = credentials.method
     call.log(f"aws: credentials from {credentials.method}, profile {call.profile}")
@@ -39,7 +35,7 @@ def resolve_credentials(session: boto3.session.Session, call: CallContext) -> in
         secrets.note(secret or "")
     call.resolved = True
     if call.choice.role:
-        return assume_role(call.choice.role, session, call)
+        return assume_role(call.choice.role, call)
     # botocore has the expiry only here; None for keys that do not expire.
     end = getattr(credentials, "_expiry_time", None)
     if end is None:
@@ -48,7 +44,7 @@ def resolve_credentials(session: boto3.session.Session, call: CallContext) -> in
     return int(end.timestamp() * cache.SECOND)
 
 
-def assume_role(role: Role, session: boto3.session.Session, call: CallContext) -> int:
+def assume_role(role: Role, call: CallContext) -> int:
     """Use the credentials of `role` from here on; return their expiry in ns since the epoch.
 
     They are not cached on disk: the keys of the AWS CLI's cache name the role, but not the identity
@@ -56,7 +52,7 @@ def assume_role(role: Role, session: boto3.session.Session, call: CallContext) -
     """
     options: dict[str, Any] = {"ExternalId": role.external_id} if role.external_id else {}
     options |= {"RoleSessionName": role.session_name, "DurationSeconds": role.duration}
-    client = session.client("sts", region_name=call.registry.region)
+    client: Any = call.core.create_client("sts", region_name=call.registry.region)
     answer = client.assume_role(RoleArn=role.arn, **options)["Credentials"]
     try:
         keys = answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]
@@ -64,9 +60,7 @@ def assume_role(role: Role, session: boto3.session.Session, call: CallContext) -
         call.core.set_credentials(*keys)
         end = int(expires.timestamp() * cache.SECOND)
     except (LookupError, TypeError, ValueError, AttributeError) as exc:
-        from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer
-
-        raise explain_wrong_answer(call) from exc
+        raise errors.explain_wrong_answer(call) from exc
     call.role = role.arn
     call.log(f"aws: role {role.arn} assumed, credentials expire at {expires.isoformat()}")
     return end

@@ -1,19 +1,15 @@
 """ECR authorization tokens: the client with the right endpoint, the call, its answer."""
 
-from functools import partial
 from typing import Any
 
-import boto3.session
 from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
-from botocore.endpoint_provider import EndpointProvider
-from botocore.exceptions import EndpointVariantError
 
 from docker_credential_ecrpy.aws.context import CallContext, find_origin
 from docker_credential_ecrpy.aws.credentials import resolve_credentials
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer, explain_wrong_partition
-from docker_credential_ecrpy.aws.session import aws_call, make_session
+from docker_credential_ecrpy.aws.session import aws_call, prepare_session
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.settings.rules import Choice
@@ -24,18 +20,16 @@ from docker_credential_ecrpy.tokens.token import Token, parse_authorization
 def fetch(choice: Choice, watch: Watch, log: Log) -> Token:
     """Return a new token from AWS for the registry of `choice`. Raises HelperError."""
     with aws_call(choice, watch, log) as call:
-        session = make_session(call)
-        credentials_expire = resolve_credentials(session, call)
-        token = _authorize(session, call, credentials_expire)
+        prepare_session(call)
+        credentials_expire = resolve_credentials(call)
+        token = _authorize(call, credentials_expire)
         # `aws login` renews its credentials every 15 minutes; its tokens do not outlive them.
         is_login = call.source == "login" and not call.role
         return replace(token, inputs=tuple(call.inputs), ends_with_credentials=is_login)
 
 
-def _authorize(
-    session: boto3.session.Session, call: CallContext, credentials_expire: int | None
-) -> Token:
-    answer: Any = make_checked_client(session, call).get_authorization_token()
+def _authorize(call: CallContext, credentials_expire: int | None) -> Token:
+    answer: Any = make_checked_client(call).get_authorization_token()
     try:
         data = answer["authorizationData"]
         if isinstance(data, list):  # ECR answers with a list of one, ECR Public with an object
@@ -46,9 +40,9 @@ def _authorize(
         raise explain_wrong_answer(call) from exc
 
 
-def make_checked_client(session: boto3.session.Session, call: CallContext) -> Any:
+def make_checked_client(call: CallContext) -> Any:
     """Return the client for the registry, which sends nothing to another partition."""
-    client, has_own_endpoint = make_ecr_client(session, call)
+    client, has_own_endpoint = make_ecr_client(call)
 
     def check(request: Any, **_: Any) -> None:
         if not has_own_endpoint:
@@ -58,9 +52,7 @@ def make_checked_client(session: boto3.session.Session, call: CallContext) -> An
     return client
 
 
-def make_ecr_client(
-    session: boto3.session.Session, call: CallContext, **options: Any
-) -> tuple[Any, bool]:
+def make_ecr_client(call: CallContext, **options: Any) -> tuple[Any, bool]:
     """Return the client for the registry's token, and whether the user configured its endpoint.
 
     options: further options for botocore's `Config`.
@@ -79,28 +71,13 @@ def make_ecr_client(
         use_dualstack_endpoint=False if own_endpoint else registry.dual_stack or None,
         **options,
     )
-    make: Any = partial(session.client, registry.service, region_name=registry.region)
-    try:
-        client = make(endpoint_url=call.choice.endpoint_url or None, config=config)
-    except EndpointVariantError:
-        # botocore's table of endpoints lacks those of new partitions; its rules have them.
-        plain = Config(use_fips_endpoint=False, use_dualstack_endpoint=False, **options)
-        client = make(endpoint_url=_resolve_by_rules(call), config=plain)
-    return client, bool(own_endpoint)
-
-
-def _resolve_by_rules(call: CallContext) -> str:
-    """Return the URL of the API by the service's endpoint rules alone."""
-    registry, core = call.registry, call.core
-    loader = core.get_component("data_loader")
-    rules = loader.load_service_model(registry.service, "endpoint-rule-set-1")
-    endpoint = EndpointProvider(rules, loader.load_data("partitions")).resolve_endpoint(
-        Region=registry.region,
-        UseFIPS=registry.fips or bool(core.get_config_variable("use_fips_endpoint")),
-        UseDualStack=registry.dual_stack
-        or bool(core.get_config_variable("use_dualstack_endpoint")),
+    client = core.create_client(
+        registry.service,
+        region_name=registry.region,
+        endpoint_url=call.choice.endpoint_url or None,
+        config=config,
     )
-    return str(endpoint.url)
+    return client, bool(own_endpoint)
 
 
 def check_partition(url: str, call: CallContext) -> None:

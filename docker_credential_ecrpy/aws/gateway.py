@@ -1,6 +1,6 @@
 """Calls to AWS that `get` needs, each with a deadline.
 
-boto3 takes 0.1 s to load, so the modules that import it are imported when a call is made.
+botocore takes 0.1 s to load, so the modules that import it are imported when a call is made.
 """
 
 import gc
@@ -29,6 +29,9 @@ def fetch(choice: Choice, seconds: float, log: Log) -> Token:
         collecting = gc.isenabled()
         gc.disable()
         try:
+            from docker_credential_ecrpy.aws.sdk import deferred
+
+            deferred.defer()
             from docker_credential_ecrpy.aws import ecr
         finally:
             gc.freeze()
@@ -44,6 +47,9 @@ def resolve(choice: Choice) -> Choice:
     """Return the choice with a profile instead of "auto". Raises HelperError."""
     if choice.profile != rules.AUTO:
         return choice
+    from docker_credential_ecrpy.aws.sdk import deferred
+
+    deferred.defer()
     from docker_credential_ecrpy.aws import profiles
 
     return choice.with_profile(profiles.profile_for_account(choice))

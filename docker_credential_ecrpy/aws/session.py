@@ -1,11 +1,10 @@
-"""One call to AWS: its error boundary, and a boto3 session with timeouts and no prompts."""
+"""One call to AWS: its error boundary, and a session with timeouts and no prompts."""
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import boto3.session
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import create_credential_resolver
@@ -18,8 +17,9 @@ from docker_credential_ecrpy.aws.errors.answers import note_answers
 from docker_credential_ecrpy.aws.errors.connection import iterate_causes
 from docker_credential_ecrpy.aws.errors.explain import explain
 from docker_credential_ecrpy.aws.sdk import known_secrets
+from docker_credential_ecrpy.aws.sdk.data import SERVICES, SdkData
 from docker_credential_ecrpy.aws.sdk.inputs import recording
-from docker_credential_ecrpy.aws.sdk.patches import SERVICES, CliCache, SdkData, refuse_prompts
+from docker_credential_ecrpy.aws.sdk.patches import CliCache, refuse_prompts
 from docker_credential_ecrpy.aws.sdk.roles import accept_own_sources
 from docker_credential_ecrpy.aws.sdk.transport import trust
 from docker_credential_ecrpy.errors import HelperError
@@ -62,8 +62,8 @@ def aws_call(choice: Choice, watch: Watch, log: Log) -> Iterator[CallContext]:
         raise explain(exc, call) from exc
 
 
-def make_session(call: CallContext) -> boto3.session.Session:
-    """Return a boto3 session with timeouts, trusted certificates and no prompts."""
+def prepare_session(call: CallContext) -> None:
+    """Give a call's session timeouts, trusted certificates and no prompts."""
     core = call.core
     folders = core.get_component("data_loader").search_paths
     call.inputs.note_models([one for one in folders if one != Loader.BUILTIN_DATA_PATH], SERVICES)
@@ -106,7 +106,6 @@ def make_session(call: CallContext) -> boto3.session.Session:
         call.log(f"aws: calling {call.watch.target}")
 
     core.register("before-send", note)
-    return boto3.session.Session(botocore_session=core)
 
 
 def _list_bundles(core: botocore.session.Session, environ: Mapping[str, str]) -> Iterator[Any]:

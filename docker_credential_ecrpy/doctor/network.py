@@ -34,7 +34,9 @@ def ask_network(
     asked: the machine, once its programs have printed their versions.
     """
     left, log = deadline.left, helper.log
-    preview = attempt(lambda: gateway.preview(choice, left(), log))  # loads boto3 for all three
+    preview = attempt(
+        lambda: gateway.preview(choice, left(), log)
+    )  # loads the AWS SDK for all three
     with ThreadPoolExecutor(max_workers=2) as pool:
         endpoint = pool.submit(attempt, lambda: gateway.probe_endpoint(choice, left(), log))
         caller = not isinstance(preview, HelperError) and pool.submit(

@@ -25,7 +25,7 @@ from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.credentials import assume_role, resolve_credentials
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.sdk import patches as sdk_patches
-from docker_credential_ecrpy.aws.session import aws_call, make_session
+from docker_credential_ecrpy.aws.session import aws_call, prepare_session
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol, registry
 from docker_credential_ecrpy.settings.rules import Choice, Role
@@ -85,7 +85,7 @@ class Caller:
             )  # every attempt gets the same answer
             try:
                 call = CallContext(self.choice, self.core, self.watch, _quiet)
-                self.session = make_session(call)
+                prepare_session(call)
             finally:
                 session.ATTEMPTS = attempts
             self._make = self.core.create_client
@@ -141,7 +141,7 @@ class Caller:
             self._hooks.clear()
 
     def authorize(self, call: CallContext) -> Token:
-        return ecr._authorize(self.session, call, None)
+        return ecr._authorize(call, None)
 
 
 @cache
@@ -188,7 +188,7 @@ def sts(data: bytes) -> None:
     caller = _caller(HOST)
     caller.answer = data
     with caller.sandbox.entered():
-        end = caller.ask(lambda call: assume_role(Role(ROLE), caller.session, call))
+        end = caller.ask(lambda call: assume_role(Role(ROLE), call))
     assert end is None or isinstance(end, int)
 
 
@@ -203,10 +203,10 @@ def credential_process(data: bytes) -> None:
 
     def ask(call: CallContext) -> Token:
         caller.core._credentials = None
-        end = resolve_credentials(caller.session, call)
-        client, _ = ecr.make_ecr_client(caller.session, call)
-        client._request_signer._credentials = caller.session.get_credentials()
-        return ecr._authorize(caller.session, call, end)
+        end = resolve_credentials(call)
+        client, _ = ecr.make_ecr_client(call)
+        client._request_signer._credentials = caller.core.get_credentials()
+        return ecr._authorize(call, end)
 
     with caller.sandbox.entered():
         for failed in (False, True):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from docker_credential_ecrpy.aws.sdk.deferred import UNUSED
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.tokens.folder import open_folder
 from tests.world.machine import HOST, NOT_FOUND, Machine
@@ -63,13 +64,97 @@ ACTIONS = {
         "_json",
     },
 }
+# What a `get` that calls AWS loads beyond these, with keys in the environment.
 COLD = {
-    "docker_credential_ecrpy.cli.main",
-    "docker_credential_ecrpy.helper.actions",
-    "docker_credential_ecrpy.tokens.broker",
-    "docker_credential_ecrpy.settings.rules",
-    "docker_credential_ecrpy.settings.loader",
-    "json",
+    f"docker_credential_ecrpy.{name}"
+    for name in (
+        *("aws", "aws.context", "aws.credentials", "aws.deadline", "aws.ecr", "aws.errors"),
+        *("aws.errors.answers", "aws.faults", "aws.gateway", "aws.profiles", "aws.sdk"),
+        *("aws.sdk.data", "aws.sdk.deferred", "aws.sdk.ec_key", "aws.sdk.inputs"),
+        *("aws.sdk.known_secrets", "aws.sdk.limits", "aws.sdk.patches"),
+        *(
+            "aws.sdk.roles",
+            "aws.sdk.transport",
+            "aws.sdk.transport.proxies",
+            "aws.sdk.transport.socks",
+        ),
+        *("aws.sdk.transport.trust", "aws.session", "cli", "cli.main", "cli.names"),
+        *("errors", "files.bounded", "files.lock", "files.log_file", "files.programs"),
+        *("files.programs.program", "files.programs.stalled", "files.racy", "helper.actions"),
+        *("helper.request", "helper.timeout", "settings", "settings.loader", "settings.rules"),
+        *("text", "text.faults", "text.log", "text.sanitize", "text.secret_sources"),
+        *("text.secrets", "text.suggestion", "tokens.broker", "tokens.json_text"),
+        *("tokens.lock_note", "tokens.login", "tokens.lookup", "tokens.store", "tokens.token"),
+    )
+}
+# With a profile's role, too: its credentials go into the AWS CLI's cache.
+ROLE = {
+    "dateutil._common",
+    "dateutil.parser",
+    "dateutil.parser._parser",
+    "dateutil.parser.isoparser",
+    "dateutil.relativedelta",
+    *(
+        f"docker_credential_ecrpy.files.{name}"
+        for name in (
+            *("replace", "user", "user.backup", "user.exchange", "user.permissions"),
+            *("user.replacement", "user.target"),
+        )
+    ),
+}
+# What both load of the packages that this one needs. `UNUSED` of `aws.sdk.deferred` is not here.
+SDK = {
+    "botocore",
+    *(
+        f"botocore.{name}"
+        for name in (
+            *("args", "auth", "awsrequest", "client", "compat", "compress", "config"),
+            *("configloader", "configprovider", "context", "credentials", "crt", "discovery"),
+            *("docs", "docs.bcdoc", "docs.docstring", "docs.utils", "endpoint"),
+            *("endpoint_provider", "errorfactory", "eventstream", "exceptions", "handlers"),
+            *("history", "hooks", "httpchecksum", "httpsession", "loaders", "model", "paginate"),
+            *("parsers", "plugin", "regions", "response", "retries", "retries.adaptive"),
+            *("retries.base", "retries.bucket", "retries.quota", "retries.special"),
+            *("retries.standard", "retries.throttling", "serialize", "service_module_names"),
+            *("session", "signers", "tokens", "useragent", "utils", "validate", "vendored"),
+            *("vendored.requests", "vendored.requests.exceptions", "vendored.requests.packages"),
+            "vendored.requests.packages.urllib3",
+            "vendored.requests.packages.urllib3.exceptions",
+        )
+    ),
+    *("dateutil", "dateutil._version", "dateutil.tz", "dateutil.tz._common"),
+    *("dateutil.tz._factories", "dateutil.tz.tz", "dateutil.tz.win", "six", "six.moves"),
+    "urllib3",
+    *(
+        f"urllib3.{name}"
+        for name in (
+            *("_base_connection", "_collections", "_request_methods", "_version", "connection"),
+            *("connectionpool", "contrib", "exceptions", "fields", "filepost", "http2"),
+            *("http2.probe", "poolmanager", "response", "util", "util.connection"),
+            *("util.proxy", "util.request", "util.response", "util.retry", "util.ssl_"),
+            *("util.ssl_match_hostname", "util.ssltransport", "util.timeout", "util.url"),
+            *("util.util", "util.wait"),
+        )
+    ),
+}
+# Packages that the SDK uses where they are installed; none is a dependency.
+OPTIONAL = {"awscrt", "brotli", "brotlicffi", "certifi", "zstandard"}
+# The standard library's modules, by the first part of their names and without private ones, of
+# which each version and system has others.
+STANDARD = {
+    *("annotationlib", "array", "ast", "atexit", "base64", "binascii", "bisect", "bz2"),
+    *("calendar", "collections", "compression", "concurrent", "configparser", "contextlib"),
+    *("contextvars", "copy", "copyreg", "dataclasses", "datetime", "decimal", "difflib", "dis"),
+    *("email", "encodings", "enum", "errno", "fcntl", "fnmatch", "functools", "gc", "getpass"),
+    *("glob", "grp", "gzip", "hashlib", "heapq", "hmac", "http", "importlib", "inspect"),
+    *("ipaddress", "itertools", "json", "keyword", "linecache", "locale", "logging", "lzma"),
+    *("math", "msvcrt", "ntpath", "numbers", "opcode", "operator", "os", "pathlib", "platform"),
+    *("posixpath", "pwd", "pyexpat", "queue", "quopri", "random", "re", "reprlib", "select"),
+    *("selectors", "shlex", "shutil", "signal", "socket", "sre_compile", "sre_constants"),
+    *("sre_parse", "ssl", "stat", "string", "stringprep", "struct", "subprocess", "sys"),
+    *("tempfile", "termios", "threading", "time", "token", "tokenize", "types", "typing"),
+    *("unicodedata", "urllib", "uu", "uuid", "warnings", "weakref", "winreg", "xml", "zipimport"),
+    "zlib",
 }
 RUN = """
 import sys
@@ -77,7 +162,10 @@ before = set(sys.modules)
 sys.argv = ["docker-credential-ecr-login", sys.argv[1]]
 from docker_credential_ecrpy.__main__ import main
 code = main()
-sys.stderr.write("\\n".join(sorted(set(sys.modules) - before)))
+names = set(sys.modules) - before
+# A deferred module is there, and its code has not run.
+names -= {name for name in names if type(sys.modules[name]).__name__ == "_Deferred"}
+sys.stderr.write("\\n".join(sorted(names)))
 sys.exit(code)
 """
 
@@ -204,27 +292,27 @@ def test_store_erase_and_list_load_few_modules(
     assert {name for name in wanted if "." in name} <= loaded
 
 
-def test_the_measurement_sees_what_is_loaded(machine: Machine, scripts: Path) -> None:
-    """A cold get shows the cold modules, so the tests above can fail."""
+@pytest.mark.parametrize("with_role", [False, True], ids=["keys", "role"])
+def test_a_get_that_calls_aws_loads_no_more_than_it_uses(
+    machine: Machine, scripts: Path, with_role: bool
+) -> None:
+    """Each module of this package, of its dependencies and of Python is in a list."""
     machine.login()
-
-    assert _loaded(machine, scripts, HOST, 0) >= COLD
-
-
-def test_a_cold_get_loads_no_more_of_the_sdk_than_it_uses(machine: Machine, scripts: Path) -> None:
-    """boto3's sessions and clients are loaded; without settings, no TOML parser."""
-    machine.login()
+    if with_role:
+        role = machine.aws.role()
+        machine.config(f"[default]\nrole_arn = {role.arn}\ncredential_source = Environment\n")
+        machine.environ["AWS_PROFILE"] = "default"
     loaded = _loaded(machine, scripts, HOST, 0)
+    standard = {name for name in loaded if name.partition(".")[0] in sys.stdlib_module_names}
+    ours = {name for name in loaded if name.startswith("docker_credential_ecrpy")}
+    others = {name for name in loaded - standard - ours if name.partition(".")[0] not in OPTIONAL}
+    listed = COLD | (ROLE if with_role else set())
 
-    assert {"boto3.session", "botocore.session"} <= loaded
-    assert not loaded & {
-        "boto3.s3.inject",
-        "docker_credential_ecrpy.settings.patterns",
-        "docker_credential_ecrpy.settings.rule_parser",
-        "docker_credential_ecrpy.settings.toml_document",
-        "tomli",
-        "tomllib",
-    }
+    assert ours <= HOT | WARM | listed | {"docker_credential_ecrpy.hot.import_path"}
+    assert ours >= COLD
+    assert others <= SDK | listed
+    assert {name.partition(".")[0] for name in standard if name[0] != "_"} <= STANDARD
+    assert not loaded & {*UNUSED} - listed - {"calendar", "inspect"}
 
 
 def test_waiting_and_listing_do_without_boto3(machine: Machine) -> None:

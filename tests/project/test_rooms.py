@@ -61,6 +61,11 @@ PLANTED = {
         f"from {NAME}.hot import cache",
         f"No cycles are allowed in {NAME}.hot.",
     ),
+    "boto3": (
+        "aws/session.py",
+        "import boto3.session",
+        f"{NAME}.aws.session -> boto3",
+    ),
     "SDK": (
         "files/private.py",
         "import botocore.session",

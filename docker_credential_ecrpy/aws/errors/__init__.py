@@ -1,1 +1,1 @@
-"""Errors for boto3's exceptions: the cause, and what to do."""
+"""Errors for botocore's exceptions: the cause, and what to do."""

@@ -13,7 +13,7 @@ from docker_credential_ecrpy.aws.errors.places import (
     find_session_file,
 )
 from docker_credential_ecrpy.aws.faults.values import find_surplus, find_variable
-from docker_credential_ecrpy.aws.sdk.patches import SERVICES
+from docker_credential_ecrpy.aws.sdk.data import SERVICES
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.text.sanitize import one_line
 

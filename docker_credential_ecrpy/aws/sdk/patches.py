@@ -1,31 +1,23 @@
 """botocore adapted to a credential helper: damaged caches, full disks, prompts, load time."""
 
-import gzip
 import io
 import json
 import os
 import warnings
 from typing import Any, NoReturn
 
-from botocore.loaders import JSONFileLoader, Loader
+import botocore.endpoint
+import botocore.hooks
+import botocore.utils
 from botocore.utils import FileWebIdentityTokenLoader, JSONFileCache, parse_timestamp
 
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.sdk import ec_key, inputs, limits, process
+from docker_credential_ecrpy.aws.sdk import data, ec_key, inputs, limits, process
 from docker_credential_ecrpy.aws.sdk.transport import proxies, trust
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import replace
 from docker_credential_ecrpy.text.sanitize import one_line
 
-SERVICES = {
-    "ecr": "ECR",
-    "ecr-public": "ECR Public",
-    "sts": "STS",
-    "sso": "IAM Identity Center",
-    "sso-oidc": "IAM Identity Center",
-    "signin": "signin",
-}
-"""Services that this program and botocore make clients for: botocore's name -> AWS's."""
 _LOGIN = {"accessKeyId", "secretAccessKey", "sessionToken", "accountId", "expiresAt"}
 
 
@@ -53,6 +45,15 @@ def patch_process() -> None:
     ec_key.patch()
     proxies.patch()
     trust.patch()
+    botocore.endpoint.get_environ_proxies = _no_proxies
+    botocore.utils.get_environ_proxies = _no_proxies
+    data.drop_handlers()
+    botocore.hooks.accepts_kwargs = data.takes_any_keyword  # type: ignore[assignment]  # a bool
+
+
+def _no_proxies(url: str) -> dict[str, Any]:  # noqa: ARG001 - as in botocore
+    """Stand in for the proxies that a client is made with: `proxies` decides at each request."""
+    return {}
 
 
 class CliCache(JSONFileCache):
@@ -129,31 +130,6 @@ def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
         inputs.current().note_written(path, text.encode())
     except OSError:
         pass  # botocore has the value in memory
-
-
-class _Files(JSONFileLoader):
-    """Reads botocore's data into plain dictionaries, in half the time of ordered ones."""
-
-    def load_file(self, file_path: str) -> Any:
-        """Return the content of a file, by its path without the suffix; None without one."""
-        for suffix, open_file in ((".json", open), (".json.gz", gzip.open)):
-            try:
-                with open_file(file_path + suffix, "rb") as file:
-                    return json.load(file)
-            except FileNotFoundError:
-                pass
-        return None
-
-
-class SdkData(Loader):
-    """botocore's data, with a fixed list of services instead of a search of 400 directories."""
-
-    def __init__(self, search_paths: list[str]) -> None:
-        super().__init__(search_paths, _Files(), include_default_search_paths=False)
-
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's
-        """Return the services that this program and botocore make clients for."""
-        return list(SERVICES)
 
 
 def refuse_prompts(resolver: Any, watch: Watch) -> None:

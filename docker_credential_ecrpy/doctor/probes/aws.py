@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 from typing import Any
 
+import boto3.session
 from botocore import UNSIGNED
 from botocore.credentials import CredentialProvider, Credentials, EnvProvider
 from botocore.validate import validate_parameters
@@ -24,7 +25,7 @@ from docker_credential_ecrpy.aws.local_credentials import CONTAINER_URIS, is_met
 from docker_credential_ecrpy.aws.profiles import find_account
 from docker_credential_ecrpy.aws.sdk.process import check as check_process
 from docker_credential_ecrpy.aws.sdk.transport.peer import parse_date
-from docker_credential_ecrpy.aws.session import NOT_A_PROFILES, aws_call, make_session
+from docker_credential_ecrpy.aws.session import NOT_A_PROFILES, aws_call, prepare_session
 from docker_credential_ecrpy.doctor.probes.http import Connection
 from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.settings.rules import Choice
@@ -137,8 +138,9 @@ def probe_endpoint(choice: Choice, watch: Watch, log: Log) -> EndpointProbe:
 def identify_caller(choice: Choice, watch: Watch, log: Log) -> CallerIdentity:
     """Return the identity that STS sees. Raises HelperError."""
     with aws_call(choice, watch, log) as call:
-        session = make_session(call)
-        expires = resolve_credentials(session, call)
+        prepare_session(call)
+        expires = resolve_credentials(call)
+        session = boto3.session.Session(botocore_session=call.core)
         client: Any = session.client("sts", region_name=choice.registry.region)
         try:
             return CallerIdentity(str(client.get_caller_identity()["Arn"]), expires)
@@ -148,9 +150,9 @@ def identify_caller(choice: Choice, watch: Watch, log: Log) -> CallerIdentity:
 
 def _resolve_endpoint(call: CallContext) -> str:
     """Return the URL of a fetch. Raises HelperError where it is wrong."""
-    session = make_session(call)
+    prepare_session(call)
     check_profile(call)
-    client, own = ecr.make_ecr_client(session, call, signature_version=UNSIGNED)
+    client, own = ecr.make_ecr_client(call, signature_version=UNSIGNED)
     # botocore makes this URL by the rules for a call's, and sends nothing.
     url = str(client.generate_presigned_url("get_authorization_token"))
     if not own:

@@ -1,7 +1,7 @@
 """The calls to AWS and to registries that `explain` and `doctor` need; each has a time limit.
 
-As in `aws.gateway`, the modules that import boto3 are imported when a call is made. Each function
-raises HelperError.
+As in `aws.gateway`, the modules that import the AWS SDK are imported when a call is made. Each
+function raises HelperError.
 """
 
 from docker_credential_ecrpy.aws.deadline import Watch, within

@@ -51,8 +51,8 @@ def find_proxy(url: str) -> str:
 class Connection:
     """Sends HTTP requests to one origin, with the proxy and the trust of botocore's own calls.
 
-    `make_session` has to be called for the same `call` before. proxy: its URL without a password,
-    or "". bundle: the file of trusted certificates, or "" for botocore's.
+    `prepare_session` has to be called for the same `call` before. proxy: its URL without a
+    password, or "". bundle: the file of trusted certificates, or "" for botocore's.
     """
 
     def __init__(self, call: CallContext, url: str, read_seconds: float) -> None:

@@ -10,7 +10,7 @@ from docker_credential_ecrpy.aws import ecr
 from docker_credential_ecrpy.aws.credentials import resolve_credentials
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer
-from docker_credential_ecrpy.aws.session import aws_call, make_session
+from docker_credential_ecrpy.aws.session import aws_call, prepare_session
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
@@ -22,9 +22,9 @@ def find_image_status(choice: Choice, image: Image, watch: Watch, log: Log) -> s
     Raises HelperError where ECR does not say.
     """
     with aws_call(choice, watch, log) as call:
-        session = make_session(call)
-        resolve_credentials(session, call)
-        client = ecr.make_checked_client(session, call)
+        prepare_session(call)
+        resolve_credentials(call)
+        client = ecr.make_checked_client(call)
         kind = "imageDigest" if ":" in image.reference else "imageTag"
         try:
             answer: Any = client.describe_images(

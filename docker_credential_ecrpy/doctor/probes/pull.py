@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError
 from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.sdk.transport import proxies
-from docker_credential_ecrpy.aws.session import aws_call, make_session
+from docker_credential_ecrpy.aws.session import aws_call, prepare_session
 from docker_credential_ecrpy.docker.image_reference import Image
 from docker_credential_ecrpy.doctor.platforms import read_platform
 from docker_credential_ecrpy.doctor.probes import replies
@@ -74,7 +74,7 @@ def trace_pull(
     host only; None for an anonymous pull. Raises HelperError where no registry answers.
     """
     with aws_call(choice, watch, log) as call:
-        make_session(call)  # finds the trusted certificates
+        prepare_session(call)  # finds the trusted certificates
         with closing(_Tracer(call, image, login)) as tracer:
             return tracer.trace(image.reference)
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.session import aws_call, make_session
+from docker_credential_ecrpy.aws.session import aws_call, prepare_session
 from docker_credential_ecrpy.doctor.probes import replies
 from docker_credential_ecrpy.doctor.probes.http import Connection, HttpAnswer, find_proxy
 from docker_credential_ecrpy.errors import HelperError
@@ -108,7 +108,7 @@ def request_storage(choice: Choice, redirect: Redirect, watch: Watch, log: Log) 
     """
     blob = redirect.blob
     with aws_call(choice, watch, log) as call:
-        make_session(call)  # finds the trusted certificates
+        prepare_session(call)  # finds the trusted certificates
         host, milliseconds = "the registry", 0
         for _ in range(MOST_REDIRECTS):
             if not redirect.url:

@@ -13,7 +13,7 @@ from docker_credential_ecrpy.doctor.probes.aws import EndpointProbe, identify_ca
 from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
-from tests.world.aws import ACCOUNT, delay, reset
+from tests.world.aws import ACCOUNT, Fault, delay, reset
 from tests.world.machine import HOST, Machine
 from tests.world.web import Authority, Request, Response
 
@@ -319,6 +319,20 @@ class TestCaller:
         found = identify_caller(choice(), Watch(), lambda _: None)
 
         assert (found.arn, found.expires) == (keys.arn, None)
+
+    def test_boto3_makes_the_call(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The user agent of the call is boto3's, as that of a user's own script."""
+        agents: list[str] = []
+
+        def note(request: Request) -> None:
+            agents.append(request.headers["User-Agent"])
+
+        machine.aws.faults["sts:GetCallerIdentity"] = Fault(note)
+        for name, text in machine.aws.user().environ.items():
+            monkeypatch.setenv(name, text)
+        identify_caller(choice(), Watch(), lambda _: None)
+
+        assert [agent.partition("/")[0] for agent in agents] == ["Boto3"]
 
     def test_a_role(self, machine: Machine) -> None:
         """The expiry of a role's credentials is in nanoseconds since the epoch."""

@@ -1,0 +1,105 @@
+"""botocore's data and handlers of events, cut to the services that are called."""
+
+import gzip
+import json
+import os
+from typing import Any
+
+from botocore.compat import accepts_kwargs
+from botocore.handlers import BUILTIN_HANDLERS
+from botocore.loaders import JSONFileLoader, Loader
+
+SERVICES = {
+    "ecr": "ECR",
+    "ecr-public": "ECR Public",
+    "sts": "STS",
+    "sso": "IAM Identity Center",
+    "sso-oidc": "IAM Identity Center",
+    "signin": "signin",
+}
+"""Services that this program and botocore make clients for: botocore's name -> AWS's."""
+_TAKES_ANY = 0x08  # `inspect.CO_VARKEYWORDS`
+_ENDPOINTS, _PARTITIONS = (
+    os.path.join(Loader.BUILTIN_DATA_PATH, name) for name in ("endpoints", "partitions")
+)
+
+
+class _Files(JSONFileLoader):
+    """Reads botocore's data into plain dictionaries, in half the time of ordered ones."""
+
+    def load_file(self, file_path: str) -> Any:
+        """Return the content of a file, by its path without the suffix; None without one."""
+        if file_path == _ENDPOINTS:
+            return _list_endpoints(self.load_file(_PARTITIONS))
+        for suffix, open_file in ((".json", open), (".json.gz", gzip.open)):
+            try:
+                with open_file(file_path + suffix, "rb") as file:
+                    return json.load(file)
+            except FileNotFoundError:
+                pass
+        return None
+
+
+class SdkData(Loader):
+    """botocore's data, with a fixed list of services instead of a search of 400 directories."""
+
+    def __init__(self, search_paths: list[str]) -> None:
+        super().__init__(search_paths, _Files(), include_default_search_paths=False)
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's
+        """Return the services that this program and botocore make clients for."""
+        return list(SERVICES)
+
+
+def _list_endpoints(partitions: Any) -> dict[str, Any]:
+    """Return botocore's older list of endpoints, of 1 MB, without any service.
+
+    The rules of a service decide its endpoint. botocore takes only the partition from this list.
+    """
+    return {
+        "partitions": [
+            {
+                "partition": each["id"],
+                "dnsSuffix": each["outputs"]["dnsSuffix"],
+                "regionRegex": each["regionRegex"],
+                "regions": each["regions"],
+                "services": {},
+                "defaults": {
+                    "hostname": "{service}.{region}.{dnsSuffix}",
+                    "protocols": ["https"],
+                    "signatureVersions": ["v4"],
+                    "variants": [
+                        {"hostname": "{service}.{region}.{dnsSuffix}", "tags": tags}
+                        for tags in (["fips"], ["dualstack"], ["dualstack", "fips"])
+                    ],
+                },
+            }
+            for each in partitions["partitions"]
+        ]
+    }
+
+
+def drop_handlers() -> None:
+    """Remove botocore's handlers of other services' events, and of documentation.
+
+    Each session registers all, and each client copies them. A second call changes nothing more.
+    """
+    BUILTIN_HANDLERS[:] = [handler for handler in BUILTIN_HANDLERS if _is_called(handler[0])]
+
+
+def _is_called(event: str) -> bool:
+    """Whether an event may be one of our services'."""
+    kind, _, rest = event.partition(".")
+    return kind != "docs" and rest.partition(".")[0] in ("", "*", *SERVICES)
+
+
+def takes_any_keyword(handler: Any) -> bool:
+    """Whether a handler of events takes any keyword, as botocore wants of each.
+
+    botocore asks `inspect` at each registration, which takes 4 ms to load.
+    """
+    for found in (handler, type(handler).__call__):
+        code = getattr(getattr(found, "__func__", found), "__code__", None)
+        if code:
+            return bool(code.co_flags & _TAKES_ANY)
+    return bool(accepts_kwargs(handler))
