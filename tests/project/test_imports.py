@@ -82,7 +82,15 @@ COLD = {
         *("errors", "files.bounded", "files.lock", "files.log_file", "files.programs"),
         *("files.programs.program", "files.programs.stalled", "files.racy", "helper.actions"),
         *("helper.request", "helper.timeout", "settings", "settings.loader", "settings.rules"),
-        *("text", "text.faults", "text.log", "text.sanitize", "text.secret_sources"),
+        *(
+            "hot.values",
+            "text",
+            "text.expression",
+            "text.faults",
+            "text.log",
+            "text.sanitize",
+            "text.secret_sources",
+        ),
         *("text.secrets", "text.suggestion", "tokens.broker", "tokens.json_text"),
         *("tokens.lock_note", "tokens.login", "tokens.lookup", "tokens.store", "tokens.token"),
     )
