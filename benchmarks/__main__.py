@@ -54,6 +54,7 @@ def main() -> None:
     facts.insert(
         0, ("date", f"{began:%Y-%m-%d}, `make bench RUNS={runs}`, {took / 60:.1f} minutes")
     )
+    facts.insert(1, ("way to AWS", namespace.describe()))
     text = (budgets.render(compared) if compared else "") + report.render(rows, facts, not_run)
     print(text)
     if (options.write or runs >= _ENOUGH) and not options.only:

@@ -16,6 +16,7 @@ from benchmarks.scenarios import MANY, OTHER_ACCOUNT, Scenario
 BUDGETS = "Budgets"
 ENTRIES = 100_000
 REGISTRIES = 50
+_FEW_GLOBS = 200
 _NOT_OURS = "registry.example.com"
 
 
@@ -50,7 +51,9 @@ class Budget:
     @property
     def slow(self) -> bool:
         """Whether `--quick` leaves it out."""
-        return bool(self.scenario.entries or self.scenario.at_once > 1 or self.scenario.registries)
+        played = self.scenario
+        is_long = played.registries or played.at_once > 1 or played.globs > _FEW_GLOBS
+        return bool(played.entries or is_long)
 
     def base_of(self, program: str) -> str:
         """Return the name of the base's cell beside a program's."""
@@ -95,7 +98,7 @@ def _actions() -> Iterator[Budget]:
 def _rules() -> Iterator[Budget]:
     none = _scenario("miss without settings", 0.5, host=_NOT_OURS, new=True, code=1)
     yield Budget(none, None, is_more=True)
-    for number in (1, 200, 2000):
+    for number in (1, _FEW_GLOBS, 2000):
         what = f"miss with {number} glob rule{'s' * (number > 1)}"
         miss = _scenario(what, 0.5, host=_NOT_OURS, new=True, code=1, globs=number)
         yield Budget(miss, none, is_more=True)

@@ -3,9 +3,9 @@
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 
-from benchmarks.programs import GO, OURS
+from benchmarks.programs import GO
 from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import recent, store
@@ -16,16 +16,16 @@ _FIRST = 300_000_000_000  # account
 _OF_ACCOUNT = HOST.removeprefix(ACCOUNT)
 
 
-def fill(machine: Machine, program: str, entries: int, filled: Mapping[str, Machine]) -> None:
+def fill(machine: Machine, program: str, entries: int, before: Iterable[Machine | None]) -> None:
     """Store this many live tokens of a tenth as many hosts, as a year of first gets does.
 
-    filled: the machines where this is done, by program; the content is that of another one of ours.
+    before: machines of others of ours; if one exists, its content is copied.
     """
     password = machine.aws.password("arn", "us-east-1")
     if program == GO:
         _fill_as_go_does(machine, [f"{_FIRST + number}" for number in range(entries)])
         return
-    for other in (filled[name] for name in OURS if name in filled):
+    for other in filter(None, before):
         shutil.copytree(other.cache, machine.cache, dirs_exist_ok=True)
         return
     now = time.time_ns()

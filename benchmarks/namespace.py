@@ -24,10 +24,9 @@ ADDRESS = "127.83.0.3"  # a loopback address of its own
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 """The system's trusted certificates."""
 REGION = "us-east-1"
+_SERVICES = ("api.ecr", "sts", "oidc", "portal.sso")
 _NAMES = [
-    *(f"{name}.{REGION}.amazonaws.com" for name in ("api.ecr", "sts", "oidc", "portal.sso")),
-    "sts.amazonaws.com",
-    "api.ecr-public.us-east-1.amazonaws.com",
+    f"{name}.{region}.amazonaws.com" for name in _SERVICES for region in (REGION, "eu-west-1")
 ]
 _BUNDLES = (BUNDLE, Path(botocore.__file__).with_name("cacert.pem"))  # the script has the last one
 _OUTER = "OUTER_NAMESPACE"  # kept by the tests' environment
@@ -36,6 +35,13 @@ _OUTER = "OUTER_NAMESPACE"  # kept by the tests' environment
 def is_entered() -> bool:
     """Whether this process runs in a mount namespace of its own."""
     return bool(outer := os.environ.get(_OUTER)) and outer != _own()
+
+
+def describe() -> str:
+    """Return how the programs reach AWS."""
+    if is_entered():
+        return "AWS's names on port 443 by /etc/hosts; no proxy, and no variable for certificates"
+    return "through a proxy, with the certificates in a variable"
 
 
 def enter(module: str, arguments: Sequence[str]) -> None:

@@ -18,9 +18,9 @@ programs ran in turn, in a new order each round. Each had its own home and cache
 timed from outside, as a client waits for it. Every answer was checked.
 
 A row's title has the work, the identity, and the latency of each AWS call, which is also that of
-the credential_process. AWS is the loopback one of the tests, reached by AWS's own names over TLS
-through a proxy; builds use no proxy. The boto3 script does what `aws ecr get-login-password` does,
-without the AWS CLI's own start. The Go helper is Debian's.
+the credential_process. AWS is the loopback one of the tests, reached by AWS's own names over TLS;
+its certificate is trusted beside the system's. The boto3 script does what
+`aws ecr get-login-password` does, without the AWS CLI's own start. The Go helper is Debian's.
 """
 
 

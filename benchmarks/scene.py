@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks import filled, identities, timing
-from benchmarks.programs import FLOORS, SCRIPT, Program
+from benchmarks.programs import FLOORS, OURS, SCRIPT, Program
 from benchmarks.scenarios import Scenario
 from benchmarks.timing import Ended, Sample
 from benchmarks.turns import progress
@@ -22,7 +22,7 @@ class Scene:
         self.scenario = scenario
         self.program = program
         self._hosts = 0
-        filled_before = world.filled.get(program.name) if scenario.entries else None
+        filled_before = world.filled.get((program.name, scenario.entries))
         self.machine = filled_before or world.machine()
         self._output = self.machine.root / "output"
         self._output.mkdir(exist_ok=True)
@@ -42,9 +42,10 @@ class Scene:
         if scenario.entries:
             progress(f"{scenario.section}: filling the cache of {self.program.name}")
             self._run("get", _stdin(machine, "get", HOST))
-            filled.fill(machine, self.program.name, scenario.entries, world.filled)
+            before = [world.filled.get((name, scenario.entries)) for name in OURS]
+            filled.fill(machine, self.program.name, scenario.entries, before)
             self.forget()
-            world.filled[self.program.name] = machine
+            world.filled[self.program.name, scenario.entries] = machine
 
     def once(self) -> tuple[Sample, str]:
         """Run the program once; return the duration, and the error or ""."""

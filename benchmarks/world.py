@@ -37,8 +37,8 @@ class World:
         self.aws = aws
         self.plain = plain
         """The same without TLS."""
-        self.filled: dict[str, Machine] = {}
-        """Program -> its machine with many other tokens in the cache."""
+        self.filled: dict[tuple[str, int], Machine] = {}
+        """Program, and how many other tokens were stored -> its machine."""
         self._root = root
         self._server = server
         self._authority = authority
