@@ -26,12 +26,15 @@ its certificate is trusted beside the system's. The boto3 script does what
 
 def render(rows: Sequence[Row], facts: Sequence[tuple[str, str]], not_run: Sequence[str]) -> str:
     """Return everything as Markdown."""
-    parts = [INTRODUCTION, *(_section(name, rows) for name in _sections(rows))]
+    parts = [INTRODUCTION] if rows else []
+    parts += [_section(name, rows) for name in _sections(rows)]
     titles = {row.title for row in rows}
     verdicts = [judge(target, rows) for target in TARGETS if target.row in titles]
     if verdicts:
         parts += ["## Targets\n", _list([verdict.text for verdict in verdicts])]
-    parts += ["## Where ours are slower\n", _list(losses(rows)) if losses(rows) else "Nowhere.\n"]
+    if rows:
+        lost = _list(losses(rows)) or "Nowhere.\n"
+        parts += ["## Where ours are slower\n", lost]
     if not_run:
         parts += ["## Not run\n", _list(not_run)]
     parts += ["## Measured with\n", _list([f"{name}: {fact}" for name, fact in facts])]

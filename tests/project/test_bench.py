@@ -228,6 +228,10 @@ class TestReport:
         assert "- a build: it needs root\n" in text
         assert "Nowhere" in text
 
+    def test_without_rows_nothing_is_claimed(self) -> None:
+        """With budgets alone, the report says nowhere that ours are not slower."""
+        assert report.render([], [("date", "today")], []) == "## Measured with\n\n- date: today\n"
+
     def test_some_failures_are_reported_beside_the_number(self) -> None:
         """The good runs count, and the number of failures is shown."""
         found = row(folder=cell(20), go=cell(10, 10, failures=1, note="reset"))
