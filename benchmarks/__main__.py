@@ -3,17 +3,22 @@
     python -m benchmarks [RUNS] [--quick] [--only TEXT] [--write]
 
 Each program has its own home and cache, and calls the loopback AWS of the tests. The results are
-printed; with RUNS of 15 or more, or with --write, they are also written beside this file.
+printed; with RUNS of 15 or more, or with --write, they are also written beside this file. With
+--only, they are not: `--only budget` takes some minutes.
 """
 
 import argparse
+import contextlib
 import datetime as dt
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import builds, chart, machine, programs, report
+from benchmarks import budgets, builds, chart, machine, namespace, programs, report
+from benchmarks.budgets import Budget
+from benchmarks.programs import BARE
 from benchmarks.results import Cell, Row
 from benchmarks.scenarios import BUILD, SCENARIOS, Scenario
 from benchmarks.scene import Scene
@@ -41,13 +46,16 @@ def main() -> None:
     not_run: list[str] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         facts = machine.describe(Path(folder))
-        rows = _scenarios(Path(folder), runs, options, not_run)
+        with _world(Path(folder)) as world:
+            compared = _budgets(world, 1 if options.quick else runs, options, not_run)
+            rows = _scenarios(world, runs, options, not_run)
         rows += _builds(Path(folder), runs, options, not_run)
     took = (dt.datetime.now(dt.timezone.utc) - began).total_seconds()
     facts.insert(
         0, ("date", f"{began:%Y-%m-%d}, `make bench RUNS={runs}`, {took / 60:.1f} minutes")
     )
-    text = report.render(rows, facts, not_run)
+    facts.insert(1, ("way to AWS", namespace.describe()))
+    text = (budgets.render(compared) if compared else "") + report.render(rows, facts, not_run)
     print(text)
     if (options.write or runs >= _ENOUGH) and not options.only:
         title = f"# Measured\n\n{_AGAIN}\n![the medians as bars](chart.svg)\n\n"
@@ -65,21 +73,62 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@contextlib.contextmanager
+def _world(folder: Path) -> Iterator[World]:
+    aws, authority = BenchAws(), Authority(root="Amazon Root CA 1")
+    if is_own := namespace.is_entered():
+        namespace.lead_to_aws(folder, authority)
+    address, port = (namespace.ADDRESS, 443) if is_own else ("127.0.0.1", 0)
+    server = WebServer(aws.handle, address=address, port=port, authority=authority, tls=is_own)
+    with server, WebServer(aws.handle) as plain:
+        yield World(folder, aws, server, plain, authority)
+
+
 def _scenarios(
-    folder: Path, runs: int, options: argparse.Namespace, not_run: list[str]
+    world: World, runs: int, options: argparse.Namespace, not_run: list[str]
 ) -> list[Row]:
     rows = []
-    aws, authority = BenchAws(), Authority()
-    with WebServer(aws.handle, authority=authority) as server:
-        world = World(folder, aws, server, authority)
-        for scenario in SCENARIOS:
-            if options.only.lower() not in f"{scenario.section}: {scenario.title}".lower():
-                continue
-            if options.quick and scenario.slow:
-                not_run.append(f"{scenario.title}: {_SLOW}")
-            else:
-                rows.append(_play(scenario, world, scenario.runs(runs)))
+    for scenario in SCENARIOS:
+        if options.only.lower() not in f"{scenario.section}: {scenario.title}".lower():
+            continue
+        if options.quick and scenario.slow:
+            not_run.append(f"{scenario.title}: {_SLOW}")
+        else:
+            rows.append(_play(scenario, world, scenario.runs(runs)))
     return rows
+
+
+def _budgets(
+    world: World, runs: int, options: argparse.Namespace, not_run: list[str]
+) -> list[tuple[Budget, Row]]:
+    rows = []
+    for budget in budgets.ALL:
+        if options.only.lower() not in f"{budgets.BUDGETS}: {budget.title}".lower():
+            continue
+        if options.quick and budget.slow:
+            not_run.append(f"{budget.title}: {_SLOW}")
+        else:
+            rows.append((budget, _compare(budget, world, budget.scenario.runs(runs))))
+    return rows
+
+
+def _compare(budget: Budget, world: World, runs: int) -> Row:
+    scenario = budget.scenario
+    world.aws.latency = scenario.latency / 1000
+    found, row = programs.everything(), Row(budgets.BUDGETS, budget.title, runs)
+    played = {name: (scenario, found[name]) for name in scenario.programs}
+    for name in scenario.programs:
+        base = budget.base or Scenario(budgets.BUDGETS, budget.base_name)
+        player = (budget.of or name) if budget.base else BARE
+        played.setdefault(budget.base_of(name), (base, found[player]))
+    row.cells = {name: Cell(note=program.missing) for name, (_, program) in played.items()}
+    scenes = {
+        name: Scene(what, program, world)
+        for name, (what, program) in played.items()
+        if not program.missing
+    }
+    take_turns(row, scenes, warm_up=scenario.at_once == 1 and not scenario.registries)
+    return row
 
 
 def _builds(folder: Path, runs: int, options: argparse.Namespace, not_run: list[str]) -> list[Row]:
@@ -109,4 +158,5 @@ def _play(scenario: Scenario, world: World, runs: int) -> Row:
 
 if __name__ == "__main__":
     environment.close()
+    namespace.enter("benchmarks", sys.argv[1:])
     main()

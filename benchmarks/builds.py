@@ -18,12 +18,13 @@ from typing import Any
 
 from benchmarks import identities, programs, results, timing
 from benchmarks.identities import ROLE, STATIC
+from benchmarks.namespace import BUNDLE
 from benchmarks.programs import GO, OURS, WITHOUT, Program
 from benchmarks.results import Cell, Row
 from benchmarks.scenarios import BUILD
 from benchmarks.timing import Sample
 from benchmarks.turns import take_turns
-from benchmarks.world import BUNDLE, BenchAws
+from benchmarks.world import BenchAws
 from tests.world.machine import Machine, make_machine
 from tests.world.registry import RegistryFront
 from tests.world.web import Authority, Request, Response, WebServer
@@ -163,7 +164,7 @@ def _universe(root: Path) -> Iterator[tuple[Universe, WebServer, Authority]]:
     from tests.world import engines  # noqa: PLC0415 - only this needs pytest
 
     engines.need_own_mounts("bench")
-    authority = Authority(root="Amazon Root CA 1")  # as AWS's servers have it
+    authority = Authority(root="Amazon Root CA 1")
     names = "".join(f"{_ADDRESS} {name}\n" for name in (*_HOSTS, *_APIS, _ELSEWHERE))
     (root / "hosts").write_text(f"127.0.0.1 localhost\n{names}")
     (root / "bundle.pem").write_bytes(BUNDLE.read_bytes() + authority.pem())

@@ -3,32 +3,46 @@
 import json
 import shutil
 import time
+from collections.abc import Iterable
 
 from benchmarks.programs import GO
-from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.tokens import entry as entry_file
-from docker_credential_ecrpy.tokens import recent
+from docker_credential_ecrpy.tokens import recent, store
 from tests.world.aws import ACCOUNT, LIFE
 from tests.world.machine import HOST, Machine
 
+_FIRST = 300_000_000_000  # account
 _OF_ACCOUNT = HOST.removeprefix(ACCOUNT)
 
 
-def fill(machine: Machine, program: str, entries: int) -> None:
-    """Write this many live tokens into the machine's cache, each for another account's registry."""
-    accounts = [f"{300_000_000_000 + number}" for number in range(entries)]
+def fill(machine: Machine, program: str, entries: int, before: Iterable[Machine | None]) -> None:
+    """Store this many live tokens of a tenth as many hosts, as a year of first gets does.
+
+    before: machines of others of ours; if one exists, its content is copied.
+    """
     password = machine.aws.password("arn", "us-east-1")
     if program == GO:
-        _fill_as_go_does(machine, accounts)
+        _fill_as_go_does(machine, [f"{_FIRST + number}" for number in range(entries)])
+        return
+    for other in filter(None, before):
+        shutil.copytree(other.cache, machine.cache, dirs_exist_ok=True)
         return
     now = time.time_ns()
     reply = json.dumps({"Username": "AWS", "Secret": password}, separators=(",", ":"))[1:] + "\n"
     half, whole = (now + part * cache.SECOND for part in (LIFE // 2, LIFE))
-    for account in accounts:
-        host = account + _OF_ACCOUNT
-        place = cache.token_place(str(machine.cache), host, "AWS_PROFILE='other'")
-        entry_file.write(*place, cache.Entry(now, half, whole, reply.encode()))
-        recent.remember(str(machine.cache), host)
+    data = entry_file.pack("another one", cache.Entry(now, half, whole, reply.encode()))
+    tokens, hosts = machine.cache / paths.TOKENS, machine.cache / paths.REGISTRIES
+    for number in range(entries):
+        host = f"{_FIRST + number % (entries // 10)}{_OF_ACCOUNT}"
+        path = tokens / f"{host}~{number:032x}"
+        path.write_bytes(data)
+        path.chmod(0o600)
+        if number < entries // 10:
+            recent.remember(str(machine.cache), host)
+        if number % 1000 == 0:  # each first get does so
+            store.sweep(str(tokens), time.time_ns())
+            store.sweep_hosts(str(hosts), recent.is_old, recent.LISTED)
 
 
 def forget(machine: Machine, program: str) -> None:
@@ -38,7 +52,7 @@ def forget(machine: Machine, program: str) -> None:
         return
     for folder in ("tokens", "logins"):
         for file in machine.entries(folder):
-            if not file.name.startswith("3"):
+            if not file.name.startswith(str(_FIRST)[0]):
                 file.unlink()
 
 

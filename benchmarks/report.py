@@ -18,20 +18,23 @@ programs ran in turn, in a new order each round. Each had its own home and cache
 timed from outside, as a client waits for it. Every answer was checked.
 
 A row's title has the work, the identity, and the latency of each AWS call, which is also that of
-the credential_process. AWS is the loopback one of the tests, reached by AWS's own names over TLS
-through a proxy; builds use no proxy. The boto3 script does what `aws ecr get-login-password` does,
-without the AWS CLI's own start. The Go helper is Debian's.
+the credential_process. AWS is the loopback one of the tests, reached by AWS's own names over TLS;
+its certificate is trusted beside the system's. The boto3 script does what
+`aws ecr get-login-password` does, without the AWS CLI's own start. The Go helper is Debian's.
 """
 
 
 def render(rows: Sequence[Row], facts: Sequence[tuple[str, str]], not_run: Sequence[str]) -> str:
     """Return everything as Markdown."""
-    parts = [INTRODUCTION, *(_section(name, rows) for name in _sections(rows))]
+    parts = [INTRODUCTION] if rows else []
+    parts += [_section(name, rows) for name in _sections(rows)]
     titles = {row.title for row in rows}
     verdicts = [judge(target, rows) for target in TARGETS if target.row in titles]
     if verdicts:
         parts += ["## Targets\n", _list([verdict.text for verdict in verdicts])]
-    parts += ["## Where ours are slower\n", _list(losses(rows)) if losses(rows) else "Nowhere.\n"]
+    if rows:
+        lost = _list(losses(rows)) or "Nowhere.\n"
+        parts += ["## Where ours are slower\n", lost]
     if not_run:
         parts += ["## Not run\n", _list(not_run)]
     parts += ["## Measured with\n", _list([f"{name}: {fact}" for name, fact in facts])]

@@ -11,10 +11,12 @@ HELPERS = (*OURS, GO)
 STARTS = (BARE, ISOLATED, TRUE)
 ENTRIES = 10_000
 MANY = 64
+OTHER_ACCOUNT = f"210987654321{HOST[12:]}"
+"""The registry of a second account, in the first one's region."""
 SLOWEST = 300
 """Milliseconds; a distant or a busy service."""
 CACHED, FIRST, NO_AWS = "A cached get", "A first get", "What needs no AWS"
-FULL = f"{ENTRIES:,} tokens kept for other registries"
+FULL = f"After the tokens of {ENTRIES:,} other registries"
 AT_ONCE = f"{MANY} gets at once"
 BUILD = "One classic docker build"
 
@@ -30,7 +32,9 @@ class Scenario:
     cold: clear the previous run's cache before each run.
     after: an untimed action before each run, for the first account's registry.
     plain: call AWS at one HTTP address, not by its names over TLS through a proxy.
-    rules: the number of rules in our settings. entries: the number of other tokens in the cache.
+    rules: the number of rules for accounts in our settings. globs: the number of rules with globs.
+    entries: the number of other tokens that were stored before. registries: instead of one action,
+    list and a get of so many registries in turn. new: each run asks for another host.
     """
 
     section: str
@@ -46,7 +50,10 @@ class Scenario:
     after: str = ""
     plain: bool = False
     rules: int = 0
+    globs: int = 0
     entries: int = 0
+    registries: int = 0
+    new: bool = False
     at_once: int = 1
 
     @property
@@ -82,9 +89,15 @@ def _first() -> Iterator[Scenario]:
     yield Scenario(FIRST, f"{get}, over HTTP", programs=programs, share=0.5, cold=True, plain=True)
     for identity in (STATIC, ROLE):
         yield Scenario(FIRST, get, identity, 80, (*HELPERS, SCRIPT), 0.35, cold=True)
-    second = f"210987654321{HOST[12:]}"
-    what, with_bare = "get, a second account's registry", (*HELPERS, BARE)
-    yield Scenario(FIRST, what, programs=with_bare, share=0.5, host=second, cold=True, after="get")
+    yield Scenario(
+        FIRST,
+        "get, a second account's registry",
+        programs=(*HELPERS, BARE),
+        share=0.5,
+        host=OTHER_ACCOUNT,
+        cold=True,
+        after="get",
+    )
 
 
 def _without_aws() -> Iterator[Scenario]:
@@ -95,7 +108,7 @@ def _without_aws() -> Iterator[Scenario]:
 
 
 def _full() -> Iterator[Scenario]:
-    beside = f"beside {ENTRIES:,} others"
+    beside = f"after {ENTRIES:,} others"
     yield Scenario(FULL, f"cached get {beside}", share=0.35, entries=ENTRIES)
     yield Scenario(FULL, f"first get {beside}", share=0.25, entries=ENTRIES, cold=True)
     for action, after in (("list", ""), ("store", ""), ("erase", "store")):

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks import filled, identities, timing
-from benchmarks.programs import FLOORS, SCRIPT, Program
+from benchmarks.programs import FLOORS, OURS, SCRIPT, Program
 from benchmarks.scenarios import Scenario
 from benchmarks.timing import Ended, Sample
 from benchmarks.turns import progress
@@ -21,7 +21,8 @@ class Scene:
     def __init__(self, scenario: Scenario, program: Program, world: World) -> None:
         self.scenario = scenario
         self.program = program
-        filled_before = world.filled.get(program.name) if scenario.entries else None
+        self._hosts = 0
+        filled_before = world.filled.get((program.name, scenario.entries))
         self.machine = filled_before or world.machine()
         self._output = self.machine.root / "output"
         self._output.mkdir(exist_ok=True)
@@ -35,15 +36,16 @@ class Scene:
         machine, scenario = self.machine, self.scenario
         identities.set_up(machine, scenario.identity, scenario.latency / 1000)
         if scenario.plain:
-            machine.environ["AWS_ENDPOINT_URL"] = machine.server.url
-        if scenario.rules:
-            machine.environ["AWS_ECR_CONFIG"] = _rules(machine, scenario.rules)
+            machine.environ["AWS_ENDPOINT_URL"] = world.plain.url
+        if scenario.rules or scenario.globs:
+            machine.environ["AWS_ECR_CONFIG"] = _rules(machine, scenario.rules, scenario.globs)
         if scenario.entries:
             progress(f"{scenario.section}: filling the cache of {self.program.name}")
             self._run("get", _stdin(machine, "get", HOST))
-            filled.fill(machine, self.program.name, scenario.entries)
+            before = [world.filled.get((name, scenario.entries)) for name in OURS]
+            filled.fill(machine, self.program.name, scenario.entries, before)
             self.forget()
-            world.filled[self.program.name] = machine
+            world.filled[self.program.name, scenario.entries] = machine
 
     def once(self) -> tuple[Sample, str]:
         """Run the program once; return the duration, and the error or ""."""
@@ -51,7 +53,22 @@ class Scene:
             self.forget()
         if self.scenario.after:
             self._run(self.scenario.after, _stdin(self.machine, self.scenario.after, HOST))
+        if self.scenario.registries:
+            return self._visit(self.scenario.registries)
+        if self.scenario.new:
+            self._hosts += 1
+            self._stdin.write_text(f"{self._hosts}.{self.scenario.host}")
         return self._run(self.scenario.action, self._stdin, self.scenario.at_once)
+
+    def _visit(self, number: int) -> tuple[Sample, str]:
+        """Do what the classic build does with this many registries of as many accounts."""
+        hosts = [f"{300_000_000_000 + each}{HOST[12:]}" for each in range(number)]
+        runs = [self._run("list", _stdin(self.machine, "list", ""))]
+        runs += [self._run("get", _stdin(self.machine, "get", host)) for host in hosts]
+        samples = [sample for sample, _ in runs]
+        calls = sum((Counter(sample.calls) for sample in samples), Counter[str]())
+        said = ", ".join(sorted({problem for _, problem in runs if problem}))
+        return Sample(sum(s.wall for s in samples), sum(s.cpu for s in samples), calls), said
 
     def forget(self) -> None:
         """Remove the files that the program has written since the set-up."""
@@ -86,10 +103,11 @@ class Scene:
         return ""
 
 
-def _rules(machine: Machine, number: int) -> str:
+def _rules(machine: Machine, accounts: int, globs: int) -> str:
     """Write this many rules, the last of which is for the host; return their file."""
-    accounts = [*(f"{account:012}" for account in range(number - 1)), ACCOUNT]
-    text = "".join(f'[[registry]]\nmatch = "{account}"\n' for account in accounts)
+    matches = [f"{number:012}" for number in range(accounts - 1)] + [ACCOUNT] * bool(accounts)
+    matches += [f"{400_000_000_000 + number}.dkr.ecr.*.amazonaws.com" for number in range(globs)]
+    text = "".join(f'[[registry]]\nmatch = "{match}"\n' for match in matches)
     return str(machine.file("rules.toml", text))
 
 

@@ -3,12 +3,10 @@
 import json
 from pathlib import Path
 
+from benchmarks.namespace import BUNDLE, REGION, is_entered
 from tests.world.aws import ACCOUNT, Aws
 from tests.world.machine import Machine, make_machine
 from tests.world.web import Authority, Request, Response, WebServer
-
-BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
-"""The system's trusted certificates."""
 
 
 class BenchAws(Aws):
@@ -33,10 +31,14 @@ class BenchAws(Aws):
 class World:
     """The loopback AWS that all machines share, and their directory."""
 
-    def __init__(self, root: Path, aws: Aws, server: WebServer, authority: Authority) -> None:
+    def __init__(
+        self, root: Path, aws: Aws, server: WebServer, plain: WebServer, authority: Authority
+    ) -> None:
         self.aws = aws
-        self.filled: dict[str, Machine] = {}
-        """Program -> its machine with many other tokens in the cache."""
+        self.plain = plain
+        """The same without TLS."""
+        self.filled: dict[tuple[str, int], Machine] = {}
+        """Program, and how many other tokens were stored -> its machine."""
         self._root = root
         self._server = server
         self._authority = authority
@@ -45,14 +47,20 @@ class World:
     def machine(self) -> Machine:
         """Return a new machine.
 
-        It trusts as many certificates as a real one, by the variable that every program supports.
+        Without a mount namespace, it trusts as many certificates as a real one, by the variable
+        that every program supports.
         """
         self._machines += 1
         root = self._root / str(self._machines)
         root.mkdir()
         machine = make_machine(self.aws, self._server, self._authority, root)
+        del machine.environ["PYTHONPATH"]
+        machine.environ["AWS_REGION"] = REGION
+        if is_entered():
+            for name in ("AWS_CA_BUNDLE", "HTTPS_PROXY", "NO_PROXY"):
+                del machine.environ[name]
+            return machine
         bundle = root / "ca.pem"
         bundle.write_bytes((BUNDLE.read_bytes() if BUNDLE.exists() else b"") + bundle.read_bytes())
-        del machine.environ["PYTHONPATH"]
-        machine.environ |= {"SSL_CERT_FILE": str(bundle), "AWS_REGION": "us-east-1"}
+        machine.environ["SSL_CERT_FILE"] = str(bundle)
         return machine

@@ -137,7 +137,7 @@ class Broker:
         if lock is not None:
             in_hand.defer(now + RETRY_AFTER, now)
             try:
-                store.defer(self._endpoint.path, now + RETRY_AFTER)
+                entry_file.defer(self._endpoint.path, now + RETRY_AFTER)
             except OSError as exc:
                 self.log(f"cache: refresh not deferred: {_describe(exc, self._endpoint.path)}")
         return in_hand
@@ -227,7 +227,8 @@ class Broker:
         gone += store.sweep(os.path.join(self.directory, paths.ELSEWHERE), now)
         gone += store.sweep(os.path.join(self.directory, paths.LOGINS), now)
         store.sweep_locks(os.path.join(self.directory, paths.LOCKS), now)
-        store.sweep_hosts(os.path.join(self.directory, paths.REGISTRIES), recent.is_old)
+        hosts = os.path.join(self.directory, paths.REGISTRIES)
+        store.sweep_hosts(hosts, recent.is_old, recent.LISTED)
         if gone:
             self.log(f"cache: {gone} dead files removed")
         return gone

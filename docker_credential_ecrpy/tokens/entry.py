@@ -3,7 +3,7 @@
 import os
 
 from docker_credential_ecrpy.hot.cache import MAGIC, REFERENCE, Entry, checksum
-from docker_credential_ecrpy.tokens.folder import open_folder
+from docker_credential_ecrpy.tokens.folder import open_folder, open_ours
 
 
 def refer(path: str, subject: str, entry: Entry) -> Entry:
@@ -29,3 +29,18 @@ def write(path: str, subject: str, entry: Entry) -> None:
     """
     with open_folder(os.path.dirname(path), create=True) as folder:
         folder.write_whole(os.path.basename(path), pack(subject, entry))
+
+
+def defer(path: str, until: int) -> None:
+    """Defer the refresh of the token at `path` until then, in ns since the epoch (UTC).
+
+    The file's mtime says so (`hot.cache.DEFERRED`): a write would bring an erased token back.
+    Raises OSError.
+    """
+    name = os.path.basename(path)
+    with open_folder(os.path.dirname(path)) as folder:
+        opened = open_ours(folder, name)
+        try:
+            folder.set_time(name, opened, until)
+        finally:
+            os.close(opened)

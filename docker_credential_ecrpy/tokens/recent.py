@@ -22,6 +22,9 @@ FORGET_AFTER = 30 * 24 * 3600
 """Seconds without a new token after which a host is no longer listed: the classic `docker build`
 requests credentials for every listed host."""
 
+LISTED = 200
+"""Hosts that are listed, those with the most recent tokens, for the same reason."""
+
 
 def remember(directory: str, host: str) -> None:
     """Record that `host` is in use. Raises OSError."""
@@ -53,7 +56,10 @@ def is_old(changed: float) -> bool:
 
 
 def list_hosts(directory: str) -> list[str]:
-    """Return the hosts in use, sorted; empty if the folder is missing or must not be used."""
+    """Return the hosts in use, at most `LISTED`, sorted.
+
+    Empty if the folder is missing or must not be used.
+    """
     found = []
     try:
         with look_into(os.path.join(directory, paths.REGISTRIES)) as folder:
@@ -66,7 +72,7 @@ def list_hosts(directory: str) -> list[str]:
                     continue  # another process removed it
                 is_ours = stat.S_ISREG(seen.st_mode) and seen.st_size == 0
                 if is_ours and not is_old(seen.st_mtime):
-                    found.append(name)
+                    found.append((seen.st_mtime, name))
     except OSError:
         return []
-    return sorted(found)
+    return sorted(name for _, name in sorted(found)[-LISTED:])

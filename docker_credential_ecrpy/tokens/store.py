@@ -25,30 +25,21 @@ from docker_credential_ecrpy.tokens.folder import MARKER, open_folder, open_ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+
+    Judge = Callable[[int], bool]  # gets the descriptor of a file
 
 _DEAD_AFTER = 24 * 3600  # seconds; a damaged file older than this is dead, not work in progress
-_SWEEP_LIMIT = 500  # files examined by one write, so that old ones never make it slow
+_EXAMINED = 64  # files that one sweep examines, so that old ones never make a write slow
+_SWEEP_TIME = 0.5  # seconds for a folder that holds too many files
+MOST_ENTRIES = 2000
+"""Tokens, and notes, that a sweep leaves: `erase` reads the name of each. A token that is removed
+before it expires costs one AWS call if it is used again."""
 
 
-def defer(path: str, until: int) -> None:
-    """Defer the refresh of the token at `path` until then, in ns since the epoch (UTC).
-
-    The file's mtime says so (`hot.cache.DEFERRED`): a write would bring an erased token back.
-    Raises OSError.
-    """
-    name = os.path.basename(path)
-    with open_folder(os.path.dirname(path)) as folder:
-        opened = open_ours(folder, name)
-        try:
-            folder.set_time(name, opened, until)
-        finally:
-            os.close(opened)
-
-
-def sweep_hosts(path: str, is_old: "Callable[[float], bool]") -> None:
-    """Remove the hosts from the folder at `path` whose mtime `is_old` says is. Never raises."""
-    _sweep(path, time.time_ns(), lambda opened: is_old(os.fstat(opened).st_mtime))
+def sweep_hosts(path: str, is_old: "Callable[[float], bool]", most: int) -> None:
+    """Remove hosts whose mtime `is_old` says is, and all but the `most` recent. Never raises."""
+    _sweep(path, time.time_ns(), lambda opened: is_old(os.fstat(opened).st_mtime), most=most)
 
 
 def sweep_locks(path: str, now: int) -> None:
@@ -59,9 +50,10 @@ def sweep_locks(path: str, now: int) -> None:
 def sweep(path: str, now: int, skip: "Container[str]" = ()) -> int:
     """Remove dead entries from the folder at `path`; return how many. Never raises.
 
-    Dead are entries past their expiry, damaged ones older than a day, and temporary files of
-    processes that have ended. At most `_SWEEP_LIMIT` files are examined, from a position that
-    differs from call to call, so that every file is reached. skip: names of live files.
+    Dead are entries past their expiry, damaged ones older than a day, temporary files of processes
+    that have ended, and all but the `MOST_ENTRIES` most recent tokens or notes. At most `_EXAMINED`
+    others are examined, from a position that differs from call to call, so that every file is
+    reached. skip: names of live files.
     """
     is_login = os.path.basename(path) == paths.LOGINS
 
@@ -74,7 +66,7 @@ def sweep(path: str, now: int, skip: "Container[str]" = ()) -> int:
             age = (now - seen.st_mtime_ns) / SECOND
             return age > _DEAD_AFTER and not (is_login and seen.st_size == 0)
 
-    return _sweep(path, now, is_dead, skip)
+    return _sweep(path, now, is_dead, skip, most=0 if is_login else MOST_ENTRIES)
 
 
 def remove(path: str) -> bool:
@@ -87,29 +79,53 @@ def remove(path: str) -> bool:
 
 
 def _sweep(
-    path: str, now: int, is_dead: "Callable[[int], bool]", skip: "Container[str]" = ()
+    path: str, now: int, is_dead: "Judge", skip: "Container[str]" = (), most: int = 0
 ) -> int:
     gone = 0
+    end = time.monotonic() + _SWEEP_TIME
     try:
         with open_folder(path) as folder:
-            names = folder.names()
-            start = now // SECOND * 7919 % len(names) if len(names) > _SWEEP_LIMIT else 0
-            for name in (names[start:] + names[:start])[:_SWEEP_LIMIT]:
-                if name in skip or name == MARKER:
-                    continue
-                judge = is_dead
+            names = [name for name in folder.names() if name not in skip and name != MARKER]
+            if os.path.basename(path) == paths.LOCKS:  # locks stay
+                names = [name for name in names if temporary.is_cache_name(name)]
+            start = now // SECOND * 7919 % len(names) if names else 0
+            names = names[start:] + names[:start]
+            surplus, latest = _find_surplus(folder, names, most)
+            some = names[:_EXAMINED]
+            for number, name in enumerate([*surplus, *some]):
+                judge = _judge_older(latest) if number < len(surplus) else is_dead
                 if temporary.is_cache_name(name):
                     judge = _judge_temporary(name, now)
                 try:
                     gone += _remove(folder, name, judge, is_sweep=True)
                 except OSError:
                     pass  # another process removed it, or it is not of this program
+                if time.monotonic() > end:
+                    break
     except OSError:
         pass
     return gone
 
 
-def _judge_temporary(name: str, now: int) -> "Callable[[int], bool]":
+def _find_surplus(folder: Directory, names: list[str], most: int) -> tuple[list[str], int]:
+    """Return the oldest surplus files (on a slow disk, a part), and their latest mtime in ns."""
+    if not most or len(names) <= most:
+        return [], 0
+    end = time.monotonic() + _SWEEP_TIME / 2
+    found = []
+    for name in names:
+        found.append((folder.stat(name).st_mtime_ns, name))
+        if time.monotonic() > end:
+            break
+    surplus = sorted(found)[: len(found) * (len(names) - most) // len(names)]
+    return [name for _, name in surplus], max(surplus, default=(0, ""))[0]
+
+
+def _judge_older(latest: int) -> "Judge":
+    return lambda opened: os.fstat(opened).st_mtime_ns <= latest  # or it was written since
+
+
+def _judge_temporary(name: str, now: int) -> "Judge":
     return lambda opened: temporary.is_abandoned(
         name, (now - os.fstat(opened).st_mtime_ns) / SECOND
     )
@@ -124,19 +140,23 @@ def forget(cache: str, host: str, endpoint: str = "", started: int | None = None
     Raises OSError if one cannot be removed: the first such error, after all others are removed.
     """
     left: list[OSError] = []
-    entries = list(_read_all(os.path.join(cache, paths.TOKENS)))
-    # Other files have no "~" in their names.
-    served = ({host, endpoint} | _find_endpoints(entries, host)) - {""}
-    copies = _find_copies(entries, served)
+    tokens = os.path.join(cache, paths.TOKENS)
+    names = _list_names(tokens)
+    referring = _read_all(tokens, names.get(host, ()))
+    served = {host, endpoint, *(referred(entry).rpartition("~")[0] for _, entry in referring)}
+    served.discard("")  # other files have no "~" in their names
+    wanted = [name for each in served for name in names.get(each, ())]
+    wanted += _find_copies(tokens, names, wanted)
 
     def is_wanted(name: str) -> bool:
-        return name.rpartition("~")[0] in served or name in copies
+        return name.rpartition("~")[0] in served or name in wanted
 
     gone = 0
     for kind in (paths.LOGINS, paths.TOKENS, paths.ELSEWHERE):
-        gone += clear(os.path.join(cache, kind), left, is_wanted, started)
+        listed = wanted if kind == paths.TOKENS else None
+        gone += clear(os.path.join(cache, kind), left, is_wanted, started, listed)
     unlisted: list[OSError] = []
-    clear(os.path.join(cache, paths.REGISTRIES), unlisted, lambda name: name == host)
+    clear(os.path.join(cache, paths.REGISTRIES), unlisted, lambda name: name == host, names=[host])
     # In a folder that must not be used, no host is listed.
     left += [exc for exc in unlisted if not isinstance(exc, Refused)]
     if left:
@@ -144,30 +164,39 @@ def forget(cache: str, host: str, endpoint: str = "", started: int | None = None
     return gone
 
 
-def _find_endpoints(entries: "Iterable[tuple[str, Entry]]", host: str) -> set[str]:
-    """Return the endpoints whose tokens the host's entries refer to."""
-    return {
-        referred(entry).rpartition("~")[0]
-        for name, entry in entries
-        if name.rpartition("~")[0] == host
-    }
+def _list_names(path: str) -> dict[str, list[str]]:
+    """Return the entries' names in a folder, by what they serve.
 
-
-def _find_copies(entries: "Collection[tuple[str, Entry]]", served: "Container[str]") -> set[str]:
-    """Return the names of all entries with the tokens of the names `served`.
-
-    Version 0.1.0 stored a copy of a token for each host.
+    None if it cannot be used: `clear` says why.
     """
-    replies = {entry.reply for name, entry in entries if name.rpartition("~")[0] in served}
-    return {name for name, entry in entries if entry.reply in replies and not referred(entry)}
-
-
-def _read_all(tokens: str) -> "Iterator[tuple[str, Entry]]":
+    found: dict[str, list[str]] = {}
     try:
-        with open_folder(tokens) as folder:
-            names = folder.names()
+        with open_folder(path) as folder:
+            for name in folder.names():
+                found.setdefault(name.rpartition("~")[0], []).append(name)
     except OSError:
-        return  # `clear` says why
+        pass
+    return found
+
+
+def _find_copies(
+    tokens: str, names: "Mapping[str, Iterable[str]]", own: "Iterable[str]"
+) -> set[str]:
+    """Return the names of the entries with the tokens of those of the names `own`.
+
+    Version 0.1.0 stored a copy of a token for each host. It wrote all of them: where none of the
+    tokens is from it, no other entry is read.
+    """
+    entries = (entry for _, entry in _read_all(tokens, own))
+    replies = {entry.reply for entry in entries if not entry.origin}
+    if not replies:
+        return set()
+    found = _read_all(tokens, (name for each in names.values() for name in each))
+    return {name for name, entry in found if entry.reply in replies}
+
+
+def _read_all(tokens: str, names: "Iterable[str]") -> "Iterator[tuple[str, Entry]]":
+    """Yield the valid ones of these entries, with their names."""
     for name in names:
         try:
             yield name, read_any(os.path.join(tokens, name))[0]
@@ -176,12 +205,17 @@ def _read_all(tokens: str) -> "Iterator[tuple[str, Entry]]":
 
 
 def clear(
-    path: str, left: list[OSError], is_wanted: "Callable[[str], bool]", started: int | None = None
+    path: str,
+    left: list[OSError],
+    is_wanted: "Callable[[str], bool]",
+    started: int | None = None,
+    names: "Iterable[str] | None" = None,
 ) -> int:
     """Remove the files with a wanted name from a folder; return how many.
 
     left: gets an error for each that remains, and why. started: when this removal began, in ns
-    since the epoch (UTC); a login that was stored since then stays.
+    since the epoch (UTC); a login that was stored since then stays. names: those in the folder, if
+    they are known.
     """
     # A deferred refresh changes a token's ctime.
     is_logins = os.path.basename(path) == paths.LOGINS
@@ -189,7 +223,7 @@ def clear(
     gone = 0
     try:
         with open_folder(path) as folder:
-            for name in filter(is_wanted, folder.names()):
+            for name in filter(is_wanted, folder.names() if names is None else names):
                 try:
                     if name != MARKER:
                         gone += _remove(folder, name, lambda opened: _is_older(since, opened))
@@ -241,9 +275,7 @@ def _named(exc: OSError, path: str) -> OSError:
     return OSError(f"{path}: {exc.strerror or exc}")
 
 
-def _remove(
-    folder: Directory, name: str, judge: "Callable[[int], bool]", *, is_sweep: bool = False
-) -> bool:
+def _remove(folder: Directory, name: str, judge: "Judge", *, is_sweep: bool = False) -> bool:
     """Remove a file that this program created, if `judge` says so; return whether it counts.
 
     judge: gets its descriptor. Another process may store a login under its name at any moment. So

@@ -5,15 +5,16 @@ import sys
 import xml.etree.ElementTree as ET
 from itertools import combinations, pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import builds, chart, report, results, timing, turns
+from benchmarks import budgets, builds, chart, report, results, timing, turns
 from benchmarks.programs import BARE, COLUMNS, FOLDER, GO, OURS, SCRIPT, WHEEL, everything
 from benchmarks.results import Cell, Row
-from benchmarks.scenarios import SCENARIOS
+from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.targets import TARGETS, Target, judge
 from benchmarks.timing import Sample
 
@@ -136,6 +137,65 @@ class TestPlan:
         assert all(1 <= scenario.runs(asked) <= asked for scenario in SCENARIOS)
 
 
+class TestBudgets:
+    @pytest.mark.parametrize(
+        ("limits", "own", "said", "met"),
+        [
+            ({"times": 1.3}, 26, "1.30 x, at most 1.3: met", True),
+            ({"times": 1.3}, 27, "1.35 x, at most 1.3: MISSED", False),
+            ({"milliseconds": 12}, 44, "+12.0 ms, at most 12: met", True),
+            ({"milliseconds": 12}, 46, "+13.0 ms, at most 12: MISSED", False),
+            ({"is_more": True}, 18, "-1.0 ms", None),
+            ({}, 40, "2.00 x", None),
+        ],
+    )
+    def test_a_result(
+        self, limits: dict[str, float], own: float, said: str, met: bool | None
+    ) -> None:
+        """The processor time is compared with the base's; the limit belongs to it."""
+        budget = _budget(**limits)
+        cells = {WHEEL: cell(own), budget.base_of(WHEEL): cell(20)}
+        (found,) = budgets.judge(budget, Row("A section", "a row", 1, cells))
+        assert (found.text, found.met) == (said, met)
+        assert (found.took, found.base) == (own / 2, 10)
+
+    def test_others_have_no_limit(self) -> None:
+        """The Go helper's number is shown, without a verdict."""
+        budget = _budget(times=1.3)
+        cells = {GO: cell(40, ecr=2), budget.base_of(GO): cell(20)}
+        (found,) = budgets.judge(budget, Row("A section", "a row", 1, cells))
+        assert (found.text, found.met, found.calls) == ("2.00 x", None, 2)
+
+    def test_what_failed_has_no_result(self) -> None:
+        """A failure is reported with its message; a missing program once, with the cure."""
+        budget = _budget(times=1.3)
+        cells = {
+            GO: cell(1, failures=1, note="not implemented"),
+            budget.base_of(GO): cell(20),
+            WHEEL: cell(note="not installed"),
+        }
+        found = Row("A section", "a row", 1, cells)
+        assert budgets.judge(budget, found) == []
+        text = budgets.render([(budget, found), (budget, found)])
+        assert text.count("- Go helper, a work: not implemented\n") == 1
+        assert text.count("- wheel: not installed\n") == 1
+        assert "| a work |" not in text
+
+    def test_each_budget_has_a_base(self) -> None:
+        """Titles are unique, and a base is played by each program or by a known one."""
+        titles = [budget.title for budget in budgets.ALL]
+        assert len(titles) == len(set(titles))
+        for budget in budgets.ALL:
+            assert budget.of in {"", *everything()}
+            assert not (budget.times and budget.milliseconds)
+            assert set(budget.scenario.programs) <= set(everything())
+
+
+def _budget(**limits: Any) -> budgets.Budget:
+    base = Scenario("A section", "a base")
+    return budgets.Budget(Scenario("A section", "a work"), base, **limits)
+
+
 class TestReport:
     def test_a_table_marks_what_is_slower(self) -> None:
         """One of ours that is slower than the best other has a mark, and a line."""
@@ -154,6 +214,10 @@ class TestReport:
         assert "- Go helper, a row: fails, 3 of 3: exit code 1: not implemented\n" in text
         assert "- a build: it needs root\n" in text
         assert "Nowhere" in text
+
+    def test_without_rows_nothing_is_claimed(self) -> None:
+        """With budgets alone, the report says nowhere that ours are not slower."""
+        assert report.render([], [("date", "today")], []) == "## Measured with\n\n- date: today\n"
 
     def test_some_failures_are_reported_beside_the_number(self) -> None:
         """The good runs count, and the number of failures is shown."""

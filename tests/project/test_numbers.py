@@ -12,7 +12,8 @@ from docker_credential_ecrpy.hot import cache, protocol
 from docker_credential_ecrpy.settings import loader
 from docker_credential_ecrpy.settings.rules import Role
 from docker_credential_ecrpy.tokens.login import TOKEN_LIFE
-from docker_credential_ecrpy.tokens.recent import FORGET_AFTER
+from docker_credential_ecrpy.tokens.recent import FORGET_AFTER, LISTED
+from docker_credential_ecrpy.tokens.store import MOST_ENTRIES
 from tests.world.documents import find_page
 from tests.world.tree import REPOSITORY
 
@@ -29,7 +30,8 @@ SENTENCES = {
         f"seconds that one `get` may take; default {SECONDS}, at most {MAX_TIMEOUT:.0f}",
         f"with mode 0600; at {log_file._MAX_BYTES // MIB} MiB it is renamed to `<file>.1`",
         f"`$AWS_ECR_CONFIG`, at most {loader.MAX_SIZE // KIB} KiB",
-        f"got a token in the last {FORGET_AFTER // DAY} days",
+        f"the {LISTED} hosts that got a token last, in the last {FORGET_AFTER // DAY} days",
+        f"after each call of AWS, the {MOST_ENTRIES:,} most recent",
         f"Input is read to its end, at most {INPUT}",
         f"at most {WORDS[backup.BACKUPS_KEPT]} for each file",
     ],

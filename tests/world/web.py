@@ -7,6 +7,7 @@ with only HTTPS_PROXY and a CA bundle reaches it by AWS's real host names, witho
 import contextlib
 import datetime as dt
 import http.server
+import io
 import socket
 import ssl
 import struct
@@ -239,9 +240,14 @@ class _RequestHandler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         if response.status not in (204, 304) and "Content-Length" not in response.headers:
             self.send_header("Content-Length", str(len(response.body)))
+        self._send(b"" if self.command == "HEAD" else response.body)
+
+    def _send(self, body: bytes) -> None:
+        """Send the headers and the body with one write: the Go SDK may fail if the body is late."""
+        stream, self.wfile = self.wfile, io.BytesIO()
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(response.body)
+        head, self.wfile = self.wfile.getvalue(), stream
+        self.wfile.write(head + body)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 

@@ -53,7 +53,7 @@ def test_nothing_behind_a_link_is_known_or_forgotten(tmp_path: Path) -> None:
     os.utime(tmp_path / "others" / HOST, (1, 1))
     (tmp_path / "registries").symlink_to("others")
 
-    store.sweep_hosts(str(tmp_path / "registries"), recent.is_old)
+    store.sweep_hosts(str(tmp_path / "registries"), recent.is_old, 1)
 
     assert recent.list_hosts(str(tmp_path)) == []
     assert (tmp_path / "others" / HOST).read_text() == "notes"

@@ -89,7 +89,7 @@ def test_a_token_whose_refresh_was_deferred(tmp_path: Path) -> None:
     """A deferred refresh while the erase waits does not save the token."""
     place = cache.token_place(str(tmp_path), HOST, "me")
     entry_file.write(*place, make_entry())
-    store.defer(place[0], NOW + HOUR)
+    entry_file.defer(place[0], NOW + HOUR)
     started = os.stat(place[0]).st_ctime_ns - 1
 
     assert store.forget(str(tmp_path), HOST, "", started) == 1
@@ -238,7 +238,7 @@ def test_what_killed_processes_left_is_swept(tmp_path: Path, name: str) -> None:
     os.utime(ended, (1, 1))
     os.utime(alive, ns=(NOW - HOUR, NOW - HOUR))
     if name == paths.REGISTRIES:
-        store.sweep_hosts(str(made), lambda _: False)
+        store.sweep_hosts(str(made), lambda _: False, 1)
     elif name == paths.LOCKS:
         store.sweep_locks(str(made), NOW)
     else:

@@ -92,7 +92,7 @@ def test_sweeping_removes_the_dead_alone(tmp_path: Path) -> None:
 
 
 def test_sweeping_is_bounded_and_reaches_every_file(tmp_path: Path) -> None:
-    """One sweep examines 500 files at most; later sweeps examine others."""
+    """One sweep examines 64 files at most; later sweeps examine others."""
     directory = make_folder(tmp_path / "tokens")
     for number in range(1200):
         _make_old(directory, _name(number), b"ecrpy-")
@@ -100,7 +100,7 @@ def test_sweeping_is_bounded_and_reaches_every_file(tmp_path: Path) -> None:
     for round_number in range(100):
         before = len(list_files(directory))
         gone += store.sweep(str(directory), NOW + round_number * cache.SECOND)
-        assert before - len(list_files(directory)) <= 500
+        assert before - len(list_files(directory)) <= 64
         if not list_files(directory):
             break
 

@@ -1,0 +1,173 @@
+"""The budgets: the processor time of one scenario against another's, measured in turn.
+
+A budget's two sides run in the same rounds, so that a slower machine slows both. `--only budget`
+runs these alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from benchmarks.identities import ROLE
+from benchmarks.programs import BARE, GO, OURS
+from benchmarks.results import Cell, Row
+from benchmarks.scenarios import MANY, OTHER_ACCOUNT, Scenario
+
+BUDGETS = "Budgets"
+ENTRIES = 100_000
+REGISTRIES = 50
+_FEW_GLOBS = 200
+_NOT_OURS = "registry.example.com"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A scenario, and what it may take of processor time.
+
+    base: the scenario that it is compared with, or None for the bare interpreter's start.
+    of: the program that plays the base; "" for the same one.
+    times: the most that it may take, as a multiple of the base. milliseconds: the most that it may
+    take in addition to the base. Without either, there is no limit, and the unit is that of
+    `is_more`.
+    """
+
+    scenario: Scenario
+    base: Scenario | None
+    of: str = ""
+    times: float = 0
+    milliseconds: float = 0
+    is_more: bool = False
+
+    @property
+    def title(self) -> str:
+        """What is compared with what."""
+        return f"{self.scenario.what}, against {self.of or self.base_name}"
+
+    @property
+    def base_name(self) -> str:
+        """The base, in words."""
+        return self.base.what if self.base else BARE
+
+    @property
+    def slow(self) -> bool:
+        """Whether `--quick` leaves it out."""
+        played = self.scenario
+        is_long = played.registries or played.at_once > 1 or played.globs > _FEW_GLOBS
+        return bool(played.entries or is_long)
+
+    def base_of(self, program: str) -> str:
+        """Return the name of the base's cell beside a program's."""
+        return self.of or (f"{program}: {self.base_name}" if self.base else BARE)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One program's result: milliseconds of processor time, and AWS calls of one run."""
+
+    program: str
+    took: float
+    base: float
+    calls: float
+    text: str
+    met: bool | None
+    """None without a limit."""
+
+
+def _scenario(what: str, share: float = 1, **rest: Any) -> Scenario:
+    return Scenario(BUDGETS, what, share=share, **rest)
+
+
+_GET = _scenario("cached get")
+_FIRST = _scenario("first get", 0.5, cold=True)
+
+
+def _actions() -> Iterator[Budget]:
+    yield Budget(_GET, None)
+    yield Budget(_scenario("list", action="list", after="get"), _GET, times=1.35)
+    yield Budget(_scenario("store", action="store"), _GET, times=1.35)
+    yield Budget(_scenario("erase", 0.5, action="erase", after="get"), _GET, times=1.35)
+    second = "get for another account, its region's token cached"
+    for rules, what in ((0, second), (1, f"{second}, with config.toml")):
+        get = _scenario(what, host=OTHER_ACCOUNT, cold=True, after="get", rules=rules)
+        yield Budget(get, _GET, times=1.2)
+    yield Budget(_FIRST, None, milliseconds=115)
+    role = _scenario("first get with an assumed role", 0.5, identity=ROLE, cold=True)
+    yield Budget(role, _FIRST, milliseconds=12)
+
+
+def _rules() -> Iterator[Budget]:
+    none = _scenario("miss without settings", 0.5, host=_NOT_OURS, new=True, code=1)
+    yield Budget(none, None, is_more=True)
+    for number in (1, _FEW_GLOBS, 2000):
+        what = f"miss with {number} glob rule{'s' * (number > 1)}"
+        miss = _scenario(what, 0.5, host=_NOT_OURS, new=True, code=1, globs=number)
+        yield Budget(miss, none, is_more=True)
+
+
+def _together() -> Iterator[Budget]:
+    many = _scenario(f"{MANY} first gets at once", 0.25, cold=True, at_once=MANY, latency=80)
+    yield Budget(many, many, GO, times=1.1)
+    turn = _scenario(
+        f"list and {REGISTRIES} first gets in turn", 0.25, cold=True, registries=REGISTRIES
+    )
+    yield Budget(turn, turn, GO, times=0.65)
+
+
+def _full() -> Iterator[Budget]:
+    list_ = _scenario("list", action="list", after="get")
+    store = _scenario("store", action="store", cold=True)
+    erase = _scenario("erase", 0.5, action="erase", cold=True, after="get")
+    for base in (_FIRST, list_, store, erase):
+        full = f"{base.what} after {ENTRIES:,} tokens of {ENTRIES // 10:,} hosts"
+        scenario = replace(base, what=full, entries=ENTRIES, programs=OURS)
+        yield Budget(scenario, base, times=1.3)
+
+
+ALL = (*_actions(), *_rules(), *_together(), *_full())
+
+
+def judge(budget: Budget, row: Row) -> list[Result]:
+    """Return the results of the programs that ran; only ours have a limit."""
+    found = []
+    for program in budget.scenario.programs:
+        own, base = row.cells.get(program), row.cells.get(budget.base_of(program))
+        if own and base and own.samples and base.samples and not own.failures:
+            found.append(_judge(budget, program, own, base))
+    return found
+
+
+def _judge(budget: Budget, program: str, own: Cell, base: Cell) -> Result:
+    took, least = own.cpu.median, base.cpu.median
+    is_more = budget.is_more or budget.milliseconds > 0
+    limit = budget.milliseconds or budget.times
+    value = took - least if is_more else took / least
+    text = f"{value:+.1f} ms" if is_more else f"{value:.2f} x"
+    met = value <= limit if limit and program in OURS else None
+    if met is not None:
+        text += f", at most {limit:g}: {'met' if met else 'MISSED'}"
+    return Result(program, took, least, sum(own.calls.values()), text, met)
+
+
+def render(rows: Sequence[tuple[Budget, Row]]) -> str:
+    """Return the budgets' results as Markdown, with the failures."""
+    lines = [
+        f"## {BUDGETS}\n",
+        "Medians of the processor time in milliseconds, each beside what ran in turn with it.\n",
+        "| work | program | runs | CPU | compared with | CPU | AWS calls | result |",
+        "| --- | --- | ---: | ---: | --- | ---: | ---: | --- |",
+    ]
+    failed: dict[str, None] = {}
+    for budget, row in rows:
+        base = f"{budget.of}, the same" if budget.of else budget.base_name
+        for result in judge(budget, row):
+            numbers = f"{result.took:.1f} | {base} | {result.base:.1f} | {result.calls:g}"
+            lines.append(
+                f"| {budget.scenario.what} | {result.program} | {row.runs} | {numbers} | "
+                f"{result.text} |"
+            )
+        for name, cell in row.cells.items():
+            if cell.failures:
+                failed[f"- {name}, {budget.scenario.what}: {cell.note}"] = None
+            elif cell.note and name in budget.scenario.programs:
+                failed[f"- {name}: {cell.note}"] = None
+    return "\n".join([*lines, "", *failed, ""])
