@@ -61,17 +61,24 @@ def read(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Rule:
         if key in table and "role_arn" not in table:
             msg = f"{key} belongs to a role, and this rule has none"
             raise source.error_at(number, key, msg, "add role_arn, or remove it")
-    stands_for = _parse_registry(source, number, table.get("registry", ""))
+    _check_registry(source, number, table.get("registry", ""))
+    rule = accept(source, number, table)
+    _check_pattern(source, number, table["match"], rule.pattern, rule.registry)
+    return rule
+
+
+def accept(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Rule:
+    """Return the rule in a table that `read` has accepted before, or will check."""
     role = None
     if "role_arn" in table:
         options = {key.removeprefix("role_"): table[key] for key in ROLE_KEYS if key in table}
         role = Role(table["role_arn"], **options)
     return Rule(
-        _parse_pattern(source, number, table["match"], stands_for),
+        patterns.accept(table["match"]),
         {key: Place(source.file, partial(source.line, number, key)) for key in table},
         table.get("profile", ""),
         role,
-        stands_for,
+        registry.parse(table.get("registry", "")),
         table.get("endpoint_url", "").rstrip("/"),
         table.get("region", ""),
     )
@@ -134,21 +141,24 @@ def _has_port(url: str) -> bool:
         return False
 
 
-def _parse_registry(source: TomlDocument, number: int, text: str) -> Registry | None:
+def _check_registry(source: TomlDocument, number: int, text: str) -> None:
     found = registry.parse(text)
     if text and (found is None or found.host != text.lower()):
         msg = f"registry = {shown(text)} is not the host name of an ECR registry"
         hint = 'write it such as registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com"'
         raise source.error_at(number, "registry", msg, hint)
-    return found
 
 
-def _parse_pattern(
-    source: TomlDocument, number: int, text: str, stands_for: Registry | None
-) -> patterns.Pattern:
+def _check_pattern(
+    source: TomlDocument,
+    number: int,
+    text: str,
+    pattern: patterns.Pattern,
+    stands_for: Registry | None,
+) -> None:
     msg, hint = "", f"write it {_MATCHES}"
     try:
-        pattern = patterns.parse(text)
+        patterns.check(pattern)
     except patterns.BadPattern as exc:
         msg = f"match = {shown(text)}: {exc}"
         raise source.error_at(number, "match", msg, hint) from exc
@@ -165,7 +175,6 @@ def _parse_pattern(
             hint += '; if it is a private name in front of ECR, add registry = "..."'
     if msg:
         raise source.error_at(number, "match", f"match = {shown(text)}: {msg}", hint)
-    return pattern
 
 
 def check_reach(source: TomlDocument, rules: Sequence[Rule]) -> None:
@@ -200,17 +209,19 @@ class _Globs:
     def __init__(self) -> None:
         self._count = 0
         self._lengths: set[int] = set()
-        self._by_start: dict[str, list[tuple[int, Rule]]] = {}
+        self._by_start: dict[str, list[tuple[int, str, Rule]]] = {}
 
     def add(self, rule: Rule) -> None:
         if self._count < GLOBS_COMPARED:
             self._count += 1
             self._lengths.add(len(rule.pattern.start))
-            self._by_start.setdefault(rule.pattern.start, []).append((self._count, rule))
+            found = self._by_start.setdefault(rule.pattern.start, [])
+            found.append((self._count, rule.pattern.longest, rule))
 
     def find(self, example: str) -> list[Rule]:
         """Return the rules that may cover a host, in the file's order."""
         found: list[tuple[int, Rule]] = []
         for length in self._lengths:
-            found += self._by_start.get(example[:length], ())
+            near = self._by_start.get(example[:length], ())
+            found += [(number, rule) for number, longest, rule in near if longest in example]
         return [rule for _, rule in sorted(found, key=lambda pair: pair[0])]
