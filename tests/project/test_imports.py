@@ -25,7 +25,7 @@ HOT = {
     "sys",
     "time",
 }
-# What answers `list`, `store` and `erase` without settings, beyond these.
+# What answers `list`, `store` and `erase`, beyond these; with settings, also `TABLE`.
 FOLDERS = {
     "docker_credential_ecrpy.files",
     "docker_credential_ecrpy.files.directory",
@@ -42,6 +42,7 @@ WARM = FOLDERS | {
     "docker_credential_ecrpy.tokens.entry",
     "docker_credential_ecrpy.tokens.recent",
 }
+TABLE = {"docker_credential_ecrpy.helper.rule_table"}
 ACTIONS = {
     "list": {"docker_credential_ecrpy.tokens.recent"},
     "erase": {"docker_credential_ecrpy.tokens.store"},
@@ -153,15 +154,31 @@ def test_another_registry_of_a_region_loads_no_settings_and_no_sdk(
     assert loaded >= WARM
 
 
+def test_another_registry_with_rules_loads_a_table_alone(machine: Machine, scripts: Path) -> None:
+    """The rules were checked by the first get: there is no parser, no dataclass, no expression."""
+    machine.login()
+    machine.settings("[[registry]]\nmatch = 'public.ecr.aws'\n")
+    machine.get()
+    loaded = _loaded(machine, scripts, HOST.replace("123456789012", "210987654321"), 0)
+
+    assert loaded <= HOT | WARM | TABLE
+    assert loaded >= WARM | TABLE
+
+
+@pytest.mark.parametrize("rules", [None, "[[registry]]\nmatch = '123456789012'\n"])
 @pytest.mark.parametrize("action", ACTIONS)
 def test_store_erase_and_list_load_few_modules(
-    machine: Machine, scripts: Path, action: str
+    machine: Machine, scripts: Path, action: str, rules: "str | None"
 ) -> None:
-    """Without settings they need none of the rules, the errors or the SDK."""
+    """They need none of the errors or the SDK; with settings, the table of the rules alone."""
+    if rules:
+        machine.settings(rules)
+        machine.get("ghcr.io")
     login = f'{{"ServerURL": "{HOST}", "Username": "AWS", "Secret": "x"}}'
     machine.run("store", stdin=login.encode())
     loaded = _loaded(machine, scripts, login if action == "store" else HOST, 0, action)
     wanted = FOLDERS | ACTIONS[action] | {"docker_credential_ecrpy.helper.fast_path"}
+    wanted |= TABLE if rules else set()
 
     assert loaded <= HOT | wanted
     assert {name for name in wanted if "." in name} <= loaded
