@@ -108,19 +108,19 @@ def in_full(request: "protocol.GetRequest | None") -> int:
 
         report_hang(sys.argv, os.environ, request, thread)
 
-    reply = data = None
+    code, reply, data = protocol.OK, None, None
     try:
         if request is not None:
             from docker_credential_ecrpy.helper import warm
 
-            reply = warm.answer_in_time(request, os.environ, report)
+            code, reply = warm.answer_in_time(request, os.environ, report) or (code, reply)
         elif sys.argv[1:] in _WITHOUT_AWS and not _wants_log(os.environ):
             from docker_credential_ecrpy.helper import fast_path
 
             reply, data = fast_path.answer(sys.argv[1], os.environ, report)
         if reply is not None:
             protocol.send(reply)
-            return protocol.OK
+            return code
         from docker_credential_ecrpy.cli.main import run_cli
 
         return run_cli(sys.argv, os.environ, request, data)

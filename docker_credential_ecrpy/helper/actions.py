@@ -26,8 +26,9 @@ from docker_credential_ecrpy.text.log import Log, is_true
 from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import folder, lookup, recent, store
 from docker_credential_ecrpy.tokens.broker import Broker
+from docker_credential_ecrpy.tokens.entry import TOKEN_LIFE
 from docker_credential_ecrpy.tokens.lock_note import circumstances
-from docker_credential_ecrpy.tokens.login import TOKEN_LIFE, login_entry
+from docker_credential_ecrpy.tokens.login import login_entry
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, LookupResult
 from docker_credential_ecrpy.tokens.token import Fetch
 

@@ -6,7 +6,7 @@ from docker_credential_ecrpy.hot.registry import Registry
 from docker_credential_ecrpy.settings.loader import Settings
 from docker_credential_ecrpy.settings.rules import AUTO, Rule
 from docker_credential_ecrpy.tokens import entry as entry_file
-from docker_credential_ecrpy.tokens.login import TOKEN_LIFE
+from docker_credential_ecrpy.tokens.entry import TOKEN_LIFE
 
 _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MORE = 0x10000  # from here on, characters for more sets than there are capitals

@@ -1,4 +1,4 @@
-"""A `get` for a registry that is new to the cache, from its endpoint's cached token.
+"""A `get` for a host that is new to the cache, from its endpoint's cached token or the rules.
 
 The broker would find that token, too. But the first `docker build` asks for every registry that
 Docker knows, and this needs none of the broker's modules. Of settings it needs the rule table that
@@ -7,7 +7,7 @@ an earlier `get` left in the cache.
 
 import time
 
-from docker_credential_ecrpy.hot import cache, identity, paths, protocol, watchdog
+from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry, watchdog
 from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.tokens import entry, recent
 
@@ -15,44 +15,85 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from docker_credential_ecrpy.hot.registry import Registry
-
 
 def answer_in_time(
     request: GetRequest, environ: "Mapping[str, str]", report: "Callable[[int], None]"
-) -> "bytes | None":
+) -> "tuple[int, bytes] | None":
     """Return the `answer` to a `get`. report: as in `watchdog.start`; it stays on without one."""
     watchdog.start(protocol.time_limit(environ), report)
     try:
-        reply = answer(request, environ, time.time_ns())
+        found = answer(request, environ, time.time_ns())
     except Exception as exc:  # whatever it is, it happens again, and is reported
         if isinstance(exc.__cause__, KeyboardInterrupt):
             raise  # an interrupt while a module loads; see `__main__.in_full`
         return None
-    if reply:
+    if found:
         watchdog.stop()
-    return reply
+    return found
 
 
-def answer(request: GetRequest, environ: "Mapping[str, str]", now: int) -> "bytes | None":
-    """Return the reply to a `get` from the fresh token of the registry's endpoint.
+def answer(
+    request: GetRequest, environ: "Mapping[str, str]", now: int
+) -> "tuple[int, bytes] | None":
+    """Return the exit code and output of a `get`, by the fresh token of the registry's endpoint.
 
     Returns None if there is none, or if settings without a table, or variables, may choose another
     identity for its account. now: nanoseconds since the epoch (UTC).
     """
-    line, directory = request.identity, paths.cache_dir(environ)
+    line = request.identity
     if not line or identity.account_variables(environ):  # the cache was not searched
         return None
     # The line shows the settings as the cache was searched; they must still be the same.
     if paths.has_settings(environ):
-        chosen = _choose_by_table(request.server_url, line, directory, environ, now)
-    else:
-        is_same = identity.settings_part(environ, identity.MISSING) in line
-        chosen = (request.registry, line, "") if request.registry and is_same else None
-    if chosen is None:
+        return _answer_by_table(request, environ, now)
+    if request.registry is None or identity.settings_part(environ, identity.MISSING) not in line:
         return None
-    registry, chosen_line, settings = chosen
-    endpoint = cache.token_place(directory, registry.endpoint, chosen_line)
+    return _serve(request, environ, now, (request.registry, "", ""))
+
+
+def _answer_by_table(
+    request: GetRequest, environ: "Mapping[str, str]", now: int
+) -> "tuple[int, bytes] | None":
+    from docker_credential_ecrpy.helper import rule_table
+
+    settings, directory = identity.settings_part(environ), paths.cache_dir(environ)
+    table = rule_table.read(directory, settings, now) if settings in request.identity else None
+    if table is None:
+        return None
+    choice = table.choose(request.server_url)
+    if choice is None:
+        host = registry.parse_host(request.server_url)
+        return None if table.has_fallback or not host else _refuse(host, request, directory, now)
+    if choice.identity is None:
+        return None
+    settings = "" if choice.is_ecr_host else settings
+    return _serve(request, environ, now, (choice.registry, choice.identity, settings))
+
+
+def _refuse(host: str, request: GetRequest, directory: str, now: int) -> tuple[int, bytes]:
+    """Return that the host is not ECR's; from now on the hot path knows it without the rules."""
+    note = cache.Entry(now, now + entry.TOKEN_LIFE, now + entry.TOKEN_LIFE, b"")
+    try:
+        entry.write(*cache.elsewhere_place(directory, host, request.identity), note)
+    except OSError:
+        pass  # the next `get` asks the table again
+    return protocol.FAILED, f"{protocol.NOT_FOUND}\n".encode()
+
+
+def _serve(
+    request: GetRequest,
+    environ: "Mapping[str, str]",
+    now: int,
+    chosen: "tuple[registry.Registry, str, str]",
+) -> "tuple[int, bytes] | None":
+    """Return the endpoint's token.
+
+    chosen: the registry, what a rule appends to the identity, and the settings as in
+    `hot.cache.login_place`.
+    """
+    at, choice, settings = chosen
+    line, directory = request.identity, paths.cache_dir(environ)
+    endpoint = cache.token_place(directory, at.endpoint, line + choice)
     try:
         found = cache.read(*endpoint, now, environ)
     except cache.Miss:
@@ -60,23 +101,9 @@ def answer(request: GetRequest, environ: "Mapping[str, str]", now: int) -> "byte
     if not found.fresh(now):
         return None
     try:
-        place = cache.token_place(directory, registry.host, line, settings)
+        place = cache.token_place(directory, at.host, line, settings)
         entry.write(*place, entry.refer(*endpoint, found))
-        recent.remember(directory, registry.host)
+        recent.remember(directory, at.host)
     except OSError:
         pass  # the next `get` finds the endpoint's token again
-    return protocol.reply(request.server_url, found.reply)
-
-
-def _choose_by_table(
-    server_url: str, line: str, directory: str, environ: "Mapping[str, str]", now: int
-) -> "tuple[Registry, str, str] | None":
-    """Return the registry, the identity for it, and for a private name the settings; or None."""
-    from docker_credential_ecrpy.helper import rule_table
-
-    settings = identity.settings_part(environ)
-    table = rule_table.read(directory, settings, now) if settings in line else None
-    choice = table.choose(server_url) if table else None
-    if choice is None or choice.identity is None:
-        return None
-    return choice.registry, line + choice.identity, "" if choice.is_ecr_host else settings
+    return protocol.OK, protocol.reply(request.server_url, found.reply)

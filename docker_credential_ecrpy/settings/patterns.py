@@ -78,6 +78,8 @@ class Pattern:
     @cached_property
     def _fixed(self) -> list[str]:
         """The texts between the wildcards."""
+        if "[" not in self.text and not self.is_account:
+            return self.text.replace("?", "*").split("*")
         return "".join(min(step) if len(step) == 1 else "*" for step in self.steps).split("*")
 
     def matches(self, host: str) -> bool:

@@ -159,10 +159,11 @@ def test_another_registry_with_rules_loads_a_table_alone(machine: Machine, scrip
     machine.login()
     machine.settings("[[registry]]\nmatch = 'public.ecr.aws'\n")
     machine.get()
-    loaded = _loaded(machine, scripts, HOST.replace("123456789012", "210987654321"), 0)
+    for host, code in ((HOST.replace("123456789012", "210987654321"), 0), ("ghcr.io", 1)):
+        loaded = _loaded(machine, scripts, host, code)
 
-    assert loaded <= HOT | WARM | TABLE
-    assert loaded >= WARM | TABLE
+        assert loaded <= HOT | WARM | TABLE
+        assert loaded >= WARM | TABLE
 
 
 @pytest.mark.parametrize("rules", [None, "[[registry]]\nmatch = '123456789012'\n"])
