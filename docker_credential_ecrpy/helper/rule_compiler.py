@@ -32,20 +32,17 @@ def write(directory: str, settings: str, loaded: Settings, now: int) -> None:
 def compile_rules(loaded: Settings, *, with_choices: bool = True) -> str:
     """Return the table of settings. with_choices: whether a shorter one would do."""
     letters: dict[frozenset[str], str] = {}
-    rows = [
-        "\t".join(
-            (
-                *_compile_pattern(rule, letters),
-                rule.registry.host if rule.registry else "",
-                rule.region,
-                _compile_choice(rule) if with_choices else rule_table.UNKNOWN,
-            )
-        )
-        for rule in loaded.rules
-    ]
-    sets = " ".join(f"{letter}={''.join(sorted(one))}" for one, letter in letters.items())
+    lengths: dict[int, None] = {}
+    rows = []
+    for rule in loaded.rules:
+        start, rest = _compile_pattern(rule, letters)
+        lengths[len(start)] = None
+        name = rule.registry.host if rule.registry else ""
+        choice = _compile_choice(rule) if with_choices else rule_table.UNKNOWN
+        rows.append(f"{start}\t{rest}\t{name}\t{rule.region}\t{choice}\n")
     fallback = rule_table.FALLBACK if loaded.fallback else rule_table.NO_FALLBACK
-    return "\n".join((fallback, sets, *rows))
+    sets = " ".join(f"{letter}={''.join(sorted(one))}" for one, letter in letters.items())
+    return "\n".join((fallback, " ".join(map(str, lengths)), sets, "".join(rows)))
 
 
 def _compile_pattern(rule: Rule, letters: dict[frozenset[str], str]) -> tuple[str, str]:

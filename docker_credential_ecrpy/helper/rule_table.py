@@ -2,9 +2,11 @@
 
 The table is an entry of the cache. Its subject has the settings' stamp, and the version of this
 program, which checked them; the next settings replace it. `rule_compiler` writes it: a line for the
-fallback, one for the sets of characters, and one for each rule, with tabs between its fields:
+fallback, one for the lengths of the first fields, one for the sets of characters, and one for each
+rule, with tabs between its fields:
 
     fallback=0
+    21
     A=-.0123456789abcdefghijklmnopqrstuvwxyz B=ew
     123456789012.dkr.ecr.  B*.amazonaws.com  <registry>  <region>  <choice>
 
@@ -55,13 +57,14 @@ class RuleTable:
     """
 
     def __init__(self, text: str) -> None:
-        fallback, sets, *rows = text.split("\n")
+        fallback, lengths, sets, rows = text.split("\n", 3)
         if fallback not in (FALLBACK, NO_FALLBACK):
             msg = "this is not a rule table"
             raise ValueError(msg)
         self.has_fallback = fallback == FALLBACK
+        self._lengths = [int(length) for length in lengths.split()]
         self._sets = [(one[0], one[2:]) for one in sets.split()]
-        self._rows = rows
+        self._rows = f"\n{rows}"
 
     def choose(self, server_url: str) -> "TableChoice | None":
         """Return the choice for the registry that `server_url` names; None if that is not ECR's.
@@ -81,15 +84,24 @@ class RuleTable:
     def _find(self, host: str, *, is_private: bool) -> "Sequence[str]":
         """Return registry, region and choice of the first rule for a host; empty without one."""
         at: dict[str, int] = {}
-        for row in self._rows:
-            start, _, rest = row.partition("\t")
-            if host.startswith(start):
-                pattern, *fields = rest.split("\t")
-                if bool(fields[0]) == is_private:
-                    at = at or self._locate(host)
-                    if _meets(pattern, at, len(start), len(host)):
-                        return fields
+        for place in self._list_places(host):
+            start, pattern, *fields = self._rows[place : self._rows.index("\n", place)].split("\t")
+            if bool(fields[0]) == is_private:
+                at = at or self._locate(host)
+                if _meets(pattern, at, len(start), len(host)):
+                    return fields
         return "", "", ""
+
+    def _list_places(self, host: str) -> "list[int]":
+        """Return where the rules begin whose first field is the host's start, in their order."""
+        found = []
+        for length in self._lengths:
+            wanted = f"\n{host[:length]}\t"
+            place = self._rows.find(wanted) if length <= len(host) else -1
+            while place >= 0:
+                found.append(place + 1)
+                place = self._rows.find(wanted, place + 1)
+        return sorted(found)
 
     def _locate(self, host: str) -> "dict[str, int]":
         """Return where a host has a character, or one of a set: bit n stands for place n."""

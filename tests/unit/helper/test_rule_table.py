@@ -155,7 +155,7 @@ def test_any_number_of_sets() -> None:
         assert _describe(table.choose(url)) == _describe(rules.choose(url, settings.rules, {}))
 
 
-@pytest.mark.parametrize("text", ["", "x", "fallback=2\n", "fallback=0"])
+@pytest.mark.parametrize("text", ["", "x", "fallback=2\n\n\n", "fallback=0\n\n"])
 def test_another_text_is_no_table(text: str) -> None:
     """It is an error, not a table without rules."""
     with pytest.raises(ValueError):
