@@ -1,12 +1,13 @@
 """The rule table chooses as the rules do, and is used only for the settings that it was made of."""
 
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docker_credential_ecrpy.errors import HelperError
@@ -105,21 +106,64 @@ def _describe(choice: rules.Choice | rule_table.TableChoice | None) -> object:
     return fields, at.endpoint, choice.is_ecr_host, line
 
 
-@given(
-    st.lists(TABLES, max_size=6),
-    st.sampled_from(URLS) | _globs(),
-    st.sampled_from(SPELLINGS),
-    st.booleans(),
-)
+@st.composite
+def _cases(draw: st.DrawFn) -> tuple[list[dict[str, object]], str]:
+    """Some rules, and an address that is often for one of them."""
+    tables = draw(st.lists(TABLES, max_size=6))
+    host = draw(st.sampled_from([*URLS, *(str(table["match"]) for table in tables)]))
+    for wildcard in (r"\[[^\]]*\]", r"\*", r"\?"):
+        host = re.sub(wildcard, draw(st.sampled_from(["0", "e", ".", "-", "us-east-1", ""])), host)
+    return tables, draw(st.sampled_from(SPELLINGS))(host)
+
+
+@settings(max_examples=1000)
+@given(_cases(), st.booleans())
 def test_it_chooses_as_the_rules_do(
-    tables: list[dict[str, object]], host: str, spell: Callable[[str], str], fallback: bool
+    case: tuple[list[dict[str, object]], str], fallback: bool
 ) -> None:
     """The same registry, endpoint, identity and kind of host, for any rules and any address."""
-    settings, url = _settings(tables, fallback=fallback), spell(host)
-    table = rule_table.RuleTable(rule_compiler.compile_rules(settings))
+    tables, url = case
+    found = _settings(tables, fallback=fallback)
+    table = rule_table.RuleTable(rule_compiler.compile_rules(found))
 
-    assert _describe(table.choose(url)) == _describe(rules.choose(url, settings.rules, {}))
+    assert _describe(table.choose(url)) == _describe(rules.choose(url, found.rules, {}))
     assert table.has_fallback == fallback
+
+
+ANY, OWN = "*", "*.example.com"
+US, PUBLIC = HOSTS[0], HOSTS[8]
+
+
+@pytest.mark.parametrize(
+    ("tables", "host"),
+    [
+        ([{"match": ANY}, {"match": OWN, "registry": US}], "a.example.com"),
+        ([{"match": "*.amazonaws.com", "registry": PUBLIC}, {"match": ANY, "region": "x"}], US),
+        ([{"match": "public.*", "region": "x"}], PUBLIC),
+        ([{"match": OWN, "registry": PUBLIC, "region": "x"}], "a.example.com"),
+        ([{"match": "1*", "profile": "a"}, {"match": "12*", "profile": "b"}], US),
+        ([{"match": "12*", "profile": "a"}, {"match": "1*", "profile": "b"}], US),
+        ([{"match": f"{US}*", "profile": "a"}, {"match": f"*{US}", "profile": "b"}], US),
+        (
+            [
+                {"match": "1*.on.aws"},
+                {"match": "12*", "profile": "a"},
+                {"match": "1*.com", "profile": "b"},
+            ],
+            US,
+        ),
+        ([{"match": "*.amazonaws.com", "profile": "a"}], HOSTS[7]),
+        ([{"match": "a.example.com", "registry": US}], "a.example.co"),
+        ([{"match": "*.example.com", "registry": US, "profile": "auto"}], "example.com"),
+    ],
+)
+def test_rules_of_which_one_counts(tables: list[dict[str, object]], host: str) -> None:
+    """The first one for this kind of host, and its pattern to the last character."""
+    found = _settings(tables)
+    assert len(found.rules) == len(tables)
+    table = rule_table.RuleTable(rule_compiler.compile_rules(found))
+
+    assert _describe(table.choose(host)) == _describe(rules.choose(host, found.rules, {}))
 
 
 @given(st.lists(TABLES, min_size=1, max_size=6), st.sampled_from(URLS))
@@ -127,10 +171,10 @@ def test_a_table_without_choices_knows_the_registries(
     tables: list[dict[str, object]], url: str
 ) -> None:
     """It differs in the identity alone, which it has for no rule."""
-    settings = _settings(tables)
-    text = rule_compiler.compile_rules(settings, with_choices=False)
+    loaded = _settings(tables)
+    text = rule_compiler.compile_rules(loaded, with_choices=False)
     found = rule_table.RuleTable(text).choose(url)
-    choice = rules.choose(url, settings.rules, {})
+    choice = rules.choose(url, loaded.rules, {})
 
     assert (found is None) == (choice is None)
     if found and choice:
@@ -147,12 +191,12 @@ def test_any_number_of_sets() -> None:
         }
         for number in range(100)
     ]
-    settings = _settings(tables)
-    table = rule_table.RuleTable(rule_compiler.compile_rules(settings))
-    assert len(settings.rules) == 100
+    loaded = _settings(tables)
+    table = rule_table.RuleTable(rule_compiler.compile_rules(loaded))
+    assert len(loaded.rules) == 100
     for digit in range(10):
         url = f"12345678901{digit}.dkr.ecr.us-east-1.amazonaws.com"
-        assert _describe(table.choose(url)) == _describe(rules.choose(url, settings.rules, {}))
+        assert _describe(table.choose(url)) == _describe(rules.choose(url, loaded.rules, {}))
 
 
 @pytest.mark.parametrize("text", ["", "x", "fallback=2\n\n\n", "fallback=0\n\n"])
@@ -306,8 +350,8 @@ def test_a_table_that_is_too_large_has_no_choices(tmp_path: Path) -> None:
 def test_two_thousand_globs_are_compared_at_once() -> None:
     """Some milliseconds of processor time, also for globs that begin with a star."""
     matches = [f"*{number}.dkr.ecr.*.amazonaws.com" for number in range(10_000, 12_000)]
-    settings = _settings([{"match": match} for match in matches])
-    table = rule_table.RuleTable(rule_compiler.compile_rules(settings))
+    loaded = _settings([{"match": match} for match in matches])
+    table = rule_table.RuleTable(rule_compiler.compile_rules(loaded))
     before = time.process_time()
     found = [table.choose(HOSTS[0]) for _ in range(10)]
 
