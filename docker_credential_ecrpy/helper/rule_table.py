@@ -97,7 +97,7 @@ class RuleTable:
         found = []
         for length in self._lengths:
             wanted = f"\n{host[:length]}\t"
-            place = self._rows.find(wanted) if length <= len(host) else -1
+            place = self._rows.find(wanted)
             while place >= 0:
                 found.append(place + 1)
                 place = self._rows.find(wanted, place + 1)
