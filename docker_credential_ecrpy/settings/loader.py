@@ -139,10 +139,10 @@ def parse(
 
 def accept(source: "TomlDocument", stamp: str) -> Settings:
     """Return the settings in a TOML file that `parse` has accepted before."""
-    from docker_credential_ecrpy.settings import rule_parser
+    from docker_credential_ecrpy.settings import rule_reader
 
     tables = source.parsed.get(TABLE, [])
-    rules = tuple(rule_parser.accept(source, n, table) for n, table in enumerate(tables))
+    rules = tuple(rule_reader.read(source, n, table) for n, table in enumerate(tables))
     return Settings(source.file, stamp, rules, _find_fallback(source))
 
 

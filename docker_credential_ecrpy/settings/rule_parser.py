@@ -2,19 +2,18 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.registry import Registry
-from docker_credential_ecrpy.settings import patterns
-from docker_credential_ecrpy.settings.rules import ROLE_ARN, Place, Role, Rule
+from docker_credential_ecrpy.settings import patterns, rule_reader
+from docker_credential_ecrpy.settings.rule_reader import ROLE_KEYS
+from docker_credential_ecrpy.settings.rules import ROLE_ARN, Rule
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.suggestion import suggest
 
-ROLE_KEYS = ("external_id", "role_session_name", "duration")
 KEYS = ("match", "profile", "role_arn", *ROLE_KEYS, "registry", "endpoint_url", "region")
 """All keys of a rule."""
 
@@ -62,26 +61,9 @@ def read(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Rule:
             msg = f"{key} belongs to a role, and this rule has none"
             raise source.error_at(number, key, msg, "add role_arn, or remove it")
     _check_registry(source, number, table.get("registry", ""))
-    rule = accept(source, number, table)
+    rule = rule_reader.read(source, number, table)
     _check_pattern(source, number, table["match"], rule.pattern, rule.registry)
     return rule
-
-
-def accept(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Rule:
-    """Return the rule in a table that `read` has accepted before, or will check."""
-    role = None
-    if "role_arn" in table:
-        options = {key.removeprefix("role_"): table[key] for key in ROLE_KEYS if key in table}
-        role = Role(table["role_arn"], **options)
-    return Rule(
-        patterns.accept(table["match"]),
-        {key: Place(source.file, partial(source.line, number, key)) for key in table},
-        table.get("profile", ""),
-        role,
-        registry.parse(table.get("registry", "")),
-        table.get("endpoint_url", "").rstrip("/"),
-        table.get("region", ""),
-    )
 
 
 def suggest_key(key: str, keys: Sequence[str]) -> str:
