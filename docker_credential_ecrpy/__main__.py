@@ -120,7 +120,8 @@ def in_full(request: "protocol.GetRequest | None") -> int:
             reply, data = fast_path.answer(sys.argv[1], os.environ, report)
         if reply is not None:
             protocol.send(reply)
-            return protocol.OK
+            is_found = reply != _NOT_FOUND[1]
+            return protocol.OK if is_found else protocol.FAILED
         from docker_credential_ecrpy.cli.main import run_cli
 
         return run_cli(sys.argv, os.environ, request, data, turn)

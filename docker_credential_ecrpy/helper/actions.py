@@ -26,8 +26,9 @@ from docker_credential_ecrpy.text.log import Log, is_true
 from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import folder, lookup, recent, store
 from docker_credential_ecrpy.tokens.broker import Broker
+from docker_credential_ecrpy.tokens.entry import TOKEN_LIFE
 from docker_credential_ecrpy.tokens.lock_note import circumstances
-from docker_credential_ecrpy.tokens.login import TOKEN_LIFE, login_entry
+from docker_credential_ecrpy.tokens.login import login_entry
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, LookupResult
 from docker_credential_ecrpy.tokens.token import Fetch
 
@@ -106,7 +107,35 @@ class Helper:
 
     @cached_property
     def _settings(self) -> Settings:
-        return loader.load(self.environ)
+        return loader.load(self.environ, self._were_checked)
+
+    def _were_checked(self, stamp: str) -> bool:
+        """Whether an earlier process found no mistake in the settings."""
+        from docker_credential_ecrpy.helper import rule_table
+
+        directory, settings = paths.cache_dir(self.environ), self._settings_part(stamp)
+        return bool(directory) and bool(rule_table.read(directory, settings, self.clock()))
+
+    def _settings_part(self, stamp: str) -> str:
+        return identity.settings_part(self.environ, stamp)
+
+    def _keep_rules(self) -> None:
+        """Let later processes do without the settings' parser and checks."""
+        settings = self.load_settings()
+        directory = self.find_directory() if settings.is_new else ""
+        if directory:
+            from docker_credential_ecrpy.helper import rule_compiler
+
+            part = self._settings_part(settings.stamp)
+            try:
+                rule_compiler.write(directory, part, settings, self.clock())
+            except OSError as exc:
+                self.log(f"cache: rules not written: {exc}")
+
+    @cached_property
+    def _variables(self) -> Mapping[str, str]:
+        """The variables that choose an identity for an account."""
+        return {name: self.environ[name] for name in identity.account_variables(self.environ)}
 
     @cached_property
     def _identity(self) -> str:
@@ -119,7 +148,7 @@ class Helper:
 
         Raises HelperError.
         """
-        return rules.choose(server_url, self.load_settings().rules, self.environ)
+        return rules.choose(server_url, self.load_settings().rules, self._variables)
 
     def get(self, request: GetRequest, turn: "Turn | None" = None) -> Answer:
         """Return the reply for the server URL in `request`. turn: as in `Broker`.
@@ -132,6 +161,7 @@ class Helper:
         public = request.registry is not None and request.registry.public
         try:
             choice = self.choose(server_url)
+            self._keep_rules()
             if choice is None:
                 return self._get_elsewhere(server_url, request.data)
             public = choice.registry.public
@@ -282,7 +312,7 @@ class Helper:
         # entries of an ECR host do not.
         if choice.is_ecr_host:
             return ""
-        return identity.settings_part(self.environ, self.load_settings().stamp)
+        return self._settings_part(self.load_settings().stamp)
 
     def find_token(
         self,

@@ -1,8 +1,8 @@
-"""Docker's actions store, erase and list where no settings are needed: few modules, no errors.
+"""Docker's actions store, erase and list without the settings' parser: few modules, no errors.
 
 `actions.Helper` answers the same from all of its modules, which take five times as long to load.
-It does so wherever this module has no answer: with settings, with variables or input that need a
-closer look, and for every error.
+It does so wherever this module has no answer: with settings that have no rule table in the cache,
+with a fallback, with variables or input that need a closer look, and for every error.
 """
 
 import os
@@ -13,6 +13,8 @@ from docker_credential_ecrpy.hot import cache, identity, paths, protocol, regist
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from docker_credential_ecrpy.helper.rule_table import RuleTable
 
 
 def answer(
@@ -46,48 +48,79 @@ def _is_plain(environ: "Mapping[str, str]") -> bool:
 
 
 def _reply(action: str, data: "bytes | None", environ: "Mapping[str, str]") -> "bytes | None":
-    """Return an action's output, or None, as with settings. What it changes may be done again."""
+    """Return an action's output, or None. What it changes may be done again."""
+    if action != "list" and not data:
+        return None
+    table, settings = None, ""
     if paths.has_settings(environ):
-        return None
+        from docker_credential_ecrpy.helper import rule_table
+
+        directory, settings = paths.cache_dir(environ), identity.settings_part(environ)
+        table = rule_table.read(directory, settings, time.time_ns()) if directory else None
+        if table is None:
+            return None
+    choose = _Choose(table, settings)
     if action == "list":
-        return _list(environ)
-    if not data:
-        return None
-    return _store(data, environ) if action == "store" else _erase(data, environ)
+        return _list(choose, environ)
+    return (_store if action == "store" else _erase)(choose, data or b"", environ)
 
 
-def _list(environ: "Mapping[str, str]") -> bytes:
+class _Choose:
+    """Whose login an address is, by the rule table, or without settings.
+
+    settings: `identity.settings_part`; "" without settings.
+    """
+
+    def __init__(self, table: "RuleTable | None", settings: str) -> None:
+        self.has_fallback = table is not None and table.has_fallback
+        self._table, self._settings = table, settings
+
+    def __call__(self, server_url: str) -> "tuple[registry.Registry, str] | None":
+        """Return a registry, and for a private name the settings; None for another host."""
+        if self._table is None:
+            found = registry.parse(server_url)
+            return (found, "") if found else None
+        choice = self._table.choose(server_url)
+        return (choice.registry, "" if choice.is_ecr_host else self._settings) if choice else None
+
+
+def _list(choose: _Choose, environ: "Mapping[str, str]") -> "bytes | None":
     from docker_credential_ecrpy.tokens import recent
 
+    if choose.has_fallback:
+        return None
     directory = paths.cache_dir(environ)
-    hosts = filter(registry.parse, recent.list_hosts(directory) if directory else ())
+    hosts = filter(choose, recent.list_hosts(directory) if directory else ())
     users = ", ".join(f'"https://{host}": "{recent.USERNAME}"' for host in hosts)
     return f"{{{users}}}\n".encode()
 
 
-def _store(data: bytes, environ: "Mapping[str, str]") -> "bytes | None":
+def _store(choose: _Choose, data: bytes, environ: "Mapping[str, str]") -> "bytes | None":
     from docker_credential_ecrpy.tokens import entry, login, recent, store
 
     found = login.parse(data)
     directory = paths.cache_dir(environ)
-    at = found and registry.parse(found[0].strip())
+    at = found and choose(found[0].strip())
     if not (found and at and directory) or paths.lacks_home(directory, environ):
         return None
+    host, settings = at[0].host, at[1]
     now = time.time_ns()
     stored = login.login_entry(found[1], found[2], now)
-    entry.write(*cache.login_place(directory, at.host), stored)
-    recent.try_to_remember(directory, at.host, lambda _: None)
+    entry.write(*cache.login_place(directory, host, settings), stored)
+    recent.try_to_remember(directory, host, lambda _: None)
     store.sweep(os.path.join(directory, paths.LOGINS), now)
     return b""
 
 
-def _erase(data: bytes, environ: "Mapping[str, str]") -> bytes:
+def _erase(choose: _Choose, data: bytes, environ: "Mapping[str, str]") -> "bytes | None":
     from docker_credential_ecrpy.tokens import store
 
     started = time.time_ns()
     address = data.decode("latin-1")
-    found, directory = registry.parse(address), paths.kept_dir(environ)
-    host = found.host if found else registry.parse_host(address)
+    found, directory = choose(address), paths.kept_dir(environ)
+    if found is None and choose.has_fallback:
+        return None
+    host = found[0].host if found else registry.parse_host(address)
     if host and directory:
-        store.forget(directory, host, found.endpoint if found else "", started)
+        store.forget(directory, host, found[0].endpoint if found else "", started)
     return b""

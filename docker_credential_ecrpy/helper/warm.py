@@ -1,20 +1,25 @@
-"""A `get` for a registry that is new to the cache, from its endpoint's cached token.
+"""A `get` for a host that is new to the cache, from its endpoint's cached token or the rules.
 
 If another process is fetching that token, this waits for it. The broker does both, too. But the
 first `docker build` asks for every registry that Docker knows, a CI job starts many pulls at once,
-and without settings this needs none of the broker's modules.
+and this needs none of the broker's modules. Of settings it needs the rule table that an earlier
+`get` left in the cache.
 """
 
 import time
 
-from docker_credential_ecrpy.hot import cache, identity, paths, protocol, watchdog
+from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry, watchdog
 from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.tokens import entry, recent
-from docker_credential_ecrpy.tokens.turn import WAIT_SHARE, Turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from docker_credential_ecrpy.tokens.turn import Turn
+
+    Place = tuple[str, str]
+    """The path and subject of an entry, as in `hot.cache`."""
 
 
 def answer_in_time(
@@ -36,43 +41,93 @@ def answer_in_time(
 def answer(
     request: GetRequest, environ: "Mapping[str, str]", now: int
 ) -> "tuple[bytes | None, Turn | None]":
-    """Return the reply to a `get` from the fresh token of the registry's endpoint.
+    """Return the output of a `get`, by the fresh token of the registry's endpoint.
 
-    There is none, also if settings or variables may choose another identity for its account. Then
-    the second value is this process's turn to fetch a token, if it has waited for that. now:
-    nanoseconds since the epoch (UTC).
+    There is none, also if settings without a table, or variables, may choose another identity for
+    its account. Then the second value is this process's turn to fetch a token, if it has waited for
+    that. now: nanoseconds since the epoch (UTC).
     """
-    registry, line, directory = request.registry, request.identity, paths.cache_dir(environ)
-    if registry is None or not line:  # the cache was not searched
+    line = request.identity
+    if not line or identity.account_variables(environ):  # the cache was not searched
         return None, None
-    # The line shows whether settings existed when the cache was searched; check them again now.
-    no_settings = identity.settings_part(environ, identity.MISSING) in line
-    if not no_settings or paths.has_settings(environ) or identity.account_variables(environ):
+    # The line shows the settings as the cache was searched; they must still be the same.
+    if paths.has_settings(environ):
+        return _answer_by_table(request, environ, now)
+    if request.registry is None or identity.settings_part(environ, identity.MISSING) not in line:
         return None, None
-    endpoint = cache.token_place(directory, registry.endpoint, line)
+    return _serve(request, environ, now, (request.registry, "", ""))
+
+
+def _answer_by_table(
+    request: GetRequest, environ: "Mapping[str, str]", now: int
+) -> "tuple[bytes | None, Turn | None]":
+    from docker_credential_ecrpy.helper import rule_table
+
+    settings, directory = identity.settings_part(environ), paths.cache_dir(environ)
+    table = rule_table.read(directory, settings, now) if settings in request.identity else None
+    if table is None:
+        return None, None
+    choice = table.choose(request.server_url)
+    if choice is None:
+        host = registry.parse_host(request.server_url)
+        is_ours = host and not table.has_fallback
+        return _refuse(host, request, directory, now) if is_ours else None, None
+    if choice.identity is None:
+        return None, None
+    settings = "" if choice.is_ecr_host else settings
+    return _serve(request, environ, now, (choice.registry, choice.identity, settings))
+
+
+def _refuse(host: str, request: GetRequest, directory: str, now: int) -> bytes:
+    """Return that the host is not ECR's; from now on the hot path knows it without the rules."""
+    note = cache.Entry(now, now + entry.TOKEN_LIFE, now + entry.TOKEN_LIFE, b"")
+    try:
+        entry.write(*cache.elsewhere_place(directory, host, request.identity), note)
+    except OSError:
+        pass  # the next `get` asks the table again
+    return f"{protocol.NOT_FOUND}\n".encode()
+
+
+def _serve(
+    request: GetRequest,
+    environ: "Mapping[str, str]",
+    now: int,
+    chosen: "tuple[registry.Registry, str, str]",
+) -> "tuple[bytes | None, Turn | None]":
+    """Return the `answer` by the endpoint's token.
+
+    chosen: the registry, what a rule appends to the identity, and the settings as in
+    `hot.cache.login_place`.
+    """
+    at, choice, settings = chosen
+    line, directory = request.identity, paths.cache_dir(environ)
+    host = cache.token_place(directory, at.host, line, settings)
+    endpoint = cache.token_place(directory, at.endpoint, line + choice)
     found, turn = _read(endpoint, now, environ), None
     if found is None and request.due is None:
-        turn = _take_turn(registry.endpoint, line, environ)
+        turn = _take_turn(at.endpoint, line + choice, environ)
         now = time.time_ns()
+        # Whoever had the turn before may have fetched it for this host, too.
+        kept = _read(host, now, environ) if turn else None
+        if turn and kept and kept.fresh(now):
+            turn.close()
+            return protocol.reply(request.server_url, kept.reply), None
         found = _read(endpoint, now, environ) if turn else None
     if found is None or not found.fresh(now):
         return None, turn
     if turn:
         turn.close()
     try:
-        place = cache.token_place(directory, registry.host, line)
-        entry.write(*place, entry.refer(*endpoint, found))
-        recent.remember(directory, registry.host)
+        entry.write(*host, entry.refer(*endpoint, found))
+        recent.remember(directory, at.host)
     except OSError:
         pass  # the next `get` finds the endpoint's token again
     return protocol.reply(request.server_url, found.reply), None
 
 
-def _read(
-    endpoint: "tuple[str, str]", now: int, environ: "Mapping[str, str]"
-) -> "cache.Entry | None":
+def _read(place: "Place", now: int, environ: "Mapping[str, str]") -> "cache.Entry | None":
     try:
-        return cache.read(*endpoint, now, environ)
+        return cache.read(*place, now, environ)
     except cache.Miss:
         return None
 
@@ -88,6 +143,8 @@ def _take_turn(endpoint: str, line: str, environ: "Mapping[str, str]") -> "Turn 
     usable = protocol.has_streams() and not paths.lacks_home(directory, environ)
     if not (seconds and usable):
         return None
+    from docker_credential_ecrpy.tokens.turn import WAIT_SHARE, Turn
+
     turn = Turn(directory, endpoint, line, time.time_ns())
     try:
         if not turn.take(0) and turn.take(seconds * WAIT_SHARE):

@@ -14,6 +14,8 @@ LOGINS: "Final" = "logins"
 LOCKS: "Final" = "locks"
 REGISTRIES: "Final" = "registries"
 ELSEWHERE: "Final" = "elsewhere"
+RULES: "Final" = "rules@config.toml"
+"""In `ELSEWHERE`, in place of a host: the table of the rules. No host has an "@"."""
 
 
 def home(environ: "Mapping[str, str]") -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.text_edits import Edit, apply_edits, line_end, quote
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.settings import loader, rule_parser, rules
+from docker_credential_ecrpy.settings import loader, rule_parser, rule_reader, rules
 from docker_credential_ecrpy.settings.toml_document import TOP, Statement, TomlDocument
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -136,7 +136,7 @@ def _make_table(match: str, profile: str, role_arn: str, old: Mapping[str, Any])
     """Return the rule that replaces `old` for the registries of `match`."""
     new = {**old, "match": match, "profile": profile, "role_arn": role_arn}
     same_role = role_arn == old.get("role_arn")
-    keys = (key for key in rule_parser.KEYS if same_role or key not in rule_parser.ROLE_KEYS)
+    keys = (key for key in rule_parser.KEYS if same_role or key not in rule_reader.ROLE_KEYS)
     return {key: new[key] for key in keys if new.get(key)}
 
 

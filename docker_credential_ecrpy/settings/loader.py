@@ -7,7 +7,7 @@ accounts.
 import errno
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
@@ -38,12 +38,14 @@ class Settings:
 
     file: its path, or "" if the environment names none. stamp: its `identity.stamp` when read.
     fallback: the credential helper for other registries, without `HELPER_PREFIX`.
+    is_new: whether they were checked now, for this very stamp.
     """
 
     file: str
     stamp: str
     rules: tuple[Rule, ...] = ()
     fallback: SettingText | None = None
+    is_new: bool = False
 
 
 def is_helper_name(name: object) -> bool:
@@ -51,9 +53,12 @@ def is_helper_name(name: object) -> bool:
     return isinstance(name, str) and _HELPER.fullmatch(name) is not None
 
 
-def load(environ: Mapping[str, str]) -> Settings:
+def load(
+    environ: Mapping[str, str], was_checked: Callable[[str], bool] = lambda _: False
+) -> Settings:
     """Return the settings; empty if there is no file and the environment names none.
 
+    was_checked: whether the file with this `identity.stamp` is known to have no mistake.
     Raises HelperError for an unreadable or invalid file.
     """
     file = paths.config_file(environ)
@@ -65,7 +70,11 @@ def load(environ: Mapping[str, str]) -> Settings:
         raise _explain_unreadable(file, exc, environ) from exc
     from docker_credential_ecrpy.settings.toml_document import TomlDocument
 
-    return parse(TomlDocument(file, data, TABLE), stamp)
+    document = TomlDocument(file, data, TABLE)
+    if was_checked(stamp):
+        return accept(document, stamp)
+    # The file may have been another one for the moment between two equal stamps.
+    return parse(document, stamp, is_new=_is_stamp_of(data, stamp))
 
 
 def _explain_unreadable(
@@ -97,7 +106,14 @@ def _read(file: str) -> tuple[bytes, str]:
     raise OSError(errno.EBUSY, "it keeps changing")
 
 
-def parse(source: "TomlDocument", stamp: str = identity.MISSING) -> Settings:
+def _is_stamp_of(data: bytes, stamp: str) -> bool:
+    """Whether a stamp has the digest of this very content."""
+    return stamp.endswith(identity.data_state(data).partition(".")[2])
+
+
+def parse(
+    source: "TomlDocument", stamp: str = identity.MISSING, *, is_new: bool = False
+) -> Settings:
     """Return the settings in a TOML file. Raises HelperError if they are invalid."""
     from docker_credential_ecrpy.settings import rule_parser  # needed only if there is a file
     from docker_credential_ecrpy.settings.toml_document import TOP
@@ -108,18 +124,32 @@ def parse(source: "TomlDocument", stamp: str = identity.MISSING) -> Settings:
             if key not in rule_parser.KEYS:
                 hint = rule_parser.suggest_key(key, KEYS)
             raise source.error_at(TOP, key, f"unknown key {rule_parser.shown(key)}", hint)
-    fallback = None
-    if "fallback" in source.parsed:
-        name = source.parsed["fallback"]
-        if not is_helper_name(name):
-            msg = f"fallback = {rule_parser.shown(name)} is not a credential helper"
-            hint = f'write its program name without {HELPER_PREFIX}, such as fallback = "pass"'
-            raise source.error_at(TOP, "fallback", msg, hint)
-        fallback = SettingText(name, Place(source.file, lambda: source.line(TOP, "fallback")))
+    name = source.parsed.get("fallback")
+    if "fallback" in source.parsed and not is_helper_name(name):
+        msg = f"fallback = {rule_parser.shown(name)} is not a credential helper"
+        hint = f'write its program name without {HELPER_PREFIX}, such as fallback = "pass"'
+        raise source.error_at(TOP, "fallback", msg, hint)
     tables = source.parsed.get(TABLE, [])
     if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
         msg = f"{TABLE} is not a list of tables"
         raise source.error_at(TOP, TABLE, msg, f"write [[{TABLE}]], with double brackets")
     rules = tuple(rule_parser.read(source, n, table) for n, table in enumerate(tables))
     rule_parser.check_reach(source, rules)
-    return Settings(source.file, stamp, rules, fallback)
+    return Settings(source.file, stamp, rules, _find_fallback(source), is_new)
+
+
+def accept(source: "TomlDocument", stamp: str) -> Settings:
+    """Return the settings in a TOML file that `parse` has accepted before."""
+    from docker_credential_ecrpy.settings import rule_reader
+
+    tables = source.parsed.get(TABLE, [])
+    rules = tuple(rule_reader.read(source, n, table) for n, table in enumerate(tables))
+    return Settings(source.file, stamp, rules, _find_fallback(source))
+
+
+def _find_fallback(source: "TomlDocument") -> SettingText | None:
+    from docker_credential_ecrpy.settings.toml_document import TOP
+
+    name = source.parsed.get("fallback")
+    place = Place(source.file, lambda: source.line(TOP, "fallback"))
+    return SettingText(name, place) if name else None

@@ -19,6 +19,7 @@ _LETTERS = string.ascii_lowercase + string.digits
 _LABEL = frozenset(_LETTERS + "-")
 _ANY = _LABEL | {"."}
 _WILD = frozenset("*?[")
+_WILDCARD = re.compile(r"[*?\[]")
 _PIECES = re.compile(r"\[((?:!.|[^!])[^\]]*)\]|.", re.DOTALL)  # a set, or one character
 _one: Callable[[str], frozenset[str]] = cache(frozenset)  # one object for each character
 _STAR = _one("*")  # the step that matches any characters, or none
@@ -37,8 +38,12 @@ class Pattern:
     """
 
     text: str
-    steps: tuple[frozenset[str], ...]
     is_account: bool = False
+
+    @cached_property
+    def steps(self) -> tuple[frozenset[str], ...]:
+        """The characters allowed in each place, or a star. Raises BadPattern."""
+        return tuple(_parse_steps(f"{self.text}.*" if self.is_account else self.text))
 
     @property
     def is_glob(self) -> bool:
@@ -51,6 +56,11 @@ class Pattern:
         return self._fixed[0]
 
     @property
+    def longest(self) -> str:
+        """The longest text between its wildcards, which each host has that it covers."""
+        return max(self._fixed, key=len)
+
+    @property
     def ends_in_domain(self) -> bool:
         """Whether it ends in a fixed domain of two labels or more, as *.a.example does."""
         return "." in self._fixed[-1].partition(".")[2]
@@ -61,12 +71,21 @@ class Pattern:
         return list(_private_hosts(self.text)) if self.is_account else ["*".join(self._fixed)]
 
     @cached_property
+    def _literal(self) -> str:
+        """The text before its first wildcard, which is known without its steps."""
+        return _WILDCARD.split(self.text, 1)[0]
+
+    @cached_property
     def _fixed(self) -> list[str]:
         """The texts between the wildcards."""
+        if "[" not in self.text and not self.is_account:
+            return self.text.replace("?", "*").split("*")
         return "".join(min(step) if len(step) == 1 else "*" for step in self.steps).split("*")
 
     def matches(self, host: str) -> bool:
         """Whether it covers `host`, a name in lower case; only stars match a "*" in that."""
+        if not host.startswith(self._literal):
+            return False
         return all(map(host.__contains__, self._fixed)) and _host_form(host).meets(self.steps)
 
     def can_match_ecr(self) -> bool:
@@ -76,21 +95,32 @@ class Pattern:
 
 def parse(text: str) -> Pattern:
     """Return the pattern in `text`. Raises BadPattern."""
-    if len(text) > LONGEST:
+    pattern = accept(text)
+    check(pattern)
+    return pattern
+
+
+def accept(text: str) -> Pattern:
+    """Return the pattern in a text, which `check` has accepted before, or will check."""
+    lowered = text.lower()
+    return Pattern(lowered, registry.is_account(lowered))
+
+
+def check(pattern: Pattern) -> None:
+    """Raise BadPattern if the text of a pattern is none."""
+    if len(pattern.text) > LONGEST:
         msg = f"it has more than {LONGEST:,} characters"
         raise BadPattern(msg)
-    lowered = text.lower()
-    if registry.is_account(lowered):
-        return Pattern(lowered, tuple(_parse_steps(f"{lowered}.*")), is_account=True)
-    host = registry.parse_host(lowered)
-    if _WILD.isdisjoint(lowered) and (host != lowered or not host or host.isdigit()):
+    host = registry.parse_host(pattern.text)
+    is_host = bool(host) and host == pattern.text and not host.isdigit()
+    if not (pattern.is_account or pattern.is_glob or is_host):
         msg = f'write the host name alone, without scheme, port and path: "{host}"'
         if not host:
             msg = "it is neither an account id of 12 digits, nor a host name, nor a glob over hosts"
         elif host.isdigit():
             msg = f"an account id has 12 digits, and this one has {len(host)}"
         raise BadPattern(msg)
-    return Pattern(lowered, tuple(_parse_steps(lowered)))
+    _ = pattern.steps  # raises BadPattern
 
 
 def _parse_steps(text: str) -> Iterator[frozenset[str]]:

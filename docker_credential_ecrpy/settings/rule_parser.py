@@ -2,19 +2,18 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.hot.registry import Registry
-from docker_credential_ecrpy.settings import patterns
-from docker_credential_ecrpy.settings.rules import ROLE_ARN, Place, Role, Rule
+from docker_credential_ecrpy.settings import patterns, rule_reader
+from docker_credential_ecrpy.settings.rule_reader import ROLE_KEYS
+from docker_credential_ecrpy.settings.rules import ROLE_ARN, Rule
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
 from docker_credential_ecrpy.text.sanitize import one_line
 from docker_credential_ecrpy.text.suggestion import suggest
 
-ROLE_KEYS = ("external_id", "role_session_name", "duration")
 KEYS = ("match", "profile", "role_arn", *ROLE_KEYS, "registry", "endpoint_url", "region")
 """All keys of a rule."""
 
@@ -61,20 +60,10 @@ def read(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Rule:
         if key in table and "role_arn" not in table:
             msg = f"{key} belongs to a role, and this rule has none"
             raise source.error_at(number, key, msg, "add role_arn, or remove it")
-    stands_for = _parse_registry(source, number, table.get("registry", ""))
-    role = None
-    if "role_arn" in table:
-        options = {key.removeprefix("role_"): table[key] for key in ROLE_KEYS if key in table}
-        role = Role(table["role_arn"], **options)
-    return Rule(
-        _parse_pattern(source, number, table["match"], stands_for),
-        {key: Place(source.file, partial(source.line, number, key)) for key in table},
-        table.get("profile", ""),
-        role,
-        stands_for,
-        table.get("endpoint_url", "").rstrip("/"),
-        table.get("region", ""),
-    )
+    _check_registry(source, number, table.get("registry", ""))
+    rule = rule_reader.read(source, number, table)
+    _check_pattern(source, number, table["match"], rule.pattern, rule.registry)
+    return rule
 
 
 def suggest_key(key: str, keys: Sequence[str]) -> str:
@@ -134,21 +123,24 @@ def _has_port(url: str) -> bool:
         return False
 
 
-def _parse_registry(source: TomlDocument, number: int, text: str) -> Registry | None:
+def _check_registry(source: TomlDocument, number: int, text: str) -> None:
     found = registry.parse(text)
     if text and (found is None or found.host != text.lower()):
         msg = f"registry = {shown(text)} is not the host name of an ECR registry"
         hint = 'write it such as registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com"'
         raise source.error_at(number, "registry", msg, hint)
-    return found
 
 
-def _parse_pattern(
-    source: TomlDocument, number: int, text: str, stands_for: Registry | None
-) -> patterns.Pattern:
+def _check_pattern(
+    source: TomlDocument,
+    number: int,
+    text: str,
+    pattern: patterns.Pattern,
+    stands_for: Registry | None,
+) -> None:
     msg, hint = "", f"write it {_MATCHES}"
     try:
-        pattern = patterns.parse(text)
+        patterns.check(pattern)
     except patterns.BadPattern as exc:
         msg = f"match = {shown(text)}: {exc}"
         raise source.error_at(number, "match", msg, hint) from exc
@@ -165,7 +157,6 @@ def _parse_pattern(
             hint += '; if it is a private name in front of ECR, add registry = "..."'
     if msg:
         raise source.error_at(number, "match", f"match = {shown(text)}: {msg}", hint)
-    return pattern
 
 
 def check_reach(source: TomlDocument, rules: Sequence[Rule]) -> None:
@@ -200,17 +191,19 @@ class _Globs:
     def __init__(self) -> None:
         self._count = 0
         self._lengths: set[int] = set()
-        self._by_start: dict[str, list[tuple[int, Rule]]] = {}
+        self._by_start: dict[str, list[tuple[int, str, Rule]]] = {}
 
     def add(self, rule: Rule) -> None:
         if self._count < GLOBS_COMPARED:
             self._count += 1
             self._lengths.add(len(rule.pattern.start))
-            self._by_start.setdefault(rule.pattern.start, []).append((self._count, rule))
+            found = self._by_start.setdefault(rule.pattern.start, [])
+            found.append((self._count, rule.pattern.longest, rule))
 
     def find(self, example: str) -> list[Rule]:
         """Return the rules that may cover a host, in the file's order."""
         found: list[tuple[int, Rule]] = []
         for length in self._lengths:
-            found += self._by_start.get(example[:length], ())
+            near = self._by_start.get(example[:length], ())
+            found += [(number, rule) for number, longest, rule in near if longest in example]
         return [rule for _, rule in sorted(found, key=lambda pair: pair[0])]

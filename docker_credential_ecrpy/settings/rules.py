@@ -85,6 +85,11 @@ class Rule:
         """The place of its `match`."""
         return self.places["match"]
 
+    def choose(self, target: Registry) -> "Choice":
+        """Return the choice of this rule for a registry."""
+        chosen_at = self.places.get("profile") or self.places.get("role_arn")
+        return Choice(target, self, chosen_at, self.profile, self.role, self.endpoint_url)
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -138,10 +143,7 @@ def choose(server_url: str, rules: Sequence[Rule], environ: Mapping[str, str]) -
         return None
     region = rule.region if rule and not target.public else ""
     target = target.override(host=host, region=region)
-    choice = Choice(target)
-    if rule:
-        chosen_at = rule.places.get("profile") or rule.places.get("role_arn")
-        choice = Choice(target, rule, chosen_at, rule.profile, rule.role, rule.endpoint_url)
+    choice = rule.choose(target) if rule else Choice(target)
     return _apply_environment(choice, environ)
 
 

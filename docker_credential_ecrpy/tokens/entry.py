@@ -2,8 +2,14 @@
 
 import os
 
-from docker_credential_ecrpy.hot.cache import MAGIC, REFERENCE, Entry, checksum
+from docker_credential_ecrpy.hot.cache import MAGIC, REFERENCE, SECOND, Entry, checksum
 from docker_credential_ecrpy.tokens.folder import open_folder, open_ours
+
+TOKEN_LIFE = 12 * 3600 * SECOND
+"""The life of an ECR token; also the longest that anything is cached for, in nanoseconds.
+
+https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_AuthorizationData.html
+"""
 
 
 def refer(path: str, subject: str, entry: Entry) -> Entry:

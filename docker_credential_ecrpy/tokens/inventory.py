@@ -60,11 +60,18 @@ def list_records(directory: str, now: int) -> Iterator[CacheRecord]:
 
 
 def _is_listed(folder: Directory, name: str) -> bool:
-    """Whether it is a file with an entry's name; an empty one is a removed login."""
+    """Whether it is a file with an entry's name; an empty one is a removed login.
+
+    The table of the rules is none for the user: the settings have them.
+    """
     try:
-        return "~" in name and folder.stat(name).st_size > 0
+        return "~" in name and not _is_rules(name) and folder.stat(name).st_size > 0
     except FileNotFoundError:
         return False
+
+
+def _is_rules(name: str) -> bool:
+    return name.startswith(f"{paths.RULES}~")
 
 
 def _listed(kind: str, path: str, name: str, now: int) -> CacheRecord:
@@ -116,10 +123,11 @@ def clear_cache(directory: str, started: int | None = None) -> Cleared:
     both hold a lock. started: as in `store.forget`.
     """
     left: list[OSError] = []
+    store.clear(os.path.join(directory, paths.ELSEWHERE), left, _is_rules)  # not to be counted
     folders = (paths.TOKENS, paths.LOGINS, paths.REGISTRIES, paths.ELSEWHERE)
     tokens, logins, hosts, elsewhere = (
         store.clear(os.path.join(directory, name), left, lambda _: True, started)
         for name in folders
     )
-    reasons = {str(exc): exc for exc in left}  # four folders of one directory have one reason
+    reasons = {str(exc): exc for exc in left}  # the folders of one directory have one reason
     return Cleared(tokens, logins, hosts + elsewhere, tuple(reasons.values()))

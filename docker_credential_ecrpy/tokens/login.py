@@ -7,10 +7,7 @@ import binascii
 
 from docker_credential_ecrpy.hot import cache, protocol
 from docker_credential_ecrpy.tokens import json_text
-
-# The life of an ECR token; also the longest that a token is stored for.
-# https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_AuthorizationData.html
-TOKEN_LIFE = 12 * 3600 * cache.SECOND
+from docker_credential_ecrpy.tokens.entry import TOKEN_LIFE
 
 _STANDARD = str.maketrans("-_", "+/")  # digits of base64 that is safe for URLs -> the usual ones
 _DIGITS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.hot.values import dataclass, field
 from docker_credential_ecrpy.settings.rules import Choice
-from docker_credential_ecrpy.tokens.login import TOKEN_LIFE, reply_tail
+from docker_credential_ecrpy.tokens.entry import TOKEN_LIFE
+from docker_credential_ecrpy.tokens.login import reply_tail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ _NAMES = {
     "logins": re.compile(r"[a-z0-9.-]+~[0-9a-f]{32}"),
     "locks": re.compile(r"[a-z0-9.@-]+~[0-9a-f]{3}|logins"),
     "registries": re.compile(r"[a-z0-9.-]+"),
-    "elsewhere": re.compile(r"[a-z0-9.-]+~[0-9a-f]{32}"),
+    "elsewhere": re.compile(r"(?:[a-z0-9.-]+|rules@config\.toml)~[0-9a-f]{32}"),
 }
 _MARKER = ".docker-credential-ecrpy"
 """The name of the file that says whose a folder is."""

@@ -18,7 +18,7 @@ from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import make_printable
-from docker_credential_ecrpy.tokens.login import TOKEN_LIFE
+from docker_credential_ecrpy.tokens.entry import TOKEN_LIFE
 from docker_credential_ecrpy.tokens.token import Token
 from tests.world.machine import Result
 

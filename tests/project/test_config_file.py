@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # it ships no types
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.settings import editor, loader, rule_parser
+from docker_credential_ecrpy.settings import editor, loader, rule_parser, rule_reader
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
 from tests.world.accounts import EU, US, A, B
 from tests.world.accounts import rule as make_rule
@@ -47,7 +47,7 @@ def test_the_keys_are_those_of_the_parser() -> None:
     assert [key.name for key in config_file.TOP_KEYS] == list(loader.KEYS)
     assert sorted(key.name for key in config_file.RULE_KEYS) == sorted(rule_parser.KEYS)
     needy = [key.name for key in config_file.RULE_KEYS if key.needs == "role_arn"]
-    assert needy == list(rule_parser.ROLE_KEYS)
+    assert needy == list(rule_reader.ROLE_KEYS)
 
 
 def test_the_schema_has_the_keys_and_no_other() -> None:

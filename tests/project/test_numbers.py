@@ -11,7 +11,7 @@ from docker_credential_ecrpy.helper.timeout import DEFAULT_TIMEOUT, MAX_TIMEOUT
 from docker_credential_ecrpy.hot import cache, protocol
 from docker_credential_ecrpy.settings import loader
 from docker_credential_ecrpy.settings.rules import Role
-from docker_credential_ecrpy.tokens.login import TOKEN_LIFE
+from docker_credential_ecrpy.tokens.entry import TOKEN_LIFE
 from docker_credential_ecrpy.tokens.recent import FORGET_AFTER, LISTED
 from docker_credential_ecrpy.tokens.store import MOST_ENTRIES
 from tests.world.documents import find_page

@@ -29,7 +29,7 @@ from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import identity
 from docker_credential_ecrpy.hot.protocol import GetRequest
 from docker_credential_ecrpy.settings.rules import Choice
-from docker_credential_ecrpy.tokens.login import TOKEN_LIFE
+from docker_credential_ecrpy.tokens.entry import TOKEN_LIFE
 from docker_credential_ecrpy.tokens.token import Token
 from tests.world.machine import no_fallback
 

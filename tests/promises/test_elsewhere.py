@@ -1,4 +1,4 @@
-"""Facts about notes: hosts that are not ECR's are noted, and a note is not used for too long."""
+"""Facts about notes: hosts that are not ECR's, and the rules, are noted, but not for too long."""
 
 import json
 import sys
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.hot import cache, identity, registry
+from docker_credential_ecrpy.helper import rule_table
+from docker_credential_ecrpy.hot import cache, identity, paths, registry
 from docker_credential_ecrpy.tokens import entry as entry_file
 from tests.world.accounts import profile, rule
 from tests.world.machine import HOST, MODULE, NOT_FOUND, Machine
@@ -121,3 +122,53 @@ def test_an_expired_note_is_swept(machine: Machine, tmp_path: Path) -> None:
 
     machine.get()
     assert machine.entries("elsewhere") == []
+
+
+def test_the_rules_are_kept_and_not_shown(machine: Machine) -> None:
+    """No `cache list`, `list` or `erase` sees the table; `cache clear` removes it, uncounted."""
+    machine.settings("")
+    machine.get("ghcr.io")
+    (rules,) = machine.rules()
+    for arguments in (["cache", "list", "--json"], ["list"], ["erase"], ["cache", "clear", HOST]):
+        done = machine.run(*arguments, stdin=b"ghcr.io", command=MODULE)
+        assert done.code == 0
+        assert b"rules@" not in done.stdout
+        assert rules.exists()
+    assert (
+        json.loads(machine.run("cache", "list", "--json", command=MODULE).stdout)["entries"] == []
+    )
+
+    assert b"the cache is empty" in machine.run("cache", "clear", command=MODULE).stdout
+    assert machine.rules() == []
+
+
+def test_expired_rules_are_swept(machine: Machine) -> None:
+    """They expire like a token, and are removed with the expired tokens."""
+    machine.login()
+    machine.settings("")
+    machine.get("ghcr.io")
+    (rules,) = machine.rules()
+    entry, subject = cache.read_any(str(rules))
+    entry_file.write(str(rules), subject, cache.Entry(1, 2, 2, entry.reply))
+    old = rules.rename(rules.with_name(f"{paths.RULES}~{'0' * 32}"))
+
+    machine.get(HOST)
+    assert not old.exists()
+    (rules,) = machine.rules()
+    assert cache.read_any(str(rules))[0].written > entry.written
+
+
+def test_settings_are_checked_once(machine: Machine) -> None:
+    """Each action knows from the table that there is no mistake, until the settings change."""
+    rules = "[[registry]]\nmatch = '1*.on.aws'\n[[registry]]\nmatch = '12*.on.aws'\n"
+    path = machine.settings(rules.replace("12*", "2*"))
+    machine.get("ghcr.io")
+    (table,) = machine.rules()
+    entry, subject = cache.read_any(str(table))
+    path.write_text(rules)
+    part = identity.settings_part(machine.environ)
+    assert "never reached" in machine.get("gcr.io").error
+
+    _, subject = rule_table.place(str(machine.cache), part)
+    entry_file.write(str(table), subject, entry)  # as if these rules had been found right
+    assert machine.get("gcr.io").stdout == NOT_FOUND

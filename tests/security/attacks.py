@@ -16,7 +16,7 @@ import pytest
 import docker_credential_ecrpy
 from docker_credential_ecrpy.hot import cache, identity, registry
 from docker_credential_ecrpy.tokens import entry as entry_file
-from docker_credential_ecrpy.tokens.login import TOKEN_LIFE
+from docker_credential_ecrpy.tokens.entry import TOKEN_LIFE
 from docker_credential_ecrpy.tokens.token import Token
 from tests.world.machine import HOST, Machine, Result, make_machine
 

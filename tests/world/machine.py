@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker_credential_ecrpy.helper.fallback import Fallback
+from docker_credential_ecrpy.hot import paths
 from docker_credential_ecrpy.settings.rules import SettingText
 from docker_credential_ecrpy.tokens.folder import MARKER
 from tests.world.aws import ACCOUNT, Aws
@@ -77,9 +78,17 @@ class Machine:
         return self.home / ".ecr"
 
     def entries(self, folder: str = "tokens") -> list[Path]:
-        """Return the files in a folder of the cache, without its marker and removed logins."""
+        """Return the files in a folder of the cache.
+
+        Without its marker, removed logins, and the table of the rules (`rules`).
+        """
         found = sorted(path for path in (self.cache / folder).glob("*") if path.name != MARKER)
+        found = [path for path in found if not path.name.startswith(paths.RULES)]
         return [path for path in found if folder != "logins" or path.lstat().st_size]
+
+    def rules(self) -> list[Path]:
+        """Return the tables of the rules in the cache."""
+        return sorted((self.cache / paths.ELSEWHERE).glob(f"{paths.RULES}~*"))
 
     def config(self, text: str, name: str = "config") -> Path:
         """Write an AWS config or credentials file."""

@@ -25,6 +25,20 @@ def _login(**fields: object) -> bytes:
     return json.dumps({"ServerURL": HOST, "Username": "AWS", "Secret": "x"} | fields).encode()
 
 
+PRIVATE = "images.example.com"
+RULES = f"""
+[[registry]]
+match = "210987654321.dkr.ecr.*.amazonaws.com"
+profile = "auto"
+region = "eu-west-1"
+
+[[registry]]
+match = "*.example.com"
+registry = "{OTHER}"
+role_arn = "arn:aws:iam::210987654321:role/puller"
+external_id = "partner-7"
+"""
+SETTINGS = {"rules": RULES, "none": "", "a fallback": 'fallback = "x"\n' + RULES}
 CASES: dict[str, tuple[str, bytes]] = {
     "list": ("list", b""),
     "a login": ("store", _login()),
@@ -42,6 +56,8 @@ CASES: dict[str, tuple[str, bytes]] = {
     "another registry": ("erase", b"ghcr.io"),
     "no address": ("erase", b"\0"),
     "nothing to erase": ("erase", b""),
+    "a login for a private name": ("store", _login(ServerURL=f"https://{PRIVATE}/")),
+    "a private name": ("erase", PRIVATE.encode()),
 }
 
 
@@ -79,9 +95,13 @@ def _state(machine: Machine) -> dict[str, bytes]:
 def _run(machine: Machine, case: str, environ: Mapping[str, str]) -> tuple[object, object]:
     shutil.rmtree(machine.cache, ignore_errors=True)
     machine.cache.mkdir(mode=0o700)
-    for host in (OTHER, "todo"):
+    for host in (OTHER, PRIVATE, "todo"):
         recent.remember(str(machine.cache), host)
+    if "AWS_ECR_CONFIG" in machine.environ:
+        machine.get("ghcr.io")
+        assert machine.rules()
     machine.run("store", stdin=_login(Secret="before"))
+    machine.run("store", stdin=_login(ServerURL=PRIVATE, Secret="before"), environ=LONG_WAY)
     action, data = CASES[case]
     return machine.run(action, stdin=data, environ=environ), _state(machine)
 
@@ -101,14 +121,33 @@ def test_variables_that_change_the_answer_take_the_long_way(name: str) -> None:
     assert fast_path._is_plain({"HOME": "/nonexistent"})
 
 
-def test_settings_take_the_long_way(machine: Machine) -> None:
-    """Also empty ones, and a file that does not exist."""
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("case", CASES)
+def test_both_ways_give_the_same_with_settings(machine: Machine, case: str, settings: str) -> None:
+    """The same exit code, output, and files, where the rules are in the cache."""
+    path = machine.file("config.toml", SETTINGS[settings])
+    machine.environ["AWS_ECR_CONFIG"] = str(path)
+
+    assert _run(machine, case, {}) == _run(machine, case, LONG_WAY)
+
+
+def test_settings_take_the_long_way_once(machine: Machine) -> None:
+    """Until a `get` has checked them; and a file that does not exist always."""
     elsewhere = {**machine.environ, "AWS_ECR_CONFIG": "/nonexistent"}
     assert fast_path._reply("list", None, elsewhere) is None
     assert fast_path._reply("list", None, machine.environ) == b"{}\n"
     machine.settings("")
-
     assert fast_path._reply("list", None, machine.environ) is None
+
+    machine.get("ghcr.io")
+    assert fast_path._reply("list", None, machine.environ) == b"{}\n"
+    without_cache = {**machine.environ, "AWS_ECR_DISABLE_CACHE": "1"}
+    assert fast_path._reply("list", None, without_cache) is None
+    machine.settings('fallback = "pass"')
+    assert fast_path._reply("list", None, machine.environ) is None
+    machine.get()
+    assert machine.rules()
+    assert fast_path._reply("list", None, machine.environ) is None  # the fallback lists, too
 
 
 @pytest.fixture(name="looked")

@@ -33,7 +33,7 @@ def test_it_is_the_same_token_and_kept_and_listed(machine: Machine) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    ["settings", "a profile for the account", "a role for it", "no cache", "another region",
+    ["new settings", "a profile for the account", "a role for it", "no cache", "another region",
      "another identity", "no host of ECR's", "expired", "due for refresh"],
 )  # fmt: skip
 def test_in_all_other_cases_it_gives_nothing(machine: Machine, case: str) -> None:
@@ -41,7 +41,7 @@ def test_in_all_other_cases_it_gives_nothing(machine: Machine, case: str) -> Non
     machine.login()
     machine.get()
     environ, now, host = dict(machine.environ), time.time_ns(), OTHER
-    if case == "settings":
+    if case == "new settings":
         machine.settings("")
     elif case == "a profile for the account":
         environ["AWS_ECR_PROFILE_210987654321"] = "other"
@@ -64,6 +64,115 @@ def test_in_all_other_cases_it_gives_nothing(machine: Machine, case: str) -> Non
         turn.close()
     assert reply is None
     assert len(machine.entries()) == 2
+
+
+PRIVATE = "images.example.com"
+RULES = f"""
+[[registry]]
+match = "images.example.com"
+registry = "{HOST}"
+region = "us-east-1"
+
+[[registry]]
+match = "21098765432?.dkr.ecr.us-*"
+role_arn = "ROLE"
+external_id = "partner-7"
+
+[[registry]]
+match = "*.dkr.ecr.eu-[vw]*.amazonaws.com"
+region = "us-east-1"
+
+[[registry]]
+match = "111111111111"
+profile = "auto"
+"""
+
+
+@pytest.fixture(name="home")
+def _home(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's home, which is a part of the identity, in this process, too."""
+    monkeypatch.setenv("HOME", str(machine.home))
+    monkeypatch.setenv("USERPROFILE", str(machine.home))
+
+
+def _state(machine: Machine) -> "dict[str, bytes]":
+    """Return the files of the cache; an entry without its times and checksum."""
+    found = {}
+    for path in machine.cache.rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        if data.startswith(b"ecrpy-3 "):
+            data = data.split(b" ", 6)[-1]
+        found[str(path.relative_to(machine.cache))] = data
+    return found
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (HOST, HOST.replace("123456789012", "999999999999")),
+        (HOST, PRIVATE),
+        (PRIVATE, HOST),
+        (OTHER, OTHER.replace("210987654321", "210987654322")),
+        (HOST, ELSEWHERE),
+        (HOST, "ghcr.io"),
+        (ELSEWHERE, HOST),
+    ],
+)
+def test_with_rules_it_is_the_same_as_the_long_way(machine: Machine, first: str, then: str) -> None:
+    """The same answer and files, and no call: the rule table says whose token it is."""
+    machine.login()
+    machine.settings(RULES.replace("ROLE", machine.aws.role(external_id="partner-7").arn))
+    machine.get(first)
+    assert machine.rules()
+    calls, before = machine.aws.count(), _state(machine)
+    request, now = GetRequest(then.encode()), time.time_ns()
+    assert quick_answer(request, machine.environ, now) is None
+    reply, _ = warm.answer(request, machine.environ, now)
+    found = _state(machine)
+    written = found.keys() - before.keys()
+    assert len(written) == (1 if then == "ghcr.io" else 2)
+    for name in written:
+        (machine.cache / name).unlink()
+    long_way = machine.get(then, AWS_ECR_DEBUG="no")
+
+    assert reply == long_way.stdout
+    assert machine.get(then).code == long_way.code
+    assert found == _state(machine)
+    assert machine.aws.count() == calls
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("host", "fallback"),
+    [("111111111111.dkr.ecr.us-east-1.amazonaws.com", ""), ("ghcr.io", 'fallback = "x"\n')],
+)
+def test_with_rules_others_take_the_long_way(machine: Machine, host: str, fallback: str) -> None:
+    """An account whose profile only the AWS files have, and what a fallback answers."""
+    machine.login()
+    machine.settings(fallback + RULES)
+    machine.get()
+    request, now = GetRequest(host.encode()), time.time_ns()
+    assert quick_answer(request, machine.environ, now) is None
+
+    assert warm.answer(request, machine.environ, now) == (None, None)
+
+
+@pytest.mark.usefixtures("home")
+def test_edited_rules_decide_at_once(machine: Machine) -> None:
+    """The table of the rules before an edit chooses for no registry, in either step."""
+    machine.login()
+    settings = machine.settings("")
+    machine.get()
+    machine.get(ELSEWHERE)
+    request, now = GetRequest(OTHER.encode()), time.time_ns()
+    assert quick_answer(request, machine.environ, now) is None
+    settings.write_text(f'[[registry]]\nmatch = "{OTHER[:12]}"\nregion = "eu-west-1"\n')
+    assert warm.answer(request, machine.environ, now) == (None, None)
+
+    east, west = machine.get().secret, machine.get(ELSEWHERE).secret
+    assert machine.get(OTHER).secret == west != east
+    assert len(machine.rules()) == 1
 
 
 def test_a_stored_login_comes_first(machine: Machine) -> None:
@@ -156,3 +265,26 @@ def test_what_waited_in_vain_lets_others_go_first(machine: Machine) -> None:
         assert (second.is_held, 0.1 < second.waited < 6) == (False, True)
         with Turn(str(machine.cache), ENDPOINT, request.identity, now) as third:
             assert third.take(0)
+
+
+@pytest.mark.usefixtures("home")
+def test_what_another_process_fetched_for_the_same_host_is_written_once(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waited for it writes nothing: sixty-four processes may wait."""
+    machine.login()
+    request, now = GetRequest(HOST.encode()), time.time_ns()
+    assert quick_answer(request, machine.environ, now) is None
+    take = Turn.take
+
+    def take_after_another(self: Turn, seconds: float) -> bool:
+        monkeypatch.setattr(Turn, "take", take)
+        machine.get()
+        monkeypatch.delattr(warm, "entry")
+        return self.take(seconds)
+
+    monkeypatch.setattr(Turn, "take", take_after_another)
+    reply, turn = warm.answer(request, machine.environ, now)
+
+    assert turn is None
+    assert reply == machine.get().stdout

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import identity, paths
-from docker_credential_ecrpy.settings import loader, patterns
+from docker_credential_ecrpy.hot.values import replace
+from docker_credential_ecrpy.settings import loader, patterns, rule_parser
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
 from docker_credential_ecrpy.tokens.token import Token
@@ -404,6 +406,45 @@ def test_globs_are_compared_only_with_those_that_may_cover_them(
     loader.parse(TomlDocument("config.toml", rules.encode(), loader.TABLE))
 
     assert compared == []
+
+
+def test_settings_that_were_checked_are_not_checked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are the same settings, with the place of each key, and no pattern is taken apart."""
+    checked = _load(tmp_path, EVERYTHING)
+    environ = {"AWS_ECR_CONFIG": str(tmp_path / "config.toml")}
+    for name in ("read", "check_reach"):
+        monkeypatch.setattr(rule_parser, name, None)  # neither of them is called
+    stamps: list[str] = []
+
+    def was_checked(stamp: str) -> bool:
+        stamps.append(stamp)
+        return True
+
+    found = loader.load(environ, was_checked)
+
+    for rule, before in zip(found.rules, checked.rules, strict=True):
+        assert replace(rule, registry=None) == replace(before, registry=None)
+        assert (rule.registry and rule.registry.host) == (before.registry and before.registry.host)
+    assert [str(rule.place) for rule in found.rules] == [str(rule.place) for rule in checked.rules]
+    assert found.fallback
+    assert found.fallback.place.line == 2
+    assert stamps == [found.stamp] == [checked.stamp]
+    assert "steps" not in found.rules[0].pattern.__dict__
+    assert (checked.is_new, found.is_new) == (True, False)
+
+
+def test_settings_without_a_lasting_stamp_are_not_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read between two equal stamps may be other content; the null device has none."""
+    assert not loader.load({"AWS_ECR_CONFIG": os.devnull}).is_new
+    assert not loader.load({"HOME": str(tmp_path)}).is_new
+    assert _load(tmp_path, RULE).is_new
+    monkeypatch.setattr(bounded, "read", lambda *_: b"# another edit")
+
+    assert not loader.load({"AWS_ECR_CONFIG": str(tmp_path / "config.toml")}).is_new
 
 
 def _no_token(_choice: Choice, _seconds: float) -> Token:
