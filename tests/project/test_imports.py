@@ -84,7 +84,13 @@ COLD = {
         ),
         *("aws.sdk.transport.trust", "aws.session", "cli", "cli.main", "cli.names"),
         *("errors", "files.bounded", "files.lock", "files.log_file", "files.programs"),
-        *("files.programs.program", "files.programs.stalled", "files.racy", "helper.actions"),
+        *(
+            "files.programs.program",
+            "files.programs.stalled",
+            "files.racy",
+            "helper.actions",
+            "helper.call",
+        ),
         *("helper.request", "helper.timeout", "settings", "settings.loader", "settings.rules"),
         *(
             "hot.values",
