@@ -108,20 +108,20 @@ def in_full(request: "protocol.GetRequest | None") -> int:
 
         report_hang(sys.argv, os.environ, request, thread)
 
-    reply = data = turn = None
+    answer = data = turn = None
     try:
         if request is not None:
             from docker_credential_ecrpy.helper import warm
 
-            reply, turn = warm.answer_in_time(request, os.environ, report)
+            answer, turn = warm.answer_in_time(request, os.environ, report)
         elif sys.argv[1:] in _WITHOUT_AWS and not _wants_log(os.environ):
             from docker_credential_ecrpy.helper import fast_path
 
-            reply, data = fast_path.answer(sys.argv[1], os.environ, report)
-        if reply is not None:
-            protocol.send(reply)
-            is_found = reply != _NOT_FOUND[1]
-            return protocol.OK if is_found else protocol.FAILED
+            answer, data = fast_path.answer(sys.argv[1], os.environ, report)
+        if answer is not None:
+            code, output = answer
+            protocol.send(output)
+            return code
         from docker_credential_ecrpy.cli.main import run_cli
 
         return run_cli(sys.argv, os.environ, request, data, turn)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def answer(
     action: str, environ: "Mapping[str, str]", report: "Callable[[int], None]"
-) -> "tuple[bytes | None, bytes | None]":
-    """Return an action's output, or None; and the input that was read for it, or None.
+) -> "tuple[tuple[int, bytes] | None, bytes | None]":
+    """Return an action's exit code and output, or None; and the input that was read, or None.
 
     report: as in `watchdog.start`; the watchdog stays on where there is no answer. Until it is on,
     no file is looked for.
@@ -36,9 +36,10 @@ def answer(
         if isinstance(exc.__cause__, KeyboardInterrupt):
             raise  # an interrupt while a module loads; see `__main__.in_full`
         return None, data
-    if reply is not None:
-        watchdog.stop()
-    return reply, data
+    if reply is None:
+        return None, data
+    watchdog.stop()
+    return (protocol.OK, reply), data
 
 
 def _is_plain(environ: "Mapping[str, str]") -> bool:

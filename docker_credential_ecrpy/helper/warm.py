@@ -20,28 +20,30 @@ if TYPE_CHECKING:
 
     Place = tuple[str, str]
     """The path and subject of an entry, as in `hot.cache`."""
+    Answer = tuple[int, bytes]
+    """An exit code and what goes to standard output."""
 
 
 def answer_in_time(
     request: GetRequest, environ: "Mapping[str, str]", report: "Callable[[int], None]"
-) -> "tuple[bytes | None, Turn | None]":
+) -> "tuple[Answer | None, Turn | None]":
     """Return the `answer` to a `get`. report: as in `watchdog.start`; it stays on without one."""
     watchdog.start(protocol.time_limit(environ), report)
     try:
-        reply, turn = answer(request, environ, time.time_ns())
+        found, turn = answer(request, environ, time.time_ns())
     except Exception as exc:  # whatever it is, it happens again, and is reported
         if isinstance(exc.__cause__, KeyboardInterrupt):
             raise  # an interrupt while a module loads; see `__main__.in_full`
         return None, None
-    if reply:
+    if found:
         watchdog.stop()
-    return reply, turn
+    return found, turn
 
 
 def answer(
     request: GetRequest, environ: "Mapping[str, str]", now: int
-) -> "tuple[bytes | None, Turn | None]":
-    """Return the output of a `get`, by the fresh token of the registry's endpoint.
+) -> "tuple[Answer | None, Turn | None]":
+    """Return the exit code and output of a `get`, by the fresh token of the registry's endpoint.
 
     There is none, also if settings without a table, or variables, may choose another identity for
     its account. Then the second value is this process's turn to fetch a token, if it has waited for
@@ -60,7 +62,7 @@ def answer(
 
 def _answer_by_table(
     request: GetRequest, environ: "Mapping[str, str]", now: int
-) -> "tuple[bytes | None, Turn | None]":
+) -> "tuple[Answer | None, Turn | None]":
     from docker_credential_ecrpy.helper import rule_table
 
     settings, directory = identity.settings_part(environ), paths.cache_dir(environ)
@@ -78,14 +80,14 @@ def _answer_by_table(
     return _serve(request, environ, now, (choice.registry, choice.identity, settings))
 
 
-def _refuse(host: str, request: GetRequest, directory: str, now: int) -> bytes:
+def _refuse(host: str, request: GetRequest, directory: str, now: int) -> "Answer":
     """Return that the host is not ECR's; from now on the hot path knows it without the rules."""
     note = cache.Entry(now, now + entry.TOKEN_LIFE, now + entry.TOKEN_LIFE, b"")
     try:
         entry.write(*cache.elsewhere_place(directory, host, request.identity), note)
     except OSError:
         pass  # the next `get` asks the table again
-    return f"{protocol.NOT_FOUND}\n".encode()
+    return protocol.FAILED, f"{protocol.NOT_FOUND}\n".encode()
 
 
 def _serve(
@@ -93,7 +95,7 @@ def _serve(
     environ: "Mapping[str, str]",
     now: int,
     chosen: "tuple[registry.Registry, str, str]",
-) -> "tuple[bytes | None, Turn | None]":
+) -> "tuple[Answer | None, Turn | None]":
     """Return the `answer` by the endpoint's token.
 
     chosen: the registry, what a rule appends to the identity, and the settings as in
@@ -103,26 +105,29 @@ def _serve(
     line, directory = request.identity, paths.cache_dir(environ)
     host = cache.token_place(directory, at.host, line, settings)
     endpoint = cache.token_place(directory, at.endpoint, line + choice)
-    found, turn = _read(endpoint, now, environ), None
+    found, kept, turn = _read(endpoint, now, environ), None, None
     if found is None and request.due is None:
         turn = _take_turn(at.endpoint, line + choice, environ)
+    if turn:
         now = time.time_ns()
-        # Whoever had the turn before may have fetched it for this host, too.
-        kept = _read(host, now, environ) if turn else None
-        if turn and kept and kept.fresh(now):
-            turn.close()
-            return protocol.reply(request.server_url, kept.reply), None
-        found = _read(endpoint, now, environ) if turn else None
+        try:
+            # Whoever had the turn before may have fetched it for this host, too.
+            kept = None if turn.is_held else _read(host, now, environ)
+            found = kept or _read(endpoint, now, environ)
+        except BaseException:
+            turn.close()  # or this process would wait for itself
+            raise
     if found is None or not found.fresh(now):
         return None, turn
     if turn:
         turn.close()
-    try:
-        entry.write(*host, entry.refer(*endpoint, found))
-        recent.remember(directory, at.host)
-    except OSError:
-        pass  # the next `get` finds the endpoint's token again
-    return protocol.reply(request.server_url, found.reply), None
+    if kept is None:
+        try:
+            entry.write(*host, entry.refer(*endpoint, found))
+            recent.remember(directory, at.host)
+        except OSError:
+            pass  # the next `get` finds the endpoint's token again
+    return (protocol.OK, protocol.reply(request.server_url, found.reply)), None
 
 
 def _read(place: "Place", now: int, environ: "Mapping[str, str]") -> "cache.Entry | None":

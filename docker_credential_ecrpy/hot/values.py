@@ -15,17 +15,19 @@ else:
         """A field's default, and whether the text of an object and comparisons have it."""
 
         def __init__(self, *, default=_NONE, default_factory=None, repr=True, compare=True):  # noqa: A002
-            self.make = default_factory or (lambda: default)
+            self.default, self.make = default, default_factory or (lambda: default)
             self.shown, self.compared = repr, compare
 
     def dataclass(cls=None, /, *, frozen=False, eq=True, kw_only=False):
         """Add the methods of a dataclass to a class, for its annotated fields."""
         if cls is None:
             return lambda cls: dataclass(cls, frozen=frozen, eq=eq, kw_only=kw_only)
-        own = {name: vars(cls).get(name, _NONE) for name in cls.__annotations__}
-        own = {n: one if isinstance(one, field) else field(default=one) for n, one in own.items()}
-        cls._fields, cls._is_kw_only = {**getattr(cls, "_fields", {}), **own}, kw_only
-        methods = {"__init__": _init, "__repr__": _repr}
+        fields = dict(getattr(cls, "_fields", {}))
+        for name in cls.__annotations__:
+            one = vars(cls).get(name, _NONE)
+            fields[name] = one = one if isinstance(one, field) else field(default=one)
+            setattr(cls, name, one.default)
+        methods = {"_fields": fields, "_is_kw_only": kw_only, "__init__": _init, "__repr__": _repr}
         methods |= {"__eq__": _eq, "__hash__": _hash if frozen else None} if eq else {}
         methods |= {"__setattr__": _refuse, "__delattr__": _refuse} if frozen else {}
         for name in methods.keys() - vars(cls).keys():
@@ -41,10 +43,12 @@ else:
         given = dict(zip(() if self._is_kw_only else fields, values, strict=False)) | named
         is_wrong = len(given) < len(values) + len(named)
         given |= {name: one.make() for name, one in fields.items() if name not in given}
-        if is_wrong or len(given) > len(fields) or _NONE in given.values():
-            raise TypeError(", ".join((type(self).__name__, *fields)))
+        if is_wrong or len(given) > len(fields) or any(v is _NONE for v in given.values()):
+            msg = f"{type(self).__name__} takes {', '.join(fields)}"
+            raise TypeError(msg)
         vars(self).update(given)
-        getattr(self, "__post_init__", int)()
+        if hasattr(self, "__post_init__"):
+            self.__post_init__()
 
     def _repr(self):
         shown = (f"{name}={getattr(self, name)!r}" for name, f in self._fields.items() if f.shown)

@@ -71,10 +71,11 @@ def load(
     from docker_credential_ecrpy.settings.toml_document import TomlDocument
 
     document = TomlDocument(file, data, TABLE)
-    if was_checked(stamp):
-        return accept(document, stamp)
     # The file may have been another one for the moment between two equal stamps.
-    return parse(document, stamp, is_new=_is_stamp_of(data, stamp))
+    is_exact = _is_stamp_of(data, stamp)
+    if is_exact and was_checked(stamp):
+        return accept(document, stamp)
+    return parse(document, stamp, is_new=is_exact)
 
 
 def _explain_unreadable(

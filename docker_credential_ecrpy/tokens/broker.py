@@ -253,12 +253,13 @@ class Broker:
         Yields its note, and an error if its holder was busy until the timeout.
         """
         endpoint, turn = self._registry.endpoint, self.turn
+        path, waited = os.path.join(self.directory, paths.LOCKS), 0.0
         if turn and turn.name != lock_name(endpoint, self._identity):
+            waited = turn.waited
             turn.close()  # the rules have changed since
             turn = None
-        path = os.path.join(self.directory, paths.LOCKS)
         try:
-            turn = turn or Turn(self.directory, endpoint, self._identity, started)
+            turn = turn or Turn(self.directory, endpoint, self._identity, started, waited)
         except OSError as exc:
             self.log(f"no lock: {_describe(exc, path)}")
             yield self._note(None), None

@@ -23,11 +23,13 @@ class Turn:
     began to wait, in nanoseconds since the epoch (UTC). waited: for how many seconds it has.
     """
 
-    def __init__(self, directory: str, endpoint: str, identity: str, started: int) -> None:
+    def __init__(
+        self, directory: str, endpoint: str, identity: str, started: int, waited: float = 0
+    ) -> None:
         self.name = lock_name(endpoint, identity)
         self.started = started
-        self.waited = 0.0
-        self.is_held = False
+        self.waited = waited
+        self.is_held = self._is_closed = False
         with open_folder(os.path.join(directory, paths.LOCKS), create=True) as folder:
             self.lock = FileLock(folder, self.name)
 
@@ -38,9 +40,10 @@ class Turn:
         self.close()
 
     def close(self) -> None:
-        """Release the lock; the next process has its turn."""
-        self.is_held = False
-        self.lock.close()
+        """Release the lock; the next process has its turn. A second call does nothing."""
+        if not self._is_closed:
+            self.is_held, self._is_closed = False, True
+            self.lock.close()
 
     def take(self, seconds: float) -> bool:
         """Take the lock, waiting `seconds` at most; return whether it is held.

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -14,6 +13,7 @@ from docker_credential_ecrpy.docker.discover import ConfigureRequest, DockerFact
 from docker_credential_ecrpy.docker.plan import Plan, make_plan
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.replace import Rewrite, replace_file
+from docker_credential_ecrpy.hot.values import replace
 from tests.fuzz import oracles
 from tests.fuzz.sandbox import Sandbox, check_error, check_line
 from tests.fuzz.stdin_targets import PRIVATE

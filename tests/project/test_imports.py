@@ -267,11 +267,14 @@ def test_another_registry_of_a_region_loads_no_settings_and_no_sdk(
     assert loaded >= WARM
 
 
+@pytest.mark.parametrize("rules", [None, "[[registry]]\nmatch = '123456789012'\n"])
 def test_what_waits_for_another_process_loads_no_settings_and_no_sdk(
-    machine: Machine, scripts: Path
+    machine: Machine, scripts: Path, rules: "str | None"
 ) -> None:
     """Sixty-four pulls that start at once cost one fetch, and no more of its modules."""
     machine.login()
+    if rules:
+        machine.settings(rules)
     machine.get()
     (at,) = machine.entries("locks")
     (token,) = [path for path in machine.entries() if path.name.startswith("ecr@")]
@@ -293,7 +296,7 @@ def test_what_waits_for_another_process_loads_no_settings_and_no_sdk(
     fetches.join()
 
     assert not away.exists()
-    assert loaded <= HOT | WARM | WAIT
+    assert loaded <= HOT | WARM | WAIT | (TABLE if rules else set())
 
 
 def test_another_registry_with_rules_loads_a_table_alone(machine: Machine, scripts: Path) -> None:

@@ -10,6 +10,7 @@ from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens.broker import Broker
 from docker_credential_ecrpy.tokens.lookup import LookupResult
 from docker_credential_ecrpy.tokens.token import Token
+from docker_credential_ecrpy.tokens.turn import Turn
 
 HOUR = 3600 * cache.SECOND
 START = 1_800_000_000 * cache.SECOND
@@ -44,7 +45,11 @@ class Brokers:
     log: Log
 
     def obtain(
-        self, asked: registry.Registry, seconds: float, host: LookupResult | None = None
+        self,
+        asked: registry.Registry,
+        seconds: float,
+        host: LookupResult | None = None,
+        turn: Turn | None = None,
     ) -> cache.Entry:
         broker = Broker(
             directory=self.directory,
@@ -56,6 +61,7 @@ class Brokers:
             clock=self.clock,
             log=self.log,
             environ={},
+            turn=turn,
         )
         return broker.obtain(seconds, host)
 

@@ -64,6 +64,18 @@ def test_a_killed_holder_releases_the_lock(path: str, holder: "subprocess.Popen[
     assert os.path.exists(path)
 
 
+def test_a_released_lock_can_be_taken_again(path: str) -> None:
+    """By another process's file, and then by the same."""
+    with open_lock(path) as first, open_lock(path) as second:
+        assert first.acquire(0)
+        assert not second.acquire(0)
+        first.release()
+        assert second.acquire(0)
+        assert not first.acquire(0)
+        second.release()
+        assert first.acquire(0)
+
+
 def test_a_note_is_for_the_next_holder(path: str) -> None:
     """A note is read back whole, and a new one replaces it."""
     for note in (b"a long note", b"short"):

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -136,8 +137,7 @@ def test_with_rules_it_is_the_same_as_the_long_way(machine: Machine, first: str,
         (machine.cache / name).unlink()
     long_way = machine.get(then, AWS_ECR_DEBUG="no")
 
-    assert reply == long_way.stdout
-    assert machine.get(then).code == long_way.code
+    assert reply == (long_way.code, long_way.stdout)
     assert found == _state(machine)
     assert machine.aws.count() == calls
 
@@ -199,7 +199,7 @@ def test_a_cache_that_cannot_be_written_is_not_in_the_way(machine: Machine) -> N
     assert quick_answer(request, machine.environ, now) is None
     reply, _ = warm.answer(request, machine.environ, now)
 
-    assert reply == f'{{"ServerURL":"{OTHER}",'.encode() + LOGIN
+    assert reply == (0, f'{{"ServerURL":"{OTHER}",'.encode() + LOGIN)
 
 
 def test_settings_that_come_back_decide(machine: Machine) -> None:
@@ -278,13 +278,57 @@ def test_what_another_process_fetched_for_the_same_host_is_written_once(
     take = Turn.take
 
     def take_after_another(self: Turn, seconds: float) -> bool:
-        monkeypatch.setattr(Turn, "take", take)
+        if seconds:
+            return take(self, seconds)
         machine.get()
         monkeypatch.delattr(warm, "entry")
-        return self.take(seconds)
+        return False
 
     monkeypatch.setattr(Turn, "take", take_after_another)
     reply, turn = warm.answer(request, machine.environ, now)
 
     assert turn is None
-    assert reply == machine.get().stdout
+    assert reply == (0, machine.get().stdout)
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("host", [HOST, OTHER, PRIVATE, ELSEWHERE])
+def test_with_rules_the_turn_is_that_of_the_broker(machine: Machine, host: str) -> None:
+    """Or two processes would fetch one token."""
+    machine.login()
+    machine.settings(RULES.replace("ROLE", machine.aws.role(external_id="partner-7").arn))
+    machine.get(host)
+    (lock,) = machine.entries("locks")
+    for entry in machine.entries():
+        entry.unlink()
+    request, now = GetRequest(host.encode()), time.time_ns()
+    assert quick_answer(request, machine.environ, now) is None
+    _, turn = warm.answer(request, machine.environ, now)
+
+    assert turn
+    with turn:
+        assert (turn.name, turn.is_held) == (lock.name, True)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_fault_after_the_wait_leaves_no_lock(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process would wait for itself: it goes the long way with a lock of its own."""
+    machine.login()
+    request, now = GetRequest(HOST.encode()), time.time_ns()
+    assert quick_answer(request, machine.environ, now) is None
+    read, calls = cache.read, []
+
+    def fail(*place: Any) -> cache.Entry:
+        calls.append(place)
+        if len(calls) > 1:
+            raise MemoryError
+        return read(*place)
+
+    monkeypatch.setattr(cache, "read", fail)
+    with pytest.raises(MemoryError):
+        warm.answer(request, machine.environ, now)
+
+    with Turn(str(machine.cache), ENDPOINT, request.identity, now) as turn:
+        assert turn.take(0)

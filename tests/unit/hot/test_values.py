@@ -46,7 +46,7 @@ def test_fields_and_defaults(library: Any) -> None:
     one.seen.append(5)
     assert (two.seen, point(1).seen) == ([], [])
     one.y = 7
-    assert one.total == 8
+    assert (one.total, point.y, point.secret) == (8, 2, "hidden")
 
 
 @BOTH
@@ -69,6 +69,21 @@ def test_fields_that_must_be_named(library: Any) -> None:
     assert point(x=1).total == 3
     with pytest.raises(TypeError):
         point(1)
+
+
+class _Odd:
+    """It is equal to everything, as some values of libraries are."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@BOTH
+def test_a_value_is_not_compared_with_what_is_missing(library: Any) -> None:
+    """Some values are equal to everything."""
+    assert isinstance(_make(library)(_Odd()).x, _Odd)
 
 
 @BOTH

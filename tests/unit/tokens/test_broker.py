@@ -278,8 +278,9 @@ def test_without_a_choice_a_token_is_the_ambient_identitys(
 
 def test_a_brokers_fields_are_named() -> None:
     """Fields are keyword-only: three are strings and four callables, easily swapped."""
-    with pytest.raises(TypeError, match="Broker, directory"):
-        Broker("directory")  # type: ignore[call-arg]
+    of_each_field: Any = Broker.__annotations__
+    with pytest.raises(TypeError, match="Broker takes directory, environ"):
+        Broker(*of_each_field)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("first", [HOST, PRIVATE])

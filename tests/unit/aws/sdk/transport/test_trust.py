@@ -196,7 +196,7 @@ def test_a_loaded_bundle_is_not_read_again(tmp_path: Path) -> None:
 
 
 def test_other_sessions_share_nothing() -> None:
-    """`doctor`, the request for the time and metadata make one attempt: they load it all."""
+    """`doctor`'s connections, the request for the time and metadata: they load it all at once."""
     bundle = trust.share(BOTOCORES, is_configured=False)
     loaded(session(bundle))
     other = URLLib3Session(verify=BOTOCORES)  # type: ignore[arg-type]  # the stub knows no paths
