@@ -177,6 +177,23 @@ def test_a_folder_that_is_not_used(tmp_path: Path, file: str) -> None:
     assert len(list(tokens.iterdir())) == 2
 
 
+@pytest.mark.parametrize("kind", ["an empty file", "a FIFO"])
+def test_what_a_folder_that_is_not_used_may_hold(tmp_path: Path, kind: str) -> None:
+    """An empty file is a removed login; anything else with an entry's name is an error."""
+    tokens = tmp_path / paths.TOKENS
+    tokens.mkdir()
+    (tokens / "notes.txt").write_text("mine")
+    path = tokens / f"{HOST}~{1:032x}"
+    if kind == "a FIFO":
+        os.mkfifo(path)
+        with pytest.raises(Refused, match="did not create"):
+            store.forget(str(tmp_path), HOST)
+    else:
+        path.touch()
+        assert store.forget(str(tmp_path), HOST) == 0
+    assert len(list(tokens.iterdir())) == 2
+
+
 def _close(home: Path) -> None:
     (home / ".ecr" / "tokens").mkdir(parents=True)
     _give(home)
