@@ -156,6 +156,9 @@ US, PUBLIC = HOSTS[0], HOSTS[8]
         ([{"match": "*.amazonaws.com", "profile": "a"}], HOSTS[7]),
         ([{"match": "a.example.com", "registry": US}], "a.example.co"),
         ([{"match": "*z.example.com", "registry": US}], "a.example.com"),
+        ([{"match": "*a*b.example.com", "registry": US}], "aab.example.com"),
+        ([{"match": "*a.example.com", "registry": US}], "a.example.com"),
+        ([{"match": "?a*a.example.com", "registry": US}], "ba.example.com"),
         ([{"match": "*.example.com", "registry": US, "profile": "auto"}], "example.com"),
     ],
 )
@@ -414,6 +417,22 @@ def test_a_table_that_is_too_large_has_no_choices(tmp_path: Path) -> None:
     choice = table and table.choose("000000000007.dkr.ecr.us-east-1.amazonaws.com")
     assert choice
     assert choice.identity
+
+
+@pytest.mark.parametrize("beside", [0, -1])
+def test_the_room_of_an_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: int
+) -> None:
+    """To the last byte, a table has its choices."""
+    rule_compiler.write(str(tmp_path / "one"), PART, _of(RULE), NOW)
+    size = _file(tmp_path / "one").stat().st_size
+    monkeypatch.setattr(cache, "MAX_ENTRY", size + beside)
+    rule_compiler.write(str(tmp_path / "other"), PART, _of(RULE), NOW)
+    table = _read(tmp_path / "other")
+    choice = table and table.choose(HOSTS[0])
+
+    assert choice
+    assert (choice.identity is None) == (beside < 0)
 
 
 def test_two_thousand_globs_are_compared_at_once() -> None:

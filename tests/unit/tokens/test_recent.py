@@ -128,9 +128,9 @@ def test_a_failure_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirty days to the second, 200 hosts, and the user name of ECR."""
     monkeypatch.setattr(time, "time", lambda: 9_000_000.0)
-    month = 30 * 86_400
+    month = 30 * 86_400.0
 
-    assert recent.FORGET_AFTER == month
+    assert recent.FORGET_AFTER == 30 * 86_400
     assert recent.LISTED == 200
     assert recent.USERNAME == "AWS"
     assert recent.is_old(9_000_000.0 - month)
