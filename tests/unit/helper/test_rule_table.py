@@ -420,9 +420,7 @@ def test_a_table_that_is_too_large_has_no_choices(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("beside", [0, -1])
-def test_the_room_of_an_entry(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: int
-) -> None:
+def test_the_room_of_an_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: int) -> None:
     """To the last byte, a table has its choices."""
     rule_compiler.write(str(tmp_path / "one"), PART, _of(RULE), NOW)
     size = _file(tmp_path / "one").stat().st_size
