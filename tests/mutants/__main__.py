@@ -27,7 +27,7 @@ from tests.world import environment
 
 TREE = Path(__file__).parents[2]
 PACKAGE = "docker_credential_ecrpy"
-COPIED = (PACKAGE, "tests", "pyproject.toml")
+COPIED = (PACKAGE, "docs", "tests", "pyproject.toml")
 # Each module's own tests; the protocol's run through each entry point, here through one.
 TESTS: dict[str, tuple[str, ...]] = {
     "hot.registry": ("tests/unit/hot/test_registry.py",),

@@ -4,6 +4,7 @@ import errno
 import importlib
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +95,27 @@ def test_a_token_whose_refresh_was_deferred(tmp_path: Path) -> None:
 
     assert store.forget(str(tmp_path), HOST, "", started) == 1
     assert not os.path.exists(place[0])
+
+
+@pytest.mark.parametrize(
+    ("started", "now", "gone"),
+    [(-1, 0, 0), (0, 0, 1), (1, 1, 1), (-1, -1, 1), (-2, 9, 0)],
+    ids=["since", "at that moment", "before", "by a later clock", "long since"],
+)
+def test_a_login_that_was_stored_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: int, now: int, gone: int
+) -> None:
+    """It stays, to the nanosecond; one from before the removal, or from the future, does not.
+
+    started, now: in ns since the login was stored.
+    """
+    path, subject = cache.login_place(str(tmp_path), HOST)
+    entry_file.write(path, subject, make_entry())
+    stored = os.stat(path).st_ctime_ns
+    monkeypatch.setattr(time, "time_ns", lambda: stored + now)
+
+    assert store.forget(str(tmp_path), HOST, "", stored + started) == gone
+    assert len(list_files(tmp_path / paths.LOGINS)) == 1 - gone
 
 
 def test_what_one_host_refers_to(tmp_path: Path) -> None:

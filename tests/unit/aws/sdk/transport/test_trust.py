@@ -5,6 +5,7 @@ import os
 import ssl
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -153,6 +154,7 @@ def test_a_bundle_with_comments_and_other_line_ends(tmp_path: Path) -> None:
         ("https://amazonaws.com.example.com/", {}, False),
         ("https://notamazonaws.com/", {}, False),
         ("https://127.0.0.1/", {}, False),
+        ("https:///", {}, False),
         (URL, {"HTTPS_PROXY": "http://127.0.0.1:9"}, False),
         (URL, {"HTTPS_PROXY": "socks5://127.0.0.1:9"}, False),
         (URL, {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "amazonaws.com"}, True),
@@ -242,15 +244,16 @@ def test_a_connection_is_that_of_the_system(monkeypatch: pytest.MonkeyPatch) -> 
     assert context.wrap_socket("a socket") == "wrapped"
 
 
-def test_a_folder_or_text_of_certificates_is_loaded_as_a_whole(tmp_path: Path) -> None:
+def test_a_folder_or_text_of_certificates_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a client has others than a file, they count, too."""
-    path = tmp_path / "bundle.pem"
-    path.write_bytes(Authority().pem())
-    text = Authority(root="Amazon Root CA 1").pem().decode()
-    context = session(trust.share(str(path), is_configured=True))._get_ssl_context()
-    context.load_verify_locations(str(path), str(tmp_path), text)
+    given: list[tuple[object, ...]] = []
+    context = session(trust.share(BOTOCORES, is_configured=True))._get_ssl_context()
+    monkeypatch.setattr(
+        ssl.SSLContext, "load_verify_locations", lambda _, *arguments: given.append(arguments)
+    )
+    context.load_verify_locations("a file", "a folder", "a text")
 
-    assert len(context.get_ca_certs()) == 2
+    assert given == [("a file", "a folder", "a text")]
 
 
 def test_a_bundle_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,3 +300,12 @@ def test_another_session_needs_no_preparation() -> None:
     other = URLLib3Session(verify=BOTOCORES)  # type: ignore[arg-type]  # the stub knows no paths
     for url in (URL, "https://ecr.example.com/"):
         assert len(loaded(other, url)) > len(PUBLISHED)
+
+
+def test_a_bundle_without_a_context_needs_no_preparation() -> None:
+    """Its first session makes one."""
+    bundle = trust.share(BOTOCORES, is_configured=False)
+    made: Any = SimpleNamespace(_verify=bundle)
+    trust.prepare(made, "https://ecr.example.com/")
+
+    assert bundle.context is None
