@@ -43,11 +43,12 @@ _TWINS = (
 _TWIN = dict(_TWINS) | {right: left for left, right in reversed(_TWINS)}
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Raise, ast.Return, ast.If, ast.For)
 _PLAIN = (ast.Constant, ast.Name, ast.Call, ast.Attribute, ast.Starred)
-# Skipped operators of cosmic-ray: those that need names as parameters; `is` for `==`, which is the
-# same or depends on chance; and most replacements of an operator by its eleven others, which raise
-# TypeError or do the same, as `^` for `|` between flags.
+# Skipped operators of cosmic-ray: those that need names as parameters; that of exceptions, which
+# fails for `module.Name` in a tuple; `is` for `==`, which is the same or depends on chance; and
+# most replacements of an operator by its eleven others, which raise TypeError or do the same, as
+# `^` for `|` between flags.
 _LEFT_OUT = re.compile(
-    r"Variable|Comparison.*_Is|BinaryOperator_(?!Add_Sub|Sub_Add|Mul_Add|Mul_FloorDiv|FloorDiv_M"
+    r"Variable|ExceptionReplacer|Comparison.*_Is|BinaryOperator_(?!Add_Sub|Sub_Add|Mul_Add|Mul_FloorDiv|FloorDiv_M"
     r"|Mod_FloorDiv|Mod_Add|Div_Mul|BitOr_BitAnd|BitAnd_BitOr|Pow_Mul)"
 )
 _Placed = ast.expr | ast.stmt | ast.keyword  # a node with a position in the text
@@ -132,7 +133,8 @@ def _normalize(tree: ast.Module) -> str:
     """Return a text that is the same for two modules with the same behaviour."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module)):
-            node.body = [one for one in node.body if not _is_for_readers(one)]
+            parts = [_for_python(one) for one in node.body]
+            node.body = [one for part in parts for one in part if not _is_for_readers(one)]
         if isinstance(node, ast.FunctionDef):
             node.returns = None
         elif isinstance(node, ast.arg):
@@ -142,11 +144,17 @@ def _normalize(tree: ast.Module) -> str:
     return ast.dump(tree)
 
 
+def _for_python(node: ast.stmt) -> list[ast.stmt]:
+    """Return what runs of a statement: of `if TYPE_CHECKING`, the other branch."""
+    is_checking = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    return node.orelse if isinstance(node, ast.If) and is_checking else [node]
+
+
 def _is_for_readers(node: ast.stmt) -> bool:
     """Return whether a statement is a docstring, or for a type checker."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
-    test = node.test if isinstance(node, ast.If) else None
+    test = node.test if isinstance(node, ast.If) and not node.orelse else None
     target = node.targets[0] if isinstance(node, ast.Assign) else test
     if isinstance(target, ast.UnaryOp):
         target = target.operand
@@ -193,6 +201,7 @@ class _Changes:
             yield self._splice(node, node.items[-1].context_expr, "if True")
         if isinstance(node, ast.ExceptHandler) and node.type:
             yield self._replace(node.type, "Exception")
+            yield self._replace(node.type, "()")
         if isinstance(node, ast.comprehension):
             for test in node.ifs:
                 yield self._replace(test, "True")

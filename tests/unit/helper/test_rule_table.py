@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from docker_credential_ecrpy import __version__
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper import rule_compiler, rule_table
 from docker_credential_ecrpy.hot import cache, identity, registry
@@ -154,6 +155,10 @@ US, PUBLIC = HOSTS[0], HOSTS[8]
         ),
         ([{"match": "*.amazonaws.com", "profile": "a"}], HOSTS[7]),
         ([{"match": "a.example.com", "registry": US}], "a.example.co"),
+        ([{"match": "*z.example.com", "registry": US}], "a.example.com"),
+        ([{"match": "*a*b.example.com", "registry": US}], "aab.example.com"),
+        ([{"match": "*a.example.com", "registry": US}], "a.example.com"),
+        ([{"match": "?a*a.example.com", "registry": US}], "ba.example.com"),
         ([{"match": "*.example.com", "registry": US, "profile": "auto"}], "example.com"),
     ],
 )
@@ -199,10 +204,67 @@ def test_any_number_of_sets() -> None:
         assert _describe(table.choose(url)) == _describe(rules.choose(url, loaded.rules, {}))
 
 
+COMPILED = f"""\
+fallback=1
+21 0 18
+A=-.0123456789abcdefghijklmnopqrstuvwxyz B=ew
+123456789012.dkr.ecr.\tA*.amazonaws.com\t\teu-west-3\t profile="it's"
+\tBA.example.com\tpublic.ecr.aws\t\t endpoint='https://vpce-1.example.com'
+\t*.example.com\t{US}\t\t?
+images.example.org\t\t{US}\t\t
+"""
+
+
+def test_the_whole_table() -> None:
+    """Byte by byte: runs of one version write it and read it."""
+    loaded = _settings(
+        [
+            {
+                "match": "123456789012.dkr.ecr.?*.amazonaws.com",
+                "profile": "it's",
+                "region": "eu-west-3",
+            },
+            {
+                "match": "[ew]?.example.com",
+                "registry": PUBLIC,
+                "endpoint_url": "https://vpce-1.example.com/",
+            },
+            {"match": "*.example.com", "registry": US, "profile": "auto"},
+            {"match": "images.example.org", "registry": US},
+        ],
+        fallback=True,
+    )
+
+    assert rule_compiler.compile_rules(loaded) == COMPILED
+    lines = rule_compiler.compile_rules(loaded, with_choices=False).splitlines()[3:]
+    assert [line.rpartition("\t")[2] for line in lines] == ["?"] * 4
+    assert rule_compiler.compile_rules(_settings([])) == "fallback=0\n\n\n"
+
+
+def test_the_letters_of_sets() -> None:
+    """The capitals, and then characters that no host has."""
+    sets = [f"a{chr(ord('b') + number)}" for number in range(25)] + [f"0{n}" for n in range(1, 5)]
+    loaded = _settings([{"match": f"[{one}].example.com", "registry": US} for one in sets])
+    found = [one.split("=") for one in rule_compiler.compile_rules(loaded).split("\n")[2].split()]
+    letters = [*"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "\U0001001a", "\U0001001b", "\U0001001c"]
+
+    assert found == [[letter, one] for letter, one in zip(letters, sets, strict=True)]
+
+
+def test_its_place() -> None:
+    """One file for each path of the settings; the subject has their stamp and the version."""
+    path, subject = rule_table.place("/cache", PART)
+    name = f"rules@config.toml~{cache.fingerprint(PART.rpartition(':')[0])}"
+
+    assert path == os.path.join("/cache", ELSEWHERE, name)
+    assert subject == f"rules@config.toml {__version__} {PART}"
+
+
 @pytest.mark.parametrize("text", ["", "x", "fallback=2\n\n\n", "fallback=0\n\n"])
 def test_another_text_is_no_table(text: str) -> None:
     """It is an error, not a table without rules."""
-    with pytest.raises(ValueError):
+    says = "this is not a rule table" if "2" in text else "unpack"
+    with pytest.raises(ValueError, match=f"^{says}$|{says} "):
         rule_table.RuleTable(text)
 
 
@@ -267,6 +329,16 @@ def test_it_stands_for_no_other_settings(directory: Path, part: str, hours: int)
     """Settings with another path or stamp, and a table that expired, are checked again."""
     assert _read(directory)
     assert _read(directory, part, NOW + hours * 3600 * cache.SECOND) is None
+
+
+@pytest.mark.usefixtures("same_descriptors")
+def test_it_lives_for_twelve_hours(directory: Path) -> None:
+    """To the nanosecond; by a clock that was set back since, for as long."""
+    life = 12 * 3600 * cache.SECOND
+
+    assert _read(directory, now=NOW + life - 1)
+    assert _read(directory, now=NOW + life) is None
+    assert _read(directory, now=NOW - life)
 
 
 def test_it_stands_for_no_other_version(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,6 +417,20 @@ def test_a_table_that_is_too_large_has_no_choices(tmp_path: Path) -> None:
     choice = table and table.choose("000000000007.dkr.ecr.us-east-1.amazonaws.com")
     assert choice
     assert choice.identity
+
+
+@pytest.mark.parametrize("beside", [0, -1])
+def test_the_room_of_an_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: int) -> None:
+    """To the last byte, a table has its choices."""
+    rule_compiler.write(str(tmp_path / "one"), PART, _of(RULE), NOW)
+    size = _file(tmp_path / "one").stat().st_size
+    monkeypatch.setattr(cache, "MAX_ENTRY", size + beside)
+    rule_compiler.write(str(tmp_path / "other"), PART, _of(RULE), NOW)
+    table = _read(tmp_path / "other")
+    choice = table and table.choose(HOSTS[0])
+
+    assert choice
+    assert (choice.identity is None) == (beside < 0)
 
 
 def test_two_thousand_globs_are_compared_at_once() -> None:

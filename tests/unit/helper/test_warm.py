@@ -1,6 +1,7 @@
 """A registry that is new to the cache, whose endpoint has a token."""
 
 import json
+import os
 import threading
 import time
 from typing import Any
@@ -9,8 +10,8 @@ import pytest
 
 from docker_credential_ecrpy.__main__ import quick_answer
 from docker_credential_ecrpy.helper import warm
-from docker_credential_ecrpy.hot import cache, identity, registry
-from docker_credential_ecrpy.hot.protocol import GetRequest
+from docker_credential_ecrpy.hot import cache, identity, registry, watchdog
+from docker_credential_ecrpy.hot.protocol import NOT_FOUND, GetRequest
 from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens.turn import Turn
 from tests.world.entries import LOGIN
@@ -67,6 +68,7 @@ def test_in_all_other_cases_it_gives_nothing(machine: Machine, case: str) -> Non
     assert len(machine.entries()) == 2
 
 
+ROLE = "arn:aws:iam::210987654321:role/puller"
 PRIVATE = "images.example.com"
 RULES = f"""
 [[registry]]
@@ -150,8 +152,9 @@ def test_with_rules_it_is_the_same_as_the_long_way(machine: Machine, first: str,
 def test_with_rules_others_take_the_long_way(machine: Machine, host: str, fallback: str) -> None:
     """An account whose profile only the AWS files have, and what a fallback answers."""
     machine.login()
-    machine.settings(fallback + RULES)
+    machine.settings(fallback + RULES.replace("ROLE", ROLE))
     machine.get()
+    assert machine.rules()
     request, now = GetRequest(host.encode()), time.time_ns()
     assert quick_answer(request, machine.environ, now) is None
 
@@ -332,3 +335,79 @@ def test_a_fault_after_the_wait_leaves_no_lock(
 
     with Turn(str(machine.cache), ENDPOINT, request.identity, now) as turn:
         assert turn.take(0)
+
+
+REQUEST = GetRequest(HOST.encode())
+
+
+def _answer_in_time(
+    monkeypatch: pytest.MonkeyPatch, given: object
+) -> tuple[object, list[tuple[object, ...]]]:
+    """Return the answer in time where `answer` gives or raises something, and the watchdog's."""
+    calls: list[tuple[object, ...]] = []
+
+    def answer(*arguments: object) -> object:
+        calls.append(("answer", *arguments[:2]))
+        if isinstance(given, BaseException):
+            raise given
+        return given
+
+    monkeypatch.setattr(warm, "answer", answer)
+    monkeypatch.setattr(watchdog, "start", lambda *arguments: calls.append(("start", *arguments)))
+    monkeypatch.setattr(watchdog, "stop", lambda: calls.append(("stop",)))
+    return warm.answer_in_time(REQUEST, {"AWS_ECR_TIMEOUT": "7"}, print), calls
+
+
+@pytest.mark.parametrize(
+    ("given", "found", "stops"),
+    [
+        (((0, b"reply"), None), ((0, b"reply"), None), True),
+        ((None, "a turn"), (None, "a turn"), False),
+        (OSError("it comes again"), (None, None), False),
+    ],
+    ids=["a reply", "a turn", "an error"],
+)
+def test_the_time_limit_counts(
+    monkeypatch: pytest.MonkeyPatch, given: object, found: object, stops: bool
+) -> None:
+    """From before the answer until a reply; without one, the time goes on for the broker."""
+    answer, calls = _answer_in_time(monkeypatch, given)
+
+    assert answer == found
+    assert calls == [
+        ("start", 7.0, print),
+        ("answer", REQUEST, {"AWS_ECR_TIMEOUT": "7"}),
+        *([("stop",)] if stops else []),
+    ]
+
+
+def test_an_interrupt_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where Python made another error of it."""
+    with pytest.raises(KeyboardInterrupt):
+        _answer_in_time(monkeypatch, KeyboardInterrupt())
+    error = ImportError("interrupted")
+    error.__cause__ = KeyboardInterrupt()
+    with pytest.raises(ImportError, match="interrupted"):
+        _answer_in_time(monkeypatch, error)
+
+
+@pytest.mark.usefixtures("home")
+def test_another_registry_is_refused_without_a_cache_that_can_be_written(machine: Machine) -> None:
+    """The rule table says so; the note for the hot path is for speed alone."""
+    machine.login()
+    machine.settings(RULES.replace("ROLE", ROLE))
+    machine.get()
+    request, now = GetRequest(b"ghcr.io"), time.time_ns()
+    assert quick_answer(request, machine.environ, now) is None
+    name = cache.elsewhere_place(str(machine.cache), "ghcr.io", request.identity)[0]
+    os.mkdir(name)
+
+    found = warm.answer(request, machine.environ, now)
+    assert found == ((1, f"{NOT_FOUND}\n".encode()), None)
+    os.rmdir(name)
+    assert warm.answer(request, machine.environ, now)[0]
+    entry, _ = cache.read_any(name)
+    life = 12 * 3600 * cache.SECOND
+    assert (entry.written, entry.refresh, entry.expires) == (now, now + life, now + life)
+    kept = quick_answer(GetRequest(b"ghcr.io"), machine.environ, now)
+    assert kept == (1, f"{NOT_FOUND}\n".encode())

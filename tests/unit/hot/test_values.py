@@ -61,6 +61,14 @@ def test_wrong_fields(library: Any, given: tuple[object, ...], named: dict[str, 
         _make(library)(*given, **named)
 
 
+def test_the_error_names_the_class_and_its_fields() -> None:
+    """Of a mistake in this program, the traceback has the rest."""
+    with pytest.raises(TypeError) as caught:
+        _make(values)()
+
+    assert str(caught.value) == "Point, x, y, secret, place, seen"
+
+
 @BOTH
 def test_fields_that_must_be_named(library: Any) -> None:
     """Several of one type are easily swapped."""

@@ -45,7 +45,7 @@ region = "eu-west-1"
 [[registry]]
 match = "*.example.com"
 {REGISTRY}
-endpoint_url = "https://vpce-1.api.ecr.us-west-2.vpce.amazonaws.com"
+endpoint_url = "https://vpce-1.api.ecr.us-west-2.vpce.amazonaws.com/"
 """
 
 
@@ -69,8 +69,21 @@ def test_everything_that_a_file_may_hold(tmp_path: Path) -> None:
     assert (second.region, second.places["duration"].line) == ("eu-west-1", 13)
     assert third.registry is not None
     assert third.registry.host == HOST
-    assert third.endpoint_url.startswith("https://vpce-1")
+    assert third.endpoint_url == "https://vpce-1.api.ecr.us-west-2.vpce.amazonaws.com"
     assert str(third.place) == f"{tmp_path / 'config.toml'}:17"
+    assert [third.places[key].line for key in ("registry", "endpoint_url")] == [18, 19]
+
+
+def test_a_rule_with_a_pattern_alone(tmp_path: Path) -> None:
+    """It has none of the rest. Of an endpoint's URL, the last slash is left out."""
+    text = f'[[registry]]\nmatch = "{ACCOUNT}"\n'
+    (rule,) = _load(tmp_path, text).rules
+    (other,) = _load(tmp_path, f'{text}endpoint_url = "https://e.example.com/x/"\n').rules
+
+    assert (rule.profile, rule.role, rule.registry) == ("", None, None)
+    assert (rule.endpoint_url, rule.region) == ("", "")
+    assert list(rule.places) == ["match"]
+    assert other.endpoint_url == "https://e.example.com/x"
 
 
 PRIVATE = f'[[registry]]\nmatch = "x.a.test"\n{REGISTRY}\n'

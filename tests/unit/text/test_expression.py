@@ -22,6 +22,14 @@ def test_it_is_what_re_compiles() -> None:
     assert [each[0] for each in found.finditer("bxb")] == ["b", "x", "b"]
 
 
+def test_without_flags_it_has_the_usual_ones() -> None:
+    """It tells capitals from small letters, and knows Unicode."""
+    found = expression("a")
+
+    assert found.flags == re.compile("a").flags
+    assert found.search("A") is None
+
+
 def test_a_mistake_is_an_error_at_the_first_use() -> None:
     """And an unknown method is, too."""
     with pytest.raises(re.error):

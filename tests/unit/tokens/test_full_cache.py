@@ -156,6 +156,20 @@ def test_no_login_is_removed_before_it_expires(tmp_path: Path) -> None:
     assert len(list_files(folder)) == store.MOST_ENTRIES + 10
 
 
+@pytest.mark.parametrize(("kind", "left"), [(paths.TOKENS, 2), (paths.LOGINS, 4)])
+def test_the_most_entries_are_not_the_most_logins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, left: int
+) -> None:
+    """Of tokens the most recent stay; of logins all."""
+    assert store.MOST_ENTRIES == OTHERS
+    monkeypatch.setattr(store, "MOST_ENTRIES", 2)
+    folder = make_folder(tmp_path / kind)
+    written = [_put(folder, number, age=1 + number) for number in range(4)]
+
+    assert store.sweep(str(folder), NOW) == 4 - left
+    assert _left(folder) == {path.name for path in written[:left]}
+
+
 def test_files_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Among files with one timestamp, no more are removed than are too many."""
     monkeypatch.setattr(store, "MOST_ENTRIES", 10)

@@ -4,6 +4,7 @@ import errno
 import importlib
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,6 +97,27 @@ def test_a_token_whose_refresh_was_deferred(tmp_path: Path) -> None:
     assert not os.path.exists(place[0])
 
 
+@pytest.mark.parametrize(
+    ("started", "now", "gone"),
+    [(-1, 0, 0), (0, 0, 1), (1, 1, 1), (-1, -1, 1), (-2, 9, 0)],
+    ids=["since", "at that moment", "before", "by a later clock", "long since"],
+)
+def test_a_login_that_was_stored_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: int, now: int, gone: int
+) -> None:
+    """It stays, to the nanosecond; one from before the removal, or from the future, does not.
+
+    started, now: in ns since the login was stored.
+    """
+    path, subject = cache.login_place(str(tmp_path), HOST)
+    entry_file.write(path, subject, make_entry())
+    stored = os.stat(path).st_ctime_ns
+    monkeypatch.setattr(time, "time_ns", lambda: stored + now)
+
+    assert store.forget(str(tmp_path), HOST, "", stored + started) == gone
+    assert len(list_files(tmp_path / paths.LOGINS)) == 1 - gone
+
+
 def test_what_one_host_refers_to(tmp_path: Path) -> None:
     """An erase removes the endpoints that the host's entries refer to, and nothing of others."""
     hosts = [f"{digit}{HOST[1:]}" for digit in "234"]
@@ -173,6 +195,23 @@ def test_a_folder_that_is_not_used(tmp_path: Path, file: str) -> None:
         with pytest.raises(Refused, match="did not create"):
             store.forget(str(tmp_path), HOST)
     else:
+        assert store.forget(str(tmp_path), HOST) == 0
+    assert len(list(tokens.iterdir())) == 2
+
+
+@pytest.mark.parametrize("kind", ["an empty file", "a FIFO"])
+def test_what_a_folder_that_is_not_used_may_hold(tmp_path: Path, kind: str) -> None:
+    """An empty file is a removed login; anything else with an entry's name is an error."""
+    tokens = tmp_path / paths.TOKENS
+    tokens.mkdir()
+    (tokens / "notes.txt").write_text("mine")
+    path = tokens / f"{HOST}~{1:032x}"
+    if kind == "a FIFO":
+        os.mkfifo(path)
+        with pytest.raises(Refused, match="did not create"):
+            store.forget(str(tmp_path), HOST)
+    else:
+        path.touch()
         assert store.forget(str(tmp_path), HOST) == 0
     assert len(list(tokens.iterdir())) == 2
 

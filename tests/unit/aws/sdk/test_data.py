@@ -211,6 +211,21 @@ def test_no_handler_of_our_services_is_dropped() -> None:
     assert not reached
 
 
+def test_the_services_and_their_events() -> None:
+    """Clients are made for six services; an event may also be one of any service."""
+    assert data.SERVICES == {
+        "ecr": "ECR",
+        "ecr-public": "ECR Public",
+        "sts": "STS",
+        "sso": "IAM Identity Center",
+        "sso-oidc": "IAM Identity Center",
+        "signin": "signin",
+    }
+    events = ["before-call", "before-call.*", "before-call.*.Get", "before-call.sts.Get"]
+    others = ["before-call.s3", "before-call.s3.*", "docs", "docs.*.sts", "docs.sts"]
+    assert [event for event in events + others if data._is_called(event)] == events
+
+
 def test_no_handler_of_every_service_is_dropped() -> None:
     """Every handler of an event without a service stays, and those that are known to matter."""
     of_all = [event for event, *_ in _handlers() if "." not in event]

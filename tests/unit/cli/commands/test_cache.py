@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from docker_credential_ecrpy.cli.commands.cache import summarize_identity
@@ -432,6 +432,8 @@ TEXT = st.text(max_size=20)
     TEXT,
     st.text(min_size=1, max_size=20),
 )
+@example({}, "", "\r")  # of blanks alone, nothing is shown
+@example({}, "p", "\x1b[0m")
 def test_any_identity_is_one_line(environ: dict[str, str], profile: str, role: str) -> None:
     """It names the role and what that is assumed from, whatever the variables hold."""
     found = parse(HOST)
@@ -440,7 +442,7 @@ def test_any_identity_is_one_line(environ: dict[str, str], profile: str, role: s
     ambient = identity.line({**environ, "HOME": "/nowhere"}, "1.2.3.4")
     shown = summarize_identity(choice.identity(ambient))
 
-    assert shown.startswith(f"role {one_line(role)} from ")
+    assert shown.startswith(one_line(f"role {one_line(role)} from") + " ")
     assert not profile or shown.endswith(one_line(f"from profile {profile}"))
     assert "session name" not in shown
     assert len(shown.splitlines()) == 1

@@ -1,14 +1,18 @@
 """Which certificates are loaded, and when."""
 
 import hashlib
+import os
 import ssl
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.httpsession import URLLib3Session, get_cert_path
 
 from docker_credential_ecrpy.aws.sdk.transport import trust
+from docker_credential_ecrpy.errors import HelperError
 from tests.world.in_process import environment
 from tests.world.web import Authority
 
@@ -150,6 +154,7 @@ def test_a_bundle_with_comments_and_other_line_ends(tmp_path: Path) -> None:
         ("https://amazonaws.com.example.com/", {}, False),
         ("https://notamazonaws.com/", {}, False),
         ("https://127.0.0.1/", {}, False),
+        ("https:///", {}, False),
         (URL, {"HTTPS_PROXY": "http://127.0.0.1:9"}, False),
         (URL, {"HTTPS_PROXY": "socks5://127.0.0.1:9"}, False),
         (URL, {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "amazonaws.com"}, True),
@@ -208,3 +213,99 @@ def test_other_sessions_share_nothing() -> None:
 def test_botocores_own_file_stands_for_none() -> None:
     """Never an empty path, with which botocore verifies nothing."""
     assert trust.share("", is_configured=False) == BOTOCORES
+
+
+def test_a_failure_to_verify_loads_the_whole_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the next attempt of every client of the call; other failures load nothing more."""
+    bundle = trust.share(BOTOCORES, is_configured=False)
+    made = session(bundle)
+    few = loaded(made)
+    error: list[Exception] = []
+
+    def fail(*given: object, **options: object) -> None:
+        assert (given[1:], options) == (("a socket",), {"server_hostname": "a host"})
+        raise error[0]
+
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", fail)
+    for kind in (OSError, ssl.SSLError, ssl.SSLCertVerificationError):
+        assert loaded(session(bundle)) == few
+        error[:] = [kind("it fails")]
+        with pytest.raises(kind, match="it fails"):
+            made._get_ssl_context().wrap_socket("a socket", server_hostname="a host")
+
+    assert len(loaded(session(bundle))) > len(PUBLISHED)
+
+
+def test_a_connection_is_that_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The socket that OpenSSL wraps is returned."""
+    context = session(trust.share(BOTOCORES, is_configured=False))._get_ssl_context()
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", lambda *_, **__: "wrapped")
+
+    assert context.wrap_socket("a socket") == "wrapped"
+
+
+def test_a_folder_or_text_of_certificates_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a client has others than a file, they count, too."""
+    given: list[tuple[object, ...]] = []
+    context = session(trust.share(BOTOCORES, is_configured=True))._get_ssl_context()
+    monkeypatch.setattr(
+        ssl.SSLContext, "load_verify_locations", lambda _, *arguments: given.append(arguments)
+    )
+    context.load_verify_locations("a file", "a folder", "a text")
+
+    assert given == [("a file", "a folder", "a text")]
+
+
+def test_a_bundle_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """16 MiB: OpenSSL reads whatever it is given, and a device has no end."""
+    path = tmp_path / "bundle.pem"
+    path.touch()
+    os.truncate(path, 16 * 1024 * 1024)
+    trust.check_bundle(str(path))
+    os.truncate(path, 16 * 1024 * 1024 + 1)
+
+    with pytest.raises(HelperError) as caught:
+        trust.check_bundle(str(path))
+    assert str(caught.value) == (
+        f"the certificates to trust in {path} cannot be used: it is larger than 16 MiB; "
+        "point AWS_CA_BUNDLE, or ca_bundle in the AWS config, at a PEM file"
+    )
+    monkeypatch.setattr(trust, "MAX_BUNDLE", 10_000)
+    pem = Authority(root="Amazon Root CA 1").pem()
+    path.write_bytes(pem.rjust(10_000, b"\n"))
+    assert trust.read_roots(str(path))
+    path.write_bytes(pem.rjust(10_001, b"\n"))
+    assert trust.read_roots(str(path)) == b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no device files")
+def test_a_device_is_no_bundle() -> None:
+    """Reading it would never end."""
+    with pytest.raises(HelperError, match="it is a device"):
+        trust.check_bundle("/dev/zero")
+
+
+@pytest.mark.parametrize("path", ["missing.pem", "\0"])
+def test_a_missing_bundle_is_left_to_openssl(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Its error says more, and comes with the request."""
+    monkeypatch.chdir(tmp_path)
+
+    trust.check_bundle(path)
+
+
+def test_another_session_needs_no_preparation() -> None:
+    """It loads the whole of its own bundle, for any host."""
+    other = URLLib3Session(verify=BOTOCORES)  # type: ignore[arg-type]  # the stub knows no paths
+    for url in (URL, "https://ecr.example.com/"):
+        assert len(loaded(other, url)) > len(PUBLISHED)
+
+
+def test_a_bundle_without_a_context_needs_no_preparation() -> None:
+    """Its first session makes one."""
+    bundle = trust.share(BOTOCORES, is_configured=False)
+    made: Any = SimpleNamespace(_verify=bundle)
+    trust.prepare(made, "https://ecr.example.com/")
+
+    assert bundle.context is None
