@@ -12,9 +12,13 @@ from benchmarks.identities import ROLE
 from benchmarks.programs import BARE, GO, OURS
 from benchmarks.results import Cell, Row
 from benchmarks.scenarios import MANY, OTHER_ACCOUNT, Scenario
+from docker_credential_ecrpy.tokens import store
 
 BUDGETS = "Budgets"
+KEPT = store.MOST_ENTRIES
+"""Tokens that the sweeps leave."""
 ENTRIES = 100_000
+"""Tokens of a cache that no sweep has trimmed."""
 REGISTRIES = 50
 _FEW_GLOBS = 200
 _NOT_OURS = "registry.example.com"
@@ -115,12 +119,14 @@ def _together() -> Iterator[Budget]:
 
 def _full() -> Iterator[Budget]:
     list_ = _scenario("list", action="list", after="get")
-    store = _scenario("store", action="store", cold=True)
+    store_ = _scenario("store", action="store", cold=True)
     erase = _scenario("erase", 0.5, action="erase", cold=True, after="get")
-    for base in (_FIRST, list_, store, erase):
-        full = f"{base.what} after {ENTRIES:,} tokens of {ENTRIES // 10:,} hosts"
-        scenario = replace(base, what=full, entries=ENTRIES, programs=OURS)
-        yield Budget(scenario, base, times=1.3)
+    second = _scenario("get for another account", 0.5, host=OTHER_ACCOUNT, cold=True, after="get")
+    for entries in (KEPT, ENTRIES):
+        for base in (_FIRST, second, list_, store_, erase):
+            full = f"{base.what} beside {entries:,} tokens of {entries // 10:,} hosts"
+            scenario = replace(base, what=full, entries=entries, programs=OURS)
+            yield Budget(scenario, base, times=1.3)
 
 
 ALL = (*_actions(), *_rules(), *_together(), *_full())

@@ -74,7 +74,7 @@ class Scene:
         """Remove the files that the program has written since the set-up."""
         shutil.rmtree(self.machine.home / ".aws" / "cli", ignore_errors=True)
         if self.scenario.entries:
-            filled.forget(self.machine, self.program.name)
+            filled.forget(self.machine, self.program.name, self.scenario.entries)
         else:
             shutil.rmtree(self.machine.cache, ignore_errors=True)
 

@@ -63,11 +63,25 @@ class Directory:
         """Return the names in it, unsorted."""
         if self._opened is None:
             return os.listdir(self.path)
-        listed = os.open(".", os.O_RDONLY | DIRECTORY, dir_fd=self._opened)  # O_PATH lists nothing
+        listed = self._open_list(self._opened)
         try:
             return os.listdir(listed)
         finally:
             os.close(listed)
+
+    def first_names(self, most: int) -> list[str]:
+        """Return at most so many of the names in it, the first in the order of the file system."""
+        listed = None if self._opened is None else self._open_list(self._opened)
+        try:
+            with os.scandir(self.path if listed is None else listed) as found:
+                return [file.name for _, file in zip(range(most), found, strict=False)]
+        finally:
+            if listed is not None:
+                os.close(listed)
+
+    @staticmethod
+    def _open_list(opened: int) -> int:
+        return os.open(".", os.O_RDONLY | DIRECTORY, dir_fd=opened)  # O_PATH lists nothing
 
     def open(self, name: str, flags: int) -> int:
         """Return the descriptor of a file, which is created with mode 0600; a FIFO never blocks."""

@@ -25,6 +25,10 @@ requests credentials for every listed host."""
 LISTED = 200
 """Hosts that are listed, those with the most recent tokens, for the same reason."""
 
+MOST_READ = 500
+"""Hosts among which the most recent are found. Sweeps leave `LISTED`: more lie only in a folder
+that grew without them, and to look at all would take longer than the rest of `list`."""
+
 
 def remember(directory: str, host: str) -> None:
     """Record that `host` is in use. Raises OSError."""
@@ -56,23 +60,26 @@ def is_old(changed: float) -> bool:
 
 
 def list_hosts(directory: str) -> list[str]:
-    """Return the hosts in use, at most `LISTED`, sorted.
+    """Return the hosts in use, sorted: the `LISTED` most recent of at most `MOST_READ`.
 
     Empty if the folder is missing or must not be used.
     """
-    found = []
+    found: list[tuple[float, str]] = []
+    hosts: list[str] = []
     try:
         with look_into(os.path.join(directory, paths.REGISTRIES)) as folder:
-            for name in folder.names():
-                if registry.parse_host(name) != name:
-                    continue
+            for name in folder.first_names(MOST_READ):
                 try:
                     seen = folder.stat(name)
                 except FileNotFoundError:
                     continue  # another process removed it
-                is_ours = stat.S_ISREG(seen.st_mode) and seen.st_size == 0
-                if is_ours and not is_old(seen.st_mtime):
+                if stat.S_ISREG(seen.st_mode) and not seen.st_size:
                     found.append((seen.st_mtime, name))
     except OSError:
         return []
-    return sorted(name for _, name in sorted(found)[-LISTED:])
+    for changed, name in sorted(found, reverse=True):
+        if len(hosts) == LISTED or is_old(changed):
+            break
+        if registry.parse_host(name) == name:
+            hosts.append(name)
+    return sorted(hosts)

@@ -25,20 +25,25 @@ from docker_credential_ecrpy.tokens.folder import MARKER, open_folder, open_ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator
 
     Judge = Callable[[int], bool]  # gets the descriptor of a file
 
 _DEAD_AFTER = 24 * 3600  # seconds; a damaged file older than this is dead, not work in progress
 _EXAMINED = 64  # files that one sweep examines, so that old ones never make a write slow
-_SWEEP_TIME = 0.5  # seconds for a folder that holds too many files
+_SWEEP_TIME = 0.5  # seconds for a slow disk
+MOST_SURPLUS = 200
+"""Files that one sweep removes from a folder because it holds too many."""
 MOST_ENTRIES = 2000
-"""Tokens, and notes, that a sweep leaves: `erase` reads the name of each. A token that is removed
+"""Tokens, and notes, that sweeps leave: `erase` reads the name of each. A token that is removed
 before it expires costs one AWS call if it is used again."""
 
 
 def sweep_hosts(path: str, is_old: "Callable[[float], bool]", most: int) -> None:
-    """Remove hosts whose mtime `is_old` says is, and all but the `most` recent. Never raises."""
+    """Remove hosts whose mtime `is_old` says is, and surplus ones. Never raises.
+
+    most: the number of hosts that stay, as of tokens in `sweep`.
+    """
     _sweep(path, time.time_ns(), lambda opened: is_old(os.fstat(opened).st_mtime), most=most)
 
 
@@ -50,10 +55,11 @@ def sweep_locks(path: str, now: int) -> None:
 def sweep(path: str, now: int, skip: "Container[str]" = ()) -> int:
     """Remove dead entries from the folder at `path`; return how many. Never raises.
 
-    Dead are entries past their expiry, damaged ones older than a day, temporary files of processes
-    that have ended, and all but the `MOST_ENTRIES` most recent tokens or notes. At most `_EXAMINED`
-    others are examined, from a position that differs from call to call, so that every file is
-    reached. skip: names of live files.
+    Dead are entries past their expiry, damaged ones older than a day, and temporary files of
+    processes that have ended. At most `_EXAMINED` files are examined, from a position that differs
+    from call to call, so that every file is reached. The `MOST_ENTRIES` most recent tokens or notes
+    stay; of the others, at most `MOST_SURPLUS` are removed, so that no sweep is slow and many
+    sweeps remove all. skip: names of live files.
     """
     is_login = os.path.basename(path) == paths.LOGINS
 
@@ -85,14 +91,16 @@ def _sweep(
     end = time.monotonic() + _SWEEP_TIME
     try:
         with open_folder(path) as folder:
-            names = [name for name in folder.names() if name not in skip and name != MARKER]
+            names = folder.first_names(most + 2 * MOST_SURPLUS) if most else folder.names()
+            names = [name for name in names if name != MARKER]
             if os.path.basename(path) == paths.LOCKS:  # locks stay
                 names = [name for name in names if temporary.is_cache_name(name)]
             start = now // SECOND * 7919 % len(names) if names else 0
             names = names[start:] + names[:start]
             surplus, latest = _find_surplus(folder, names, most)
-            some = names[:_EXAMINED]
-            for number, name in enumerate([*surplus, *some]):
+            for number, name in enumerate([*surplus, *names[:_EXAMINED]]):
+                if name in skip:
+                    continue
                 judge = _judge_older(latest) if number < len(surplus) else is_dead
                 if temporary.is_cache_name(name):
                     judge = _judge_temporary(name, now)
@@ -108,16 +116,28 @@ def _sweep(
 
 
 def _find_surplus(folder: Directory, names: list[str], most: int) -> tuple[list[str], int]:
-    """Return the oldest surplus files (on a slow disk, a part), and their latest mtime in ns."""
-    if not most or len(names) <= most:
+    """Return the oldest of too many files, and their latest mtime in ns.
+
+    Only a part of a large folder is looked at. A file is surplus if at least `most` of that part
+    are more recent: then it is none of the `most` recent of the folder either. On a slow disk, a
+    part of that part is looked at, and an equal share of it is surplus.
+    """
+    # Temporary files, whose names start with a dot, are judged apart.
+    part = [name for name in names if not name.startswith(".")][: most + MOST_SURPLUS]
+    number = len(part)
+    if not most or number <= most:
         return [], 0
     end = time.monotonic() + _SWEEP_TIME / 2
     found = []
-    for name in names:
-        found.append((folder.stat(name).st_mtime_ns, name))
+    for name in part:
+        try:
+            found.append((folder.stat(name).st_mtime_ns, name))
+        except FileNotFoundError:
+            number -= 1  # another process removed it
         if time.monotonic() > end:
             break
-    surplus = sorted(found)[: len(found) * (len(names) - most) // len(names)]
+    share = len(found) * (number - most) // number if number > most else 0
+    surplus = sorted(found)[:share]
     return [name for _, name in surplus], max(surplus, default=(0, ""))[0]
 
 
@@ -141,20 +161,21 @@ def forget(cache: str, host: str, endpoint: str = "", started: int | None = None
     """
     left: list[OSError] = []
     tokens = os.path.join(cache, paths.TOKENS)
-    names = _list_names(tokens)
-    referring = _read_all(tokens, names.get(host, ()))
+    listed = _list_names(tokens)
+    names = listed or []
+    referring = _read_all(tokens, _find_serving(names, {host}))
     served = {host, endpoint, *(referred(entry).rpartition("~")[0] for _, entry in referring)}
     served.discard("")  # other files have no "~" in their names
-    wanted = [name for each in served for name in names.get(each, ())]
-    wanted += _find_copies(tokens, names, wanted)
+    wanted = set(_find_serving(names, served))
+    wanted |= _find_copies(tokens, names, wanted)
 
     def is_wanted(name: str) -> bool:
         return name.rpartition("~")[0] in served or name in wanted
 
     gone = 0
     for kind in (paths.LOGINS, paths.TOKENS, paths.ELSEWHERE):
-        listed = wanted if kind == paths.TOKENS else None
-        gone += clear(os.path.join(cache, kind), left, is_wanted, started, listed)
+        known = wanted if kind == paths.TOKENS and listed is not None else None
+        gone += clear(os.path.join(cache, kind), left, is_wanted, started, known)
     unlisted: list[OSError] = []
     clear(os.path.join(cache, paths.REGISTRIES), unlisted, lambda name: name == host, names=[host])
     # In a folder that must not be used, no host is listed.
@@ -164,24 +185,22 @@ def forget(cache: str, host: str, endpoint: str = "", started: int | None = None
     return gone
 
 
-def _list_names(path: str) -> dict[str, list[str]]:
-    """Return the entries' names in a folder, by what they serve.
-
-    None if it cannot be used: `clear` says why.
-    """
-    found: dict[str, list[str]] = {}
+def _list_names(path: str) -> list[str] | None:
+    """Return the names in a folder; None if it cannot be used: `clear` says why."""
     try:
         with open_folder(path) as folder:
-            for name in folder.names():
-                found.setdefault(name.rpartition("~")[0], []).append(name)
+            return folder.names()
     except OSError:
-        pass
-    return found
+        return None
 
 
-def _find_copies(
-    tokens: str, names: "Mapping[str, Iterable[str]]", own: "Iterable[str]"
-) -> set[str]:
+def _find_serving(names: list[str], served: set[str]) -> list[str]:
+    """Return the names of the entries of these hosts and endpoints."""
+    starts = tuple(f"{each}~" for each in served)  # the quick check, for very many names
+    return [n for n in names if n.startswith(starts) and n.rpartition("~")[0] in served]
+
+
+def _find_copies(tokens: str, names: list[str], own: "Iterable[str]") -> set[str]:
     """Return the names of the entries with the tokens of those of the names `own`.
 
     Version 0.1.0 stored a copy of a token for each host. It wrote all of them: where none of the
@@ -191,8 +210,7 @@ def _find_copies(
     replies = {entry.reply for entry in entries if not entry.origin}
     if not replies:
         return set()
-    found = _read_all(tokens, (name for each in names.values() for name in each))
-    return {name for name, entry in found if entry.reply in replies}
+    return {name for name, entry in _read_all(tokens, names) if entry.reply in replies}
 
 
 def _read_all(tokens: str, names: "Iterable[str]") -> "Iterator[tuple[str, Entry]]":

@@ -12,8 +12,8 @@ from docker_credential_ecrpy.hot import cache, protocol
 from docker_credential_ecrpy.settings import loader
 from docker_credential_ecrpy.settings.rules import Role
 from docker_credential_ecrpy.tokens.entry import TOKEN_LIFE
-from docker_credential_ecrpy.tokens.recent import FORGET_AFTER, LISTED
-from docker_credential_ecrpy.tokens.store import MOST_ENTRIES
+from docker_credential_ecrpy.tokens.recent import FORGET_AFTER, LISTED, MOST_READ
+from docker_credential_ecrpy.tokens.store import MOST_ENTRIES, MOST_SURPLUS
 from tests.world.documents import find_page
 from tests.world.tree import REPOSITORY
 
@@ -31,7 +31,10 @@ SENTENCES = {
         f"with mode 0600; at {log_file._MAX_BYTES // MIB} MiB it is renamed to `<file>.1`",
         f"`$AWS_ECR_CONFIG`, at most {loader.MAX_SIZE // KIB} KiB",
         f"the {LISTED} hosts that got a token last, in the last {FORGET_AFTER // DAY} days",
-        f"after each call of AWS, the {MOST_ENTRIES:,} most recent",
+        f"of more than {MOST_READ} hosts, {LISTED} of the first {MOST_READ} in the directory",
+        f"tokens: the {MOST_ENTRIES:,} most recent stay until they expire",
+        f"each call of AWS removes up to {MOST_SURPLUS} older ones",
+        f"the {LISTED} most recent stay for {FORGET_AFTER // DAY} days",
         f"Input is read to its end, at most {INPUT}",
         f"at most {WORDS[backup.BACKUPS_KEPT]} for each file",
     ],

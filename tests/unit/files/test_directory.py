@@ -125,6 +125,20 @@ def test_its_names(tmp_path: Path) -> None:
         assert opened.names() == ["name"]
 
 
+@pytest.mark.parametrize("most", [0, 1, 3, 4])
+def test_its_first_names(tmp_path: Path, most: int) -> None:
+    """As many names as asked for can be listed, or all."""
+    names = {"a", "b", "c"}
+    for name in names:
+        (tmp_path / name).touch()
+    with directory.open_own(str(tmp_path), create=False) as opened:
+        found = opened.first_names(most)
+
+    assert len(found) == min(most, len(names))
+    assert names.issuperset(found)
+    assert len({*found}) == len(found)
+
+
 @pytest.mark.parametrize("name", ["caf\udce9", "a\nb", "a b"])
 def test_a_cure_names_the_directory_or_is_none(tmp_path: Path, name: str) -> None:
     """A command that cannot be printed as it is would change another directory: it is left out."""
