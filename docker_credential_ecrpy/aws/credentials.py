@@ -4,8 +4,6 @@ from typing import Any
 
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Stage
-from docker_credential_ecrpy.aws.errors import explain as errors
-from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.settings.rules import Role
 from docker_credential_ecrpy.text import secrets
@@ -15,7 +13,9 @@ def check_profile(call: CallContext) -> None:
     """Raise HelperError if no file has the profile in use."""
     core = call.core
     if core.profile is not None and core.profile not in core.available_profiles:
-        raise errors.explain_unknown_profile(core.profile, call)
+        from docker_credential_ecrpy.aws.errors.explain import explain_unknown_profile
+
+        raise explain_unknown_profile(core.profile, call)
 
 
 def resolve_credentials(call: CallContext) -> int | None:
@@ -27,6 +27,8 @@ def resolve_credentials(call: CallContext) -> int | None:
     check_profile(call)
     credentials = call.core.get_credentials()
     if credentials is None:
+        from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
+
         raise explain_no_credentials(call)
     call.source = credentials.method
     call.log(f"aws: credentials from {credentials.method}, profile {call.profile}")
@@ -60,7 +62,9 @@ def assume_role(role: Role, call: CallContext) -> int:
         call.core.set_credentials(*keys)
         end = int(expires.timestamp() * cache.SECOND)
     except (LookupError, TypeError, ValueError, AttributeError) as exc:
-        raise errors.explain_wrong_answer(call) from exc
+        from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer
+
+        raise explain_wrong_answer(call) from exc
     call.role = role.arn
     call.log(f"aws: role {role.arn} assumed, credentials expire at {expires.isoformat()}")
     return end

@@ -1,14 +1,16 @@
 """ECR authorization tokens: the client with the right endpoint, the call, its answer."""
 
+from functools import partial
 from typing import Any
 
 from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
+from botocore.endpoint_provider import EndpointProvider
+from botocore.exceptions import EndpointVariantError
 
 from docker_credential_ecrpy.aws.context import CallContext, find_origin
 from docker_credential_ecrpy.aws.credentials import resolve_credentials
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer, explain_wrong_partition
 from docker_credential_ecrpy.aws.session import aws_call, prepare_session
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.hot.values import replace
@@ -37,6 +39,8 @@ def _authorize(call: CallContext, credentials_expire: int | None) -> Token:
         expires = int(data["expiresAt"].timestamp() * cache.SECOND)
         return parse_authorization(data["authorizationToken"], expires, credentials_expire)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as exc:
+        from docker_credential_ecrpy.aws.errors.explain import explain_wrong_answer
+
         raise explain_wrong_answer(call) from exc
 
 
@@ -71,13 +75,28 @@ def make_ecr_client(call: CallContext, **options: Any) -> tuple[Any, bool]:
         use_dualstack_endpoint=False if own_endpoint else registry.dual_stack or None,
         **options,
     )
-    client = core.create_client(
-        registry.service,
-        region_name=registry.region,
-        endpoint_url=call.choice.endpoint_url or None,
-        config=config,
-    )
+    make = partial(core.create_client, registry.service, region_name=registry.region)
+    try:
+        client = make(endpoint_url=call.choice.endpoint_url or None, config=config)
+    except EndpointVariantError:
+        # The user's own list of endpoints has no variants, as for FIPS; the rules have them.
+        plain = Config(use_fips_endpoint=False, use_dualstack_endpoint=False, **options)
+        client = make(endpoint_url=_resolve_by_rules(call), config=plain)
     return client, bool(own_endpoint)
+
+
+def _resolve_by_rules(call: CallContext) -> str:
+    """Return the URL of the API by the service's endpoint rules alone."""
+    registry, core = call.registry, call.core
+    loader = core.get_component("data_loader")
+    rules = loader.load_service_model(registry.service, "endpoint-rule-set-1")
+    endpoint = EndpointProvider(rules, loader.load_data("partitions")).resolve_endpoint(
+        Region=registry.region,
+        UseFIPS=registry.fips or bool(core.get_config_variable("use_fips_endpoint")),
+        UseDualStack=registry.dual_stack
+        or bool(core.get_config_variable("use_dualstack_endpoint")),
+    )
+    return str(endpoint.url)
 
 
 def check_partition(url: str, call: CallContext) -> None:
@@ -96,4 +115,6 @@ def check_partition(url: str, call: CallContext) -> None:
         if registry.suffix in (standard, "on." + dual_stack.removeprefix("api.")):
             suffixes |= {standard, dual_stack}
     if not any(find_origin(url).endswith("." + suffix) for suffix in suffixes):
+        from docker_credential_ecrpy.aws.errors.explain import explain_wrong_partition
+
         raise explain_wrong_partition(call)

@@ -29,9 +29,9 @@ def fetch(choice: Choice, seconds: float, log: Log) -> Token:
         collecting = gc.isenabled()
         gc.disable()
         try:
-            from docker_credential_ecrpy.aws.sdk import deferred
+            from docker_credential_ecrpy.aws.sdk import lazy_modules
 
-            deferred.defer()
+            lazy_modules.defer()
             from docker_credential_ecrpy.aws import ecr
         finally:
             gc.freeze()
@@ -47,9 +47,9 @@ def resolve(choice: Choice) -> Choice:
     """Return the choice with a profile instead of "auto". Raises HelperError."""
     if choice.profile != rules.AUTO:
         return choice
-    from docker_credential_ecrpy.aws.sdk import deferred
+    from docker_credential_ecrpy.aws.sdk import lazy_modules
 
-    deferred.defer()
+    lazy_modules.defer()
     from docker_credential_ecrpy.aws import profiles
 
     return choice.with_profile(profiles.profile_for_account(choice))

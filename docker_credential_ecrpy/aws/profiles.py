@@ -8,13 +8,6 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import BotoCoreError, ConfigParseError, InvalidConfigError
 
-from docker_credential_ecrpy.aws.faults import sections
-from docker_credential_ecrpy.aws.faults.config_file import (
-    explain_parse_error,
-    find_unreadable_file,
-    list_sections,
-)
-from docker_credential_ecrpy.aws.faults.variables import explain_variable
 from docker_credential_ecrpy.aws.sdk import known_secrets
 from docker_credential_ecrpy.aws.sdk import patches as sdk_patches
 from docker_credential_ecrpy.errors import HelperError
@@ -66,6 +59,8 @@ def profile_for_account(choice: Choice) -> str:
             msg = f"{where}: {len(found)} AWS profiles belong to account {account}"
             names = ", ".join(f"{one_line(name)!r} (by {accounts[name][0]})" for name in found)
             raise HelperError(msg, hint=f"write one of them: {names}")
+    from docker_credential_ecrpy.aws.faults.config_file import find_unreadable_file
+
     if unreadable := find_unreadable_file():
         raise unreadable
     if unseen := _explain_unseen(account):
@@ -84,6 +79,9 @@ def profile_for_account(choice: Choice) -> str:
 
 def _explain_unseen(account: str) -> HelperError | None:
     """Return the error for a section with an account that botocore takes for no profile."""
+    from docker_credential_ecrpy.aws.faults import sections
+    from docker_credential_ecrpy.aws.faults.config_file import list_sections
+
     for section in list_sections():
         keys = {setting.key: setting.value for setting in section.settings}
         if find_account({"": keys}, "")[1] == account:
@@ -138,6 +136,9 @@ def find_region() -> str:
 
 def explain_wrong_settings(exc: Exception, core: botocore.session.Session) -> HelperError:
     """Return the error for AWS settings that botocore cannot use."""
+    from docker_credential_ecrpy.aws.faults.config_file import explain_parse_error
+    from docker_credential_ecrpy.aws.faults.variables import explain_variable
+
     found = None
     if isinstance(exc, ConfigParseError):
         found = explain_parse_error(exc)

@@ -14,8 +14,6 @@ from docker_credential_ecrpy.aws import profiles
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.errors.answers import note_answers
-from docker_credential_ecrpy.aws.errors.connection import iterate_causes
-from docker_credential_ecrpy.aws.errors.explain import explain
 from docker_credential_ecrpy.aws.sdk import known_secrets
 from docker_credential_ecrpy.aws.sdk.data import SERVICES, SdkData
 from docker_credential_ecrpy.aws.sdk.inputs import recording
@@ -54,6 +52,9 @@ def aws_call(choice: Choice, watch: Watch, log: Log) -> Iterator[CallContext]:
     except HelperError:
         raise
     except Exception as exc:
+        from docker_credential_ecrpy.aws.errors.connection import iterate_causes
+        from docker_credential_ecrpy.aws.errors.explain import explain
+
         log(f"aws: {type(exc).__name__} from {call.watch.target}")
         for cause in iterate_causes(exc):
             error = cause if isinstance(cause, HelperError) else faults.explain(cause)

@@ -82,7 +82,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "hot.values": ("tests/unit/hot/test_values.py",),
     "text.expression": ("tests/unit/text/test_expression.py",),
     "aws.sdk.transport.trust": ("tests/unit/aws/sdk/transport/test_trust.py",),
-    "aws.sdk.deferred": ("tests/unit/aws/sdk/test_deferred.py",),
+    "aws.sdk.lazy_modules": ("tests/unit/aws/sdk/test_lazy_modules.py",),
+    "aws.sdk.handlers": ("tests/unit/aws/sdk/test_handlers.py",),
     "aws.sdk.data": ("tests/unit/aws/sdk/test_data.py",),
 }
 # A mutant may wait or loop for ever: the first limit is for one test, the other for all.

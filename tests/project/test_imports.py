@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.aws.sdk.deferred import UNUSED
+from docker_credential_ecrpy.aws.sdk.lazy_modules import UNUSED
 from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.tokens.folder import open_folder
+from tests.world.accounts import profile
 from tests.world.machine import HOST, NOT_FOUND, Machine
 
 pytestmark = pytest.mark.tree
@@ -73,8 +74,8 @@ COLD = {
     f"docker_credential_ecrpy.{name}"
     for name in (
         *("aws", "aws.context", "aws.credentials", "aws.deadline", "aws.ecr", "aws.errors"),
-        *("aws.errors.answers", "aws.faults", "aws.gateway", "aws.profiles", "aws.sdk"),
-        *("aws.sdk.data", "aws.sdk.deferred", "aws.sdk.ec_key", "aws.sdk.inputs"),
+        *("aws.errors.answers", "aws.gateway", "aws.profiles", "aws.sdk", "aws.sdk.lazy_modules"),
+        *("aws.sdk.data", "aws.sdk.ec_key", "aws.sdk.handlers", "aws.sdk.inputs"),
         *("aws.sdk.known_secrets", "aws.sdk.limits", "aws.sdk.patches"),
         *(
             "aws.sdk.roles",
@@ -105,13 +106,11 @@ COLD = {
         *("tokens.lock_note", "tokens.login", "tokens.lookup", "tokens.store", "tokens.token"),
     )
 }
-# With a profile's role, too: its credentials go into the AWS CLI's cache.
+# With a profile's role, too: its credentials go into the AWS CLI's cache, and their end is parsed.
 ROLE = {
-    "dateutil._common",
-    "dateutil.parser",
-    "dateutil.parser._parser",
-    "dateutil.parser.isoparser",
-    "dateutil.relativedelta",
+    "calendar",
+    *("dateutil._common", "dateutil.parser", "dateutil.parser._parser"),
+    *("dateutil.parser.isoparser", "dateutil.relativedelta"),
     *(
         f"docker_credential_ecrpy.files.{name}"
         for name in (
@@ -120,7 +119,7 @@ ROLE = {
         )
     ),
 }
-# What both load of the packages that this one needs. `UNUSED` of `aws.sdk.deferred` is not here.
+# What both load of the packages that this one needs: nothing of `lazy_modules.UNUSED`.
 SDK = {
     "botocore",
     *(
@@ -128,7 +127,17 @@ SDK = {
         for name in (
             *("args", "auth", "awsrequest", "client", "compat", "compress", "config"),
             *("configloader", "configprovider", "context", "credentials", "crt", "discovery"),
-            *("docs", "docs.bcdoc", "docs.docstring", "docs.utils", "endpoint"),
+            *(
+                "docs.bcdoc",
+                "docs.bcdoc.restdoc",
+                "docs.bcdoc.style",
+                "docs.docstring",
+                "docs.paginator",
+                "docs.utils",
+                "endpoint",
+                "translate",
+                "waiter",
+            ),
             *("endpoint_provider", "errorfactory", "eventstream", "exceptions", "handlers"),
             *("history", "hooks", "httpchecksum", "httpsession", "loaders", "model", "paginate"),
             *("parsers", "plugin", "regions", "response", "retries", "retries.adaptive"),
@@ -141,7 +150,7 @@ SDK = {
         )
     ),
     *("dateutil", "dateutil._version", "dateutil.tz", "dateutil.tz._common"),
-    *("dateutil.tz._factories", "dateutil.tz.tz", "dateutil.tz.win", "six", "six.moves"),
+    *("dateutil.tz._factories", "dateutil.tz.tz", "six", "six.moves"),
     "urllib3",
     *(
         f"urllib3.{name}"
@@ -157,23 +166,32 @@ SDK = {
 }
 # Packages that the SDK uses where they are installed; none is a dependency.
 OPTIONAL = {"awscrt", "brotli", "brotlicffi", "certifi", "zstandard"}
-# The standard library's modules, by the first part of their names and without private ones, of
-# which each version and system has others.
+# What both load of the standard library, by the first part of the names and without private ones.
 STANDARD = {
-    *("annotationlib", "array", "ast", "atexit", "base64", "binascii", "bisect", "bz2"),
-    *("calendar", "collections", "compression", "concurrent", "configparser", "contextlib"),
-    *("contextvars", "copy", "copyreg", "dataclasses", "datetime", "decimal", "difflib", "dis"),
-    *("email", "encodings", "enum", "errno", "fcntl", "fnmatch", "functools", "gc", "getpass"),
-    *("glob", "grp", "gzip", "hashlib", "heapq", "hmac", "http", "importlib", "inspect"),
-    *("ipaddress", "itertools", "json", "keyword", "linecache", "locale", "logging", "lzma"),
-    *("math", "msvcrt", "ntpath", "numbers", "opcode", "operator", "os", "pathlib", "platform"),
-    *("posixpath", "pwd", "pyexpat", "queue", "quopri", "random", "re", "reprlib", "select"),
-    *("selectors", "shlex", "shutil", "signal", "socket", "sre_compile", "sre_constants"),
-    *("sre_parse", "ssl", "stat", "string", "stringprep", "struct", "subprocess", "sys"),
-    *("tempfile", "termios", "threading", "time", "token", "tokenize", "types", "typing"),
-    *("unicodedata", "urllib", "uu", "uuid", "warnings", "weakref", "winreg", "xml", "zipimport"),
-    "zlib",
+    *("array", "atexit", "base64", "binascii", "bisect", "collections", "concurrent"),
+    *("configparser", "contextlib", "contextvars", "copy", "copyreg", "dataclasses", "datetime"),
+    *("decimal", "email", "encodings", "enum", "errno", "fnmatch", "functools", "gc", "getpass"),
+    *("gzip", "hashlib", "heapq", "hmac", "http", "importlib", "ipaddress", "itertools"),
+    *("json", "keyword", "logging", "math", "ntpath", "numbers", "operator", "pathlib"),
+    *("platform", "pyexpat", "queue", "quopri", "random", "re", "reprlib", "select"),
+    *("selectors", "shlex", "signal", "socket", "ssl", "string", "stringprep", "struct"),
+    *("subprocess", "threading", "types", "typing", "unicodedata", "urllib", "uuid", "warnings"),
+    *("weakref", "xml", "zlib"),
 }
+# What some systems and versions load beyond these: the first version, the one after the last.
+OF_SYSTEM = {"dateutil.tz.win", "fcntl", "grp", "msvcrt", "posixpath", "pwd", "termios", "winreg"}
+NEWEST = (9,)
+OF_VERSION: "dict[tuple[tuple[int, ...], tuple[int, ...]], set[str]]" = {
+    ((3, 10), (3, 11)): {"sre_compile", "sre_constants", "sre_parse", "uu"},
+    ((3, 11), NEWEST): {"locale"},
+    # dataclasses read annotations with inspect.
+    ((3, 12), NEWEST): {"ast", "dis", "inspect", "opcode", "token", "tokenize"},
+    ((3, 12), (3, 13)): {"linecache"},
+    ((3, 13), NEWEST): {"glob"},
+    ((3, 14), NEWEST): {"annotationlib", "compression"},
+}
+# What certifi loads, with the modules that read its file.
+OF_CERTIFI = {"bz2", "lzma", "shutil", "tempfile"}
 RUN = """
 import sys
 before = set(sys.modules)
@@ -181,8 +199,8 @@ sys.argv = ["docker-credential-ecr-login", sys.argv[1]]
 from docker_credential_ecrpy.__main__ import main
 code = main()
 names = set(sys.modules) - before
-# A deferred module is there, and its code has not run.
-names -= {name for name in names if type(sys.modules[name]).__name__ == "_Deferred"}
+# A lazy module is there, and its code has not run.
+names -= {name for name in names if type(sys.modules[name]).__name__ == "LazyModule"}
 sys.stderr.write("\\n".join(sorted(names)))
 sys.exit(code)
 """
@@ -330,31 +348,49 @@ def test_store_erase_and_list_load_few_modules(
     assert {name for name in wanted if "." in name} <= loaded
 
 
+def _list_at_start(scripts: Path) -> set[str]:
+    """Return the modules that the interpreter loads before it runs anything."""
+    code = "import sys; print(*sys.modules)"
+    done = subprocess.run(
+        [scripts / "python", "-I", "-c", code], capture_output=True, check=True, text=True
+    )
+    return set(done.stdout.split())
+
+
 @pytest.mark.parametrize("with_role", [False, True], ids=["keys", "role"])
 def test_a_get_that_calls_aws_loads_no_more_than_it_uses(
     machine: Machine, scripts: Path, with_role: bool
 ) -> None:
     """Each module of this package, of its dependencies and of Python is in a list."""
-    machine.login()
     if with_role:
         role = machine.aws.role()
-        machine.config(f"[default]\nrole_arn = {role.arn}\ncredential_source = Environment\n")
-        machine.environ["AWS_PROFILE"] = "default"
+        keys = profile("base", machine.aws.user())
+        machine.config(f"{keys}[default]\nrole_arn = {role.arn}\nsource_profile = base\n")
+    else:
+        machine.login()
     loaded = _loaded(machine, scripts, HOST, 0)
     standard = {name for name in loaded if name.partition(".")[0] in sys.stdlib_module_names}
     ours = {name for name in loaded if name.startswith("docker_credential_ecrpy")}
     others = {name for name in loaded - standard - ours if name.partition(".")[0] not in OPTIONAL}
-    listed = COLD | (ROLE if with_role else set())
+    wanted = COLD | (ROLE if with_role else set())
+    public = {name.partition(".")[0] for name in standard if name[0] != "_"}
+    versions = (
+        names for (first, end), names in OF_VERSION.items() if first <= sys.version_info < end
+    )
+    rare = OF_SYSTEM.union(*versions, OF_CERTIFI if sys.version_info >= (3, 12) else ())
 
-    assert ours <= HOT | WARM | WAIT | listed | {"docker_credential_ecrpy.hot.import_path"}
-    assert ours >= COLD
-    assert others <= SDK | listed
-    assert {name.partition(".")[0] for name in standard if name[0] != "_"} <= STANDARD
-    assert not loaded & {*UNUSED} - listed - {"calendar", "inspect"}
+    assert machine.aws.count() == ({"ecr": 1, "sts:AssumeRole": 1} if with_role else {"ecr": 1})
+    assert ours <= HOT | WARM | WAIT | wanted | {"docker_credential_ecrpy.hot.import_path"}
+    assert loaded >= wanted
+    assert others <= SDK | OF_SYSTEM | wanted
+    assert others >= SDK
+    assert public <= STANDARD | rare | wanted
+    assert public | _list_at_start(scripts) >= STANDARD
+    assert loaded & {*UNUSED} <= wanted | rare
 
 
-def test_waiting_and_listing_do_without_boto3(machine: Machine) -> None:
-    """boto3 takes a tenth of a second, so only a fetch loads it; no fallback, no subprocess."""
+def test_waiting_and_listing_load_no_sdk(machine: Machine) -> None:
+    """botocore takes a tenth of a second: only a fetch loads it. No subprocess, no click."""
     code = (
         "import sys\nfrom docker_credential_ecrpy.cli.main import run_cli\nimport os\n"
         "run_cli(['x', 'list'], os.environ, None)\n"

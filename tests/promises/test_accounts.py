@@ -261,6 +261,30 @@ def test_empty_variables_do_no_harm(machine: Machine, name: str) -> None:
     assert b"a token for this host" in machine.run("explain", HOST).stdout
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["explain", "--check", HOST],
+        ["password", HOST],
+        ["cache", "list"],
+        ["configure", "--dry-run", HOST],
+        ["doctor", HOST],
+    ],
+    ids=lambda command: command[0],
+)
+def test_every_command_works_with_the_profile_of_an_account(
+    machine: Machine, command: list[str]
+) -> None:
+    """Each command may load more of the AWS SDK than the search for a profile did."""
+    machine.config(profile("a", machine.aws.user(), f"aws_account_id = {A}\n"))
+    machine.settings(rule(A, profile="auto"))
+    machine.who()
+    result = machine.run(*command)
+
+    assert result.stdout
+    assert b"unexpected" not in result.stdout + result.stderr
+
+
 def test_a_region_of_another_partition_is_reported(machine: Machine) -> None:
     """The error names the rule's line, and nothing is sent to that region."""
     machine.login()

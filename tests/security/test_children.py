@@ -147,6 +147,7 @@ def test_little_memory(
 
     assert b"unexpected" not in result.stdout
     assert b"no reason" not in result.stdout
+    assert b"Traceback" not in result.stderr  # nor one of a thread
     if result.code:
         assert result.stdout.count(b"\n") == 1
 

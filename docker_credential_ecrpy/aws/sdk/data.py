@@ -1,12 +1,10 @@
-"""botocore's data and handlers of events, cut to the services that are called."""
+"""botocore's data, cut to the services that are called."""
 
 import gzip
 import json
 import os
 from typing import Any
 
-from botocore.compat import accepts_kwargs
-from botocore.handlers import BUILTIN_HANDLERS
 from botocore.loaders import JSONFileLoader, Loader
 
 SERVICES = {
@@ -18,7 +16,6 @@ SERVICES = {
     "signin": "signin",
 }
 """Services that this program and botocore make clients for: botocore's name -> AWS's."""
-_TAKES_ANY = 0x08  # `inspect.CO_VARKEYWORDS`
 _ENDPOINTS, _PARTITIONS = (
     os.path.join(Loader.BUILTIN_DATA_PATH, name) for name in ("endpoints", "partitions")
 )
@@ -77,29 +74,3 @@ def _list_endpoints(partitions: Any) -> dict[str, Any]:
             for each in partitions["partitions"]
         ]
     }
-
-
-def drop_handlers() -> None:
-    """Remove botocore's handlers of other services' events, and of documentation.
-
-    Each session registers all, and each client copies them. A second call changes nothing more.
-    """
-    BUILTIN_HANDLERS[:] = [handler for handler in BUILTIN_HANDLERS if _is_called(handler[0])]
-
-
-def _is_called(event: str) -> bool:
-    """Whether an event may be one of our services'."""
-    kind, _, rest = event.partition(".")
-    return kind != "docs" and rest.partition(".")[0] in ("", "*", *SERVICES)
-
-
-def takes_any_keyword(handler: Any) -> bool:
-    """Whether a handler of events takes any keyword, as botocore wants of each.
-
-    botocore asks `inspect` at each registration, which takes 4 ms to load.
-    """
-    for found in (handler, type(handler).__call__):
-        code = getattr(getattr(found, "__func__", found), "__code__", None)
-        if code:
-            return bool(code.co_flags & _TAKES_ANY)
-    return bool(accepts_kwargs(handler))

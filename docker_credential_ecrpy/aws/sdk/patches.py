@@ -12,10 +12,9 @@ import botocore.utils
 from botocore.utils import FileWebIdentityTokenLoader, JSONFileCache, parse_timestamp
 
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.sdk import data, ec_key, inputs, limits, process
+from docker_credential_ecrpy.aws.sdk import ec_key, handlers, inputs, limits
 from docker_credential_ecrpy.aws.sdk.transport import proxies, trust
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.files import replace
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _LOGIN = {"accessKeyId", "secretAccessKey", "sessionToken", "accountId", "expiresAt"}
@@ -47,8 +46,8 @@ def patch_process() -> None:
     trust.patch()
     botocore.endpoint.get_environ_proxies = _no_proxies
     botocore.utils.get_environ_proxies = _no_proxies
-    data.drop_handlers()
-    botocore.hooks.accepts_kwargs = data.takes_any_keyword  # type: ignore[assignment]  # a bool
+    handlers.drop_handlers()
+    botocore.hooks.accepts_kwargs = handlers.takes_any_keyword  # type: ignore[assignment]  # a bool
 
 
 def _no_proxies(url: str) -> dict[str, Any]:  # noqa: ARG001 - as in botocore
@@ -125,6 +124,8 @@ def _write_if_possible(self: JSONFileCache, key: str, value: Any) -> None:
     text: str = self._dumps(value)  # type: ignore[attr-defined]  # same
     if not os.path.isdir(os.path.expanduser("~")):
         return  # do not create a home directory
+    from docker_credential_ecrpy.files import replace
+
     try:
         replace.write_shared(path, text.encode())
         inputs.current().note_written(path, text.encode())
@@ -145,6 +146,8 @@ def refuse_prompts(resolver: Any, watch: Watch) -> None:
 
     def bind(provider: Any) -> Any:
         def retrieve(command: str) -> dict[str, Any]:
+            from docker_credential_ecrpy.aws.sdk import process
+
             found = process.retrieve(command, provider._profile_name, watch)
             own = provider.profile_config.get("aws_account_id")
             return {**found, "account_id": found["account_id"] or own}

@@ -86,13 +86,15 @@ class Program:
         """Return what it wrote to standard output and error, once it has ended.
 
         The second is UTF-8, whatever it was. Processes that it left may still hold these. Raises
-        HelperError for too much output, and TimeoutError.
+        HelperError for too much output, MemoryError and TimeoutError.
         """
         end = None if seconds is None else time.monotonic() + seconds
         lingered = False
         while True:
             left = _SLICE if end is None else min(_SLICE, end - time.monotonic())
             closed = self._output.wait(max(left, 0))
+            for fault in filter(None, (self._output.fault, self._errors.fault)):
+                raise fault
             if self._output.is_too_long:
                 msg = f"{self._name} printed more than {self._most >> 20} MiB"
                 raise HelperError(msg, hint="run it by hand to see what it prints")
@@ -143,12 +145,16 @@ class Program:
 
 
 class _Output:
-    """Reads a pipe to its end in a thread: `data` is what came, up to `most` bytes."""
+    """Reads a pipe to its end in a thread: `data` is what came, up to `most` bytes.
+
+    fault: why it was not read to its end, for the thread that waits.
+    """
 
     def __init__(self, pipe: IO[bytes] | None, most: int) -> None:
         self._most, self._kept = most, bytearray()
         self._closed = threading.Event()
         self.is_too_long = False
+        self.fault: MemoryError | None = None
         if pipe is None:
             self._closed.set()
         else:
@@ -162,11 +168,15 @@ class _Output:
         return self._closed.wait(seconds)
 
     def _read(self, pipe: IO[bytes]) -> None:
-        with suppress(OSError, ValueError), pipe:
-            while more := os.read(pipe.fileno(), _CHUNK):
-                self._kept += more[: self._most - len(self._kept)]
-                self.is_too_long = self.is_too_long or len(more) + len(self._kept) > self._most
-        self._closed.set()
+        try:
+            with suppress(OSError, ValueError), pipe:
+                while more := os.read(pipe.fileno(), _CHUNK):
+                    self._kept += more[: self._most - len(self._kept)]
+                    self.is_too_long = self.is_too_long or len(more) + len(self._kept) > self._most
+        except MemoryError as exc:
+            self.fault = exc
+        finally:
+            self._closed.set()
 
 
 class _Guard:

@@ -1,26 +1,20 @@
-"""botocore's data and handlers, cut to the services that are called."""
+"""botocore's data, cut to the services that are called."""
 
-import functools
 import json
-from importlib.util import find_spec, module_from_spec
 from itertools import product
 from typing import Any
 
 import botocore.session
 import pytest
-from botocore import exceptions, xform_name
+from botocore import exceptions
 from botocore.client import ClientEndpointBridge
-from botocore.compat import accepts_kwargs
 from botocore.config import Config
-from botocore.handlers import BUILTIN_HANDLERS
-from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.regions import EndpointResolver
 
 from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.sdk import data
 from docker_credential_ecrpy.aws.sdk.data import SERVICES, SdkData
 from docker_credential_ecrpy.aws.session import prepare_session
 from docker_credential_ecrpy.hot import registry
@@ -34,19 +28,6 @@ REGIONS = [
     if not region.endswith("-global")
 ]
 NEW = ["eu-south-9", "us-gov-south-7", "cn-west-1"]  # which botocore does not know
-# What our services need of the handlers of every service.
-NEEDED = {
-    ("before-call", "add_recursion_detection_header"),
-    ("before-call", "inject_api_version_header_if_needed"),
-    ("before-parameter-build", "generate_idempotent_uuid"),
-    ("before-parse.sso-oidc.*", "_map_oauth2_errors"),
-    ("choose-service-name", "handle_service_name_alias"),
-    ("choose-signer", "set_operation_specific_signer"),
-    ("choose-signer.sts.AssumeRoleWithSAML", "disable_signing"),
-    ("choose-signer.sts.AssumeRoleWithWebIdentity", "disable_signing"),
-    ("creating-client-class", "add_generate_presigned_url"),
-    ("request-created", "add_retry_headers"),
-}
 
 
 def _loaders(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
@@ -58,16 +39,6 @@ def _loaders(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
     prepare_session(call)
     own: Any = botocore.session.Session().get_component("data_loader")
     return own, call.core.get_component("data_loader")
-
-
-def _handlers() -> list[Any]:
-    """Return botocore's own table of handlers, in a copy that nothing has cut."""
-    spec = find_spec("botocore.handlers")
-    assert spec
-    assert spec.loader
-    copy: Any = module_from_spec(spec)
-    spec.loader.exec_module(copy)
-    return list(copy.BUILTIN_HANDLERS)
 
 
 def _model(service: str) -> ServiceModel:
@@ -138,6 +109,29 @@ def test_a_users_own_list_of_endpoints_counts(machine: Machine) -> None:
     assert [call.host for call in machine.aws.calls] == ["mine.amazonaws.com"]
 
 
+@pytest.mark.parametrize(
+    ("variable", "host"),
+    [
+        ("AWS_USE_FIPS_ENDPOINT", "api.ecr-fips.us-east-1.amazonaws.com"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "ecr.us-east-1.api.aws"),
+    ],
+)
+def test_a_users_own_list_without_variants(machine: Machine, variable: str, host: str) -> None:
+    """Where the user's endpoints.json has no endpoints of a kind, the rules of the service do."""
+    machine.login()
+    endpoints = Loader().load_data("endpoints")
+    for partition in endpoints["partitions"]:
+        del partition["defaults"]["variants"]
+        for service in partition["services"].values():
+            service.get("defaults", {}).pop("variants", None)
+            for endpoint in service.get("endpoints", {}).values():
+                endpoint.pop("variants", None)
+    machine.file("home/.aws/models/endpoints.json", json.dumps(endpoints))
+    machine.get(**{variable: "true"})
+
+    assert [call.host for call in machine.aws.calls] == [host]
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_list_of_endpoints_tells_botocore_the_same(service: str) -> None:
     """The region, the partition and the signature of each request are those of botocore's list."""
@@ -160,11 +154,13 @@ def test_the_list_of_endpoints_tells_botocore_the_same(service: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("region", ["us-west-2", "us-gov-west-1", "cn-north-1", "eusc-de-east-1"])
+@pytest.mark.parametrize("sts", ["regional", "legacy"])
 def test_requests_go_where_botocores_go(
-    service: str, region: str, monkeypatch: pytest.MonkeyPatch
+    service: str, region: str, sts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client has the URL and the signature's scope that botocore's own client has."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", sts)
     operation = next(iter(_model(service).operation_names))
     seen = []
     for cut in (False, True):
@@ -186,34 +182,9 @@ def test_requests_go_where_botocores_go(
     assert seen[:2] == seen[2:]
 
 
-def test_no_handler_of_our_services_is_dropped() -> None:
-    """No event of our services reaches a handler of botocore's that is dropped."""
-    dropped = [handler for handler in _handlers() if not data._is_called(handler[0])]
-    reached: list[str] = []
-    events = EventAliaser(HierarchicalEmitter())
-    for event, *_ in dropped:
-
-        def note(event: str = event, **_: Any) -> None:
-            reached.append(event)
-
-        events.register(event, note)
-    kinds = {event.partition(".")[0] for event, *_ in _handlers()} - {"docs"}
-    for service in SERVICES:
-        model = _model(service)
-        for name, kind in product((model.service_id.hyphenize(), model.endpoint_prefix), kinds):
-            events.emit(f"{kind}.{name}")
-            for operation in model.operation_names:
-                for form in (operation, xform_name(operation)):
-                    events.emit(f"{kind}.{name}.{form}")
-
-    assert len(dropped) > 100
-    assert {"request-created", "before-sign", "needs-retry", "choose-signer"} <= kinds
-    assert not reached
-
-
-def test_the_services_and_their_events() -> None:
-    """Clients are made for six services; an event may also be one of any service."""
-    assert data.SERVICES == {
+def test_the_services() -> None:
+    """Clients are made for these six alone."""
+    assert SERVICES == {
         "ecr": "ECR",
         "ecr-public": "ECR Public",
         "sts": "STS",
@@ -221,52 +192,3 @@ def test_the_services_and_their_events() -> None:
         "sso-oidc": "IAM Identity Center",
         "signin": "signin",
     }
-    events = ["before-call", "before-call.*", "before-call.*.Get", "before-call.sts.Get"]
-    others = ["before-call.s3", "before-call.s3.*", "docs", "docs.*.sts", "docs.sts"]
-    assert [event for event in events + others if data._is_called(event)] == events
-
-
-def test_no_handler_of_every_service_is_dropped() -> None:
-    """Every handler of an event without a service stays, and those that are known to matter."""
-    of_all = [event for event, *_ in _handlers() if "." not in event]
-    kept = [handler for handler in _handlers() if data._is_called(handler[0])]
-
-    assert len(of_all) > 5
-    assert [event for event, *_ in kept if "." not in event] == of_all
-    assert {(event, getattr(call, "__name__", "")) for event, call, *_ in kept} >= NEEDED
-
-
-class _Handler:
-    def __call__(self, one: int, **_: Any) -> None: ...
-    def method(self, **_: Any) -> None: ...
-    def strict(self, one: int) -> None: ...
-    @classmethod
-    def of_class(cls, **_: Any) -> None: ...
-    @staticmethod
-    def static(one: int) -> None: ...
-
-
-@functools.wraps(_Handler.of_class)
-def _wrapped(one: int) -> None: ...
-
-
-def test_handlers_are_accepted_as_botocore_does() -> None:
-    """A handler that takes any keyword is told from one that does not, of whatever kind."""
-    handlers = [call for _, call, *_ in _handlers()]
-    handlers += [_Handler(), _Handler().method, _Handler().strict, _Handler.of_class]
-    handlers += [_Handler.static, _wrapped, _Handler.strict, lambda: None, lambda **_: None]
-    handlers += [functools.partial(_Handler.static, one=1), functools.partial(_Handler.of_class)]
-
-    for handler in handlers:
-        assert data.takes_any_keyword(handler) == bool(accepts_kwargs(handler)), handler
-
-
-def test_a_session_has_the_handlers_that_stay() -> None:
-    """The cut is made before the session registers what is left, and once."""
-    data.drop_handlers()
-    left = list(BUILTIN_HANDLERS)
-    data.drop_handlers()
-
-    assert left == BUILTIN_HANDLERS
-    wanted = [event for event, *_ in _handlers() if data._is_called(event)]
-    assert [event for event, *_ in left] == wanted

@@ -1,8 +1,8 @@
-"""Modules that are imported on the way to AWS and not used by a `get`: they load at the first use.
+"""Modules of the SDK and of Python that its modules import and a `get` does not use.
 
-They explain errors, run programs, write documentation, wait and page. Every import statement stays
-where it is, for type checkers and PyInstaller; what it finds is the module, whose code has not run
-yet. Whatever uses such a module runs its code first: a use that is new costs time, and no more.
+They write documentation, wait, page, guess types and parse times. botocore, urllib3 and dateutil
+import them at their top, where no import can be moved into a function. Their code runs at the first
+use: a use that is new costs time, and no more. Modules of this package are never among them.
 
 `importlib.util.LazyLoader` does not fit: its modules load as soon as a second module imports them
 or a name from them, and in Python 3.10 and 3.11 two threads may run the code at once.
@@ -14,35 +14,20 @@ from functools import partial
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
-from threading import RLock
+from threading import Lock, RLock
 from types import ModuleType
 from typing import Any
 
 UNUSED: Mapping[str, tuple[str, ...]] = {
-    "botocore.docs.bcdoc.restdoc": ("DocumentStructure",),
+    "botocore.docs": (),
+    "botocore.docs.bcdoc.docstringparser": ("DocStringParser",),
     "botocore.docs.method": ("document_model_driven_method",),
-    "botocore.docs.paginator": ("document_paginate_method",),
-    "botocore.docs.service": ("ServiceDocumenter",),
     "botocore.docs.waiter": ("document_wait_method",),
     "botocore.monitoring": (),
     "botocore.retryhandler": (),
-    "botocore.translate": (),
     "botocore.vendored.six": (),
-    "botocore.waiter": (),
     "calendar": (),
     "dateutil.parser": ("parse",),
-    "docker_credential_ecrpy.aws.errors.connection": ("iterate_causes",),
-    "docker_credential_ecrpy.aws.errors.explain": (
-        *("explain", "explain_wrong_answer", "explain_wrong_partition"),
-    ),
-    "docker_credential_ecrpy.aws.errors.sources": ("explain_no_credentials",),
-    "docker_credential_ecrpy.aws.faults.config_file": (
-        *("explain_parse_error", "find_unreadable_file", "list_sections"),
-    ),
-    "docker_credential_ecrpy.aws.faults.sections": (),
-    "docker_credential_ecrpy.aws.faults.variables": ("explain_variable",),
-    "docker_credential_ecrpy.aws.sdk.process": (),
-    "docker_credential_ecrpy.files.replace": (),
     "importlib.metadata": ("version",),  # which urllib3 imports for HTTP/2
     "inspect": (),
     "jmespath": (),
@@ -51,38 +36,41 @@ UNUSED: Mapping[str, tuple[str, ...]] = {
     "traceback": (),
     "urllib.request": ("getproxies", "proxy_bypass"),
 }
-"""A module -> the names that others import from it and only call: nobody tests a class of these."""
+"""A module -> the names that others import from it and only call. A class from which another is
+derived does not fit: a test imports all that may do so."""
 # What the import system and tools read of a module that has not run, and that is there already.
 _READY = ("__class__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__")
+_STATE = "__lazy_state__"  # the name of a module's `_State` in it, until its code has run
+_defer_lock = Lock()
 
 
 class _State:
-    """The state of a module that has not run. calls: stand-ins for what others call in it."""
+    """The state of a module that has not run. names: those with stand-ins until then."""
 
-    def __init__(self, module: ModuleType, names: tuple[str, ...]) -> None:
-        self.calls = {name: partial(_call, module, name) for name in names}
-        self.lock = RLock()  # a thread waits for another that runs the module
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        # A thread waits for another that runs the module. One lock for all of them would not do:
+        # a thread that imports a module, and one that runs it, might wait for each other.
+        self.lock = RLock()
         self.is_running = False
 
 
-_states: dict[str, _State] = {}
-
-
-class _Deferred(ModuleType):
+class LazyModule(ModuleType):
     """A module whose code has not run."""
 
     def __getattribute__(self, name: str) -> Any:
         read = super().__getattribute__
         if name in _READY:
             return read(name)
-        state = _states.get(read("__name__"))
-        if state and name in state.calls and not state.is_running:
-            return state.calls[name]
+        state = read("__dict__").get(_STATE)
+        if state and name in state.names and not state.is_running:
+            return partial(_call, self, name)
         _run(self)
         return read(name)
 
     def __setattr__(self, name: str, value: object) -> None:
-        _run(self)  # which makes it a plain module
+        if getattr(value, "__name__", "") != f"{self.__name__}.{name}":  # no module of a package
+            _run(self)  # which makes it a plain module
         ModuleType.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -93,25 +81,28 @@ class _Deferred(ModuleType):
 def defer(modules: Mapping[str, tuple[str, ...]] = UNUSED) -> None:
     """Let modules run at their first use, except for those that are loaded.
 
-    modules: as `UNUSED`. A second call changes nothing more.
+    modules: as `UNUSED`. A second call changes nothing more. With a finder of the kind before
+    Python 3.4, which has no `find_spec`, all are left to the imports.
     """
-    made = [_make(name, calls) for name, calls in modules.items() if name not in sys.modules]
-    for module in filter(None, made):
-        parent, _, child = module.__name__.rpartition(".")
-        if parent:
-            setattr(import_module(parent), child, module)  # as an import does
+    if not all(hasattr(finder, "find_spec") for finder in sys.meta_path):
+        return
+    with _defer_lock:
+        made = [_make(name, names) for name, names in modules.items() if name not in sys.modules]
+        for module in filter(None, made):
+            parent, _, child = module.__name__.rpartition(".")
+            if parent:
+                setattr(import_module(parent), child, module)  # as an import does
 
 
-def _make(name: str, calls: tuple[str, ...]) -> ModuleType | None:
-    """Return a module that runs at its first use; None where there is none of that name."""
+def _make(name: str, names: tuple[str, ...]) -> ModuleType | None:
+    """Return a module that runs at its first use; None if there is none, or it is loaded."""
     spec = _find_spec(name)
     if spec is None or spec.loader is None:
         return None
     module = module_from_spec(spec)
-    _states[name] = _State(module, calls)
-    module.__class__ = _Deferred
-    sys.modules[name] = module
-    return module
+    vars(module)[_STATE] = _State(names)
+    module.__class__ = LazyModule
+    return module if sys.modules.setdefault(name, module) is module else None
 
 
 def _find_spec(name: str) -> ModuleSpec | None:
@@ -130,16 +121,17 @@ def _find_spec(name: str) -> ModuleSpec | None:
 
 def _run(module: ModuleType) -> None:
     """Run a module's code, unless it has run."""
-    state = _states.get(module.__name__)
+    names = ModuleType.__getattribute__(module, "__dict__")
+    state = names.get(_STATE)
     if state is None:
         return
     with state.lock:
-        if state.is_running or module.__name__ not in _states:
+        if state.is_running or _STATE not in names:
             return  # its own code uses it, or another thread was first
         state.is_running = True
         try:
             module.__spec__.loader.exec_module(module)  # type: ignore[union-attr]  # see `_make`
-            del _states[module.__name__]
+            del names[_STATE]
         finally:
             state.is_running = False
         ModuleType.__setattr__(module, "__class__", ModuleType)

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.aws.sdk import deferred
+from docker_credential_ecrpy.aws.sdk import lazy_modules
 from tests.world.tree import REPOSITORY
 
 HEAD = """\
 import sys
 sys.path[:0] = sys.argv[1:]
-from docker_credential_ecrpy.aws.sdk import deferred
+from docker_credential_ecrpy.aws.sdk import lazy_modules
 def has_run(name):
-    return type(sys.modules[name]) is not deferred._Deferred
+    return type(sys.modules[name]) is not lazy_modules.LazyModule
 """
 CODE = "print('runs')\nvalue = 1\ndef double(x): return 2 * x\nclass Thing: pass\n"
 
@@ -38,12 +38,18 @@ def _run(tmp_path: Path, code: str, **modules: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("name", deferred.UNUSED)
+@pytest.mark.parametrize("name", lazy_modules.UNUSED)
 def test_each_module_has_the_names_that_are_called(name: str) -> None:
     """A name that is gone, or cannot be called, would fail at its use only."""
     module = importlib.import_module(name)
+    names = lazy_modules.UNUSED[name]
 
-    assert [call for call in deferred.UNUSED[name] if not callable(getattr(module, call))] == []
+    assert [call for call in names if not callable(getattr(module, call, None))] == []
+
+
+def test_no_module_is_of_this_package() -> None:
+    """This package's own imports are inside functions, where every tool sees them."""
+    assert not [name for name in lazy_modules.UNUSED if name.startswith("docker_credential_ecrpy")]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,7 @@ def test_each_module_has_the_names_that_are_called(name: str) -> None:
 )
 def test_a_use_runs_the_module(tmp_path: Path, use: tuple[str, str]) -> None:
     """Whatever is used of it is there, and it is the module of that name from then on."""
-    code = "deferred.defer({'one': ('double',)})\nassert not has_run('one')\n"
+    code = "lazy_modules.defer({'one': ('double',)})\nassert not has_run('one')\n"
     code += f"{use[1]}\nassert has_run('one')\nimport one\nassert sys.modules['one'] is one\n"
     code += "assert one.__class__ is type(sys)\nassert one.double(3) == 6"
     runs = 2 if use[0] == "a reload" else 1
@@ -85,13 +91,13 @@ def test_a_use_runs_the_module(tmp_path: Path, use: tuple[str, str]) -> None:
         "import one; one.double",
         "import one; one.__spec__.origin, one.__file__, one.__name__, isinstance(one, type(sys))",
         "import importlib.util; assert importlib.util.find_spec('one').origin.endswith('one.py')",
-        "import inspect; assert inspect.getmodule(deferred.defer) is deferred",
-        "deferred.defer({'one': ()})",
+        "import inspect; assert inspect.getmodule(lazy_modules.defer) is lazy_modules",
+        "lazy_modules.defer({'one': ()})",
     ],
 )
 def test_what_is_no_use_runs_nothing(tmp_path: Path, use: str) -> None:
     """Imports, names that are only called later, and the module's own facts run no code."""
-    code = f"deferred.defer({{'one': ('double',)}})\n{use}\nassert not has_run('one')"
+    code = f"lazy_modules.defer({{'one': ('double',)}})\n{use}\nassert not has_run('one')"
 
     assert _run(tmp_path, code, one=CODE) == []
 
@@ -100,7 +106,7 @@ def test_modules_in_packages_are_found_without_the_package(tmp_path: Path) -> No
     """A package that imports its module by name does not run it, in whatever way it is used."""
     package = "print('package')\nfrom package.inner import double\n"
     code = (
-        "deferred.defer({'package.inner': ('double',)})\n"
+        "lazy_modules.defer({'package.inner': ('double',)})\n"
         "import package.inner\nfrom package import inner\n"
         "assert package.inner is inner\nassert not has_run('package.inner')\n"
         "assert package.double(2) == 4\nassert has_run('package.inner')"
@@ -110,19 +116,25 @@ def test_modules_in_packages_are_found_without_the_package(tmp_path: Path) -> No
     assert printed == ["package", "runs"]
 
 
-def test_a_deferred_package_has_its_modules(tmp_path: Path) -> None:
-    """The import of a module in it runs the package, too, which has the module then."""
-    code = "deferred.defer({'package': ()})\nimport package.inner\nassert package.inner.value == 1"
-
+def test_the_import_of_its_module_does_not_run_a_package(tmp_path: Path) -> None:
+    """A package runs at the first use of its own, and has its modules then."""
+    code = """\
+lazy_modules.defer({'package': ()})
+from package.inner import value
+import package
+assert not has_run('package')
+assert package.inner.value == value == 1
+assert has_run('package')
+"""
     printed = _run(tmp_path, code, init_in_package="print('package')", inner_in_package=CODE)
-    assert sorted(printed) == ["package", "runs"]
+    assert printed == ["runs", "package"]
 
 
 def test_modules_that_use_each_other_run_once(tmp_path: Path) -> None:
     """Code that a module's own code imports may use the module, as far as it has run."""
     one = "print('one')\nvalue = 1\nimport two\ntotal = two.value + 1\n"
     two = "print('two')\nimport one\nvalue = one.value + 1\n"
-    code = "deferred.defer({'one': (), 'two': ()})\nimport one\nassert one.total == 3"
+    code = "lazy_modules.defer({'one': (), 'two': ()})\nimport one\nassert one.total == 3"
 
     assert _run(tmp_path, code, one=one, two=two) == ["one", "two"]
 
@@ -132,7 +144,7 @@ def test_threads_wait_for_the_one_that_runs_it(tmp_path: Path) -> None:
     slow = "import time\nprint('runs')\nearly = 1\ntime.sleep(0.3)\nlate = 2\n"
     slow += "def double(x): return x * late\n"
     code = """\
-deferred.defer({'one': ('double',)})
+lazy_modules.defer({'one': ('double',)})
 import one, threading, time
 from one import double
 found = []
@@ -151,7 +163,7 @@ print(found)
 def test_an_error_of_the_module_is_raised_at_each_use(tmp_path: Path) -> None:
     """Its code runs again at the next use, as after a failed import."""
     code = """\
-deferred.defer({'one': ('double',)})
+lazy_modules.defer({'one': ('double',)})
 import one
 from one import double
 for use in (lambda: one.value, lambda: double(1)):
@@ -164,7 +176,7 @@ for use in (lambda: one.value, lambda: double(1)):
 def test_a_module_that_does_not_exist_is_missing(tmp_path: Path) -> None:
     """The import fails, so that code with another way takes it."""
     code = """\
-deferred.defer({'nothing': (), 'json.nothing': (), 'nothing.inner': ()})
+lazy_modules.defer({'nothing': (), 'json.nothing': (), 'nothing.inner': ()})
 for name in ('nothing', 'json.nothing', 'nothing.inner'):
     try: __import__(name)
     except ModuleNotFoundError: print(name)
@@ -172,9 +184,68 @@ for name in ('nothing', 'json.nothing', 'nothing.inner'):
     assert _run(tmp_path, code) == ["nothing", "json.nothing", "nothing.inner"]
 
 
+def test_threads_that_defer_at_once_share_the_modules(tmp_path: Path) -> None:
+    """Each module is made once, so that the one which others import is the one that runs."""
+    code = """\
+import threading
+start = threading.Barrier(8)
+real = lazy_modules.module_from_spec
+def slow(spec):
+    module = real(spec)
+    time.sleep(0.05)
+    return module
+import time
+lazy_modules.module_from_spec = slow
+found = []
+def use():
+    start.wait(20)
+    lazy_modules.defer({'one': ('double',), 'package.inner': ()})
+    import one, package.inner
+    found.append((one, one.double(2), sys.modules['package.inner'].value))
+threads = [threading.Thread(target=use) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join(20)
+assert has_run('one') and has_run('package.inner')
+assert found == [(sys.modules['one'], 4, 1)] * 8, found
+"""
+    printed = _run(tmp_path, code, one=CODE, init_in_package="", inner_in_package=CODE)
+    assert printed == ["runs", "runs"]
+
+
+def test_a_module_that_is_loaded_meanwhile_stays(tmp_path: Path) -> None:
+    """Another thread may import a module while it is deferred: the imported one is in use."""
+    code = """\
+real = lazy_modules.module_from_spec
+def late(spec):
+    lazy_modules.module_from_spec = real
+    import one
+    return real(spec)
+lazy_modules.module_from_spec = late
+lazy_modules.defer({'one': ('double',)})
+import one
+assert has_run('one') and one.double(2) == 4
+"""
+    assert _run(tmp_path, code, one=CODE) == ["runs"]
+
+
+def test_an_old_finder_leaves_all_to_the_imports(tmp_path: Path) -> None:
+    """Python up to 3.11 asks finders without `find_spec`, which may find any module."""
+    code = """\
+class Old:
+    def find_module(self, name, path=None):
+        return None
+sys.meta_path.insert(0, Old())
+lazy_modules.defer({'one': ('double',)})
+assert 'one' not in sys.modules
+"""
+    assert _run(tmp_path, code, one=CODE) == []
+
+
 def test_a_loaded_module_stays(tmp_path: Path) -> None:
     """What others have imported is not replaced."""
-    code = "import one\ndeferred.defer({'one': ('double',)})\nassert sys.modules['one'] is one\n"
+    code = (
+        "import one\nlazy_modules.defer({'one': ('double',)})\nassert sys.modules['one'] is one\n"
+    )
 
     assert _run(tmp_path, f"{code}assert has_run('one')", one=CODE) == ["runs"]
 
@@ -191,7 +262,7 @@ class Table:
     def exec_module(module):
         exec("print('runs'); value = 1", module.__dict__)
 sys.meta_path.insert(0, Table)
-deferred.defer({'frozen': ()})
+lazy_modules.defer({'frozen': ()})
 import frozen
 assert not has_run('frozen')
 assert frozen.value == 1
@@ -199,11 +270,41 @@ assert frozen.value == 1
     assert _run(tmp_path, code) == ["runs"]
 
 
+EVERY = """\
+import importlib, pkgutil, warnings
+warnings.simplefilter("ignore")
+from docker_credential_ecrpy.aws.sdk import lazy_modules
+lazy_modules.defer()
+for name in ("boto3", "botocore", "dateutil", "jmespath"):
+    for module in pkgutil.walk_packages(importlib.import_module(name).__path__, name + "."):
+        try: importlib.import_module(module.name)
+        except ImportError: pass
+        else: print(module.name)
+"""
+
+
+def test_every_module_of_the_sdk_loads_with_them() -> None:
+    """No module of the SDK derives a class from what stands in for a name, or tests for it."""
+    done = subprocess.run(
+        [sys.executable, "-c", EVERY],
+        capture_output=True,
+        check=False,
+        cwd=REPOSITORY,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"boto3.docs.service", "boto3.session", "botocore.docs.service"} <= {
+        *done.stdout.split()
+    }
+
+
 DOCUMENTED = """\
 import sys
-if sys.argv[1] == "deferred":
-    from docker_credential_ecrpy.aws.sdk import deferred
-    deferred.defer()
+if sys.argv[1] == "lazy":
+    from docker_credential_ecrpy.aws.sdk import lazy_modules
+    lazy_modules.defer()
 import botocore.session
 core = botocore.session.Session()
 core.set_credentials("AKIDEXAMPLE", "secret")
@@ -228,7 +329,7 @@ def test_the_sdk_does_the_same_with_them() -> None:
             text=True,
             timeout=60,
         ).stdout
-        for way in ("deferred", "plain")
+        for way in ("lazy", "plain")
     ]
 
     assert "GetAuthorizationToken" in printed[0]
