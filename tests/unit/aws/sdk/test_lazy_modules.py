@@ -192,9 +192,11 @@ start = threading.Barrier(8)
 real = lazy_modules.module_from_spec
 def slow(spec):
     module = real(spec)
-    time.sleep(0.05)
+    time.sleep(0.05 * next(turns))
     return module
 import time
+import itertools
+turns = itertools.count()
 lazy_modules.module_from_spec = slow
 found = []
 def use():
