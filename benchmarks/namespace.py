@@ -19,7 +19,7 @@ ADDRESS = "127.83.0.3"  # a loopback address of its own
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 """The system's trusted certificates."""
 REGION = "us-east-1"
-_SERVICES = ("api.ecr", "sts", "oidc", "portal.sso")
+_SERVICES = ("api.ecr", "api.ecr-public", "sts", "oidc", "portal.sso")
 _NAMES = [
     f"{name}.{region}.amazonaws.com" for name in _SERVICES for region in (REGION, "eu-west-1")
 ]

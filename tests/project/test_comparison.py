@@ -17,7 +17,7 @@ ROWS = {
     "cached get, static keys": "cached get, static keys, 0 ms",
     "cached get, assumed role, AWS answers in 80 ms": "cached get, assumed role, 80 ms",
     "cached get, SSO, AWS answers in 80 ms": "cached get, SSO, 80 ms",
-    "cached get beside 10,000 other tokens": "cached get beside 10,000 others, static keys, 0 ms",
+    "cached get after 10,000 other tokens": "cached get after 10,000 others, static keys, 0 ms",
     "first get, AWS answers at once": "first get, static keys, 0 ms",
     "first get, AWS answers in 80 ms": "first get, static keys, 80 ms",
     "get for a registry that is not ECR": "get, not ECR, static keys, 0 ms",
