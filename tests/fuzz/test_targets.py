@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from docker_credential_ecrpy.aws import session
+from docker_credential_ecrpy.aws.errors import explain as errors
 from docker_credential_ecrpy.docker import config
 from docker_credential_ecrpy.docker.json_document import JsonDocument
 from docker_credential_ecrpy.errors import HelperError
@@ -231,8 +231,8 @@ BROKEN: dict[str, tuple[str, Any, str, Any]] = {
     "a checksum is not checked": ("cache-entry", cache, "parse", _believes),
     "a miss is an error": ("cache-entry", cache, "checksum", _raises),
     "a note is always used": ("lock-note", LockNote, "shared_failure", lambda *_: HelperError("x")),
-    "an empty error": ("ecr", session, "explain", lambda *_: HelperError("")),
-    "an error with a traceback": ("sts", session, "explain", lambda *_: HelperError("<class")),
+    "an empty error": ("ecr", errors, "explain", lambda *_: HelperError("")),
+    "an error with a traceback": ("sts", errors, "explain", lambda *_: HelperError("<class")),
 }
 
 

@@ -66,7 +66,7 @@ def test_the_error_names_the_class_and_its_fields() -> None:
     with pytest.raises(TypeError) as caught:
         _make(values)()
 
-    assert str(caught.value) == "Point, x, y, secret, place, seen"
+    assert str(caught.value) == "Point takes x, y, secret, place, seen"
 
 
 @BOTH
