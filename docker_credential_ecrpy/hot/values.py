@@ -43,7 +43,7 @@ else:
         given = dict(zip(() if self._is_kw_only else fields, values, strict=False)) | named
         is_wrong = len(given) < len(values) + len(named)
         given |= {name: one.make() for name, one in fields.items() if name not in given}
-        if is_wrong or len(given) > len(fields) or any(v is _NONE for v in given.values()):
+        if is_wrong or given.keys() != fields.keys() or any(v is _NONE for v in given.values()):
             msg = f"{type(self).__name__} takes {', '.join(fields)}"
             raise TypeError(msg)
         vars(self).update(given)
