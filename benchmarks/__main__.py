@@ -13,8 +13,9 @@ import datetime as dt
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks import budgets, builds, chart, machine, namespace, programs, report
 from benchmarks.budgets import Budget
@@ -27,6 +28,7 @@ from benchmarks.world import BenchAws, World
 from tests.world import environment
 from tests.world.web import Authority, WebServer
 
+Chosen = TypeVar("Chosen", Budget, Scenario)
 _HERE = Path(__file__).parent
 _RUNS, _ENOUGH, _FEW = 21, 15, 3
 _AGAIN = """\
@@ -47,8 +49,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         facts = machine.describe(Path(folder))
         with _world(Path(folder)) as world:
-            compared = _budgets(world, 1 if options.quick else runs, options, not_run)
-            rows = _scenarios(world, runs, options, not_run)
+            few = 1 if options.quick else runs
+            compared = [
+                (budget, _compare(budget, world, budget.scenario.runs(few)))
+                for budget in _choose(budgets.ALL, options, not_run)
+            ]
+            rows = [
+                _play(scenario, world, scenario.runs(runs))
+                for scenario in _choose(SCENARIOS, options, not_run)
+            ]
         rows += _builds(Path(folder), runs, options, not_run)
     took = (dt.datetime.now(dt.timezone.utc) - began).total_seconds()
     facts.insert(
@@ -84,32 +93,17 @@ def _world(folder: Path) -> Iterator[World]:
         yield World(folder, aws, server, plain, authority)
 
 
-def _scenarios(
-    world: World, runs: int, options: argparse.Namespace, not_run: list[str]
-) -> list[Row]:
-    rows = []
-    for scenario in SCENARIOS:
-        if options.only.lower() not in f"{scenario.section}: {scenario.title}".lower():
+def _choose(
+    among: Sequence[Chosen], options: argparse.Namespace, not_run: list[str]
+) -> Iterator[Chosen]:
+    """Yield what the options choose, and note what is too slow for them."""
+    for one in among:
+        if options.only.lower() not in f"{one.section}: {one.title}".lower():
             continue
-        if options.quick and scenario.slow:
-            not_run.append(f"{scenario.title}: {_SLOW}")
+        if options.quick and one.slow:
+            not_run.append(f"{one.title}: {_SLOW}")
         else:
-            rows.append(_play(scenario, world, scenario.runs(runs)))
-    return rows
-
-
-def _budgets(
-    world: World, runs: int, options: argparse.Namespace, not_run: list[str]
-) -> list[tuple[Budget, Row]]:
-    rows = []
-    for budget in budgets.ALL:
-        if options.only.lower() not in f"{budgets.BUDGETS}: {budget.title}".lower():
-            continue
-        if options.quick and budget.slow:
-            not_run.append(f"{budget.title}: {_SLOW}")
-        else:
-            rows.append((budget, _compare(budget, world, budget.scenario.runs(runs))))
-    return rows
+            yield one
 
 
 def _compare(budget: Budget, world: World, runs: int) -> Row:

@@ -31,8 +31,8 @@ class Budget:
     base: the scenario that it is compared with, or None for the bare interpreter's start.
     of: the program that plays the base; "" for the same one.
     times: the most that it may take, as a multiple of the base. milliseconds: the most that it may
-    take in addition to the base. Without either, there is no limit, and the unit is that of
-    `is_more`.
+    take in addition to the base. is_difference: whether the result is a difference in milliseconds
+    where there is no limit; it is a ratio otherwise.
     """
 
     scenario: Scenario
@@ -40,12 +40,17 @@ class Budget:
     of: str = ""
     times: float = 0
     milliseconds: float = 0
-    is_more: bool = False
+    is_difference: bool = False
 
     @property
     def title(self) -> str:
         """What is compared with what."""
         return f"{self.scenario.what}, against {self.of or self.base_name}"
+
+    @property
+    def section(self) -> str:
+        """The section of the results."""
+        return self.scenario.section
 
     @property
     def base_name(self) -> str:
@@ -101,11 +106,11 @@ def _actions() -> Iterator[Budget]:
 
 def _rules() -> Iterator[Budget]:
     none = _scenario("miss without settings", 0.5, host=_NOT_OURS, new=True, code=1)
-    yield Budget(none, None, is_more=True)
+    yield Budget(none, None, is_difference=True)
     for number in (1, _FEW_GLOBS, 2000):
         what = f"miss with {number} glob rule{'s' * (number > 1)}"
         miss = _scenario(what, 0.5, host=_NOT_OURS, new=True, code=1, globs=number)
-        yield Budget(miss, none, is_more=True)
+        yield Budget(miss, none, is_difference=True)
 
 
 def _together() -> Iterator[Budget]:
@@ -144,10 +149,10 @@ def judge(budget: Budget, row: Row) -> list[Result]:
 
 def _judge(budget: Budget, program: str, own: Cell, base: Cell) -> Result:
     took, least = own.cpu.median, base.cpu.median
-    is_more = budget.is_more or budget.milliseconds > 0
+    is_difference = budget.is_difference or budget.milliseconds > 0
     limit = budget.milliseconds or budget.times
-    value = took - least if is_more else took / least
-    text = f"{value:+.1f} ms" if is_more else f"{value:.2f} x"
+    value = took - least if is_difference else took / least
+    text = f"{value:+.1f} ms" if is_difference else f"{value:.2f} x"
     met = value <= limit if limit and program in OURS else None
     if met is not None:
         text += f", at most {limit:g}: {'met' if met else 'MISSED'}"

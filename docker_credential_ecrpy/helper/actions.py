@@ -20,7 +20,6 @@ from docker_credential_ecrpy.text.log import is_true
 from docker_credential_ecrpy.tokens import entry as entry_file
 from docker_credential_ecrpy.tokens import folder, lookup, recent, store
 from docker_credential_ecrpy.tokens.broker import Broker
-from docker_credential_ecrpy.tokens.entry import TOKEN_LIFE
 from docker_credential_ecrpy.tokens.lock_note import circumstances
 from docker_credential_ecrpy.tokens.login import login_entry
 from docker_credential_ecrpy.tokens.lookup import CacheHit, CachePlace, LookupResult
@@ -168,13 +167,8 @@ class Helper(Call):
         host = registry.parse_host(server_url)
         directory = self.find_directory()
         if host and directory and self.load_settings().stamp != identity.MISSING:
-            # From now on the hot path knows it without reading the settings.
-            now = self.clock()
-            note = cache.Entry(now, now + TOKEN_LIFE, now + TOKEN_LIFE, b"")
             try:
-                entry_file.write(
-                    *cache.elsewhere_place(directory, host, self.read_identity()), note
-                )
+                entry_file.note_elsewhere(directory, host, self.read_identity(), self.clock())
             except OSError as exc:
                 self.log(f"cache: not written for {host}: {exc}")
         raise WireText(protocol.NOT_FOUND)

@@ -100,7 +100,7 @@ class Call:
     def _keep_rules(self) -> None:
         """Let later processes do without the settings' parser and checks."""
         settings = self.load_settings()
-        directory = self.find_directory() if settings.is_new else ""
+        directory = self.find_directory() if settings.is_checked_now else ""
         if directory:
             from docker_credential_ecrpy.helper import rule_compiler
 

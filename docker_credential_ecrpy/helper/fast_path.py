@@ -104,11 +104,11 @@ def _store(choose: _Choose, data: bytes, environ: "Mapping[str, str]") -> "bytes
     at = found and choose(found[0].strip())
     if not (found and at and directory) or paths.lacks_home(directory, environ):
         return None
-    host, settings = at[0].host, at[1]
+    target, settings = at
     now = time.time_ns()
     stored = login.login_entry(found[1], found[2], now)
-    entry.write(*cache.login_place(directory, host, settings), stored)
-    recent.try_to_remember(directory, host, lambda _: None)
+    entry.write(*cache.login_place(directory, target.host, settings), stored)
+    recent.try_to_remember(directory, target.host, lambda _: None)
     store.sweep(os.path.join(directory, paths.LOGINS), now)
     return b""
 

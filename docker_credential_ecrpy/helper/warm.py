@@ -81,10 +81,9 @@ def _answer_by_table(
 
 
 def _refuse(host: str, request: GetRequest, directory: str, now: int) -> "Answer":
-    """Return that the host is not ECR's; from now on the hot path knows it without the rules."""
-    note = cache.Entry(now, now + entry.TOKEN_LIFE, now + entry.TOKEN_LIFE, b"")
+    """Return that the host is not ECR's."""
     try:
-        entry.write(*cache.elsewhere_place(directory, host, request.identity), note)
+        entry.note_elsewhere(directory, host, request.identity, now)
     except OSError:
         pass  # the next `get` asks the table again
     return protocol.FAILED, f"{protocol.NOT_FOUND}\n".encode()

@@ -38,14 +38,14 @@ class Settings:
 
     file: its path, or "" if the environment names none. stamp: its `identity.stamp` when read.
     fallback: the credential helper for other registries, without `HELPER_PREFIX`.
-    is_new: whether they were checked now, for this very stamp.
+    is_checked_now: whether this process has checked the very data of the stamp.
     """
 
     file: str
     stamp: str
     rules: tuple[Rule, ...] = ()
     fallback: SettingText | None = None
-    is_new: bool = False
+    is_checked_now: bool = False
 
 
 def is_helper_name(name: object) -> bool:
@@ -75,7 +75,7 @@ def load(
     is_exact = _is_stamp_of(data, stamp)
     if is_exact and was_checked(stamp):
         return accept(document, stamp)
-    return parse(document, stamp, is_new=is_exact)
+    return parse(document, stamp, is_checked_now=is_exact)
 
 
 def _explain_unreadable(
@@ -113,7 +113,7 @@ def _is_stamp_of(data: bytes, stamp: str) -> bool:
 
 
 def parse(
-    source: "TomlDocument", stamp: str = identity.MISSING, *, is_new: bool = False
+    source: "TomlDocument", stamp: str = identity.MISSING, *, is_checked_now: bool = False
 ) -> Settings:
     """Return the settings in a TOML file. Raises HelperError if they are invalid."""
     from docker_credential_ecrpy.settings import rule_parser  # needed only if there is a file
@@ -136,7 +136,7 @@ def parse(
         raise source.error_at(TOP, TABLE, msg, f"write [[{TABLE}]], with double brackets")
     rules = tuple(rule_parser.read(source, n, table) for n, table in enumerate(tables))
     rule_parser.check_reach(source, rules)
-    return Settings(source.file, stamp, rules, _find_fallback(source), is_new)
+    return Settings(source.file, stamp, rules, _find_fallback(source), is_checked_now)
 
 
 def accept(source: "TomlDocument", stamp: str) -> Settings:

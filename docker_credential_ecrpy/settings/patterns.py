@@ -19,7 +19,6 @@ _LETTERS = string.ascii_lowercase + string.digits
 _LABEL = frozenset(_LETTERS + "-")
 _ANY = _LABEL | {"."}
 _WILD = frozenset("*?[")
-_WILDCARD = re.compile(r"[*?\[]")
 _PIECES = re.compile(r"\[((?:!.|[^!])[^\]]*)\]|.", re.DOTALL)  # a set, or one character
 _one: Callable[[str], frozenset[str]] = cache(frozenset)  # one object for each character
 _STAR = _one("*")  # the step that matches any characters, or none
@@ -43,7 +42,7 @@ class Pattern:
     @cached_property
     def steps(self) -> tuple[frozenset[str], ...]:
         """The characters allowed in each place, or a star. Raises BadPattern."""
-        return tuple(_parse_steps(f"{self.text}.*" if self.is_account else self.text))
+        return tuple(_parse_steps(self._glob))
 
     @property
     def is_glob(self) -> bool:
@@ -70,23 +69,21 @@ class Pattern:
         """Host names with "*" for unknown text: a pattern that `matches` all covers all hosts."""
         return list(_private_hosts(self.text)) if self.is_account else ["*".join(self._fixed)]
 
-    @cached_property
-    def _literal(self) -> str:
-        """The text before its first wildcard, which is known without its steps."""
-        return _WILDCARD.split(self.text, 1)[0]
+    @property
+    def _glob(self) -> str:
+        return f"{self.text}.*" if self.is_account else self.text
 
     @cached_property
     def _fixed(self) -> list[str]:
         """The texts between the wildcards."""
-        if "[" not in self.text and not self.is_account:
-            return self.text.replace("?", "*").split("*")
+        if "[" not in self.text:  # then they are known without the steps
+            return self._glob.replace("?", "*").split("*")
         return "".join(min(step) if len(step) == 1 else "*" for step in self.steps).split("*")
 
     def matches(self, host: str) -> bool:
         """Whether it covers `host`, a name in lower case; only stars match a "*" in that."""
-        if not host.startswith(self._literal):
-            return False
-        return all(map(host.__contains__, self._fixed)) and _host_form(host).meets(self.steps)
+        may_match = host.startswith(self.start) and all(map(host.__contains__, self._fixed))
+        return may_match and _host_form(host).meets(self.steps)
 
     def can_match_ecr(self) -> bool:
         """Whether it covers any ECR host, in any account and region."""
@@ -94,14 +91,7 @@ class Pattern:
 
 
 def parse(text: str) -> Pattern:
-    """Return the pattern in `text`. Raises BadPattern."""
-    pattern = accept(text)
-    check(pattern)
-    return pattern
-
-
-def accept(text: str) -> Pattern:
-    """Return the pattern in a text, which `check` has accepted before, or will check."""
+    """Return the pattern in a text; `check` says whether there is one."""
     lowered = text.lower()
     return Pattern(lowered, registry.is_account(lowered))
 

@@ -23,7 +23,7 @@ def read(source: TomlDocument, number: int, table: Mapping[str, Any]) -> Rule:
         options = {key.removeprefix("role_"): table[key] for key in ROLE_KEYS if key in table}
         role = Role(table["role_arn"], **options)
     return Rule(
-        patterns.accept(table["match"]),
+        patterns.parse(table["match"]),
         {key: Place(source.file, partial(source.line, number, key)) for key in table},
         table.get("profile", ""),
         role,

@@ -2,7 +2,14 @@
 
 import os
 
-from docker_credential_ecrpy.hot.cache import MAGIC, REFERENCE, SECOND, Entry, checksum
+from docker_credential_ecrpy.hot.cache import (
+    MAGIC,
+    REFERENCE,
+    SECOND,
+    Entry,
+    checksum,
+    elsewhere_place,
+)
 from docker_credential_ecrpy.tokens.folder import open_folder, open_ours
 
 TOKEN_LIFE = 12 * 3600 * SECOND
@@ -35,6 +42,15 @@ def write(path: str, subject: str, entry: Entry) -> None:
     """
     with open_folder(os.path.dirname(path), create=True) as folder:
         folder.write_whole(os.path.basename(path), pack(subject, entry))
+
+
+def note_elsewhere(directory: str, host: str, identity: str, now: int) -> None:
+    """Note in the cache that a host is not ECR's: the hot path answers for it without the rules.
+
+    identity: the line, which has the settings' stamp. now: ns since the epoch. Raises OSError.
+    """
+    note = Entry(now, now + TOKEN_LIFE, now + TOKEN_LIFE, b"")
+    write(*elsewhere_place(directory, host, identity), note)
 
 
 def defer(path: str, until: int) -> None:

@@ -98,12 +98,14 @@ def _sweep(
             start = now // SECOND * 7919 % len(names) if names else 0
             names = names[start:] + names[:start]
             surplus, latest = _find_surplus(folder, names, most)
-            for number, name in enumerate([*surplus, *names[:_EXAMINED]]):
+            judged = [(name, _judge_older(latest)) for name in surplus]
+            judged += [
+                (name, _judge_temporary(name, now) if temporary.is_cache_name(name) else is_dead)
+                for name in names[:_EXAMINED]
+            ]
+            for name, judge in judged:
                 if name in skip:
                     continue
-                judge = _judge_older(latest) if number < len(surplus) else is_dead
-                if temporary.is_cache_name(name):
-                    judge = _judge_temporary(name, now)
                 try:
                     gone += _remove(folder, name, judge, is_sweep=True)
                 except OSError:

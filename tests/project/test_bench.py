@@ -145,7 +145,7 @@ class TestBudgets:
             ({"times": 1.3}, 27, "1.35 x, at most 1.3: MISSED", False),
             ({"milliseconds": 12}, 44, "+12.0 ms, at most 12: met", True),
             ({"milliseconds": 12}, 46, "+13.0 ms, at most 12: MISSED", False),
-            ({"is_more": True}, 18, "-1.0 ms", None),
+            ({"is_difference": True}, 18, "-1.0 ms", None),
             ({}, 40, "2.00 x", None),
         ],
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker_credential_ecrpy.helper.fallback import Fallback
-from docker_credential_ecrpy.hot import paths
+from docker_credential_ecrpy.hot import cache, paths
 from docker_credential_ecrpy.settings.rules import SettingText
 from docker_credential_ecrpy.tokens.folder import MARKER
 from tests.world.aws import ACCOUNT, Aws
@@ -89,6 +89,16 @@ class Machine:
     def rules(self) -> list[Path]:
         """Return the tables of the rules in the cache."""
         return sorted((self.cache / paths.ELSEWHERE).glob(f"{paths.RULES}~*"))
+
+    def cached(self) -> dict[str, bytes]:
+        """Return the files of the cache; an entry without its times and checksum."""
+        found = {}
+        for path in self.cache.rglob("*"):
+            data = path.read_bytes() if path.is_file() else b""
+            if data.startswith(cache.MAGIC):
+                data = data.split(b" ", 6)[-1]
+            found[str(path.relative_to(self.cache))] = data
+        return found
 
     def config(self, text: str, name: str = "config") -> Path:
         """Write an AWS config or credentials file."""

@@ -93,7 +93,7 @@ class Program:
         while True:
             left = _SLICE if end is None else min(_SLICE, end - time.monotonic())
             closed = self._output.wait(max(left, 0))
-            for fault in filter(None, (self._output.fault, self._errors.fault)):
+            if fault := self._output.fault or self._errors.fault:
                 raise fault
             if self._output.is_too_long:
                 msg = f"{self._name} printed more than {self._most >> 20} MiB"

@@ -81,17 +81,6 @@ SPOILT: dict[str, Callable[[Path], None]] = {
 }
 
 
-def _state(machine: Machine) -> dict[str, bytes]:
-    """Return the files of the cache; an entry without its times and checksum."""
-    found = {}
-    for path in machine.cache.rglob("*"):
-        data = path.read_bytes() if path.is_file() else b""
-        if data.startswith(b"ecrpy-3 "):
-            data = data.split(b" ", 6)[-1]
-        found[str(path.relative_to(machine.cache))] = data
-    return found
-
-
 def _run(machine: Machine, case: str, environ: Mapping[str, str]) -> tuple[object, object]:
     shutil.rmtree(machine.cache, ignore_errors=True)
     machine.cache.mkdir(mode=0o700)
@@ -103,7 +92,7 @@ def _run(machine: Machine, case: str, environ: Mapping[str, str]) -> tuple[objec
     machine.run("store", stdin=_login(Secret="before"))
     machine.run("store", stdin=_login(ServerURL=PRIVATE, Secret="before"), environ=LONG_WAY)
     action, data = CASES[case]
-    return machine.run(action, stdin=data, environ=environ), _state(machine)
+    return machine.run(action, stdin=data, environ=environ), machine.cached()
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -98,17 +98,6 @@ def _home(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USERPROFILE", str(machine.home))
 
 
-def _state(machine: Machine) -> "dict[str, bytes]":
-    """Return the files of the cache; an entry without its times and checksum."""
-    found = {}
-    for path in machine.cache.rglob("*"):
-        data = path.read_bytes() if path.is_file() else b""
-        if data.startswith(b"ecrpy-3 "):
-            data = data.split(b" ", 6)[-1]
-        found[str(path.relative_to(machine.cache))] = data
-    return found
-
-
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize(
     ("first", "then"),
@@ -128,11 +117,11 @@ def test_with_rules_it_is_the_same_as_the_long_way(machine: Machine, first: str,
     machine.settings(RULES.replace("ROLE", machine.aws.role(external_id="partner-7").arn))
     machine.get(first)
     assert machine.rules()
-    calls, before = machine.aws.count(), _state(machine)
+    calls, before = machine.aws.count(), machine.cached()
     request, now = GetRequest(then.encode()), time.time_ns()
     assert quick_answer(request, machine.environ, now) is None
     reply, _ = warm.answer(request, machine.environ, now)
-    found = _state(machine)
+    found = machine.cached()
     written = found.keys() - before.keys()
     assert len(written) == (1 if then == "ghcr.io" else 2)
     for name in written:
@@ -140,7 +129,7 @@ def test_with_rules_it_is_the_same_as_the_long_way(machine: Machine, first: str,
     long_way = machine.get(then, AWS_ECR_DEBUG="no")
 
     assert reply == (long_way.code, long_way.stdout)
-    assert found == _state(machine)
+    assert found == machine.cached()
     assert machine.aws.count() == calls
 
 

@@ -445,19 +445,19 @@ def test_settings_that_were_checked_are_not_checked_again(
     assert found.fallback.place.line == 2
     assert stamps == [found.stamp] == [checked.stamp]
     assert "steps" not in found.rules[0].pattern.__dict__
-    assert (checked.is_new, found.is_new) == (True, False)
+    assert (checked.is_checked_now, found.is_checked_now) == (True, False)
 
 
 def test_settings_without_a_lasting_stamp_are_not_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was read between two equal stamps may be other content; the null device has none."""
-    assert not loader.load({"AWS_ECR_CONFIG": os.devnull}).is_new
-    assert not loader.load({"HOME": str(tmp_path)}).is_new
-    assert _load(tmp_path, RULE).is_new
+    assert not loader.load({"AWS_ECR_CONFIG": os.devnull}).is_checked_now
+    assert not loader.load({"HOME": str(tmp_path)}).is_checked_now
+    assert _load(tmp_path, RULE).is_checked_now
     monkeypatch.setattr(bounded, "read", lambda *_: b"# another edit")
 
-    assert not loader.load({"AWS_ECR_CONFIG": str(tmp_path / "config.toml")}).is_new
+    assert not loader.load({"AWS_ECR_CONFIG": str(tmp_path / "config.toml")}).is_checked_now
 
 
 def _no_token(_choice: Choice, _seconds: float) -> Token:
