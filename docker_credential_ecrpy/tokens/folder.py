@@ -25,6 +25,8 @@ MARKER_TEXT: "Final" = (
     b"ecrpy-cache: this folder belongs to docker-credential-ecrpy, which removes old files in it\n"
 )
 """The content of a marker. As everything that is written here, it begins with `_MAGIC`."""
+NOTE_START: "Final" = b'{"who": "'
+"""The start of a lock's note."""
 # The first ones get their marker first: the last ones show whose they are.
 FOLDERS: "Final" = (paths.REGISTRIES, paths.ELSEWHERE, paths.LOCKS, paths.LOGINS, paths.TOKENS)
 
@@ -39,7 +41,6 @@ _EFFECTS = {
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 _MAGIC = b"ecrpy-"
-_NOTE = b'{"who": "'  # the start of a lock's note
 _HEX = frozenset("0123456789abcdef")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.")
 _ENTRY_DIGITS = 32  # of `hot.cache.fingerprint`
@@ -247,7 +248,7 @@ def _check(opened: int, kind: str, *, is_temporary: bool) -> None:
     if not private.stands_alone(os.fstat(opened)):
         msg = "it is not this user's own regular file"
         raise Foreign(msg)
-    head = os.read(opened, len(_NOTE))
+    head = os.read(opened, len(NOTE_START))
     os.lseek(opened, 0, os.SEEK_SET)
     if not _has_content(kind, head, is_temporary=is_temporary):
         msg = "its content is not this program's"
@@ -271,7 +272,7 @@ def _has_content(kind: str, head: bytes, *, is_temporary: bool) -> bool:
         return head.startswith(_MAGIC) or _MAGIC.startswith(head)
     if kind == paths.REGISTRIES:
         return not head
-    return not head or head.startswith(_NOTE if kind == paths.LOCKS else _MAGIC)
+    return not head or head.startswith(NOTE_START if kind == paths.LOCKS else _MAGIC)
 
 
 def _is_served(name: str) -> bool:

@@ -16,6 +16,7 @@ from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.log import Log
+from docker_credential_ecrpy.tokens.folder import NOTE_START
 
 GRACE = 1.0
 """Seconds past its deadline that the lock's holder may take to end."""
@@ -91,9 +92,14 @@ class LockNote:
             return {}  # no note, or not for this process
 
     def _write(self, note: dict[str, Any]) -> None:
+        if self.lock is None:
+            return
         try:
-            if self.lock is not None:
-                self.lock.write_note(json.dumps({"who": self.circumstances, **note}).encode())
+            held = self.lock.read_note()
+            if held and not held.startswith(NOTE_START):
+                self.log("lock: note not written: the file's content is not this program's")
+                return
+            self.lock.write_note(json.dumps({"who": self.circumstances, **note}).encode())
         except OSError as exc:
             self.log(f"lock: note not written: {exc}")
 

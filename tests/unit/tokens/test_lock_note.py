@@ -55,6 +55,21 @@ class TestTheNote:
         assert 0.5 < note["until"] - end < 1.5
         assert _read_note(tmp_path) == {"who": "me"}
 
+    def test_in_a_file_with_another_content(
+        self, broker: MakeBroker, fake: FakeAws, tmp_path: Path
+    ) -> None:
+        """A file with the name of the lock that is not this program's serves, and stays."""
+        broker().obtain(parse_host(), 25)
+        (path,) = (tmp_path / "ecr" / "locks").glob("*~*")
+        path.write_text("mine")
+        for token in (tmp_path / "ecr" / "tokens").glob("*~*"):
+            token.unlink()
+
+        broker().obtain(parse_host(), 25)
+
+        assert len(fake.calls) == 2
+        assert path.read_text() == "mine"
+
     @pytest.mark.parametrize("hint", ["ask nicely", None])
     def test_after_a_failure(
         self, broker: MakeBroker, fake: FakeAws, tmp_path: Path, hint: str | None
