@@ -8,7 +8,7 @@
 ##   test         run the tests; TESTS=tests/unit/hot/test_cache.py runs some
 ##
 ## Install
-##   binary       build the standalone programs: a folder and one file, in dist/
+##   binary       build the standalone programs: one file and a folder, in dist/
 ##   install      install the folder and both programs below PREFIX (/usr/local)
 ##   uninstall    remove what `make install` installed
 ##   deb          build a Debian package of the folder
@@ -55,6 +55,8 @@ DROP_IN = docker-credential-ecr-login
 ONE_FILE = dist/$(DROP_IN)
 SHARE = dist/share/man/man1/$(DROP_IN).1
 SBOM = dist/$(NAME).cdx.json
+STATIC = dist/.static
+CONTENTS = build/binary/build_binary/contents.json
 SOURCES := $(shell find docker_credential_ecrpy -name '*.py')
 
 # Tests run in parallel, except those that need the whole machine.
@@ -106,19 +108,19 @@ test-binary: $(VENV)/.ready-dev binary deb package
 binary: $(ONE_FILE) $(SHARE) $(SBOM)
 
 # One stamp for both products: it is rebuilt if either is missing. PyInstaller's cache is kept out
-# of the home directory.
+# of the home directory. Without what the static program needs, the one file is PyInstaller's.
 dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/* binary/*/*) .binary/.ready Makefile \
   $(if $(and $(wildcard $(ONE_FILE)),$(wildcard $(FOLDER)/$(DROP_IN))),,missing)
-	rm -rf $@ $(FOLDER) $(ONE_FILE)
-	PATH="$(CURDIR)/.binary/bin:$$PATH" PYTHONHASHSEED=1 PYINSTALLER_ZLIB_COMPRESSION_LEVEL=0 \
-	  PYINSTALLER_CONFIG_DIR="$(CURDIR)/build/pyinstaller" \
+	rm -rf $@ $(STATIC) $(FOLDER) $(ONE_FILE)
+	PATH="$(CURDIR)/.binary/bin:$$PATH" PYTHONHASHSEED=1 PYINSTALLER_CONFIG_DIR="$(CURDIR)/build/pyinstaller" \
 	  .binary/bin/python -m PyInstaller --noconfirm --clean --log-level WARN \
 	  --distpath dist --workpath build/binary build_binary.spec
+	.binary/bin/python -B binary/static.py $(CONTENTS) build/static $(ONE_FILE) $(STATIC) || [ $$? = 3 ]
 	@touch $@
 
 $(ONE_FILE): dist/.built ;
 
-.binary/.ready: binary/requirements.txt binary/bootloader.c tools/make-binary-venv.sh tools/make-venv.sh
+.binary/.ready: binary/requirements.txt tools/make-binary-venv.sh tools/make-venv.sh
 	@sh tools/make-binary-venv.sh "$(PYTHON)" .binary
 	@touch $@
 

@@ -7,6 +7,7 @@ import glob
 import gzip
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,6 +54,15 @@ def trimmed_endpoints(path: str) -> bytes:
         services = partition["services"]
         partition["services"] = {name: services[name] for name in services if name in prefixes}
     return _text(endpoints)
+
+
+def trimmed_certificates(path: str) -> bytes:
+    """Return the content of botocore's list of certificates without the names, which are prose."""
+    with open(path, "rb") as file:
+        blocks = re.findall(
+            rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", file.read(), re.DOTALL
+        )
+    return b"".join(blocks)
 
 
 def _text(data: Any) -> bytes:

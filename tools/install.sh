@@ -1,9 +1,9 @@
 #!/bin/sh
-# Install the folder build below a prefix, or remove it:
+# Install the standalone program below a prefix, or remove it:
 # install.sh install|uninstall PREFIX [DESTDIR]
 #
-# The folder is beside this script, as in the release's tarball, or in the directory that SOURCE
-# names, and so is `share`: the manual pages and shell completions. Programs and the files of
+# The program is beside this script, as in the release's tarball, or in the directory that SOURCE
+# names: one file if .static is there too, and a folder otherwise. So is `share`: the manual pages and shell completions. Programs and the files of
 # `share` become symlinks below PREFIX. Existing files that this script did not create are left
 # alone, and named in the error; directories that it created are removed with their last file.
 set -eu
@@ -47,7 +47,7 @@ make_directory() {
 $made"
 }
 
-# Link FILE of the folder as LINK: relative by UP, or absolute if LINK's directory is a symlink.
+# Link FILE of the installed directory as LINK: relative by UP, or absolute if LINK's directory is a symlink.
 # link FILE UP LINK
 link() {
     ln -sf -- "$2lib/$name/$1" "$3"
@@ -69,8 +69,10 @@ remove_directories() {
 }
 
 install() {
-    if [ ! -x "$source/$name/docker-credential-ecr-login" ] || [ ! -d "$source/share" ]; then
-        fail "$source/$name or $source/share is missing or incomplete;" \
+    program=$source/$name/docker-credential-ecr-login
+    [ ! -e "$source/.static" ] || program=$source/docker-credential-ecr-login
+    if [ ! -x "$program" ] || [ ! -d "$source/share" ]; then
+        fail "$program or $source/share is missing or incomplete;" \
             "run 'make binary', or unpack the tarball again"
     fi
     links=$(list_links "$source")
@@ -93,7 +95,13 @@ install() {
     done
     # Copy beside the old folder, then replace it: an error on the way leaves the old one.
     rm -rf -- "$home.new"
-    cp -R -- "$source/$name" "$home.new"
+    if [ -e "$source/.static" ]; then
+        mkdir -- "$home.new"
+        cp -- "$program" "$home.new/"
+        ln -s docker-credential-ecr-login "$home.new/$name"
+    else
+        cp -R -- "$source/$name" "$home.new"
+    fi
     cp -R -- "$source/share" "$home.new/share"
     chmod -R u=rwX,go=rX "$home.new"
     {

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Make the virtual environment that builds the binary: make-binary-venv.sh PYTHON DIRECTORY
+# Make the virtual environment that builds the standalone programs:
+# make-binary-venv.sh PYTHON DIRECTORY
 #
 # It has the program's dependencies and PyInstaller, with the versions and hashes of
-# binary/requirements.txt. On Linux PyInstaller's bootloader is built here, with binary/bootloader.c
-# linked in; other systems use the one that comes with PyInstaller.
+# binary/requirements.txt. For "python3" on Debian and Ubuntu, that is the system's own, of which the
+# static program is built; its packages are installed here.
 set -eu
 python=$1
 venv=$2
@@ -11,10 +12,17 @@ here=$(dirname "$0")
 
 say() { printf '%s\n' "$*" >&2; }
 
-missing_packages() {
-    command -v cc >/dev/null || echo gcc libc6-dev
-    command -v objcopy >/dev/null || echo binutils
-    # PyInstaller freezes the shared libpython, which is a separate package in Debian.
+apt_install() {
+    as_root=
+    [ "$(id -u)" = 0 ] || as_root=sudo
+    say "installing $*"
+    $as_root apt-get update --quiet --quiet || true # a list of somebody else's may be missing
+    $as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install --quiet --quiet --yes --no-install-recommends "$@" >&2
+}
+
+# Print the shared library's package, which PyInstaller freezes, or else what is missing.
+find_library() {
     "$python" - <<'END'
 import os, sys, sysconfig
 library = sysconfig.get_config_var("INSTSONAME") or ""
@@ -26,40 +34,31 @@ if not any(place and library and os.path.exists(os.path.join(place, library)) fo
 END
 }
 
-sh "$here/make-venv.sh" "$python" "$venv"
 if [ "$(uname)" = Linux ]; then
-    packages=$(missing_packages)
-    if [ -n "$packages" ]; then
+    if command -v apt-get >/dev/null; then
+        if [ "$python" = python3 ]; then
+            [ -x /usr/bin/python3 ] || apt_install python3
+            python=/usr/bin/python3
+        fi
+        # What binary/static.py needs, which names what is missing nevertheless.
+        packages=$("$python" -B "$here/../binary/static.py" --list-packages)
+        # shellcheck disable=SC2086 # several words
+        [ -z "$packages" ] || apt_install $packages || say "not installed: $packages"
+    fi
+    packages=$(find_library)
+    command -v objcopy >/dev/null || packages="$packages binutils"
+    if [ -n "${packages# }" ]; then
         if ! command -v apt-get >/dev/null; then
-            say "the binary needs a C compiler, binutils and a shared libpython: install them"
+            say "the standalone programs need binutils and a shared libpython: install them"
             exit 1
         fi
-        as_root=
-        [ "$(id -u)" = 0 ] || as_root=sudo
-        say "installing" $packages
-        $as_root apt-get update --quiet --quiet
         # shellcheck disable=SC2086 # several words
-        $as_root env DEBIAN_FRONTEND=noninteractive \
-            apt-get install --quiet --quiet --yes --no-install-recommends $packages >&2
+        apt_install $packages
     fi
 fi
-objects=$(TMPDIR=/tmp mktemp -d) # waf takes no path with blanks
-trap 'rm -rf "$venv" "$objects"' EXIT # until it is complete
+sh "$here/make-venv.sh" "$python" "$venv"
+trap 'rm -rf "$venv"' EXIT # until it is complete
 trap 'exit 130' INT TERM
-pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
-pip install --require-hashes --only-binary :all: --requirement "$here/../binary/requirements.txt"
-if [ "$(uname)" = Linux ]; then
-    say "building PyInstaller's bootloader"
-    cc -O2 -Wall -Wextra -c "$here/../binary/bootloader.c" -o "$objects/bootloader.o"
-    sed -n '/^pyinstaller==/,/[^\\]$/p' "$here/../binary/requirements.txt" >"$objects/pyinstaller.txt"
-    wrap=--wrap=main,--wrap=execvp,--wrap=fork,--wrap=waitpid,--wrap=pyi_utils_set_library_search_path
-    wrap=$wrap,--wrap=pyi_error_message,--wrap=pyi_perror_message,--wrap=pyi_warning_message
-    wrap=$wrap,--wrap=mkdtemp,--wrap=pyi_recursive_rmdir
-    # https://pyinstaller.org/en/stable/bootloader-building.html; zlib is built in, not the system's.
-    export PYINSTALLER_COMPILE_BOOTLOADER=1 PYI_STATIC_ZLIB=1
-    export LDFLAGS="-Wl,$wrap -Wl,--build-id=none $objects/bootloader.o -lrt" # -lrt: before glibc 2.34
-    pip install --require-hashes --no-cache-dir --no-deps --no-build-isolation \
-        --no-binary pyinstaller --force-reinstall --requirement "$objects/pyinstaller.txt"
-fi
-rm -rf "$objects"
+"$venv/bin/python" -m pip --quiet --disable-pip-version-check install \
+    --require-hashes --only-binary :all: --requirement "$here/../binary/requirements.txt"
 trap - EXIT

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Build docker-credential-ecrpy_VERSION_ARCHITECTURE.deb from the folder build: make-deb.sh DIRECTORY
+# Build docker-credential-ecrpy_VERSION_ARCHITECTURE.deb from the standalone program: make-deb.sh DIRECTORY
 #
-# Reads the folder and share from dist/, and the maintainer and homepage from pyproject.toml. Needs
+# Reads the program and share from dist/, and the maintainer and homepage from pyproject.toml. Needs
 # dpkg-deb, objdump, and SOURCE_DATE_EPOCH, which is used for every date in the package.
 set -eu
 umask 022
@@ -57,12 +57,17 @@ $name ($version-1) unstable; urgency=medium
 END
 chmod 644 "$doc"/*
 
-# The newest glibc version that any of the files needs.
-glibc=$(find "dist/$name" -type f -exec objdump -T {} + 2>/dev/null |
+# The newest glibc version that any of the files needs; the static program has its own.
+needs=
+glibc=$(find "$tree/usr/lib/$name" -type f -exec objdump -T {} + 2>/dev/null |
     sed -n 's/.*GLIBC_\([0-9][0-9.]*\)).*/\1/p' | sort -uV | tail -n 1)
-if [ -z "$glibc" ]; then
-    echo "objdump finds no glibc version in dist/$name" >&2
-    exit 1
+if [ ! -e dist/.static ]; then
+    if [ -z "$glibc" ]; then
+        echo "objdump finds no glibc version in dist/$name" >&2
+        exit 1
+    fi
+    needs="
+Depends: libc6 (>= $glibc)"
 fi
 bytes=$(find "$tree/usr" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
 cat >"$tree/DEBIAN/control" <<END
@@ -70,8 +75,7 @@ Package: $name
 Version: $version-1
 Architecture: $architecture
 Maintainer: $maintainer
-Installed-Size: $((bytes / 1024))
-Depends: libc6 (>= $glibc)
+Installed-Size: $((bytes / 1024))$needs
 Recommends: ca-certificates
 Enhances: buildah, docker-cli, docker.io, podman, skopeo
 Provides: amazon-ecr-credential-helper

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Collect the files of a release, with their checksums: make-dist.sh DIRECTORY
 #
-# They are the folder as a tarball, the one file, their bill of materials, the wheel, and on Debian
+# They are the program as a tarball, the one file, their bill of materials, the wheel, and on Debian
 # the package, all from dist/. Needs GNU tar, and SOURCE_DATE_EPOCH for every date in the tarball.
 set -eu
 umask 022
@@ -20,7 +20,12 @@ trap 'exit 130' INT TERM
 
 new=$tree/release
 mkdir "$new" "$tree/$folder"
-cp -R "dist/$name" dist/share README.md CHANGELOG.md LICENSE binary/copyright tools/install.sh \
+if [ -e dist/.static ]; then
+    cp dist/.static dist/docker-credential-ecr-login "$tree/$folder/"
+else
+    cp -R "dist/$name" "$tree/$folder/"
+fi
+cp -R dist/share README.md CHANGELOG.md LICENSE binary/copyright tools/install.sh \
     "$tree/$folder/"
 chmod -R u=rwX,go=rX "$tree/$folder"
 tar --create --file "$tree/folder.tar" --directory "$tree" --sort=name \

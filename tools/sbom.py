@@ -1,5 +1,7 @@
 """Write the CycloneDX 1.6 bill of materials of the standalone programs: sbom.py FILE.
 
+The static program's modules and packages are those that its build noted in PARTS.
+
 Each component has its version, licence and package URL, the hashes of its possible archives, and
 the places where it was found. The frozen interpreter reads it from the programs in dist/: a package
 that is locked but not frozen is left out, and one with two copies is listed twice. The only date is
@@ -10,7 +12,6 @@ https://cyclonedx.org/docs/1.6/json/
 
 import decimal
 import json
-import marshal
 import os
 import platform
 import re
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import sysconfig
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -34,10 +35,10 @@ TREE = Path(__file__).parent.parent
 NAME, DROP_IN = "docker-credential-ecrpy", "docker-credential-ecr-login"
 PROGRAM = DROP_IN + (".exe" if sys.platform == "win32" else "")
 ONE_FILE, FOLDER = TREE / "dist" / PROGRAM, TREE / "dist" / NAME
+PARTS = TREE / "dist" / ".static"
 OURS = {"docker_credential_ecrpy", "LICENSES.txt", *(p.stem for p in TREE.glob("binary/*.py"))}
 # Names in classifiers and older metadata -> SPDX's names.
 SPDX = {"Apache Software License": "Apache-2.0", "Apache-2.0": "Apache-2.0", "MIT License": "MIT"}
-FEW = 50  # constants of other kinds have fewer entries
 # Python's own files, on all systems.
 PYTHONS = re.compile(r"(lib)?python\d|Python(\.framework)?$|base_library\.zip$")
 
@@ -192,18 +193,34 @@ def find_needed_libraries() -> dict[str, str]:
     return found
 
 
-def list_frozen_modules() -> set[str]:
-    """Return the top-level names of the modules in either program's archives and table."""
-    names: set[str] = set()
-    for program in (FOLDER / PROGRAM, ONE_FILE):
+def read_parts() -> dict[str, Any]:
+    """Return the parts of the static program; none if the one file is PyInstaller's."""
+    result: dict[str, Any] = json.loads(PARTS.read_text()) if PARTS.is_file() else {}
+    return result
+
+
+def list_frozen_modules(parts: Mapping[str, Any]) -> set[str]:
+    """Return the top-level names of the modules in either program."""
+    names = set(parts.get("modules", ()))
+    for program in (FOLDER / PROGRAM, *([] if parts else [ONE_FILE])):
         archive = CArchiveReader(str(program))
         names |= {name for name, entry in archive.toc.items() if entry[-1] in "mMs"}
         names |= set(archive.open_embedded_archive("PYZ.pyz").toc)
-        code = marshal.loads(archive.extract("prepared"))  # noqa: S302 - it was built here
-        # The first of the two large tables that the build writes into binary/prepared.py.
-        modules, _ = (one for one in code.co_consts if isinstance(one, tuple) and len(one) > FEW)
-        names |= {name for name, _ in modules}
     return {name.partition(".")[0] for name in names}
+
+
+def list_linked(parts: Mapping[str, Any]) -> Iterator[Component]:
+    """Yield the packages of the system that are linked into the static program."""
+    if not parts:
+        return
+    system = platform.freedesktop_os_release()
+    kind, release = f"deb/{system['ID']}", f"&distro={system['ID']}-{system['VERSION_ID']}"
+    architecture = run_command("dpkg", "--print-architecture").strip()
+    linked = [(*package, architecture) for package in parts["packages"]]
+    for name, version, licence, arch in [*linked, (*parts["source"], "source")]:
+        result = make_component("library", name, version, licence, kind)
+        yield {**result, "purl": f"{result['purl']}?arch={arch}{release}"}
+    yield make_c_library(MPDECIMAL, parts["mpdecimal"])
 
 
 class Bill:
@@ -246,7 +263,10 @@ class Bill:
         self.add(bootloader, PROGRAM)
         for part in find_linked_libraries(FOLDER / PROGRAM):
             self.add(part, PROGRAM, bootloader)
-        for name in sorted(list_frozen_modules()):
+        parts = read_parts()
+        for part in list_linked(parts):
+            self.add(part, PROGRAM, self.python)
+        for name in sorted(list_frozen_modules(parts)):
             found = self.find_owner(name) or make_component("library", name, "", "")
             self.add(found, f"{PROGRAM}/{name}")
         for file in sorted(FOLDER.glob("_internal/**/*")):

@@ -122,10 +122,12 @@ def _move(found: Registry, region: str) -> str:
 
 def list_regions(service: str) -> list[str]:
     """Return the regions of all partitions in which botocore knows a service, sorted."""
-    from botocore.loaders import Loader  # takes time to load: only for an unusual region name
     from botocore.regions import EndpointResolver
 
-    resolver = EndpointResolver(Loader().load_data("endpoints"))
+    # Takes time to load: only for an unusual region name.
+    from docker_credential_ecrpy.aws.sdk import embedded
+
+    resolver = EndpointResolver(embedded.load("endpoints"))
     names: list[str] = []
     for partition in resolver.get_available_partitions():
         names += resolver.get_available_endpoints(f"api.{service}", partition)
@@ -171,9 +173,10 @@ def _list_outputs() -> list[dict[str, Any]]:
 
 
 def _load_partitions() -> list[dict[str, Any]]:
-    from botocore.loaders import Loader  # a session would fail on wrong AWS settings
+    # A session would fail on wrong AWS settings.
+    from docker_credential_ecrpy.aws.sdk import embedded
 
-    found: list[dict[str, Any]] = Loader().load_data("partitions")["partitions"]
+    found: list[dict[str, Any]] = embedded.load("partitions")["partitions"]
     return found
 
 

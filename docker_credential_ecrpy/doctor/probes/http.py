@@ -11,7 +11,7 @@ from botocore.response import StreamingBody
 
 from docker_credential_ecrpy import PACKAGE, __version__
 from docker_credential_ecrpy.aws.context import CallContext
-from docker_credential_ecrpy.aws.sdk.transport import proxies
+from docker_credential_ecrpy.aws.sdk.transport import proxies, trust
 from docker_credential_ecrpy.aws.session import CONNECT_SECONDS
 from docker_credential_ecrpy.hot.values import dataclass
 
@@ -59,7 +59,7 @@ class Connection:
         self.bundle = call.bundle
         self.proxy = find_proxy(url)
         self._session = URLLib3Session(
-            verify=self.bundle or True,  # type: ignore[arg-type]  # the stub knows no paths
+            verify=trust.share(self.bundle, is_configured=True),  # type: ignore[arg-type]  # the stub knows no paths
             timeout=(CONNECT_SECONDS, read_seconds),  # type: ignore[arg-type]  # nor pairs
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
 
-from docker_credential_ecrpy.aws.sdk.transport import proxies
+from docker_credential_ecrpy.aws.sdk.transport import proxies, trust
 
 _NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python has no name for
 _SECONDS = 3
@@ -59,7 +59,7 @@ def ask_time(url: str, bundle: str) -> tuple[float | None, float | None]:
     of an error, and nothing else.
     """
     session = _Untimed(
-        verify=bundle or True,  # type: ignore[arg-type]  # the stub knows no paths
+        verify=trust.share(bundle, is_configured=True),  # type: ignore[arg-type]  # the stub knows no paths
         timeout=(_SECONDS, _SECONDS),  # type: ignore[arg-type]  # nor pairs
     )
     found = proxies.find(url)

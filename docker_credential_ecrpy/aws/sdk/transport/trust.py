@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from botocore.httpsession import URLLib3Session, get_cert_path
 
+from docker_credential_ecrpy.aws.sdk import embedded
 from docker_credential_ecrpy.aws.sdk.transport import proxies
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import bounded
@@ -77,7 +78,11 @@ class _Context(ssl.SSLContext):
                 super().load_verify_locations(cadata=roots)
                 self.loaded = _ROOTS
                 return
-        super().load_verify_locations(cafile, capath, cadata)
+        own = embedded.read(cafile or "")
+        if own is None:
+            super().load_verify_locations(cafile, capath, cadata)
+        else:
+            super().load_verify_locations(cadata=own.decode("ascii", "ignore"))  # names are UTF-8
         self.loaded = _WHOLE
 
     def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
@@ -110,7 +115,9 @@ def read_roots(path: str) -> bytes:
     another certificate is noticed when the whole bundle is loaded.
     """
     try:
-        text = bounded.read(path, MAX_BUNDLE)
+        text = embedded.read(path)
+        if text is None:
+            text = bounded.read(path, MAX_BUNDLE)
         _, *blocks = text.split(_BEGIN)
         if text.count(b"-----BEGIN ") != len(blocks):
             return b""

@@ -1,0 +1,133 @@
+/* The static program's own code: CPython, configured without files, and the pack of its modules.
+ *
+ * Nothing on the host but its kernel is needed. The pack is a part of the file that the kernel maps
+ * into memory, so that no path to the file is needed either, as without /proc. binary/static.py
+ * makes the pack and the tables in pack.h; binary/start.py finds modules in it. */
+
+#include <Python.h>
+
+#include <netdb.h>
+#include <nss.h>
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+extern const unsigned char pack[], pack_end[];
+
+#include "pack.h" /* FROZEN, EXTENSIONS, INDEX_AT and INDEX_SIZE */
+
+#define DAMAGED "cannot start: the file of this program is not complete; install it again\n"
+
+#define DECLARE(name) PyMODINIT_FUNC PyInit_##name(void);
+EXTENSIONS(DECLARE)
+
+/* Handle SIGBUS, which the kernel sends for the pages that a cut file lacks. */
+static void say_damaged(int number)
+{
+    (void)number;
+    if (write(STDOUT_FILENO, DAMAGED, sizeof DAMAGED - 1) >= 0)
+        (void)!write(STDERR_FILENO, DAMAGED, sizeof DAMAGED - 1);
+    _exit(1);
+}
+
+/* Report that the interpreter cannot start, on both streams: clients differ in what they show. */
+static int fail(const char *what)
+{
+    for (int stream = 0; stream < 2; stream++) {
+        FILE *out = stream ? stdout : stderr;
+
+        fprintf(out, "%scannot start: %s; give this process more memory\n",
+                stream ? "" : "docker-credential-ecrpy: ", what ? what : "out of memory");
+        fflush(out);
+    }
+    return 1;
+}
+
+/* Use the host's files and DNS for names. A module of the host's own C library that nsswitch.conf
+ * may name does not fit into this process. */
+static void use_files_and_dns(void)
+{
+    __nss_configure_lookup("hosts", "files dns");
+    __nss_configure_lookup("passwd", "files");
+    __nss_configure_lookup("group", "files");
+    __nss_configure_lookup("services", "files");
+    __nss_configure_lookup("protocols", "files");
+    __nss_configure_lookup("networks", "files");
+}
+
+static PyStatus initialize(int argc, char **argv)
+{
+    const char *path = (const char *)getauxval(AT_EXECFN);
+    PyPreConfig before;
+    PyConfig config;
+    PyStatus status;
+
+    PyPreConfig_InitIsolatedConfig(&before);
+    before.utf8_mode = 1; /* file names are bytes, in any locale */
+    status = Py_PreInitialize(&before);
+    if (PyStatus_Exception(status))
+        return status;
+    PyConfig_InitIsolatedConfig(&config);
+    config.site_import = 0;
+    config.write_bytecode = 0;
+    config.pathconfig_warnings = 0;
+    config.module_search_paths_set = 1; /* and empty */
+    config.install_signal_handlers = 1;
+    config.optimization_level = 2;
+    config.parse_argv = 0;
+    wchar_t **empty[] = {&config.prefix, &config.exec_prefix, &config.base_prefix,
+                         &config.base_exec_prefix, &config.stdlib_dir};
+    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++)
+        if (!PyStatus_Exception(status))
+            status = PyConfig_SetString(&config, empty[i], L"");
+    wchar_t **own[] = {&config.program_name, &config.executable, &config.base_executable};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (!PyStatus_Exception(status))
+            status = PyConfig_SetBytesString(&config, own[i], path && *path ? path : argv[0]);
+    if (!PyStatus_Exception(status))
+        status = PyConfig_SetBytesArgv(&config, argc, argv);
+    if (!PyStatus_Exception(status))
+        status = Py_InitializeFromConfig(&config);
+    PyConfig_Clear(&config);
+    return status;
+}
+
+/* Initialize an extension module, before OpenSSL could read the host's configuration: it may name
+ * libraries, for another OpenSSL. */
+#define INITIALIZE(name) \
+    static PyObject *init_##name(void) \
+    { \
+        if (strcmp(#name, "_ssl") == 0 || strcmp(#name, "_hashlib") == 0) \
+            OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL); \
+        return PyInit_##name(); \
+    }
+EXTENSIONS(INITIALIZE)
+
+int main(int argc, char **argv)
+{
+    PyStatus status;
+    PyObject *view;
+
+    signal(SIGBUS, say_damaged);
+    use_files_and_dns();
+    PyImport_FrozenModules = FROZEN;
+#define APPEND(name) PyImport_AppendInittab(#name, init_##name);
+    EXTENSIONS(APPEND)
+    status = initialize(argc, argv);
+    if (PyStatus_Exception(status))
+        return fail(status.err_msg);
+    view = PyMemoryView_FromMemory((char *)pack, pack_end - pack, PyBUF_READ);
+    if (view == NULL || PySys_SetObject("_pack", view) < 0
+        || PySys_SetObject("_index", PySlice_New(PyLong_FromLong(INDEX_AT),
+                                                 PyLong_FromLong(INDEX_AT + INDEX_SIZE), NULL)) < 0
+        || PyImport_ImportModule("start") == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_MemoryError))
+            return fail(NULL);
+        PyErr_Print();
+        return 1;
+    }
+    return 1; /* start ends the process */
+}
