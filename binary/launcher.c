@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 extern const unsigned char pack[], pack_end[];
@@ -33,6 +34,14 @@ static void say_damaged(int number)
     _exit(1);
 }
 
+/* Handle SIGINT until binary/rest.py does: end by it. CPython replaces only the default handler by
+ * its own, which would interrupt the start with an unrelated error. */
+static void end_by(int number)
+{
+    signal(number, SIG_DFL);
+    raise(number); /* once this handler returns */
+}
+
 /* Report that the interpreter cannot start, on both streams: clients differ in what they show. */
 static int fail(const char *what)
 {
@@ -44,6 +53,14 @@ static int fail(const char *what)
         fflush(out);
     }
     return 1;
+}
+
+/* Return whether a limit is so low that CPython may crash or loop. */
+static int is_below(int resource, rlim_t megabytes)
+{
+    struct rlimit limit;
+
+    return getrlimit(resource, &limit) == 0 && limit.rlim_cur < megabytes << 20;
 }
 
 /* Use the host's files and DNS for names. A module of the host's own C library that nsswitch.conf
@@ -78,11 +95,12 @@ static PyStatus initialize(int argc, char **argv)
     config.install_signal_handlers = 1;
     config.optimization_level = 2;
     config.parse_argv = 0;
-    wchar_t **empty[] = {&config.prefix, &config.exec_prefix, &config.base_prefix,
-                         &config.base_exec_prefix, &config.stdlib_dir};
-    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++)
+    /* Without these, it would look for its own files beside the program and above. */
+    wchar_t **places[] = {&config.home, &config.prefix, &config.exec_prefix, &config.base_prefix,
+                          &config.base_exec_prefix, &config.stdlib_dir};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (!PyStatus_Exception(status))
-            status = PyConfig_SetString(&config, empty[i], L"");
+            status = PyConfig_SetString(&config, places[i], L"/");
     wchar_t **own[] = {&config.program_name, &config.executable, &config.base_executable};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (!PyStatus_Exception(status))
@@ -112,6 +130,10 @@ int main(int argc, char **argv)
     PyObject *view;
 
     signal(SIGBUS, say_damaged);
+    if (signal(SIGINT, SIG_IGN) != SIG_IGN)
+        signal(SIGINT, end_by);
+    if (is_below(RLIMIT_AS, 26) || is_below(RLIMIT_DATA, 6))
+        return fail("this process may use too little memory");
     use_files_and_dns();
     PyImport_FrozenModules = FROZEN;
 #define APPEND(name) PyImport_AppendInittab(#name, init_##name);

@@ -108,7 +108,7 @@ class Pack:
         return at, len(content)
 
 
-def describe(work: Path, modules: list[str], version: str) -> dict[str, str]:
+def describe(work: Path, modules: list[str], extensions: list[str], version: str) -> dict[str, str]:
     """Write WORK/parts.json, for tools/sbom.py; return the linked packages and their licences.
 
     version: that of the source package.
@@ -121,6 +121,7 @@ def describe(work: Path, modules: list[str], version: str) -> dict[str, str]:
     found = re.search(r'define MPD_VERSION +"(.*)"', header.read_text())
     parts = {
         "modules": sorted(modules),
+        "extensions": extensions,
         "packages": packages,
         "source": [cpython.SOURCE, version, "Python-2.0.1"],
         "mpdecimal": found[1] if found else "",
@@ -163,7 +164,7 @@ def fill(contents: dict[str, object], work: Path, extensions: list[str], version
         for name, path in contents["data"]  # type: ignore[attr-defined]  # pairs
         if name != "LICENSES.txt"
     }
-    packages = [*describe(work, list(modules), version)]
+    packages = [*describe(work, list(modules), extensions, version)]
     for name, path in contents["data"]:  # type: ignore[attr-defined]  # pairs
         if name == "LICENSES.txt":
             files[f"{name}.gz"] = pack.add(collect_licences(path, packages))
@@ -211,6 +212,7 @@ def build(contents: dict[str, object], work: Path, program: Path, parts: Path) -
     fill(contents, work, extensions, known[1])
     flags = [*COMPILE, f"-I{sysconfig.get_path('include')}"]
     flags += [f"-I{sysconfig.get_path('include')}/internal", f"-I{work}"]
+    flags += [f"-ffile-prefix-map={work}=.", f"-ffile-prefix-map={HERE}=."]
     objects = cpython.compile_extensions(extensions, source / "cpython", flags, work)
     for name in (HERE / "launcher.c", work / "pack.S"):
         objects.append(str(work / f"{name.stem}.o"))

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from tests.security.attacks import as_user, check_form, launched, require_two_users
 from tests.world import credential_sources
-from tests.world.machine import HOST, Machine, make_machine
+from tests.world.machine import HOST, Machine, Result, make_machine
 from tests.world.products import ONE_FILE
 
 USER = 12345
@@ -36,14 +37,13 @@ def test_signals_that_a_client_left(box: Machine, how: dict[str, list[str]]) -> 
     assert list((box.root / "tmp").iterdir()) == []
 
 
-# Descriptors 0 to 2, and one for the dynamic loader: with less, no program starts.
 LIMITS = [
-    *(("NOFILE", most) for most in range(4, 11)),
+    *(("NOFILE", most) for most in range(3, 11)),
     *(("FSIZE", most) for most in (0, 1, 1000, 1_000_000, 5_500_000)),
     # Not 28: CPython 3.11 may then never leave an exception handler that needs memory, until the
     # alarm ends it after a minute.
-    *(("AS", most << 20) for most in (4, 8, 12, 16, 20, 24, 32, 48, 64, 80)),
-    *(("DATA", most << 20) for most in (4, 8, 12, 16, 20)),
+    *(("AS", most << 20) for most in (4, 12, 20, 22, 24, 32, 48, 64, 80)),
+    *(("DATA", most << 20) for most in (3, 4, 5, 6, 8, 12, 16, 20)),
 ]
 
 
@@ -53,32 +53,14 @@ def test_a_low_limit(box: Machine, name: str, most: int) -> None:
     box.login()
     box.program = launched(box.program, limits={name: most}, default=["SIGXFSZ"])
     for _ in range(2):
-        result = box.get()
+        result = box.run("get", stdin=HOST.encode())
+        if name == "AS" and most < ONE_FILE.stat().st_size:
+            assert result == Result(-signal.SIGSEGV, b"", b"")  # the kernel cannot map the program
+            continue
         check_form(result)
         if result.code:
-            assert result.error.count("; ") == 1
+            assert result.error
     assert list((box.root / "tmp").iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "most", "says"),
-    [
-        ("NOFILE", 4, "may open too few files: raise its limit (ulimit -n)"),
-        ("FSIZE", 1000, "may write no large file: raise its limit (ulimit -f)"),
-        ("AS", 16 << 20, "may use too little memory: raise its limit (ulimit -v)"),
-        ("DATA", 8 << 20, "may use too little memory: raise its limit (ulimit -d)"),
-    ],
-)
-def test_a_limit_that_the_one_file_needs_is_named(
-    box: Machine, product: Path, name: str, most: int, says: str
-) -> None:
-    """The folder opens fewer files and writes none."""
-    box.login()
-    box.program = launched(box.program, limits={name: most}, default=["SIGXFSZ"])
-    if product == ONE_FILE or name in ("AS", "DATA"):
-        assert box.get().error.endswith(says)
-    else:
-        check_form(box.get())
 
 
 @pytest.fixture(name="users")
@@ -99,7 +81,7 @@ def _users(box: Machine) -> Iterator[Machine]:
 
 @pytest.mark.parametrize("most", [0, 1, 2, 3])
 def test_few_processes(users: Machine, most: int) -> None:
-    """The one file starts one and a first get a thread; the line says what is missing."""
+    """A first get starts a thread; the line says what is missing."""
     *prefix, program = users.program
     users.program = [*prefix, "prlimit", f"--nproc={most}", program]
     result = users.run("get", stdin=HOST.encode())

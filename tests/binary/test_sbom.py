@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.world.products import DIST, DROP_IN, FOLDER, NAME, ONE_FILE
+from tests.world.products import DIST, DROP_IN, FOLDER, NAME, STATIC
 from tests.world.tree import REPOSITORY
 
 BILL = DIST / f"{NAME}.cdx.json"
@@ -31,24 +31,19 @@ def _places(component: dict[str, Any]) -> set[str]:
     return {one["location"] for one in component["evidence"]["occurrences"]}
 
 
-PREPARED = """\
-import marshal, sys
-from PyInstaller.archive.readers import CArchiveReader
-code = marshal.loads(CArchiveReader(sys.argv[1]).extract("prepared"))
-modules, _ = (one for one in code.co_consts if isinstance(one, tuple) and len(one) > 50)
-print(*dict(modules))
-"""
-
-
-def _frozen(program: Path) -> set[str]:
-    """Return the modules in a program: those in PyInstaller's viewer, and those in its table."""
-    listed = _said("pyi-archive_viewer", "--list", "--brief", "--recursive", str(program))
+def _frozen() -> set[str]:
+    """Return the modules in either program: those in PyInstaller's viewer, and in the list."""
+    program = str(FOLDER / DROP_IN)
+    listed = _said("pyi-archive_viewer", "--list", "--brief", "--recursive", program)
     names = {line.strip() for line in listed.splitlines() if line.startswith(" ")}
     options = {name for name in names if " " in name}  # options of the bootloader
     files = {name for name in names if re.search(r"\.(so|zip|pyz)\b", name)}
-    prepared = {*_said("python", "-c", PREPARED, str(program)).split()}
-    assert len(prepared) > 100
-    return (names | prepared) - options - files
+    return (names | {*_parts()["modules"]}) - options - files
+
+
+def _parts() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(STATIC.read_text())
+    return found
 
 
 def _said(tool: str, *arguments: str, **environ: str) -> str:
@@ -72,12 +67,12 @@ def test_it_matches_the_schema() -> None:
 
 def test_it_lists_exactly_the_parts_of_the_programs() -> None:
     """Each module and file has one component, and each component has at least one."""
-    frozen = _frozen(FOLDER / DROP_IN) | _frozen(ONE_FILE)
+    frozen = _frozen()
     assert len(frozen) > 400
     tops = {name.partition(".")[0] for name in frozen}
     below = (path for path in FOLDER.rglob("*") if path.is_file() and not path.is_symlink())
     held = {path.relative_to(FOLDER).as_posix() for path in below}
-    held |= {f"{DROP_IN}/{name}" for name in tops}
+    held |= {f"{DROP_IN}/{name}" for name in tops} | {DROP_IN}
     places = [place for component in _components() for place in _places(component)]
 
     assert set(places) == held
@@ -104,6 +99,17 @@ def test_packages_have_the_version_and_the_hashes_of_the_lock() -> None:
     (python,) = [one for one in _components() if one["name"] == "python"]
     version = _said("python", "-c", "import platform; print(platform.python_version())")
     assert python["version"] == version.strip()
+
+
+def test_linked_packages_are_listed() -> None:
+    """Each package of the system in the static program has its version and its licence."""
+    known = {(one["name"], one.get("version")): one for one in _components()}
+    for name, version, licence in [*_parts()["packages"], _parts()["source"]]:
+        found = known[name, version]
+        assert found["purl"].startswith("pkg:deb/")
+        assert found["licenses"] == [{"expression": licence}]
+        assert DROP_IN in _places(found)
+    assert ("mpdecimal", _parts()["mpdecimal"]) in known
 
 
 def test_libraries_have_their_version() -> None:

@@ -7,4 +7,5 @@ DROP_IN = "docker-credential-ecr-login"
 NAME = "docker-credential-ecrpy"
 FOLDER = DIST / NAME
 ONE_FILE = DIST / DROP_IN
-PROGRAMS = {"folder": FOLDER / DROP_IN, "file": ONE_FILE}
+STATIC = DIST / ".static"
+"""The list of the parts of the static program, which is there if the one file is that."""

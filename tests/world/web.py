@@ -162,7 +162,8 @@ class WebServer:
         tls: bool = False,
     ) -> None:
         self.handler = handler
-        self._server = _Server((address, port), _RequestHandler)
+        kind = _Server6 if ":" in address else _Server
+        self._server = kind((address, port), _RequestHandler)
         self._server.owner = self
         self._server.tunnel = authority.context() if authority else None
         self._server.tls = self._server.tunnel if tls else None
@@ -193,6 +194,10 @@ class _Server(http.server.ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Print nothing: clients that disconnect are part of the tests."""
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
 
 
 class _RequestHandler(http.server.BaseHTTPRequestHandler):

@@ -21,6 +21,8 @@ NAMES = (62, 64)  # another host, another IP address
 _SKEW = 60  # seconds; the Date of an answer is exact to one
 _MISMATCH = re.compile(r"hostname .* doesn't match .*")  # urllib3's
 _NOT_TLS = re.compile("WRONG_VERSION|HTTP_REQUEST|RECORD_LAYER|UNKNOWN_PROTOCOL|PACKET_LENGTH")
+# The second up to Python 3.11.3, for a server that ends TLS before it has begun.
+_CLOSED = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError)
 _NOTHING_COMMON = re.compile(
     "PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|HANDSHAKE_FAILURE|NO_SHARED_CIPHER|NO_PROTOCOLS"
     "|TOO_SMALL|LEGACY|INSUFFICIENT_SECURITY|WRONG_SIGNATURE_TYPE"
@@ -73,7 +75,7 @@ def _explain_handshake(exc: boto.SSLError, causes: list[BaseException], where: s
     elif _NOTHING_COMMON.search(name):
         hint = "it needs TLS 1.2 or later: ask the owner of it, or of the proxy or firewall in"
         hint += " between, to update it"
-    elif any(isinstance(cause, ssl.SSLEOFError | ConnectionError) for cause in causes):
+    elif any(isinstance(cause, _CLOSED) for cause in causes):
         msg = f"no TLS connection to {where}: it closes the connection"
         hint = f"a firewall or proxy in between may block it: check {proxy}, or ask its owner"
     return HelperError(msg, hint=hint)

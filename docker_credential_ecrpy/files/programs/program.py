@@ -52,6 +52,8 @@ class Program:
         """Start it. Raises OSError."""
         self._name, self._most, self._alone = name, most, alone and sys.platform != "win32"
         self._guard = _Guard()
+        if request is None and sys.platform != "win32" and not os.path.exists(os.devnull):
+            request = b""  # a root directory without devices
         try:
             self._child = subprocess.Popen(
                 command,

@@ -1,0 +1,159 @@
+"""The static program in root directories that have next to nothing."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.world import engines
+from tests.world.machine import HOST, NOT_FOUND, Machine, Result
+from tests.world.products import DROP_IN, NAME
+
+BUSYBOX = Path("/bin/busybox")
+MUSL = Path(f"/lib/ld-musl-{os.uname().machine}.so.1")
+DAMAGED = b"cannot start: the file of this program is not complete; install it again\n"
+SECURE = """\
+openssl_conf = start
+[start]
+ssl_conf = ssl
+[ssl]
+system_default = defaults
+[defaults]
+MinProtocol = TLSv1.3
+MaxProtocol = TLSv1.2
+"""
+
+
+def _files(directory: Path) -> set[str]:
+    return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+
+
+def test_an_empty_root(empty_root: Machine) -> None:
+    """No library, /proc, /dev, /tmp or /etc is needed, and the only new files are the cache's."""
+    root = empty_root.root / "root"
+    before = _files(root)
+    empty_root.login()
+    first = empty_root.get().secret
+
+    assert first in empty_root.aws.issued
+    assert empty_root.get().secret == first
+    assert empty_root.get("ghcr.io") == Result(1, NOT_FOUND, b"")
+    assert HOST.encode() in empty_root.run("list").stdout
+    assert {path.split("/")[0] for path in _files(root) - before} == {".ecr"}
+
+
+def test_a_read_only_root(empty_root: Machine, own_mounts: None) -> None:
+    """Without a place for the cache, each get is a first one."""
+    root = str(empty_root.root / "root")
+    empty_root.login()
+    subprocess.run(["mount", "--bind", root, root], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", root], check=True)
+    try:
+        tokens = {empty_root.get().secret for _ in range(2)}
+    finally:
+        subprocess.run(["umount", root], check=True)
+
+    assert len(tokens & set(empty_root.aws.issued)) == 2
+
+
+def test_both_names(empty_root: Machine) -> None:
+    """The name that the program is called by is the one that it prints."""
+    root = empty_root.root / "root"
+    (root / NAME).symlink_to(DROP_IN)
+    chroot = empty_root.program[0]
+    for name in (DROP_IN, NAME):
+        said = empty_root.run("version", command=[chroot, str(root), f"/{name}"]).stdout
+        assert said.startswith(f"{name} ({NAME}) ".encode())
+
+
+@pytest.mark.parametrize("place", ["etc/ssl/cert.pem", "etc/ssl/certs/ca-certificates.crt"])
+def test_the_certificates_of_the_system(empty_root: Machine, place: str) -> None:
+    """Alpine's and Debian's bundles are found."""
+    del empty_root.environ["AWS_CA_BUNDLE"]
+    bundle = empty_root.root / "root" / place
+    bundle.parent.mkdir(parents=True)
+    (empty_root.root / "root" / "ca.pem").rename(bundle)
+    empty_root.login()
+
+    assert empty_root.get().secret in empty_root.aws.issued
+
+
+def test_the_certificates_inside(empty_root: Machine) -> None:
+    """Without any bundle, botocore's is used: it is read, and has no authority of a test."""
+    del empty_root.environ["AWS_CA_BUNDLE"]
+    empty_root.login()
+    error = empty_root.get().error
+
+    assert "is not trusted: unable to get local issuer certificate" in error
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_openssls_configuration_is_not_read(empty_root: Machine, *, named: bool) -> None:
+    """A configuration for the host's OpenSSL may name modules, and limits that this has not."""
+    empty_root.file("root/usr/lib/ssl/openssl.cnf", SECURE, 0o644)
+    if named:
+        empty_root.environ["OPENSSL_CONF"] = "/usr/lib/ssl/openssl.cnf"
+        empty_root.environ["OPENSSL_MODULES"] = "/usr/lib/ssl"
+    empty_root.login()
+
+    assert empty_root.get().secret in empty_root.aws.issued
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "", "nowhere", "UTC+12", "/etc/localtime"])
+def test_any_time_zone(empty_root: Machine, zone: str) -> None:
+    """Times in AWS's answers are in UTC, whatever the zone and with or without its files."""
+    empty_root.environ["TZ"] = zone
+    empty_root.login()
+    first = empty_root.get().secret
+
+    assert first in empty_root.aws.issued
+    assert empty_root.get().secret == first
+
+
+def _need(path: Path, package: str) -> Path:
+    if not path.exists():
+        engines.missing(f"{path} is missing: apt-get install {package}")
+    return path
+
+
+@pytest.mark.parametrize("libc", ["", "musl"])
+def test_a_busybox_root(empty_root: Machine, libc: str) -> None:
+    """A shell starts the program by its name, and the program starts a shell for credentials."""
+    root = empty_root.root / "root"
+    (root / "bin").mkdir()
+    shutil.copy(_need(BUSYBOX, "busybox-static"), root / "bin" / "busybox")
+    for name in ("sh", "cat"):
+        (root / "bin" / name).symlink_to("busybox")
+    if libc:
+        (root / "lib").mkdir()
+        shutil.copy(_need(MUSL, "musl"), root / "lib" / MUSL.name)
+    (root / DROP_IN).rename(root / "bin" / DROP_IN)
+    keys = empty_root.aws.user()
+    fields = f'"AccessKeyId":"{keys.access_key}","SecretAccessKey":"{keys.secret_key}"'
+    empty_root.file("root/keys", f'{{"Version":1,{fields}}}')
+    empty_root.file("root/.aws/config", "[default]\ncredential_process = cat /keys\n")
+    empty_root.environ["PATH"] = "/bin"
+    chroot = empty_root.program[0]
+    empty_root.program = [chroot, str(root), "/bin/sh", "-c", f'exec {DROP_IN} "$@"', "sh"]
+
+    assert empty_root.get().secret in empty_root.aws.issued
+
+
+def test_a_cut_file(empty_root: Machine) -> None:
+    """A download that was cut says so, or is refused by the kernel; it gives no wrong answer."""
+    program = empty_root.root / "root" / DROP_IN
+    whole = program.read_bytes()
+    empty_root.login()
+    for size in range(1_000_000, len(whole), 3_000_000):
+        program.write_bytes(whole[:size])
+        done = subprocess.run(
+            [*empty_root.program, "get"],
+            input=HOST.encode(),
+            env=empty_root.environ,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode != 0
+        assert done.stdout in (b"", DAMAGED)
