@@ -146,10 +146,9 @@ int main(int argc, char **argv)
         || PySys_SetObject("_index", PySlice_New(PyLong_FromLong(INDEX_AT),
                                                  PyLong_FromLong(INDEX_AT + INDEX_SIZE), NULL)) < 0
         || PyImport_ImportModule("start") == NULL) {
-        if (PyErr_ExceptionMatches(PyExc_MemoryError))
-            return fail(NULL);
-        PyErr_Print();
-        return 1;
+        PyObject *type = PyErr_Occurred(); /* not printed: memory may be too low for a traceback */
+
+        return fail(type == NULL ? NULL : ((PyTypeObject *)type)->tp_name);
     }
     return 1; /* start ends the process */
 }
