@@ -2,8 +2,8 @@
 
 That is `helper.warm` or `helper.fast_path` where no settings are needed, and `cli` otherwise.
 Every `docker` command waits for this module, so it imports only what a cached answer needs. A test
-compares the loaded modules with a literal list. The frozen binary runs the two halves of `main`
-separately, with PyInstaller's own start-up between them.
+compares the loaded modules with a literal list. The standalone programs run the two halves of
+`main` separately.
 """
 
 import os

@@ -225,8 +225,8 @@ def _read_literals() -> str:
     """Return the sources, with texts that are written on several lines in one, without values."""
     python = "".join(path.read_text("utf-8") for path in PACKAGE_FILES)
     joined = re.sub(r'"\s*\n\s*(?:msg \+= |hint \+= )?f?"', "", python)
-    bootloader = (REPOSITORY / "binary" / "bootloader.c").read_text("utf-8")
-    return re.sub(r"\{[^{}]*\}", "...", joined) + bootloader
+    launcher = (REPOSITORY / "binary" / "launcher.c").read_text("utf-8")
+    return re.sub(r"\{[^{}]*\}", "...", joined) + launcher
 
 
 def test_symptoms_of_other_programs_are_on_the_page() -> None:
