@@ -1,7 +1,7 @@
 """What the standalone programs do for everything except a `get` that needs no AWS."""
 
+import _signal  # type: ignore[import-not-found]  # `signal` loads enum and re; no stub
 import gc
-import signal
 import sys
 
 from docker_credential_ecrpy import __main__ as program
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 def interrupt(*_: object) -> "NoReturn":
     """Raise KeyboardInterrupt once: a one-file bootloader forwards SIGINT, so it arrives twice."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
     """End the program where KeyboardInterrupt cannot be raised, such as in a weakref's callback."""
     if unraisable.exc_type is KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGINT)
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+        _signal.raise_signal(_signal.SIGINT)
     sys.__unraisablehook__(unraisable)
 
 
@@ -35,11 +35,11 @@ def run(request: "protocol.GetRequest | None") -> int:
     if sys.argv[1:] in program.ACTIONS:
         sys.stderr = None
     try:
-        if signal.getsignal(signal.SIGINT) is None:  # the handler of a bootloader
-            signal.signal(signal.SIGINT, interrupt)
+        if _signal.getsignal(_signal.SIGINT) is None:  # the handler of a bootloader
+            _signal.signal(_signal.SIGINT, interrupt)
         code = program.in_full(request)
-        if signal.getsignal(signal.SIGINT) is interrupt:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # no code below catches an exception
+        if _signal.getsignal(_signal.SIGINT) is interrupt:
+            _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # no code below catches an exception
     except KeyboardInterrupt:  # just before or after `in_full`
         code = protocol.INTERRUPTED
     return code
