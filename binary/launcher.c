@@ -145,7 +145,9 @@ int main(int argc, char **argv)
     if (view == NULL || PySys_SetObject("_pack", view) < 0
         || PySys_SetObject("_index", PySlice_New(PyLong_FromLong(INDEX_AT),
                                                  PyLong_FromLong(INDEX_AT + INDEX_SIZE), NULL)) < 0
-        || PyImport_ImportModule("start") == NULL) {
+        || PyImport_ImportModule("start") == NULL) { /* start itself ends the process */
+        if (PyErr_ExceptionMatches(PyExc_SystemExit))
+            PyErr_Print(); /* ends the process, as after a command for users */
         PyObject *type = PyErr_Occurred(); /* not printed: memory may be too low for a traceback */
 
         return fail(type == NULL ? NULL : ((PyTypeObject *)type)->tp_name);

@@ -59,11 +59,11 @@ def test_install_run_and_uninstall(machine: Machine) -> None:
 def test_an_upgrade_replaces_the_old_version(tmp_path: Path) -> None:
     """An upgrade removes the old version's files."""
     _make("install", tmp_path / "prefix")
-    (tmp_path / "prefix" / "lib" / NAME / "_internal" / "old").touch()
+    (tmp_path / "prefix" / "lib" / NAME / "old").touch()
     before = _tree(tmp_path / "prefix")
     _make("install", tmp_path / "prefix")
 
-    assert before - _tree(tmp_path / "prefix") == {f"lib/{NAME}/_internal/old"}
+    assert before - _tree(tmp_path / "prefix") == {f"lib/{NAME}/old"}
     _make("uninstall", tmp_path / "prefix")
     assert _tree(tmp_path) == set()
 
