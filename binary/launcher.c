@@ -6,6 +6,7 @@
 
 #include <Python.h>
 
+#include <malloc.h>
 #include <netdb.h>
 #include <nss.h>
 #include <openssl/crypto.h>
@@ -13,12 +14,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 extern const unsigned char pack[], pack_end[];
 
-#include "pack.h" /* FROZEN, EXTENSIONS, INDEX_AT and INDEX_SIZE */
+#include "pack.h" /* FROZEN, EXTENSIONS, and where the tables are */
 
 #define DAMAGED "cannot start: the file of this program is not complete; install it again\n"
 
@@ -63,6 +65,21 @@ static int is_below(int resource, rlim_t megabytes)
     return getrlimit(resource, &limit) == 0 && limit.rlim_cur < megabytes << 20;
 }
 
+/* Have memory ready in large pieces: page by page, it takes a tenth of the time of a `get`. */
+static void prepare_memory(void)
+{
+    extern char __data_start[], _end[];
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)__data_start / page * page;
+
+    mallopt(M_ARENA_MAX, 1); /* threads run in turn, or wait */
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 32 << 20);
+    mallopt(M_TOP_PAD, 1 << 20);
+#ifdef MADV_POPULATE_WRITE /* CPython writes to most pages of its data; fails before Linux 5.14 */
+    madvise((void *)start, (uintptr_t)_end - start, MADV_POPULATE_WRITE);
+#endif
+}
+
 /* Use the host's files and DNS for names. A module of the host's own C library that nsswitch.conf
  * may name does not fit into this process. */
 static void use_files_and_dns(void)
@@ -75,9 +92,21 @@ static void use_files_and_dns(void)
     __nss_configure_lookup("networks", "files");
 }
 
-static PyStatus initialize(int argc, char **argv)
+/* Until 3.14, CPython can run frozen modules before the second half of its own start, which a `get`
+ * without AWS does not need: encodings, streams, signals and the search for modules in files. */
+#define TWO_STEPS (PY_VERSION_HEX < 0x030E0000)
+int _PySignal_Init(int install_handlers); /* the second half calls it again, to no effect */
+
+/* Return the path that the program was started by. */
+static const char *own_path(char **argv)
 {
     const char *path = (const char *)getauxval(AT_EXECFN);
+
+    return path != NULL && *path ? path : argv[0];
+}
+
+static PyStatus initialize(int argc, char **argv)
+{
     PyPreConfig before;
     PyConfig config;
     PyStatus status;
@@ -95,6 +124,9 @@ static PyStatus initialize(int argc, char **argv)
     config.install_signal_handlers = 1;
     config.optimization_level = 2;
     config.parse_argv = 0;
+#if TWO_STEPS
+    config._init_main = 0;
+#endif
     /* Without these, it would look for its own files beside the program and above. */
     wchar_t **places[] = {&config.home, &config.prefix, &config.exec_prefix, &config.base_prefix,
                           &config.base_exec_prefix, &config.stdlib_dir};
@@ -104,7 +136,7 @@ static PyStatus initialize(int argc, char **argv)
     wchar_t **own[] = {&config.program_name, &config.executable, &config.base_executable};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (!PyStatus_Exception(status))
-            status = PyConfig_SetBytesString(&config, own[i], path && *path ? path : argv[0]);
+            status = PyConfig_SetBytesString(&config, own[i], own_path(argv));
     if (!PyStatus_Exception(status))
         status = PyConfig_SetBytesArgv(&config, argc, argv);
     if (!PyStatus_Exception(status))
@@ -124,16 +156,80 @@ static PyStatus initialize(int argc, char **argv)
     }
 EXTENSIONS(INITIALIZE)
 
+/* Do the second half of CPython's start, once. */
+static PyObject *finish_start(PyObject *self, PyObject *nothing)
+{
+    (void)self, (void)nothing;
+#if TWO_STEPS
+    PyStatus status = _Py_InitializeMain();
+    if (PyStatus_Exception(status)) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_SystemError, status.err_msg);
+        return NULL;
+    }
+#endif
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef FINISH_START = {"finish_start", finish_start, METH_NOARGS, NULL};
+
+/* Set a name in sys; return 0, or -1 with an error set. Takes the value, which may be NULL. */
+static int set(const char *name, PyObject *value)
+{
+    int result = value == NULL ? -1 : PySys_SetObject(name, value);
+
+    Py_XDECREF(value);
+    return result;
+}
+
+/* Return a slice of the pack, or NULL with an error set. */
+static PyObject *make_slice(long at, long size)
+{
+    PyObject *start = PyLong_FromLong(at), *end = PyLong_FromLong(at + size);
+
+    return start == NULL || end == NULL ? NULL : PySlice_New(start, end, NULL);
+}
+
+/* Set what binary/start.py and binary/pack.py read in sys; return 0, or -1 with an error set. */
+static int set_names(int argc, char **argv)
+{
+    PyObject *arguments = PyList_New(argc);
+
+    for (int i = 0; arguments != NULL && i < argc; i++) {
+        PyObject *argument = PyUnicode_DecodeFSDefault(argv[i]);
+
+        PyList_SET_ITEM(arguments, i, argument);
+        if (argument == NULL)
+            Py_CLEAR(arguments);
+    }
+    /* The second half of CPython's start sets these two again. */
+    return set("argv", arguments) < 0 || set("executable", PyUnicode_DecodeFSDefault(own_path(argv))) < 0
+        || set("_pack", PyMemoryView_FromMemory((char *)pack, pack_end - pack, PyBUF_READ)) < 0
+        || set("_index", make_slice(INDEX_AT, INDEX_SIZE)) < 0
+        || set("_memo", make_slice(MEMO_AT, MEMO_SIZE)) < 0
+        || set("_finish_start", PyCFunction_New(&FINISH_START, NULL)) < 0 ? -1 : 0;
+}
+
+/* Report the error of a module of the start; return the exit code. */
+static int fail_of_error(void)
+{
+    if (PyErr_ExceptionMatches(PyExc_SystemExit))
+        PyErr_Print(); /* ends the process, as after a command for users */
+    PyObject *type = PyErr_Occurred(); /* not printed: memory may be too low for a traceback */
+
+    return fail(type == NULL ? NULL : ((PyTypeObject *)type)->tp_name);
+}
+
 int main(int argc, char **argv)
 {
     PyStatus status;
-    PyObject *view;
 
     signal(SIGBUS, say_damaged);
     if (signal(SIGINT, SIG_IGN) != SIG_IGN)
         signal(SIGINT, end_by);
     if (is_below(RLIMIT_AS, 26) || is_below(RLIMIT_DATA, 6))
         return fail("this process may use too little memory");
+    prepare_memory();
     use_files_and_dns();
     PyImport_FrozenModules = FROZEN;
 #define APPEND(name) PyImport_AppendInittab(#name, init_##name);
@@ -141,16 +237,9 @@ int main(int argc, char **argv)
     status = initialize(argc, argv);
     if (PyStatus_Exception(status))
         return fail(status.err_msg);
-    view = PyMemoryView_FromMemory((char *)pack, pack_end - pack, PyBUF_READ);
-    if (view == NULL || PySys_SetObject("_pack", view) < 0
-        || PySys_SetObject("_index", PySlice_New(PyLong_FromLong(INDEX_AT),
-                                                 PyLong_FromLong(INDEX_AT + INDEX_SIZE), NULL)) < 0
-        || PyImport_ImportModule("start") == NULL) { /* start itself ends the process */
-        if (PyErr_ExceptionMatches(PyExc_SystemExit))
-            PyErr_Print(); /* ends the process, as after a command for users */
-        PyObject *type = PyErr_Occurred(); /* not printed: memory may be too low for a traceback */
-
-        return fail(type == NULL ? NULL : ((PyTypeObject *)type)->tp_name);
-    }
-    return 1; /* start ends the process */
+    PyGC_Disable(); /* the program ends before collecting garbage pays */
+    if (set_names(argc, argv) < 0 || (TWO_STEPS && _PySignal_Init(1) < 0)
+        || PyImport_ImportModule("start") == NULL || PyImport_ImportModule("pack") == NULL)
+        return fail_of_error();
+    return 1; /* the modules end the process */
 }

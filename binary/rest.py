@@ -9,6 +9,7 @@ from docker_credential_ecrpy.hot import protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
 
@@ -26,18 +27,30 @@ def report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
     sys.__unraisablehook__(unraisable)
 
 
-def run(request: "protocol.GetRequest | None") -> int:
-    """Do the work that `at_once` left, with the request that it read; return the exit code."""
-    gc.disable()  # the program ends before collecting garbage pays
-    sys.unraisablehook = report_unraisable
-    # Docker's actions write to descriptors. Modules would write tracebacks, as hashlib does for
-    # each hash without memory. The commands for users may ask a question there.
+def close_stderr() -> None:
+    """Have nobody write to standard error during Docker's actions, which write to descriptors.
+
+    Modules would write tracebacks, as hashlib does for each hash without memory. The commands for
+    users may ask a question there.
+    """
     if sys.argv[1:] in program.ACTIONS:
         sys.stderr = None
+
+
+def run(
+    request: "protocol.GetRequest | None", prepare: "Callable[[], None]" = program.be_ready
+) -> int:
+    """Do the work that `at_once` left, with the request that it read; return the exit code.
+
+    prepare: as in `in_full`.
+    """
+    gc.disable()  # the program ends before collecting garbage pays
+    sys.unraisablehook = report_unraisable
+    close_stderr()
     try:
         if _signal.getsignal(_signal.SIGINT) is None:  # the handler of a bootloader
             _signal.signal(_signal.SIGINT, interrupt)
-        code = program.in_full(request)
+        code = program.in_full(request, prepare)
         if _signal.getsignal(_signal.SIGINT) is interrupt:
             _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # no code below catches an exception
     except KeyboardInterrupt:  # just before or after `in_full`

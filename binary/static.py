@@ -40,6 +40,8 @@ LINKED = {
     "zlib1g-dev": "Zlib",
 }
 GCC = "GPL-3.0-or-later WITH GCC-exception-3.1"
+OWN = ("start", "pack", "rest", "memo")  # modules beside this one
+ENTRIES = ("__main__", "helper.fast_path", "helper.warm")
 # Modules of the interpreter's start; it has its own copies of others.
 START = ("encodings", "encodings.aliases", "encodings.utf_8")
 # -fno-pie: see docs/security.md. The warnings are about getpwnam and others, which launcher.c keeps
@@ -74,8 +76,7 @@ def list_missing() -> list[str]:
 def compile_module(name: str, path: str, level: int) -> bytes:
     """Return a module's code, marshalled, without the path of its source."""
     text = Path(path).read_bytes()
-    shown = name.replace(".", "/") + ("/__init__.py" if is_package(path) else ".py")
-    code = compile(text, shown, "exec", dont_inherit=True, optimize=level)
+    code = compile(text, path_inside(name, path), "exec", dont_inherit=True, optimize=level)
     return marshal.dumps(code)
 
 
@@ -84,14 +85,17 @@ def is_package(path: str) -> bool:
     return os.path.basename(path) == "__init__.py"
 
 
+def path_inside(name: str, path: str) -> str:
+    """Return where a module seems to be, relative to the program."""
+    return name.replace(".", "/") + ("/__init__.py" if is_package(path) else ".py")
+
+
 def hot_modules() -> list[str]:
-    """Return the package's modules that its entry point loads."""
-    root = str(HERE.parent)
-    code = (
-        f"import sys; sys.path.insert(0, {root!r}); import {PACKAGE}.__main__; print(*sys.modules)"
-    )
-    names = cpython.run(sys.executable, "-I", "-S", "-B", "-c", code).split()
-    return [name for name in names if name.partition(".")[0] == PACKAGE]
+    """Return the package's modules that answer what needs no AWS, but for a few rare ones."""
+    root, names = str(HERE.parent), ", ".join(f"{PACKAGE}.{name}" for name in ENTRIES)
+    code = f"import sys; sys.path.insert(0, {root!r}); import {names}; print(*sys.modules)"
+    loaded = cpython.run(sys.executable, "-I", "-S", "-B", "-c", code).split()
+    return [name for name in loaded if name.partition(".")[0] == PACKAGE]
 
 
 class Pack:
@@ -140,6 +144,18 @@ def collect_licences(path: str, packages: list[str]) -> bytes:
     return gzip.compress(text.encode(), mtime=0)
 
 
+def compile_texts(pack: Pack, modules: list[str]) -> bytes:
+    """Return what binary/memo.py reads: compiled texts of modules, some of them in the pack."""
+    recorder = [sys.executable, "-I", "-B", str(HERE / "recorder.py"), str(HERE.parent)]
+    names = [name for name in modules if not name.endswith("__main__") and name not in OWN]
+    done = subprocess.run(
+        recorder, input="\n".join(sorted(names)).encode(), stdout=subprocess.PIPE, check=True
+    )
+    expressions, sources = marshal.loads(done.stdout)  # noqa: S302 - recorder.py made it
+    placed = {key: (*pack.add(code), flags, *others) for key, (flags, code, *others) in expressions}
+    return marshal.dumps((placed, dict(sources)))
+
+
 def fill(contents: dict[str, object], work: Path, extensions: list[str], version: str) -> None:
     """Write WORK/pack.bin, WORK/pack.h, WORK/pack.S and WORK/parts.json.
 
@@ -148,17 +164,16 @@ def fill(contents: dict[str, object], work: Path, extensions: list[str], version
     pack, table = Pack(), []
     paths: dict[str, str] = dict(contents["modules"])  # type: ignore[call-overload]  # pairs
     levels: dict[str, int] = contents["levels"]  # type: ignore[assignment]  # by name
-    own = {name: str(HERE / f"{name}.py") for name in ("start", "rest")}
-    paths |= own
-    frozen = [*START, *hot_modules(), "start"]
+    paths |= {name: str(HERE / f"{name}.py") for name in OWN}
+    frozen = [*START, *hot_modules(), *OWN[:-1]]
     for name in frozen:
         level = levels.get(name, 2)
         at, size = pack.add(compile_module(name, paths[name], level))
         table.append((name, at, size, is_package(paths[name])))
-    modules = {name: (is_package(paths[name]), at, size) for name, at, size, _ in table}
+    modules = {name: (path_inside(name, paths[name]), at, size) for name, at, size, _ in table}
     for name in sorted(set(paths) - set(modules)):
         code = compile_module(name, paths[name], levels.get(name, 2))
-        modules[name] = (is_package(paths[name]), *pack.add(code))
+        modules[name] = (path_inside(name, paths[name]), *pack.add(code))
     files = {
         name: pack.add(Path(path).read_bytes())
         for name, path in contents["data"]  # type: ignore[attr-defined]  # pairs
@@ -168,9 +183,11 @@ def fill(contents: dict[str, object], work: Path, extensions: list[str], version
     for name, path in contents["data"]:  # type: ignore[attr-defined]  # pairs
         if name == "LICENSES.txt":
             files[f"{name}.gz"] = pack.add(collect_licences(path, packages))
+    memo_at, memo_size = pack.add(compile_texts(pack, [*modules]))
     index_at, index_size = pack.add(marshal.dumps((modules, files)))
     (work / "pack.bin").write_bytes(pack.bytes)
     lines = [f"#define INDEX_AT {index_at}", f"#define INDEX_SIZE {index_size}"]
+    lines += [f"#define MEMO_AT {memo_at}", f"#define MEMO_SIZE {memo_size}"]
     lines.append("#define EXTENSIONS(do) " + " ".join(f"do({name})" for name in extensions))
     lines.append("static const struct _frozen FROZEN[] = {")
     for name, at, size, package in table:

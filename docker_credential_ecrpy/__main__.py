@@ -15,7 +15,7 @@ from docker_credential_ecrpy.hot import cache, identity, paths, protocol, regist
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import NoReturn
 
 # Python reports low memory by any of these; by ImportError when the system cannot map a library.
@@ -100,8 +100,15 @@ def at_once() -> "tuple[int | None, protocol.GetRequest | None]":
         return _fail(exc), None
 
 
-def in_full(request: "protocol.GetRequest | None") -> int:
-    """Do the work that `at_once` left, with the request that it read; return the exit code."""
+def be_ready() -> None:
+    """Stand for a `prepare` of `in_full` that has nothing to do."""
+
+
+def in_full(request: "protocol.GetRequest | None", prepare: "Callable[[], None]" = be_ready) -> int:
+    """Do the work that `at_once` left, with the request that it read; return the exit code.
+
+    prepare: called before `cli` is loaded, by a program that has started a part of the interpreter.
+    """
 
     def report(thread: int) -> None:
         from docker_credential_ecrpy.cli.main import report_hang
@@ -122,6 +129,7 @@ def in_full(request: "protocol.GetRequest | None") -> int:
             code, output = answer
             protocol.send(output)
             return code
+        prepare()
         from docker_credential_ecrpy.cli.main import run_cli
 
         return run_cli(sys.argv, os.environ, request, data, turn)

@@ -17,7 +17,7 @@ from docker_credential_ecrpy.aws.errors.answers import note_answers
 from docker_credential_ecrpy.aws.sdk import known_secrets
 from docker_credential_ecrpy.aws.sdk.data import SERVICES, SdkData
 from docker_credential_ecrpy.aws.sdk.inputs import recording
-from docker_credential_ecrpy.aws.sdk.patches import CliCache, refuse_prompts
+from docker_credential_ecrpy.aws.sdk.patches import CliCache, parse_time, refuse_prompts
 from docker_credential_ecrpy.aws.sdk.roles import accept_own_sources
 from docker_credential_ecrpy.aws.sdk.transport import trust
 from docker_credential_ecrpy.errors import HelperError
@@ -69,6 +69,8 @@ def prepare_session(call: CallContext) -> None:
     folders = core.get_component("data_loader").search_paths
     call.inputs.note_models([one for one in folders if one != Loader.BUILTIN_DATA_PATH], SERVICES)
     core.register_component("data_loader", SdkData(folders))
+    parsers: Any = core.get_component("response_parser_factory")
+    parsers.set_parser_defaults(timestamp_parser=parse_time)
     # Timeouts of every client, also of those that botocore makes for credentials.
     core.set_default_client_config(
         Config(

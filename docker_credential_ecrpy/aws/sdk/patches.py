@@ -4,6 +4,8 @@ import io
 import json
 import os
 import warnings
+from contextlib import suppress
+from datetime import datetime, timezone
 from typing import Any, NoReturn
 
 import botocore.endpoint
@@ -164,3 +166,10 @@ def refuse_prompts(resolver: Any, watch: Watch) -> None:
 def _refuse_mfa_prompt(_prompt: str) -> NoReturn:
     """Stand in for the prompt for an MFA code. Raises MfaNeeded."""
     raise MfaNeeded
+
+
+def parse_time(value: Any) -> datetime:
+    """Return a time in an answer. One in seconds, as in ECR's, needs nothing of dateutil."""
+    with suppress(OSError, OverflowError, TypeError, ValueError):  # botocore has a way, or an error
+        return datetime.fromtimestamp(value, timezone.utc)
+    return parse_timestamp(value)
