@@ -15,7 +15,6 @@ from start import request
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
-    from typing import ClassVar
 
 VIEW: memoryview = sys._pack  # type: ignore[attr-defined]  # of the whole pack; the launcher sets it
 INDEX: slice = sys._index  # type: ignore[attr-defined]  # of the tables
@@ -25,29 +24,33 @@ HOME = os.path.abspath(sys.executable)
 PACKAGE = "/__init__.py"  # the end of a package's path
 
 
+modules: "dict[str, tuple[str, int, int]]" = {}  # name -> relative path, offset, size
+contents: "dict[str, tuple[int, int]]" = {}  # a file's relative path -> offset, size
+given: "dict[str, dict[str, object]]" = {}  # a module -> names that it has at first
+
+
 class Pack:
     """The importer of the modules in the pack, and their loader."""
 
-    modules: "ClassVar[dict[str, tuple[str, int, int]]]" = {}  # name -> relative path, offset, size
-    contents: "ClassVar[dict[str, tuple[int, int]]]" = {}  # relative path -> offset, size
-    names: "ClassVar[dict[str, dict[str, object]]]" = {}  # a module -> names that it has at first
     files: "frozenset[str]" = frozenset()
     """The paths that `get_data` knows."""
 
     @staticmethod
     def open() -> None:
         """Read the tables."""
-        Pack.modules, Pack.contents = marshal.loads(VIEW[INDEX])  # noqa: S302 - the build made it
-        Pack.files = frozenset([f"{HOME}/{path}" for path in Pack.contents])
+        found = marshal.loads(VIEW[INDEX])  # noqa: S302 - the build made it
+        modules.update(found[0])
+        contents.update(found[1])
+        Pack.files = frozenset([f"{HOME}/{path}" for path in contents])
 
     @staticmethod
     def find_spec(name: str, _path: object = None, _target: object = None) -> "ModuleSpec | None":
         """Return the spec of a module in the pack; None for others."""
-        if not Pack.modules:
+        if not modules:
             Pack.open()
-        if name not in Pack.modules:
+        if name not in modules:
             return None
-        file = f"{HOME}/{Pack.modules[name][0]}"
+        file = f"{HOME}/{modules[name][0]}"
         spec = ModuleSpec(name, Pack, origin=file)  # type: ignore[arg-type]  # a class does
         spec.has_location = True
         spec.cached = ""  # or it is computed
@@ -62,16 +65,16 @@ class Pack:
     @staticmethod
     def exec_module(module: "ModuleType") -> None:
         """Run the module's code."""
-        _, start, size = Pack.modules[module.__name__]
+        _, start, size = modules[module.__name__]
         names = module.__dict__
-        names.update(Pack.names.get(module.__name__, {}))
+        names.update(given.get(module.__name__, {}))
         exec(marshal.loads(VIEW[start : start + size]), names)  # noqa: S102, S302 - what an importer does
 
     @staticmethod
     def get_data(path: str) -> bytes:
         """Return the content of one of `files`. Raises FileNotFoundError for other paths."""
         try:
-            start, size = Pack.contents[os.path.relpath(path, HOME)]
+            start, size = contents[os.path.relpath(path, HOME)]
         except KeyError:
             raise FileNotFoundError(path) from None
         return VIEW[start : start + size].tobytes()
@@ -82,17 +85,18 @@ def prepare() -> None:
     sys._finish_start()  # type: ignore[attr-defined]  # the launcher sets it
     sys.executable = HOME
     rest.close_stderr()
-    Pack.open()
+    if not modules:
+        Pack.open()
     sys.meta_path.remove(Pack)
     sys.meta_path.insert(0, Pack)
     for name, module in list(sys.modules.items()):
-        path = Pack.modules.get(name, ("",))[0]
+        path = modules.get(name, ("",))[0]
         if path.endswith(PACKAGE):
             module.__path__ = [f"{HOME}/{path}".removesuffix(PACKAGE)]  # frozen packages have none
 
     import memo  # noqa: PLC0415 - from the pack
 
-    Pack.names = memo.NAMES
+    given.update(memo.NAMES)
     memo.use(VIEW, MEMO)
 
 

@@ -10,6 +10,7 @@ and all modules and data in a pack. PARTS lists what is inside, for the bill of 
 Exits with 3, and says why, if something that it needs is missing.
 """
 
+import _imp
 import gzip
 import json
 import marshal
@@ -146,10 +147,13 @@ def collect_licences(path: str, packages: list[str]) -> bytes:
 
 def compile_texts(pack: Pack, modules: list[str]) -> bytes:
     """Return what binary/memo.py reads: compiled texts of modules, some of them in the pack."""
-    recorder = [sys.executable, "-I", "-B", str(HERE / "recorder.py"), str(HERE.parent)]
     names = [name for name in modules if not name.endswith("__main__") and name not in OWN]
     done = subprocess.run(
-        recorder, input="\n".join(sorted(names)).encode(), stdout=subprocess.PIPE, check=True
+        [sys.executable, "-s", "-P", "-B", str(HERE / "recorder.py"), str(HERE.parent)],
+        input="\n".join(sorted(names)).encode(),
+        env={"PATH": os.defpath, "PYTHONHASHSEED": "1"},  # some texts are in a set's order
+        stdout=subprocess.PIPE,
+        check=True,
     )
     expressions, sources = marshal.loads(done.stdout)  # noqa: S302 - recorder.py made it
     placed = {key: (*pack.add(code), flags, *others) for key, (flags, code, *others) in expressions}
@@ -172,6 +176,8 @@ def fill(contents: dict[str, object], work: Path, extensions: list[str], version
         table.append((name, at, size, is_package(paths[name])))
     modules = {name: (path_inside(name, paths[name]), at, size) for name, at, size, _ in table}
     for name in sorted(set(paths) - set(modules)):
+        if _imp.is_frozen(name):
+            continue  # the interpreter has its own copy
         code = compile_module(name, paths[name], levels.get(name, 2))
         modules[name] = (path_inside(name, paths[name]), *pack.add(code))
     files = {

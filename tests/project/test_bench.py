@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import budgets, builds, chart, report, results, timing, turns
-from benchmarks.programs import BARE, COLUMNS, FOLDER, GO, OURS, SCRIPT, WHEEL, everything
+from benchmarks.programs import BARE, COLUMNS, FOLDER, GO, ONE_FILE, OURS, SCRIPT, WHEEL, everything
 from benchmarks.results import Cell, Row
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.targets import TARGETS, Target, judge
@@ -158,6 +158,17 @@ class TestBudgets:
         (found,) = budgets.judge(budget, Row("A section", "a row", 1, cells))
         assert (found.text, found.met) == (said, met)
         assert (found.took, found.base) == (own / 2, 10)
+
+    @pytest.mark.parametrize(
+        ("program", "said"),
+        [(ONE_FILE, "1.20 x, at most 0.9: MISSED"), (WHEEL, "1.20 x, at most 1.3: met")],
+    )
+    def test_the_one_file_may_have_its_own_limit(self, program: str, said: str) -> None:
+        """It holds for the static program alone."""
+        budget = _budget(times=1.3, one_file=0.9)
+        scenario_cells = {program: cell(24), budget.base_of(program): cell(20)}
+        (found,) = budgets.judge(budget, Row("A section", "a row", 1, scenario_cells))
+        assert found.text == said
 
     def test_others_have_no_limit(self) -> None:
         """The Go helper's number is shown, without a verdict."""
