@@ -111,7 +111,8 @@ COLD = {
 ROLE = {
     "calendar",
     *("dateutil._common", "dateutil.parser", "dateutil.parser._parser"),
-    *("dateutil.parser.isoparser", "dateutil.relativedelta"),
+    *("dateutil.parser.isoparser", "dateutil.relativedelta", "dateutil.tz"),
+    *("dateutil.tz._common", "dateutil.tz._factories", "dateutil.tz.tz", "six", "six.moves"),
     *(
         f"docker_credential_ecrpy.files.{name}"
         for name in (
@@ -150,8 +151,7 @@ SDK = {
             "vendored.requests.packages.urllib3.exceptions",
         )
     ),
-    *("dateutil", "dateutil._version", "dateutil.tz", "dateutil.tz._common"),
-    *("dateutil.tz._factories", "dateutil.tz.tz", "six", "six.moves"),
+    *("dateutil", "dateutil._version"),
     "urllib3",
     *(
         f"urllib3.{name}"
@@ -171,7 +171,7 @@ OPTIONAL = {"awscrt", "brotli", "brotlicffi", "certifi", "zstandard"}
 STANDARD = {
     *("array", "atexit", "base64", "binascii", "bisect", "collections", "concurrent"),
     *("configparser", "contextlib", "contextvars", "copy", "copyreg", "dataclasses", "datetime"),
-    *("decimal", "email", "encodings", "enum", "errno", "fnmatch", "functools", "gc", "getpass"),
+    *("decimal", "email", "encodings", "enum", "errno", "fnmatch", "functools", "gc"),
     *("gzip", "hashlib", "heapq", "hmac", "http", "importlib", "ipaddress", "itertools"),
     *("json", "keyword", "logging", "math", "ntpath", "numbers", "operator", "pathlib"),
     *("platform", "pyexpat", "queue", "quopri", "random", "re", "reprlib", "select"),

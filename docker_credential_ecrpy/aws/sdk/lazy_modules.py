@@ -32,10 +32,8 @@ UNUSED: Mapping[str, tuple[str, ...]] = {
     "getpass": ("getpass",),
     "importlib.metadata": ("version",),  # which urllib3 imports for HTTP/2
     "inspect": (),
-    "ipaddress": ("IPv4Address", "IPv6Address", "ip_address"),
     "jmespath": (),
     "mimetypes": (),
-    "pathlib": ("Path",),
     "tempfile": (),
     "traceback": (),
     "urllib.request": ("getproxies", "proxy_bypass"),

@@ -37,7 +37,7 @@ PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _SYSTEM = "the system's proxy settings"
 _SCHEME = expression(r"[a-z][a-z0-9+.-]*")
 _ADDRESS = expression(r"(\[[0-9a-f:.%]+\]|[\w.-]+)(?::(\d{0,5}))?", re.IGNORECASE)
-_METADATA = "fd00:ec2::/32"  # of instances and of EKS Pod Identity
+_METADATA = ipaddress.ip_network("fd00:ec2::/32")  # of instances and of EKS Pod Identity
 _connect = AWSHTTPConnection._new_conn  # noqa: SLF001 - urllib3's own SOCKS support replaces it, too
 
 
@@ -132,9 +132,7 @@ def is_local(host: str) -> bool:
     address = _parse_address(host)
     if address is None:
         return host.lower() == "localhost"
-    if address.is_loopback or address.is_link_local:
-        return True
-    return address in ipaddress.ip_network(_METADATA)
+    return address.is_loopback or address.is_link_local or address in _METADATA
 
 
 def parse(name: str, value: str) -> Proxy:
