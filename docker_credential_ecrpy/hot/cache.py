@@ -57,9 +57,9 @@ _READ_FLAGS = (
     | getattr(os, "O_BINARY", 0)
 )
 # `tokens.login` writes a token's reply: its start, the text before its secret, and its end.
-REPLY_START: "Final" = b'"Username":"'
-REPLY_SECRET: "Final" = b'","Secret":"'
-REPLY_END: "Final" = b'"}\n'
+REPLY_START = b'"Username":"'
+REPLY_SECRET = b'","Secret":"'
+REPLY_END = b'"}\n'
 _STEP = SECOND  # time servers set clocks back by less, which is ignored
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"  # of Linux, the same in its containers
 _BOOT_DIGITS = 36
