@@ -203,6 +203,16 @@ def test_ecr_public_works_without_aws_credentials(machine: Machine) -> None:
     assert bazel.decode(bazel.ask(machine, uri)).login[1] in machine.aws.issued
 
 
+def test_the_time_limit_holds(machine: Machine) -> None:
+    """Before Bazel ends the helper, it has the cause."""
+    machine.login()
+    machine.aws.faults["ecr"] = machine.aws.faults["ecr-public"] = world.delay(30)
+
+    assert "1 s" in bazel.refused(bazel.ask(machine, URI, AWS_ECR_TIMEOUT="1"))
+    public = bazel.ask(machine, f"https://{PUBLIC}/v2/", AWS_ECR_TIMEOUT="1")
+    assert bazel.decode(public) == bazel.Credentials({})
+
+
 def test_a_failure_is_an_error_on_standard_error(machine: Machine) -> None:
     """It is the line that Docker gets, which says the cause and the cure."""
     error = bazel.refused(bazel.ask(machine, URI))
