@@ -100,8 +100,9 @@ def is_layer_storage(uri: str) -> bool:
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html#ecr-minimum-s3-perms
     """
     bucket, _, rest = registry.parse_host(uri).partition(".s3.")
-    parts = bucket.startswith("prod-") and bucket.endswith("-starport-layer-bucket")
-    return parts and "." not in bucket and rest.partition(".")[2] in registry.SUFFIXES
+    is_bucket = bucket.startswith("prod-") and bucket.endswith("-starport-layer-bucket")
+    suffix = rest.removeprefix("dualstack.").partition(".")[2]
+    return is_bucket and "." not in bucket and suffix in registry.SUFFIXES
 
 
 def _note_address(url: str) -> None:
