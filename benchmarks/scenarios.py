@@ -74,6 +74,7 @@ class Scenario:
 def _cached() -> Iterator[Scenario]:
     get = "cached get"
     yield Scenario(CACHED, get, programs=(*HELPERS, SCRIPT, *STARTS))
+    yield Scenario(CACHED, f"{get}, by Bazel", programs=(*OURS, BARE), host=f'{{"uri":"{HOST}"}}')
     yield Scenario(CACHED, f"{get}, 200 rules", programs=(*OURS, BARE), rules=200)
     for latency, share in ((0, 0.5), (80, 0.35), (SLOWEST, 0.15)):
         for identity in (STATIC, ROLE, WEB, SSO, PROCESS):

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 # Python reports low memory by any of these; by ImportError when the system cannot map a library.
 _FAULTS = ImportError, MemoryError, OSError, SystemError
 _NO_MEMORY = 12  # ENOMEM on Linux, macOS and Windows; loading `errno` takes memory
-_NOT_FOUND = protocol.FAILED, protocol.NOT_FOUND.encode() + b"\n"
 # Seconds after AWS_ECR_TIMEOUT: the alarm is behind the errors that say what hangs.
 _ALARM_MARGIN = 1.5
 _ALARM_WHILE_WRITING = 10.0  # seconds for an error, of which nobody may read the streams
@@ -87,6 +86,10 @@ def at_once() -> "tuple[int | None, protocol.GetRequest | None]":
         return None, None
     try:
         request = protocol.GetRequest(protocol.read_input())
+        if request.data[:1] in (b"{", b"\xef"):  # no URL: an object, or a byte order mark
+            from docker_credential_ecrpy.hot import bazel
+
+            request = bazel.parse_request(request)
         protocol.set_alarm(protocol.time_limit(os.environ) + _ALARM_MARGIN)
         answer = quick_answer(request, os.environ, time.time_ns())
         if answer:
@@ -194,7 +197,7 @@ def quick_answer(
     """
     found = request.registry
     if found is None and request.data and not paths.has_settings(environ):
-        return _NOT_FOUND
+        return request.not_found
     # With settings, a non-ECR host may be a private name of a registry, or belong to the fallback.
     host = found.host if found else registry.parse_host(request.server_url)
     directory = paths.cache_dir(environ)
@@ -206,10 +209,10 @@ def quick_answer(
         entry = cache.answer(directory, host, line, now, environ, settings=settings)
     except cache.Miss as miss:
         if found is None and cache.is_elsewhere(directory, host, line, now):
-            return _NOT_FOUND
+            return request.not_found
         request.identity, request.due = line, miss.due
         return None
-    return protocol.OK, protocol.reply(request.server_url, entry.reply)
+    return protocol.OK, request.reply(entry, now)
 
 
 def _wants_log(environ: "Mapping[str, str]") -> bool:

@@ -116,11 +116,13 @@ def run_cli(
             code = _run_command(arguments, name, helper, log.turn_on)
             watchdog.stop()
             return code
+        if request is None and arguments == ["get"]:
+            request = _read_request()
         code, answer = _run_action(arguments, name, helper, (request, data, turn), argv)
     except WireText as exc:
         code, answer = protocol.FAILED, f"{exc}\n".encode()
     except HelperError as exc:
-        return _report(name, exc, for_user=for_user)
+        return _report(name, exc, request, for_user=for_user)
     except BrokenPipeError:
         raise  # a command's reader left, as `head` does
     except Exception as exc:  # the boundary: users see no traceback
@@ -136,7 +138,7 @@ def run_cli(
         by_variable = import_path.explain(exc, environ)
         msg, hint = by_variable or unknown
         known = None if by_variable else faults.explain(exc)
-        return _report(name, known or HelperError(msg, hint=hint), for_user=for_user)
+        return _report(name, known or HelperError(msg, hint=hint), request, for_user=for_user)
     watchdog.stop()
     protocol.send(answer)
     return code
@@ -158,11 +160,11 @@ def report_hang(
     program = sys.modules.get("docker_credential_ecrpy.files.programs.program")
     if program:  # a child that cannot even start holds this process's streams
         program.send(program.list_descendants(os.getpid()), "SIGKILL")
-    if request and request.registry and request.registry.public:
+    if request and request.registry and request.registry.public and not request.wants_headers:
         protocol.send(f"{protocol.NOT_FOUND}\n".encode())
         return
     error = stalled.explain(file, environ, protocol.time_limit(environ))
-    _print_error(program_name(argv), error, for_user=for_user)
+    _print_error(program_name(argv), error, request, for_user=for_user)
 
 
 def program_name(argv: Sequence[str]) -> str:
@@ -236,8 +238,6 @@ def _run_action(
     # The input of "list" is not read: some clients leave a terminal there.
     if data is None:
         data = b"" if request or action == "list" else protocol.read_input()
-    if action == "get":
-        request = request or protocol.GetRequest(data)
     # The time that the client takes for its input does not count.
     report = partial(report_hang, argv, helper.environ, request)
     watchdog.start(protocol.time_limit(helper.environ), report)
@@ -271,26 +271,37 @@ def _build_helper(environ: Mapping[str, str], log: Log) -> Helper:
     return Helper(environ, fetch, gateway.resolve, fallback, time.time_ns, log)
 
 
-def _report(name: str, error: HelperError, *, for_user: bool) -> int:
+def _read_request() -> protocol.GetRequest:
+    from docker_credential_ecrpy.hot import bazel  # not for the other actions
+
+    return bazel.parse_request(protocol.GetRequest(protocol.read_input()))
+
+
+def _report(
+    name: str, error: HelperError, request: protocol.GetRequest | None, *, for_user: bool
+) -> int:
     watchdog.stop(_WRITE_SECONDS)
     if for_user:
         from docker_credential_ecrpy.text.console import Console  # slow: for users alone
 
         Console(os.environ).note(f"{name}: {make_printable(secrets.redact(str(error)))}")
     else:
-        _print_error(name, error, for_user=False)
+        _print_error(name, error, request, for_user=False)
     watchdog.stop()
     return protocol.FAILED
 
 
-def _print_error(name: str, error: HelperError, *, for_user: bool) -> None:
+def _print_error(
+    name: str, error: HelperError, request: protocol.GetRequest | None, *, for_user: bool
+) -> None:
     """Print an error on both streams: a client may show either, and users see both.
 
-    Standard output comes first: clients read that one, and may leave the other one full.
+    Standard output comes first: clients read that one, and may leave the other one full. Bazel and
+    users get it on standard error alone.
     """
     line = make_printable(secrets.redact(str(error)))
     try:
-        if not for_user:
+        if not (for_user or (request and request.wants_headers)):
             protocol.send(f"{line}\n".encode(errors="backslashreplace"))
     finally:
         write_stderr(f"{name}: {line}\n".encode(errors="backslashreplace"))

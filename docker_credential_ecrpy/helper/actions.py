@@ -8,6 +8,9 @@ from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.helper.call import Call
 from docker_credential_ecrpy.helper.request import (
     LOGIN_FORM,
+    NO_HEADERS,
+    is_layer_storage,
+    parse_address,
     parse_login,
     parse_server_url,
     shown_host,
@@ -36,17 +39,20 @@ class Helper(Call):
     """The credential helper for one call."""
 
     def get(self, request: GetRequest, turn: "Turn | None" = None) -> Answer:
-        """Return the reply for the server URL in `request`. turn: as in `Broker`.
+        """Return the reply for the address in `request`. turn: as in `Broker`.
 
         Raises WireText for an empty URL and for a registry that is not ECR's, and HelperError if a
         private registry's token cannot be fetched. ECR Public is never an error: pulls work there
-        without credentials, and would fail with bad ones.
+        without credentials, and would fail with bad ones. Errors of Bazel's requests are all
+        HelperError.
         """
-        server_url = parse_server_url(request.data)
+        server_url = parse_address(request)
         public = request.registry is not None and request.registry.public
         try:
             choice = self.choose(server_url)
             self._keep_rules()
+            if choice is None and request.wants_headers:
+                return self._get_headers_elsewhere(server_url)
             if choice is None:
                 return self._get_elsewhere(server_url, request.data)
             public = choice.registry.public
@@ -55,10 +61,12 @@ class Helper(Call):
             raise
         except HelperError as exc:
             self.log(f"failed: {exc}")
+            if public and request.wants_headers:
+                return protocol.OK, NO_HEADERS
             if public:
                 raise WireText(protocol.NOT_FOUND) from exc
             raise
-        return protocol.OK, protocol.reply(server_url, entry.reply)
+        return protocol.OK, request.reply(entry, self.clock())
 
     def store(self, request: bytes) -> Answer:
         """Store the login in `request` until its token expires. Raises HelperError."""
@@ -172,6 +180,14 @@ class Helper(Call):
             except OSError as exc:
                 self.log(f"cache: not written for {host}: {exc}")
         raise WireText(protocol.NOT_FOUND)
+
+    def _get_headers_elsewhere(self, uri: str) -> Answer:
+        """Return that none are needed for a layer, whose URI is signed. Raises HelperError."""
+        if is_layer_storage(uri):
+            return protocol.OK, NO_HEADERS
+        msg = f"{shown_host(uri)} is not an ECR registry, and no rule names it"
+        hint = "let Bazel ask for your registries alone: --credential_helper=<registry>=<program>"
+        raise HelperError(msg, hint=hint)
 
     def find_cached(self, choice: Choice) -> LookupResult:
         """Look up a choice whose profile is known in the cache. Raises HelperError."""

@@ -72,7 +72,7 @@ def _answer_by_table(
     choice = table.choose(request.server_url)
     if choice is None:
         host = registry.parse_host(request.server_url)
-        is_ours = host and not table.has_fallback
+        is_ours = host and request.not_found and not table.has_fallback
         return _refuse(host, request, directory, now) if is_ours else None, None
     if choice.identity is None:
         return None, None
@@ -80,13 +80,13 @@ def _answer_by_table(
     return _serve(request, environ, now, (choice.registry, choice.identity, settings))
 
 
-def _refuse(host: str, request: GetRequest, directory: str, now: int) -> "Answer":
-    """Return that the host is not ECR's."""
+def _refuse(host: str, request: GetRequest, directory: str, now: int) -> "Answer | None":
+    """Return that the host is not ECR's. Only for a request that has an answer for this."""
     try:
         entry.note_elsewhere(directory, host, request.identity, now)
     except OSError:
         pass  # the next `get` asks the table again
-    return protocol.FAILED, f"{protocol.NOT_FOUND}\n".encode()
+    return request.not_found
 
 
 def _serve(
@@ -126,7 +126,7 @@ def _serve(
             recent.remember(directory, at.host)
         except OSError:
             pass  # the next `get` finds the endpoint's token again
-    return (protocol.OK, protocol.reply(request.server_url, found.reply)), None
+    return (protocol.OK, request.reply(found, now)), None
 
 
 def _read(place: "Place", now: int, environ: "Mapping[str, str]") -> "cache.Entry | None":

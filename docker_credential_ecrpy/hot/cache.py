@@ -56,11 +56,10 @@ _READ_FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-# The layout of a token's reply: its start, the text before its secret, and its end. `tokens.login`
-# writes it.
-_REPLY_START = b'"Username":"'
-_REPLY_SECRET = b'","Secret":"'
-_REPLY_END = b'"}\n'
+# `tokens.login` writes a token's reply: its start, the text before its secret, and its end.
+REPLY_START = b'"Username":"'
+REPLY_SECRET = b'","Secret":"'
+REPLY_END = b'"}\n'
 _STEP = SECOND  # time servers set clocks back by less, which is ignored
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"  # of Linux, the same in its containers
 _BOOT_DIGITS = 36
@@ -285,12 +284,12 @@ def referred(entry: Entry) -> str:
 def holds_token(entry: Entry) -> bool:
     """Whether an entry's reply is complete, and its secret is not empty."""
     reply = entry.reply
-    at = reply.find(_REPLY_SECRET, len(_REPLY_START))
+    at = reply.find(REPLY_SECRET, len(REPLY_START))
     return (
         at >= 0
-        and reply.startswith(_REPLY_START)
-        and reply.endswith(_REPLY_END)
-        and at + len(_REPLY_SECRET) < len(reply) - len(_REPLY_END)
+        and reply.startswith(REPLY_START)
+        and reply.endswith(REPLY_END)
+        and at + len(REPLY_SECRET) < len(reply) - len(REPLY_END)
     )
 
 

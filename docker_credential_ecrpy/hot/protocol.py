@@ -48,6 +48,10 @@ class GetRequest:
     """
 
     __slots__ = ("data", "due", "identity", "registry", "server_url")
+    wants_headers = False
+    """Whether it is one of `hot.bazel`, which is answered with headers of HTTP."""
+    not_found: "tuple[int, bytes] | None" = (FAILED, NOT_FOUND.encode() + b"\n")
+    """The exit code and output for a registry that is not ECR's; None if `helper` finds them."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -55,6 +59,14 @@ class GetRequest:
         self.registry = registry.parse(self.server_url)
         self.identity = ""
         self.due: Entry | None = None
+
+    def reply(self, entry: "Entry", _now: int) -> bytes:
+        """Return the answer with an entry's token: one JSON object, then a newline.
+
+        The server URL is of URL characters only, as `registry.parse` ensures, so it needs no
+        escapes.
+        """
+        return b'{"ServerURL":"%b",%b' % (self.server_url.encode(), entry.reply)
 
 
 def parse_timeout(text: str) -> "float | None":
@@ -123,15 +135,6 @@ def has_streams() -> bool:
     except OSError:
         return False
     return True
-
-
-def reply(server_url: str, tail: bytes) -> bytes:
-    """Return the answer to a `get`: one JSON object, then a newline.
-
-    server_url: of URL characters only, as `registry.parse` ensures, so it needs no JSON escapes.
-    tail: the rest of the object, as cache entries hold it.
-    """
-    return b'{"ServerURL":"%b",%b' % (server_url.encode(), tail)
 
 
 def send(data: bytes, descriptor: int = STDOUT) -> None:

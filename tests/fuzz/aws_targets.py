@@ -152,7 +152,7 @@ def _caller(host: str, profile: str = "") -> Caller:
 def _check_token(token: object) -> None:
     assert isinstance(token, Token)
     now = time.time_ns()
-    reply = protocol.reply(HOST, token.entry(now).reply)
+    reply = protocol.GetRequest(HOST.encode()).reply(token.entry(now), now)
     check_form("get", Result(0, reply, b""))
     found = json.loads(reply)
     assert (found["Username"], found["Secret"]) == (token.username, token.password)

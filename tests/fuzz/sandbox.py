@@ -20,6 +20,7 @@ from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import make_printable
 from docker_credential_ecrpy.tokens.entry import TOKEN_LIFE
 from docker_credential_ecrpy.tokens.token import Token
+from tests.world.bazel import decode, refused
 from tests.world.machine import Result
 
 PROGRAM = "docker-credential-ecr-login"
@@ -117,7 +118,7 @@ class Sandbox:
         self.fetched += 1
         return Token("AWS", f"{MADE_UP}{self.fetched}", time.time_ns() + TOKEN_LIFE)
 
-    def run(self, action: str, stdin: bytes = b"") -> Result:
+    def run(self, action: str, stdin: bytes = b"", *, form: str = "") -> Result:
         """Run one action through the entry point, and check that its answer has a valid form."""
         result = self._run(action, stdin)
         if b"unexpected error" in result.stdout:
@@ -127,7 +128,7 @@ class Sandbox:
             finally:
                 del os.environ["AWS_ECR_DEBUG"]
             raise AssertionError(said)
-        check_form(action, result)
+        check_form(form or action, result)
         return result
 
     def _run(self, action: str, stdin: bytes) -> Result:
@@ -159,6 +160,12 @@ def _all_of(stream: int) -> bytes:
 
 def check_form(action: str, result: Result) -> None:
     """Fail unless a run's exit code and streams have one of the protocol's forms."""
+    if action == "headers" and result.code:
+        check_line(refused(result))
+        return
+    if action == "headers":
+        decode(result)
+        return
     if result.code:
         assert result.code == 1, result
         if result.stderr:

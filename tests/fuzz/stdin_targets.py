@@ -1,5 +1,7 @@
 """Hostile standard input, one target per action."""
 
+import base64
+import codecs
 import json
 import os
 import time
@@ -10,6 +12,7 @@ from docker_credential_ecrpy.tokens.folder import MARKER, open_folder
 from docker_credential_ecrpy.tokens.login import password_expiry
 from tests.fuzz import oracles
 from tests.fuzz.sandbox import MADE_UP, Sandbox
+from tests.world.bazel import decode
 from tests.world.machine import HOST, NOT_FOUND
 
 PRIVATE = "images.example.com"
@@ -41,8 +44,14 @@ def _open_filled_sandbox() -> Sandbox:
 
 
 def get(data: bytes) -> None:
-    """ECR hosts get a token and other input gets Docker's exact text, twice alike."""
+    """ECR hosts get a token and other input gets Docker's exact text, twice alike.
+
+    An object is a request of Bazel's protocol.
+    """
     sent = data.strip(_BLANKS)
+    if sent.removeprefix(codecs.BOM_UTF8).strip(_BLANKS).startswith(b"{"):
+        _get_headers(sent)
+        return
     address = sent.decode("latin-1")
     host = oracles.host_of(address)
     for sandbox, others in zip(_open_sandboxes(), ((), (PRIVATE,)), strict=True):
@@ -59,6 +68,32 @@ def get(data: bytes) -> None:
                 assert (result.code, result.stderr) == (1, b""), result
                 assert result.stdout == (NOT_FOUND if sent else _NO_URL)
                 assert sandbox.fetched == before
+
+
+def _get_headers(sent: bytes) -> None:
+    """One URI of an ECR host or a private name gets headers; all else is an error, twice alike."""
+    uri = ""
+    try:
+        fields = json.loads(sent.decode("utf-8-sig"), object_pairs_hook=list)
+        (uri,) = [value for name, value in fields if name == "uri"]
+        scheme, separator, _ = uri.partition("://")
+        uri = "" if separator and scheme.lower() != "https" else uri
+    except (ValueError, RecursionError, AttributeError):
+        pass
+    host = oracles.host_of(uri) if isinstance(uri, str) else ""
+    for sandbox, others in zip(_open_sandboxes(), ((), (PRIVATE,)), strict=True):
+        with sandbox.entered():
+            before = sandbox.fetched
+            result = sandbox.run("get", sent, form="headers")
+            assert sandbox.run("get", sent, form="headers") == result
+            if oracles.is_ecr(host) or host in others:
+                login = f"AWS:{MADE_UP}{sandbox.fetched}".encode()
+                headers = {"Authorization": [f"Basic {base64.b64encode(login).decode()}"]}
+                assert decode(result).headers == headers
+            elif result.code == 0:
+                assert "starport-layer-bucket" in host
+                assert decode(result).headers == {}
+            assert sandbox.fetched - before == bool(result.code == 0 and decode(result).headers)
 
 
 def store(data: bytes) -> None:

@@ -32,6 +32,7 @@ _ADDRESS = (
     "AWS@",
     ":443",
 )
+_URI = ('{"uri":"', '"}', '"uri"', "\ufeff", "http://", "\\u0068", "\\/")
 _JSON = (
     '"',
     "\\u0000",
@@ -137,7 +138,7 @@ class Target:
 TARGETS = {
     target.name: target
     for target in (
-        Target("get", stdin_targets.get, _ADDRESS),
+        Target("get", stdin_targets.get, _ADDRESS + _URI),
         Target("store", stdin_targets.store, (*_LOGIN, *_JSON, *_ADDRESS)),
         Target("erase", stdin_targets.erase, _ADDRESS),
         Target("list", stdin_targets.list_, (*_ADDRESS, "\n")),

@@ -31,6 +31,8 @@ HOT = {
     "sys",
     "time",
 }
+# What answers Bazel's form of a `get`, beyond these.
+BAZEL = {"docker_credential_ecrpy.hot.bazel", "binascii"}
 # What answers `list`, `store` and `erase`, beyond these; with settings, also `TABLE`.
 FOLDERS = {
     "docker_credential_ecrpy.files",
@@ -228,6 +230,29 @@ def test_a_cached_get_loads_the_hot_modules_alone(machine: Machine, scripts: Pat
 
     assert loaded <= HOT
     assert {name for name in HOT if "." in name} <= loaded
+
+
+def test_a_cached_get_of_bazel_loads_one_module_more(machine: Machine, scripts: Path) -> None:
+    """No JSON, also for a private name: the request is read by hand, and the token encoded."""
+    machine.login()
+    machine.settings(f'[[registry]]\nmatch = "images.example.com"\nregistry = "{HOST}"\n')
+    for host in (HOST, "images.example.com"):
+        machine.get(host)
+        request = f'{{"uri":"https://{host}/v2/team/app/blobs/sha256:0123"}}'
+        loaded = _loaded(machine, scripts, request, 0)
+
+        assert loaded <= HOT | BAZEL
+        assert "docker_credential_ecrpy.hot.bazel" in loaded
+
+
+def test_bazel_for_another_registry_of_a_region_loads_no_settings_and_no_sdk(
+    machine: Machine, scripts: Path
+) -> None:
+    """The endpoint's token answers, as it does for Docker."""
+    machine.login()
+    machine.get()
+
+    assert _loaded(machine, scripts, f'{{"uri":"{OTHER}"}}', 0) <= HOT | WARM | BAZEL
 
 
 def test_a_get_from_a_stored_login_loads_the_hot_modules_alone(

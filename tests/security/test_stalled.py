@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.security.attacks import ACTIONS
-from tests.world import credential_sources
+from tests.world import bazel, credential_sources
 from tests.world.machine import HOST, Machine, Result
 from tests.world.stalled import mounted
 
@@ -116,6 +116,14 @@ class TestCache:
         result = _run(machine, "get", {}, "lookup", b"public.ecr.aws")
 
         assert result == Result(1, b"credentials not found in native keychain\n", b"")
+
+    def test_ecr_public_for_bazel(self, machine: Machine) -> None:
+        """It downloads without credentials after an error, which is on standard error alone."""
+        at = machine.root / "net"
+        machine.environ |= {"AWS_ECR_CACHE_DIR": str(at), "AWS_ECR_LOG": str(machine.root / "log")}
+        result = _run(machine, "get", {}, "lookup", bazel.make_request("https://public.ecr.aws"))
+
+        assert f"the cache directory {at}" in bazel.refused(result)
 
 
 @pytest.mark.parametrize("action", ["get", "store", "erase", "list"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_ecrpy.hot import protocol
+from docker_credential_ecrpy.hot import cache, protocol
 from tests.world.hosts import HOST
 
 pytestmark = pytest.mark.usefixtures("same_descriptors")
@@ -138,7 +138,8 @@ class TestBytes:
 
     def test_a_reply_is_put_together_as_it_is_kept(self) -> None:
         """A reply is the address as given, followed by the stored rest of the object."""
-        made = protocol.reply("https://h/", b'"Username":"AWS","Secret":"s"}\n')
+        request = protocol.GetRequest(b"https://h/")
+        made = request.reply(cache.Entry(0, 1, 2, b'"Username":"AWS","Secret":"s"}\n'), 0)
 
         assert made == b'{"ServerURL":"https://h/","Username":"AWS","Secret":"s"}\n'
 
