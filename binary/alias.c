@@ -4,22 +4,22 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #define PROGRAM "docker-credential-ecr-login"
 
 int main(int argc, char **argv)
 {
-    char path[PATH_MAX];
-    ssize_t size = readlink("/proc/self/exe", path, sizeof path - sizeof PROGRAM);
+    char path[PATH_MAX + sizeof PROGRAM];
 
     (void)argc;
-    if (size > 0) {
-        path[size] = '\0';
+    if (realpath((const char *)getauxval(AT_EXECFN), path) != NULL) { /* this file, without links */
         strcpy(strrchr(path, '/') + 1, PROGRAM);
         execv(path, argv);
     }
-    printf("cannot start %s: %s\n", size > 0 ? path : PROGRAM, strerror(errno));
+    printf("cannot start %s beside this program: %s\n", PROGRAM, strerror(errno)); /* as an answer */
     return 1;
 }

@@ -1,4 +1,6 @@
-"""Write the wheel that holds the static program, for Linux: platform_wheel.py DIRECTORY
+"""Write the wheel that holds the static program, for Linux.
+
+    platform_wheel.py DIRECTORY
 
 DIRECTORY has the program, the bill of materials and the pure wheel; the new wheel is put beside it.
 On Linux, with any C library, installers prefer it to the pure wheel, of which it has all but the
@@ -44,7 +46,9 @@ def change_metadata(text: str) -> str:
     """Return the metadata without dependencies, which are inside, and with the other licences."""
     head, blank, description = text.partition("\n\n")
     head = re.sub(r"(?m)^Requires-Dist: .*\n", "", head)
-    head = head.replace("License-File: LICENSE\n", "License-File: LICENSE\nLicense-File: LICENSES.txt\n")
+    head = head.replace(
+        "License-File: LICENSE\n", "License-File: LICENSE\nLicense-File: LICENSES.txt\n"
+    )
     return head + blank + description
 
 
