@@ -20,6 +20,7 @@ import pytest
 
 from docker_credential_ecrpy import __version__
 from tests.world import engines
+from tests.world.documents import find_page
 from tests.world.machine import Machine
 from tests.world.products import DIST, DROP_IN, NAME, ONE_FILE
 from tests.world.tree import REPOSITORY
@@ -205,12 +206,12 @@ def test_its_tag_is_preferred_with_musl(
 
 def test_the_documented_options_are_the_tested_ones() -> None:
     """The install page says how to get the modules on Linux, with options that there are."""
-    page = (REPOSITORY / "docs" / "install.md").read_text(encoding="utf-8")
-
-    assert f'`pipx install --pip-args="--no-binary {NAME}" {NAME}`' in page
-    assert f"`pip install --no-binary {NAME} {NAME}`" in page
-    assert f"`uv tool install --no-binary-package {NAME} {NAME}`" in page
-    uv = Path(sysconfig.get_path("scripts"), "uv")
+    assert dict(find_page("install").table("### Wheels")) == {
+        "`pip install`": f"`--no-binary {NAME}`",
+        "`pipx install`": f'`--pip-args="--no-binary {NAME}"`',
+        "`uv tool install`": f"`--no-binary-package {NAME}`",
+    }
+    uv = os.path.join(sysconfig.get_path("scripts"), "uv")
     command = [uv, "tool", "install", "--help"]
     shown = subprocess.run(command, capture_output=True, check=True, text=True).stdout
     assert "--no-binary-package <NO_BINARY_PACKAGE>" in shown
