@@ -130,6 +130,24 @@ def test_an_upgrade_of_the_package_from_the_folder(tmp_path: Path, earlier: Path
     assert change("--remove", NAME) == set()
 
 
+def test_the_package_needs_no_other_package() -> None:
+    """It has no dependency, and says why the program is linked as it is."""
+    (package,) = DIST.glob(f"{NAME}_*.deb")
+
+    def show(*options: str) -> str:
+        command = ["dpkg-deb", *options]
+        return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+
+    assert "Depends" not in show("--info", str(package))
+    files = [line.split()[5] for line in show("--contents", str(package)).splitlines()
+             if line.startswith("-")]  # fmt: skip
+    assert [one for one in files if "/usr/lib/" in one] == [f"./usr/lib/{NAME}/{DROP_IN}"]
+    assert f"./usr/share/lintian/overrides/{NAME}" in files
+    if shutil.which("lintian"):
+        command = ["lintian", "--fail-on", "error,warning", str(package)]
+        subprocess.run(command, check=True)
+
+
 @pytest.mark.parametrize(
     "taken",
     [
