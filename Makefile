@@ -13,6 +13,7 @@
 ##   uninstall    remove what `make install` installed
 ##   deb          build a Debian package of both programs
 ##   package      build the wheel
+##   wheels       build the wheel, and that of the one file
 ##   dist         build the release files and SHA256SUMS in dist/release/
 ##
 ## Check
@@ -80,7 +81,7 @@ export SOURCE_DATE_EPOCH
 # A private mount namespace: tests that mount refuse to run without one.
 IN_NAMESPACE = OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private
 
-.PHONY: help demo test binary install uninstall deb package dist lint test-sdist test-binary e2e matrix chaos fuzz \
+.PHONY: help demo test binary install uninstall deb package wheels dist lint test-sdist test-binary e2e matrix chaos fuzz \
   mutants bench docs reference reformat lock clean missing
 
 help:
@@ -99,7 +100,7 @@ e2e: $(VENV)/.ready-dev
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m e2e $(CHOSEN) $(E2E)
 
 # The products themselves; then the wheel's own tests, through the products.
-test-binary: $(VENV)/.ready-dev binary deb package
+test-binary: $(VENV)/.ready-dev deb wheels
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m binary tests
 	$(BIN)/python -m pytest $(PARALLEL) --program $(ONE_FILE) tests
 	$(BIN)/python -m pytest $(PARALLEL) --program $(FOLDER)/$(DROP_IN) tests/promises/test_protocol.py
@@ -114,7 +115,7 @@ dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/* binary/*/*) .binar
 	PATH="$(CURDIR)/.binary/bin:$$PATH" PYTHONHASHSEED=1 PYINSTALLER_CONFIG_DIR="$(CURDIR)/build/pyinstaller" \
 	  .binary/bin/python -m PyInstaller --noconfirm --clean --log-level WARN \
 	  --distpath dist --workpath build/binary build_binary.spec
-	.binary/bin/python -B binary/static.py $(CONTENTS) build/static $(ONE_FILE) $(STATIC) || [ $$? = 3 ]
+	.binary/bin/python -B -X no_debug_ranges binary/static.py $(CONTENTS) build/static $(ONE_FILE) $(STATIC) || [ $$? = 3 ]
 	@touch $@
 
 $(ONE_FILE): dist/.built ;
@@ -140,7 +141,7 @@ uninstall:
 deb: binary
 	@sh tools/make-deb.sh dist
 
-dist: binary package $(if $(shell command -v dpkg-deb),deb)
+dist: wheels $(if $(shell command -v dpkg-deb),deb)
 	@sh tools/make-dist.sh dist/release
 
 lint: $(VENV)/.ready-dev
@@ -176,6 +177,9 @@ reformat: $(VENV)/.ready-dev
 
 package: $(VENV)/.ready-dev
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+wheels: binary package
+	@.binary/bin/python -B tools/platform_wheel.py dist
 
 # The documentation site; a dead link fails.
 .PHONY: docs

@@ -69,6 +69,18 @@ if [ ! -e dist/.static ]; then
     needs="
 Depends: libc6 (>= $glibc)"
 fi
+if [ -e dist/.static ]; then
+    mkdir -p "$tree/usr/share/lintian/overrides"
+    cat >"$tree/usr/share/lintian/overrides/$name" <<END
+# The program is one file, for systems without these libraries too.
+$name: embedded-library *
+$name: statically-linked-binary *
+# A name in the source of click, for commands that ask the user to edit a text.
+$name: missing-depends-on-sensible-utils *
+# The package is not intended for Debian's archive.
+$name: initial-upload-closes-no-bugs *
+END
+fi
 bytes=$(find "$tree/usr" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
 cat >"$tree/DEBIAN/control" <<END
 Package: $name

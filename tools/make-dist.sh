@@ -1,8 +1,9 @@
 #!/bin/sh
 # Collect the files of a release, with their checksums: make-dist.sh DIRECTORY
 #
-# They are the program as a tarball, the one file, their bill of materials, the wheel, and on Debian
-# the package, all from dist/. Needs GNU tar, and SOURCE_DATE_EPOCH for every date in the tarball.
+# They are the program as a tarball, the one file, their bill of materials, the wheel, that of the
+# static program, and on Debian the package, all from dist/. Needs GNU tar, and SOURCE_DATE_EPOCH for
+# every date in the tarball.
 set -eu
 umask 022
 LC_ALL=C
@@ -34,6 +35,9 @@ gzip -9nc "$tree/folder.tar" >"$new/$folder.tar.gz"
 cp dist/docker-credential-ecr-login "$new/docker-credential-ecr-login-$version-$platform"
 cp "dist/$name.cdx.json" "$new/$folder.cdx.json"
 cp "dist/docker_credential_ecrpy-$version-py3-none-any.whl" "$new/"
+if [ -e dist/.static ]; then
+    cp "dist/docker_credential_ecrpy-$version-py3-none-"manylinux*.whl "$new/"
+fi
 if command -v dpkg >/dev/null; then
     cp "dist/${name}_$version-1_$(dpkg --print-architecture).deb" "$new/"
 fi

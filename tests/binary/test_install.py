@@ -1,13 +1,15 @@
 """`make install` and `make uninstall`, as a user runs them."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.world import engines
 from tests.world.machine import Machine
-from tests.world.products import DROP_IN, NAME
+from tests.world.products import DIST, DROP_IN, FOLDER, NAME
 from tests.world.tree import REPOSITORY
 
 
@@ -66,6 +68,84 @@ def test_an_upgrade_replaces_the_old_version(tmp_path: Path) -> None:
     assert before - _tree(tmp_path / "prefix") == {f"lib/{NAME}/old"}
     _make("uninstall", tmp_path / "prefix")
     assert _tree(tmp_path) == set()
+
+
+@pytest.fixture(name="earlier")
+def _earlier(tmp_path: Path) -> Path:
+    """A tree of an earlier version, whose program is a folder, and its package `earlier.deb`."""
+    tree = tmp_path / "earlier"
+    for name in ("tools", "binary/copyright", "CHANGELOG.md", "pyproject.toml", "dist/share"):
+        source, target = REPOSITORY / name, tree / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, target)
+    shutil.copytree(FOLDER, tree / "dist" / NAME, symlinks=True)
+    (tree / "docker_credential_ecrpy").mkdir()
+    version = '__version__ = "0.0.1"\n'
+    (tree / "docker_credential_ecrpy" / "__init__.py").write_text(version)
+    environ = {"PATH": os.environ["PATH"], "SOURCE_DATE_EPOCH": "1700000000"}
+    subprocess.run(["sh", "tools/make-deb.sh", "."], cwd=tree, env=environ, check=True)
+    (package,) = tree.glob("*.deb")
+    package.rename(tree / "earlier.deb")
+    return tree
+
+
+def test_an_upgrade_from_the_folder(tmp_path: Path, earlier: Path) -> None:
+    """Over an install of the folder, the result is that of a fresh install."""
+    command = ["sh", "tools/install.sh", "install", str(tmp_path / "old")]
+    subprocess.run(command, cwd=earlier, env={**os.environ, "SOURCE": "dist"}, check=True)
+    assert f"lib/{NAME}/_internal" in _tree(tmp_path / "old")
+    for prefix in ("old", "fresh"):
+        _make("install", tmp_path / prefix)
+
+    assert _tree(tmp_path / "old") == _tree(tmp_path / "fresh")
+    _make("uninstall", tmp_path / "old")
+    assert not (tmp_path / "old").exists()
+
+
+def test_an_upgrade_of_the_package_from_the_folder(tmp_path: Path, earlier: Path) -> None:
+    """dpkg replaces the folder by the file, which needs no other package, and removes that too."""
+    if os.geteuid() != 0:
+        engines.missing("dpkg needs root")
+    (package,) = DIST.glob(f"{NAME}_*.deb")
+    root = tmp_path / "root"
+    (root / "var" / "lib" / "dpkg" / "updates").mkdir(parents=True)
+    (root / "var" / "lib" / "dpkg" / "status").touch()
+
+    def change(*options: str) -> set[str]:
+        subprocess.run(["dpkg", f"--root={root}", *options], check=True, capture_output=True)
+        return {str(path.relative_to(root)) for path in root.glob("usr/**/*")}
+
+    folder = change("--force-depends", "--install", str(earlier / "earlier.deb"))
+    file = change("--install", str(package))
+    home = f"usr/lib/{NAME}"
+
+    assert f"{home}/_internal" in folder
+    assert {name for name in file if name.startswith(f"{home}/")} == {
+        f"{home}/{NAME}",
+        f"{home}/{DROP_IN}",
+    }
+    assert {name for name in folder if not name.startswith(home)} <= file
+    subprocess.run([root / "usr" / "bin" / DROP_IN, "version"], check=True, capture_output=True)
+    assert change("--remove", NAME) == set()
+
+
+def test_the_package_needs_no_other_package() -> None:
+    """It has no dependency, and says why the program is linked as it is."""
+    (package,) = DIST.glob(f"{NAME}_*.deb")
+
+    def show(*options: str) -> str:
+        command = ["dpkg-deb", *options]
+        return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+
+    assert "Depends" not in show("--info", str(package))
+    files = [line.split()[5] for line in show("--contents", str(package)).splitlines()
+             if line.startswith("-")]  # fmt: skip
+    assert [one for one in files if "/usr/lib/" in one] == [f"./usr/lib/{NAME}/{DROP_IN}"]
+    assert f"./usr/share/lintian/overrides/{NAME}" in files
+    if shutil.which("lintian"):
+        command = ["lintian", "--fail-on", "error,warning", str(package)]
+        subprocess.run(command, check=True)
 
 
 @pytest.mark.parametrize(

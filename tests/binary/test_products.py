@@ -111,6 +111,31 @@ def test_transfers_are_left_out() -> None:
     assert not (FOLDER / "_internal" / "boto3").exists()
 
 
+def test_what_is_left_out_is_imported_on_use_alone() -> None:
+    """No module of the programs needs an excluded one to load, except for replaced ones."""
+    warnings = (CONTENTS.parent / "warn-build_binary.txt").read_text()
+    inside = dict(json.loads(CONTENTS.read_text())["modules"])
+    replaced = {
+        name for name, path in inside.items() if Path(path).parts[-2] in ("binary", "nothing")
+    }
+    excluded = re.findall(
+        r"^excluded module named (\S+) - imported by (.*)", warnings, re.MULTILINE
+    )
+    assert {"pickle", "zipfile"} <= {name for name, _ in excluded}
+    for name, importers in excluded:
+        loading = set(re.findall(r"([\w.]+) \(top-level\)", importers))
+        assert loading & set(inside) <= replaced or name in replaced, (name, loading)
+
+
+def test_the_interpreters_own_modules_are_not_inside_twice() -> None:
+    """CPython has frozen copies of what its start needs."""
+    names = {module for module, _ in json.loads(CONTENTS.read_text())["modules"]}
+
+    assert "stat" not in names
+    assert not names & {"importlib._bootstrap", "os", "zipimport"}
+    assert {"importlib", "encodings.utf_8"} <= names
+
+
 def test_no_path_of_the_building_machine_is_in_it() -> None:
     """No path of the tree or of the build environments is in the folder."""
     home = pwd.getpwuid(os.getuid()).pw_dir

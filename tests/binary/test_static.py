@@ -98,7 +98,7 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     work.mkdir()
     shutil.copytree(REPOSITORY / "build" / "static" / "source", work / "source")
     command = [
-        *(str(REPOSITORY / ".binary" / "bin" / "python"), "-B"),
+        *(str(REPOSITORY / ".binary" / "bin" / "python"), "-B", "-X", "no_debug_ranges"),
         str(REPOSITORY / "binary" / "static.py"),
         str(REPOSITORY / "build" / "binary" / "build_binary" / "contents.json"),
         *(str(work), str(tmp_path / "program"), str(tmp_path / "parts")),

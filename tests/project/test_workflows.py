@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 from tests.world.tree import REPOSITORY
@@ -53,6 +54,26 @@ def test_what_is_built_is_what_is_attested() -> None:
     (row,) = [line for line in _lines("release.yml") if re.match(r" +platform: \[", line)]
 
     assert built == re.findall(r"\w+-\w+", row)
+
+
+def _steps(name: str, action: str) -> list[dict[str, Any]]:
+    """Return the settings of each use of an action in a workflow file."""
+    jobs = yaml.safe_load((WORKFLOWS / name).read_text(encoding="utf-8"))["jobs"]
+    steps = [step for job in jobs.values() for step in job.get("steps", ())]
+    return [step["with"] for step in steps if step.get("uses", "").startswith(f"actions/{action}@")]
+
+
+def test_every_wheel_is_published_and_attested() -> None:
+    """Those of the static programs are artifacts whose names begin like the other packages'."""
+    uploads = {step["name"]: step["path"] for step in _steps("build.yml", "upload-artifact")}
+    assert uploads["packages-${{ matrix.platform }}"] == "dist/release/*-manylinux*.whl"
+    assert uploads["packages"] == "dist/packages/*"
+    downloads = [step for step in _steps("release.yml", "download-artifact") if "pattern" in step]
+
+    assert downloads == [
+        {"pattern": "packages*", "path": path, "merge-multiple": True}
+        for path in ("release", "dist")
+    ]
 
 
 @pytest.mark.parametrize("name", ["build.yml", "release.yml"])
