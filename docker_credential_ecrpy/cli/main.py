@@ -62,6 +62,7 @@ Commands (each has --help):
   password    print a registry's token, as aws ecr get-login-password does
   cache       list or clear the cached tokens and logins
   completion  print the completion script of a shell
+  kubelet     answer the kubelet as its image credential provider
   help        show the help of a command, such as help cache list
 
 Actions (Docker runs these: the protocol of docker-credential-helpers):

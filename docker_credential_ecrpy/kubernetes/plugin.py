@@ -1,0 +1,1 @@
+"""The kubelet's image credential provider: one request in, one answer out."""
