@@ -15,7 +15,14 @@ from functools import partial
 
 from docker_credential_ecrpy import HOMEPAGE, PACKAGE, __version__
 from docker_credential_ecrpy.aws import gateway
-from docker_credential_ecrpy.cli.names import ACTIONS, COMMANDS, COMPLETE, HELP_OPTIONS, USAGE
+from docker_credential_ecrpy.cli.names import (
+    ACTIONS,
+    COMMANDS,
+    COMPLETE,
+    HELP_OPTIONS,
+    KUBELET,
+    USAGE,
+)
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files.log_file import open_log
 from docker_credential_ecrpy.files.programs import stalled
@@ -106,13 +113,17 @@ def run_cli(
     secret_sources.note_arguments(argv[1:])
     _see_children()
     name, arguments = program_name(argv), argv[1:]
+    is_plugin, given = _find_plugin(arguments, environ)
+    if is_plugin:
+        return _run_plugin(argv, environ, given, started)
     log = _SwitchedLog(environ, started)
     helper = _build_helper(environ, log)
     for_user = _is_for_user(arguments, environ)
     try:
         if for_user:
             more = 0 if arguments and arguments[0] in _IN_TIME else _MORE_SECONDS
-            report = partial(report_hang, argv, environ, None, for_user=True)
+            say = partial(_print_error, for_user=True)
+            report = partial(report_hang, argv, environ, None, say=say)
             watchdog.start(protocol.time_limit(environ) + more, report)
             code = _run_command(arguments, name, helper, log.turn_on)
             watchdog.stop()
@@ -124,23 +135,60 @@ def run_cli(
         return _report(name, exc, for_user=for_user)
     except BrokenPipeError:
         raise  # a command's reader left, as `head` does
-    except Exception as exc:  # the boundary: users see no traceback
-        if isinstance(exc.__cause__, KeyboardInterrupt):
-            raise  # an interrupt while a module loads; see `__main__.in_full`
-        where = exc.__traceback__
-        while where and where.tb_next:
-            where = where.tb_next
-        place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "nowhere"
-        helper.log(f"unexpected {type(exc).__name__} at {place}")
-        hint = "run it again with AWS_ECR_DEBUG=1, and report what that prints at"
-        unknown = f"unexpected error: {faults.say(exc)}", f"{hint} {HOMEPAGE}/issues"
-        by_variable = import_path.explain(exc, environ)
-        msg, hint = by_variable or unknown
-        known = None if by_variable else faults.explain(exc)
-        return _report(name, known or HelperError(msg, hint=hint), for_user=for_user)
+    except Exception as exc:  # noqa: BLE001 - the boundary: users see no traceback
+        return _report(name, _explain(exc, environ, log), for_user=for_user)
     watchdog.stop()
     protocol.send(answer)
     return code
+
+
+def _run_plugin(
+    argv: Sequence[str], environ: dict[str, str], given: bytes | None, started: float
+) -> int:
+    """Answer the kubelet; return the exit code. An error is one line on standard error alone.
+
+    given: the request, if it has been read. Raises OSError as `run_cli`.
+    """
+    from docker_credential_ecrpy.kubernetes import plugin  # for nodes alone
+
+    name, log = program_name(argv), _SwitchedLog(environ, started)
+    environ |= plugin.choose_cache(environ)
+
+    def say(name: str, error: HelperError) -> None:
+        write_stderr(plugin.shorten(name, error))
+
+    try:
+        report = partial(report_hang, argv, environ, None, say=say)
+        watchdog.start(protocol.time_limit(environ), report)
+        answer = plugin.answer(argv[1:], given, _build_helper(environ, log))
+    except BrokenPipeError:
+        raise
+    except Exception as exc:  # noqa: BLE001 - the boundary, as in `run_cli`
+        watchdog.stop(_WRITE_SECONDS)
+        error = exc if isinstance(exc, HelperError) else _explain(exc, environ, log)
+        say(name, error)
+        watchdog.stop()
+        return protocol.FAILED
+    watchdog.stop()
+    protocol.send(answer)
+    return protocol.OK
+
+
+def _explain(exc: Exception, environ: Mapping[str, str], log: Log) -> HelperError:
+    """Return the error for any exception. Raises it if an interrupt caused it."""
+    if isinstance(exc.__cause__, KeyboardInterrupt):
+        raise exc  # an interrupt while a module loads; see `__main__.in_full`
+    where = exc.__traceback__
+    while where and where.tb_next:
+        where = where.tb_next
+    place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "nowhere"
+    log(f"unexpected {type(exc).__name__} at {place}")
+    hint = "run it again with AWS_ECR_DEBUG=1, and report what that prints at"
+    unknown = f"unexpected error: {faults.say(exc)}", f"{hint} {HOMEPAGE}/issues"
+    by_variable = import_path.explain(exc, environ)
+    msg, hint = by_variable or unknown
+    known = None if by_variable else faults.explain(exc)
+    return known or HelperError(msg, hint=hint)
 
 
 def report_hang(
@@ -149,11 +197,12 @@ def report_hang(
     request: protocol.GetRequest | None,
     thread: int,
     *,
-    for_user: bool = False,
+    say: "Callable[[str, HelperError], None] | None" = None,
 ) -> None:
     """Answer for a thread that is blocked: with an error that names the file it waits for.
 
     request: that of a `get`, or None. For ECR Public the answer is "not found", as for its errors.
+    say: writes the error; by default to both streams.
     """
     file = stalled.find_file(thread)  # before a child ends, for which the thread may wait
     program = sys.modules.get("docker_credential_ecrpy.files.programs.program")
@@ -163,7 +212,7 @@ def report_hang(
         protocol.send(f"{protocol.NOT_FOUND}\n".encode())
         return
     error = stalled.explain(file, environ, protocol.time_limit(environ))
-    _print_error(program_name(argv), error, for_user=for_user)
+    (say or _print_error)(program_name(argv), error)
 
 
 def program_name(argv: Sequence[str]) -> str:
@@ -186,6 +235,29 @@ class _SwitchedLog:
     def turn_on(self) -> None:
         self._environ["AWS_ECR_DEBUG"] = "1"
         self._write = open_log(self._environ, self._started)
+
+
+def _find_plugin(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[bool, bytes | None]:
+    """Return whether the kubelet runs this as its plugin, and its request if that was read.
+
+    It may run this under another program's name and with its arguments: then the request shows it.
+    """
+    if arguments[:1] == [KUBELET]:
+        is_help = set(HELP_OPTIONS) & set(arguments)
+        return not is_help and all(word.startswith("-") for word in arguments[1:2]), None
+    if _is_for_user(arguments, environ) or not _is_usage(arguments):
+        return False, None
+    from docker_credential_ecrpy.kubernetes import plugin
+
+    request = plugin.find_request(protocol.time_limit(environ))
+    return request is not None, request
+
+
+def _is_usage(arguments: Sequence[str]) -> bool:
+    """Whether the arguments are none that a client uses, and no help."""
+    if arguments and _is_help(arguments):
+        return False
+    return len(arguments) != 1 or arguments[0] not in (*ACTIONS, *VERSION, *HELPED)
 
 
 def _is_for_user(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
@@ -230,7 +302,7 @@ def _run_action(
         near = suggest(action, COMMANDS + known)
         meant = f"; did you mean {near}?" if near else ""
         usage = f"{name}: unknown command: {one_line(action)}{meant}\n{usage}"
-    if action not in known or len(arguments) > 1:
+    if _is_usage(arguments):
         return protocol.FAILED, f"{usage}\n".encode()
     if action in VERSION:
         return protocol.OK, f"{name} ({PACKAGE}) {__version__}\n".encode()
@@ -279,12 +351,12 @@ def _report(name: str, error: HelperError, *, for_user: bool) -> int:
 
         Console(os.environ).note(f"{name}: {make_printable(secrets.redact(str(error)))}")
     else:
-        _print_error(name, error, for_user=False)
+        _print_error(name, error)
     watchdog.stop()
     return protocol.FAILED
 
 
-def _print_error(name: str, error: HelperError, *, for_user: bool) -> None:
+def _print_error(name: str, error: HelperError, *, for_user: bool = False) -> None:
     """Print an error on both streams: a client may show either, and users see both.
 
     Standard output comes first: clients read that one, and may leave the other one full.

@@ -4,6 +4,8 @@ COMPLETE = "_DOCKER_CREDENTIAL_ECRPY_COMPLETE"
 """The variable that a shell's completion script sets; see `completion`."""
 COMMANDS = ("configure", "doctor", "explain", "password", "cache", "completion", "kubelet")
 """The commands that users type, beside Docker's actions."""
+KUBELET = "kubelet"
+"""The command that is the kubelet's plugin, unless a command of its own or --help follows."""
 ACTIONS = {
     "get": "read a registry's address from standard input, print its credentials",
     "store": "read a login (JSON) from standard input, keep it until it expires",

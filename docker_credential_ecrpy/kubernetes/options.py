@@ -18,8 +18,10 @@ _WORDS = {"": True, "true": True, "false": False}
 
 @dataclass(frozen=True)
 class Options:
-    """role_annotations: the keys that name a role, in order. require_role: whether a service
-    account's token without a role is refused, instead of answered with the node's identity.
+    """What the arguments say.
+
+    role_annotations: the keys that name a role, in order. require_role: whether a service account's
+    token without a role is refused, instead of answered with the node's identity.
     """
 
     role_annotations: tuple[str, ...] = ROLE_ANNOTATIONS
@@ -40,7 +42,8 @@ def parse(arguments: Sequence[str], *, is_lenient: bool = False) -> Options:
         if name == ROLE_ANNOTATION:
             value = value if equals else rest.pop(0) if rest else ""
             if not value:
-                raise HelperError(f"--{name} needs the key of an annotation", hint=_example())
+                msg = f"--{name} needs the key of an annotation"
+                raise HelperError(msg, hint=f"write it as in --{name} {ROLE_ANNOTATIONS[0]}")
             annotations.append(value)
         elif name == REQUIRE_ROLE:
             if value not in _WORDS or (equals and not value):
@@ -52,7 +55,3 @@ def parse(arguments: Sequence[str], *, is_lenient: bool = False) -> Options:
             hint = f"its options are --{ROLE_ANNOTATION} <key> and --{REQUIRE_ROLE}"
             raise HelperError(msg, hint=hint)
     return Options(tuple(annotations) or ROLE_ANNOTATIONS, require_role)
-
-
-def _example() -> str:
-    return f"write it as in --{ROLE_ANNOTATION} {ROLE_ANNOTATIONS[0]}"

@@ -109,14 +109,16 @@ def _load(data: bytes) -> dict[str, Any]:
         msg = f"the request on standard input is longer than {MAX_REQUEST // 1024} KiB"
         raise HelperError(msg, hint=_FORM)
     if not data.strip():
-        raise HelperError("there is no request on standard input", hint=_FORM)
+        msg = "there is no request on standard input"
+        raise HelperError(msg, hint=_FORM)
     try:
         fields = json.loads(data.decode())
         check_depth(fields, _MOST_DEPTH)
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        raise HelperError("the request on standard input is not a JSON object", hint=_FORM)
+        msg = "the request on standard input is not a JSON object"
+        raise HelperError(msg, hint=_FORM)
     return fields
 
 
@@ -124,7 +126,8 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
     """Return a field's string, "" if it is missing or null. Raises HelperError."""
     value = fields.get(name)
     if not isinstance(value, str | None):
-        raise HelperError(f"{name} of the request is not a string", hint=_FORM)
+        msg = f"{name} of the request is not a string"
+        raise HelperError(msg, hint=_FORM)
     return value or ""
 
 
