@@ -23,6 +23,8 @@ from docker_credential_ecrpy.text.sanitize import one_line
 ROLE = "AWS_ECR_ROLE_ARN"
 """The variable with the role of service accounts that name none, for every account."""
 _MOST_DEPTH = 32
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+_SHORTEST, _LONGEST = 4, 20_000
 _PARTS = 3  # of a JSON Web Token: header, claims, signature
 
 
@@ -50,6 +52,11 @@ def choose_identity(
             raise HelperError(msg, hint=f"{hint}, or set {ROLE} for the kubelet", refused=True)
         log(f"kubelet: service account {_name(claims)} has no role: the node's identity is used")
         return choice
+    if not _SHORTEST <= len(request.token) <= _LONGEST:
+        msg = f"the service account token has {len(request.token)} characters, and STS takes"
+        msg += f" {_SHORTEST} to {_LONGEST}"
+        hint = "send the token that the API server has issued"
+        raise HelperError(msg, hint=hint, refused=True)
     log(f"kubelet: role {role.arn} for service account {_name(claims)}, by {place}")
     web = WebIdentity(request.token, _claim(claims, "iss"), _claim(claims, "sub"))
     return replace(choice, role=role, web_identity=web, chosen_at=place)

@@ -18,7 +18,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 GROUP = "credentialprovider.kubelet.k8s.io"
 VERSIONS = (f"{GROUP}/v1", f"{GROUP}/v1beta1", f"{GROUP}/v1alpha1")
@@ -170,14 +169,14 @@ def parse_duration(text: object) -> float:
 
 def matches(pattern: str, image: str) -> bool:
     """Whether a pattern of `matchImages`, or a key of `auth`, is for an image."""
-    globs, target = urlsplit(f"https://{pattern}"), urlsplit(f"https://{image}")
-    ours, theirs = (url.netloc.partition(":") for url in (globs, target))
+    globs, target = pattern.partition("/"), image.partition("/")
+    ours, theirs = globs[0].partition(":"), target[0].partition(":")
     labels, wanted = theirs[0].split("."), ours[0].split(".")
     return (
         ours[2] == theirs[2]
         and len(labels) == len(wanted)
         and all(map(_matches_label, wanted, labels))
-        and target.path.startswith(globs.path)
+        and f"/{target[2]}".startswith(f"/{globs[2]}" if globs[1] else "")
     )
 
 
@@ -321,8 +320,8 @@ class PlayKubelet:
         default = parse_duration(provider["defaultCacheDuration"])
         seconds = default if answer.seconds is None else answer.seconds
         if seconds:
-            name = {"Image": image, "Registry": registry, "Global": "<global>"}
-            key = (provider["name"], name[answer.cache_key_type], *of_account)
+            names = {"Image": image, "Registry": registry, "Global": "<global>"}
+            key = (provider["name"], names[answer.cache_key_type], *of_account)
             self._kept[key] = (self.clock() + seconds, answer)
         return answer
 
