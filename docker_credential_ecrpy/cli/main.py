@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from docker_credential_ecrpy import HOMEPAGE, PACKAGE, __version__
+from docker_credential_ecrpy import PACKAGE, __version__
 from docker_credential_ecrpy.aws import gateway
 from docker_credential_ecrpy.cli.names import (
     ACTIONS,
     COMMANDS,
     COMPLETE,
     HELP_OPTIONS,
+    HELP_TEXT,
     KUBELET,
     USAGE,
 )
@@ -28,7 +29,7 @@ from docker_credential_ecrpy.files.log_file import open_log
 from docker_credential_ecrpy.files.programs import stalled
 from docker_credential_ecrpy.helper.actions import Answer, Helper
 from docker_credential_ecrpy.helper.timeout import read_timeout
-from docker_credential_ecrpy.hot import import_path, protocol, watchdog
+from docker_credential_ecrpy.hot import protocol, watchdog
 from docker_credential_ecrpy.settings.rules import SettingText
 from docker_credential_ecrpy.text import faults, secret_sources, secrets
 from docker_credential_ecrpy.text.log import Log, write_stderr
@@ -45,52 +46,6 @@ _MORE_SECONDS = 10.0  # after AWS_ECR_TIMEOUT, for what most commands do beside 
 _IN_TIME = ("password", "cache")  # these do no more than an action does
 _WRITE_SECONDS = 10.0  # for an error, whose stream may be a file that does not answer
 HELPED = ("help", *HELP_OPTIONS)
-
-HELP = """\
-{usage}
-
-Docker credential helper for Amazon ECR. Docker runs it for each pull, push and \
-build; it gets a token from AWS, caches it, and refreshes it before it expires. \
-No docker login is needed.
-
-Configure Docker to use it (credHelpers in ~/.docker/config.json), then pull:
-
-  docker-credential-ecrpy configure 123456789012@us-east-1
-  docker pull 123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app:1
-
-If a pull fails, find the cause and the fix:
-
-  docker-credential-ecrpy doctor <image>
-
-Commands (each has --help):
-  configure   make Docker use this program for ECR registries
-  doctor      find out why a pull fails, and how to fix it
-  explain     show the rule, identity, endpoint and cache entry of a registry
-  password    print a registry's token, as aws ecr get-login-password does
-  cache       list or clear the cached tokens and logins
-  completion  print the completion script of a shell
-  kubelet     answer the kubelet as its image credential provider
-  help        show the help of a command, such as help cache list
-
-Actions (Docker runs these: the protocol of docker-credential-helpers):
-  get      read a registry's address from standard input, print its credentials
-  store    read a login (JSON) from standard input, keep it until it expires
-  erase    read a registry's address from standard input, remove its tokens
-  list     print the known ECR registries; makes no network call
-  version  print the version (also -V, --version)
-
-Environment:
-  AWS_PROFILE, AWS_ACCESS_KEY_ID, ...    the AWS identity, as for the AWS CLI
-  AWS_ECR_PROFILE_<account>=<profile>    the AWS profile to use for one account
-  AWS_ECR_ROLE_ARN_<account>=<ARN>       the role to assume for one account
-  AWS_ECR_CONFIG=~/.ecr/config.toml      the settings file: rules, fallback
-  AWS_ECR_TIMEOUT=25                     the time limit of one get, in seconds
-  AWS_ECR_CACHE_DIR=~/.ecr               the cache directory
-  AWS_ECR_DISABLE_CACHE=1                cache nothing: each get calls AWS
-  AWS_ECR_IGNORE_CREDS_STORAGE=true      make docker login and logout do nothing
-  AWS_ECR_DEBUG=1, AWS_ECR_LOG=<file>    log to standard error, or to a file
-  NO_COLOR=1                             print no colours
-"""
 
 
 def run_cli(
@@ -136,7 +91,7 @@ def run_cli(
     except BrokenPipeError:
         raise  # a command's reader left, as `head` does
     except Exception as exc:  # noqa: BLE001 - the boundary: users see no traceback
-        return _report(name, _explain(exc, environ, log), for_user=for_user)
+        return _report(name, faults.explain_any(exc, environ, log), for_user=for_user)
     watchdog.stop()
     protocol.send(answer)
     return code
@@ -165,8 +120,7 @@ def _run_plugin(
         raise
     except Exception as exc:  # noqa: BLE001 - the boundary, as in `run_cli`
         watchdog.stop(_WRITE_SECONDS)
-        error = exc if isinstance(exc, HelperError) else _explain(exc, environ, log)
-        say(name, error)
+        say(name, faults.explain_any(exc, environ, log))
         watchdog.stop()
         return protocol.FAILED
     finally:
@@ -176,23 +130,6 @@ def _run_plugin(
     watchdog.stop()
     protocol.send(answer)
     return protocol.OK
-
-
-def _explain(exc: Exception, environ: Mapping[str, str], log: Log) -> HelperError:
-    """Return the error for any exception. Raises it if an interrupt caused it."""
-    if isinstance(exc.__cause__, KeyboardInterrupt):
-        raise exc  # an interrupt while a module loads; see `__main__.in_full`
-    where = exc.__traceback__
-    while where and where.tb_next:
-        where = where.tb_next
-    place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "nowhere"
-    log(f"unexpected {type(exc).__name__} at {place}")
-    hint = "run it again with AWS_ECR_DEBUG=1, and report what that prints at"
-    unknown = f"unexpected error: {faults.say(exc)}", f"{hint} {HOMEPAGE}/issues"
-    by_variable = import_path.explain(exc, environ)
-    msg, hint = by_variable or unknown
-    known = None if by_variable else faults.explain(exc)
-    return known or HelperError(msg, hint=hint)
 
 
 def report_hang(
@@ -334,7 +271,7 @@ def _help_text(name: str, usage: str, environ: Mapping[str, str]) -> str:
         wrap_command(line.strip(), width, "  ") + "\n"
         if line.startswith("  docker")
         else console.fit(line, width) + "\n"
-        for line in HELP.format(name=name, usage=usage).splitlines()
+        for line in HELP_TEXT.format(name=name, usage=usage).splitlines()
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
-from docker_credential_ecrpy.hot import cache, paths, protocol
+from docker_credential_ecrpy.hot import cache, paths, protocol, registry
 from docker_credential_ecrpy.kubernetes import request as requests
 from docker_credential_ecrpy.kubernetes.options import parse
 from docker_credential_ecrpy.kubernetes.request import MAX_REQUEST
@@ -108,22 +108,24 @@ def answer(arguments: Sequence[str], data: bytes | None, helper: Helper) -> byte
     if not _AUTHORITY.fullmatch(request.authority):
         helper.log("kubelet: the image names no registry's host")
         return requests.answer(request)
-    choice = helper.choose(request.authority)
-    helper.keep_rules()
-    if choice is None:
-        helper.log("kubelet: not an ECR registry, and no rule for it")
-        return requests.answer(request)
+    found = registry.parse(request.authority)
+    public = found is not None and found.public
     try:
+        choice = helper.choose(request.authority)
+        helper.keep_rules()
+        if choice is None:
+            helper.log("kubelet: not an ECR registry, and no rule for it")
+            return requests.answer(request)
+        public = choice.registry.public
         chosen = choose_identity(choice, request, options, helper.environ, helper.log)
         entry = helper.find_token(chosen)
     except HelperError as exc:
-        if not choice.registry.public:
+        if not public:
             raise
         helper.log(f"failed: {exc}")
         return requests.answer(request)  # pulls work there without a login
-    return requests.answer(
-        request, login_in_reply(entry.reply), seconds_to_cache(entry, helper.clock())
-    )
+    login = login_in_reply(entry.reply)
+    return requests.answer(request, login, seconds_to_cache(entry, helper.clock()))
 
 
 def seconds_to_cache(entry: cache.Entry, now: int) -> int:

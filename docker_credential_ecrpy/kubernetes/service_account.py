@@ -59,7 +59,8 @@ def choose_identity(
         raise HelperError(msg, hint=hint, refused=True)
     log(f"kubelet: role {role.arn} for service account {_name(claims)}, by {place}")
     web = WebIdentity(request.token, _claim(claims, "iss"), _claim(claims, "sub"))
-    return replace(choice, role=role, web_identity=web, chosen_at=place)
+    # The credentials of a profile are not used, so none has to exist here.
+    return replace(choice, role=role, web_identity=web, chosen_at=place, profile="")
 
 
 def _find_role(
