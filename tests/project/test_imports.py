@@ -12,6 +12,7 @@ from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.tokens.folder import open_folder
 from tests.world.accounts import profile
 from tests.world.machine import HOST, NOT_FOUND, Machine
+from tests.world.play_kubelet import request
 
 pytestmark = pytest.mark.tree
 OTHER = HOST.replace("123456789012", "210987654321")
@@ -356,10 +357,7 @@ def test_store_erase_and_list_load_few_modules(
 def test_the_kubelets_plugin_loads_few_modules(machine: Machine, scripts: Path) -> None:
     """A cached answer needs neither the SDK nor click, whose load would be most of its time."""
     machine.login()
-    asked = (
-        '{"kind": "CredentialProviderRequest", "image": "%s/app",'
-        ' "apiVersion": "credentialprovider.kubelet.k8s.io/v1"}' % HOST
-    )
+    asked = request(f"{HOST}/app").decode()
     assert machine.run("kubelet", stdin=asked.encode()).code == 0
     loaded = _loaded(machine, scripts, asked, 0, "kubelet")
     ours = {name for name in loaded if name.startswith("docker_credential_ecrpy")}
