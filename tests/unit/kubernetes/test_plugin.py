@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from docker_credential_ecrpy import __main__
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol
 from docker_credential_ecrpy.hot.cache import SECOND, Entry
@@ -106,3 +107,22 @@ def test_input_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with path.open("rb") as stream:
         monkeypatch.setattr(protocol, "STDIN", stream.fileno())
         assert plugin.read_input() == b"x" * 100_001
+
+
+@pytest.mark.parametrize(("argument", "expected"), [("kubelet", ""), ("get", "not enough memory")])
+def test_what_cannot_be_reported(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    argument: str,
+    expected: str,
+) -> None:
+    """Where the error is that of the entry point, the kubelet's standard output has nothing."""
+    monkeypatch.setattr(sys, "argv", ["name", argument])
+
+    code = __main__._fail(MemoryError())
+
+    output, errors = capfd.readouterr()
+    assert code == 1
+    assert expected in output
+    assert bool(output) is bool(expected)
+    assert errors.startswith("name: there is not enough memory")
