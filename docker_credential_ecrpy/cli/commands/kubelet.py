@@ -25,4 +25,9 @@ def command() -> None:
 
     The same happens without the word kubelet, and with unknown arguments, if such a request is on
     standard input: the program can take the place and the name of ecr-credential-provider.
+
+    The plugin has two options, for args of the provider in the kubelet's configuration.
+    --role-annotation KEY, which may be repeated, names the annotation of a service account with its
+    role. --require-role refuses a service account's token without a role, instead of using the
+    node's identity.
     """
