@@ -118,9 +118,10 @@ def test_a_grandchild_does_not_hold_the_kubelet(machine: Machine, outcome: str) 
     machine.config(f"[default]\ncredential_process = {program}\n")
     began = time.monotonic()
 
-    run = ask(machine, request(IMAGE), seconds=15, AWS_ECR_TIMEOUT="3")
+    limit = "3" if outcome == "hangs" else "20"
+    run = ask(machine, request(IMAGE), seconds=30, AWS_ECR_TIMEOUT=limit)
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25  # and not the 40 s of the grandchild
     assert run.code == (0 if outcome == "works" else 1)
     with pytest.raises(ProcessLookupError):
         _wait_for_end(int(pid.read_text()))
