@@ -150,7 +150,10 @@ def _explain(exc: BaseException) -> str:
 
 
 def _fail(exc: BaseException) -> int:
-    """Report an error that `cli` cannot report, on both streams; return the exit code."""
+    """Report an error that `cli` cannot report, on both streams; return the exit code.
+
+    The kubelet gets it on standard error alone.
+    """
     watchdog = sys.modules.get("docker_credential_ecrpy.hot.watchdog")
     if watchdog:
         watchdog.stop()
@@ -170,7 +173,8 @@ def _fail(exc: BaseException) -> int:
         (f"{ascii(name)[1:-1]}: {text}", protocol.STDERR),
     ):
         try:
-            protocol.send(f"{line}\n".encode(), stream)
+            if stream == protocol.STDERR or sys.argv[1:2] != ["kubelet"]:
+                protocol.send(f"{line}\n".encode(), stream)
         except (OSError, MemoryError):
             pass  # the stream is closed, or the memory is too low even for this
     protocol.set_timer(0)

@@ -12,8 +12,7 @@ import click
 
 from docker_credential_ecrpy import HOMEPAGE
 from docker_credential_ecrpy.cli.group import program as commands
-from docker_credential_ecrpy.cli.main import HELP
-from docker_credential_ecrpy.cli.names import USAGE
+from docker_credential_ecrpy.cli.names import HELP_TEXT, USAGE
 from tools import config_file
 from tools.roff import link, roff, start, term
 
@@ -60,7 +59,7 @@ def page(program: str) -> str:
     The help's first lines are the synopsis; a line at the margin that ends in a colon, with
     indented pairs of term and meaning below, is a section; other indented lines are examples.
     """
-    text = HELP.format(name=program, usage=USAGE.format(name=program))
+    text = HELP_TEXT.format(name=program, usage=USAGE.format(name=program))
     usage, _, body = text.partition("\n\n")
     ways = [line.partition(program)[2].strip() for line in usage.splitlines()]
     lines = [

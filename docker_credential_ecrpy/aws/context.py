@@ -17,6 +17,8 @@ from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import one_line
 
+WEB_IDENTITY = "web-identity"
+"""The name of a pod's token as the source of credentials, beside botocore's names."""
 _SOURCES = {
     "env": "the environment",
     "shared-credentials-file": "profile {!r} in the credentials file",
@@ -24,6 +26,7 @@ _SOURCES = {
     "custom-process": "credential_process of profile {!r}",
     "assume-role": "the role of profile {!r}",
     "assume-role-with-web-identity": "the web identity role",
+    WEB_IDENTITY: "the service account's token",
     "sso": "the SSO session of profile {!r}",
     "login": "the aws login session of profile {!r}",
     "container-role": "the container's role",

@@ -2,10 +2,13 @@
 
 from typing import Any
 
-from docker_credential_ecrpy.aws.context import CallContext
+from botocore import UNSIGNED
+from botocore.config import Config
+
+from docker_credential_ecrpy.aws.context import WEB_IDENTITY, CallContext
 from docker_credential_ecrpy.aws.deadline import Stage
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.settings.rules import Role
+from docker_credential_ecrpy.settings.rules import Role, WebIdentity
 from docker_credential_ecrpy.text import secrets
 
 
@@ -25,6 +28,8 @@ def resolve_credentials(call: CallContext) -> int | None:
     """
     call.watch.enter(Stage.CREDENTIALS)
     check_profile(call)
+    if call.choice.web_identity and call.choice.role:
+        return assume_role_with_web_identity(call.choice.role, call.choice.web_identity, call)
     credentials = call.core.get_credentials()
     if credentials is None:
         from docker_credential_ecrpy.aws.errors.sources import explain_no_credentials
@@ -55,8 +60,32 @@ def assume_role(role: Role, call: CallContext) -> int:
     options: dict[str, Any] = {"ExternalId": role.external_id} if role.external_id else {}
     options |= {"RoleSessionName": role.session_name, "DurationSeconds": role.duration}
     client: Any = call.core.create_client("sts", region_name=call.registry.region)
-    answer = client.assume_role(RoleArn=role.arn, **options)["Credentials"]
+    return _use(client.assume_role(RoleArn=role.arn, **options), role, call)
+
+
+def assume_role_with_web_identity(role: Role, web: WebIdentity, call: CallContext) -> int:
+    """Use the credentials of `role`, by a token; return their expiry in ns since the epoch.
+
+    No credentials of this machine are resolved: the token is all that STS gets. Raises HelperError,
+    and botocore's errors.
+    """
+    call.source = WEB_IDENTITY
+    unsigned = Config(signature_version=UNSIGNED)
+    client: Any = call.core.create_client("sts", region_name=call.registry.region, config=unsigned)
+    answer = client.assume_role_with_web_identity(
+        RoleArn=role.arn,
+        RoleSessionName=role.session_name,
+        DurationSeconds=role.duration,
+        WebIdentityToken=web.token,
+    )
+    call.resolved = True
+    return _use(answer, role, call)
+
+
+def _use(answered: Any, role: Role, call: CallContext) -> int:
+    """Use the credentials in an answer of STS; return their expiry in ns since the epoch."""
     try:
+        answer = answered["Credentials"]
         keys = answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]
         expires = answer["Expiration"]
         call.core.set_credentials(*keys)

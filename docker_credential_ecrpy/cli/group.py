@@ -11,6 +11,7 @@ from docker_credential_ecrpy.cli.commands import (
     configure,
     doctor,
     explain,
+    kubelet,
     password,
 )
 from docker_credential_ecrpy.cli.context import CommandContext
@@ -24,7 +25,7 @@ def program() -> None:
     """Configure and diagnose docker-credential-ecrpy."""
 
 
-for _module in (configure, doctor, explain, password, cache, completion):
+for _module in (configure, doctor, explain, password, cache, completion, kubelet):
     program.add_command(_module.command)
 
 # What each action reads from standard input.

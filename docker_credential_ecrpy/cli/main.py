@@ -13,15 +13,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from docker_credential_ecrpy import HOMEPAGE, PACKAGE, __version__
+from docker_credential_ecrpy import PACKAGE, __version__
 from docker_credential_ecrpy.aws import gateway
-from docker_credential_ecrpy.cli.names import ACTIONS, COMMANDS, COMPLETE, HELP_OPTIONS, USAGE
+from docker_credential_ecrpy.cli.names import (
+    ACTIONS,
+    COMMANDS,
+    COMPLETE,
+    HELP_OPTIONS,
+    HELP_TEXT,
+    KUBELET,
+    USAGE,
+)
 from docker_credential_ecrpy.errors import HelperError, WireText
 from docker_credential_ecrpy.files.log_file import open_log
 from docker_credential_ecrpy.files.programs import stalled
 from docker_credential_ecrpy.helper.actions import Answer, Helper
 from docker_credential_ecrpy.helper.timeout import read_timeout
-from docker_credential_ecrpy.hot import import_path, protocol, watchdog
+from docker_credential_ecrpy.hot import protocol, watchdog
 from docker_credential_ecrpy.settings.rules import SettingText
 from docker_credential_ecrpy.text import faults, secret_sources, secrets
 from docker_credential_ecrpy.text.log import Log, write_stderr
@@ -38,51 +46,6 @@ _MORE_SECONDS = 10.0  # after AWS_ECR_TIMEOUT, for what most commands do beside 
 _IN_TIME = ("password", "cache")  # these do no more than an action does
 _WRITE_SECONDS = 10.0  # for an error, whose stream may be a file that does not answer
 HELPED = ("help", *HELP_OPTIONS)
-
-HELP = """\
-{usage}
-
-Docker credential helper for Amazon ECR. Docker runs it for each pull, push and \
-build; it gets a token from AWS, caches it, and refreshes it before it expires. \
-No docker login is needed.
-
-Configure Docker to use it (credHelpers in ~/.docker/config.json), then pull:
-
-  docker-credential-ecrpy configure 123456789012@us-east-1
-  docker pull 123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app:1
-
-If a pull fails, find the cause and the fix:
-
-  docker-credential-ecrpy doctor <image>
-
-Commands (each has --help):
-  configure   make Docker use this program for ECR registries
-  doctor      find out why a pull fails, and how to fix it
-  explain     show the rule, identity, endpoint and cache entry of a registry
-  password    print a registry's token, as aws ecr get-login-password does
-  cache       list or clear the cached tokens and logins
-  completion  print the completion script of a shell
-  help        show the help of a command, such as help cache list
-
-Actions (Docker runs these: the protocol of docker-credential-helpers):
-  get      read a registry's address from standard input, print its credentials
-  store    read a login (JSON) from standard input, keep it until it expires
-  erase    read a registry's address from standard input, remove its tokens
-  list     print the known ECR registries; makes no network call
-  version  print the version (also -V, --version)
-
-Environment:
-  AWS_PROFILE, AWS_ACCESS_KEY_ID, ...    the AWS identity, as for the AWS CLI
-  AWS_ECR_PROFILE_<account>=<profile>    the AWS profile to use for one account
-  AWS_ECR_ROLE_ARN_<account>=<ARN>       the role to assume for one account
-  AWS_ECR_CONFIG=~/.ecr/config.toml      the settings file: rules, fallback
-  AWS_ECR_TIMEOUT=25                     the time limit of one get, in seconds
-  AWS_ECR_CACHE_DIR=~/.ecr               the cache directory
-  AWS_ECR_DISABLE_CACHE=1                cache nothing: each get calls AWS
-  AWS_ECR_IGNORE_CREDS_STORAGE=true      make docker login and logout do nothing
-  AWS_ECR_DEBUG=1, AWS_ECR_LOG=<file>    log to standard error, or to a file
-  NO_COLOR=1                             print no colours
-"""
 
 
 def run_cli(
@@ -105,13 +68,17 @@ def run_cli(
     secret_sources.note_arguments(argv[1:])
     _see_children()
     name, arguments = program_name(argv), argv[1:]
+    is_plugin, given = _find_plugin(arguments, environ)
+    if is_plugin:
+        return _run_plugin(argv, environ, given, started)
     log = _SwitchedLog(environ, started)
     helper = _build_helper(environ, log)
     for_user = _is_for_user(arguments, environ)
     try:
         if for_user:
             more = 0 if arguments and arguments[0] in _IN_TIME else _MORE_SECONDS
-            report = partial(report_hang, argv, environ, None, for_user=True)
+            say = partial(_print_error, for_user=True)
+            report = partial(report_hang, argv, environ, None, say=say)
             watchdog.start(protocol.time_limit(environ) + more, report)
             code = _run_command(arguments, name, helper, log.turn_on)
             watchdog.stop()
@@ -123,23 +90,46 @@ def run_cli(
         return _report(name, exc, for_user=for_user)
     except BrokenPipeError:
         raise  # a command's reader left, as `head` does
-    except Exception as exc:  # the boundary: users see no traceback
-        if isinstance(exc.__cause__, KeyboardInterrupt):
-            raise  # an interrupt while a module loads; see `__main__.in_full`
-        where = exc.__traceback__
-        while where and where.tb_next:
-            where = where.tb_next
-        place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "nowhere"
-        helper.log(f"unexpected {type(exc).__name__} at {place}")
-        hint = "run it again with AWS_ECR_DEBUG=1, and report what that prints at"
-        unknown = f"unexpected error: {faults.say(exc)}", f"{hint} {HOMEPAGE}/issues"
-        by_variable = import_path.explain(exc, environ)
-        msg, hint = by_variable or unknown
-        known = None if by_variable else faults.explain(exc)
-        return _report(name, known or HelperError(msg, hint=hint), for_user=for_user)
+    except Exception as exc:  # noqa: BLE001 - the boundary: users see no traceback
+        return _report(name, faults.explain_any(exc, environ, log), for_user=for_user)
     watchdog.stop()
     protocol.send(answer)
     return code
+
+
+def _run_plugin(
+    argv: Sequence[str], environ: dict[str, str], given: bytes | None, started: float
+) -> int:
+    """Answer the kubelet; return the exit code. An error is one line on standard error alone.
+
+    given: the request, if it has been read. Raises OSError as `run_cli`.
+    """
+    from docker_credential_ecrpy.kubernetes import plugin  # for nodes alone
+
+    name, log = program_name(argv), _SwitchedLog(environ, started)
+    environ |= plugin.choose_cache(environ)
+
+    def say(name: str, error: HelperError) -> None:
+        write_stderr(plugin.shorten(name, error))
+
+    try:
+        report = partial(report_hang, argv, environ, None, say=say)
+        watchdog.start(protocol.time_limit(environ), report)
+        answer = plugin.answer(argv[1:], given, _build_helper(environ, log))
+    except BrokenPipeError:
+        raise
+    except Exception as exc:  # noqa: BLE001 - the boundary, as in `run_cli`
+        watchdog.stop(_WRITE_SECONDS)
+        say(name, faults.explain_any(exc, environ, log))
+        watchdog.stop()
+        return protocol.FAILED
+    finally:
+        program = sys.modules.get("docker_credential_ecrpy.files.programs.program")
+        if program:
+            program.kill_sessions()  # a node runs this all the time: nothing may gather there
+    watchdog.stop()
+    protocol.send(answer)
+    return protocol.OK
 
 
 def report_hang(
@@ -148,11 +138,12 @@ def report_hang(
     request: protocol.GetRequest | None,
     thread: int,
     *,
-    for_user: bool = False,
+    say: "Callable[[str, HelperError], None] | None" = None,
 ) -> None:
     """Answer for a thread that is blocked: with an error that names the file it waits for.
 
     request: that of a `get`, or None. For ECR Public the answer is "not found", as for its errors.
+    say: writes the error; by default to both streams.
     """
     file = stalled.find_file(thread)  # before a child ends, for which the thread may wait
     program = sys.modules.get("docker_credential_ecrpy.files.programs.program")
@@ -162,7 +153,7 @@ def report_hang(
         protocol.send(f"{protocol.NOT_FOUND}\n".encode())
         return
     error = stalled.explain(file, environ, protocol.time_limit(environ))
-    _print_error(program_name(argv), error, for_user=for_user)
+    (say or _print_error)(program_name(argv), error)
 
 
 def program_name(argv: Sequence[str]) -> str:
@@ -185,6 +176,29 @@ class _SwitchedLog:
     def turn_on(self) -> None:
         self._environ["AWS_ECR_DEBUG"] = "1"
         self._write = open_log(self._environ, self._started)
+
+
+def _find_plugin(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[bool, bytes | None]:
+    """Return whether the kubelet runs this as its plugin, and its request if that was read.
+
+    It may run this under another program's name and with its arguments: then the request shows it.
+    """
+    if arguments[:1] == [KUBELET]:
+        is_help = set(HELP_OPTIONS) & set(arguments)
+        return not is_help and all(word.startswith("-") for word in arguments[1:2]), None
+    if _is_for_user(arguments, environ) or not _is_usage(arguments):
+        return False, None
+    from docker_credential_ecrpy.kubernetes import plugin
+
+    request = plugin.find_request(protocol.time_limit(environ))
+    return request is not None, request
+
+
+def _is_usage(arguments: Sequence[str]) -> bool:
+    """Whether the arguments are none that a client uses, and no help."""
+    if arguments and _is_help(arguments):
+        return False
+    return len(arguments) != 1 or arguments[0] not in (*ACTIONS, *VERSION, *HELPED)
 
 
 def _is_for_user(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
@@ -229,7 +243,7 @@ def _run_action(
         near = suggest(action, COMMANDS + known)
         meant = f"; did you mean {near}?" if near else ""
         usage = f"{name}: unknown command: {one_line(action)}{meant}\n{usage}"
-    if action not in known or len(arguments) > 1:
+    if _is_usage(arguments):
         return protocol.FAILED, f"{usage}\n".encode()
     if action in VERSION:
         return protocol.OK, f"{name} ({PACKAGE}) {__version__}\n".encode()
@@ -257,7 +271,7 @@ def _help_text(name: str, usage: str, environ: Mapping[str, str]) -> str:
         wrap_command(line.strip(), width, "  ") + "\n"
         if line.startswith("  docker")
         else console.fit(line, width) + "\n"
-        for line in HELP.format(name=name, usage=usage).splitlines()
+        for line in HELP_TEXT.format(name=name, usage=usage).splitlines()
     )
 
 
@@ -278,12 +292,12 @@ def _report(name: str, error: HelperError, *, for_user: bool) -> int:
 
         Console(os.environ).note(f"{name}: {make_printable(secrets.redact(str(error)))}")
     else:
-        _print_error(name, error, for_user=False)
+        _print_error(name, error)
     watchdog.stop()
     return protocol.FAILED
 
 
-def _print_error(name: str, error: HelperError, *, for_user: bool) -> None:
+def _print_error(name: str, error: HelperError, *, for_user: bool = False) -> None:
     """Print an error on both streams: a client may show either, and users see both.
 
     Standard output comes first: clients read that one, and may leave the other one full.

@@ -46,7 +46,7 @@ class Helper(Call):
         public = request.registry is not None and request.registry.public
         try:
             choice = self.choose(server_url)
-            self._keep_rules()
+            self.keep_rules()
             if choice is None:
                 return self._get_elsewhere(server_url, request.data)
             public = choice.registry.public
@@ -183,7 +183,7 @@ class Helper(Call):
     def _list_places(
         self, directory: str, choice: Choice
     ) -> tuple[CachePlace, CachePlace, CachePlace]:
-        ambient = self.read_identity()
+        ambient = choice.ambient(self.read_identity())
         line, settings = choice.identity(ambient), self._settings_of(choice)
         return lookup.list_places(directory, choice.registry, ambient, line, settings)
 
@@ -218,14 +218,14 @@ class Helper(Call):
         choice = self.resolve(choice)
         if choice.rule:
             self.log(f'rule: match = "{choice.rule.pattern.text}"')
-        ambient, stamp = self.read_identity(), self.load_settings().stamp
+        ambient, stamp = choice.ambient(self.read_identity()), self.load_settings().stamp
         broker = Broker(
             directory=directory,
             environ=self.environ,
             ambient=ambient,
             choice=choice,
             # Checked before a write: the files may have been edited since they were read.
-            unchanged=lambda: identity.line(self.environ, stamp) == ambient,
+            unchanged=lambda: choice.ambient(identity.line(self.environ, stamp)) == ambient,
             circumstances=circumstances(choice.identity(ambient), self.environ),
             fetch=self.fetch,
             clock=self.clock,
@@ -252,6 +252,8 @@ class Helper(Call):
             return LookupResult(due=(CacheHit(place.kind, place.path, looked.due),))
         # The endpoint's token is looked up once the profile is known.
         *host_places, _ = self._list_places(directory, choice)
+        if choice.web_identity:
+            del host_places[0]  # a login that was stored on this machine is none of a pod's
         found = lookup.find(host_places, self.clock(), self.environ)
         if not found.fresh:
             why = found.misses[-1].reason if not found.due else "it is due for refresh"

@@ -97,7 +97,7 @@ class Call:
     def _settings_part(self, stamp: str) -> str:
         return identity.settings_part(self.environ, stamp)
 
-    def _keep_rules(self) -> None:
+    def keep_rules(self) -> None:
         """Let later processes do without the settings' parser and checks."""
         settings = self.load_settings()
         directory = self.find_directory() if settings.is_checked_now else ""

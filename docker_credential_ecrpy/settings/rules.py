@@ -61,6 +61,18 @@ class Role:
 
 
 @dataclass(frozen=True)
+class WebIdentity:
+    """A token that a role is assumed with, instead of credentials of this machine.
+
+    issuer, subject: what its claims say, which nobody has verified.
+    """
+
+    token: str = field(repr=False)
+    issuer: str
+    subject: str
+
+
+@dataclass(frozen=True)
 class Rule:
     """One `[[registry]]` of the settings; `places` has the place of each of its keys.
 
@@ -96,6 +108,7 @@ class Choice:
     """The AWS identity and endpoint for a registry's token, and the rule that matched, if any.
 
     chosen_at: the place of the profile or role; None for the ambient identity.
+    web_identity: with which `role` is assumed; None for this machine's credentials.
     """
 
     registry: Registry
@@ -104,11 +117,23 @@ class Choice:
     profile: str = ""
     role: Role | None = None
     endpoint_url: str = ""
+    web_identity: WebIdentity | None = None
 
     @property
     def is_ecr_host(self) -> bool:
         """Whether the host is ECR's own name, not a private one."""
         return self.rule is None or self.rule.registry is None
+
+    def ambient(self, line: str) -> str:
+        """Return the identity around this choice: `line` (`identity.line`), and a web identity.
+
+        The latter has its role, and a digest of its token: claims alone could be forged.
+        """
+        if not (self.web_identity and self.role):
+            return line
+        claims = f"issuer={self.web_identity.issuer!a} subject={self.web_identity.subject!a}"
+        token = f"web-identity~{identity.digest(self.web_identity.token)}"
+        return f"{line} {claims} web-identity-role={self.role.arn!a} {token}"
 
     def identity(self, ambient: str) -> str:
         """Return the AWS identity as one line: `ambient` (`identity.line`), then this choice.

@@ -3,10 +3,13 @@
 import errno
 import os
 import sys
+from collections.abc import Mapping
 
 from docker_credential_ecrpy import HOMEPAGE
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot import import_path
 from docker_credential_ecrpy.text.expression import expression
+from docker_credential_ecrpy.text.log import Log
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _PROCESSES = "raise its limit of processes (ulimit -u, or the container's limit of pids)"
@@ -51,6 +54,25 @@ def explain(exc: BaseException) -> HelperError | None:
     if isinstance(exc, OSError) and exc.errno in _SYSTEM and exc.filename is None:
         return _of_system(exc.errno)
     return None
+
+
+def explain_any(exc: Exception, environ: Mapping[str, str], log: Log) -> HelperError:
+    """Return the error for any exception of a call. Raises it if an interrupt caused it."""
+    if isinstance(exc, HelperError):
+        return exc
+    if isinstance(exc.__cause__, KeyboardInterrupt):
+        raise exc  # an interrupt while a module loads; see `__main__.in_full`
+    where = exc.__traceback__
+    while where and where.tb_next:
+        where = where.tb_next
+    place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "nowhere"
+    log(f"unexpected {type(exc).__name__} at {place}")
+    by_variable = import_path.explain(exc, environ)
+    if by_variable:
+        return HelperError(by_variable[0], hint=by_variable[1])
+    hint = "run it again with AWS_ECR_DEBUG=1, and report what that prints at"
+    unknown = HelperError(f"unexpected error: {say(exc)}", hint=f"{hint} {HOMEPAGE}/issues")
+    return explain(exc) or unknown
 
 
 def explain_unexpected(exc: BaseException) -> HelperError:

@@ -17,7 +17,7 @@ from _pytest.mark import ParameterSet
 
 from docker_credential_ecrpy import HOMEPAGE, PACKAGE
 from docker_credential_ecrpy.cli.group import program
-from docker_credential_ecrpy.cli.main import HELP
+from docker_credential_ecrpy.cli.names import HELP_TEXT
 from docker_credential_ecrpy.hot import identity, paths, protocol, registry
 from docker_credential_ecrpy.settings import loader, rule_parser
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
@@ -266,7 +266,7 @@ def test_the_reference_has_every_variable() -> None:
 def test_the_help_names_variables_of_the_reference() -> None:
     """Each variable in the program's help is in the reference."""
     text = find_page("reference").text
-    for name in re.findall(r"\b(?:AWS|NO)_[A-Z_]+(?:<account>)?", HELP):
+    for name in re.findall(r"\b(?:AWS|NO)_[A-Z_]+(?:<account>)?", HELP_TEXT):
         assert name in text
 
 

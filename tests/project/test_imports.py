@@ -12,6 +12,7 @@ from docker_credential_ecrpy.files.lock import FileLock
 from docker_credential_ecrpy.tokens.folder import open_folder
 from tests.world.accounts import profile
 from tests.world.machine import HOST, NOT_FOUND, Machine
+from tests.world.play_kubelet import request
 
 pytestmark = pytest.mark.tree
 OTHER = HOST.replace("123456789012", "210987654321")
@@ -56,6 +57,11 @@ WAIT = {
     "msvcrt",
 }
 TABLE = {"docker_credential_ecrpy.helper.rule_table"}
+# What the kubelet's plugin loads beyond a `get` without the hot path.
+KUBELET = {
+    *("kubernetes", "kubernetes.options", "kubernetes.plugin", "kubernetes.request"),
+    "kubernetes.service_account",
+}
 ACTIONS = {
     "list": {"docker_credential_ecrpy.tokens.recent"},
     "erase": {"docker_credential_ecrpy.tokens.store"},
@@ -347,6 +353,20 @@ def test_store_erase_and_list_load_few_modules(
 
     assert loaded <= HOT | wanted
     assert {name for name in wanted if "." in name} <= loaded
+
+
+def test_the_kubelets_plugin_loads_few_modules(machine: Machine, scripts: Path) -> None:
+    """A cached answer needs neither the SDK nor click, whose load would be most of its time."""
+    machine.login()
+    asked = request(f"{HOST}/app").decode()
+    assert machine.run("kubelet", stdin=asked.encode()).code == 0
+    loaded = _loaded(machine, scripts, asked, 0, "kubelet")
+    ours = {name for name in loaded if name.startswith("docker_credential_ecrpy")}
+    wanted = {f"docker_credential_ecrpy.{name}" for name in KUBELET}
+
+    assert ours <= HOT | WARM | WAIT | COLD | wanted | {"docker_credential_ecrpy.hot.import_path"}
+    assert ours >= wanted
+    assert not loaded & {"boto3", "botocore", "click", "subprocess"}
 
 
 def _list_at_start(scripts: Path) -> set[str]:

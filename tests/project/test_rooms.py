@@ -155,4 +155,5 @@ def test_no_room_is_too_wide() -> None:
     for room in rooms:
         inside = {path for path in room.iterdir() if path.suffix == ".py" or path in rooms}
 
-        assert len(inside - {room / "__init__.py"}) <= WIDEST, room
+        # Python's own two files are no modules of a room: its docstring, and how it is started.
+        assert len(inside - {room / "__init__.py", room / "__main__.py"}) <= WIDEST, room

@@ -91,7 +91,7 @@ def _explain_answer(exc: ClientError, call: CallContext) -> HelperError | None:
     source = call.describe_source(exc.operation_name)
     if kind in _WEB_IDENTITY or (kind in _EXPIRED and "WebIdentity" in exc.operation_name):
         msg = f"STS refused the web identity token ({code}): {text}"
-        hint = "check that the token file is renewed, and that the role trusts its issuer"
+        hint = _check_web_identity(call)
     elif kind in _EXPIRED:
         return explain_expired(call, exc.operation_name)
     elif kind in _UNKNOWN_KEY:
@@ -139,6 +139,16 @@ def _explain_by_cause(
     if operation == "GetRoleCredentials" and kind in _NO_ROLE and not error:
         return explain_assignment(f"{service} gives no credentials ({code})", text, call)
     return error
+
+
+def _check_web_identity(call: CallContext) -> str:
+    """Return what to do about a token that STS refuses."""
+    web = call.choice.web_identity
+    if web is None:
+        return "check that the token file is renewed, and that the role trusts its issuer"
+    issuer = one_line(web.issuer) or "its issuer"
+    hint = f"register {issuer} as an OIDC provider in IAM, with the audience of the token, and name"
+    return f"{hint} it in the role's trust policy"
 
 
 def _check_settings(operation: str, call: CallContext) -> str:

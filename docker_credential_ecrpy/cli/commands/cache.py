@@ -136,7 +136,9 @@ def summarize_identity(line: str) -> str:
 
 
 def _name_source(values: dict[str, str]) -> str:
-    """Return where the credentials come from, in botocore's order."""
+    """Return where the credentials come from: a pod's token, or else in botocore's order."""
+    if "web-identity-role" in values:
+        return f"service account {values.get('subject') or 'of a pod'}"
     if profile := values.get("profile"):
         return f"profile {profile}"
     if key := values.get("AWS_ACCESS_KEY_ID"):

@@ -26,6 +26,8 @@ _CHUNK = 64 * 1024
 _GUARD = 'read -r it && { read -r _ || kill -s KILL -- "$it"; }'
 _SHELL = "/bin/sh"
 
+_sessions: list[int] = []  # of the programs that got one, by the number of their first process
+
 # `vfork` stops this process, with all of its threads, until the file system of the program answers.
 subprocess._USE_VFORK = False  # type: ignore[attr-defined]  # noqa: SLF001 - documented
 
@@ -67,6 +69,8 @@ class Program:
             self._guard.release()
             raise
         self._guard.watch(-self._child.pid if self._alone else self._child.pid)
+        if self._alone:
+            _sessions.append(self._child.pid)
         try:
             self._output = _Output(self._child.stdout, most)
             self._errors = _Output(self._child.stderr, MAX_ERRORS)
@@ -226,6 +230,14 @@ class _Guard:
         if self._shell is not None:
             with suppress(OSError):  # the guard has been killed
                 os.write(self._pipe, text.encode())
+
+
+def kill_sessions() -> None:
+    """Kill what programs with a session of their own have left in it."""
+    if sys.platform != "win32":
+        for number in _sessions:
+            with suppress(OSError):  # it is empty
+                os.killpg(number, signal.SIGKILL)
 
 
 def say_signal(code: int) -> str:

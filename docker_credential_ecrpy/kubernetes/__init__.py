@@ -1,0 +1,1 @@
+"""Registry credentials for Kubernetes nodes, by the kubelet's credential provider protocol."""
