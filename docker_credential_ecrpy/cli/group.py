@@ -12,6 +12,9 @@ from docker_credential_ecrpy.cli.commands import (
     doctor,
     explain,
     kubelet,
+    kubelet_check,
+    kubelet_config,
+    kubelet_install,
     password,
 )
 from docker_credential_ecrpy.cli.context import CommandContext
@@ -27,6 +30,8 @@ def program() -> None:
 
 for _module in (configure, doctor, explain, password, cache, completion, kubelet):
     program.add_command(_module.command)
+for _part in (kubelet_config, kubelet_install, kubelet_check):
+    kubelet.command.add_command(_part.command)
 
 # What each action reads from standard input.
 _INPUTS = {"get": HOST, "erase": HOST}

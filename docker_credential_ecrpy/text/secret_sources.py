@@ -58,6 +58,11 @@ _HEADER = expression(r':\s*"((?:[^"\\\n]|\\.)*)"')
 _NO_ADDRESS = expression(r"[\w.-]+(?::\d+)?/.*|.*@\w+:[0-9a-fA-F]{32,}|arn:.*", re.DOTALL)
 
 
+def is_secret_variable(name: str) -> bool:
+    """Whether a variable of this name holds a secret, as AWS_SECRET_ACCESS_KEY does."""
+    return _SECRET_VARIABLE.fullmatch(name) is not None
+
+
 def note_url(url: str, home: str = "") -> None:
     """Note what is secret in an address, also in one without a scheme: user info and query.
 

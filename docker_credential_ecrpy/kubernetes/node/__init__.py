@@ -1,0 +1,1 @@
+"""The kubelet's configuration on a node: written, installed and checked."""

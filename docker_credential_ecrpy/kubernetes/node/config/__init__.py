@@ -1,0 +1,1 @@
+"""The kubelet's configuration of its credential providers: read, checked, matched, edited."""

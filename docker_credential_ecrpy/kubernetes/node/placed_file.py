@@ -1,0 +1,191 @@
+"""A file of the node that an installation replaces: atomically, and with a way back.
+
+The previous file is kept beside it under another name: the same inode, so that `put_back` restores
+its content, mode, owner and attributes exactly.
+"""
+
+import hashlib
+import os
+import shutil
+import stat
+from contextlib import suppress
+
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.files import temporary
+from docker_credential_ecrpy.hot.values import dataclass
+from docker_credential_ecrpy.text.sanitize import lower_first, one_line
+
+SUFFIX = ".before-ecrpy"
+"""The end of a previous file's name; of a directory, the kubelet reads no such file."""
+PROGRAM_MODE = 0o755
+_CHUNK = 1024 * 1024  # bytes
+
+
+@dataclass(frozen=True)
+class PlacedFile:
+    """A file that was written. mark: of its content. has_previous: whether one was there before."""
+
+    path: str
+    mark: str
+    has_previous: bool
+
+    @property
+    def backup(self) -> str:
+        """The path of the previous file."""
+        return self.path + SUFFIX
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the file is still as it was written."""
+        return read_mark(self.path) == self.mark
+
+    def put_back(self) -> None:
+        """Restore the previous file, or remove the one written. Raises OSError."""
+        if self.has_previous:
+            os.replace(self.backup, self.path)
+        else:
+            with suppress(FileNotFoundError):
+                os.unlink(self.path)
+        _sync(os.path.dirname(self.path))
+
+
+def read_mark(path: str) -> str:
+    """Return what tells a file's content from another's: SHA-256, or a symlink's text; "" for none.
+
+    Raises OSError where it cannot be read.
+    """
+    try:
+        if os.path.islink(path):
+            return f"-> {os.readlink(path)}"
+        digest = hashlib.sha256()
+        with open(path, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except FileNotFoundError:
+        return ""
+    return digest.hexdigest()
+
+
+def plan_file(path: str, mark: str, before: PlacedFile | None) -> PlacedFile:
+    """Return what a write will make. before: what was written last. Raises OSError.
+
+    It is recorded before the write, so that a killed run loses no previous file.
+    """
+    if before and before.is_unchanged:
+        return PlacedFile(path, mark, before.has_previous)
+    return PlacedFile(path, mark, os.path.lexists(path))
+
+
+def mark_content(data: bytes) -> str:
+    """Return the mark of a file with this content."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_content(path: str, data: bytes, mode: int, before: PlacedFile | None) -> None:
+    """Write a file; one that is there keeps its owner and mode. Raises OSError."""
+    beside = _name_beside(path)
+    try:
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+            with suppress(FileNotFoundError):
+                seen = os.stat(path)
+                mode = stat.S_IMODE(seen.st_mode)
+                os.chown(beside, seen.st_uid, seen.st_gid)
+            os.chmod(beside, mode)
+            file.flush()
+            os.fsync(file.fileno())
+        _exchange(beside, path, before)
+    finally:
+        _unlink(beside)
+
+
+def replace_content(path: str, data: bytes, mode: int) -> None:
+    """Write a file of this program's own, without a way back. Raises OSError."""
+    beside = _name_beside(path)
+    try:
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        _unlink(beside)
+
+
+def copy_program(path: str, source: str, before: PlacedFile | None) -> None:
+    """Copy a program, for all to run. Raises OSError."""
+    beside = _name_beside(path)
+    try:
+        new = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700)
+        with open(new, "wb") as file, open(source, "rb") as program:
+            shutil.copyfileobj(program, file, _CHUNK)
+            file.flush()
+            os.chmod(beside, PROGRAM_MODE)
+            os.fsync(file.fileno())
+        _exchange(beside, path, before)
+    finally:
+        _unlink(beside)
+
+
+def link_program(path: str, target: str, before: PlacedFile | None) -> None:
+    """Make a symlink to a program. Raises OSError."""
+    beside = _name_beside(path)
+    try:
+        os.symlink(target, beside)
+        _exchange(beside, path, before)
+    finally:
+        _unlink(beside)
+
+
+def _exchange(beside: str, path: str, before: PlacedFile | None) -> None:
+    """Put a new file in the place of another one, which is kept as the previous file.
+
+    One that is as it was written last gives way: the one before it stays the previous file.
+    """
+    if os.path.lexists(path) and not (before and before.is_unchanged):
+        backup = path + SUFFIX
+        _unlink(backup)
+        try:
+            os.link(path, backup, follow_symlinks=False)
+        except OSError:  # a file system without hard links
+            shutil.copy2(path, backup, follow_symlinks=False)
+    os.replace(beside, path)
+    _sync(os.path.dirname(path))
+
+
+def _name_beside(path: str) -> str:
+    return os.path.join(os.path.dirname(path), temporary.make_name())
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _sync(directory: str) -> None:
+    """Write a directory's entries to the disk, where the system can."""
+    with suppress(OSError):  # a file system or a system without
+        opened = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+class explain_errors:  # noqa: N801 - a context manager, called as a function
+    """Raise HelperError for an OSError about a file."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, exc: BaseException | None, _where: object) -> None:
+        if not isinstance(exc, OSError):
+            return
+        why = lower_first(exc.strerror or str(exc))
+        hint = "make it accessible, and run this again"
+        if isinstance(exc, PermissionError) and os.name == "posix" and os.geteuid():
+            hint = "run this as root, as the kubelet runs"
+        msg = f"{one_line(self._file)}: {why}"
+        raise HelperError(msg, hint=hint) from exc
