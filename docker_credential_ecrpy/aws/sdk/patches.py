@@ -148,7 +148,7 @@ def refuse_prompts(resolver: Any, watch: Watch) -> None:
 
     def bind(provider: Any) -> Any:
         def retrieve(command: str) -> dict[str, Any]:
-            from docker_credential_ecrpy.aws.sdk import process
+            from docker_credential_ecrpy.aws.sdk.credential_process import process
 
             found = process.retrieve(command, provider._profile_name, watch)
             own = provider.profile_config.get("aws_account_id")

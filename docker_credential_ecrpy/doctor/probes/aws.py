@@ -23,7 +23,7 @@ from docker_credential_ecrpy.aws.faults.precedence import Shadowed, find_shadowe
 from docker_credential_ecrpy.aws.faults.variables import Origin, find_endpoint
 from docker_credential_ecrpy.aws.local_credentials import CONTAINER_URIS, is_metadata_disabled
 from docker_credential_ecrpy.aws.profiles import find_account
-from docker_credential_ecrpy.aws.sdk.process import check as check_process
+from docker_credential_ecrpy.aws.sdk.credential_process.process import check as check_process
 from docker_credential_ecrpy.aws.sdk.transport.peer import parse_date
 from docker_credential_ecrpy.aws.session import NOT_A_PROFILES, aws_call, prepare_session
 from docker_credential_ecrpy.doctor.probes.http import Connection

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy.aws.deadline import Watch
-from docker_credential_ecrpy.aws.sdk import inputs, process
+from docker_credential_ecrpy.aws.sdk import inputs
+from docker_credential_ecrpy.aws.sdk.credential_process import process
 from docker_credential_ecrpy.aws.sdk.inputs import Inputs
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.programs.program import Program

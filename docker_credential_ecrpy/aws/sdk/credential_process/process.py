@@ -18,7 +18,8 @@ from typing import Any
 from botocore.compat import compat_shell_split
 
 from docker_credential_ecrpy.aws.deadline import Stage, Watch
-from docker_credential_ecrpy.aws.sdk import inputs, process_answer
+from docker_credential_ecrpy.aws.sdk import inputs
+from docker_credential_ecrpy.aws.sdk.credential_process import answer
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.programs import failures
 from docker_credential_ecrpy.hot import identity, paths
@@ -196,8 +197,8 @@ def _run(words: list[str], name: str, watch: Watch) -> dict[str, Any]:
         what, hint = failures.explain_exit(program.returncode, stderr.decode(errors="replace"))
         msg = f"{name} {what}"
         raise HelperError(msg, hint=hint, refused=True)
-    found = process_answer.read(stdout, stderr)
-    if isinstance(found, process_answer.Fault):
+    found = answer.read(stdout, stderr)
+    if isinstance(found, answer.Fault):
         msg = f"{name} {found.what}"
         raise HelperError(msg, hint=found.hint, refused=True)
     return found

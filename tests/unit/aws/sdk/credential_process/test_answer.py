@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_ecrpy.aws.sdk.process_answer import Fault, read
+from docker_credential_ecrpy.aws.sdk.credential_process.answer import Fault, read
 
 GOOD = {"Version": 1, "AccessKeyId": "AKIA", "SecretAccessKey": "made-up"}
 TEXT = json.dumps(GOOD)
