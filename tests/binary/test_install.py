@@ -218,6 +218,7 @@ def test_the_tarball_installs_itself(tmp_path: Path) -> None:
         ["sha256sum", "--check", "SHA256SUMS"], cwd=release, check=True, capture_output=True
     )
     assert done.stdout.count(b": OK\n") == len(list(release.iterdir())) - 1
+    assert len(list(release.glob("*.whl"))) == 2
     (tarball,) = release.glob("*.tar.gz")
     subprocess.run(["tar", "--extract", "--file", tarball], cwd=tmp_path, check=True)
     script = tmp_path / tarball.name.removesuffix(".tar.gz") / "install.sh"
