@@ -193,3 +193,9 @@ def test_a_part_of_a_second_is_not_added() -> None:
     fields = json.loads(_request(b"{}").reply(make_entry(NOW + SECOND - 1), NOW))
 
     assert fields["expires"] == "2027-01-15T14:00:00Z"
+
+
+def test_a_request_has_no_other_fields() -> None:
+    """Setting a misspelt field is an error, as for Docker's."""
+    with pytest.raises(AttributeError):
+        _request(b"{}").identify = "me"  # type: ignore[attr-defined]  # that is the point
