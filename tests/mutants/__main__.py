@@ -38,6 +38,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "-k",
         "not (ecr-login or ecrpy or module)",
     ),
+    "hot.bazel": ("tests/unit/hot/test_bazel.py",),
     "hot.cache": ("tests/unit/hot/test_cache.py", "tests/unit/hot/test_origin.py"),
     "tokens.store": (
         "tests/unit/tokens/test_store.py",

@@ -179,7 +179,7 @@ class _Changes:
         ]
         self._twin = dict(_TWIN)
         for names in slots:
-            self._twin |= dict(pairwise([*map(str, names), str(names[0])]))
+            self._twin |= dict(pairwise([*map(str, names), *map(str, names[:1])]))
 
     def __iter__(self) -> Iterator[str]:
         for node in ast.walk(self._tree):

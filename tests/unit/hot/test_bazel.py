@@ -39,6 +39,45 @@ def test_a_usual_request_is_read_by_hand(data: bytes) -> None:
     assert found.not_found is None
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        f'{{"uri":"{HOST}"',
+        f'{{"uri":"{HOST}"]',
+        f'{{"uri":"{HOST}"}}}}',
+        f'{{"uri":"{HOST}}}',
+        f'{{"uri":{HOST}"}}',
+        f'{{"uri"{HOST}}}',
+        f"{{\"uri\":'{HOST}'}}",
+        f'{{"urj":"{HOST}"}}',
+        f'{{"urh":"{HOST}"}}',
+        f'{{ :"uri":"{HOST}"}}',
+        f'{{\v"uri":"{HOST}"}}',
+        f'{{"uri"\v:"{HOST}"}}',
+        f'{{"uri":\v"{HOST}"}}',
+        f'{{"uri":"{HOST}"\v}}',
+        f'{{"uri":`"{HOST}"}}',
+        f'{{"uri":"{HOST}","x":""}}',
+        f'{{"uri":"{HOST}\\/"}}',
+        f'{{"uri":"{HOST}\u00fc"}}',
+        f'\ufeff{{"uri":"{HOST}"}}',
+        '{"uri":"}',
+    ],
+)
+def test_any_other_text_is_left_to_the_full_parser(data: str) -> None:
+    """What JSON refuses is never read by hand, and rare forms are not, either."""
+    found = _request(data.encode())
+
+    assert found.wants_headers
+    assert found.server_url == ""
+
+
+@pytest.mark.parametrize("data", ["\ufeff\v{", "\ufeff`{", "`{", "\v{"])
+def test_other_blanks_are_none(data: str) -> None:
+    """JSON has four blanks."""
+    assert not _request(data.encode()).wants_headers
+
+
 @given(_JSON_PARTS)
 @example(['{"uri":"', URI, '","uri":"', HOST, '"}'])
 @example(['{"uri":"', URI, '"'])
@@ -154,3 +193,9 @@ def test_a_part_of_a_second_is_not_added() -> None:
     fields = json.loads(_request(b"{}").reply(make_entry(NOW + SECOND - 1), NOW))
 
     assert fields["expires"] == "2027-01-15T14:00:00Z"
+
+
+def test_a_request_has_no_other_fields() -> None:
+    """Setting a misspelt field is an error, as for Docker's."""
+    with pytest.raises(AttributeError):
+        _request(b"{}").identify = "me"  # type: ignore[attr-defined]  # that is the point
