@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -65,33 +64,6 @@ static int is_below(int resource, rlim_t megabytes)
     return getrlimit(resource, &limit) == 0 && limit.rlim_cur < megabytes << 20;
 }
 
-/* Provide memory for an arena of CPython's objects, in huge pages where the kernel has some: page by
- * page, the kernel takes a tenth of the time of a `get` to hand it out. */
-static void *map_arena(void *context, size_t size)
-{
-    enum { HUGE = 2 << 20, CHUNK = 2 * HUGE };
-    static char *free_start, *free_end;
-
-    (void)context;
-    if ((size_t)(free_end - free_start) < size) {
-        size_t wanted = (size > CHUNK ? size : CHUNK) + HUGE;
-        char *start = mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (start == MAP_FAILED)
-            return NULL;
-        free_start = (char *)(((uintptr_t)start + HUGE - 1) / HUGE * HUGE);
-        free_end = start + wanted;
-        madvise(free_start, CHUNK, MADV_HUGEPAGE);
-    }
-    free_start += size;
-    return free_start - size;
-}
-
-static void unmap_arena(void *context, void *arena, size_t size)
-{
-    (void)context;
-    munmap(arena, size);
-}
-
 /* Use the host's files and DNS for names. A module of the host's own C library that nsswitch.conf
  * may name does not fit into this process. */
 static void use_files_and_dns(void)
@@ -128,7 +100,6 @@ static PyStatus initialize(int argc, char **argv)
     status = Py_PreInitialize(&before);
     if (PyStatus_Exception(status))
         return status;
-    PyObject_SetArenaAllocator(&(PyObjectArenaAllocator){NULL, map_arena, unmap_arena});
     PyConfig_InitIsolatedConfig(&config);
     config.site_import = 0;
     config.write_bytecode = 0;

@@ -81,7 +81,9 @@ class Pack:
 
 
 def prepare() -> None:
-    """Finish the interpreter's start, and let all modules come from the pack."""
+    """Finish the interpreter's start, and let all modules come from the pack; once."""
+    if sys.meta_path[0] is Pack:
+        return
     sys._finish_start()  # type: ignore[attr-defined]  # the launcher sets it
     sys.executable = HOME
     rest.close_stderr()

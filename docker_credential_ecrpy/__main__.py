@@ -110,10 +110,12 @@ def be_ready() -> None:
 def in_full(request: "protocol.GetRequest | None", prepare: "Callable[[], None]" = be_ready) -> int:
     """Do the work that `at_once` left, with the request that it read; return the exit code.
 
-    prepare: called before `cli` is loaded, by a program that has started a part of the interpreter.
+    prepare: called before `cli` is loaded, and before a thread loads it to report a hang, by a
+    program that has started a part of the interpreter.
     """
 
     def report(thread: int) -> None:
+        prepare()
         from docker_credential_ecrpy.cli.main import report_hang
 
         report_hang(sys.argv, os.environ, request, thread)

@@ -90,9 +90,10 @@ class TestLimits:
         assert machine.aws.count()["ecr"] <= (1 if most >= 8 else 2)
 
     # PyInstaller's bootloader does not survive an allocation that fails.
-    # Each size makes Python fail at another place, with another error.
+    # Each size makes Python fail at another place, with another error. 64 are enough for the static
+    # program.
     @pytest.mark.parametrize(
-        "megabytes", [*(pytest.param(n, marks=pytest.mark.tree) for n in range(16, 24)), 32, 64]
+        "megabytes", [*(pytest.param(n, marks=pytest.mark.tree) for n in (*range(16, 24), 64)), 32]
     )
     def test_little_memory(self, machine: Machine, megabytes: int) -> None:
         """A cached token comes with little memory; a miss ends with an error, and no traceback."""
