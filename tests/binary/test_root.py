@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.security.attacks import launched
 from tests.world import engines
 from tests.world.machine import HOST, NOT_FOUND, Machine, Result
 from tests.world.products import DROP_IN, NAME
@@ -101,7 +102,10 @@ def test_openssls_configuration_is_not_read(empty_root: Machine, *, named: bool)
     assert empty_root.get().secret in empty_root.aws.issued
 
 
-@pytest.mark.parametrize("zone", ["Asia/Tokyo", "", "nowhere", "UTC+12", "/etc/localtime"])
+ZONES = ["Asia/Tokyo", "", "nowhere", "UTC+12", "UTC+25", "/etc/localtime", ":/nowhere", "/"]
+
+
+@pytest.mark.parametrize("zone", ZONES)
 def test_any_time_zone(empty_root: Machine, zone: str) -> None:
     """Times in AWS's answers are in UTC, whatever the zone and with or without its files."""
     empty_root.environ["TZ"] = zone
@@ -110,6 +114,29 @@ def test_any_time_zone(empty_root: Machine, zone: str) -> None:
 
     assert first in empty_root.aws.issued
     assert empty_root.get().secret == first
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)], ids=str)
+def test_closed_streams(empty_root: Machine, closed: tuple[int, ...]) -> None:
+    """Without /dev/null, no file takes their descriptors; an answer that is not written fails."""
+    empty_root.login()
+    token = empty_root.get().secret
+    empty_root.program = launched(empty_root.program, closed=closed)
+    off = {"AWS_ECR_DISABLE_CACHE": "1"}
+    cached, first = empty_root.get(), empty_root.get(**off)
+    listed = empty_root.run("list")
+
+    if 1 in closed:
+        assert [cached.code, first.code, listed.code] == [1, 1, 1]
+    elif 0 in closed:
+        assert cached.stdout == first.stdout == b"no credentials server URL\n"
+        assert HOST.encode() in listed.stdout
+    else:
+        assert cached.secret == token
+        assert first.secret in empty_root.aws.issued
+        assert HOST.encode() in listed.stdout
+    written = b"".join(path.read_bytes() for path in empty_root.root.glob("root/.ecr/*/*"))
+    assert b"ServerURL" not in written
 
 
 def _need(path: Path, package: str) -> Path:
