@@ -69,9 +69,19 @@ def test_both_names(empty_root: Machine) -> None:
         assert said.startswith(f"{name} ({NAME}) ".encode())
 
 
-@pytest.mark.parametrize("place", ["etc/ssl/cert.pem", "etc/ssl/certs/ca-certificates.crt"])
+PLACES = {
+    "Alpine": "etc/ssl/cert.pem",
+    "Debian": "etc/ssl/certs/ca-certificates.crt",
+    "Fedora": "etc/pki/tls/certs/ca-bundle.crt",
+    "Fedora, of ca-trust": "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "openSUSE": "etc/ssl/ca-bundle.pem",
+    "OpenELEC": "etc/pki/tls/cacert.pem",
+}
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_the_certificates_of_the_system(empty_root: Machine, place: str) -> None:
-    """Alpine's and Debian's bundles are found."""
+    """Each distribution's bundle is found."""
     del empty_root.environ["AWS_CA_BUNDLE"]
     bundle = empty_root.root / "root" / place
     bundle.parent.mkdir(parents=True)
@@ -79,6 +89,36 @@ def test_the_certificates_of_the_system(empty_root: Machine, place: str) -> None
     empty_root.login()
 
     assert empty_root.get().secret in empty_root.aws.issued
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_the_certificates_of_a_variable(empty_root: Machine, variable: str) -> None:
+    """Its file counts instead of the system's; a directory of OpenSSL's is not read."""
+    del empty_root.environ["AWS_CA_BUNDLE"]
+    empty_root.file("root/etc/ssl/cert.pem", "no certificate")
+    empty_root.environ |= {variable: "/ca.pem", "SSL_CERT_DIR": "/nowhere"}
+    empty_root.login()
+
+    assert empty_root.get().secret in empty_root.aws.issued
+
+
+DAMAGED_BUNDLES = {
+    "empty": "",
+    "no certificate": "nothing",
+    "cut": "-----BEGIN CERTIFICATE-----\nMIID\n",
+    "damaged": "-----BEGIN CERTIFICATE-----\nMIID\n-----END CERTIFICATE-----\n",
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED_BUNDLES.values(), ids=DAMAGED_BUNDLES)
+def test_a_damaged_bundle_of_the_system(empty_root: Machine, text: str) -> None:
+    """The error names the file: to trust others than the administrator chose would be wrong."""
+    del empty_root.environ["AWS_CA_BUNDLE"]
+    empty_root.file("root/etc/ssl/certs/ca-certificates.crt", text)
+    empty_root.login()
+
+    assert "/etc/ssl/certs/ca-certificates.crt" in empty_root.get().error
+    assert empty_root.aws.count() == {}
 
 
 def test_the_certificates_inside(empty_root: Machine) -> None:
