@@ -25,7 +25,7 @@ MUSL = Path(f"/lib/ld-musl-{os.uname().machine}.so.1")
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 CLIENT = "/client"
 SMALL_FILES = {"bin/busybox": BUSYBOX, f"lib/{MUSL.name}": MUSL}
-SHELL, NO_LINKS = {"bin/sh": "busybox"}, dict[str, str]()
+SHELL = {"bin/sh": "busybox"}
 
 
 def _pack(files: Mapping[str, Path], links: Mapping[str, str]) -> bytes:
@@ -45,11 +45,9 @@ def _pack(files: Mapping[str, Path], links: Mapping[str, str]) -> bytes:
 
 
 def _load(
-    engine_host: EngineHost,
-    name: str,
-    files: Mapping[str, Path],
-    links: Mapping[str, str] = NO_LINKS,
+    engine_host: EngineHost, name: str, files: Mapping[str, Path], links: Mapping[str, str]
 ) -> None:
+    """Make an image of files and symlinks."""
     command = (engines.find("docker"), "import", "-", name)
     engine_host.run(*command, stdin=_pack(files, links)).ok()
 
@@ -66,7 +64,7 @@ def _run(*options: str, environ: dict[str, str]) -> list[str]:
 def _images(engine_host: EngineHost) -> Iterator[EngineHost]:
     """An engine with an image of the program alone."""
     assert STATIC.is_file(), "not built: make binary, on Debian"
-    _load(engine_host, ONLY_IT, {DROP_IN: ONE_FILE})
+    _load(engine_host, ONLY_IT, {DROP_IN: ONE_FILE}, {})
     yield engine_host
     engine_host.forget_image(ONLY_IT, SMALL)
 
@@ -77,9 +75,7 @@ def _small(images: EngineHost) -> EngineHost:
     for path, package in ((BUSYBOX, "busybox-static"), (MUSL, "musl")):
         if not path.exists():
             engines.missing(f"{path} is missing: apt-get install {package}")
-    _load(
-        images, SMALL, {"bin/busybox": BUSYBOX, f"lib/{MUSL.name}": MUSL}, **{"bin/sh": "busybox"}
-    )
+    _load(images, SMALL, SMALL_FILES, SHELL)
     return images
 
 
