@@ -20,6 +20,8 @@
 ##   lint         check formatting, lint, types, and which room imports which
 ##   test-sdist   run the tests from the source package, unpacked elsewhere
 ##   test-binary  run the tests through the standalone programs (root, Linux)
+##   roots        unpack the oldest and the newest Debian for test-binary (root,
+##                debootstrap)
 ##   e2e          run the tests with Docker, podman, buildah, skopeo (root, Linux)
 ##   matrix       run the tests on every Python found, with the oldest and the
 ##                newest dependencies; MATRIX="--only 3.13 --with newest" for one
@@ -81,7 +83,7 @@ export SOURCE_DATE_EPOCH
 # A private mount namespace: tests that mount refuse to run without one.
 IN_NAMESPACE = OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private
 
-.PHONY: help demo test binary install uninstall deb package wheels dist lint test-sdist test-binary e2e matrix chaos fuzz \
+.PHONY: help demo test binary install uninstall deb package wheels dist lint test-sdist test-binary roots e2e matrix chaos fuzz \
   mutants bench docs reference reformat lock clean missing
 
 help:
@@ -100,10 +102,13 @@ e2e: $(VENV)/.ready-dev
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m e2e $(CHOSEN) $(E2E)
 
 # The products themselves; then the wheel's own tests, through the products.
-test-binary: $(VENV)/.ready-dev deb wheels
+test-binary: $(VENV)/.ready-dev deb wheels $(if $(shell command -v debootstrap),roots)
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m binary tests
 	$(BIN)/python -m pytest $(PARALLEL) --program $(ONE_FILE) tests
 	$(BIN)/python -m pytest $(PARALLEL) --program $(FOLDER)/$(DROP_IN) tests/promises/test_protocol.py
+
+roots:
+	@sh tools/make-roots.sh build/roots oldoldstable sid
 
 binary: $(ONE_FILE) $(SHARE) $(SBOM)
 

@@ -18,21 +18,57 @@
 #include <unistd.h>
 
 extern const unsigned char pack[], pack_end[];
+extern const char __executable_start[], end[]; /* of this program in memory */
 
 #include "pack.h" /* FROZEN, EXTENSIONS, and where the tables are */
 
+#define PREFIX "docker-credential-ecrpy: " /* on standard error */
 #define DAMAGED "cannot start: the file of this program is not complete; install it again\n"
+#define NO_MEMORY "there is not enough memory; give this process more\n"
 
 #define DECLARE(name) PyMODINIT_FUNC PyInit_##name(void);
 EXTENSIONS(DECLARE)
+
+/* Report an error on both streams, as clients differ in what they show, and end the process. */
+static void end_with(const char *line)
+{
+    (void)!write(STDOUT_FILENO, line, strlen(line));
+    (void)!write(STDERR_FILENO, PREFIX, sizeof PREFIX - 1);
+    (void)!write(STDERR_FILENO, line, strlen(line));
+    _exit(1);
+}
 
 /* Handle SIGBUS, which the kernel sends for the pages that a cut file lacks. */
 static void say_damaged(int number)
 {
     (void)number;
-    if (write(STDOUT_FILENO, DAMAGED, sizeof DAMAGED - 1) >= 0)
-        (void)!write(STDERR_FILENO, DAMAGED, sizeof DAMAGED - 1);
-    _exit(1);
+    end_with(DAMAGED);
+}
+
+static PyObjectArenaAllocator arenas; /* CPython's own */
+static char *reserve;                 /* memory for when the system gives no more */
+static size_t reserve_left = 5 << 18; /* bytes: an arena and some stacks */
+
+/* Return memory for small objects. The reserve is for the report of an error: without memory for
+ * it, CPython 3.11 may enter the same exception handler again and again. */
+static void *allocate_arena(void *context, size_t size)
+{
+    void *memory = arenas.alloc(context, size);
+
+    if (memory != NULL)
+        return memory;
+    if (reserve == NULL || size > reserve_left)
+        end_with(NO_MEMORY);
+    reserve_left -= size;
+    return reserve + reserve_left;
+}
+
+/* Let CPython take memory for small objects from `allocate_arena`. */
+static void use_reserve(void)
+{
+    PyObject_GetArenaAllocator(&arenas);
+    reserve = arenas.alloc(arenas.ctx, reserve_left);
+    PyObject_SetArenaAllocator(&(PyObjectArenaAllocator){arenas.ctx, allocate_arena, arenas.free});
 }
 
 /* Handle SIGINT until binary/rest.py does: end by it. CPython replaces only the default handler by
@@ -43,20 +79,17 @@ static void end_by(int number)
     raise(number); /* once this handler returns */
 }
 
-/* Report that the interpreter cannot start, on both streams: clients differ in what they show. */
-static int fail(const char *what)
+/* Report that the interpreter cannot start, and end the process. */
+static void fail(const char *what)
 {
-    for (int stream = 0; stream < 2; stream++) {
-        FILE *out = stream ? stdout : stderr;
+    char line[200];
 
-        fprintf(out, "%scannot start: %s; give this process more memory\n",
-                stream ? "" : "docker-credential-ecrpy: ", what ? what : "out of memory");
-        fflush(out);
-    }
-    return 1;
+    snprintf(line, sizeof line, "cannot start: %.100s; give this process more memory\n",
+             what ? what : "out of memory");
+    end_with(line);
 }
 
-/* Return whether a limit is so low that CPython may crash or loop. */
+/* Return whether a limit is so low that CPython may crash while it starts. */
 static int is_below(int resource, rlim_t megabytes)
 {
     struct rlimit limit;
@@ -100,6 +133,7 @@ static PyStatus initialize(int argc, char **argv)
     status = Py_PreInitialize(&before);
     if (PyStatus_Exception(status))
         return status;
+    use_reserve();
     PyConfig_InitIsolatedConfig(&config);
     config.site_import = 0;
     config.write_bytecode = 0;
@@ -194,14 +228,14 @@ static int set_names(int argc, char **argv)
         || set("_finish_start", PyCFunction_New(&FINISH_START, NULL)) < 0 ? -1 : 0;
 }
 
-/* Report the error of a module of the start; return the exit code. */
-static int fail_of_error(void)
+/* Report the error of a module of the start, and end the process. */
+static void fail_of_error(void)
 {
     if (PyErr_ExceptionMatches(PyExc_SystemExit))
         PyErr_Print(); /* ends the process, as after a command for users */
     PyObject *type = PyErr_Occurred(); /* not printed: memory may be too low for a traceback */
 
-    return fail(type == NULL ? NULL : ((PyTypeObject *)type)->tp_name);
+    fail(type == NULL ? NULL : ((PyTypeObject *)type)->tp_name);
 }
 
 int main(int argc, char **argv)
@@ -211,8 +245,8 @@ int main(int argc, char **argv)
     signal(SIGBUS, say_damaged);
     if (signal(SIGINT, SIG_IGN) != SIG_IGN)
         signal(SIGINT, end_by);
-    if (is_below(RLIMIT_AS, 26) || is_below(RLIMIT_DATA, 6))
-        return fail("this process may use too little memory");
+    if (is_below(RLIMIT_AS, ((end - __executable_start) >> 20) + 5) || is_below(RLIMIT_DATA, 6))
+        fail("this process may use too little memory");
     mallopt(M_ARENA_MAX, 1); /* for all threads: they run in turn */
     use_files_and_dns();
     PyImport_FrozenModules = FROZEN;
@@ -220,10 +254,10 @@ int main(int argc, char **argv)
     EXTENSIONS(APPEND)
     status = initialize(argc, argv);
     if (PyStatus_Exception(status))
-        return fail(status.err_msg);
+        fail(status.err_msg);
     PyGC_Disable(); /* the program ends before collecting garbage pays */
     if (set_names(argc, argv) < 0 || (TWO_STEPS && _PySignal_Init(1) < 0)
         || PyImport_ImportModule("start") == NULL || PyImport_ImportModule("pack") == NULL)
-        return fail_of_error();
+        fail_of_error();
     return 1; /* the modules end the process */
 }

@@ -328,8 +328,16 @@ def _open_standard_streams() -> None:
             os.fstat(descriptor)
         except OSError as exc:
             if exc.errno == errno.EBADF:
-                # Read-only: writing to it fails, so a lost answer is an error.
-                os.open(os.devnull, os.O_RDONLY)
+                _open_for_reading()
+
+
+def _open_for_reading() -> None:
+    """Open the lowest descriptor, without data. Writing fails, so a lost answer is an error."""
+    try:
+        os.open(os.devnull, os.O_RDONLY)
+    except OSError:  # a root directory without devices
+        _, writer = os.pipe()
+        os.close(writer)
 
 
 def _see_children() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.security.attacks import launched
 from tests.world import engines
 from tests.world.machine import HOST, NOT_FOUND, Machine, Result
 from tests.world.products import DROP_IN, NAME
@@ -68,9 +69,19 @@ def test_both_names(empty_root: Machine) -> None:
         assert said.startswith(f"{name} ({NAME}) ".encode())
 
 
-@pytest.mark.parametrize("place", ["etc/ssl/cert.pem", "etc/ssl/certs/ca-certificates.crt"])
+PLACES = {
+    "Alpine": "etc/ssl/cert.pem",
+    "Debian": "etc/ssl/certs/ca-certificates.crt",
+    "Fedora": "etc/pki/tls/certs/ca-bundle.crt",
+    "Fedora, of ca-trust": "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "openSUSE": "etc/ssl/ca-bundle.pem",
+    "OpenELEC": "etc/pki/tls/cacert.pem",
+}
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_the_certificates_of_the_system(empty_root: Machine, place: str) -> None:
-    """Alpine's and Debian's bundles are found."""
+    """Each distribution's bundle is found."""
     del empty_root.environ["AWS_CA_BUNDLE"]
     bundle = empty_root.root / "root" / place
     bundle.parent.mkdir(parents=True)
@@ -78,6 +89,36 @@ def test_the_certificates_of_the_system(empty_root: Machine, place: str) -> None
     empty_root.login()
 
     assert empty_root.get().secret in empty_root.aws.issued
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_the_certificates_of_a_variable(empty_root: Machine, variable: str) -> None:
+    """Its file counts instead of the system's; a directory of OpenSSL's is not read."""
+    del empty_root.environ["AWS_CA_BUNDLE"]
+    empty_root.file("root/etc/ssl/cert.pem", "no certificate")
+    empty_root.environ |= {variable: "/ca.pem", "SSL_CERT_DIR": "/nowhere"}
+    empty_root.login()
+
+    assert empty_root.get().secret in empty_root.aws.issued
+
+
+DAMAGED_BUNDLES = {
+    "empty": "",
+    "no certificate": "nothing",
+    "cut": "-----BEGIN CERTIFICATE-----\nMIID\n",
+    "damaged": "-----BEGIN CERTIFICATE-----\nMIID\n-----END CERTIFICATE-----\n",
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED_BUNDLES.values(), ids=DAMAGED_BUNDLES)
+def test_a_damaged_bundle_of_the_system(empty_root: Machine, text: str) -> None:
+    """The error names the file: to trust others than the administrator chose would be wrong."""
+    del empty_root.environ["AWS_CA_BUNDLE"]
+    empty_root.file("root/etc/ssl/certs/ca-certificates.crt", text)
+    empty_root.login()
+
+    assert "/etc/ssl/certs/ca-certificates.crt" in empty_root.get().error
+    assert empty_root.aws.count() == {}
 
 
 def test_the_certificates_inside(empty_root: Machine) -> None:
@@ -101,7 +142,10 @@ def test_openssls_configuration_is_not_read(empty_root: Machine, *, named: bool)
     assert empty_root.get().secret in empty_root.aws.issued
 
 
-@pytest.mark.parametrize("zone", ["Asia/Tokyo", "", "nowhere", "UTC+12", "/etc/localtime"])
+ZONES = ["Asia/Tokyo", "", "nowhere", "UTC+12", "UTC+25", "/etc/localtime", ":/nowhere", "/"]
+
+
+@pytest.mark.parametrize("zone", ZONES)
 def test_any_time_zone(empty_root: Machine, zone: str) -> None:
     """Times in AWS's answers are in UTC, whatever the zone and with or without its files."""
     empty_root.environ["TZ"] = zone
@@ -110,6 +154,29 @@ def test_any_time_zone(empty_root: Machine, zone: str) -> None:
 
     assert first in empty_root.aws.issued
     assert empty_root.get().secret == first
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)], ids=str)
+def test_closed_streams(empty_root: Machine, closed: tuple[int, ...]) -> None:
+    """Without /dev/null, no file takes their descriptors; an answer that is not written fails."""
+    empty_root.login()
+    token = empty_root.get().secret
+    empty_root.program = launched(empty_root.program, closed=closed)
+    off = {"AWS_ECR_DISABLE_CACHE": "1"}
+    cached, first = empty_root.get(), empty_root.get(**off)
+    listed = empty_root.run("list")
+
+    if 1 in closed:
+        assert [cached.code, first.code, listed.code] == [1, 1, 1]
+    elif 0 in closed:
+        assert cached.stdout == first.stdout == b"no credentials server URL\n"
+        assert HOST.encode() in listed.stdout
+    else:
+        assert cached.secret == token
+        assert first.secret in empty_root.aws.issued
+        assert HOST.encode() in listed.stdout
+    written = b"".join(path.read_bytes() for path in empty_root.root.glob("root/.ecr/*/*"))
+    assert b"ServerURL" not in written
 
 
 def _need(path: Path, package: str) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import engines
+from tests.world import credential_sources, engines
 from tests.world.machine import HOST, Machine, Result
 from tests.world.products import DROP_IN
 
@@ -103,6 +103,61 @@ def test_no_library_of_the_user_is_loaded(box: Machine, variable: str) -> None:
     box.environ[variable] = str(library.parent if variable.endswith("PATH") else library)
 
     _works(box)
+
+
+LIBRARIES = {
+    "GCONV_PATH": "lib",
+    "GETCONF_DIR": "lib",
+    "GLIBC_TUNABLES": "glibc.malloc.check=3:glibc.malloc.perturb=85",
+    "HOSTALIASES": "lib/libc.so.6",
+    "LD_DEBUG": "all",
+    "LD_PRELOAD": "lib/libc.so.6",
+    "LD_SHOW_AUXV": "1",
+    "LD_TRACE_LOADED_OBJECTS": "1",
+    "LOCPATH": "lib",
+    "MALLOC_CHECK_": "3",
+    "MALLOC_MMAP_THRESHOLD_": "0",
+    "MALLOC_PERTURB_": "85",
+    "OPENSSL_CONF": "lib/libc.so.6",
+    "OPENSSL_MODULES": "lib",
+    "OPENSSL_ia32cap": "0",
+    "PYTHONDEVMODE": "1",
+    "PYTHONHASHSEED": "x",
+    "PYTHONHOME": "/nowhere",
+    "PYTHONINSPECT": "1",
+    "PYTHONIOENCODING": "utf-16",
+    "PYTHONMALLOC": "debug",
+    "PYTHONPROFILEIMPORTTIME": "1",
+    "PYTHONTRACEMALLOC": "10",
+    "PYTHONUTF8": "0",
+    "PYTHONWARNINGS": "error",
+    "RESOLV_HOST_CONF": "lib/libc.so.6",
+    "SSLKEYLOGFILE": "keys",
+}
+
+
+def test_variables_of_libraries_have_no_effect(box: Machine) -> None:
+    """Those of CPython, glibc and OpenSSL, all at once; a child gets each as it was."""
+    box.file("lib/libc.so.6", "no library")
+    keys = box.file("answer", credential_sources.process_answer(box))
+    box.config(f"[default]\ncredential_process = env -0 > environ; cat {keys}\n")
+    environ = dict(box.environ)
+    box.environ |= LIBRARIES
+    # A child is a program of the system: these would end it.
+    for name in ("LD_DEBUG", "LD_PRELOAD", "LD_SHOW_AUXV", "LD_TRACE_LOADED_OBJECTS"):
+        del box.environ[name]
+
+    assert box.get().secret in box.aws.issued
+    given = (box.root / "environ").read_text().rstrip("\0").split("\0")
+    child = dict(text.partition("=")[::2] for text in given)
+    assert {name: child[name] for name in box.environ} == box.environ
+    assert set(child) - set(box.environ) <= {"PWD", "OLDPWD", "SHLVL", "_"}
+
+    box.environ = environ | LIBRARIES
+    box.login()
+    assert box.get().secret in box.aws.issued
+    assert HOST.encode() in box.run("list").stdout
+    assert not (box.root / "keys").exists()
 
 
 def test_two_versions_side_by_side(box: Machine, product: Path) -> None:

@@ -15,7 +15,7 @@ PORT = 53
 _CLONE_NEWNET = 0x40000000
 _SET_FLAGS, _UP = 0x8914, 0x1  # SIOCSIFFLAGS, IFF_UP
 _TYPES = {1: 4, 28: 6}  # A and AAAA -> the version of IP
-_ANSWER, _TRUNCATED, _NO_SUCH_NAME = 0x8180, 0x0200, 3
+_ANSWER, _TRUNCATED, _SERVER_FAILURE, _NO_SUCH_NAME = 0x8180, 0x0200, 2, 3
 
 
 @contextmanager
@@ -39,11 +39,23 @@ class _Streams(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
 
+class _Streams6(_Streams):
+    address_family = socket.AF_INET6
+
+
+class _Datagrams(socketserver.ThreadingUDPServer):
+    daemon_threads = True
+
+
+class _Datagrams6(_Datagrams):
+    address_family = socket.AF_INET6
+
+
 class NameServer:
     """Answers for `names`: a lower-case name without its last dot -> its addresses.
 
-    truncates: whether answers by UDP are cut, so that clients come again by TCP. asked: the names
-    of all queries, each with "udp" or "tcp".
+    truncates: whether answers by UDP are cut, so that clients come again by TCP. fails: whether
+    each answer is SERVFAIL. asked: the names of all queries, each with "udp" or "tcp".
     """
 
     def __init__(
@@ -52,8 +64,9 @@ class NameServer:
         *,
         address: str = "127.0.0.1",
         truncates: bool = False,
+        fails: bool = False,
     ) -> None:
-        self.names, self.truncates = names, truncates
+        self.names, self.truncates, self.fails = names, truncates, fails
         self.asked: list[tuple[str, str]] = []
         owner = self
 
@@ -69,8 +82,8 @@ class NameServer:
                     self.wfile.write(struct.pack(">H", len(reply)) + reply)
 
         self._servers: list[socketserver.BaseServer] = [
-            socketserver.ThreadingUDPServer((address, PORT), Datagram),
-            _Streams((address, PORT), Stream),
+            (_Datagrams6 if ":" in address else _Datagrams)((address, PORT), Datagram),
+            (_Streams6 if ":" in address else _Streams)((address, PORT), Stream),
         ]
 
     def __enter__(self) -> "NameServer":
@@ -93,7 +106,9 @@ class NameServer:
         name = ".".join(labels)
         self.asked.append((name, by))
         question, flags, records = query[12 : at + 5], _ANSWER, []
-        if name not in self.names:
+        if self.fails:
+            flags |= _SERVER_FAILURE
+        elif name not in self.names:
             flags |= _NO_SUCH_NAME
         elif self.truncates and by == "udp":
             flags |= _TRUNCATED

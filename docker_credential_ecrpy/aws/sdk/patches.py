@@ -6,12 +6,17 @@ import os
 import warnings
 from contextlib import suppress
 from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
+import botocore.credentials
 import botocore.endpoint
 import botocore.hooks
+import botocore.tokens
 import botocore.utils
+import dateutil.parser  # type: ignore[import-untyped]  # it has no types
 from botocore.utils import FileWebIdentityTokenLoader, JSONFileCache, parse_timestamp
+from dateutil.tz import tzutc  # type: ignore[import-untyped]  # same
 
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.sdk import ec_key, handlers, inputs, limits
@@ -49,7 +54,30 @@ def patch_process() -> None:
     botocore.endpoint.get_environ_proxies = _no_proxies
     botocore.utils.get_environ_proxies = _no_proxies
     handlers.drop_handlers()
+    _use_utc()
     botocore.hooks.accepts_kwargs = handlers.takes_any_keyword  # type: ignore[assignment]  # a bool
+
+
+def _use_utc() -> None:
+    """Let botocore compute in UTC: in the zone of TZ=UTC-8, dateutil reads Z as eight hours ahead.
+
+    An offset such as that of TZ=UTC+25 is none at all in Python.
+    """
+    times = SimpleNamespace(parser=SimpleNamespace(parse=_parse_time))
+    for module in (botocore.credentials, botocore.tokens, botocore.utils):
+        module.dateutil = times  # type: ignore[attr-defined]  # a module
+    botocore.credentials.parse = _parse_time  # type: ignore[attr-defined]  # of dateutil
+    botocore.credentials.tzlocal = tzutc  # type: ignore[attr-defined]  # same
+    botocore.utils.get_tzinfo_options = _utc
+
+
+def _parse_time(text: str, **_: object) -> Any:
+    """Stand in for dateutil's function, which prefers the names of the local zone."""
+    return dateutil.parser.parse(text, tzinfos={"UTC": tzutc(), "GMT": tzutc()})
+
+
+def _utc() -> tuple[type[tzutc]]:
+    return (tzutc,)
 
 
 def _no_proxies(url: str) -> dict[str, Any]:  # noqa: ARG001 - as in botocore
