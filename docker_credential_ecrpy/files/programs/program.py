@@ -1,6 +1,7 @@
 """A program that this one runs: its output is bounded, and it does not outlive this process."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -109,7 +110,7 @@ class Program:
                 with suppress(subprocess.TimeoutExpired):
                     self._child.wait(max(left, 0))
                     ended = True
-            if ended and (closed or lingered):
+            if ended and (closed or (lingered and not self._output.is_behind())):
                 self._errors.wait(_SLICE)
                 self._guard.release()
                 errors = self._errors.data.decode(errors="replace")
@@ -157,7 +158,7 @@ class _Output:
     """
 
     def __init__(self, pipe: IO[bytes] | None, most: int) -> None:
-        self._most, self._kept = most, bytearray()
+        self._pipe, self._most, self._kept = pipe, most, bytearray()
         self._closed = threading.Event()
         self.is_too_long = False
         self.fault: MemoryError | None = None
@@ -172,6 +173,19 @@ class _Output:
 
     def wait(self, seconds: float) -> bool:
         return self._closed.wait(seconds)
+
+    def is_behind(self) -> bool:
+        """Whether the thread has yet to read something, as on a busy machine.
+
+        On Windows, where nothing tells, False.
+        """
+        if sys.platform == "win32" or self._pipe is None:
+            return False
+        with suppress(OSError, ValueError):  # the thread has just closed it
+            poll = select.poll()
+            poll.register(self._pipe.fileno(), select.POLLIN)
+            return bool(poll.poll(0))
+        return False
 
     def _read(self, pipe: IO[bytes]) -> None:
         try:

@@ -1,7 +1,8 @@
-"""A program that this one runs, where memory ends while its output is read."""
+"""A program that this one runs, where memory ends or time is short while its output is read."""
 
 import os
 import sys
+import time
 
 import pytest
 
@@ -31,3 +32,21 @@ def test_a_lack_of_memory_is_raised_to_the_thread_that_waits(
         program.end()
 
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing tells what a pipe holds")
+def test_a_thread_that_reads_late_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine, the program may have ended long before the thread reads its output."""
+    read = os.read
+
+    def read_late(number: int, size: int) -> bytes:
+        if size > 1024:  # the chunks of a pipe
+            time.sleep(0.5)
+        return read(number, size)
+
+    monkeypatch.setattr(os, "read", read_late)
+    program = Program([sys.executable, "-c", "print('it')"], name="it")
+    try:
+        assert program.communicate(20)[0].strip() == b"it"
+    finally:
+        program.end()
