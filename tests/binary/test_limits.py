@@ -58,12 +58,6 @@ def test_a_low_limit(box: Machine, name: str, most: int) -> None:
 
 
 MEGABYTE = 1 << 20
-# Limit -> the least with which the kernel can map the program.
-LEAST = {
-    "AS": ONE_FILE.stat().st_size + MEGABYTE,
-    "DATA": 5 * MEGABYTE // 2,
-    "STACK": MEGABYTE,
-}
 
 
 @pytest.mark.parametrize(("name", "most"), [("AS", 45), ("DATA", 22), ("STACK", 3)])
@@ -80,8 +74,13 @@ def test_any_limit_of_memory(box: Machine, name: str, most: int) -> None:
         ("list", ""): HOST,
         ("get", "first"): "Secret",
     }
+    least = {  # with which the kernel can map the program
+        "AS": ONE_FILE.stat().st_size + MEGABYTE,
+        "DATA": 5 * MEGABYTE // 2,
+        "STACK": MEGABYTE,
+    }
     codes = set()
-    for limit in (*range(LEAST[name], most * MEGABYTE, MEGABYTE // 2), 100 * MEGABYTE):
+    for limit in (*range(least[name], most * MEGABYTE, MEGABYTE // 2), 100 * MEGABYTE):
         box.program = launched(program, limits={name: limit})
         for (action, how), expected in cases.items():
             started = time.monotonic()

@@ -51,10 +51,10 @@ def _with_another_line(send: Any) -> object:
 
 
 def _leaking(reply: Any) -> object:
-    def leak(server_url: str, tail: bytes) -> object:
+    def leak(request: protocol.GetRequest, entry: cache.Entry, now: int) -> object:
         with open(os.environ.get("AWS_ECR_LOG", os.devnull), "ab") as log:
-            log.write(tail)
-        return reply(server_url, tail)
+            log.write(entry.reply)
+        return reply(request, entry, now)
 
     return leak
 
@@ -225,7 +225,7 @@ BROKEN = {
         "deadline",
         first=_without_watchdog,
     ),
-    "logs": Break(protocol, {"reply": _leaking}, "secrets"),
+    "logs": Break(protocol.GetRequest, {"reply": _leaking}, "secrets"),
     "modes": Break(os, {"replace": _after_replacing(_open_to_all)}, "modes"),
     "copies": Break(os, {"replace": _after_replacing(_copy)}, "strays"),
     "disks": Break(broker.Broker, {"_write_or_make_room": _insisting}, "needless failure"),
