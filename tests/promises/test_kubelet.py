@@ -14,7 +14,6 @@ import pytest
 
 from tests.world import aws as world
 from tests.world import play_kubelet
-from tests.world.kubelet_matches import ECR, UPSTREAM
 from tests.world.machine import HOST, Machine
 from tests.world.play_kubelet import EKS_PATTERNS, VERSIONS, PlayKubelet, Run, make_config, request
 
@@ -376,12 +375,6 @@ def test_wrong_options_are_one_line(machine: Machine, arguments: tuple[str, ...]
     error = plugin(machine, request(IMAGE), *arguments).error
 
     assert "kubelet" in error or "--require-role" in error
-
-
-@pytest.mark.parametrize(("pattern", "image", "expected"), UPSTREAM + ECR)
-def test_the_play_kubelet_matches_as_the_real_one(pattern: str, image: str, expected: bool) -> None:
-    """Kubernetes' own facts hold for it."""
-    assert play_kubelet.matches(pattern, image) is expected
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="symlinks need a privilege there")
