@@ -14,6 +14,7 @@ import pytest
 
 from tests.world import aws as world
 from tests.world import play_kubelet
+from tests.world.documents import find_page
 from tests.world.machine import HOST, Machine
 from tests.world.play_kubelet import EKS_PATTERNS, VERSIONS, PlayKubelet, Run, make_config, request
 
@@ -47,6 +48,22 @@ def test_each_version_is_answered_in_itself(machine: Machine, version: str) -> N
     ((key, (username, password)),) = answer.auth.items()
     assert (key, username) == (HOST, "AWS")
     assert password in machine.aws.issued
+
+
+def test_the_example_of_the_page(machine: Machine) -> None:
+    """docs/kubelet-plugin.md shows a request and its answer, but for the password."""
+    machine.login()
+    shown = find_page("kubelet-plugin").text
+    (asked,) = re.findall(
+        r"^\$ echo '(\{.*\})' \| docker-credential-ecrpy kubelet$", shown, re.MULTILINE
+    )
+    (answered,) = re.findall(r'^\{"kind": "CredentialProviderResponse".*$', shown, re.MULTILINE)
+
+    run = plugin(machine, asked.encode(), "kubelet")
+    printed = re.sub(r'("password": )"[^"]+"', r'\1"..."', run.stdout.decode())
+    printed = re.sub(r'"215\d\ds"', '"21600s"', printed)  # of a test that took some seconds
+
+    assert printed == f"{answered}\n"
 
 
 @pytest.mark.parametrize(
