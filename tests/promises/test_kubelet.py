@@ -53,11 +53,9 @@ def test_each_version_is_answered_in_itself(machine: Machine, version: str) -> N
 def test_the_example_of_the_page(machine: Machine) -> None:
     """docs/kubelet-plugin.md shows a request and its answer, but for the password."""
     machine.login()
-    shown = find_page("kubelet-plugin").text
-    (asked,) = re.findall(
-        r"^\$ echo '(\{.*\})' \| docker-credential-ecrpy kubelet$", shown, re.MULTILINE
-    )
-    (answered,) = re.findall(r'^\{"kind": "CredentialProviderResponse".*$', shown, re.MULTILINE)
+    (block,) = [each for each in find_page("kubelet-plugin").blocks("console") if "$" in each.text]
+    command, answered = block.text.strip().split("\n")
+    asked = command.removeprefix("$ echo '").removesuffix("' | docker-credential-ecrpy kubelet")
 
     run = plugin(machine, asked.encode(), "kubelet")
     printed = re.sub(r'("password": )"[^"]+"', r'\1"..."', run.stdout.decode())

@@ -1,6 +1,5 @@
 """Facts about installing the plugin on a node, and taking that back."""
 
-import json
 import os
 import stat
 import sys
@@ -316,7 +315,6 @@ def test_a_damaged_record_is_an_error(tmp_path: Path, existing: Places) -> None:
     with pytest.raises(HelperError, match="is damaged") as error:
         read_record(existing)
     assert placed_file.SUFFIX in (error.value.hint or "")
-    json.dumps(str(error.value))
 
 
 def test_a_change_since_the_plan_is_an_error(tmp_path: Path, existing: Places, node: Path) -> None:
