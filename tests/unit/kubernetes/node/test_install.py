@@ -182,6 +182,23 @@ def test_a_record_that_cannot_be_written_is_an_error(
     assert list(node.iterdir()) == []
 
 
+def test_a_directory_that_cannot_be_made_is_an_error(
+    tmp_path: Path, places: Places, node: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were made before it are removed."""
+    make = os.mkdir
+
+    def fail(path: str, *rest: int) -> None:
+        if path == os.path.dirname(places.config):
+            raise OSError(30, "Read-only file system")
+        make(path, *rest)
+
+    monkeypatch.setattr(os, "mkdir", fail)
+    with pytest.raises(HelperError, match="etc: read-only file system"):
+        run(places, make_source(tmp_path))
+    assert list(node.iterdir()) == []
+
+
 def test_an_update_that_fails_can_be_removed(
     tmp_path: Path, existing: Places, node: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
