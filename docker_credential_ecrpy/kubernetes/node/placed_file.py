@@ -4,6 +4,7 @@ The previous file is kept beside it under another name: the same inode, so that 
 its content, mode, owner and attributes exactly.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -21,6 +22,7 @@ SUFFIX = ".before-ecrpy"
 """The end of a previous file's name; of a directory, the kubelet reads no such file."""
 PROGRAM_MODE = 0o755
 _CHUNK = 1024 * 1024  # bytes
+_NO_FILE = (errno.EINVAL, errno.EISDIR, errno.ENOTDIR)  # the first as of `files.bounded`
 
 
 @dataclass(frozen=True)
@@ -180,5 +182,7 @@ def explain_errors(file: str) -> Iterator[None]:
         hint = "make it accessible, and run this again"
         if isinstance(exc, PermissionError) and os.name == "posix" and os.geteuid():
             hint = "run this as root, as the kubelet runs"
+        if exc.errno in _NO_FILE:
+            hint = "name a regular file"
         msg = f"{one_line(file)}: {why}"
         raise HelperError(msg, hint=hint) from exc

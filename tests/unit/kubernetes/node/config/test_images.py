@@ -74,6 +74,6 @@ def test_the_list_has_each_suffix_in_each_form() -> None:
 
 
 def test_the_list_has_all_patterns_of_eks() -> None:
-    """In the place of ecr-credential-provider, nothing that was matched is lost."""
+    """A node that replaces ecr-credential-provider loses no pattern."""
     (provider,) = read_file_providers("config.json", EKS)
     assert set(provider.match_images) <= set(list_patterns())
