@@ -12,8 +12,8 @@
 ##   install      install both programs below PREFIX (/usr/local)
 ##   uninstall    remove what `make install` installed
 ##   deb          build a Debian package of both programs
-##   package      build the wheel
-##   wheels       build the wheel, and that of the one file
+##   package      build the wheel of the Python package
+##   wheels       build that wheel, and the one of the static program
 ##   dist         build the release files and SHA256SUMS in dist/release/
 ##
 ## Check

@@ -40,7 +40,7 @@ class Missing(Exception):
     """Something that the static program is built from is missing; the text says what."""
 
 
-def installed(package: str) -> str:
+def find_version(package: str) -> str:
     """Return the version of an installed Debian package, or ""."""
     form = "--showformat=${db:Status-Abbrev}${Version}"
     found = run("dpkg-query", "--show", form, package, check=False)
@@ -61,7 +61,7 @@ def fetch(directory: Path) -> str:
     shutil.rmtree(directory, ignore_errors=True)
     (directory / "lists" / "partial").mkdir(parents=True)
     (directory / "parts").mkdir()
-    for name, text in source_lists():
+    for name, text in read_source_lists():
         (directory / "parts" / name).write_text(text)
     options = [
         *("-o", "Dir::Etc::SourceList=/dev/null", "-o", "Dir::Cache::pkgcache="),
@@ -70,7 +70,7 @@ def fetch(directory: Path) -> str:
         *(("-o", "APT::Sandbox::User=root") if os.getuid() == 0 else ()),
     ]
     run("apt-get", *options, "--quiet", "--quiet", "update", check=False)
-    wanted = installed(f"lib{SOURCE}-dev")
+    wanted = find_version(f"lib{SOURCE}-dev")
     for version in list_versions(
         run("apt-cache", *options, "showsrc", SOURCE, check=False), wanted
     ):
@@ -86,7 +86,7 @@ def fetch(directory: Path) -> str:
     raise Missing(msg)
 
 
-def source_lists() -> Iterator[tuple[str, str]]:
+def read_source_lists() -> Iterator[tuple[str, str]]:
     """Yield the name and text of each of apt's lists, for source packages."""
     for path in [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]:
         if path.suffix == ".sources" and path.is_file():

@@ -2,7 +2,7 @@
  *
  * Nothing on the host but its kernel is needed. The pack is a part of the file that the kernel maps
  * into memory, so that no path to the file is needed either, as without /proc. binary/static.py
- * makes the pack and the tables in pack.h; binary/start.py finds modules in it. */
+ * makes the pack and the tables in pack.h; binary/pack.py finds modules in it. */
 
 #include <Python.h>
 

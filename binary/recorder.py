@@ -60,7 +60,7 @@ def record(names: Iterable[str]) -> tuple[Expressions, dict[str, bytes]]:
     compiler.compile = compile_noted
     collections.eval = lambda text, *names: eval(noted(text, "eval"), *names)  # type: ignore[attr-defined]  # noqa: S307 - as there
     dataclasses.exec = lambda text, *names: exec(noted(text, "exec"), *names)  # type: ignore[attr-defined]  # noqa: S102 - as there
-    typing.compile = lambda text, *how: compile(noted(text, "eval"), *how)  # type: ignore[attr-defined]
+    typing.compile = lambda text, *how: compile(noted(text, "eval"), *how)  # type: ignore[attr-defined]  # as there
     re.purge()
     for name in names:
         with contextlib.suppress(Exception):  # of another system

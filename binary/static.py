@@ -68,7 +68,7 @@ def check_system() -> None:
 def list_missing() -> list[str]:
     """Return the packages that are not installed. Raises Missing without dpkg."""
     try:
-        return [name for name in PACKAGES if not cpython.installed(name)]
+        return [name for name in PACKAGES if not cpython.find_version(name)]
     except OSError:
         msg = "dpkg, on Debian or Ubuntu"
         raise Missing(msg) from None
@@ -77,7 +77,7 @@ def list_missing() -> list[str]:
 def compile_module(name: str, path: str, level: int) -> bytes:
     """Return a module's code, marshalled, without the path of its source."""
     text = Path(path).read_bytes()
-    code = compile(text, path_inside(name, path), "exec", dont_inherit=True, optimize=level)
+    code = compile(text, make_path(name, path), "exec", dont_inherit=True, optimize=level)
     return marshal.dumps(code)
 
 
@@ -86,12 +86,12 @@ def is_package(path: str) -> bool:
     return os.path.basename(path) == "__init__.py"
 
 
-def path_inside(name: str, path: str) -> str:
+def make_path(name: str, path: str) -> str:
     """Return where a module seems to be, relative to the program."""
     return name.replace(".", "/") + ("/__init__.py" if is_package(path) else ".py")
 
 
-def hot_modules() -> list[str]:
+def list_hot_modules() -> list[str]:
     """Return the package's modules that answer what needs no AWS, but for a few rare ones."""
     root, names = str(HERE.parent), ", ".join(f"{PACKAGE}.{name}" for name in ENTRIES)
     code = f"import sys; sys.path.insert(0, {root!r}); import {names}; print(*sys.modules)"
@@ -121,7 +121,7 @@ def describe(work: Path, modules: list[str], extensions: list[str], version: str
     runtime = cpython.run("cc", "-print-libgcc-file-name").strip()
     (owner,) = cpython.run("dpkg-query", "--search", runtime).split(":")[:1]
     linked = LINKED | {owner: GCC}
-    packages = [[name, cpython.installed(name), licence] for name, licence in linked.items()]
+    packages = [[name, cpython.find_version(name), licence] for name, licence in linked.items()]
     header = work / "source" / "cpython" / "Modules" / "_decimal" / "libmpdec" / "mpdecimal.h"
     found = re.search(r'define MPD_VERSION +"(.*)"', header.read_text())
     parts = {
@@ -169,17 +169,17 @@ def fill(contents: dict[str, object], work: Path, extensions: list[str], version
     paths: dict[str, str] = dict(contents["modules"])  # type: ignore[call-overload]  # pairs
     levels: dict[str, int] = contents["levels"]  # type: ignore[assignment]  # by name
     paths |= {name: str(HERE / f"{name}.py") for name in OWN}
-    frozen = [*START, *hot_modules(), *OWN[:-1]]
+    frozen = [*START, *list_hot_modules(), *OWN[:-1]]
     for name in frozen:
         level = levels.get(name, 2)
         at, size = pack.add(compile_module(name, paths[name], level))
         table.append((name, at, size, is_package(paths[name])))
-    modules = {name: (path_inside(name, paths[name]), at, size) for name, at, size, _ in table}
+    modules = {name: (make_path(name, paths[name]), at, size) for name, at, size, _ in table}
     for name in sorted(set(paths) - set(modules)):
         if _imp.is_frozen(name):
             continue  # the interpreter has its own copy
         code = compile_module(name, paths[name], levels.get(name, 2))
-        modules[name] = (path_inside(name, paths[name]), *pack.add(code))
+        modules[name] = (make_path(name, paths[name]), *pack.add(code))
     files = {
         name: pack.add(Path(path).read_bytes())
         for name, path in contents["data"]  # type: ignore[attr-defined]  # pairs
@@ -226,7 +226,7 @@ def build(contents: dict[str, object], work: Path, program: Path, parts: Path) -
     if unknown:
         msg = f"the sources of {', '.join(sorted(unknown))}: add them to binary/cpython.py"
         raise Missing(msg)
-    source, wanted_version = work / "source", cpython.installed(f"lib{cpython.SOURCE}-dev")
+    source, wanted_version = work / "source", cpython.find_version(f"lib{cpython.SOURCE}-dev")
     stamp = source / "version"
     known = stamp.read_text().split() if stamp.exists() else []
     if known[:1] != [wanted_version]:

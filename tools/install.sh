@@ -3,9 +3,10 @@
 # install.sh install|uninstall PREFIX [DESTDIR]
 #
 # The program is beside this script, as in the release's tarball, or in the directory that SOURCE
-# names: one file if .static is there too, and a folder otherwise. So is `share`: the manual pages and shell completions. Programs and the files of
-# `share` become symlinks below PREFIX. Existing files that this script did not create are left
-# alone, and named in the error; directories that it created are removed with their last file.
+# names: one file if .static is there too, and a folder otherwise. So is `share`: the manual pages
+# and shell completions. Programs and the files of `share` become symlinks below PREFIX. Existing
+# files that this script did not create are left alone, and named in the error; directories that it
+# created are removed with their last file.
 set -eu
 umask 022
 action=${1:-}

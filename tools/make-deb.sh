@@ -57,18 +57,7 @@ $name ($version-1) unstable; urgency=medium
 END
 chmod 644 "$doc"/*
 
-# The newest glibc version that any of the files needs; the static program has its own.
 needs=
-glibc=$(find "$tree/usr/lib/$name" -type f -exec objdump -T {} + 2>/dev/null |
-    sed -n 's/.*GLIBC_\([0-9][0-9.]*\)).*/\1/p' | sort -uV | tail -n 1)
-if [ ! -e dist/.static ]; then
-    if [ -z "$glibc" ]; then
-        echo "objdump finds no glibc version in dist/$name" >&2
-        exit 1
-    fi
-    needs="
-Depends: libc6 (>= $glibc)"
-fi
 if [ -e dist/.static ]; then
     mkdir -p "$tree/usr/share/lintian/overrides"
     cat >"$tree/usr/share/lintian/overrides/$name" <<END
@@ -80,6 +69,16 @@ $name: missing-depends-on-sensible-utils *
 # The package is not intended for Debian's archive.
 $name: initial-upload-closes-no-bugs *
 END
+else
+    # The newest glibc version that any of the files needs.
+    glibc=$(find "$tree/usr/lib/$name" -type f -exec objdump -T {} + 2>/dev/null |
+        sed -n 's/.*GLIBC_\([0-9][0-9.]*\)).*/\1/p' | sort -uV | tail -n 1)
+    if [ -z "$glibc" ]; then
+        echo "objdump finds no glibc version in dist/$name" >&2
+        exit 1
+    fi
+    needs="
+Depends: libc6 (>= $glibc)"
 fi
 bytes=$(find "$tree/usr" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
 cat >"$tree/DEBIAN/control" <<END

@@ -1,9 +1,8 @@
 #!/bin/sh
 # Collect the files of a release, with their checksums: make-dist.sh DIRECTORY
 #
-# They are the program as a tarball, the one file, their bill of materials, the wheel, that of the
-# static program, and on Debian the package, all from dist/. Needs GNU tar, and SOURCE_DATE_EPOCH for
-# every date in the tarball.
+# They are the program as a tarball, the one file, their bill of materials, both wheels, and on Debian
+# the package, all from dist/. Needs GNU tar, and SOURCE_DATE_EPOCH for every date in the tarball.
 set -eu
 umask 022
 LC_ALL=C

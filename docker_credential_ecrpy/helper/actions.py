@@ -269,7 +269,7 @@ class Helper(Call):
         # The endpoint's token is looked up once the profile is known.
         *host_places, _ = self._list_places(directory, choice)
         if choice.web_identity:
-            del host_places[0]  # a login that was stored on this machine is none of a pod's
+            del host_places[0]  # a pod never uses a login that is stored on this machine
         found = lookup.find(host_places, self.clock(), self.environ)
         if not found.fresh:
             why = found.misses[-1].reason if not found.due else "it is due for refresh"

@@ -82,7 +82,7 @@ def _read_uri(data: bytes) -> tuple[str, str]:
     if len(data) > protocol.MAX_INPUT:
         return "", f"the request is longer than {protocol.MAX_INPUT // 1024} KiB"
     try:
-        # With pairs, a name that stands there twice is seen.
+        # Pairs show a name that occurs twice.
         pairs = json.loads(data.decode("utf-8-sig"), object_pairs_hook=list)
     except (ValueError, RecursionError):
         return "", "the request is not a JSON object"

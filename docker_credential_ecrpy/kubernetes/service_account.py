@@ -79,7 +79,7 @@ def _find_role(
     variable = identity.ROLE_OF + choice.registry.account
     if choice.registry.account and environ.get(variable):
         return choice.role, Place(variable)  # which was checked with the rules
-    if arn := environ.get("AWS_ECR_ROLE_ARN", "").strip():
+    if arn := environ.get(ROLE, "").strip():
         return _make_role(arn, Place(ROLE)), Place(ROLE)
     return choice.role, rule.places.get("role_arn", rule.place) if rule else Place("a rule")
 

@@ -23,6 +23,19 @@ def test_every_file_that_it_names_exists() -> None:
     assert [name for name in named - made if not (REPOSITORY / name).exists()] == []
 
 
+def test_every_name_that_it_places_in_a_file_is_defined_there() -> None:
+    """A step that says to change `NAME` in `file.py` leads to that definition."""
+    placed = re.findall(rf"`(\w+)` in\s+`({ROOT}[\w./-]+\.py)`", TEXT)
+    missing = [
+        (name, file)
+        for name, file in placed
+        if not re.search(rf"(?m)^(?:def |class )?{name}\b", (REPOSITORY / file).read_text("utf-8"))
+    ]
+
+    assert len(placed) > 3
+    assert missing == []
+
+
 def test_every_module_that_it_names_is_a_room_of_the_package() -> None:
     """The table of rooms leaves none out."""
     table = TEXT.partition("| room |")[2].partition("\n\n")[0]

@@ -98,6 +98,15 @@ def test_its_copyright_file_names_the_source_and_the_issue_tracker(package: Path
     assert fields["Upstream-Name"] == _read_field(package, "Package") == PROJECT["name"]
 
 
+def test_its_copyright_file_has_every_dependency() -> None:
+    """Each package that is inside of the program, as pyproject.toml names them."""
+    text = (REPOSITORY / "binary" / "copyright").read_text(encoding="utf-8")
+    named = set(re.findall(r"[\w-]+", " ".join(re.findall(r"(?m)^Files: (.*)$", text))))
+    inside = [line for line in PROJECT["dependencies"] if ";" not in line]  # for its own Python
+
+    assert {re.split(r"[^\w-]", line)[0] for line in inside} <= named
+
+
 def test_every_manual_page_is_compressed(package: Path, tmp_path: Path) -> None:
     """Those of section 5 too, as Debian requires; none is left uncompressed."""
     subprocess.run(["dpkg-deb", "--extract", str(package), str(tmp_path)], check=True)

@@ -19,6 +19,7 @@ from docker_credential_ecrpy import HOMEPAGE, PACKAGE
 from docker_credential_ecrpy.cli.group import program
 from docker_credential_ecrpy.cli.names import HELP_TEXT
 from docker_credential_ecrpy.hot import identity, paths, protocol, registry
+from docker_credential_ecrpy.kubernetes.service_account import ROLE
 from docker_credential_ecrpy.settings import loader, rule_parser
 from docker_credential_ecrpy.settings.toml_document import TomlDocument
 from tests.world.documents import (
@@ -258,7 +259,7 @@ def test_the_reference_has_every_variable() -> None:
         )
     }
     read |= {*identity.DECIDING_VARIABLES, identity._CONTAINER_TOKEN, "DOCKER_AUTH_CONFIG"}
-    read |= {identity.PROFILE_OF + "<account>", identity.ROLE_OF + "<account>"}
+    read |= {identity.PROFILE_OF + "<account>", identity.ROLE_OF + "<account>", ROLE}
 
     assert shown == (read - {*NOT_SETTINGS}) | READ_BY_BOTOCORE
 

@@ -1,6 +1,7 @@
 """Facts about the README: it is short, its links work on PyPI, its install lines run as written."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,6 +68,23 @@ def test_the_installers_are_named() -> None:
     for installer in INSTALLERS:
         assert f"`{installer}`" in README.text or installer in commands
         assert installer in commands
+
+
+def test_each_installer_has_a_line_for_its_upgrade() -> None:
+    """The same one, but for an option that replaces what is installed."""
+    text = find_page("install").text
+    first, later = (
+        {
+            command.replace(" --force", "").replace(" --reinstall", "")
+            for command in re.findall(
+                r"(?m)^\$ (.*install.*)$", text.partition(heading)[2].partition("\n## ")[0]
+            )
+        }
+        for heading in ("## From the repository", "## Upgrade")
+    )
+
+    assert len(first) == 5
+    assert first == later
 
 
 @pytest.fixture(scope="module", name="at_github")

@@ -14,7 +14,7 @@ import pytest
 
 from tests.world import aws as world
 from tests.world import play_kubelet
-from tests.world.kubelet_matches import ECR, UPSTREAM
+from tests.world.documents import find_page
 from tests.world.machine import HOST, Machine
 from tests.world.play_kubelet import EKS_PATTERNS, VERSIONS, PlayKubelet, Run, make_config, request
 
@@ -48,6 +48,20 @@ def test_each_version_is_answered_in_itself(machine: Machine, version: str) -> N
     ((key, (username, password)),) = answer.auth.items()
     assert (key, username) == (HOST, "AWS")
     assert password in machine.aws.issued
+
+
+def test_the_example_of_the_page(machine: Machine) -> None:
+    """docs/kubelet-plugin.md shows a request and its answer, but for the password."""
+    machine.login()
+    (block,) = [each for each in find_page("kubelet-plugin").blocks("console") if "$" in each.text]
+    command, answered = block.text.strip().split("\n")
+    asked = command.removeprefix("$ echo '").removesuffix("' | docker-credential-ecrpy kubelet")
+
+    run = plugin(machine, asked.encode(), "kubelet")
+    printed = re.sub(r'("password": )"[^"]+"', r'\1"..."', run.stdout.decode())
+    printed = re.sub(r'"215\d\ds"', '"21600s"', printed)  # of a test that took some seconds
+
+    assert printed == f"{answered}\n"
 
 
 @pytest.mark.parametrize(
@@ -376,12 +390,6 @@ def test_wrong_options_are_one_line(machine: Machine, arguments: tuple[str, ...]
     error = plugin(machine, request(IMAGE), *arguments).error
 
     assert "kubelet" in error or "--require-role" in error
-
-
-@pytest.mark.parametrize(("pattern", "image", "expected"), UPSTREAM + ECR)
-def test_the_play_kubelet_matches_as_the_real_one(pattern: str, image: str, expected: bool) -> None:
-    """Kubernetes' own facts hold for it."""
-    assert play_kubelet.matches(pattern, image) is expected
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="symlinks need a privilege there")

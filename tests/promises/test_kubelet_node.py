@@ -279,6 +279,16 @@ def test_a_file_is_edited_with_a_backup(machine: Machine) -> None:
     assert again.stdout.decode() == f"already configured: {file}\n"
 
 
+def test_a_directory_is_no_file_to_edit(machine: Machine) -> None:
+    """The hint is to name a file; nothing is written."""
+    directory = machine.root / "creds"
+    directory.mkdir()
+    done = machine.run("kubelet", "config", str(directory))
+    assert done.code == 1
+    assert b"it is not a regular file; name a regular file\n" in done.stderr
+    assert list(directory.iterdir()) == []
+
+
 def test_a_diff_shows_no_secret(machine: Machine) -> None:
     """Another provider may have keys in its variables, next to the lines that change."""
     file = machine.root / "config.yaml"

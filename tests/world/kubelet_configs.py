@@ -18,7 +18,8 @@ EKS = b"""{
         "*.dkr.ecr.*.cloud.adc-e.uk",
         "*.dkr.ecr.*.csp.hci.ic.gov",
         "*.dkr.ecr.*.amazonaws.eu",
-        "public.ecr.aws"
+        "public.ecr.aws",
+        "ecr-public.aws.com"
       ],
       "defaultCacheDuration": "12h",
       "apiVersion": "credentialprovider.kubelet.k8s.io/v1"

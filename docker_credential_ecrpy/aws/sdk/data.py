@@ -22,7 +22,7 @@ _ENDPOINTS, _PARTITIONS = (
 
 
 class _Files(Files):
-    """Makes botocore's list of endpoints, which it is not, of that of partitions."""
+    """Makes botocore's list of endpoints from the smaller list of partitions."""
 
     def load_file(self, file_path: str) -> Any:
         """Return the content of a file, by its path without the suffix; None without one."""

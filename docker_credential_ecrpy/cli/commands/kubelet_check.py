@@ -15,10 +15,6 @@ from docker_credential_ecrpy.kubernetes.node.trial import Answer, run_plugin
 from docker_credential_ecrpy.text.console import Console
 from docker_credential_ecrpy.text.sanitize import make_printable, one_line
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from docker_credential_ecrpy.kubernetes.node.check import Match
-
 
 @click.command(
     "check",
@@ -78,7 +74,7 @@ class _Result:
         self.image, self.config, self.bin_dir = image, config, bin_dir
         self.providers: int | None = None
         self.environment = ""
-        self.tried: list[tuple[Match, Answer | HelperError | None]] = []
+        self.tried: list[tuple[check.Match, Answer | HelperError | None]] = []
         self.problem: HelperError | None = None
 
     def members(self) -> dict[str, object]:

@@ -32,7 +32,7 @@ from docker_credential_ecrpy.text.console import Console
     short_help="install the plugin on this node, as root",
     examples=(
         ("--flavor k3s", "on a node of k3s"),
-        ("--flavor eks", "in the place of ecr-credential-provider, with its configuration"),
+        ("--flavor eks", "replace ecr-credential-provider, and keep its configuration"),
         ("--flavor kubeadm --env AWS_PROFILE=prod", "with an AWS profile for the plugin"),
         ("--flavor k3s --dry-run", "show what would change"),
         ("--flavor k3s --remove", "restore what was there before"),

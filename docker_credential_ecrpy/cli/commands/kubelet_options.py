@@ -52,7 +52,7 @@ def place_options(function: _Function) -> _Function:
 
 
 def provider_options(function: _Function) -> _Function:
-    """Add the options of a provider; the function gets them as `asked`, without the name."""
+    """Add the options of a provider; `read_asked` makes a `ProviderOptions` of them."""
     for option in reversed(
         (
             click.option("--name", metavar="NAME", help="The provider, and its file's name."),

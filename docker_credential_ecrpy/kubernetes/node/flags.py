@@ -9,7 +9,7 @@ from docker_credential_ecrpy.files import bounded
 from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.kubernetes.node.flavors import BIN_DIR_FLAG, CONFIG_FLAG, place
 
-# The file systems of other start-ups than a flag on a command line: KEY: value and a list's items.
+# A flag on a command line, and as k3s and RKE2 have it: a key with a value, or an item of a list.
 _FLAG = re.compile(
     rf"""({CONFIG_FLAG}|{BIN_DIR_FLAG})["']?\s*[=:\s]\s*["']?([^\s"',\\]+)""", re.ASCII
 )

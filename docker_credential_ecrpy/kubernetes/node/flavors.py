@@ -17,7 +17,7 @@ class Flavor:
     """A distribution. config: the file; bin_dir: the directory of the plugins; name: the provider.
 
     marker: what shows that a node has this distribution. by_default: whether its kubelet has the
-    flags without being told. flags_at: where to write them. restart: the command for the kubelet.
+    flags without configuration. flags_at: where to write them. restart: the command.
     """
 
     config: str

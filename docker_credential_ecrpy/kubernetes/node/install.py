@@ -84,10 +84,11 @@ def install(plan: InstallPlan) -> list[str]:
         if read_config(places.config) != plan.before or read_record(places) != old:
             msg = f"{one_line(places.config)} has changed meanwhile"
             raise HelperError(msg, hint="run this again; nothing was written")
-        directories = _make_directories(places)
-        record = _plan_record(plan, directories)
+        directories: list[str] = []
         written: list[PlacedFile] = []
         try:
+            _make_directories(places, directories)
+            record = _plan_record(plan, directories)
             write_record(places, record)
             if plan.new_program and record.program:
                 with explain_errors(places.program):
@@ -102,7 +103,7 @@ def install(plan: InstallPlan) -> list[str]:
                 written.append(record.config)
         except BaseException:
             if old:  # the new program is installed, or all is as before
-                program = record.program if written else old.program
+                program = written[0] if written else old.program
                 write_record(places, Record(program, old.config, old.is_added, old.directories))
             else:
                 for file in reversed(written):
@@ -195,9 +196,8 @@ def _had_provider(plan: InstallPlan) -> bool:
     return plan.places.name in names
 
 
-def _make_directories(places: Places) -> list[str]:
-    """Make the directories that are missing; return them, the outer ones first."""
-    made: list[str] = []
+def _make_directories(places: Places, made: list[str]) -> None:
+    """Make the directories that are missing; add each to `made`, the outer ones first."""
     for directory in (places.bin_dir, os.path.dirname(places.config)):
         at, missing = directory, []
         while not os.path.isdir(at):
@@ -206,9 +206,8 @@ def _make_directories(places: Places) -> list[str]:
         for each in reversed(missing):
             with explain_errors(each):
                 os.mkdir(each)
+                made.append(each)
                 os.chmod(each, 0o755)  # noqa: S103 - whatever the umask: it has programs
-            made.append(each)
-    return made
 
 
 def _remove_directories(directories: list[str] | tuple[str, ...]) -> None:

@@ -4,11 +4,14 @@ The previous file is kept beside it under another name: the same inode, so that 
 its content, mode, owner and attributes exactly.
 """
 
+import errno
 import hashlib
 import os
 import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files import temporary
@@ -19,6 +22,7 @@ SUFFIX = ".before-ecrpy"
 """The end of a previous file's name; of a directory, the kubelet reads no such file."""
 PROGRAM_MODE = 0o755
 _CHUNK = 1024 * 1024  # bytes
+_NO_FILE = (errno.EINVAL, errno.EISDIR, errno.ENOTDIR)  # the first as of `files.bounded`
 
 
 @dataclass(frozen=True)
@@ -83,58 +87,39 @@ def mark_content(data: bytes) -> str:
 
 def write_content(path: str, data: bytes, mode: int, before: PlacedFile | None) -> None:
     """Write a file; one that is there keeps its owner and mode. Raises OSError."""
-    beside = _name_beside(path)
-    try:
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with _name_beside(path) as beside:
+        with _create(beside, 0o600) as file:
             file.write(data)
             with suppress(FileNotFoundError):
                 seen = os.stat(path)
                 mode = stat.S_IMODE(seen.st_mode)
                 os.chown(beside, seen.st_uid, seen.st_gid)
             os.chmod(beside, mode)
-            file.flush()
-            os.fsync(file.fileno())
         _exchange(beside, path, before)
-    finally:
-        _unlink(beside)
 
 
 def replace_content(path: str, data: bytes, mode: int) -> None:
     """Write a file of this program's own, without a way back. Raises OSError."""
-    beside = _name_beside(path)
-    try:
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+    with _name_beside(path) as beside:
+        with _create(beside, mode) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
         os.replace(beside, path)
-    finally:
-        _unlink(beside)
 
 
 def copy_program(path: str, source: str, before: PlacedFile | None) -> None:
     """Copy a program, for all to run. Raises OSError."""
-    beside = _name_beside(path)
-    try:
-        new = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700)
-        with open(new, "wb") as file, open(source, "rb") as program:
+    with _name_beside(path) as beside:
+        with _create(beside, 0o700) as file, open(source, "rb") as program:
             shutil.copyfileobj(program, file, _CHUNK)
-            file.flush()
             os.chmod(beside, PROGRAM_MODE)
-            os.fsync(file.fileno())
         _exchange(beside, path, before)
-    finally:
-        _unlink(beside)
 
 
 def link_program(path: str, target: str, before: PlacedFile | None) -> None:
     """Make a symlink to a program. Raises OSError."""
-    beside = _name_beside(path)
-    try:
+    with _name_beside(path) as beside:
         os.symlink(target, beside)
         _exchange(beside, path, before)
-    finally:
-        _unlink(beside)
 
 
 def _exchange(beside: str, path: str, before: PlacedFile | None) -> None:
@@ -153,8 +138,23 @@ def _exchange(beside: str, path: str, before: PlacedFile | None) -> None:
     _sync(os.path.dirname(path))
 
 
-def _name_beside(path: str) -> str:
-    return os.path.join(os.path.dirname(path), temporary.make_name())
+@contextmanager
+def _name_beside(path: str) -> Iterator[str]:
+    """Yield a new path in the same directory; what still has it afterwards is removed."""
+    beside = os.path.join(os.path.dirname(path), temporary.make_name())
+    try:
+        yield beside
+    finally:
+        _unlink(beside)
+
+
+@contextmanager
+def _create(path: str, mode: int) -> Iterator[BinaryIO]:
+    """Yield a new file, which is on the disk when it is closed."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _unlink(path: str) -> None:
@@ -172,20 +172,17 @@ def _sync(directory: str) -> None:
             os.close(opened)
 
 
-class explain_errors:  # noqa: N801 - a context manager, called as a function
+@contextmanager
+def explain_errors(file: str) -> Iterator[None]:
     """Raise HelperError for an OSError about a file."""
-
-    def __init__(self, file: str) -> None:
-        self._file = file
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, _kind: object, exc: BaseException | None, _where: object) -> None:
-        if not isinstance(exc, OSError):
-            return
+    try:
+        yield
+    except OSError as exc:
         why = lower_first(exc.strerror or str(exc))
         hint = "make it accessible, and run this again"
         if isinstance(exc, PermissionError) and os.name == "posix" and os.geteuid():
             hint = "run this as root, as the kubelet runs"
-        msg = f"{one_line(self._file)}: {why}"
+        if exc.errno in _NO_FILE:
+            hint = "name a regular file"
+        msg = f"{one_line(file)}: {why}"
         raise HelperError(msg, hint=hint) from exc

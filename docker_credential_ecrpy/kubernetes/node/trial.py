@@ -10,6 +10,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.files.programs import failures
 from docker_credential_ecrpy.files.programs.program import Program, say_signal
 from docker_credential_ecrpy.hot.values import dataclass
+from docker_credential_ecrpy.kubernetes.node.config.document import build_object
 from docker_credential_ecrpy.kubernetes.node.config.match import find_mismatch
 from docker_credential_ecrpy.kubernetes.node.config.schema import Provider, is_duration
 from docker_credential_ecrpy.text import secret_sources, secrets
@@ -85,7 +86,7 @@ def run_plugin(provider: Provider, bin_dir: str, image: str, environ: Mapping[st
 def _decode(data: bytes, provider: Provider, image: str, seconds: float) -> Answer:
     """Return the answer in an output. Raises HelperError for what the kubelet refuses."""
     try:
-        found = json.loads(data, object_pairs_hook=_build_object)
+        found = json.loads(data, object_pairs_hook=build_object)
     except (ValueError, RecursionError) as exc:
         _refuse(f"it is not one JSON object: {one_line(str(exc))}", exc)
     if not isinstance(found, dict):
@@ -125,14 +126,6 @@ def _find_user(auth: Any, image: str) -> str:
         keys = one_line(", ".join(logins))
         _refuse(f"its credentials are for {keys}, which does not match the image")
     return ""
-
-
-def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        msg = "a field occurs twice"
-        raise ValueError(msg)
-    return found
 
 
 def _refuse(problem: str, cause: Exception | None = None) -> NoReturn:

@@ -270,7 +270,8 @@ def _repeated(key: str) -> str:
     return f"the key {one_line(key)!r} occurs twice"
 
 
-def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object, as json's hook for pairs. Raises ValueError for a key that repeats."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
@@ -284,7 +285,7 @@ def _build_number(_text: str) -> Number:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_build_object,
+    object_pairs_hook=build_object,
     parse_constant=_build_number,
     parse_int=_build_number,
     parse_float=_build_number,

@@ -131,7 +131,7 @@ def test_an_answer_that_the_kubelet_refuses_is_an_error(
 BROKEN = {
     "text before": ("echo hello; echo '{}'", "it is not one JSON object"),
     "nothing": ("true", "it is not one JSON object"),
-    "twice": ("""echo '{"kind": "a", "kind": "b"}'""", "a field occurs twice"),
+    "twice": ("""echo '{"kind": "a", "kind": "b"}'""", "the key 'kind' occurs twice"),
     "failure": ("echo 'no credentials; log in' >&2; exit 1", "exit code 1: no credentials; log in"),
     "silent failure": ("exit 3", "failed with exit code 3: it says nothing"),
     "signal": ("kill -9 $$", "was killed by a signal (9"),

@@ -1,6 +1,5 @@
 """Facts about installing the plugin on a node, and taking that back."""
 
-import json
 import os
 import stat
 import sys
@@ -183,6 +182,23 @@ def test_a_record_that_cannot_be_written_is_an_error(
     assert list(node.iterdir()) == []
 
 
+def test_a_directory_that_cannot_be_made_is_an_error(
+    tmp_path: Path, places: Places, node: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were made before it are removed."""
+    make = os.mkdir
+
+    def fail(path: str, *rest: int) -> None:
+        if path == os.path.dirname(places.config):
+            raise OSError(30, "Read-only file system")
+        make(path, *rest)
+
+    monkeypatch.setattr(os, "mkdir", fail)
+    with pytest.raises(HelperError, match="etc: read-only file system"):
+        run(places, make_source(tmp_path))
+    assert list(node.iterdir()) == []
+
+
 def test_an_update_that_fails_can_be_removed(
     tmp_path: Path, existing: Places, node: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,7 +332,6 @@ def test_a_damaged_record_is_an_error(tmp_path: Path, existing: Places) -> None:
     with pytest.raises(HelperError, match="is damaged") as error:
         read_record(existing)
     assert placed_file.SUFFIX in (error.value.hint or "")
-    json.dumps(str(error.value))
 
 
 def test_a_change_since_the_plan_is_an_error(tmp_path: Path, existing: Places, node: Path) -> None:

@@ -9,49 +9,15 @@ from docker_credential_ecrpy.kubernetes.node.config.match import (
     find_mismatch,
     match_label,
 )
-from tests.world import play_kubelet
+from tests.world import kubelet_matches, play_kubelet
 
 ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 STANDARD = "*.dkr.ecr.*.amazonaws.com"
-# The facts of Kubernetes' TestUrlsMatch, TestDockerKeyringForGlob and TestKeyringMiss.
-UPSTREAM = [
-    ("*.kubernetes.io", "prefix.kubernetes.io", True),
-    ("prefix.*.io", "prefix.kubernetes.io", True),
-    ("prefix.kubernetes.*", "prefix.kubernetes.io", True),
-    ("*-good.kubernetes.io", "prefix-good.kubernetes.io", True),
-    ("*.kubernetes.io/blah", "prefix.kubernetes.io/blah", True),
-    ("prefix.*.io/foo", "prefix.kubernetes.io/foo/bar", True),
-    ("*.kubernetes.io:1111/blah", "prefix.kubernetes.io:1111/blah", True),
-    ("prefix.*.io:1111/foo", "prefix.kubernetes.io:1111/foo/bar", True),
-    ("*.kubernetes.io", "kubernetes.io", False),
-    ("*.*.kubernetes.io", "prefix.kubernetes.io", False),
-    ("*.*.kubernetes.io", "kubernetes.io", False),
-    ("kubernetes.io", "kubernetes.com", False),
-    ("k*.io", "quay.io", False),
-    ("*.kubernetes.io:1234/blah", "prefix.kubernetes.io:1111/blah", False),
-    ("prefix.*.io/foo", "prefix.kubernetes.io:1111/foo/bar", False),
-    ("*.docker.io:8888", "prefix.docker.io:8888/foo/bar", True),
-    ("*.docker.io/path:1111", "prefix.docker.io/path:1111/foo/bar", True),
-    ("prefix.docker.io:1111", "prefix.docker.io:1111/path/foo/bar", True),
-    ("prefix.*.io/path:1111", "prefix.docker.io/path/subpath:1111/foo/bar", False),
-    ("suffix.*.io", "prefix.docker.io/foo/bar", False),
-    ("prefix.docker.c*", "prefix.docker.io/foo/bar", False),
-]
-OURS = [
-    (STANDARD, f"{ECR}/a", True),
-    (STANDARD, f"{ECR}.cn/a", False),
-    (STANDARD, f"{ECR.replace('.ecr.', '.ecr-fips.')}/a", False),
-    (STANDARD, f"{ECR}:443/a", False),
-    (f"{STANDARD}:443", f"{ECR}:443/a", True),
-    (f"{STANDARD}:443", f"{ECR}/a", False),
-    ("reg.io/foo", "reg.io/foobar/x", True),
-    ("reg.io/foo", "reg.io/fo", False),
-    ("*.io", "a.k8s.io/x", False),
-    ("REG.io", "reg.io/x", False),
-]
 
 
-@pytest.mark.parametrize(("pattern", "image", "expected"), UPSTREAM + OURS)
+@pytest.mark.parametrize(
+    ("pattern", "image", "expected"), kubelet_matches.UPSTREAM + kubelet_matches.ECR
+)
 def test_the_rule_is_the_kubelets(pattern: str, image: str, expected: bool) -> None:
     """A pattern matches by port, number of labels, each label, and the start of the path."""
     assert (find_mismatch(pattern, image) == "") is expected
