@@ -46,7 +46,7 @@ def find_request(seconds: float) -> bytes | None:
         first = _read(1)
         if first == b"{":
             began.set()
-            found.append(first + read_input())
+            found.append(read_input(first))
         began.set()
 
     thread = threading.Thread(target=read, daemon=True)
@@ -57,11 +57,16 @@ def find_request(seconds: float) -> bytes | None:
     return found[0] if found and requests.is_request(found[0]) else None
 
 
-def read_input() -> bytes:
-    """Return standard input, of `MAX_REQUEST` + 1 bytes at most; a closed one counts as empty."""
-    data = b""
+def read_input(start: bytes = b"") -> bytes:
+    """Return standard input, of `MAX_REQUEST` + 1 bytes at most; a closed one counts as empty.
+
+    start: what has been read of it. A whole request ends it, even if the pipe stays open.
+    """
+    data = start
     while len(data) <= MAX_REQUEST and (more := _read(MAX_REQUEST + 1 - len(data))):
         data += more
+        if more.rstrip().endswith(b"}") and requests.is_request(data):
+            break
     return data
 
 

@@ -395,6 +395,28 @@ def test_an_input_that_does_not_end(machine: Machine) -> None:
     assert said.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("arguments", [("kubelet",), ()], ids=str)
+def test_a_pipe_that_stays_open(machine: Machine, arguments: tuple[str, ...]) -> None:
+    """A whole request is answered, also if its client does not close the pipe."""
+    machine.login()
+    with subprocess.Popen(
+        [*machine.program, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**machine.environ, "AWS_ECR_TIMEOUT": "15"},
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdin.write(request(IMAGE))
+        child.stdin.flush()
+        code = child.wait(20)
+        run = Run(code, child.stdout.read(), child.stderr.read())
+
+    assert run.answer().auth.keys() == {HOST}
+
+
 @pytest.mark.parametrize(
     "arguments", [("kubelet", "--frobnicate"), ("kubelet", "--require-role=x")]
 )
