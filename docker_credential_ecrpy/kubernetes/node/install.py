@@ -84,6 +84,7 @@ def install(plan: InstallPlan) -> list[str]:
         if read_config(places.config) != plan.before or read_record(places) != old:
             msg = f"{one_line(places.config)} has changed meanwhile"
             raise HelperError(msg, hint="run this again; nothing was written")
+        _sweep(places)
         directories = _make_directories(places)
         record = _plan_record(plan, directories)
         written: list[PlacedFile] = []
@@ -152,6 +153,7 @@ def remove(places: Places) -> list[str]:
     """
     with take_turn([places.config]):
         record, before, after = plan_removal(places)
+        _sweep(places)
         lines = []
         if config := record.config:
             with explain_errors(places.config):
@@ -218,6 +220,12 @@ def _make_directories(places: Places) -> list[str]:
                 os.chmod(each, 0o755)  # noqa: S103 - whatever the umask: it has programs
             made.append(each)
     return made
+
+
+def _sweep(places: Places) -> None:
+    for directory in (places.bin_dir, os.path.dirname(places.config)):
+        with explain_errors(directory):
+            placed_file.sweep(directory)
 
 
 def _remove_directories(directories: list[str] | tuple[str, ...]) -> None:

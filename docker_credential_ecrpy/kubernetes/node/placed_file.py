@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import stat
+import time
 from contextlib import suppress
 
 from docker_credential_ecrpy.errors import HelperError
@@ -140,6 +141,16 @@ def link_program(file: PlacedFile, target: str, before: PlacedFile | None) -> No
         _exchange(beside, file, before)
     finally:
         _unlink(beside)
+
+
+def sweep(directory: str) -> None:
+    """Remove what runs that were killed have left in a directory. Raises OSError."""
+    with suppress(FileNotFoundError):
+        for name in filter(temporary.is_name, os.listdir(directory)):
+            path = os.path.join(directory, name)
+            with suppress(FileNotFoundError):
+                if temporary.is_abandoned(name, time.time() - os.lstat(path).st_mtime):
+                    os.unlink(path)
 
 
 def _exchange(beside: str, file: PlacedFile, before: PlacedFile | None) -> None:

@@ -3,7 +3,9 @@
 import json
 import os
 import stat
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -354,6 +356,34 @@ def test_a_removal_that_was_interrupted_is_run_again(
     if os.path.exists(existing.record):
         install.remove(existing)
     assert seen(node) == before
+
+
+@pytest.mark.parametrize("command", ["install", "remove"])
+def test_what_a_killed_run_left_is_removed(
+    tmp_path: Path, existing: Places, node: Path, command: str
+) -> None:
+    """Temporary files of processes that have ended, and nothing else of such names."""
+    before = seen(node)
+    if command == "remove":
+        run(existing, make_source(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left = [
+        Path(directory, f".docker-credential-ecrpy-{ended.pid}-{number}.new")
+        for number, directory in enumerate((existing.bin_dir, os.path.dirname(existing.config)))
+    ]
+    other = Path(existing.bin_dir, f".docker-credential-ecrpy-{os.getpid()}-1.new")
+    for path in (*left, other):
+        path.write_bytes(b"program")
+        os.utime(path, (time.time() - 10,) * 2)
+    if command == "install":
+        run(existing, make_source(tmp_path))
+    else:
+        install.remove(existing)
+    assert [path.exists() for path in (*left, other)] == [False, False, True]
+    if command == "remove":
+        other.unlink()
+        assert seen(node) == before
 
 
 @pytest.mark.parametrize("is_ours", [True, False])
