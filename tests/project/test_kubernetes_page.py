@@ -65,7 +65,7 @@ def test_the_page_has_messages_of_the_program() -> None:
     """The left column of the last table, without the names in them."""
     table = PAGE.text.partition("| it says | cause |")[2]
     said = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
-    assert len(said) == 7
+    assert len(said) == 8
     for text in said:
         for part in re.split("ecr-credential-provider|(?<=: )(?=the running)", text):
             assert part.strip() in SOURCES, part
