@@ -68,7 +68,9 @@ def run_cli(
     secret_sources.note_arguments(argv[1:])
     _see_children()
     name, arguments = program_name(argv), argv[1:]
-    is_plugin, given = _find_plugin(arguments, environ)
+    if request is None and arguments == ["get"]:
+        request = _read_request()
+    is_plugin, given = _find_plugin(arguments, environ, request)
     if is_plugin:
         return _run_plugin(argv, environ, given, started)
     log = _SwitchedLog(environ, started)
@@ -83,8 +85,6 @@ def run_cli(
             code = _run_command(arguments, name, helper, log.turn_on)
             watchdog.stop()
             return code
-        if request is None and arguments == ["get"]:
-            request = _read_request()
         code, answer = _run_action(arguments, name, helper, (request, data, turn), argv)
     except WireText as exc:
         code, answer = protocol.FAILED, f"{exc}\n".encode()
@@ -182,11 +182,16 @@ class _SwitchedLog:
         self._write = open_log(self._environ, self._started)
 
 
-def _find_plugin(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[bool, bytes | None]:
+def _find_plugin(
+    arguments: Sequence[str], environ: Mapping[str, str], get: protocol.GetRequest | None
+) -> tuple[bool, bytes | None]:
     """Return whether the kubelet runs this as its plugin, and its request if that was read.
 
-    It may run this under another program's name and with its arguments: then the request shows it.
+    It may run this under another program's name and with its arguments, or as Docker's helper with
+    `get`: then the request shows it. get: the input of a `get`, or None.
     """
+    if get is not None:
+        return _is_kubelets(get), get.data
     if arguments[:1] == [KUBELET]:
         is_help = set(HELP_OPTIONS) & set(arguments)
         return not is_help and all(word.startswith("-") for word in arguments[1:2]), None
@@ -196,6 +201,15 @@ def _find_plugin(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[
 
     request = plugin.find_request(protocol.time_limit(environ))
     return request is not None, request
+
+
+def _is_kubelets(get: protocol.GetRequest) -> bool:
+    """Whether the input of a `get` is the kubelet's: an object as Bazel's, of another kind."""
+    if not get.wants_headers or get.server_url or b"CredentialProviderRequest" not in get.data:
+        return False
+    from docker_credential_ecrpy.kubernetes import request as requests  # for nodes alone
+
+    return requests.is_request(get.data)
 
 
 def _is_usage(arguments: Sequence[str]) -> bool:

@@ -22,8 +22,8 @@ from docker_credential_ecrpy.text.expression import expression
 from docker_credential_ecrpy.text.sanitize import make_printable
 from docker_credential_ecrpy.tokens.token import login_in_reply
 
-CACHE = "/run/docker-credential-ecrpy"
-"""The cache of root without a home: in memory, and so empty after a restart."""
+CACHES = ("/run/docker-credential-ecrpy", "/dev/shm/docker-credential-ecrpy")  # noqa: S108 - `open_own` refuses another user's
+"""The caches of root without a writable home: in memory, and so empty after a restart."""
 MAX_ERROR = 1024
 """The limit of an error in bytes."""
 _WAIT = 3.0  # seconds for the first byte of a request, where none may come
@@ -46,7 +46,7 @@ def find_request(seconds: float) -> bytes | None:
         first = _read(1)
         if first == b"{":
             began.set()
-            found.append(first + read_input())
+            found.append(read_input(first))
         began.set()
 
     thread = threading.Thread(target=read, daemon=True)
@@ -57,11 +57,16 @@ def find_request(seconds: float) -> bytes | None:
     return found[0] if found and requests.is_request(found[0]) else None
 
 
-def read_input() -> bytes:
-    """Return standard input, of `MAX_REQUEST` + 1 bytes at most; a closed one counts as empty."""
-    data = b""
+def read_input(start: bytes = b"") -> bytes:
+    """Return standard input, of `MAX_REQUEST` + 1 bytes at most; a closed one counts as empty.
+
+    start: what has been read of it. A whole request ends it, even if the pipe stays open.
+    """
+    data = start
     while len(data) <= MAX_REQUEST and (more := _read(MAX_REQUEST + 1 - len(data))):
         data += more
+        if more.rstrip().endswith(b"}") and requests.is_request(data):
+            break
     return data
 
 
@@ -83,12 +88,19 @@ def _is_terminal() -> bool:
 
 
 def choose_cache(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that give root without a home directory a cache (Linux)."""
+    """Return the variables that give root without a writable home directory a cache (Linux)."""
     chosen = environ.get("AWS_ECR_CACHE_DIR") or environ.get("AWS_ECR_DISABLE_CACHE")
-    has_home = os.path.isdir(paths.home(environ) or "-")
-    if chosen or has_home or sys.platform != "linux" or os.geteuid() != 0:
+    if chosen or sys.platform != "linux" or os.geteuid() != 0:
         return {}
-    return {"AWS_ECR_CACHE_DIR": CACHE}
+    usual = paths.helper_dir(environ)
+    usable = [each for each in (usual, *CACHES) if each and _is_writable(each)]
+    return {"AWS_ECR_CACHE_DIR": usable[0]} if usable and usable[0] != usual else {}
+
+
+def _is_writable(directory: str) -> bool:
+    """Whether a directory can be written to, or made in the one above; not in a read-only root."""
+    above = os.path.dirname(directory)
+    return os.access(directory if os.path.isdir(directory) else above, os.W_OK)
 
 
 def answer(arguments: Sequence[str], data: bytes | None, helper: Helper) -> bytes:

@@ -7,7 +7,7 @@ import yaml
 
 from docker_credential_ecrpy.kubernetes.node.flavors import BIN_DIR_FLAG, CONFIG_FLAG, FLAVORS
 from docker_credential_ecrpy.kubernetes.node.placed_file import SUFFIX
-from docker_credential_ecrpy.kubernetes.node.record import Places
+from docker_credential_ecrpy.kubernetes.node.record import RECORD
 from docker_credential_ecrpy.kubernetes.node.trial import SECONDS
 from docker_credential_ecrpy.kubernetes.options import REQUIRE_ROLE, ROLE_ANNOTATIONS
 from tests.world.documents import find_page
@@ -47,7 +47,7 @@ def test_the_page_has_the_paths_to_edit(flavor: str) -> None:
 def test_the_page_names_what_is_left_on_the_node() -> None:
     """The suffixes of the previous files and of the record."""
     assert f"`{SUFFIX}`" in PAGE.text
-    assert f"`{Places('', '', '').record}`" in PAGE.text
+    assert f"`{RECORD}`" in PAGE.text
 
 
 def test_the_page_has_the_role_of_the_manifest() -> None:
@@ -65,7 +65,7 @@ def test_the_page_has_messages_of_the_program() -> None:
     """The left column of the last table, without the names in them."""
     table = PAGE.text.partition("| it says | cause |")[2]
     said = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
-    assert len(said) == 7
+    assert len(said) == 8
     for text in said:
         for part in re.split("ecr-credential-provider|(?<=: )(?=the running)", text):
             assert part.strip() in SOURCES, part

@@ -76,6 +76,33 @@ def test_a_request_shows_the_plugin(machine: Machine, arguments: tuple[str, ...]
     assert plugin(machine, request(IMAGE), *arguments).answer().auth.keys() == {HOST}
 
 
+@pytest.mark.parametrize("more", [{}, {"AWS_ECR_LOG": "log"}, {"AWS_ECR_CONFIG": "rules"}])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_get_is_the_plugin_for_the_kubelets_request(
+    machine: Machine, version: str, more: dict[str, str]
+) -> None:
+    """Nodes name Docker's helper as a plugin, too, with its action: the input shows who asks."""
+    machine.login()
+    machine.file("rules", "")
+    environ = {name: str(machine.root / text) for name, text in more.items()}
+
+    for _ in range(2):
+        run = plugin(machine, request(IMAGE, api_version=version), "get", environ=environ)
+        assert run.answer(version).auth.keys() == {HOST}
+    assert machine.aws.count() == Counter({"ecr": 1})
+
+
+def test_an_error_of_get_for_the_kubelet(machine: Machine) -> None:
+    """It is the plugin's: on standard error alone, and at most 1 KiB."""
+    assert "no AWS credentials" in plugin(machine, request(IMAGE), "get").error
+    machine.aws.faults["ecr"] = world.delay(30)
+    machine.login()
+    assert (
+        "AWS_ECR_TIMEOUT"
+        in plugin(machine, request(IMAGE), "get", environ={"AWS_ECR_TIMEOUT": "1"}).error
+    )
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="symlinks need a privilege there")
 @pytest.mark.parametrize("name", ["ecr-credential-provider", "any-other"])
 def test_any_name_is_the_plugin(machine: Machine, scripts: Path, tmp_path: Path, name: str) -> None:
@@ -380,6 +407,28 @@ def test_an_input_that_does_not_end(machine: Machine) -> None:
 
     assert code == 1
     assert said.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [("kubelet",), ()], ids=str)
+def test_a_pipe_that_stays_open(machine: Machine, arguments: tuple[str, ...]) -> None:
+    """A whole request is answered, also if its client does not close the pipe."""
+    machine.login()
+    with subprocess.Popen(
+        [*machine.program, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**machine.environ, "AWS_ECR_TIMEOUT": "15"},
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdin.write(request(IMAGE))
+        child.stdin.flush()
+        code = child.wait(20)
+        run = Run(code, child.stdout.read(), child.stderr.read())
+
+    assert run.answer().auth.keys() == {HOST}
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,10 @@ def test_an_installed_plugin_gives_the_kubelet_credentials(
     assert (done.code, done.stderr) == (0, b"")
     printed = done.stdout.decode()
     config = node / EKS_DIRECTORY / "config.json"
-    assert f"written: {config}; the previous file: {config}.before-ecrpy" in printed
+    assert (
+        f"written: {config}; the previous file: {config}.ecr-credential-provider.before-ecrpy"
+        in printed
+    )
     assert "kubelet flags: eks sets them if both paths exist when it starts" in printed
     assert printed.endswith("when it starts: systemctl restart kubelet\n")
 

@@ -119,6 +119,10 @@ class Program:
             if end is not None and time.monotonic() >= end:
                 raise TimeoutError
 
+    def is_held(self, seconds: float) -> bool:
+        """Whether a process that it left has its output or errors open, after `seconds` each."""
+        return not (self._output.wait(seconds) and self._errors.wait(seconds))
+
     def kill(self) -> None:
         """Kill it, with all processes of its session if that is its own."""
         with suppress(OSError):  # it has ended, or runs as another user

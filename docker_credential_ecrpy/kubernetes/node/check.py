@@ -81,7 +81,8 @@ def list_files(directory: str) -> list[str]:
     """Return the files of a directory that the kubelet reads, in its order. Raises HelperError."""
     with explain_errors(directory):
         names = sorted(name for name in os.listdir(directory) if name.endswith(_ENDINGS))
-    return [os.path.join(directory, name) for name in names]
+    files = (os.path.join(directory, name) for name in names)
+    return [file for file in files if not os.path.isdir(file)]
 
 
 def read_names(file: str) -> list[str]:

@@ -84,6 +84,7 @@ def install(plan: InstallPlan) -> list[str]:
         if read_config(places.config) != plan.before or read_record(places) != old:
             msg = f"{one_line(places.config)} has changed meanwhile"
             raise HelperError(msg, hint="run this again; nothing was written")
+        _sweep(places)
         directories: list[str] = []
         written: list[PlacedFile] = []
         try:
@@ -92,13 +93,13 @@ def install(plan: InstallPlan) -> list[str]:
             write_record(places, record)
             if plan.new_program and record.program:
                 with explain_errors(places.program):
-                    plan.source.install(places.program, old.program if old else None)
+                    plan.source.install(record.program, old.program if old else None)
                 written.append(record.program)
                 plan.source.check(places.program)
             if plan.before != plan.after and record.config:
                 with explain_errors(places.config):
                     placed_file.write_content(
-                        places.config, plan.after, _CONFIG_MODE, old.config if old else None
+                        record.config, plan.after, _CONFIG_MODE, old.config if old else None
                     )
                 written.append(record.config)
         except BaseException:
@@ -124,17 +125,23 @@ def plan_removal(places: Places) -> tuple[Record, bytes | None, bytes | None]:
     record = read_record(places)
     if record is None:
         msg = f"nothing is installed by this program at {one_line(places.config)}"
-        raise HelperError(msg, hint="name the flavor, or the paths, that were given to install")
+        hint = "name the flavor, or the paths, that were given to install"
+        if names := places.list_names():
+            msg += f" for provider {one_line(places.name)}"
+            hint = f"add --name {one_line(names[0])}"
+        raise HelperError(msg, hint=hint)
     before = read_config(places.config)
     config = record.config
     if config is None or before is None:
         return record, before, before
     with explain_errors(places.config):
         original = read_config(config.backup) if config.has_previous else None
-        if config.is_unchanged or before == original:
+        if (config.is_unchanged and not config.lacks_backup) or before == original:
             return record, before, original
     if record.is_added:
         return record, before, remove_provider(places.config, before, places.name)
+    if config.lacks_backup:
+        return record, before, before
     msg = f"{one_line(places.config)} has changed since the installation"
     kept = f"the file before it is {one_line(config.backup)}" if config.has_previous else ""
     raise HelperError(msg, hint=f"edit it by hand; {kept}".rstrip("; "))
@@ -147,23 +154,26 @@ def remove(places: Places) -> list[str]:
     """
     with take_turn([places.config]):
         record, before, after = plan_removal(places)
+        _sweep(places)
         lines = []
         if config := record.config:
             with explain_errors(places.config):
-                if config.is_unchanged:
+                if config.is_unchanged and not config.lacks_backup:
                     config.put_back()
                     lines.append(_say_restored(config))
                 elif before is not None and after is None:
                     os.unlink(config.path)
                     lines.append(f"removed: {config.path}")
                 elif after is not None and before != after:
-                    placed_file.write_content(places.config, after, _CONFIG_MODE, config)
+                    placed_file.write_content(config, after, _CONFIG_MODE, config)
                     lines.append(f"written: {config.path}, without provider {places.name}")
                 with suppress(FileNotFoundError):
                     os.unlink(config.backup)
         if program := record.program:
             with explain_errors(places.program):
-                if program.is_unchanged:
+                if program.lacks_backup:
+                    lines.append(f"kept: {program.path}, to which nothing is to be restored")
+                elif program.is_unchanged:
                     program.put_back()
                     lines.append(_say_restored(program))
                 else:
@@ -180,10 +190,11 @@ def _plan_record(plan: InstallPlan, directories: list[str]) -> Record:
     program, config = (old.program, old.config) if old else (None, None)
     with explain_errors(places.program):
         if plan.new_program:
-            program = placed_file.plan_file(places.program, plan.source.mark, program)
+            backup = places.program + placed_file.SUFFIX
+            program = placed_file.plan_file(places.program, backup, plan.source.mark, program)
         if plan.before != plan.after:
             mark = placed_file.mark_content(plan.after)
-            config = placed_file.plan_file(places.config, mark, config)
+            config = placed_file.plan_file(places.config, places.config_backup, mark, config)
     is_added = old.is_added if old else not _had_provider(plan)
     made = (*(old.directories if old else ()), *directories)
     return Record(program, config, is_added, made)
@@ -208,6 +219,12 @@ def _make_directories(places: Places, made: list[str]) -> None:
                 os.mkdir(each)
                 made.append(each)
                 os.chmod(each, 0o755)  # noqa: S103 - whatever the umask: it has programs
+
+
+def _sweep(places: Places) -> None:
+    for directory in (places.bin_dir, os.path.dirname(places.config)):
+        with explain_errors(directory):
+            placed_file.sweep(directory)
 
 
 def _remove_directories(directories: list[str] | tuple[str, ...]) -> None:

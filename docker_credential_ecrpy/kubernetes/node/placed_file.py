@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
@@ -27,16 +28,20 @@ _NO_FILE = (errno.EINVAL, errno.EISDIR, errno.ENOTDIR)  # the first as of `files
 
 @dataclass(frozen=True)
 class PlacedFile:
-    """A file that was written. mark: of its content. has_previous: whether one was there before."""
+    """A file that is written for a provider. backup: the path of the previous file.
+
+    mark: of its content. has_previous: whether one was there before.
+    """
 
     path: str
+    backup: str
     mark: str
     has_previous: bool
 
     @property
-    def backup(self) -> str:
-        """The path of the previous file."""
-        return self.path + SUFFIX
+    def lacks_backup(self) -> bool:
+        """Whether the previous file is gone. After an interrupted run it is in its place again."""
+        return self.has_previous and not os.path.lexists(self.backup)
 
     @property
     def is_unchanged(self) -> bool:
@@ -70,14 +75,14 @@ def read_mark(path: str) -> str:
     return digest.hexdigest()
 
 
-def plan_file(path: str, mark: str, before: PlacedFile | None) -> PlacedFile:
+def plan_file(path: str, backup: str, mark: str, before: PlacedFile | None) -> PlacedFile:
     """Return what a write will make. before: what was written last. Raises OSError.
 
     It is recorded before the write, so that a killed run loses no previous file.
     """
     if before and before.is_unchanged:
-        return PlacedFile(path, mark, before.has_previous)
-    return PlacedFile(path, mark, os.path.lexists(path))
+        return PlacedFile(path, backup, mark, before.has_previous)
+    return PlacedFile(path, backup, mark, os.path.lexists(path))
 
 
 def mark_content(data: bytes) -> str:
@@ -85,17 +90,18 @@ def mark_content(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def write_content(path: str, data: bytes, mode: int, before: PlacedFile | None) -> None:
+def write_content(file: PlacedFile, data: bytes, mode: int, before: PlacedFile | None) -> None:
     """Write a file; one that is there keeps its owner and mode. Raises OSError."""
+    path = file.path
     with _name_beside(path) as beside:
-        with _create(beside, 0o600) as file:
-            file.write(data)
+        with _create(beside, 0o600) as new:
+            new.write(data)
             with suppress(FileNotFoundError):
                 seen = os.stat(path)
                 mode = stat.S_IMODE(seen.st_mode)
                 os.chown(beside, seen.st_uid, seen.st_gid)
             os.chmod(beside, mode)
-        _exchange(beside, path, before)
+        _exchange(beside, file, before)
 
 
 def replace_content(path: str, data: bytes, mode: int) -> None:
@@ -106,29 +112,39 @@ def replace_content(path: str, data: bytes, mode: int) -> None:
         os.replace(beside, path)
 
 
-def copy_program(path: str, source: str, before: PlacedFile | None) -> None:
+def copy_program(file: PlacedFile, source: str, before: PlacedFile | None) -> None:
     """Copy a program, for all to run. Raises OSError."""
-    with _name_beside(path) as beside:
-        with _create(beside, 0o700) as file, open(source, "rb") as program:
-            shutil.copyfileobj(program, file, _CHUNK)
+    with _name_beside(file.path) as beside:
+        with _create(beside, 0o700) as new, open(source, "rb") as program:
+            shutil.copyfileobj(program, new, _CHUNK)
             os.chmod(beside, PROGRAM_MODE)
-        _exchange(beside, path, before)
+        _exchange(beside, file, before)
 
 
-def link_program(path: str, target: str, before: PlacedFile | None) -> None:
+def link_program(file: PlacedFile, target: str, before: PlacedFile | None) -> None:
     """Make a symlink to a program. Raises OSError."""
-    with _name_beside(path) as beside:
+    with _name_beside(file.path) as beside:
         os.symlink(target, beside)
-        _exchange(beside, path, before)
+        _exchange(beside, file, before)
 
 
-def _exchange(beside: str, path: str, before: PlacedFile | None) -> None:
+def sweep(directory: str) -> None:
+    """Remove what runs that were killed have left in a directory. Raises OSError."""
+    with suppress(FileNotFoundError):
+        for name in filter(temporary.is_name, os.listdir(directory)):
+            path = os.path.join(directory, name)
+            with suppress(FileNotFoundError):
+                if temporary.is_abandoned(name, time.time() - os.lstat(path).st_mtime):
+                    os.unlink(path)
+
+
+def _exchange(beside: str, file: PlacedFile, before: PlacedFile | None) -> None:
     """Put a new file in the place of another one, which is kept as the previous file.
 
     One that is as it was written last gives way: the one before it stays the previous file.
     """
+    path, backup = file.path, file.backup
     if os.path.lexists(path) and not (before and before.is_unchanged):
-        backup = path + SUFFIX
         _unlink(backup)
         try:
             os.link(path, backup, follow_symlinks=False)

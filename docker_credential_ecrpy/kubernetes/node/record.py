@@ -1,5 +1,6 @@
 """The record of an installation, beside the configuration, from which `remove` takes it back."""
 
+import glob
 import json
 import os
 
@@ -15,7 +16,8 @@ from docker_credential_ecrpy.kubernetes.node.placed_file import (
 )
 from docker_credential_ecrpy.text.sanitize import one_line
 
-_RECORD = ".ecrpy-install"  # the end of the record's name: the kubelet reads no such file
+RECORD = ".ecrpy-install"
+"""The end of a record's name; of a directory, the kubelet reads no such file."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,18 @@ class Places:
     @property
     def record(self) -> str:
         """The path of the record of the installation."""
-        return self.config + _RECORD
+        return f"{self.config}.{self.name}{RECORD}"
+
+    @property
+    def config_backup(self) -> str:
+        """The path of the previous configuration."""
+        return f"{self.config}.{self.name}{SUFFIX}"
+
+    def list_names(self) -> list[str]:
+        """Return the providers that are installed in this configuration."""
+        start = f"{self.config}."
+        files = sorted(glob.glob(f"{glob.escape(start)}*{RECORD}"))
+        return [file.removeprefix(start).removesuffix(RECORD) for file in files]
 
 
 @dataclass(frozen=True)
@@ -66,9 +79,16 @@ def read_record(places: Places) -> Record | None:
         return None
     try:
         found = json.loads(data)
+        # The program's path is from there on, whatever --bin-dir and --root are now.
+        at = os.path.normpath(os.path.join(os.path.dirname(places.config), found["program_at"]))
         program, config = (
-            PlacedFile(path, each["mark"], each["has_previous"]) if (each := found[key]) else None
-            for key, path in (("program", places.program), ("config", places.config))
+            PlacedFile(path, backup, each["mark"], each["has_previous"])
+            if (each := found[key])
+            else None
+            for key, path, backup in (
+                ("program", at, at + SUFFIX),
+                ("config", places.config, places.config_backup),
+            )
         )
         return Record(program, config, found["is_added"], tuple(found["directories"]))
     except (ValueError, KeyError, TypeError) as exc:
@@ -82,6 +102,7 @@ def write_record(places: Places, record: Record) -> None:
     files = {"program": record.program, "config": record.config}
     document = {
         "what": "written by docker-credential-ecrpy kubelet install; --remove needs it",
+        "program_at": os.path.relpath(places.program, os.path.dirname(places.config)),
         **{k: f and {"mark": f.mark, "has_previous": f.has_previous} for k, f in files.items()},
         "is_added": record.is_added,
         "directories": list(record.directories),

@@ -38,12 +38,12 @@ class Source:
             return True
         return stat.S_IMODE(os.stat(path).st_mode) == placed_file.PROGRAM_MODE
 
-    def install(self, path: str, before: PlacedFile | None) -> None:
-        """Put it at a path. before: what was written there last. Raises OSError."""
+    def install(self, file: PlacedFile, before: PlacedFile | None) -> None:
+        """Write it as a file. before: what was written there last. Raises OSError."""
         if self.is_one_file:
-            placed_file.copy_program(path, self.path, before)
+            placed_file.copy_program(file, self.path, before)
         else:
-            placed_file.link_program(path, self.path, before)
+            placed_file.link_program(file, self.path, before)
 
     def check(self, path: str) -> None:
         """Raise HelperError unless the installed program prints a version of this program."""

@@ -19,6 +19,7 @@ from docker_credential_ecrpy.text.sanitize import one_line, shorten_log
 SECONDS = 60.0
 """The kubelet's time limit for a plugin."""
 CACHE_KEY_TYPES = ("Image", "Registry", "Global")
+_LINGER = 1.0  # seconds after the plugin's end, for what is on its way
 _MOST = 1024 * 1024  # bytes of an answer
 _FIELDS = ("kind", "apiVersion", "cacheKeyType", "cacheDuration", "auth")
 _LOGIN = {"username", "password"}
@@ -68,12 +69,17 @@ def run_plugin(provider: Provider, bin_dir: str, image: str, environ: Mapping[st
         raise failures.explain_start(exc, path, "the plugin") from exc
     try:
         printed, said = program.communicate(SECONDS)
+        seconds = time.monotonic() - started
+        is_held = program.is_held(_LINGER)
     except TimeoutError as exc:
         msg = f"{shown} has not ended after {SECONDS:.0f} s, when the kubelet kills it"
         raise HelperError(msg, hint="set a shorter AWS_ECR_TIMEOUT in its env to see why") from exc
     finally:
         program.end()
-    seconds = time.monotonic() - started
+    if is_held:
+        msg = f"{shown} has ended, and a process that it left holds its output"
+        hint = "the kubelet waits until that ends, too; start it with its own streams"
+        raise HelperError(msg, hint=hint)
     code = program.returncode or 0
     if code:
         how = say_signal(code) if code < 0 else f"failed with exit code {code}"

@@ -81,22 +81,46 @@ def test_an_error_has_no_known_secret() -> None:
 @pytest.mark.parametrize(
     ("environ", "uid", "expected"),
     [
-        ({}, 0, plugin.CACHE),
-        ({"HOME": ""}, 0, plugin.CACHE),
-        ({"HOME": "/nonexistent"}, 0, plugin.CACHE),
+        ({}, 0, "run"),
+        ({"HOME": ""}, 0, "run"),
+        ({"HOME": "/nonexistent"}, 0, "run"),
         ({"HOME": "/"}, 0, None),
+        ({"HOME": "home"}, 0, None),
+        ({"HOME": "home", "read-only": "home"}, 0, "run"),
+        ({"HOME": "home", "read-only": "home run"}, 0, "shm"),
+        ({"read-only": "run"}, 0, "shm"),
+        ({"read-only": "run shm"}, 0, None),
         ({}, 1000, None),
         ({"AWS_ECR_CACHE_DIR": "/x"}, 0, None),
         ({"AWS_ECR_DISABLE_CACHE": "1"}, 0, None),
     ],
 )
 def test_the_cache_of_a_service(
-    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], uid: int, expected: str | None
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    environ: dict[str, str],
+    uid: int,
+    expected: str | None,
 ) -> None:
-    """Root without a home has one in /run; the user's settings come first."""
+    """Root without a writable home has one in memory; the user's settings come first."""
+    closed = [str(tmp_path / name) for name in environ.get("read-only", "").split()]
+    for name in ("home", "run", "shm"):
+        (tmp_path / name).mkdir()
+    if environ.get("HOME") == "home":
+        environ = {**environ, "HOME": str(tmp_path / "home")}
+    caches = {name: str(tmp_path / name / "cache") for name in ("run", "shm")}
+    monkeypatch.setattr(plugin, "CACHES", tuple(caches.values()))
     monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.setattr(os, "access", lambda path, _: os.path.isdir(path) and path not in closed)
 
-    assert plugin.choose_cache(environ).get("AWS_ECR_CACHE_DIR") == expected
+    found = plugin.choose_cache(environ).get("AWS_ECR_CACHE_DIR")
+
+    assert found == (caches.get(expected, expected) if expected else None)
+
+
+def test_the_caches_of_a_service() -> None:
+    """Both are in memory on a usual Linux."""
+    assert plugin.CACHES == ("/run/docker-credential-ecrpy", "/dev/shm/docker-credential-ecrpy")
 
 
 def test_input_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,8 @@ class ConfigDocument:
             at = names.index(key)
             child = mapping.children[at]
             if child.is_flow:
-                return [(child.start, child.end, json.dumps(value, ensure_ascii=False))]
+                blank = " " if child.start == child.end else ""  # nothing stands there
+                return [(child.start, child.end, blank + json.dumps(value, ensure_ascii=False))]
             colon = self.text.index(":", mapping.keys[at][2]) + 1
             return [(colon, child.end, " " + json.dumps(value, ensure_ascii=False))]
         last = mapping.children[-1]
@@ -210,8 +211,10 @@ class ConfigDocument:
     def _parse_yaml(self) -> Node:
         import yaml  # slow: for this document alone
 
+        from docker_credential_ecrpy.kubernetes.node.config import yaml_text
+
         try:
-            found = yaml.compose(self.text, Loader=yaml.SafeLoader)
+            found = yaml_text.compose(self.text)
         except yaml.MarkedYAMLError as exc:
             line = f"line {exc.problem_mark.line + 1}: " if exc.problem_mark else ""
             self.refuse(f"{line}it is not YAML: {one_line(str(exc.problem or exc.context))}", exc)

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,16 @@ def test_a_plugin_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.Monke
         trial.run_plugin(make_provider(), plugin(tmp_path, "sleep 60"), IMAGE, {"PATH": "/bin"})
 
 
+@pytest.mark.parametrize("stream", [">/dev/null", "2>/dev/null"])
+def test_a_process_that_holds_the_output_is_an_error(tmp_path: Path, stream: str) -> None:
+    """The kubelet would wait for it, after an answer that is right."""
+    at = plugin(tmp_path, f"sleep 30 {stream} &\nprintf '%s' '{json.dumps(ANSWER)}'")
+    began = time.monotonic()
+    with pytest.raises(HelperError, match="a process that it left holds its output"):
+        trial.run_plugin(make_provider(), at, IMAGE, {"PATH": "/usr/bin:/bin"})
+    assert time.monotonic() - began < 20
+
+
 def test_a_plugin_that_cannot_start_is_an_error(tmp_path: Path) -> None:
     """Not executable: the file and what to do."""
     at = plugin(tmp_path, "true")
@@ -191,6 +202,7 @@ def test_a_directory_is_loaded_as_the_kubelet_loads_it(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_bytes(WITH_COMMENTS)
     for name in ("a.yml.before-ecrpy", "b.json.ecrpy-install", "c.bak"):
         (tmp_path / name).write_text("no configuration")
+    (tmp_path / "d.json").mkdir()
     names = [each.name for each in check.load_providers(str(tmp_path))]
     assert names == ["gcr-credential-provider", "ecr-credential-provider"]
     (tmp_path / "c.yaml").write_bytes(WITH_COMMENTS)

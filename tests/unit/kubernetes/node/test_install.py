@@ -2,14 +2,20 @@
 
 import os
 import stat
+import subprocess
 import sys
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.kubernetes.node import install, placed_file
+from docker_credential_ecrpy.kubernetes.node.config.document import ConfigDocument
 from docker_credential_ecrpy.kubernetes.node.config.merge import ProviderOptions
+from docker_credential_ecrpy.kubernetes.node.config.schema import read_providers
 from docker_credential_ecrpy.kubernetes.node.record import Places, read_record
 from docker_credential_ecrpy.kubernetes.node.source import Source, find_source
 from tests.world import play_kubelet
@@ -66,6 +72,10 @@ def make_source(tmp_path: Path, version: str = "1") -> Source:
 
 def run(places: Places, source: Source, asked: ProviderOptions = ASKED) -> list[str]:
     return install.install(install.plan_install(places, source, asked))
+
+
+def read(path: str) -> bytes:
+    return Path(path).read_bytes()
 
 
 def mode(path: str) -> int:
@@ -157,8 +167,8 @@ def test_a_failed_write_takes_the_program_back(
     before = seen(node)
     order: list[str] = []
 
-    def fail(path: str, *_: object) -> None:
-        order.extend([path, Path(places.program).read_text()])
+    def fail(file: placed_file.PlacedFile, *_: object) -> None:
+        order.extend([file.path, Path(places.program).read_text()])
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(placed_file, "write_content", fail)
@@ -280,7 +290,7 @@ def test_another_change_of_the_configuration_is_kept(tmp_path: Path, existing: P
     Path(places.config).write_bytes(edited)
     install.remove(places)
     assert Path(places.config).read_bytes() == WITH_COMMENTS.replace(b"1m", b"5m")
-    assert not Path(places.config + placed_file.SUFFIX).exists()
+    assert not list(tmp_path.rglob(f"*{placed_file.SUFFIX}"))
 
 
 def test_a_configuration_that_was_restored_already_stays(tmp_path: Path, existing: Places) -> None:
@@ -292,6 +302,119 @@ def test_a_configuration_that_was_restored_already_stays(tmp_path: Path, existin
     assert Path(existing.program).read_bytes() == THEIRS
 
 
+@pytest.mark.parametrize("order", ["first first", "last first"])
+@pytest.mark.parametrize("had_config", [True, False])
+def test_two_providers_in_one_configuration(
+    tmp_path: Path, existing: Places, node: Path, order: str, had_config: bool
+) -> None:
+    """One program under two names, such as for two audiences: each is removed alone."""
+    if had_config:
+        Path(existing.config).write_bytes(WITH_COMMENTS)
+    else:
+        os.unlink(existing.config)
+    before, content = seen(node), Path(existing.config).read_bytes() if had_config else b""
+    one, two = (Places(existing.config, existing.bin_dir, name) for name in ("one", "two"))
+    for places in (one, two):
+        run(places, make_source(tmp_path), ProviderOptions(places.name))
+    kept, gone = (one, two) if order == "last first" else (two, one)
+    install.remove(gone)
+    (left,) = (
+        p
+        for p in read_providers(ConfigDocument("", read(kept.config)))
+        if p.args[:1] == ("kubelet",)
+    )
+    assert (left.name, os.path.exists(kept.program)) == (kept.name, True)
+    assert not os.path.exists(gone.program)
+    install.remove(kept)
+    if order == "last first":
+        assert seen(node) == before
+    else:
+        assert seen(node).keys() == before.keys()
+        assert not had_config or read(existing.config) == content
+
+
+def test_a_removal_names_the_provider_that_is_installed(tmp_path: Path, places: Places) -> None:
+    """Another name than that of the installation is an error, and nothing is removed."""
+    run(Places(places.config, places.bin_dir, "one"), make_source(tmp_path), ProviderOptions("one"))
+    with pytest.raises(HelperError, match=f"for provider {NAME}") as error:
+        install.remove(places)
+    assert error.value.hint == "add --name one"
+
+
+def test_a_removal_finds_the_program(tmp_path: Path, existing: Places, node: Path) -> None:
+    """Where it was installed, whatever the directory of plugins is said to be now."""
+    before = seen(node)
+    run(existing, make_source(tmp_path))
+    install.remove(Places(existing.config, str(tmp_path), NAME))
+    assert seen(node) == before
+
+
+@pytest.mark.parametrize("at", range(1, 5))
+def test_a_removal_that_was_interrupted_is_run_again(
+    tmp_path: Path, existing: Places, node: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """After each of its steps, a second one brings back what was there before."""
+    before = seen(node)
+    run(existing, make_source(tmp_path))
+    left = [at]
+
+    def interrupt(real: Callable[..., None], *arguments: object) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        real(*arguments)
+
+    with monkeypatch.context() as patched:
+        for name in ("replace", "unlink"):
+            patched.setattr(os, name, partial(interrupt, getattr(os, name)))
+        with pytest.raises(KeyboardInterrupt):
+            install.remove(existing)
+    if os.path.exists(existing.record):
+        install.remove(existing)
+    assert seen(node) == before
+
+
+@pytest.mark.parametrize("command", ["install", "remove"])
+def test_what_a_killed_run_left_is_removed(
+    tmp_path: Path, existing: Places, node: Path, command: str
+) -> None:
+    """Temporary files of processes that have ended, and nothing else of such names."""
+    before = seen(node)
+    if command == "remove":
+        run(existing, make_source(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left = [
+        Path(directory, f".docker-credential-ecrpy-{ended.pid}-{number}.new")
+        for number, directory in enumerate((existing.bin_dir, os.path.dirname(existing.config)))
+    ]
+    other = Path(existing.bin_dir, f".docker-credential-ecrpy-{os.getpid()}-1.new")
+    for path in (*left, other):
+        path.write_bytes(b"program")
+        os.utime(path, (time.time() - 10,) * 2)
+    if command == "install":
+        run(existing, make_source(tmp_path))
+    else:
+        install.remove(existing)
+    assert [path.exists() for path in (*left, other)] == [False, False, True]
+    if command == "remove":
+        other.unlink()
+        assert seen(node) == before
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_previous_file_that_is_gone(tmp_path: Path, existing: Places, is_ours: bool) -> None:
+    """The configuration still has a program for each provider, or the kubelet would not start."""
+    places = Places(existing.config, existing.bin_dir, "mine") if is_ours else existing
+    run(places, make_source(tmp_path), ProviderOptions(places.name))
+    for path in tmp_path.rglob(f"*{placed_file.SUFFIX}"):
+        path.unlink()
+    install.remove(places)
+    names = [p.name for p in read_providers(ConfigDocument("", read(places.config)))]
+    assert names == [NAME]
+    assert os.path.exists(existing.program)
+
+
 def test_a_change_that_only_the_user_understands_is_refused(
     tmp_path: Path, existing: Places, node: Path
 ) -> None:
@@ -301,9 +424,8 @@ def test_a_change_that_only_the_user_understands_is_refused(
     before = seen(node)
     with pytest.raises(HelperError, match="has changed since the installation") as error:
         install.remove(existing)
-    assert (
-        error.value.hint == f"edit it by hand; the file before it is {existing.config}.before-ecrpy"
-    )
+    kept = f"{existing.config}.{NAME}.before-ecrpy"
+    assert error.value.hint == f"edit it by hand; the file before it is {kept}"
     assert seen(node) == before
 
 

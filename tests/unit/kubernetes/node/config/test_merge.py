@@ -72,6 +72,66 @@ def test_comments_and_other_providers_stay() -> None:
     assert "\n".join(added) in after.decode()
 
 
+ALIASES = b"""\
+kind: CredentialProviderConfig
+apiVersion: kubelet.config.k8s.io/v1
+providers:
+- name: one
+  matchImages: &images
+  - gcr.io
+  defaultCacheDuration: &time 1m
+  apiVersion: &version credentialprovider.kubelet.k8s.io/v1
+- name: two
+  matchImages: *images
+  defaultCacheDuration: *time
+  apiVersion: *version  # the same
+"""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        ALIASES,
+        WITH_COMMENTS + b"---\nproviders: []\n",
+        WITH_COMMENTS.replace(b"   # since", b"\t# since"),
+    ],
+    ids=["aliases", "two documents", "tabs"],
+)
+def test_what_only_yaml_has_stays(before: bytes) -> None:
+    """Aliases, a second document, which the kubelet does not read, and tabs before comments."""
+    after = merge_provider("config.yaml", before, ProviderOptions(NAME))
+    assert added_lines(before, after)[0].endswith(f'- name: "{NAME}"')
+    assert read_file_providers("", after)[-1].name == NAME
+    assert remove_provider("config.yaml", after, NAME) == before
+
+
+def test_a_list_that_two_providers_share_is_not_changed() -> None:
+    """A pattern that one of them lacks would be the other one's, too."""
+    with pytest.raises(HelperError, match="cannot edit safely"):
+        merge_provider("config.yaml", ALIASES, ProviderOptions("one"))
+    with pytest.raises(HelperError, match="cannot edit safely"):
+        merge_provider("config.yaml", ALIASES, ProviderOptions("two"))
+
+
+def test_an_alias_gives_way_to_a_value() -> None:
+    """The other provider, which has the anchor, keeps its value."""
+    asked = ProviderOptions("two", default_cache_duration="5m")
+    before = ALIASES.replace(b"matchImages: *images", b"matchImages: [gcr.io]")
+    one, two = read_file_providers("", merge_provider("config.yaml", before, asked))
+    assert (one.default_cache_duration, two.default_cache_duration) == ("1m", "5m")
+
+
+def test_an_empty_field_gets_a_value() -> None:
+    """A key without a value counts as one that is missing."""
+    data = merge_provider("config.yaml", None, ProviderOptions(NAME)).decode()
+    before = data[: data.index("    args:")] + "    env:\n    args:\n"
+    (provider,) = read_file_providers("", merge_provider("config.yaml", before.encode(), ALL))
+    assert (provider.args, provider.env) == (
+        ("kubelet", "--require-role"),
+        (("AWS_PROFILE", "prod"),),
+    )
+
+
 def test_a_provider_of_the_name_gets_what_it_lacks() -> None:
     """In the configuration of EKS, only patterns are added; the others are not written again."""
     after = merge_provider("config.json", EKS, ProviderOptions("ecr-credential-provider"))
