@@ -205,7 +205,8 @@ def _find_plugin(
 
 def _is_kubelets(get: protocol.GetRequest) -> bool:
     """Whether the input of a `get` is the kubelet's: an object as Bazel's, of another kind."""
-    if not get.wants_headers or get.server_url or b"CredentialProviderRequest" not in get.data:
+    is_bazels = get.server_url or b'"uri"' in get.data
+    if not get.wants_headers or is_bazels or b"CredentialProviderRequest" not in get.data:
         return False
     from docker_credential_ecrpy.kubernetes import request as requests  # for nodes alone
 

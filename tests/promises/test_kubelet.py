@@ -92,6 +92,17 @@ def test_get_is_the_plugin_for_the_kubelets_request(
     assert machine.aws.count() == Counter({"ecr": 1})
 
 
+def test_a_request_with_a_uri_is_bazels(machine: Machine) -> None:
+    """Its protocol ignores all other fields, whatever they say."""
+    machine.login()
+    data = json.dumps({"kind": "CredentialProviderRequest", "uri": f"https://{HOST}/"}).encode()
+
+    run = plugin(machine, data, "get")
+
+    assert (run.code, run.stderr) == (0, b"")
+    assert json.loads(run.stdout).keys() == {"headers", "expires"}
+
+
 def test_an_error_of_get_for_the_kubelet(machine: Machine) -> None:
     """It is the plugin's: on standard error alone, and at most 1 KiB."""
     assert "no AWS credentials" in plugin(machine, request(IMAGE), "get").error
