@@ -84,7 +84,8 @@ static void fail(const char *what)
 {
     char line[200];
 
-    snprintf(line, sizeof line, "cannot start: %.100s; give this process more memory\n",
+    snprintf(line, sizeof line,
+             "cannot start: %.100s; give this process more memory, or install it again\n",
              what ? what : "out of memory");
     end_with(line);
 }

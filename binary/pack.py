@@ -20,7 +20,10 @@ VIEW: memoryview = sys._pack  # type: ignore[attr-defined]  # of the whole pack;
 INDEX: slice = sys._index  # type: ignore[attr-defined]  # of the tables
 MEMO: slice = sys._memo  # type: ignore[attr-defined]  # of what memo.py reads
 # Where modules seem to be: below the program's file, where no file can be.
-HOME = os.path.abspath(sys.executable)
+try:
+    HOME = os.path.abspath(sys.executable)
+except OSError:  # a relative path, and the working directory was removed
+    HOME = os.path.normpath(f"/{sys.executable}")
 PACKAGE = "/__init__.py"  # the end of a package's path
 
 
