@@ -61,6 +61,7 @@ SBOM = dist/$(NAME).cdx.json
 STATIC = dist/.static
 CONTENTS = build/binary/build_binary/contents.json
 SOURCES := $(shell find docker_credential_ecrpy -name '*.py')
+BUILD_SOURCES := $(shell find binary -type f -not -name '*.pyc')
 
 # Tests run in parallel, except those that need the whole machine.
 PARALLEL = -n $(WORKERS) --dist worksteal
@@ -114,7 +115,7 @@ binary: $(ONE_FILE) $(SHARE) $(SBOM)
 
 # One stamp for both products: it is rebuilt if either is missing. PyInstaller's cache is kept out
 # of the home directory. Without what the static program needs, the one file is PyInstaller's.
-dist/.built: build_binary.spec $(SOURCES) $(wildcard binary/* binary/*/*) .binary/.ready Makefile \
+dist/.built: build_binary.spec $(SOURCES) $(BUILD_SOURCES) .binary/.ready Makefile \
   $(if $(and $(wildcard $(ONE_FILE)),$(wildcard $(FOLDER)/$(DROP_IN))),,missing)
 	rm -rf $@ $(STATIC) $(FOLDER) $(ONE_FILE)
 	PATH="$(CURDIR)/.binary/bin:$$PATH" PYTHONHASHSEED=1 PYINSTALLER_CONFIG_DIR="$(CURDIR)/build/pyinstaller" \

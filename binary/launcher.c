@@ -23,7 +23,6 @@ extern const char __executable_start[], end[]; /* of this program in memory */
 #include "pack.h" /* FROZEN, EXTENSIONS, and where the tables are */
 
 #define PREFIX "docker-credential-ecrpy: " /* on standard error */
-#define DAMAGED "cannot start: the file of this program is not complete; install it again\n"
 #define NO_MEMORY "there is not enough memory; give this process more\n"
 
 #define DECLARE(name) PyMODINIT_FUNC PyInit_##name(void);
@@ -36,13 +35,6 @@ static void end_with(const char *line)
     (void)!write(STDERR_FILENO, PREFIX, sizeof PREFIX - 1);
     (void)!write(STDERR_FILENO, line, strlen(line));
     _exit(1);
-}
-
-/* Handle SIGBUS, which the kernel sends for the pages that a cut file lacks. */
-static void say_damaged(int number)
-{
-    (void)number;
-    end_with(DAMAGED);
 }
 
 static PyObjectArenaAllocator arenas; /* CPython's own */
@@ -84,7 +76,8 @@ static void fail(const char *what)
 {
     char line[200];
 
-    snprintf(line, sizeof line, "cannot start: %.100s; give this process more memory\n",
+    snprintf(line, sizeof line,
+             "cannot start: %.100s; give this process more memory, or install it again\n",
              what ? what : "out of memory");
     end_with(line);
 }
@@ -200,12 +193,10 @@ static int set(const char *name, PyObject *value)
     return result;
 }
 
-/* Return a slice of the pack, or NULL with an error set. */
-static PyObject *make_slice(long at, long size)
+/* Return a view of a part of the pack, or NULL with an error set. */
+static PyObject *view(size_t at, size_t size)
 {
-    PyObject *start = PyLong_FromLong(at), *end = PyLong_FromLong(at + size);
-
-    return start == NULL || end == NULL ? NULL : PySlice_New(start, end, NULL);
+    return PyMemoryView_FromMemory((char *)pack + at, size, PyBUF_READ);
 }
 
 /* Set what binary/start.py and binary/pack.py read in sys; return 0, or -1 with an error set. */
@@ -222,9 +213,9 @@ static int set_names(int argc, char **argv)
     }
     /* The second half of CPython's start sets these two again. */
     return set("argv", arguments) < 0 || set("executable", PyUnicode_DecodeFSDefault(own_path(argv))) < 0
-        || set("_pack", PyMemoryView_FromMemory((char *)pack, pack_end - pack, PyBUF_READ)) < 0
-        || set("_index", make_slice(INDEX_AT, INDEX_SIZE)) < 0
-        || set("_memo", make_slice(MEMO_AT, MEMO_SIZE)) < 0
+        || set("_pack", view(0, pack_end - pack)) < 0
+        || set("_index", view(INDEX_AT, INDEX_SIZE)) < 0
+        || set("_memo", view(MEMO_AT, MEMO_SIZE)) < 0
         || set("_finish_start", PyCFunction_New(&FINISH_START, NULL)) < 0 ? -1 : 0;
 }
 
@@ -242,7 +233,6 @@ int main(int argc, char **argv)
 {
     PyStatus status;
 
-    signal(SIGBUS, say_damaged);
     if (signal(SIGINT, SIG_IGN) != SIG_IGN)
         signal(SIGINT, end_by);
     if (is_below(RLIMIT_AS, ((end - __executable_start) >> 20) + 5) || is_below(RLIMIT_DATA, 6))

@@ -43,12 +43,12 @@ NAMES: "dict[str, dict[str, object]]" = {
 """A module -> functions that it has in place of Python's own."""
 
 
-def use(view: memoryview, memo: slice) -> None:
+def use(view: memoryview, memo: memoryview) -> None:
     """Read the memo, which binary/recorder.py makes, and let `re` use it.
 
-    view: the pack. memo: where the memo is.
+    view: the pack. memo: the part of it with the memo.
     """
-    found = marshal.loads(view[memo])  # noqa: S302 - the build made it
+    found = marshal.loads(memo)  # noqa: S302 - the build made it
     expressions.update(found[0])
     sources.update(found[1])
     import re  # noqa: PLC0415 - `collections`, which it imports, is to have its `NAMES`

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 VIEW: memoryview = sys._pack  # type: ignore[attr-defined]  # of the whole pack; the launcher sets it
-INDEX: slice = sys._index  # type: ignore[attr-defined]  # of the tables
-MEMO: slice = sys._memo  # type: ignore[attr-defined]  # of what memo.py reads
+INDEX: memoryview = sys._index  # type: ignore[attr-defined]  # of the tables
+MEMO: memoryview = sys._memo  # type: ignore[attr-defined]  # of what memo.py reads
 # Where modules seem to be: below the program's file, where no file can be.
-HOME = os.path.abspath(sys.executable)
+try:
+    HOME = os.path.abspath(sys.executable)
+except OSError:  # a relative path, and the working directory was removed
+    HOME = os.path.normpath(f"/{sys.executable}")
 PACKAGE = "/__init__.py"  # the end of a package's path
 
 
@@ -38,7 +41,7 @@ class Pack:
     @staticmethod
     def open() -> None:
         """Read the tables."""
-        found = marshal.loads(VIEW[INDEX])  # noqa: S302 - the build made it
+        found = marshal.loads(INDEX)  # noqa: S302 - the build made it
         modules.update(found[0])
         contents.update(found[1])
         Pack.files = frozenset([f"{HOME}/{path}" for path in contents])

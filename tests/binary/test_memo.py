@@ -24,7 +24,7 @@ view += marshal.dumps((placed, dict(sources)))
 wanted = {key: re.compile(*key) for key, _ in expressions}
 re.purge()
 import memo
-memo.use(memoryview(view), slice(at, len(view)))
+memo.use(memoryview(view), memoryview(view)[at:])
 re._compiler._parser.parse = None  # nothing is parsed any more
 assert {key: re.compile(*key) for key in wanted} == wanted
 found = next(text for text in dict(sources) if text.startswith("lambda _cls"))

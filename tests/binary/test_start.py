@@ -64,6 +64,27 @@ def test_by_its_name_on_the_path(box: Machine, product: Path) -> None:
     _works(box)
 
 
+def test_by_a_relative_path(box: Machine, product: Path) -> None:
+    """The path may lead out of a working directory that another process has removed."""
+    (box.root / "removed").mkdir()
+    _put(product, box.root / "copy")
+    script = f'cd removed; rmdir ../removed; exec ../copy/{DROP_IN} "$@"'
+    box.program = ["sh", "-c", script, "sh"]
+    box.login()
+
+    assert box.get().secret in box.aws.issued
+
+
+def test_a_damaged_file(box: Machine, product: Path) -> None:
+    """An error of the first modules is not taken for a lack of memory alone."""
+    program = _put(product, box.root / "copy")
+    program.write_bytes(program.read_bytes().replace(b"in_full", b"in_fulk", 1))
+    box.program = [str(program)]
+
+    expected = "cannot start: AttributeError; give this process more memory, or install it again"
+    assert box.run("list").error == expected
+
+
 def test_without_an_environment(box: Machine) -> None:
     """With `env -i` the error is one line, and other registries are "not found"."""
     box.environ.clear()

@@ -56,6 +56,7 @@ FOREIGN = {
     "toomanyrequests: Data limit exceeded",
     'exec: "docker-credential-ecr-login": executable file not found in $PATH',
     "not found",
+    "segmentation fault",
 }
 # Words that a reader has to read twice, or that no technical text of today has.
 ARCHAIC = (

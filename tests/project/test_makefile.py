@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,20 @@ def test_reference_writes_all_that_is_generated() -> None:
     assert "tools/config_schema.py" in commands
     assert "tools/reference.py" in commands
     assert "`make reference`" in _read("CONTRIBUTING.md")
+
+
+def test_what_python_caches_causes_no_build(tmp_path: Path) -> None:
+    """The tests load modules of the build, whose compiled files are no source of the programs."""
+    shutil.copy(REPOSITORY / "Makefile", tmp_path)
+    for name in ("binary/a.py", "binary/nothing/b.py", "binary/__pycache__/a.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    command = ["make", "--directory", str(tmp_path), "--print-data-base", "help"]
+    shown = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    (line,) = re.findall(r"^dist/\.built: (.*)$", shown, re.MULTILINE)
+
+    assert {"binary/a.py", "binary/nothing/b.py"} < set(line.split())
+    assert "__pycache__" not in line
 
 
 def test_the_documented_targets_exist() -> None:
