@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 def fetch(choice: Choice, seconds: float, log: Log) -> Token:
     """Return a new token for the registry of `choice`, within `seconds`. Raises HelperError."""
+    from docker_credential_ecrpy.aws.sdk import lazy_modules
+
+    lazy_modules.defer()
     from docker_credential_ecrpy.aws import deadline  # loads subprocess
 
     def call(watch: "Watch") -> Token:
@@ -29,9 +32,6 @@ def fetch(choice: Choice, seconds: float, log: Log) -> Token:
         collecting = gc.isenabled()
         gc.disable()
         try:
-            from docker_credential_ecrpy.aws.sdk import lazy_modules
-
-            lazy_modules.defer()
             from docker_credential_ecrpy.aws import ecr
         finally:
             gc.freeze()

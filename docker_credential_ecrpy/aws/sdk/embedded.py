@@ -37,12 +37,13 @@ class Files(JSONFileLoader):
         text = read(f"{file_path}.json")
         if text is not None:
             return json.loads(text)
-        for suffix, open_file in ((".json", open), (".json.gz", gzip.open)):
+        for suffix in (".json", ".json.gz"):
             try:
-                with open_file(file_path + suffix, "rb") as file:
-                    return json.load(file)
+                with open(file_path + suffix, "rb") as file:
+                    data = file.read()
             except (FileNotFoundError, NotADirectoryError):
-                pass
+                continue
+            return json.loads(gzip.decompress(data) if suffix.endswith(".gz") else data)
         return None
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from botocore.compat import accepts_kwargs
 from botocore.handlers import BUILTIN_HANDLERS
+from botocore.utils import EVENT_ALIASES
 
 from docker_credential_ecrpy.aws.sdk.data import SERVICES
 
@@ -16,6 +17,16 @@ def drop_handlers() -> None:
     Each session registers all, and each client copies them. A second call changes nothing more.
     """
     BUILTIN_HANDLERS[:] = [handler for handler in BUILTIN_HANDLERS if _is_called(handler[0])]
+
+
+def drop_aliases() -> None:
+    """Remove other services' former names, each of which botocore looks for in each event.
+
+    A second call changes nothing more.
+    """
+    for former, name in list(EVENT_ALIASES.items()):
+        if name not in SERVICES:
+            del EVENT_ALIASES[former]
 
 
 def _is_called(event: str) -> bool:

@@ -24,19 +24,32 @@ UNUSED: Mapping[str, tuple[str, ...]] = {
     "botocore.docs.method": ("document_model_driven_method",),
     "botocore.docs.waiter": ("document_wait_method",),
     "botocore.monitoring": (),
+    "botocore.retries.adaptive": (),
     "botocore.retryhandler": (),
     "botocore.vendored.six": (),
+    "botocore.waiter": (),
     "calendar": (),
     "dateutil.parser": ("parse",),
     "dateutil.tz": ("tzlocal", "tzutc"),
+    "email._parseaddr": (
+        *("AddressList", "_parsedate_tz", "mktime_tz", "parsedate", "parsedate_tz", "quote"),
+    ),
+    "email.base64mime": (),
+    "email.header": (),
+    "email.quoprimime": (),
     "getpass": ("getpass",),
+    "gzip": ("GzipFile", "compress", "open"),
     "importlib.metadata": ("version",),  # which urllib3 imports for HTTP/2
     "inspect": (),
     "jmespath": (),
+    "locale": (),
     "mimetypes": (),
+    "random": ("random",),
+    "stringprep": (),
     "tempfile": (),
     "traceback": (),
     "urllib.request": ("getproxies", "proxy_bypass"),
+    "urllib3.filepost": ("_TYPE_FIELDS", "encode_multipart_formdata"),  # the first is for mypy
 }
 """A module -> the names that others import from it and only call. A class from which another is
 derived does not fit: a test imports all that may do so."""

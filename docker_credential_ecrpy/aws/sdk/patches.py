@@ -54,6 +54,7 @@ def patch_process() -> None:
     botocore.endpoint.get_environ_proxies = _no_proxies
     botocore.utils.get_environ_proxies = _no_proxies
     handlers.drop_handlers()
+    handlers.drop_aliases()
     _use_utc()
     botocore.hooks.accepts_kwargs = handlers.takes_any_keyword  # type: ignore[assignment]  # a bool
 

@@ -11,6 +11,7 @@ from botocore.handlers import BUILTIN_HANDLERS
 from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
+from botocore.utils import EVENT_ALIASES
 
 from docker_credential_ecrpy.aws.sdk import handlers
 from docker_credential_ecrpy.aws.sdk.data import SERVICES
@@ -31,13 +32,18 @@ NEEDED = {
 
 
 def _handlers() -> list[Any]:
-    """Return botocore's own table of handlers, in a copy that nothing has cut."""
-    spec = find_spec("botocore.handlers")
+    """Return botocore's own table of handlers."""
+    return list(_load_copy("botocore.handlers").BUILTIN_HANDLERS)
+
+
+def _load_copy(name: str) -> Any:
+    """Return a copy of a module that nothing has cut."""
+    spec = find_spec(name)
     assert spec
     assert spec.loader
-    copy: Any = module_from_spec(spec)
+    copy = module_from_spec(spec)
     spec.loader.exec_module(copy)
-    return list(copy.BUILTIN_HANDLERS)
+    return copy
 
 
 def _model(service: str) -> ServiceModel:
@@ -113,6 +119,20 @@ def test_a_session_has_the_handlers_that_stay() -> None:
     assert left == BUILTIN_HANDLERS
     wanted = [event for event, *_ in _handlers() if handlers._is_called(event)]
     assert [event for event, *_ in left] == wanted
+
+
+def test_former_names_of_our_services_stay() -> None:
+    """The events of our services keep the names that botocore's own table gives them."""
+    aliases: Any = _load_copy("botocore.utils").EVENT_ALIASES
+    models = [_model(service) for service in SERVICES]
+    names = [name for model in models for name in (model.service_name, model.endpoint_prefix)]
+    handlers.drop_aliases()
+
+    assert len(EVENT_ALIASES) < len(aliases)
+    before: Any = EventAliaser(HierarchicalEmitter(), aliases)
+    after: Any = EventAliaser(HierarchicalEmitter())
+    for event in [f"before-call.{name}.Get" for name in names]:
+        assert after._alias_event_name(event) == before._alias_event_name(event)
 
 
 def test_an_event_may_be_of_any_service() -> None:
