@@ -27,7 +27,8 @@ except OSError:  # a relative path, and the working directory was removed
 PACKAGE = "/__init__.py"  # the end of a package's path
 
 
-modules: "dict[str, tuple[str, int, int]]" = {}  # name -> relative path, offset, size
+# Name -> relative path, offset, size, whether it is compressed.
+modules: "dict[str, tuple[str, int, int, bool]]" = {}
 contents: "dict[str, tuple[int, int]]" = {}  # a file's relative path -> offset, size
 given: "dict[str, dict[str, object]]" = {}  # a module -> names that it has at first
 
@@ -68,10 +69,15 @@ class Pack:
     @staticmethod
     def exec_module(module: "ModuleType") -> None:
         """Run the module's code."""
-        _, start, size = modules[module.__name__]
+        _, start, size, is_compressed = modules[module.__name__]
+        code: memoryview | bytes = VIEW[start : start + size]
+        if is_compressed:
+            import zlib  # noqa: PLC0415 - for commands of users alone
+
+            code = zlib.decompress(code)
         names = module.__dict__
         names.update(given.get(module.__name__, {}))
-        exec(marshal.loads(VIEW[start : start + size]), names)  # noqa: S102, S302 - what an importer does
+        exec(marshal.loads(code), names)  # noqa: S102, S302 - what an importer does
 
     @staticmethod
     def get_data(path: str) -> bytes:

@@ -20,6 +20,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import zlib
 from pathlib import Path
 
 import cpython
@@ -45,6 +46,11 @@ OWN = ("start", "pack", "rest", "memo")  # modules beside this one
 ENTRIES = (
     *("__main__", "helper.fast_path", "helper.warm", "hot.bazel"),
     *("tokens.login", "tokens.store"),  # of `store`
+)
+# Modules of the commands for users, which are compressed; no `get` loads them.
+FOR_USERS = (
+    *("boto3.", "click.", "yaml."),
+    *(f"{PACKAGE}.{room}." for room in ("cli.commands", "docker", "doctor", "kubernetes.node")),
 )
 # Modules of the interpreter's start; it has its own copies of others.
 START = ("encodings", "encodings.aliases", "encodings.utf_8")
@@ -177,12 +183,14 @@ def fill(contents: dict[str, object], work: Path, extensions: list[str], version
         level = levels.get(name, 2)
         at, size = pack.add(compile_module(name, paths[name], level))
         table.append((name, at, size, is_package(paths[name])))
-    modules = {name: (make_path(name, paths[name]), at, size) for name, at, size, _ in table}
+    modules = {name: (make_path(name, paths[name]), at, size, False) for name, at, size, _ in table}
     for name in sorted(set(paths) - set(modules)):
         if _imp.is_frozen(name):
             continue  # the interpreter has its own copy
         code = compile_module(name, paths[name], levels.get(name, 2))
-        modules[name] = (make_path(name, paths[name]), *pack.add(code))
+        is_compressed = name.startswith(FOR_USERS)
+        placed = pack.add(zlib.compress(code, 9) if is_compressed else code)
+        modules[name] = (make_path(name, paths[name]), *placed, is_compressed)
     files = {
         name: pack.add(Path(path).read_bytes())
         for name, path in contents["data"]  # type: ignore[attr-defined]  # pairs
