@@ -45,7 +45,7 @@ GCC = "GPL-3.0-or-later WITH GCC-exception-3.1"
 OWN = ("start", "pack", "rest", "memo")  # modules beside this one
 ENTRIES = (
     *("__main__", "helper.fast_path", "helper.warm", "hot.bazel"),
-    *("tokens.login", "tokens.store"),  # of `store`
+    *("helper.rule_table", "tokens.login", "tokens.store"),  # with settings, and of `store`
 )
 # Modules of the commands for users, which are compressed; no `get` loads them.
 FOR_USERS = (
