@@ -24,6 +24,7 @@ _NO_MEMORY = 12  # ENOMEM on Linux, macOS and Windows; loading `errno` takes mem
 # Seconds after AWS_ECR_TIMEOUT: the alarm is behind the errors that say what hangs.
 _ALARM_MARGIN = 1.5
 _ALARM_WHILE_WRITING = 10.0  # seconds for an error, of which nobody may read the streams
+_SPARE = 1 << 20  # bytes for the report of an error, where memory ends
 _WITHOUT_AWS = ["store"], ["erase"], ["list"]
 ACTIONS = ["get"], *_WITHOUT_AWS
 """The arguments of Docker's actions, which end without taking the interpreter apart."""
@@ -121,6 +122,7 @@ def in_full(request: "protocol.GetRequest | None", prepare: "Callable[[], None]"
         report_hang(sys.argv, os.environ, request, thread)
 
     answer = data = turn = None
+    spare = bytearray(_SPARE)
     try:
         if request is not None:
             from docker_credential_ecrpy.helper import warm
@@ -145,6 +147,7 @@ def in_full(request: "protocol.GetRequest | None", prepare: "Callable[[], None]"
             return _fail(exc)
         raise
     except Exception as exc:  # noqa: BLE001 - the boundary: users see no traceback
+        del spare
         # Python 3.10 and 3.11 raise a RuntimeError for an interrupt in __set_name__, while a module
         # loads.
         if isinstance(exc.__cause__, KeyboardInterrupt):

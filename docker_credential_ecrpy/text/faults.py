@@ -24,7 +24,7 @@ _SYSTEM = {
 _BY_LOW_MEMORY = expression(
     "start new thread|malloc failure|certificate key too weak|has no ciphers|BUF_LIB|"
     "unknown encoding: (idna|utf|ascii|latin)|[Oo]ut of memory|failed to map segment|"
-    "annot allocate memory"
+    "annot allocate memory|an't allocate lock"
 )
 _LIMITS = {"RLIMIT_AS": "-v", "RLIMIT_DATA": "-d"}
 """The limits of a process's memory -> the option of a shell's `ulimit` that sets them."""

@@ -14,6 +14,7 @@ SAID = "there is not enough memory; raise its limit (ulimit -{})"
 CONSEQUENCES = [
     MemoryError(),
     RuntimeError("can't start new thread"),
+    RuntimeError("can't allocate lock"),
     ssl.SSLError(1, "certificate verify failed: EE certificate key too weak (_ssl.c:1006)"),
     ssl.SSLError(1, "[SSL: LIBRARY_HAS_NO_CIPHERS] library has no ciphers (_ssl.c:3098)"),
     ssl.SSLError(1, "[X509] malloc failure (_ssl.c:4149)"),
