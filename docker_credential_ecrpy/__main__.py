@@ -85,6 +85,7 @@ def at_once() -> "tuple[int | None, protocol.GetRequest | None]":
     """
     if sys.argv[1:] != ["get"] or _wants_log(os.environ):
         return None, None
+    request = None
     try:
         request = protocol.GetRequest(protocol.read_input())
         if request.data[:1] in (b"{", b"\xef"):  # no URL: an object, or a byte order mark
@@ -101,11 +102,11 @@ def at_once() -> "tuple[int | None, protocol.GetRequest | None]":
     except KeyboardInterrupt:
         return protocol.INTERRUPTED, None
     except _FAULTS as exc:
-        return _fail(exc), None
+        return _fail(exc, request), None
 
 
 def be_ready() -> None:
-    """Stand for a `prepare` of `in_full` that has nothing to do."""
+    """Do nothing: a whole interpreter is ready for `cli`. See `in_full`."""
 
 
 def in_full(request: "protocol.GetRequest | None", prepare: "Callable[[], None]" = be_ready) -> int:
@@ -144,7 +145,7 @@ def in_full(request: "protocol.GetRequest | None", prepare: "Callable[[], None]"
         return protocol.INTERRUPTED
     except SystemExit as exc:
         if _explain(exc):  # a module of another program ends this one
-            return _fail(exc)
+            return _fail(exc, request)
         raise
     except Exception as exc:  # noqa: BLE001 - the boundary: users see no traceback
         del spare
@@ -152,7 +153,7 @@ def in_full(request: "protocol.GetRequest | None", prepare: "Callable[[], None]"
         # loads.
         if isinstance(exc.__cause__, KeyboardInterrupt):
             return protocol.INTERRUPTED
-        return _fail(exc)
+        return _fail(exc, request)
 
 
 def _explain(exc: BaseException) -> str:
@@ -165,10 +166,11 @@ def _explain(exc: BaseException) -> str:
         return ""
 
 
-def _fail(exc: BaseException) -> int:
-    """Report an error that `cli` cannot report, on both streams; return the exit code.
+def _fail(exc: BaseException, request: "protocol.GetRequest | None" = None) -> int:
+    """Report an error that `cli` cannot report, on standard error; return the exit code.
 
-    The kubelet gets it on standard error alone.
+    Docker's clients get it on standard output, too: they differ in which they show. The kubelet,
+    Bazel and users do not. request: that of a `get`, if it was read.
     """
     watchdog = sys.modules.get("docker_credential_ecrpy.hot.watchdog")
     if watchdog:
@@ -184,13 +186,12 @@ def _fail(exc: BaseException) -> int:
                 f"the program cannot be loaded: {str(exc)!a}; give it more memory, or reinstall it"
             )
     name = os.path.basename(sys.argv[0]).removesuffix(".exe").replace("__main__.py", PACKAGE)
-    for line, stream in (
-        (text, protocol.STDOUT),  # first: nobody may read the other one
-        (f"{ascii(name)[1:-1]}: {text}", protocol.STDERR),
-    ):
+    lines = [(f"{ascii(name)[1:-1]}: {text}", protocol.STDERR)]
+    if sys.argv[1:] in ACTIONS and not (request and request.wants_headers):
+        lines.insert(0, (text, protocol.STDOUT))  # first: nobody may read the other one
+    for line, stream in lines:
         try:
-            if stream == protocol.STDERR or sys.argv[1:2] != ["kubelet"]:
-                protocol.send(f"{line}\n".encode(), stream)
+            protocol.send(f"{line}\n".encode(), stream)
         except (OSError, MemoryError):
             pass  # the stream is closed, or the memory is too low even for this
     protocol.set_timer(0)

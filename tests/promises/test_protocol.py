@@ -443,15 +443,24 @@ def _changed(host: str, more: bytes, at: int) -> bytes:
 @example(data=b"\0")
 @example(data=b"\xff" * 300)
 @example(data=b"\x0b")
+@example(data=b"{")
+@example(data=b"\xef\xbb\xbf{}")
 @example(data=HOST.encode())
 def test_any_input_gives_a_reply_or_a_text_of_dockers(
     data: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Any bytes give a reply for an ECR host, or one of Docker's texts."""
+    """Any bytes give a reply for an ECR host, or one of Docker's texts.
+
+    An object is a request of Bazel, which gets its errors on standard error alone.
+    """
     result = _run_in_code(["get"], data, _logged_in(tmp_path_factory))
     trimmed = data.strip(b" \t\r\n")
 
-    if result.code == 0:
+    if trimmed.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n").startswith(b"{"):
+        assert (result.code, result.stdout) == (1, b"")
+        assert result.stderr.count(b"\n") == 1
+        assert b"; send {" in result.stderr
+    elif result.code == 0:
         reply = {"ServerURL": trimmed.decode(), "Username": "AWS", "Secret": "pass"}
         assert json.loads(result.stdout) == reply
         assert result.stderr == b""

@@ -31,93 +31,92 @@ class Node:
     flags: Sequence[KubeletFlags]
 
 
-def place_options(function: _Function) -> _Function:
-    """Add the options that say where the kubelet's files are."""
-    for option in reversed(
-        (
-            click.option(
-                "--flavor",
-                type=click.Choice(list(FLAVORS)),
-                help="The distribution, for its paths; by default, what the node looks like.",
-            ),
-            click.option("--config", metavar="FILE", help="The kubelet's configuration."),
-            click.option("--bin-dir", metavar="DIR", help="The directory of the plugins."),
-            click.option(
-                "--root", metavar="DIR", default="/", help="Where the node's file system is."
-            ),
-        )
-    ):
-        function = option(function)
-    return function
+def _join(*options: Callable[[_Function], _Function]) -> Callable[[_Function], _Function]:
+    """Return a decorator that adds options to a command, in this order."""
+
+    def add(function: _Function) -> _Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
 
 
-def provider_options(function: _Function) -> _Function:
-    """Add the options of a provider; `read_asked` makes a `ProviderOptions` of them."""
-    for option in reversed(
-        (
-            click.option("--name", metavar="NAME", help="The provider, and its file's name."),
-            click.option(
-                "--match-image",
-                "more_images",
-                metavar="PATTERN",
-                multiple=True,
-                help="A pattern beside those of ECR, such as that of a rule's host.",
-            ),
-            click.option(
-                "--api-version",
-                metavar="VERSION",
-                type=click.Choice(list(API_VERSIONS)),
-                help=f"The plugin's API; by default {API_VERSIONS[0]}.",
-            ),
-            click.option(
-                "--default-cache-duration",
-                metavar="DURATION",
-                help="For answers without one; by default 12h.",
-            ),
-            click.option(
-                "--env",
-                metavar="NAME=VALUE",
-                multiple=True,
-                help="A variable for the plugin, such as AWS_PROFILE=prod.",
-            ),
-            click.option(
-                "--arg",
-                "args",
-                metavar="ARG",
-                multiple=True,
-                help="An option of the plugin, such as --arg=--require-role.",
-            ),
-            click.option(
-                "--audience",
-                metavar="AUDIENCE",
-                help="Send pods' service account tokens, for this audience (Kubernetes 1.34).",
-            ),
-            click.option(
-                "--cache-type",
-                type=click.Choice(CACHE_TYPES),
-                help="With --audience: what an answer is cached for; by default ServiceAccount.",
-            ),
-            click.option(
-                "--require-service-account",
-                is_flag=True,
-                help="With --audience: run the plugin only for pods with a service account.",
-            ),
-            click.option(
-                "--required-annotation",
-                metavar="KEY",
-                multiple=True,
-                help="With --audience: an annotation without which the plugin is not run.",
-            ),
-            click.option(
-                "--optional-annotation",
-                metavar="KEY",
-                multiple=True,
-                help="With --audience: an annotation to send; by default, those of the role.",
-            ),
-        )
-    ):
-        function = option(function)
-    return function
+place_options = _join(
+    click.option(
+        "--flavor",
+        type=click.Choice(list(FLAVORS)),
+        help="The distribution, for its paths; by default, what the node looks like.",
+    ),
+    click.option("--config", metavar="FILE", help="The kubelet's configuration."),
+    click.option("--bin-dir", metavar="DIR", help="The directory of the plugins."),
+    click.option("--root", metavar="DIR", default="/", help="Where the node's file system is."),
+)
+"""Adds the options that say where the kubelet's files are."""
+
+
+provider_options = _join(
+    click.option("--name", metavar="NAME", help="The provider, and its file's name."),
+    click.option(
+        "--match-image",
+        "more_images",
+        metavar="PATTERN",
+        multiple=True,
+        help="A pattern beside those of ECR, such as that of a rule's host.",
+    ),
+    click.option(
+        "--api-version",
+        metavar="VERSION",
+        type=click.Choice(list(API_VERSIONS)),
+        help=f"The plugin's API; by default {API_VERSIONS[0]}.",
+    ),
+    click.option(
+        "--default-cache-duration",
+        metavar="DURATION",
+        help="For answers without one; by default 12h.",
+    ),
+    click.option(
+        "--env",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="A variable for the plugin, such as AWS_PROFILE=prod.",
+    ),
+    click.option(
+        "--arg",
+        "args",
+        metavar="ARG",
+        multiple=True,
+        help="An option of the plugin, such as --arg=--require-role.",
+    ),
+    click.option(
+        "--audience",
+        metavar="AUDIENCE",
+        help="Send pods' service account tokens, for this audience (Kubernetes 1.34).",
+    ),
+    click.option(
+        "--cache-type",
+        type=click.Choice(CACHE_TYPES),
+        help="With --audience: what an answer is cached for; by default ServiceAccount.",
+    ),
+    click.option(
+        "--require-service-account",
+        is_flag=True,
+        help="With --audience: run the plugin only for pods with a service account.",
+    ),
+    click.option(
+        "--required-annotation",
+        metavar="KEY",
+        multiple=True,
+        help="With --audience: an annotation without which the plugin is not run.",
+    ),
+    click.option(
+        "--optional-annotation",
+        metavar="KEY",
+        multiple=True,
+        help="With --audience: an annotation to send; by default, those of the role.",
+    ),
+)
+"""Adds the options of a provider; `read_asked` makes a `ProviderOptions` of them."""
 
 
 def read_asked(name: str, given: dict[str, Any]) -> ProviderOptions:

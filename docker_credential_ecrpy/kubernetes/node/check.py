@@ -9,11 +9,7 @@ from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.kubernetes.node.config.document import ConfigDocument
 from docker_credential_ecrpy.kubernetes.node.config.match import Address, find_mismatch
 from docker_credential_ecrpy.kubernetes.node.config.merge import read_file_providers
-from docker_credential_ecrpy.kubernetes.node.config.schema import (
-    Provider,
-    find_problems,
-    read_providers,
-)
+from docker_credential_ecrpy.kubernetes.node.config.schema import Provider, read_providers
 from docker_credential_ecrpy.kubernetes.node.flags import (
     KubeletFlags,
     find_flags,
@@ -67,9 +63,6 @@ def load_providers(path: str) -> list[Provider]:
             msg = f"there is no configuration at {one_line(file)}"
             raise HelperError(msg, hint="write it: docker-credential-ecrpy kubelet install")
         document = ConfigDocument(file, data)
-        if problems := find_problems(document):
-            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            document.refuse(f"{problems[0]}{more}")
         for provider in read_providers(document):
             if provider.name in (each.name for each in providers):
                 document.refuse(f"provider {one_line(provider.name)!r} is in another file, too")

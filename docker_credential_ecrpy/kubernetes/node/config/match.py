@@ -18,7 +18,6 @@ _HEX = frozenset("0123456789abcdefABCDEF")
 class Address:
     """A pattern or an image, as the kubelet splits it. port: "" for none; path: with its slash."""
 
-    text: str
     labels: tuple[str, ...]
     port: str
     path: str
@@ -49,7 +48,7 @@ class Address:
             raise ValueError(msg)
         if not colon or "[" in host or "]" in host or ":" in name:
             name, port = host, ""  # Go's net.SplitHostPort refuses these, and all of it is the name
-        return cls(text, tuple(name.split(".")), port, unquote(slash + path))
+        return cls(tuple(name.split(".")), port, unquote(slash + path))
 
 
 def find_mismatch(pattern: str, image: str) -> str:

@@ -101,6 +101,11 @@ def remove_provider(file: str, data: bytes, name: str) -> bytes | None:
     return document.apply(document.remove(sequence, names.index(name)), meant)
 
 
+def read_file_providers(file: str, data: bytes) -> list[Provider]:
+    """Return the providers in a file's content. Raises HelperError for a refused file."""
+    return read_providers(ConfigDocument(file, data))
+
+
 def find_overlaps(providers: Sequence[Provider], name: str) -> list[str]:
     """Return the names of other providers that have a pattern of ECR: the kubelet runs all."""
     patterns = set(list_patterns())
@@ -156,8 +161,3 @@ def _build_file(provider: dict[str, Any], *, is_json: bool) -> bytes:
     if is_json:
         return (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()
     return ("\n".join(block.format_members(whole, 0)) + "\n").encode()
-
-
-def read_file_providers(file: str, data: bytes) -> list[Provider]:
-    """Return the providers in a file's content. Raises HelperError for a refused file."""
-    return read_providers(ConfigDocument(one_line(file), data))

@@ -74,8 +74,9 @@ def read_providers(document: ConfigDocument) -> list[Provider]:
 
     Secrets among their variables are redacted from now on.
     """
-    for problem in find_problems(document):
-        document.refuse(problem)
+    if problems := find_problems(document):
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        document.refuse(f"{problems[0]}{more}")
     return [_read_provider(each) for each in document.root.value["providers"]]
 
 
