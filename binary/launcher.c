@@ -28,10 +28,13 @@ extern const char __executable_start[], end[]; /* of this program in memory */
 #define DECLARE(name) PyMODINIT_FUNC PyInit_##name(void);
 EXTENSIONS(DECLARE)
 
-/* Report an error on both streams, as clients differ in what they show, and end the process. */
+static int is_action; /* whether Docker runs this: its clients differ in which stream they show */
+
+/* Report an error, and end the process. */
 static void end_with(const char *line)
 {
-    (void)!write(STDOUT_FILENO, line, strlen(line));
+    if (is_action)
+        (void)!write(STDOUT_FILENO, line, strlen(line));
     (void)!write(STDERR_FILENO, PREFIX, sizeof PREFIX - 1);
     (void)!write(STDERR_FILENO, line, strlen(line));
     _exit(1);
@@ -231,8 +234,11 @@ static void fail_of_error(void)
 
 int main(int argc, char **argv)
 {
+    static const char *const ACTIONS[] = {"get", "store", "erase", "list"};
     PyStatus status;
 
+    for (size_t i = 0; argc == 2 && i < sizeof ACTIONS / sizeof *ACTIONS; i++)
+        is_action |= strcmp(argv[1], ACTIONS[i]) == 0;
     if (signal(SIGINT, SIG_IGN) != SIG_IGN)
         signal(SIGINT, end_by);
     if (is_below(RLIMIT_AS, ((end - __executable_start) >> 20) + 5) || is_below(RLIMIT_DATA, 6))

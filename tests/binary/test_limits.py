@@ -104,6 +104,17 @@ def test_less_memory_than_the_program_takes(box: Machine) -> None:
         assert box.run("get") == Result(-signal.SIGSEGV, b"", b"")
 
 
+@pytest.mark.parametrize("arguments", [["kubelet"], [], ["--v=2", "x"]])
+def test_the_kubelet_gets_no_error_as_an_answer(box: Machine, arguments: list[str]) -> None:
+    """Where memory ends before the start, too, the line is on standard error alone."""
+    box.program = launched(box.program, limits={"DATA": 5 * MEGABYTE})
+    result = box.run(*arguments, stdin=b"{}")
+
+    assert (result.code, result.stdout) == (1, b"")
+    assert result.stderr.count(b"\n") == 1
+    assert b"memory" in result.stderr
+
+
 @pytest.fixture(name="users")
 def _users(box: Machine) -> Iterator[Machine]:
     """The machine of a user who is not root: only then a limit of processes counts."""
