@@ -12,6 +12,7 @@ from docker_credential_ecrpy.cli.commands import (
     doctor,
     explain,
     password,
+    pull_secret,
 )
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, SETTINGS, Group
@@ -24,7 +25,7 @@ def program() -> None:
     """Configure and diagnose docker-credential-ecrpy."""
 
 
-for _module in (configure, doctor, explain, password, cache, completion):
+for _module in (configure, doctor, explain, password, cache, completion, pull_secret):
     program.add_command(_module.command)
 
 # What each action reads from standard input.

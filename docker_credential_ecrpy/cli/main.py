@@ -56,13 +56,14 @@ If a pull fails, find the cause and the fix:
   docker-credential-ecrpy doctor <image>
 
 Commands (each has --help):
-  configure   make Docker use this program for ECR registries
-  doctor      find out why a pull fails, and how to fix it
-  explain     show the rule, identity, endpoint and cache entry of a registry
-  password    print a registry's token, as aws ecr get-login-password does
-  cache       list or clear the cached tokens and logins
-  completion  print the completion script of a shell
-  help        show the help of a command, such as help cache list
+  configure    make Docker use this program for ECR registries
+  doctor       find out why a pull fails, and how to fix it
+  explain      show the rule, identity, endpoint and cache entry of a registry
+  password     print a registry's token, as aws ecr get-login-password does
+  cache        list or clear the cached tokens and logins
+  completion   print the completion script of a shell
+  pull-secret  print an image pull secret of Kubernetes
+  help         show the help of a command, such as help cache list
 
 Actions (Docker runs these: the protocol of docker-credential-helpers):
   get      read a registry's address from standard input, print its credentials

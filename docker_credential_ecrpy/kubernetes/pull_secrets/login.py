@@ -45,12 +45,12 @@ def login_of(key: str, entry: cache.Entry, identity: str) -> Login:
     return Login(key, *login_in_reply(entry.reply), identity)
 
 
-def times_of(entries: Sequence[cache.Entry]) -> Times:
-    """Return the times of at least one cache entry."""
+def times_of(several: Sequence[Times]) -> Times:
+    """Return the times of several logins, at least one, that are kept together."""
     return Times(
-        min(entry.written for entry in entries),
-        min(entry.refresh for entry in entries),
-        min(entry.expires for entry in entries),
+        min(times.written for times in several),
+        min(times.refresh for times in several),
+        min(times.expires for times in several),
     )
 
 
