@@ -1,6 +1,5 @@
 """`pull-secret`: print an image pull secret of Kubernetes, for `kubectl apply`."""
 
-import re
 from collections.abc import Sequence
 
 import click
@@ -11,14 +10,14 @@ from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, Command, verbose_option
 from docker_credential_ecrpy.kubernetes.pull_secrets import secret, tokens
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form, Target
+from docker_credential_ecrpy.kubernetes.pull_secrets.spec import (
+    is_name,
+    is_namespace,
+    is_repository,
+)
 from docker_credential_ecrpy.kubernetes.pull_secrets.yaml_text import to_yaml
 
-# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
-_NAMES = {
-    "--name": (re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"), 253),
-    "--namespace": (re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"), 63),
-}
-_REPOSITORY = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
+_CHECKS = {"--name": is_name, "--namespace": is_namespace}
 
 
 def check_name(_context: click.Context, parameter: click.Parameter, value: str | None) -> str:
@@ -26,14 +25,11 @@ def check_name(_context: click.Context, parameter: click.Parameter, value: str |
 
     Raises click.BadParameter for one that the API refuses.
     """
-    if value is None:
-        return ""
     option = parameter.opts[0]
-    pattern, most = _NAMES[option]
-    if len(value) > most or not pattern.fullmatch(value):
+    if value is not None and not _CHECKS[option](value):
         msg = f"{value!r} is no name in Kubernetes; use lower-case letters, digits and -"
         raise click.BadParameter(msg, param_hint=option)
-    return value
+    return value or ""
 
 
 @click.command(
@@ -93,7 +89,7 @@ def command(
     if repository and target.form is not Form.ARGO_CD:
         msg = f"--repository needs --form {Form.ARGO_CD.value}"
         raise click.UsageError(msg)
-    if repository and not _REPOSITORY.fullmatch(repository):
+    if repository and not is_repository(repository):
         msg = f"{repository!r} is no repository; use its path, such as charts/app"
         raise click.BadParameter(msg, param_hint="--repository")
     keys = [parse_registry(text, context) for text in named]
