@@ -10,6 +10,7 @@ from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import DOCKER_CONFIG_KEY, Form, Target
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import Login, Times
 from tests.world.hosts import HOST
+from tests.world.kube import patches
 
 NOW = 1_800_000_000 * cache.SECOND
 HOUR = 3600 * cache.SECOND
@@ -43,22 +44,9 @@ def stored(made: Mapping[str, Any], patch: Mapping[str, Any] | None = None) -> d
     """Return an object as the API stores it, after a JSON merge patch of RFC 7396."""
     result = copy.deepcopy(dict(made))
     result["metadata"] = {"uid": "u-1", "resourceVersion": "7"} | result["metadata"]
-    merged = merge_patch(result, patch or {})
+    merged = patches.merge(result, patch or {})
     assert isinstance(merged, dict)
     return merged
-
-
-def merge_patch(value: object, patch: object) -> object:
-    """Return a value after a JSON merge patch (RFC 7396, section 2)."""
-    if not isinstance(patch, Mapping):
-        return patch
-    result = dict(value) if isinstance(value, Mapping) else {}
-    for key, change in patch.items():
-        if change is None:
-            result.pop(key, None)
-        else:
-            result[key] = merge_patch(result.get(key), change)
-    return result
 
 
 def values(of: Mapping[str, Any]) -> dict[str, bytes]:
