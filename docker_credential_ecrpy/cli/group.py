@@ -13,6 +13,7 @@ from docker_credential_ecrpy.cli.commands import (
     explain,
     password,
     pull_secret,
+    pull_secrets,
 )
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, SETTINGS, Group
@@ -25,7 +26,7 @@ def program() -> None:
     """Configure and diagnose docker-credential-ecrpy."""
 
 
-for _module in (configure, doctor, explain, password, cache, completion, pull_secret):
+for _module in (configure, doctor, explain, password, cache, completion, pull_secret, pull_secrets):
     program.add_command(_module.command)
 
 # What each action reads from standard input.

@@ -63,6 +63,7 @@ Commands (each has --help):
   cache        list or clear the cached tokens and logins
   completion   print the completion script of a shell
   pull-secret  print an image pull secret of Kubernetes
+  pull-secrets keep image pull secrets of Kubernetes fresh
   help         show the help of a command, such as help cache list
 
 Actions (Docker runs these: the protocol of docker-credential-helpers):

@@ -2,7 +2,16 @@
 
 COMPLETE = "_DOCKER_CREDENTIAL_ECRPY_COMPLETE"
 """The variable that a shell's completion script sets; see `completion`."""
-COMMANDS = ("configure", "doctor", "explain", "password", "cache", "completion", "pull-secret")
+COMMANDS = (
+    "configure",
+    "doctor",
+    "explain",
+    "password",
+    "cache",
+    "completion",
+    "pull-secret",
+    "pull-secrets",
+)
 """The commands that users type, beside Docker's actions."""
 ACTIONS = {
     "get": "read a registry's address from standard input, print its credentials",

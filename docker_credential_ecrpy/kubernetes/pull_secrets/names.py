@@ -32,6 +32,7 @@ class Reason(Enum):
     NOT_MANAGED = "NotManaged"
     TERMINATING = "Terminating"
     WRONG_TYPE = "WrongType"
+    API = "ApiFailure"
     UNAVAILABLE = "TokenUnavailable"
     """For every error of AWS, of its credentials and of the settings."""
 
