@@ -1,5 +1,9 @@
 """`pull-secrets`: keep image pull secrets of Kubernetes fresh, in a pod of the cluster."""
 
+import os
+import signal
+import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -13,6 +17,7 @@ from docker_credential_ecrpy.cli.help import Command, verbose_option
 from docker_credential_ecrpy.docker.config import bare_host
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol, watchdog
+from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import WANTED, Refusal
 from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import Selection, check_pattern
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.kubernetes.controller.round import Report, Tools
 
 _EXTRA = "docker-credential-ecrpy[kubernetes]"
+_BEAT = 3600.0  # seconds; a signal ends the wait
 _Run = Callable[["Tools", PullSecret, Sequence[str]], "Report"]
 
 
@@ -77,8 +83,16 @@ _Run = Callable[["Tools", PullSecret, Sequence[str]], "Report"]
 @click.option("--once", is_flag=True, help="Refresh what is due, and end.")
 @click.option("--remove", is_flag=True, help="Take the logins out again, and end.")
 @click.option("--dry-run", is_flag=True, help="Print what would change; fetch no token.")
+@click.option("--cache", is_flag=True, help="Keep tokens in the cache directory, as get does.")
 @click.option("--kubeconfig", metavar="FILE", default="", help="Outside of a pod, kubectl's file.")
 @click.option("--context", "kube_context", metavar="NAME", default="", help="One of its contexts.")
+@click.option(
+    "--listen",
+    metavar="ADDRESS:PORT",
+    default=":8080",
+    show_default=True,
+    help="For /healthz, /readyz and /metrics.",
+)
 @verbose_option
 @click.pass_obj
 def command(
@@ -96,21 +110,25 @@ def command(
     once: bool,
     remove: bool,
     dry_run: bool,
+    cache: bool,
     kubeconfig: str,
     kube_context: str,
+    listen: str,
 ) -> int:
     """Keep image pull secrets of Kubernetes fresh, in a pod of the cluster.
 
     The logins are merged into the Secret: what others have in it stays, and so does its UID.
     Nothing is written where nothing is due, and a failed refresh leaves the old login.
 
-    The exit code is 1 if a Secret or a registry failed.
+    It runs until it is ended. With --once, --remove and --dry-run it ends by itself, with the exit
+    code 1 if a Secret or a registry failed.
     """
-    if not (once or remove or dry_run):
-        msg = "add --once, --remove or --dry-run"
-        raise click.UsageError(msg)
     watchdog.stop()  # the number of namespaces has no limit
     cluster = _connect(context, kubeconfig, kube_context)
+    helper = context.helper
+    if not cache:  # a token is in the Secret, and nowhere else
+        helper = replace(helper, environ={**helper.environ, "AWS_ECR_DISABLE_CACHE": "1"})
+    context = replace(context, helper=helper)
     selection = None
     try:
         if exclude or labels or opt_in or len(namespaces) > 1 or any(map(_is_glob, namespaces)):
@@ -135,7 +153,10 @@ def command(
         )
     except Refusal as exc:
         raise click.UsageError(str(exc)) from exc
-    return _run(context, cluster, wanted, is_removal=remove, is_dry=dry_run)
+    if once or remove or dry_run:
+        return _run(context, cluster, wanted, is_removal=remove, is_dry=dry_run)
+    _keep_fresh(context, cluster, wanted, listen)
+    return protocol.OK
 
 
 def _connect(context: CommandContext, kubeconfig: str, kube_context: str) -> "Cluster":
@@ -181,6 +202,41 @@ def _run(
     for key, error in {k: e for one in report.synced for k, e in one.errors.items()}.items():
         context.console.note(f"{context.name}: {key}: {error}")
     return protocol.FAILED if report.errors else protocol.OK
+
+
+def _keep_fresh(
+    context: CommandContext, cluster: "Cluster", wanted: PullSecret, listen: str
+) -> None:
+    """Keep the Secrets fresh until SIGTERM or SIGINT. Raises HelperError."""
+    from docker_credential_ecrpy.kubernetes.controller import health, loop
+    from docker_credential_ecrpy.kubernetes.controller.metrics import CONTENT_TYPE, Metrics
+
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    metrics = Metrics()
+    # The helper reads its settings once, and the controller has to see a change.
+    parts = loop.Parts(
+        cluster, lambda: replace(context.helper), context.console.note, metrics, time.time_ns
+    )
+    controller = loop.Loop(parts, [wanted])
+    server = health.HealthServer(
+        listen,
+        {
+            "/healthz": lambda: health.answer(is_good=True),
+            "/readyz": lambda: health.answer(is_good=controller.is_ready),
+            "/metrics": lambda: (200, CONTENT_TYPE, metrics.render()),
+        },
+    )
+    server.start()
+    context.console.note(f"{context.name}: listening on port {server.port}")
+    controller.start()
+    while not ended.wait(_BEAT):
+        pass
+    program = sys.modules.get("docker_credential_ecrpy.files.programs.program")
+    if program:  # a credential_process that hangs
+        program.send(program.list_descendants(os.getpid()), "SIGKILL")
+    os._exit(protocol.OK)  # a thread may wait for AWS: nothing of it has to be finished
 
 
 def _parse(text: str, context: CommandContext) -> str:

@@ -295,7 +295,6 @@ def test_the_other_forms(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), b"add --once, --remove or --dry-run"),
         (("--once", "--namespace", "A*"), b"neither a name nor a glob"),
         (("--once", "--label", "x"), b"is no label"),
         (("--once", "--repository", "a"), b"repository needs the form argocd"),
