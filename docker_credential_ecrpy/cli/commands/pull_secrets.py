@@ -1,11 +1,8 @@
 """`pull-secrets`: keep image pull secrets of Kubernetes fresh, in a pod of the cluster."""
 
-import os
-import signal
-import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import click
 
@@ -27,10 +24,10 @@ from docker_credential_ecrpy.text.times import stamp
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.kubernetes.controller.client import Cluster
+    from docker_credential_ecrpy.kubernetes.controller.loop import Parts
     from docker_credential_ecrpy.kubernetes.controller.round import Report, Tools
 
 _EXTRA = "docker-credential-ecrpy[kubernetes]"
-_BEAT = 3600.0  # seconds; a signal ends the wait
 _Run = Callable[["Tools", PullSecret, Sequence[str]], "Report"]
 
 
@@ -44,10 +41,11 @@ _Run = Callable[["Tools", PullSecret, Sequence[str]], "Report"]
             '--name ecr --once --namespace "team-*" 123456789012@us-east-1',
             "in several namespaces",
         ),
+        ("--resources", "as the cluster's ECRPullSecrets and ClusterECRPullSecrets say"),
     ),
 )
-@click.argument("named", metavar="REGISTRY...", nargs=-1, required=True, shell_complete=registries)
-@click.option("--name", metavar="NAME", required=True, callback=check_name, help="The Secret.")
+@click.argument("named", metavar="[REGISTRY...]", nargs=-1, shell_complete=registries)
+@click.option("--name", metavar="NAME", callback=check_name, help="The Secret.")
 @click.option(
     "--namespace",
     "namespaces",
@@ -80,6 +78,11 @@ _Run = Callable[["Tools", PullSecret, Sequence[str]], "Report"]
     help="As for pull-secret.",
 )
 @click.option("--repository", metavar="PATH", default="", help="As for pull-secret.")
+@click.option(
+    "--resources",
+    is_flag=True,
+    help="Follow the custom resources of the cluster, or of one --namespace.",
+)
 @click.option("--once", is_flag=True, help="Refresh what is due, and end.")
 @click.option("--remove", is_flag=True, help="Take the logins out again, and end.")
 @click.option("--dry-run", is_flag=True, help="Print what would change; fetch no token.")
@@ -107,6 +110,7 @@ def command(
     accounts: Sequence[str],
     form: str,
     repository: str,
+    resources: bool,
     once: bool,
     remove: bool,
     dry_run: bool,
@@ -129,20 +133,29 @@ def command(
     if not cache:  # a token is in the Secret, and nowhere else
         helper = replace(helper, environ={**helper.environ, "AWS_ECR_DISABLE_CACHE": "1"})
     context = replace(context, helper=helper)
-    selection = None
+    if resources:
+        if named or name or len(namespaces) > 1 or once or remove or dry_run:
+            msg = "--resources reads the registries and names from the cluster; leave them out"
+            raise click.UsageError(msg)
+        _follow(context, cluster, (*namespaces, "")[0], listen)
+        return protocol.OK
+    if not (named and name):
+        msg = "name the registries, and the Secret by --name; or add --resources"
+        raise click.UsageError(msg)
     try:
-        if exclude or labels or opt_in or len(namespaces) > 1 or any(map(_is_glob, namespaces)):
-            selection = Selection(
-                [check_pattern(each, "--namespace") for each in namespaces],
-                [check_pattern(each, "--exclude") for each in exclude],
-                dict(map(_parse_label, labels)),
-                opt_in=opt_in,
-            )
-        home = namespaces[0] if namespaces and not selection else cluster.namespace
+        for each in namespaces:
+            check_pattern(each, "--namespace")
+        selection = Selection(
+            list(namespaces),
+            [check_pattern(each, "--exclude") for each in exclude],
+            dict(map(_parse_label, labels)),
+            opt_in=opt_in,
+        )
+        is_list = not (exclude or labels or opt_in or any(map(_is_glob, namespaces)))
         wanted = check(
             PullSecret(
-                uid=f"{home}/{name}",
-                namespace=home,
+                uid=f"*/{name}",
+                namespace="",
                 name=name,
                 registries=tuple(dict.fromkeys(_parse(text, context) for text in named)),
                 form=Form(form),
@@ -153,9 +166,17 @@ def command(
         )
     except Refusal as exc:
         raise click.UsageError(str(exc)) from exc
+    # A list of names needs no right to read namespaces.
+    homes = dict.fromkeys(namespaces or (cluster.namespace,)) if is_list else ()
+    several = [
+        replace(wanted, uid=f"{home}/{name}", namespace=home, namespaces=None) for home in homes
+    ] or [wanted]
     if once or remove or dry_run:
-        return _run(context, cluster, wanted, is_removal=remove, is_dry=dry_run)
-    _keep_fresh(context, cluster, wanted, listen)
+        codes = [
+            _run(context, cluster, each, is_removal=remove, is_dry=dry_run) for each in several
+        ]
+        return max(codes)
+    _keep_fresh(context, cluster, several, listen)
     return protocol.OK
 
 
@@ -205,38 +226,33 @@ def _run(
 
 
 def _keep_fresh(
-    context: CommandContext, cluster: "Cluster", wanted: PullSecret, listen: str
+    context: CommandContext, cluster: "Cluster", wanted: Sequence[PullSecret], listen: str
 ) -> None:
     """Keep the Secrets fresh until SIGTERM or SIGINT. Raises HelperError."""
-    from docker_credential_ecrpy.kubernetes.controller import health, loop
-    from docker_credential_ecrpy.kubernetes.controller.metrics import CONTENT_TYPE, Metrics
+    from docker_credential_ecrpy.kubernetes.controller import loop, process
 
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    metrics = Metrics()
-    # The helper reads its settings once, and the controller has to see a change.
-    parts = loop.Parts(
-        cluster, lambda: replace(context.helper), context.console.note, metrics, time.time_ns
-    )
-    controller = loop.Loop(parts, [wanted])
-    server = health.HealthServer(
-        listen,
-        {
-            "/healthz": lambda: health.answer(is_good=True),
-            "/readyz": lambda: health.answer(is_good=controller.is_ready),
-            "/metrics": lambda: (200, CONTENT_TYPE, metrics.render()),
-        },
-    )
-    server.start()
-    context.console.note(f"{context.name}: listening on port {server.port}")
-    controller.start()
-    while not ended.wait(_BEAT):
-        pass
-    program = sys.modules.get("docker_credential_ecrpy.files.programs.program")
-    if program:  # a credential_process that hangs
-        program.send(program.list_descendants(os.getpid()), "SIGKILL")
-    os._exit(protocol.OK)  # a thread may wait for AWS: nothing of it has to be finished
+    parts = _gather(context, cluster)
+    controller = loop.Loop(parts)
+    for each in wanted:
+        controller.put(each)
+    process.run(controller, parts.metrics, listen, parts.say)
+
+
+def _follow(context: CommandContext, cluster: "Cluster", namespace: str, listen: str) -> None:
+    """Follow the custom resources until SIGTERM or SIGINT. Raises HelperError."""
+    from docker_credential_ecrpy.kubernetes.controller import process, resources
+
+    parts = _gather(context, cluster)
+    process.run(resources.Resources(parts, namespace), parts.metrics, listen, parts.say)
+
+
+def _gather(context: CommandContext, cluster: "Cluster") -> "Parts":
+    from docker_credential_ecrpy.kubernetes.controller import loop
+    from docker_credential_ecrpy.kubernetes.controller.metrics import Metrics
+
+    # A helper reads its settings once, and the controller has to see a change.
+    make = partial(replace, context.helper)
+    return loop.Parts(cluster, make, context.console.note, Metrics(), time.time_ns)
 
 
 def _parse(text: str, context: CommandContext) -> str:

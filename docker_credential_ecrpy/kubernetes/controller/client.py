@@ -5,7 +5,7 @@ Its models are not used: they drop what they do not know, and an object of other
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kubernetes import client, config
@@ -77,9 +77,13 @@ class Cluster:
         """Return every Namespace. Raises ApiFailure."""
         return list(self._ask("list_namespace")["items"])
 
-    def _ask(self, method: str, *arguments: object, **options: object) -> Object:
+    def _ask(self, name: str, *arguments: object, **options: object) -> Object:
+        return self.ask(getattr(self.core, name), *arguments, **options)
+
+    def ask(self, method: Callable[..., Any], *arguments: object, **options: object) -> Object:
+        """Return the object with which the API answers a method. Raises ApiFailure."""
         try:
-            response = getattr(self.core, method)(
+            response = method(
                 *arguments, _preload_content=False, _request_timeout=_TIMEOUT, **options
             )
             found = json.loads(response.data)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from docker_credential_ecrpy.kubernetes.controller.round import Report, Tools
 from docker_credential_ecrpy.kubernetes.controller.sync import Deed
 from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSource
 from docker_credential_ecrpy.kubernetes.controller.watch import Watcher
+from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, reason_of
 from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import next_refresh, retry_delay
 from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret
@@ -47,45 +48,87 @@ class Parts:
     clock: Callable[[], int]
 
 
-class Loop:
-    """Keeps the Secrets of some pull secrets fresh until the process ends."""
+@dataclass(frozen=True)
+class Last:
+    """The last try of a job. times: of the logins in the Secret, if it has any. due: the next."""
 
-    def __init__(self, parts: Parts, wanted: Sequence[PullSecret]) -> None:
-        self._parts = parts
-        self._wanted = {one.uid: one for one in wanted}
+    times: Times | None
+    report: Report
+    due: int
+
+
+class Loop:
+    """Keeps the Secrets of pull secrets fresh until the process ends.
+
+    on_done: is called with the UID of a pull secret after each try.
+    """
+
+    def __init__(self, parts: Parts, on_done: Callable[[str], None] = lambda _: None) -> None:
+        self.parts = parts
+        self.last: dict[Key, Last] = {}
+        self._on_done = on_done
+        self._wanted: dict[str, PullSecret] = {}
         self._source = TokenSource(parts.clock)
         self._agenda: Agenda[Key] = Agenda(parts.clock)
         self._failures: dict[Key, int] = {}
         self._said: dict[Key, str] = {}
-        self._tried: set[Key] = set()
-        self._watchers: dict[tuple[str, ...], Watcher] = {}
+        self._watchers: dict[str, Watcher] = {}
         self._namespaces: Watcher | None = None
         self._stale = threading.Event()  # whether namespaces have changed
+        self._lock = threading.RLock()
 
     @property
     def is_ready(self) -> bool:
         """Whether every Secret was tried once, so that each failure is known."""
         if self._namespaces and not self._namespaces.is_live:
             return False
-        return self._tried >= set(self._agenda.jobs)
+        return self.last.keys() >= set(self._agenda.jobs)
+
+    def jobs_of(self, uid: str) -> list[Key]:
+        """Return the jobs of a pull secret."""
+        return [key for key in self._agenda.jobs if key[0] == uid]
 
     def start(self) -> None:
-        """Begin to watch and to work, in threads that do not keep the process alive."""
-        core = self._parts.cluster.core
-        if any(one.namespaces for one in self._wanted.values()):
-            self._namespaces = Watcher(
-                core.list_namespace,
-                {},
-                lambda _: self._stale.set(),
-                partial(self._complain, "namespaces"),
-            )
-            self._namespaces.start()
-            threading.Thread(target=self._follow_namespaces, daemon=True).start()
-        self._choose_jobs()
-        for one in self._wanted.values():
-            self._watch_secrets(one)
+        """Begin to work, in threads that do not keep the process alive."""
         for _ in range(_WORKERS):
             threading.Thread(target=self._work, daemon=True).start()
+
+    def put(self, wanted: PullSecret) -> None:
+        """Keep a pull secret fresh, in place of the one with its UID."""
+        with self._lock:
+            old = self._wanted.get(wanted.uid)
+            if old == wanted:
+                return
+            self._wanted[wanted.uid] = wanted
+            if wanted.namespaces is not None and self._namespaces is None:
+                self._watch_namespaces()
+            if old is None or old.name != wanted.name:
+                self._watch_secrets(wanted)
+            self._choose_jobs()
+            for key in self.jobs_of(wanted.uid):
+                self._agenda.wake(key)
+
+    def drop(self, uid: str) -> None:
+        """Leave a pull secret alone from now on."""
+        with self._lock:
+            if self._wanted.pop(uid, None):
+                self._watchers.pop(uid).stop()
+                self._choose_jobs()
+
+    def make_tools(self) -> Tools:
+        """Return what a round needs, with the settings as they are now."""
+        parts = self.parts
+        return Tools(parts.cluster, parts.make_helper(), self._source, parts.clock)
+
+    def _watch_namespaces(self) -> None:
+        self._namespaces = Watcher(
+            self.parts.cluster.core.list_namespace,
+            {},
+            lambda _: self._stale.set(),
+            partial(self.complain, "namespaces"),
+        )
+        self._namespaces.start()
+        threading.Thread(target=self._follow_namespaces, daemon=True).start()
 
     def _follow_namespaces(self) -> None:
         """Choose the jobs anew after a change; many changes at a time count as one."""
@@ -97,73 +140,87 @@ class Loop:
 
     def _choose_jobs(self) -> None:
         """Compute in which namespaces which Secrets are wanted."""
-        namespaces = self._namespaces.list() if self._namespaces else []
-        jobs = []
-        for one in self._wanted.values():
-            if one.namespaces is None:
-                jobs.append((one.uid, one.namespace))
-                continue
-            found = filter(one.namespaces.selects, namespaces)
-            jobs += [(one.uid, each["metadata"]["name"]) for each in found]
-        for key in set(self._agenda.jobs) - set(jobs):
-            self._parts.metrics.forget(key[1], self._wanted[key[0]].name)
-        self._parts.metrics.note_wanted(len(jobs))
-        self._agenda.set_jobs(jobs)
+        with self._lock:
+            namespaces = self._namespaces.list() if self._namespaces else []
+            jobs: list[Key] = []
+            for one in self._wanted.values():
+                if one.namespaces is None:
+                    jobs.append((one.uid, one.namespace))
+                    continue
+                found = filter(one.namespaces.selects, namespaces)
+                jobs += [(one.uid, each["metadata"]["name"]) for each in found]
+            for key in set(self._agenda.jobs) - set(jobs):
+                last = self.last.pop(key, None)
+                for synced in last.report.synced if last else ():
+                    self.parts.metrics.forget(key[1], synced.target.name)
+            self.parts.metrics.note_wanted(len(jobs))
+            self._agenda.set_jobs(jobs)
 
     def _watch_secrets(self, wanted: PullSecret) -> None:
         """Watch the Secrets of one name alone, which a rule with resourceNames allows."""
-        core = self._parts.cluster.core
+        core = self.parts.cluster.core
         fixed: dict[str, Any] = {"field_selector": f"metadata.name={wanted.name}"}
         method = core.list_secret_for_all_namespaces
         if wanted.namespaces is None:
             method, fixed["namespace"] = core.list_namespaced_secret, wanted.namespace
-        key = (wanted.uid,)
-        self._watchers[key] = Watcher(
+        if old := self._watchers.get(wanted.uid):
+            old.stop()
+        self._watchers[wanted.uid] = Watcher(
             method,
             fixed,
             lambda found: self._agenda.wake((wanted.uid, found["metadata"]["namespace"])),
-            partial(self._complain, f"secrets {wanted.name}"),
+            partial(self.complain, f"secrets {wanted.name}"),
         )
-        self._watchers[key].start()
+        self._watchers[wanted.uid].start()
 
     def _work(self) -> None:
         while True:
             key = self._agenda.take()
-            due = self._parts.clock() + _POLL
+            due = self.parts.clock() + _POLL
             try:
-                due = self._do(key)
+                with self._lock:
+                    wanted = self._wanted.get(key[0])
+                if wanted:
+                    due = self._do(key, wanted)
+                    self._on_done(key[0])
             except Exception as exc:  # noqa: BLE001 - a mistake in one must not end the others
-                self._fail(key, HelperError(f"unexpected error: {type(exc).__name__}"))
+                error = HelperError(f"unexpected error: {type(exc).__name__}")
+                self._fail(key, f"{key[1]}: ", error)
             finally:
-                self._tried.add(key)
                 self._agenda.done(key, due)
 
-    def _do(self, key: Key) -> int:
+    def _do(self, key: Key, wanted: PullSecret) -> int:
         """Do a job; return when it is due again."""
         uid, namespace = key
-        wanted, parts = self._wanted[uid], self._parts
-        tools = Tools(parts.cluster, parts.make_helper(), self._source, parts.clock)
-        report = rounds.run(tools, wanted, [namespace])
-        now = parts.clock()
-        if not (report.synced or report.failures):  # it is being deleted
-            return now + _POLL
+        report = rounds.run(self.make_tools(), wanted, [namespace])
+        now = self.parts.clock()
+        times = report.synced[0].times if report.synced else None
+        due = now + _POLL
+        if report.errors:
+            due = now + self._pause(key, wanted, report)
+        elif report.synced:
+            if self._failures.pop(key, 0):
+                self.parts.say(f"{namespace}/{wanted.name}: it works again")
+            self._said.pop(key, None)
+            soon = next_refresh(times, f"{uid} {namespace}", now) if times else due
+            watcher = self._watchers.get(uid)
+            due = soon if watcher and watcher.is_live else min(soon, due)
         self._tell(wanted, namespace, report)
+        with self._lock:
+            if key in self._agenda.jobs:
+                self.last[key] = Last(times, report, due)
+        return due
+
+    def _pause(self, key: Key, wanted: PullSecret, report: Report) -> int:
+        """Count and say the failures of a try; return the nanoseconds until the next."""
         errors = report.errors
-        if errors:
-            self._fail(key, errors[0])
-            after = [error.retry_after for error in errors if isinstance(error, ApiFailure)]
-            pause = retry_delay(self._failures[key], f"{uid} {namespace}")
-            return now + max([pause, *(int(each * cache.SECOND) for each in after)])
-        if self._failures.pop(key, 0):
-            parts.say(f"{namespace}/{wanted.name}: it works again")
-        self._said.pop(key, None)
-        times = report.synced[0].times
-        due = next_refresh(times, f"{uid} {namespace}", now) if times else now + _POLL
-        is_seen = self._watchers[uid,].is_live
-        return due if is_seen else min(due, now + _POLL)
+        self._fail(key, f"{key[1]}/{wanted.name}: ", errors[0])
+        asked = [error.retry_after for error in errors if isinstance(error, ApiFailure)]
+        pause = retry_delay(self._failures[key], f"{key[0]} {key[1]}")
+        return max([pause, *(int(each * cache.SECOND) for each in asked)])
 
     def _tell(self, wanted: PullSecret, namespace: str, report: Report) -> None:
-        metrics, say = self._parts.metrics, self._parts.say
+        metrics, say = self.parts.metrics, self.parts.say
         for one in report.synced:
             if one.deed is not Deed.NOTHING:
                 say(f"secret {one.target} {one.deed.value}")
@@ -175,14 +232,15 @@ class Loop:
         for where, account in report.accounts:
             say(f"service account {where}/{account} names {wanted.name}")
 
-    def _fail(self, key: Key, error: HelperError) -> None:
+    def _fail(self, key: Key, what: str, error: HelperError) -> None:
         """Count a failure, and say it once until it changes."""
         self._failures[key] = self._failures.get(key, 0) + 1
-        self._parts.metrics.note_failure(reason_of(error).value)
+        self.parts.metrics.note_failure(reason_of(error).value)
         if self._said.get(key) != str(error):
             self._said[key] = str(error)
-            self._parts.say(f"{key[1]}/{self._wanted[key[0]].name}: {error}")
+            self.parts.say(f"{what}{error}")
 
-    def _complain(self, what: str, error: HelperError) -> None:
-        self._parts.metrics.note_failure(Reason.API.value)
-        self._parts.say(f"watch of {what}: {error}")
+    def complain(self, what: str, error: HelperError) -> None:
+        """Count a failure of a watch, and say it."""
+        self.parts.metrics.note_failure(Reason.API.value)
+        self.parts.say(f"watch of {what}: {error}")

@@ -29,7 +29,9 @@ class Watcher:
     """Calls `on_change` for each object that exists, is added, changed or deleted.
 
     method: a list method of the client, with its `fixed` arguments. on_error: is told why the watch
-    fails, once for each reason. is_live: whether what changes is seen; else it has to be asked for.
+    fails, once for each reason. on_end: is called in place of
+    `on_change` for one that is deleted. is_live: whether what changes is seen; else it has to be
+    asked for.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Watcher:
         fixed: dict[str, Any],
         on_change: Callable[[Object], None],
         on_error: Callable[[HelperError], None],
+        on_end: Callable[[Object], None] | None = None,
     ) -> None:
         self.is_live = False
         self._failures = 0
@@ -46,7 +49,8 @@ class Watcher:
         self._stopped = threading.Event()
         self._informer = SharedInformer(_make_lister(method, fixed, self._note_list))
         for kind in (ADDED, MODIFIED, DELETED):
-            self._informer.add_event_handler(kind, on_change)
+            is_end = kind == DELETED and on_end
+            self._informer.add_event_handler(kind, on_end if is_end else on_change)
         for kind in (ADDED, MODIFIED, DELETED, BOOKMARK):
             self._informer.add_event_handler(kind, self._note_success)
         self._informer.add_event_handler(ERROR, self._note_error)

@@ -26,9 +26,11 @@ class Controller:
         file = root / "kubeconfig"
         if not file.exists():
             api.kubeconfig(file)
-        words = ["--kubeconfig", str(file), "--name", "ecr", "--listen", "127.0.0.1:0"]
+        words = ["--kubeconfig", str(file), "--listen", "127.0.0.1:0"]
+        if "--resources" not in arguments:
+            words += ["--name", "ecr", HOST]
         self.process = subprocess.Popen(
-            [*machine.program, "pull-secrets", *words, *arguments, HOST],
+            [*machine.program, "pull-secrets", *words, *arguments],
             env=machine.environ,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
