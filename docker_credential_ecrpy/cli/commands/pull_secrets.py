@@ -162,6 +162,7 @@ def command(
                 repository=repository,
                 accounts=[check_pattern(each, "--service-account") for each in accounts],
                 namespaces=selection,
+                owner="pull-secrets",
             )
         )
     except Refusal as exc:

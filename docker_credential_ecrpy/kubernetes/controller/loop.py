@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSour
 from docker_credential_ecrpy.kubernetes.controller.watch import Watcher
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, reason_of
+from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import is_terminating
 from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import next_refresh, retry_delay
 from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret
 
@@ -99,6 +100,8 @@ class Loop:
             old = self._wanted.get(wanted.uid)
             if old == wanted:
                 return
+            if old and old.target("") != wanted.target(""):
+                self._leave(old, [namespace for _, namespace in self.jobs_of(old.uid)])
             self._wanted[wanted.uid] = wanted
             if wanted.namespaces is not None and self._namespaces is None:
                 self._watch_namespaces()
@@ -119,6 +122,25 @@ class Loop:
         """Return what a round needs, with the settings as they are now."""
         parts = self.parts
         return Tools(parts.cluster, parts.make_helper(), self._source, parts.clock)
+
+    def _leave(self, wanted: PullSecret, namespaces: Sequence[str]) -> None:
+        """Take the logins out of Secrets that are no longer wanted; tried until it succeeds."""
+
+        def take_out() -> None:
+            left, said = list(namespaces), ""
+            while left:
+                report = rounds.remove(self.make_tools(), wanted, left)
+                for one in report.synced:
+                    self.parts.say(f"secret {one.target} {one.deed.value}")
+                text = "; ".join(f"{one.name}: {one.error}" for one in report.failures)
+                if text and text != said:
+                    self.parts.say(text)
+                said = text
+                failed = {one.name for one in report.failures}
+                left = [each for each in left if str(wanted.target(each)) in failed]
+                time.sleep(_POLL / cache.SECOND if left else 0)
+
+        threading.Thread(target=take_out, daemon=True).start()
 
     def _watch_namespaces(self) -> None:
         self._namespaces = Watcher(
@@ -149,7 +171,10 @@ class Loop:
                     continue
                 found = filter(one.namespaces.selects, namespaces)
                 jobs += [(one.uid, each["metadata"]["name"]) for each in found]
+            there = {each["metadata"]["name"] for each in namespaces if not is_terminating(each)}
             for key in set(self._agenda.jobs) - set(jobs):
+                if key[0] in self._wanted and key[1] in there:
+                    self._leave(self._wanted[key[0]], [key[1]])
                 last = self.last.pop(key, None)
                 for synced in last.report.synced if last else ():
                     self.parts.metrics.forget(key[1], synced.target.name)

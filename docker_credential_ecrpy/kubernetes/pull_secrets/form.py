@@ -37,13 +37,15 @@ class Target:
     """A Secret to keep fresh.
 
     repository: in the form of Argo CD, the repository of a chart, such as "charts/app"; "" for a
-    template of credentials for every repository of the registry.
+    template of credentials for every repository of the registry. owner: who keeps it fresh, such as
+    "ECRPullSecret/ecr"; "" for nobody.
     """
 
     namespace: str
     name: str
     form: Form = Form.DOCKER_CONFIG
     repository: str = ""
+    owner: str = ""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name

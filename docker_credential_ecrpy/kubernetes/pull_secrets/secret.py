@@ -36,7 +36,7 @@ def make(target: Target, logins: Sequence[Login], times: Times) -> dict[str, Any
     if target.labels:
         metadata["labels"] = target.labels
     keys = [login.key for login in logins]
-    annotations = _annotations(logins, keys, times)
+    annotations = _annotations(target, logins, keys, times)
     metadata["annotations"] = {names.MANAGED_BY: PACKAGE} | annotations
     return {
         "apiVersion": "v1",
@@ -63,13 +63,14 @@ def change(
     if metadata.get("deletionTimestamp"):
         raise Refusal(Reason.TERMINATING, f"the Secret {target} is being deleted")
     values, held = _decode(current, target), _held(metadata)
+    _check_owner(metadata, target)
     wanted = {login.key for login in logins} | {*kept} & {*held}
     mine = target.put(logins, values, {*held} - wanted)
     if target.form is not Form.DOCKER_CONFIG and not held:
-        _check_owner(target, values, mine, logins[0].key)
+        _check_values(target, values, mine, logins[0].key)
     data = {key: value for key, value in mine.items() if values.get(key) != value}
     labels = _missing(metadata.get("labels"), target.labels)
-    annotations = _missing(metadata.get("annotations"), _annotations(logins, wanted, times))
+    annotations = _missing(metadata.get("annotations"), _annotations(target, logins, wanted, times))
     if not (data or labels or annotations):
         return None
     if data and current.get("immutable"):
@@ -92,7 +93,9 @@ def removal(current: Object, target: Target) -> dict[str, Any] | None:
     """
     metadata = current["metadata"]
     held = _held(metadata)
-    if not held or metadata.get("deletionTimestamp"):
+    owner = (metadata.get("annotations") or {}).get(names.OWNER, "")
+    is_others = bool(owner) and owner != target.owner
+    if not held or is_others or metadata.get("deletionTimestamp"):
         return None
     values = _decode(current, target)
     left: dict[str, bytes] = {}
@@ -132,6 +135,7 @@ def read_times(current: Object, target: Target, identities: Mapping[str, str]) -
         len(logins) < len(identities)
         or _missing(metadata.get("labels"), target.labels)
         or sorted(_held(metadata)) != sorted(identities)
+        or annotations.get(names.OWNER, "") != target.owner
         or annotations.get(names.CHECKSUM) != checksum(logins, texts)
     ):
         return None
@@ -142,13 +146,14 @@ _TIMES = (names.REFRESHED_AT, names.REFRESH_AT, names.EXPIRES_AT)
 
 
 def _annotations(
-    logins: Sequence[Login], registries: Collection[str], times: Times
+    target: Target, logins: Sequence[Login], registries: Collection[str], times: Times
 ) -> dict[str, str]:
     texts = [stamp(when) for when in (times.written, times.refresh, times.expires)]
     return {
         names.REGISTRIES: ",".join(sorted(registries)),
         names.CHECKSUM: checksum(logins, texts),
         **dict(zip(_TIMES, texts, strict=True)),
+        **({names.OWNER: target.owner} if target.owner else {}),
     }
 
 
@@ -166,7 +171,18 @@ def _held(metadata: Object) -> list[str]:
     return [key for key in text.split(",") if key]
 
 
-def _check_owner(
+def _check_owner(metadata: Object, target: Target) -> None:
+    """Raise Refusal for a Secret that another one keeps fresh."""
+    owner = (metadata.get("annotations") or {}).get(names.OWNER, "")
+    if owner and owner != target.owner:
+        raise Refusal(
+            Reason.NOT_MANAGED,
+            f"the Secret {target} is kept fresh by {owner}",
+            hint=f"name another one, or remove its annotation {names.OWNER}",
+        )
+
+
+def _check_values(
     target: Target, values: Mapping[str, bytes], mine: Mapping[str, bytes], key: str
 ) -> None:
     """Raise Refusal for values of others that would be overwritten: they cannot be merged."""

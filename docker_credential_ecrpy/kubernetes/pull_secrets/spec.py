@@ -26,7 +26,7 @@ class PullSecret:
 
     uid: of its resource, or its name where there is none; the jitter depends on it. registries:
     hosts, with their ports. accounts: ServiceAccounts, by name or glob. namespaces: None for one
-    in `namespace` alone.
+    in `namespace` alone. owner: as in `Target`.
     """
 
     uid: str
@@ -37,10 +37,11 @@ class PullSecret:
     repository: str = ""
     accounts: Sequence[str] = ()
     namespaces: Selection | None = None
+    owner: str = ""
 
     def target(self, namespace: str) -> Target:
         """Return its Secret in a namespace."""
-        return Target(namespace, self.name, self.form, self.repository)
+        return Target(namespace, self.name, self.form, self.repository, self.owner)
 
 
 def is_name(text: str) -> bool:
@@ -106,6 +107,7 @@ def parse(resource: Mapping[str, Any], expand: Callable[[str], str]) -> PullSecr
             repository=_text(spec, "repository"),
             accounts=_texts(spec, "serviceAccounts"),
             namespaces=None if namespace else _selection(spec.get("namespaces") or {}),
+            owner=f"{'' if namespace else 'Cluster'}ECRPullSecret/{metadata['name']}",
         )
     )
 

@@ -169,6 +169,35 @@ def test_one_namespace_with_its_own_rights(api: KubeApi, start: Start, tmp_path:
     assert not [line for line in controller.said if "cannot" in line]
 
 
+def test_two_resources_do_not_share_a_secret(api: KubeApi, start: Start) -> None:
+    """The second one says whose it is, and changes nothing."""
+    create(api)
+    controller = start()
+    controller.wait(lambda: ready(api) == "True")
+    create(api, "", namespaces={"include": ["shop"]}, registries=["123456789012@eu-west-1"])
+    controller.wait(lambda: ready(api, "") == "False")
+
+    assert "is kept fresh by ECRPullSecret/r" in str(read(api, "")["status"])
+    found = api.store.get("secrets", "shop", "ecr")
+    assert found
+    assert set(auths(found)) == {HOST}
+
+
+def test_what_is_no_longer_wanted_is_taken_out(api: KubeApi, start: Start) -> None:
+    """A namespace that is no longer selected, and a Secret under its old name."""
+    create(api, "", namespaces={"include": ["team-*"]})
+    controller = start()
+    controller.wait(lambda: ready(api, "") == "True")
+    spec: dict[str, Any] = {"spec": {"namespaces": {"include": ["team-a"]}}}
+    api.store.patch(MANY, ("", "r"), spec, MERGE)
+    controller.wait(lambda: api.store.get("secrets", "team-b", "ecr") is None)
+    assert password(api, "team-a")
+    api.store.patch(MANY, ("", "r"), {"spec": {"secretName": "new"}}, MERGE)
+
+    controller.wait(lambda: api.store.get("secrets", "team-a", "new"))
+    controller.wait(lambda: api.store.get("secrets", "team-a", "ecr") is None)
+
+
 @pytest.mark.parametrize(
     ("text", "host"),
     [

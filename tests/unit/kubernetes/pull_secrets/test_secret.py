@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docker_credential_ecrpy import PACKAGE
+from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.kubernetes.pull_secrets import names
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import DOCKER_CONFIG_KEY, Form, Target
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import Login
@@ -396,3 +397,26 @@ def test_a_login_is_that_of_a_key_alone() -> None:
     after = stored(there, change(there, TARGET, [with_port], TIMES))
 
     assert set(auths(after)) == {HOST, f"{HOST}:443"}
+
+
+def test_a_secret_has_one_owner() -> None:
+    """Another one would take its registries out again, and is refused; a removal leaves them."""
+    mine, theirs = (replace(TARGET, owner=f"ECRPullSecret/{name}") for name in ("a", "b"))
+    there = stored(make(mine, [LOGIN], TIMES))
+
+    assert read_times(there, mine, {HOST: ""}) == TIMES
+    assert read_times(there, theirs, {HOST: ""}) is None
+    with pytest.raises(Refusal, match="is kept fresh by ECRPullSecret/a; name another one"):
+        change(there, theirs, [OTHER_LOGIN], TIMES)
+    assert removal(there, theirs) is None
+    assert removal(there, mine) == {}
+
+
+def test_a_secret_without_an_owner_gets_one() -> None:
+    """One that was applied by hand is taken over, with its registries."""
+    mine = replace(TARGET, owner="ECRPullSecret/a")
+    there = stored(make(TARGET, [LOGIN], TIMES))
+    after = stored(there, change(there, mine, [LOGIN], TIMES))
+
+    assert after["metadata"]["annotations"][names.OWNER] == "ECRPullSecret/a"
+    assert values(after) == values(there)

@@ -27,8 +27,9 @@ def test_a_resource_of_a_namespace() -> None:
     """The least that it names is a Secret and a registry; registries are named once."""
     wanted = parse(resource(registries=[SHORT, OTHER_HOST, HOST]), expand)
 
-    assert wanted == PullSecret("u-9", "shop", "ecr", (HOST, OTHER_HOST))
-    assert wanted.target("shop") == Target("shop", "ecr")
+    owner = "ECRPullSecret/r"
+    assert wanted == PullSecret("u-9", "shop", "ecr", (HOST, OTHER_HOST), owner=owner)
+    assert wanted.target("shop") == Target("shop", "ecr", owner=owner)
 
 
 def test_a_resource_of_the_cluster() -> None:
@@ -49,7 +50,9 @@ def test_a_resource_of_the_cluster() -> None:
         ["team-*"], ["team-b"], {"team": "a"}, [{"key": "env", "operator": "Exists"}], opt_in=True
     )
     assert wanted.accounts == ("default",)
-    assert wanted.target("team-a") == Target("team-a", "ecr", Form.ARGO_CD, "charts/app")
+    owner = "ClusterECRPullSecret/r"
+    target = Target("team-a", "ecr", Form.ARGO_CD, "charts/app", owner)
+    assert wanted.target("team-a") == target
 
 
 def test_a_resource_of_a_namespace_stays_there() -> None:
