@@ -1,5 +1,6 @@
 """Facts about the custom resources: their schemas fit what the program reads and writes."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,16 @@ import yaml
 from jsonschema import Draft7Validator  # type: ignore[import-untyped] # it ships no types
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form
+from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form, Target
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import GROUP, Reason, Refusal
+from docker_credential_ecrpy.kubernetes.pull_secrets.spec import parse
 from docker_credential_ecrpy.kubernetes.pull_secrets.status import (
     Failure,
     Outcome,
     RegistryResult,
     make_status,
 )
+from tests.world.documents import find_page, quoted
 from tests.world.hosts import HOST
 from tests.world.pull_secrets import NOW, OTHER_HOST, TIMES
 from tests.world.tree import REPOSITORY
@@ -134,3 +137,54 @@ def test_which_selections_the_api_accepts(namespaces: dict[str, Any], fits: bool
         not list(Draft7Validator(wanted).iter_errors(SPEC | {"namespaces": namespaces}))
     ) == fits
     assert list(Draft7Validator(wanted).iter_errors(SPEC))
+
+
+def test_the_resources_of_the_page_fit_their_schemas() -> None:
+    """They are what a reader copies."""
+    blocks = [yaml.safe_load(block.text) for block in find_page("pull-secrets").blocks("yaml")]
+    by_kind = {load(path)["spec"]["names"]["kind"]: load(path) for path in CRDS}
+
+    assert {block["kind"] for block in blocks} == set(by_kind)
+    for block in blocks:
+        crd = by_kind[block["kind"]]
+        wanted = schema(crd)["properties"]["spec"]
+        assert block["apiVersion"] == f"{GROUP}/{crd['spec']['versions'][0]['name']}"
+        assert not list(Draft7Validator(wanted).iter_errors(block["spec"]))
+        read = parse({**block, "metadata": block["metadata"] | {"uid": "u"}}, str.strip)
+        assert list(read.registries) == block["spec"]["registries"]
+
+
+def test_the_page_has_every_metric_and_form() -> None:
+    """The tables name what the program has, and nothing else."""
+    metrics = pytest.importorskip("docker_credential_ecrpy.kubernetes.controller.metrics")
+    made = metrics.Metrics()
+    made.note_success("a", "b")
+    made.note_failure("c")
+    made.note_write("d")
+    made.note_expiry("a", "b", "e", 1)
+    text = made.render().decode()
+    names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    page = find_page("pull-secrets")
+    shown = {quoted(row[0])[0] for row in page.table("## Endpoints")}
+
+    assert shown == {name for name in names if not name.endswith("_created")}
+    forms = {quoted(row[0])[0]: row for row in page.table("## Forms")}
+    assert forms.keys() == {form.value for form in Form}
+    for form in Form:
+        assert quoted(forms[form.value][1]) == list(form.types)
+        keys = quoted(forms[form.value][2])
+        assert keys[: len(Target("", "", form).keys)] == [*page_order(Target("", "", form).keys)]
+
+
+def page_order(keys: tuple[str, ...]) -> list[str]:
+    """Return the keys of a form in the order of the page: those of the repository first."""
+    return [*keys[2:], *keys[:2]] if len(keys) > 2 else [*keys]
+
+
+def test_the_page_names_files_that_exist() -> None:
+    """The definitions and the rights."""
+    named = re.findall(r"`(deploy/[\w./-]+)`", find_page("pull-secrets").text)
+
+    assert len(named) >= 3
+    for each in named:
+        assert (REPOSITORY / each).exists()
