@@ -186,9 +186,9 @@ def _connect(context: CommandContext, kubeconfig: str, kube_context: str) -> "Cl
     try:
         from docker_credential_ecrpy.kubernetes.controller import client
     except ModuleNotFoundError as exc:
-        if exc.name not in ("kubernetes", "urllib3"):
+        if exc.name not in ("kubernetes", "prometheus_client"):
             raise
-        msg = "the Kubernetes client is not installed"
+        msg = "the Kubernetes client is not installed, and the standalone programs have none"
         raise HelperError(msg, hint=f"run: pip install '{_EXTRA}'") from exc
     return client.connect(context.environ, client.SERVICE_ACCOUNT, kubeconfig, kube_context)
 

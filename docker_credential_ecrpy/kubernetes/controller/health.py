@@ -2,6 +2,7 @@
 
 import http.server
 import socket
+import socketserver
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -24,14 +25,13 @@ class HealthServer:
 
     def __init__(self, listen: str, paths: dict[str, Callable[[], Answer]]) -> None:
         """Bind the address, such as ":8080" or "[::1]:8080". Raises HelperError."""
-        host, _, port = listen.rpartition(":")
-        host = host.strip("[]")
-        kind = type("_Server", (_Server,), {"address_family": _family(host), "paths": paths})
         try:
-            self._server = kind((host, int(port)), _Handler)
+            host, _, port = listen.rpartition(":")
+            self._server = _bind(host.strip("[]"), int(port))
         except (OSError, ValueError, OverflowError) as exc:
             msg = f"cannot listen on {listen}: {getattr(exc, 'strerror', None) or exc}"
             raise HelperError(msg, hint="name another address by --listen, such as :8080") from exc
+        self._server.paths = paths
         self.port = int(self._server.server_address[1])
 
     def start(self) -> None:
@@ -39,9 +39,15 @@ class HealthServer:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
 
-def _family(host: str) -> int:
-    """Return the family of an address; without one, both families where the system has IPv6."""
-    return socket.AF_INET6 if ":" in host or (not host and socket.has_ipv6) else socket.AF_INET
+def _bind(host: str, port: int) -> "_Server":
+    """Return a server of an address; without one, of both families where the system has IPv6."""
+    if ":" in host or not host:
+        try:
+            return _Server6((host, port), _Handler)
+        except OSError:
+            if host:
+                raise
+    return _Server((host, port), _Handler)
 
 
 class _Server(http.server.ThreadingHTTPServer):
@@ -49,14 +55,19 @@ class _Server(http.server.ThreadingHTTPServer):
     paths: dict[str, Callable[[], Answer]]
 
     def server_bind(self) -> None:
-        if self.address_family == socket.AF_INET6:
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
+        # Without the reverse lookup of http.server, which may wait for a name server.
+        socketserver.TCPServer.server_bind(self)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Print nothing: a probe that left has no meaning."""
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+    def server_bind(self) -> None:
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

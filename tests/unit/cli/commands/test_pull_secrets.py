@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -318,3 +319,17 @@ def test_without_a_cluster_the_error_says_what_to_name(machine: Machine, tmp_pat
     assert done.code == 1
     assert b"there is no way to the Kubernetes API" in done.stderr
     assert json.dumps(absent).encode() not in done.stdout
+
+
+def test_without_the_extra_the_error_says_what_to_install(machine: Machine, tmp_path: Path) -> None:
+    """As in a wheel without it; the other commands work."""
+    (tmp_path / "kubernetes.py").write_text(
+        "raise ModuleNotFoundError('absent', name='kubernetes')\n"
+    )
+    words = ["-m", "docker_credential_ecrpy", "pull-secrets", "--name", "a", "--once", HOST]
+    code = f"import runpy, sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv[1:] = {words[2:]!r}"
+    code += "; runpy.run_module('docker_credential_ecrpy', run_name='__main__')"
+    done = machine.run(command=[sys.executable, "-c", code])
+
+    assert done.code == 1
+    assert b"run: pip install 'docker-credential-ecrpy[kubernetes]'" in done.stderr
