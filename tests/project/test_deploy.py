@@ -1,13 +1,15 @@
-"""Facts about the custom resources: their schemas fit what the program reads and writes."""
+"""Facts about deploy/: its custom resources fit what the program reads and writes; its bases."""
 
 import re
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from jsonschema import Draft7Validator  # type: ignore[import-untyped] # it ships no types
 
+from docker_credential_ecrpy.cli.group import program
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form, Target
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import GROUP, Reason, Refusal
@@ -20,11 +22,14 @@ from docker_credential_ecrpy.kubernetes.pull_secrets.status import (
 )
 from tests.world.documents import find_page, quoted
 from tests.world.hosts import HOST
+from tests.world.kube.kubectl import Kubectl, find_kubectl
 from tests.world.pull_secrets import NOW, OTHER_HOST, TIMES
 from tests.world.tree import REPOSITORY
 
 pytestmark = pytest.mark.tree
-CRDS = sorted((REPOSITORY / "deploy" / "kubernetes" / "crds").glob("*.yaml"))
+DEPLOY = REPOSITORY / "deploy" / "kubernetes"
+CRDS = sorted((DEPLOY / "crds").glob("*ecrpullsecrets.yaml"))
+BASES = sorted(path.parent for path in DEPLOY.rglob("kustomization.yaml"))
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -188,3 +193,85 @@ def test_the_page_names_files_that_exist() -> None:
     assert len(named) >= 3
     for each in named:
         assert (REPOSITORY / each).exists()
+
+
+def documents(base: Path) -> list[dict[str, Any]]:
+    """Return the objects of a base, with those of the bases that it names."""
+    found: list[dict[str, Any]] = []
+    for name in load(base / "kustomization.yaml")["resources"]:
+        path = (base / name).resolve()
+        inner = path.is_dir()
+        found += documents(path) if inner else [*yaml.safe_load_all(path.read_text())]
+    return found
+
+
+def pods(base: Path) -> list[dict[str, Any]]:
+    """Return the specs of the pods of a base."""
+    found: list[dict[str, Any]] = []
+    for each in documents(base):
+        spec = each.get("spec") or {}
+        spec = spec.get("jobTemplate", {}).get("spec", spec)
+        if "template" in spec:
+            found.append(spec["template"]["spec"])
+    return found
+
+
+@pytest.mark.parametrize("base", BASES, ids=lambda base: base.name)
+def test_kustomize_builds_each_base(base: Path, tmp_path: Path) -> None:
+    """kubectl's own kustomize finds all of its files."""
+    kubectl = Kubectl(find_kubectl(), tmp_path / "none")
+    built = [*yaml.safe_load_all(kubectl("kustomize", str(base)))]
+
+    def key(each: dict[str, Any]) -> tuple[str, str]:
+        return each["kind"], each["metadata"]["name"]
+
+    assert sorted(map(key, built)) == sorted(map(key, documents(base)))
+
+
+@pytest.mark.parametrize("base", BASES, ids=lambda base: base.name)
+def test_each_object_fits_the_schemas_of_kubernetes(base: Path) -> None:
+    """Strictly: a member that the API does not know is an error."""
+    validator = pytest.importorskip("kubernetes_validate")
+    version = validator.latest_version()
+    for each in documents(base):
+        validator.validate(each, version, strict=True)
+        wrong = each | {"typo": 1}
+        with pytest.raises(validator.ValidationError):
+            validator.validate(wrong, version, strict=True)
+
+
+@pytest.mark.parametrize("base", BASES, ids=lambda base: base.name)
+def test_the_pods_have_no_privilege(base: Path) -> None:
+    """No root, no capability, no writable file system; memory and probes."""
+    for pod in pods(base):
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] > 0
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert container["resources"]["limits"]["memory"] == "192Mi"
+        is_job = pod.get("restartPolicy") == "Never"
+        assert is_job == ("readinessProbe" not in container)
+
+
+def test_the_arguments_of_the_pods_are_understood() -> None:
+    """By the command itself."""
+    found = [
+        container["args"] for base in BASES for pod in pods(base) for container in pod["containers"]
+    ]
+    assert len(found) == 3
+    for name, *arguments in found:
+        command = program.commands[name]
+        command.make_parser(click.Context(command)).parse_args(arguments)
+
+
+def test_the_job_starts_again_after_a_break() -> None:
+    """More than a hundred missed starts would end it for good without a deadline."""
+    (job,) = [each for each in documents(DEPLOY / "once") if each["kind"] == "CronJob"]
+
+    assert job["spec"]["startingDeadlineSeconds"] > 0
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"

@@ -17,7 +17,11 @@ from docker_credential_ecrpy.hot import protocol, watchdog
 from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import WANTED, Refusal
-from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import Selection, check_pattern
+from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import (
+    Selection,
+    check_pattern,
+    is_glob,
+)
 from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret, check
 from docker_credential_ecrpy.text.times import stamp
 
@@ -151,7 +155,7 @@ def command(
             dict(map(_parse_label, labels)),
             opt_in=opt_in,
         )
-        is_list = not (exclude or labels or opt_in or any(map(_is_glob, namespaces)))
+        is_list = not (exclude or labels or opt_in or any(map(is_glob, namespaces)))
         wanted = check(
             PullSecret(
                 uid=f"*/{name}",
@@ -263,10 +267,6 @@ def _parse(text: str, context: CommandContext) -> str:
         msg = f"{image.host} is not an ECR registry, and no rule maps it to one"
         raise click.BadParameter(msg, param_hint="REGISTRY")
     return bare_host(expand_account(text).strip())
-
-
-def _is_glob(text: str) -> bool:
-    return bool(set("*?[") & set(text))
 
 
 def _parse_label(text: str) -> tuple[str, str]:

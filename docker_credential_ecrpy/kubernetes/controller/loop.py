@@ -21,8 +21,13 @@ from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSour
 from docker_credential_ecrpy.kubernetes.controller.watch import Watcher
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, reason_of
-from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import is_terminating
+from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import (
+    is_glob,
+    is_terminating,
+    matches,
+)
 from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import next_refresh, retry_delay
+from docker_credential_ecrpy.kubernetes.pull_secrets.service_accounts import append
 from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret
 
 _WORKERS = 4
@@ -73,7 +78,7 @@ class Loop:
         self._agenda: Agenda[Key] = Agenda(parts.clock)
         self._failures: dict[Key, int] = {}
         self._said: dict[Key, str] = {}
-        self._watchers: dict[str, Watcher] = {}
+        self._watchers: dict[str, list[Watcher]] = {}
         self._namespaces: Watcher | None = None
         self._stale = threading.Event()  # whether namespaces have changed
         self._lock = threading.RLock()
@@ -105,8 +110,8 @@ class Loop:
             self._wanted[wanted.uid] = wanted
             if wanted.namespaces is not None and self._namespaces is None:
                 self._watch_namespaces()
-            if old is None or old.name != wanted.name:
-                self._watch_secrets(wanted)
+            if (old and (old.name, old.accounts)) != (wanted.name, wanted.accounts):
+                self._watch(wanted)
             self._choose_jobs()
             for key in self.jobs_of(wanted.uid):
                 self._agenda.wake(key)
@@ -115,7 +120,8 @@ class Loop:
         """Leave a pull secret alone from now on."""
         with self._lock:
             if self._wanted.pop(uid, None):
-                self._watchers.pop(uid).stop()
+                for watcher in self._watchers.pop(uid):
+                    watcher.stop()
                 self._choose_jobs()
 
     def make_tools(self) -> Tools:
@@ -181,22 +187,42 @@ class Loop:
             self.parts.metrics.note_wanted(len(jobs))
             self._agenda.set_jobs(jobs)
 
-    def _watch_secrets(self, wanted: PullSecret) -> None:
-        """Watch the Secrets of one name alone, which a rule with resourceNames allows."""
-        core = self.parts.cluster.core
-        fixed: dict[str, Any] = {"field_selector": f"metadata.name={wanted.name}"}
-        method = core.list_secret_for_all_namespaces
+    def _watch(self, wanted: PullSecret) -> None:
+        """Watch the Secrets of one name alone, and the service accounts if they are to name it.
+
+        A rule with resourceNames allows a watch of one name.
+        """
+        core, where = self.parts.cluster.core, {}
+        secrets = core.list_secret_for_all_namespaces
+        accounts = core.list_service_account_for_all_namespaces
         if wanted.namespaces is None:
-            method, fixed["namespace"] = core.list_namespaced_secret, wanted.namespace
-        if old := self._watchers.get(wanted.uid):
+            secrets, accounts = core.list_namespaced_secret, core.list_namespaced_service_account
+            where["namespace"] = wanted.namespace
+        uid = wanted.uid
+
+        def see_account(found: dict[str, Any]) -> None:
+            if matches(found["metadata"]["name"], wanted.accounts) and append(found, wanted.name):
+                self._agenda.wake((uid, found["metadata"]["namespace"]))
+
+        watchers = [
+            Watcher(
+                secrets,
+                {**where, "field_selector": f"metadata.name={wanted.name}"},
+                lambda found: self._agenda.wake((uid, found["metadata"]["namespace"])),
+                partial(self.complain, f"secrets {wanted.name}"),
+            )
+        ]
+        if wanted.accounts:
+            one = wanted.accounts[0]
+            is_one = len(wanted.accounts) == 1 and not is_glob(one)
+            only = {"field_selector": f"metadata.name={one}"} if is_one else {}
+            complain = partial(self.complain, "service accounts")
+            watchers.append(Watcher(accounts, where | only, see_account, complain))
+        for old in self._watchers.get(uid, ()):
             old.stop()
-        self._watchers[wanted.uid] = Watcher(
-            method,
-            fixed,
-            lambda found: self._agenda.wake((wanted.uid, found["metadata"]["namespace"])),
-            partial(self.complain, f"secrets {wanted.name}"),
-        )
-        self._watchers[wanted.uid].start()
+        self._watchers[uid] = watchers
+        for each in watchers:
+            each.start()
 
     def _work(self) -> None:
         while True:
@@ -228,8 +254,8 @@ class Loop:
                 self.parts.say(f"{namespace}/{wanted.name}: it works again")
             self._said.pop(key, None)
             soon = next_refresh(times, f"{uid} {namespace}", now) if times else due
-            watcher = self._watchers.get(uid)
-            due = soon if watcher and watcher.is_live else min(soon, due)
+            is_seen = all(watcher.is_live for watcher in self._watchers.get(uid, ()))
+            due = soon if is_seen else min(soon, due)
         self._tell(wanted, namespace, report)
         with self._lock:
             if key in self._agenda.jobs:

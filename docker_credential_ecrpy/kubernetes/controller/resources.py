@@ -10,7 +10,7 @@ from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.kubernetes.controller import round as rounds
 from docker_credential_ecrpy.kubernetes.controller.custom import KINDS, CustomObjects, Kind
-from docker_credential_ecrpy.kubernetes.controller.failure import ApiFailure
+from docker_credential_ecrpy.kubernetes.controller.failure import ApiFailure, is_lost_race
 from docker_credential_ecrpy.kubernetes.controller.loop import Loop, Parts
 from docker_credential_ecrpy.kubernetes.controller.watch import Watcher
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import GROUP, Reason, Refusal
@@ -77,14 +77,18 @@ class Resources:
             return
         try:
             wanted = parse(found, expand)
-            if FINALIZER not in (metadata.get("finalizers") or ()):
-                self._custom.add_finalizer(kind, found, FINALIZER)
         except HelperError as exc:
             self._invalid[uid] = exc
-            if isinstance(exc, Refusal) and exc.reason is Reason.INVALID_SPEC:
-                self.loop.drop(uid)
+            self.loop.drop(uid)
             self._note_done(uid)
             return
+        try:
+            if FINALIZER not in (metadata.get("finalizers") or ()):
+                self._custom.add_finalizer(kind, found, FINALIZER)
+        except ApiFailure as exc:
+            if is_lost_race(exc):
+                return  # the change of the other writer comes next
+            self.loop.complain(f"{kind.plural}, which are not taken out at their end", exc)
         self._invalid.pop(uid, None)
         self._wanted[uid] = wanted
         self.loop.put(wanted)

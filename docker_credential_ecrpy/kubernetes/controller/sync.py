@@ -10,7 +10,7 @@ from docker_credential_ecrpy.kubernetes.controller.failure import ApiFailure, is
 from docker_credential_ecrpy.kubernetes.pull_secrets import secret, service_accounts
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Target
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import Login, Times, times_of
-from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import matches
+from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import is_glob, matches
 from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import due_at
 from docker_credential_ecrpy.kubernetes.pull_secrets.tokens import Found
 
@@ -188,7 +188,7 @@ def sync_accounts(
 
 
 def _find_accounts(api: Api, namespace: str, patterns: Sequence[str]) -> list[str]:
-    if not any(set("*?[") & set(pattern) for pattern in patterns):
+    if not any(map(is_glob, patterns)):
         return list(patterns)
     names = [account["metadata"]["name"] for account in api.list_accounts(namespace)]
     return [name for name in names if matches(name, patterns)]

@@ -59,6 +59,11 @@ def matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
+def is_glob(pattern: str) -> bool:
+    """Whether a pattern may match more than one name."""
+    return not {*"*?["}.isdisjoint(pattern)
+
+
 def check_pattern(pattern: str, what: str) -> str:
     """Return a name or glob. Raises Refusal for one that no name can match; `what`: its key."""
     if not _GLOB.fullmatch(pattern):

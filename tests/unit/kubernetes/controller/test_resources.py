@@ -169,6 +169,25 @@ def test_one_namespace_with_its_own_rights(api: KubeApi, start: Start, tmp_path:
     assert not [line for line in controller.said if "cannot" in line]
 
 
+def test_an_account_that_comes_later_names_the_secret(api: KubeApi, start: Start) -> None:
+    """That of a new namespace comes a moment after it; and an edit by others is undone."""
+    create(api, "", namespaces={"include": ["team-*"]}, serviceAccounts=["default"])
+    controller = start()
+    controller.wait(lambda: ready(api, "") == "True")
+    api.store.account_delay = 2
+    api.store.add_namespace("team-late")
+    controller.wait(lambda: password(api, "team-late"), 5)
+
+    def named() -> list[Any]:
+        found = api.store.get("serviceaccounts", "team-late", "default") or {}
+        return list(found.get("imagePullSecrets") or ())
+
+    controller.wait(lambda: named() == [{"name": "ecr"}], 7)
+    accounts = Resource("serviceaccounts", "ServiceAccount")
+    api.store.patch(accounts, ("team-late", "default"), {"imagePullSecrets": None}, MERGE)
+    controller.wait(lambda: named() == [{"name": "ecr"}], 7)
+
+
 def test_two_resources_do_not_share_a_secret(api: KubeApi, start: Start) -> None:
     """The second one says whose it is, and changes nothing."""
     create(api)

@@ -1,4 +1,4 @@
-"""Facts about deploy/kubernetes/rbac: the rights suffice, and each of them is used."""
+"""Facts about the rbac.yaml of deploy/kubernetes: the rights suffice, and each of them is used."""
 
 import base64
 from collections.abc import Iterator
@@ -39,8 +39,8 @@ def _api(authority: Authority) -> Iterator[KubeApi]:
 
 
 def load(name: str, namespace: str = "") -> list[Rule]:
-    """Return the rules in a file."""
-    text = (REPOSITORY / "deploy" / "kubernetes" / "rbac" / name).read_text()
+    """Return the rules of a base."""
+    text = (REPOSITORY / "deploy" / "kubernetes" / name / "rbac.yaml").read_text()
     roles = [each for each in yaml.safe_load_all(text) if each["kind"].endswith("Role")]
     assert len(roles) == 1
     return [
@@ -84,7 +84,7 @@ def spoil(api: KubeApi, namespace: str) -> None:
 
 def test_the_rights_in_one_namespace(api: KubeApi, machine: Machine, tmp_path: Path) -> None:
     """One name, and creation without a name."""
-    rules = load("namespaced.yaml", "shop")
+    rules = load("namespaced", "shop")
     with run(api, machine, tmp_path, rules, "--namespace", "shop") as controller:
         controller.wait(lambda: password(api, "shop"))
         spoil(api, "shop")
@@ -97,7 +97,7 @@ def test_the_rights_in_one_namespace(api: KubeApi, machine: Machine, tmp_path: P
 
 def test_the_rights_in_the_cluster(api: KubeApi, machine: Machine, tmp_path: Path) -> None:
     """Resources of both kinds, from their first Secret to their end."""
-    rules = load("cluster.yaml")
+    rules = load("cluster")
     spec: dict[str, Any] = SPEC | {"namespaces": {"include": ["team-*"]}}
     api.store.create(ONE, "shop", {"metadata": {"name": "r"}, "spec": SPEC})
     api.store.create(MANY, "", {"metadata": {"name": "r"}, "spec": spec})
@@ -114,4 +114,18 @@ def test_the_rights_in_the_cluster(api: KubeApi, machine: Machine, tmp_path: Pat
         said = list(controller.said)
 
     assert not [line for line in said if "forbidden" in line]
+    assert used(api) == rights(rules)
+
+
+def test_the_rights_of_one_round(api: KubeApi, machine: Machine, tmp_path: Path) -> None:
+    """Of the CronJob: nothing is watched."""
+    rules = load("once", "shop")
+    token = api.access.add_user("u", *rules)
+    words = ("--kubeconfig", str(api.kubeconfig(tmp_path / "kubeconfig", token)), "--once")
+    machine.login()
+    for _ in range(2):
+        done = machine.run("pull-secrets", *words, "--namespace", "shop", "--name", "ecr", HOST)
+        assert (done.code, done.stderr) == (0, b"")
+        spoil(api, "shop")
+
     assert used(api) == rights(rules)
