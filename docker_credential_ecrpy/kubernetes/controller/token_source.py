@@ -39,8 +39,18 @@ class TokenSource:
             if entry and due_at(_times(entry), uid) > self._clock():
                 return entry
             entry = helper.find_token(resolved)
-            self._entries[place] = entry
+            with self._guard:
+                self._entries[place] = entry
+                self._forget_expired()
             return entry
+
+    def _forget_expired(self) -> None:
+        """Drop tokens of identities that are no longer in use, with their locks."""
+        now = self._clock()
+        for place in [place for place, entry in self._entries.items() if entry.expires <= now]:
+            del self._entries[place]
+            if not self._locks[place].locked():
+                del self._locks[place]
 
 
 def _times(entry: cache.Entry) -> Times:

@@ -248,6 +248,21 @@ def test_two_replicas_do_not_fight(api: KubeApi, start: Start, machine: Machine)
     assert password(api) in machine.aws.issued
 
 
+def test_a_token_is_on_disk_only_where_that_is_asked_for(
+    api: KubeApi, start: Start, machine: Machine
+) -> None:
+    """With --cache, as for get."""
+    controller = start("--namespace", "shop")
+    controller.wait(lambda: password(api))
+    assert not machine.cache.exists()
+    controller.end()
+    api.store.delete(SECRETS, ("shop", "ecr"), {})
+    controller = start("--namespace", "shop", "--cache")
+    controller.wait(lambda: password(api))
+
+    assert machine.get().secret == password(api)
+
+
 def test_no_secret_is_shown(api: KubeApi, start: Start) -> None:
     """Neither in the log nor in the metrics; and the memory stays below 100 MB."""
     controller = start("--namespace", "shop", "-v")
