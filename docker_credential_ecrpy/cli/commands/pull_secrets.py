@@ -27,7 +27,7 @@ from docker_credential_ecrpy.text.times import stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_ecrpy.kubernetes.controller.client import Cluster
+    from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
     from docker_credential_ecrpy.kubernetes.controller.loop import Parts
     from docker_credential_ecrpy.kubernetes.controller.round import Report, Tools
 
@@ -188,7 +188,7 @@ def command(
 def _connect(context: CommandContext, kubeconfig: str, kube_context: str) -> "Cluster":
     """Return the client of the API. Raises HelperError, also without the extra."""
     try:
-        from docker_credential_ecrpy.kubernetes.controller import client
+        from docker_credential_ecrpy.kubernetes.controller.api import client
     except ModuleNotFoundError as exc:
         if exc.name not in ("kubernetes", "prometheus_client"):
             raise

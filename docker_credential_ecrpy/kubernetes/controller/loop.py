@@ -12,22 +12,25 @@ from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.kubernetes.controller import round as rounds
 from docker_credential_ecrpy.kubernetes.controller.agenda import Agenda
-from docker_credential_ecrpy.kubernetes.controller.client import Cluster
-from docker_credential_ecrpy.kubernetes.controller.failure import ApiFailure
+from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
+from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
+from docker_credential_ecrpy.kubernetes.controller.api.watch import Watcher
 from docker_credential_ecrpy.kubernetes.controller.metrics import Metrics
 from docker_credential_ecrpy.kubernetes.controller.round import Report, Tools
 from docker_credential_ecrpy.kubernetes.controller.sync import Deed
 from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSource
-from docker_credential_ecrpy.kubernetes.controller.watch import Watcher
+from docker_credential_ecrpy.kubernetes.controller.watches import watch_objects
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, reason_of
 from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import (
-    is_glob,
     is_terminating,
-    matches,
 )
-from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import next_refresh, retry_delay
-from docker_credential_ecrpy.kubernetes.pull_secrets.service_accounts import append
+from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import (
+    due_at,
+    next_refresh,
+    retry_delay,
+)
+from docker_credential_ecrpy.kubernetes.pull_secrets.secret import read_times
 from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret
 
 _WORKERS = 4
@@ -150,8 +153,7 @@ class Loop:
 
     def _watch_namespaces(self) -> None:
         self._namespaces = Watcher(
-            self.parts.cluster.core.list_namespace,
-            {},
+            (self.parts.cluster.core.list_namespace, {}),
             lambda _: self._stale.set(),
             partial(self.complain, "namespaces"),
         )
@@ -188,41 +190,28 @@ class Loop:
             self._agenda.set_jobs(jobs)
 
     def _watch(self, wanted: PullSecret) -> None:
-        """Watch the Secrets of one name alone, and the service accounts if they are to name it.
+        """Watch the objects of a pull secret, in place of those that it meant before."""
 
-        A rule with resourceNames allows a watch of one name.
-        """
-        core, where = self.parts.cluster.core, {}
-        secrets = core.list_secret_for_all_namespaces
-        accounts = core.list_service_account_for_all_namespaces
-        if wanted.namespaces is None:
-            secrets, accounts = core.list_namespaced_secret, core.list_namespaced_service_account
-            where["namespace"] = wanted.namespace
-        uid = wanted.uid
+        def wake(namespace: str) -> None:
+            self._agenda.wake((wanted.uid, namespace))
 
-        def see_account(found: dict[str, Any]) -> None:
-            if matches(found["metadata"]["name"], wanted.accounts) and append(found, wanted.name):
-                self._agenda.wake((uid, found["metadata"]["namespace"]))
-
-        watchers = [
-            Watcher(
-                secrets,
-                {**where, "field_selector": f"metadata.name={wanted.name}"},
-                lambda found: self._agenda.wake((uid, found["metadata"]["namespace"])),
-                partial(self.complain, f"secrets {wanted.name}"),
-            )
-        ]
-        if wanted.accounts:
-            one = wanted.accounts[0]
-            is_one = len(wanted.accounts) == 1 and not is_glob(one)
-            only = {"field_selector": f"metadata.name={one}"} if is_one else {}
-            complain = partial(self.complain, "service accounts")
-            watchers.append(Watcher(accounts, where | only, see_account, complain))
-        for old in self._watchers.get(uid, ()):
+        for old in self._watchers.get(wanted.uid, ()):
             old.stop()
-        self._watchers[uid] = watchers
-        for each in watchers:
-            each.start()
+        is_fresh = partial(self._is_fresh, wanted)
+        core = self.parts.cluster.core
+        self._watchers[wanted.uid] = watch_objects(core, wanted, wake, is_fresh, self.complain)
+
+    def _is_fresh(self, wanted: PullSecret, found: dict[str, Any]) -> bool:
+        """Whether a Secret has what the last try has put there, as after a write of its own."""
+        namespace = found["metadata"]["namespace"]
+        last = self.last.get((wanted.uid, namespace))
+        if last is None or last.report.errors:
+            return False
+        try:
+            times = read_times(found, wanted.target(namespace), last.report.identities)
+        except HelperError:
+            return False
+        return times is not None and due_at(times, f"{wanted.uid} {namespace}") > self.parts.clock()
 
     def _work(self) -> None:
         while True:

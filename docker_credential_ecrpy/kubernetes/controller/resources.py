@@ -9,10 +9,10 @@ from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.kubernetes.controller import round as rounds
-from docker_credential_ecrpy.kubernetes.controller.custom import KINDS, CustomObjects, Kind
-from docker_credential_ecrpy.kubernetes.controller.failure import ApiFailure, is_lost_race
+from docker_credential_ecrpy.kubernetes.controller.api.custom import KINDS, CustomObjects, Kind
+from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure, is_lost_race
+from docker_credential_ecrpy.kubernetes.controller.api.watch import Watcher
 from docker_credential_ecrpy.kubernetes.controller.loop import Loop, Parts
-from docker_credential_ecrpy.kubernetes.controller.watch import Watcher
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import GROUP, Reason, Refusal
 from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret, parse
 from docker_credential_ecrpy.kubernetes.pull_secrets.status import (
@@ -56,10 +56,10 @@ class Resources:
         for kind in KINDS:
             if self._namespace and not kind.is_namespaced:
                 continue
-            method, fixed = self._custom.list_method(kind, self._namespace)
+            source = self._custom.list_method(kind, self._namespace)
             follow = partial(self._follow, kind)
             complain = partial(self.loop.complain, kind.plural)
-            self._watchers.append(Watcher(method, fixed, follow, complain, self._end_gone))
+            self._watchers.append(Watcher(source, follow, complain, self._end_gone))
         for watcher in self._watchers:
             watcher.start()
         self.loop.start()

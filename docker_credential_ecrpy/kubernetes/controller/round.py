@@ -37,11 +37,15 @@ class Tools:
 
 @dataclass(frozen=True)
 class Report:
-    """What a round did. accounts: the service accounts that were changed, by namespace."""
+    """What a round did. accounts: the service accounts that were changed, by namespace.
+
+    identities: of each registry, as in `secret.read_times`.
+    """
 
     synced: list[Synced] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     accounts: list[tuple[str, str]] = field(default_factory=list)
+    identities: dict[str, str] = field(default_factory=dict)
 
     @property
     def errors(self) -> list[HelperError]:
@@ -67,7 +71,7 @@ def run(tools: Tools, wanted: PullSecret, namespaces: Sequence[str]) -> Report:
     except HelperError as exc:
         report.failures.append(Failure(wanted.name, exc))
         return report
-
+    report.identities.update(identities)
     failed: dict[str, HelperError] = {}
 
     def find(uid: str) -> Found:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.values import dataclass
-from docker_credential_ecrpy.kubernetes.controller.failure import ApiFailure, is_lost_race
+from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure, is_lost_race
 from docker_credential_ecrpy.kubernetes.pull_secrets import secret, service_accounts
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Target
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import Login, Times, times_of

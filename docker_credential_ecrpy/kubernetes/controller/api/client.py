@@ -14,7 +14,7 @@ from kubernetes.config.incluster_config import InClusterConfigLoader
 from urllib3.exceptions import HTTPError
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.kubernetes.controller.failure import ApiFailure
+from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
 from docker_credential_ecrpy.text.sanitize import one_line
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"

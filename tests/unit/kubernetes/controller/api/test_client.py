@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.kubernetes.controller.client import Cluster, connect
-from docker_credential_ecrpy.kubernetes.controller.failure import ApiFailure
+from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster, connect
+from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason
 from tests.world.kube.access import Rule
 from tests.world.kube.server import KubeApi

@@ -11,8 +11,8 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.informer import ADDED, BOOKMARK, DELETED, ERROR, MODIFIED, SharedInformer
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.kubernetes.controller.client import explain
-from docker_credential_ecrpy.kubernetes.controller.failure import ApiFailure
+from docker_credential_ecrpy.kubernetes.controller.api.client import explain
+from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
 from docker_credential_ecrpy.text.sanitize import one_line
 
 _TIMEOUT = (5, 150)  # seconds to connect, and of silence; a bookmark comes each minute
@@ -28,29 +28,32 @@ logging.getLogger("kubernetes").propagate = False  # each error is reported here
 class Watcher:
     """Calls `on_change` for each object that exists, is added, changed or deleted.
 
-    method: a list method of the client, with its `fixed` arguments. on_error: is told why the watch
+    source: a list method of the client, with its arguments. on_error: is told why the watch
     fails, once for each reason. on_end: is called in place of
     `on_change` for one that is deleted. is_live: whether what changes is seen; else it has to be
-    asked for.
+    asked for. keeps_objects: whether `list` is used; else the informer's cache keeps names alone.
     """
 
     def __init__(
         self,
-        method: Callable[..., Any],
-        fixed: dict[str, Any],
+        source: tuple[Callable[..., Any], dict[str, Any]],
         on_change: Callable[[Object], None],
         on_error: Callable[[HelperError], None],
         on_end: Callable[[Object], None] | None = None,
+        *,
+        keeps_objects: bool = True,
     ) -> None:
         self.is_live = False
         self._failures = 0
         self._said = ""
         self._on_error = on_error
         self._stopped = threading.Event()
-        self._informer = SharedInformer(_make_lister(method, fixed, self._note_list))
+        self._informer = SharedInformer(_make_lister(*source, self._note_list))
         for kind in (ADDED, MODIFIED, DELETED):
             is_end = kind == DELETED and on_end
             self._informer.add_event_handler(kind, on_end if is_end else on_change)
+            if not keeps_objects:
+                self._informer.add_event_handler(kind, _strip)
         for kind in (ADDED, MODIFIED, DELETED, BOOKMARK):
             self._informer.add_event_handler(kind, self._note_success)
         self._informer.add_event_handler(ERROR, self._note_error)
@@ -86,6 +89,13 @@ class Watcher:
         self._failures += 1
         pause = min(0.5 * 2 ** min(self._failures, 10), _LONGEST_PAUSE)
         self._stopped.wait(max(pause, failure.retry_after))
+
+
+def _strip(found: Object) -> None:
+    """Drop the values of an object that the informer's cache holds, after its other handlers."""
+    name = {key: found["metadata"].get(key) for key in ("name", "namespace")}
+    found.clear()
+    found["metadata"] = name
 
 
 def _explain_other(exc: object) -> ApiFailure:

@@ -8,7 +8,7 @@ from kubernetes import client
 
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.hot.values import dataclass
-from docker_credential_ecrpy.kubernetes.controller.client import Cluster
+from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import GROUP
 
 VERSION = "v1alpha1"
