@@ -1,6 +1,7 @@
 """Facts about the agenda of jobs: their order, their wake-ups, and that none is done twice."""
 
 import threading
+import time
 
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.kubernetes.controller.agenda import Agenda
@@ -87,3 +88,16 @@ def test_no_job_is_done_by_two_threads_at_once() -> None:
 
     assert not [thread for thread in threads if thread.is_alive()]
     assert twice == []
+
+
+def test_many_jobs_take_no_time() -> None:
+    """Five thousand namespaces: no step looks at all of them."""
+    agenda: Agenda[int] = Agenda()
+    agenda.set_jobs(range(5000))
+    began = time.process_time()
+    for number in range(5000):
+        agenda.wake(number)
+        agenda.done(agenda.take(), time.time_ns() + 10**12)
+
+    assert time.process_time() - began < 2
+    assert len(agenda._heap) <= 10_000
