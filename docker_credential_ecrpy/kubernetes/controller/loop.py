@@ -9,7 +9,7 @@ from typing import Any
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.hot.values import dataclass
+from docker_credential_ecrpy.hot.values import dataclass, replace
 from docker_credential_ecrpy.kubernetes.controller import round as rounds
 from docker_credential_ecrpy.kubernetes.controller.agenda import Agenda
 from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
@@ -108,8 +108,8 @@ class Loop:
             old = self._wanted.get(wanted.uid)
             if old == wanted:
                 return
-            if old and old.target("") != wanted.target(""):
-                self._leave(old, [namespace for _, namespace in self.jobs_of(old.uid)])
+            if old:
+                self._leave_old(old, wanted)
             self._wanted[wanted.uid] = wanted
             if wanted.namespaces is not None and self._namespaces is None:
                 self._watch_namespaces()
@@ -132,13 +132,27 @@ class Loop:
         parts = self.parts
         return Tools(parts.cluster, parts.make_helper(), self._source, parts.clock)
 
-    def _leave(self, wanted: PullSecret, namespaces: Sequence[str]) -> None:
-        """Take the logins out of Secrets that are no longer wanted; tried until it succeeds."""
+    def _leave_old(self, old: PullSecret, new: PullSecret) -> None:
+        """Leave the Secrets, or the service accounts, that a change no longer means."""
+        namespaces = [namespace for _, namespace in self.jobs_of(old.uid)]
+        gone = [each for each in old.accounts if each not in new.accounts]
+        if old.target("") != new.target(""):
+            self._leave(old, namespaces)
+        elif gone:
+            self._leave(replace(old, accounts=gone), namespaces, rounds.remove_accounts)
+
+    def _leave(
+        self,
+        wanted: PullSecret,
+        namespaces: Sequence[str],
+        remove: Callable[[Tools, PullSecret, Sequence[str]], Report] = rounds.remove,
+    ) -> None:
+        """Take out what is no longer wanted, in a thread; tried until it succeeds."""
 
         def take_out() -> None:
             left, said = list(namespaces), ""
             while left:
-                report = rounds.remove(self.make_tools(), wanted, left)
+                report = remove(self.make_tools(), wanted, left)
                 for one in report.synced:
                     self.parts.say(f"secret {one.target} {one.deed.value}")
                 text = "; ".join(f"{one.name}: {one.error}" for one in report.failures)

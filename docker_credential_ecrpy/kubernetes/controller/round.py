@@ -111,6 +111,17 @@ def remove(tools: Tools, wanted: PullSecret, namespaces: Sequence[str]) -> Repor
     return report
 
 
+def remove_accounts(tools: Tools, wanted: PullSecret, namespaces: Sequence[str]) -> Report:
+    """Take the Secrets out of the service accounts alone."""
+    report = Report()
+    for namespace in namespaces:
+        try:
+            _sync_accounts(tools, wanted, namespace, report, wanted_there=False)
+        except HelperError as exc:
+            _note(report, str(wanted.target(namespace)), exc)
+    return report
+
+
 def _sync_accounts(
     tools: Tools, wanted: PullSecret, namespace: str, report: Report, *, wanted_there: bool
 ) -> None:

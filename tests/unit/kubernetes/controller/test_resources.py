@@ -188,6 +188,24 @@ def test_an_account_that_comes_later_names_the_secret(api: KubeApi, start: Start
     controller.wait(lambda: named() == [{"name": "ecr"}], 7)
 
 
+def test_an_account_that_is_no_longer_wanted_is_left(api: KubeApi, start: Start) -> None:
+    """It loses what was appended, and the others keep it."""
+    accounts = Resource("serviceaccounts", "ServiceAccount")
+    api.store.create(accounts, "shop", {"metadata": {"name": "build"}})
+    create(api, serviceAccounts=["default", "build"])
+    controller = start()
+
+    def named(account: str) -> list[Any]:
+        found = api.store.get("serviceaccounts", "shop", account) or {}
+        return list(found.get("imagePullSecrets") or ())
+
+    controller.wait(lambda: named("default") and named("build"))
+    api.store.patch(ONE, ("shop", "r"), {"spec": {"serviceAccounts": ["default"]}}, MERGE)
+    controller.wait(lambda: not named("build"))
+
+    assert named("default") == [{"name": "ecr"}]
+
+
 def test_two_resources_do_not_share_a_secret(api: KubeApi, start: Start) -> None:
     """The second one says whose it is, and changes nothing."""
     create(api)
