@@ -263,6 +263,16 @@ def test_a_token_is_on_disk_only_where_that_is_asked_for(
     assert machine.get().secret == password(api)
 
 
+def test_a_pod_has_no_home(api: KubeApi, start: Start, machine: Machine) -> None:
+    """Its user has none, and its file system is read-only."""
+    for name in ("HOME", "USERPROFILE"):
+        machine.environ.pop(name, None)
+    controller = start("--namespace", "shop")
+
+    controller.wait(lambda: password(api))
+    assert not [line for line in controller.said if "home" in line.lower()]
+
+
 def test_no_secret_is_shown(api: KubeApi, start: Start) -> None:
     """Neither in the log nor in the metrics; and the memory stays below 100 MB."""
     controller = start("--namespace", "shop", "-v")
