@@ -16,6 +16,8 @@ from docker_credential_ecrpy.cli.commands import (
     kubelet_config,
     kubelet_install,
     password,
+    pull_secret,
+    pull_secrets,
 )
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, SETTINGS, Group
@@ -28,7 +30,17 @@ def program() -> None:
     """Configure and diagnose docker-credential-ecrpy."""
 
 
-for _module in (configure, doctor, explain, password, cache, completion, kubelet):
+for _module in (
+    configure,
+    doctor,
+    explain,
+    password,
+    cache,
+    completion,
+    kubelet,
+    pull_secret,
+    pull_secrets,
+):
     program.add_command(_module.command)
 for _part in (kubelet_config, kubelet_install, kubelet_check):
     kubelet.command.add_command(_part.command)

@@ -2,7 +2,17 @@
 
 COMPLETE = "_DOCKER_CREDENTIAL_ECRPY_COMPLETE"
 """The variable that a shell's completion script sets; see `completion`."""
-COMMANDS = ("configure", "doctor", "explain", "password", "cache", "completion", "kubelet")
+COMMANDS = (
+    "configure",
+    "doctor",
+    "explain",
+    "password",
+    "cache",
+    "completion",
+    "kubelet",
+    "pull-secret",
+    "pull-secrets",
+)
 """The commands that users type, beside Docker's actions."""
 KUBELET = "kubelet"
 """The command that is the kubelet's plugin, unless a command of its own or --help follows."""
@@ -37,14 +47,16 @@ If a pull fails, find the cause and the fix:
   docker-credential-ecrpy doctor <image>
 
 Commands (each has --help):
-  configure   make Docker use this program for ECR registries
-  doctor      find out why a pull fails, and how to fix it
-  explain     show the rule, identity, endpoint and cache entry of a registry
-  password    print a registry's token, as aws ecr get-login-password does
-  cache       list or clear the cached tokens and logins
-  completion  print the completion script of a shell
-  kubelet     answer the kubelet as its image credential provider
-  help        show the help of a command, such as help cache list
+  configure    make Docker use this program for ECR registries
+  doctor       find out why a pull fails, and how to fix it
+  explain      show the rule, identity, endpoint and cache entry of a registry
+  password     print a registry's token, as aws ecr get-login-password does
+  cache        list or clear the cached tokens and logins
+  completion   print the completion script of a shell
+  kubelet      answer the kubelet as its image credential provider
+  pull-secret  print an image pull secret of Kubernetes
+  pull-secrets keep image pull secrets of Kubernetes fresh
+  help         show the help of a command, such as help cache list
 
 Actions (Docker runs these: the protocol of docker-credential-helpers):
   get      read a registry's address from standard input, print its credentials

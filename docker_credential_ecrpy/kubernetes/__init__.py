@@ -1,1 +1,1 @@
-"""Registry credentials for Kubernetes nodes, by the kubelet's credential provider protocol."""
+"""Registry credentials for Kubernetes: on nodes for the kubelet, in the cluster as pull secrets."""

@@ -78,11 +78,11 @@ def test_the_help_of_the_program(machine: Machine, arguments: tuple[str, ...]) -
     shown = said(machine, *arguments)
 
     for name, command in program.commands.items():
-        assert f"  {name:<11} {command.short_help}\n" in shown
+        assert f"  {name:<12} {command.short_help}\n" in shown
     for name, meaning in names.ACTIONS.items():
         assert f"  {name:<8} {meaning}\n" in shown
     for name, meaning in names.HELP.items():
-        assert f"  {name:<11} {meaning}\n" in shown
+        assert f"  {name:<12} {meaning}\n" in shown
     assert "docker-credential-ecrpy configure 123456789012@us-east-1\n" in shown
     assert max(map(len, shown.splitlines())) <= 80
 

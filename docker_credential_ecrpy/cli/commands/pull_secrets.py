@@ -1,0 +1,277 @@
+"""`pull-secrets`: keep image pull secrets of Kubernetes fresh, in a pod of the cluster."""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import click
+
+from docker_credential_ecrpy.cli.arguments import expand_account, parse_image
+from docker_credential_ecrpy.cli.commands.completion import registries
+from docker_credential_ecrpy.cli.commands.pull_secret import check_name
+from docker_credential_ecrpy.cli.context import CommandContext
+from docker_credential_ecrpy.cli.help import Command, verbose_option
+from docker_credential_ecrpy.docker.config import bare_host
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot import protocol, watchdog
+from docker_credential_ecrpy.hot.values import replace
+from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form
+from docker_credential_ecrpy.kubernetes.pull_secrets.names import WANTED, Refusal
+from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import (
+    Selection,
+    check_pattern,
+    is_glob,
+)
+from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret, check
+from docker_credential_ecrpy.text.times import stamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
+    from docker_credential_ecrpy.kubernetes.controller.loop import Parts
+    from docker_credential_ecrpy.kubernetes.controller.round import Report, Tools
+
+_EXTRA = "docker-credential-ecrpy[kubernetes]"
+_Run = Callable[["Tools", PullSecret, Sequence[str]], "Report"]
+
+
+@click.command(
+    "pull-secrets",
+    cls=Command,
+    short_help="keep image pull secrets of Kubernetes fresh",
+    examples=(
+        ("--name ecr --once 123456789012@us-east-1", "in the pod's namespace, as a CronJob"),
+        (
+            '--name ecr --once --namespace "team-*" 123456789012@us-east-1',
+            "in several namespaces",
+        ),
+        ("--resources", "as the cluster's ECRPullSecrets and ClusterECRPullSecrets say"),
+    ),
+)
+@click.argument("named", metavar="[REGISTRY...]", nargs=-1, shell_complete=registries)
+@click.option("--name", metavar="NAME", callback=check_name, help="The Secret.")
+@click.option(
+    "--namespace",
+    "namespaces",
+    metavar="NAME",
+    multiple=True,
+    help="A namespace or a glob, more than once; by default, the pod's own.",
+)
+@click.option(
+    "--exclude", metavar="NAME", multiple=True, help="A namespace or a glob to leave out."
+)
+@click.option(
+    "--label", "labels", metavar="KEY=VALUE", multiple=True, help="A label that a namespace has."
+)
+@click.option(
+    "--opt-in",
+    is_flag=True,
+    help=f'Only namespaces with the annotation {WANTED}: "true".',
+)
+@click.option(
+    "--service-account",
+    "accounts",
+    metavar="NAME",
+    multiple=True,
+    help="A service account or a glob, whose pods are to use the Secret.",
+)
+@click.option(
+    "--form",
+    type=click.Choice([form.value for form in Form]),
+    default=Form.DOCKER_CONFIG.value,
+    help="As for pull-secret.",
+)
+@click.option("--repository", metavar="PATH", default="", help="As for pull-secret.")
+@click.option(
+    "--resources",
+    is_flag=True,
+    help="Follow the custom resources of the cluster, or of one --namespace.",
+)
+@click.option("--once", is_flag=True, help="Refresh what is due, and end.")
+@click.option("--remove", is_flag=True, help="Take the logins out again, and end.")
+@click.option("--dry-run", is_flag=True, help="Print what would change; fetch no token.")
+@click.option("--cache", is_flag=True, help="Keep tokens in the cache directory, as get does.")
+@click.option("--kubeconfig", metavar="FILE", default="", help="Outside of a pod, kubectl's file.")
+@click.option("--context", "kube_context", metavar="NAME", default="", help="One of its contexts.")
+@click.option(
+    "--listen",
+    metavar="ADDRESS:PORT",
+    default=":8080",
+    show_default=True,
+    help="For /healthz, /readyz and /metrics.",
+)
+@verbose_option
+@click.pass_obj
+def command(
+    context: CommandContext,
+    named: Sequence[str],
+    *,
+    name: str,
+    namespaces: Sequence[str],
+    exclude: Sequence[str],
+    labels: Sequence[str],
+    opt_in: bool,
+    accounts: Sequence[str],
+    form: str,
+    repository: str,
+    resources: bool,
+    once: bool,
+    remove: bool,
+    dry_run: bool,
+    cache: bool,
+    kubeconfig: str,
+    kube_context: str,
+    listen: str,
+) -> int:
+    """Keep image pull secrets of Kubernetes fresh, in a pod of the cluster.
+
+    The logins are merged into the Secret: what others have in it stays, and so does its UID.
+    Nothing is written where nothing is due, and a failed refresh leaves the old login.
+
+    It runs until it is ended. With --once, --remove and --dry-run it ends by itself, with the exit
+    code 1 if a Secret or a registry failed.
+    """
+    watchdog.stop()  # the number of namespaces has no limit
+    cluster = _connect(context, kubeconfig, kube_context)
+    helper = context.helper
+    if not cache:  # a token is in the Secret, and nowhere else
+        helper = replace(helper, environ={**helper.environ, "AWS_ECR_DISABLE_CACHE": "1"})
+    context = replace(context, helper=helper)
+    if resources:
+        if named or name or len(namespaces) > 1 or once or remove or dry_run:
+            msg = "--resources reads the registries and names from the cluster; leave them out"
+            raise click.UsageError(msg)
+        _follow(context, cluster, (*namespaces, "")[0], listen)
+        return protocol.OK
+    if not (named and name):
+        msg = "name the registries, and the Secret by --name; or add --resources"
+        raise click.UsageError(msg)
+    try:
+        for each in namespaces:
+            check_pattern(each, "--namespace")
+        selection = Selection(
+            list(namespaces),
+            [check_pattern(each, "--exclude") for each in exclude],
+            dict(map(_parse_label, labels)),
+            opt_in=opt_in,
+        )
+        is_list = not (exclude or labels or opt_in or any(map(is_glob, namespaces)))
+        wanted = check(
+            PullSecret(
+                uid=f"*/{name}",
+                namespace="",
+                name=name,
+                registries=tuple(dict.fromkeys(_parse(text, context) for text in named)),
+                form=Form(form),
+                repository=repository,
+                accounts=[check_pattern(each, "--service-account") for each in accounts],
+                namespaces=selection,
+                owner="pull-secrets",
+            )
+        )
+    except Refusal as exc:
+        raise click.UsageError(str(exc)) from exc
+    # A list of names needs no right to read namespaces.
+    homes = dict.fromkeys(namespaces or (cluster.namespace,)) if is_list else ()
+    several = [
+        replace(wanted, uid=f"{home}/{name}", namespace=home, namespaces=None) for home in homes
+    ] or [wanted]
+    if once or remove or dry_run:
+        codes = [
+            _run(context, cluster, each, is_removal=remove, is_dry=dry_run) for each in several
+        ]
+        return max(codes)
+    _keep_fresh(context, cluster, several, listen)
+    return protocol.OK
+
+
+def _connect(context: CommandContext, kubeconfig: str, kube_context: str) -> "Cluster":
+    """Return the client of the API. Raises HelperError, also without the extra."""
+    try:
+        from docker_credential_ecrpy.kubernetes.controller.api import client
+    except ModuleNotFoundError as exc:
+        if exc.name not in ("kubernetes", "prometheus_client"):
+            raise
+        msg = "the Kubernetes client is not installed, and the standalone programs have none"
+        raise HelperError(msg, hint=f"run: pip install '{_EXTRA}'") from exc
+    return client.connect(context.environ, client.SERVICE_ACCOUNT, kubeconfig, kube_context)
+
+
+def _run(
+    context: CommandContext,
+    cluster: "Cluster",
+    wanted: PullSecret,
+    *,
+    is_removal: bool,
+    is_dry: bool,
+) -> int:
+    """Run one round, and print what it did; return the exit code."""
+    from docker_credential_ecrpy.kubernetes.controller import round as rounds
+    from docker_credential_ecrpy.kubernetes.controller.sync import Deed
+    from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSource
+
+    tools = rounds.Tools(cluster, context.helper, TokenSource(), time.time_ns, is_dry)
+    run: _Run = rounds.remove if is_removal else rounds.run
+    report = run(tools, wanted, rounds.find_namespaces(cluster, wanted))
+    would = "would change: " if is_dry else ""
+    for one in report.synced:
+        is_changed = one.deed is not Deed.NOTHING
+        until = f"; it expires at {stamp(one.times.expires)}" if one.times and not is_dry else ""
+        context.console.say(
+            f"{would if is_changed else ''}secret {one.target} {one.deed.value}{until}"
+        )
+    for namespace, account in report.accounts:
+        verb = "no longer names" if is_removal else "names"
+        context.console.say(f"{would}service account {namespace}/{account} {verb} {wanted.name}")
+    for failure in report.failures:
+        context.console.note(f"{context.name}: {failure.name}: {failure.error}")
+    for key, error in {k: e for one in report.synced for k, e in one.errors.items()}.items():
+        context.console.note(f"{context.name}: {key}: {error}")
+    return protocol.FAILED if report.errors else protocol.OK
+
+
+def _keep_fresh(
+    context: CommandContext, cluster: "Cluster", wanted: Sequence[PullSecret], listen: str
+) -> None:
+    """Keep the Secrets fresh until SIGTERM or SIGINT. Raises HelperError."""
+    from docker_credential_ecrpy.kubernetes.controller import loop, process
+
+    parts = _gather(context, cluster)
+    controller = loop.Loop(parts)
+    for each in wanted:
+        controller.put(each)
+    process.run(controller, parts.metrics, listen, parts.say)
+
+
+def _follow(context: CommandContext, cluster: "Cluster", namespace: str, listen: str) -> None:
+    """Follow the custom resources until SIGTERM or SIGINT. Raises HelperError."""
+    from docker_credential_ecrpy.kubernetes.controller import process, resources
+
+    parts = _gather(context, cluster)
+    process.run(resources.Resources(parts, namespace), parts.metrics, listen, parts.say)
+
+
+def _gather(context: CommandContext, cluster: "Cluster") -> "Parts":
+    from docker_credential_ecrpy.kubernetes.controller import loop
+    from docker_credential_ecrpy.kubernetes.controller.metrics import Metrics
+
+    # A helper reads its settings once, and the controller has to see a change.
+    make = partial(replace, context.helper)
+    return loop.Parts(cluster, make, context.console.note, Metrics(), time.time_ns)
+
+
+def _parse(text: str, context: CommandContext) -> str:
+    """Return a registry's host and port. Raises click.BadParameter for no registry of ECR."""
+    image = parse_image(text, "REGISTRY")
+    if context.helper.choose(image.host) is None:
+        msg = f"{image.host} is not an ECR registry, and no rule maps it to one"
+        raise click.BadParameter(msg, param_hint="REGISTRY")
+    return bare_host(expand_account(text).strip())
+
+
+def _parse_label(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not (key and sign):
+        msg = f"{text!r} is no label; write key=value"
+        raise click.BadParameter(msg, param_hint="--label")
+    return key, value

@@ -1,0 +1,158 @@
+"""Requests to the Kubernetes API, through the official client.
+
+Its models are not used: they drop what they do not know, and an object of others must keep that.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config.incluster_config import InClusterConfigLoader
+from urllib3.exceptions import HTTPError
+
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
+from docker_credential_ecrpy.text.sanitize import one_line
+
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+"""The folder with token, ca.crt and namespace that kubelet puts into a pod."""
+
+_TIMEOUT = (5, 20)  # seconds to connect, and between two parts of an answer
+_MOST = 500  # characters of an error's message
+
+Object = dict[str, Any]
+
+
+class Cluster:
+    """The API server, by a pod's service account or by a kubeconfig.
+
+    namespace: the pod's own, or that of the kubeconfig's context.
+    """
+
+    def __init__(self, configuration: client.Configuration, namespace: str) -> None:
+        self.namespace = namespace
+        self.core = client.CoreV1Api(client.ApiClient(configuration))
+
+    def read(self, kind: str, namespace: str, name: str) -> Object | None:
+        """Return an object; None if there is none. Raises ApiFailure."""
+        try:
+            return self._ask(f"read_namespaced_{kind}", name, namespace)
+        except ApiFailure as exc:
+            if exc.code == ApiFailure.NOT_FOUND and not exc.is_of_namespace:
+                return None
+            raise
+
+    def create(self, kind: str, namespace: str, made: Mapping[str, Any]) -> Object:
+        """Create an object. Raises ApiFailure."""
+        return self._ask(f"create_namespaced_{kind}", namespace, made)
+
+    def patch(
+        self, kind: str, place: tuple[str, str], patch: Mapping[str, Any], content_type: str
+    ) -> Object:
+        """Patch an object at a namespace and name. Raises ApiFailure."""
+        namespace, name = place
+        method = f"patch_namespaced_{kind}"
+        return self._ask(method, name, namespace, patch, _content_type=content_type)
+
+    def delete(self, kind: str, seen: Mapping[str, Any]) -> None:
+        """Delete an object unless it has changed since it was seen. Raises ApiFailure."""
+        metadata = seen["metadata"]
+        wanted = {key: metadata[key] for key in ("uid", "resourceVersion")}
+        body = {"preconditions": wanted}
+        self._ask(
+            f"delete_namespaced_{kind}",
+            metadata["name"],
+            metadata["namespace"],
+            body=body,
+        )
+
+    def list_accounts(self, namespace: str) -> list[Object]:
+        """Return the ServiceAccounts of a namespace. Raises ApiFailure."""
+        return list(self._ask("list_namespaced_service_account", namespace)["items"])
+
+    def list_namespaces(self) -> list[Object]:
+        """Return every Namespace. Raises ApiFailure."""
+        return list(self._ask("list_namespace")["items"])
+
+    def _ask(self, name: str, *arguments: object, **options: object) -> Object:
+        return self.ask(getattr(self.core, name), *arguments, **options)
+
+    def ask(self, method: Callable[..., Any], *arguments: object, **options: object) -> Object:
+        """Return the object with which the API answers a method. Raises ApiFailure."""
+        try:
+            response = method(
+                *arguments, _preload_content=False, _request_timeout=_TIMEOUT, **options
+            )
+            found = json.loads(response.data)
+        except ApiException as exc:
+            raise explain(exc) from exc
+        except (HTTPError, OSError, ValueError) as exc:
+            raise ApiFailure(0, f"the Kubernetes API: {_shorten(str(exc))}") from exc
+        assert isinstance(found, dict)  # noqa: S101 - the API answers with objects
+        return found
+
+
+def connect(environ: Mapping[str, str], folder: str, kubeconfig: str, context: str) -> Cluster:
+    """Return the cluster of this pod, or that of a kubeconfig if one is named.
+
+    folder: as SERVICE_ACCOUNT. kubeconfig, context: "" for kubectl's own. Raises HelperError.
+    """
+    configuration = client.Configuration()
+    try:
+        if not kubeconfig and environ.get("KUBERNETES_SERVICE_HOST"):
+            return Cluster(configuration, _use_service_account(configuration, environ, folder))
+        file = kubeconfig or environ.get("KUBECONFIG") or None
+        config.load_kube_config(file, context or None, configuration, persist_config=False)
+        _, active = config.list_kube_config_contexts(file)
+    except (config.ConfigException, OSError, ValueError, TypeError) as exc:
+        msg = f"there is no way to the Kubernetes API: {_shorten(str(exc))}"
+        hint = "run it in a pod with a service account, or name a kubeconfig by --kubeconfig"
+        raise HelperError(msg, hint=hint) from exc
+    return Cluster(configuration, active["context"].get("namespace") or "default")
+
+
+def _use_service_account(
+    configuration: client.Configuration, environ: Mapping[str, str], folder: str
+) -> str:
+    """Configure the API server of this pod, and return its namespace."""
+    file = os.path.join(folder, "token")
+    loader = InClusterConfigLoader(file, os.path.join(folder, "ca.crt"), environ=environ)
+    loader.load_and_set(configuration)
+
+    def read_token(configured: client.Configuration) -> None:
+        # Kubelet replaces it each hour, and the old one may be refused before a minute is over.
+        with open(file, encoding="ascii") as stream:
+            configured.api_key["BearerToken"] = f"Bearer {stream.read().strip()}"
+
+    configuration.refresh_api_key_hook = read_token
+    with open(os.path.join(folder, "namespace"), encoding="ascii") as stream:
+        return stream.read().strip()
+
+
+def explain(exc: ApiException) -> ApiFailure:
+    """Return the error of an answer of the API."""
+    status: Object = {}
+    try:
+        found = json.loads(exc.body or "{}")
+        status = found if isinstance(found, dict) else {}
+    except ValueError:
+        pass  # a proxy's page
+    text = status.get("message") or exc.reason or f"HTTP {exc.status}"
+    headers = exc.headers or {}
+    after = str(headers.get("Retry-After", ""))
+    details = status.get("details") or {}
+    causes = [cause.get("reason") for cause in details.get("causes") or ()]
+    return ApiFailure(
+        exc.status or 0,
+        f"the Kubernetes API: {_shorten(str(text))}",
+        retry_after=float(after) if after.isdigit() else 0,
+        is_of_namespace=details.get("kind") == "namespaces",
+        is_terminating="NamespaceTerminating" in causes,
+    )
+
+
+def _shorten(text: str) -> str:
+    return one_line(text)[:_MOST]

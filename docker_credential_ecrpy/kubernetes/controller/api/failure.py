@@ -1,0 +1,41 @@
+"""Why a request to the Kubernetes API failed."""
+
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, Refusal
+
+_HINTS = {
+    401: "the token of the service account is refused; look at its Secret or its expiry",
+    403: "give the service account the right that is named, in a Role or a ClusterRole",
+    0: "check the network, its policies, and the address of the API",
+}
+
+
+class ApiFailure(Refusal):
+    """An answer of the API other than success, or none: code 0.
+
+    retry_after: seconds that the API asks to wait, or 0. is_of_namespace: whether the namespace is
+    what is missing. is_terminating: whether that is being deleted.
+    """
+
+    NOT_FOUND = 404
+    CONFLICT = 409
+
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        *,
+        retry_after: float = 0,
+        is_of_namespace: bool = False,
+        is_terminating: bool = False,
+    ) -> None:
+        kind = Reason.TERMINATING if is_terminating else Reason.API
+        super().__init__(kind, message, hint=None if is_terminating else _HINTS.get(code))
+        self.code = code
+        self.retry_after = retry_after
+        self.is_of_namespace = is_of_namespace
+
+
+def is_lost_race(error: HelperError) -> bool:
+    """Whether another writer was faster, so that a fresh read and another try are the cure."""
+    return isinstance(error, ApiFailure) and error.code == ApiFailure.CONFLICT

@@ -1,0 +1,124 @@
+"""Watches of the API, by the official client's informer."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from kubernetes.client.exceptions import ApiException
+from kubernetes.informer import ADDED, BOOKMARK, DELETED, ERROR, MODIFIED, SharedInformer
+
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.kubernetes.controller.api.client import explain
+from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
+from docker_credential_ecrpy.text.sanitize import one_line
+
+_TIMEOUT = (5, 150)  # seconds to connect, and of silence; a bookmark comes each minute
+_LONGEST_PAUSE = 30.0
+_GONE = 410
+
+Object = dict[str, Any]
+
+logging.getLogger("kubernetes").addHandler(logging.NullHandler())
+logging.getLogger("kubernetes").propagate = False  # each error is reported here
+
+
+class Watcher:
+    """Calls `on_change` for each object that exists, is added, changed or deleted.
+
+    source: a list method of the client, with its arguments. on_error: is told why the watch
+    fails, once for each reason. on_end: is called in place of
+    `on_change` for one that is deleted. is_live: whether what changes is seen; else it has to be
+    asked for. keeps_objects: whether `list` is used; else the informer's cache keeps names alone.
+    """
+
+    def __init__(
+        self,
+        source: tuple[Callable[..., Any], dict[str, Any]],
+        on_change: Callable[[Object], None],
+        on_error: Callable[[HelperError], None],
+        on_end: Callable[[Object], None] | None = None,
+        *,
+        keeps_objects: bool = True,
+    ) -> None:
+        self.is_live = False
+        self._failures = 0
+        self._said = ""
+        self._on_error = on_error
+        self._stopped = threading.Event()
+        self._informer = SharedInformer(_make_lister(*source, self._note_list))
+        for kind in (ADDED, MODIFIED, DELETED):
+            is_end = kind == DELETED and on_end
+            self._informer.add_event_handler(kind, on_end if is_end else on_change)
+            if not keeps_objects:
+                self._informer.add_event_handler(kind, _strip)
+        for kind in (ADDED, MODIFIED, DELETED, BOOKMARK):
+            self._informer.add_event_handler(kind, self._note_success)
+        self._informer.add_event_handler(ERROR, self._note_error)
+
+    def start(self) -> None:
+        """Begin, in a thread that does not keep the process alive."""
+        self._informer.start()
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._stopped.set()
+        threading.Thread(target=self._informer.stop, daemon=True).start()
+
+    def list(self) -> list[Object]:
+        """Return the objects that exist, as far as they are known."""
+        return list(self._informer.cache.list())
+
+    def _note_list(self) -> None:
+        self.is_live, self._said = True, ""
+
+    def _note_success(self, _: object) -> None:
+        self.is_live, self._failures, self._said = True, 0, ""
+
+    def _note_error(self, exc: object) -> None:
+        """Report an error, and wait: the informer tries again at once. It runs in its thread."""
+        if isinstance(exc, ApiException) and exc.status == _GONE:
+            return  # it lists again
+        self.is_live = False
+        failure = explain(exc) if isinstance(exc, ApiException) else _explain_other(exc)
+        if self._said != str(failure):
+            self._said = str(failure)
+            self._on_error(failure)
+        self._failures += 1
+        pause = min(0.5 * 2 ** min(self._failures, 10), _LONGEST_PAUSE)
+        self._stopped.wait(max(pause, failure.retry_after))
+
+
+def _strip(found: Object) -> None:
+    """Drop the values of an object that the informer's cache holds, after its other handlers."""
+    name = {key: found["metadata"].get(key) for key in ("name", "namespace")}
+    found.clear()
+    found["metadata"] = name
+
+
+def _explain_other(exc: object) -> ApiFailure:
+    return ApiFailure(0, f"the Kubernetes API: {one_line(str(exc))}")
+
+
+def _make_lister(
+    method: Callable[..., Any], fixed: dict[str, Any], on_list: Callable[[], None]
+) -> Callable[..., Any]:
+    """Return a list method as the informer calls it, whose objects are plain ones."""
+
+    def list_objects(**options: Any) -> Any:
+        """Return the list, or the stream of a watch.
+
+        :rtype: object
+        """
+        options |= {"_preload_content": False, "_request_timeout": _TIMEOUT}
+        response = method(**fixed, **options, allow_watch_bookmarks=True)
+        if options.get("watch"):
+            return response
+        found = json.loads(response.data)
+        on_list()
+        version = SimpleNamespace(resource_version=found["metadata"]["resourceVersion"])
+        return SimpleNamespace(items=found["items"], metadata=version)
+
+    return list_objects

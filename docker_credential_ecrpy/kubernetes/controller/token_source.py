@@ -1,0 +1,57 @@
+"""Tokens in memory: one call to AWS for all the secrets that the same identity and region serve."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from docker_credential_ecrpy.helper.actions import Helper
+from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times
+from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import due_at
+from docker_credential_ecrpy.settings.rules import Choice
+
+
+class TokenSource:
+    """Gives the token of an identity and endpoint to every secret that is not due.
+
+    Nothing is stored on disk, unless the helper's cache does. clock: returns nanoseconds since the
+    epoch (UTC).
+    """
+
+    def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
+        self._clock = clock
+        self._entries: dict[str, cache.Entry] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def find(self, helper: Helper, choice: Choice, uid: str) -> cache.Entry:
+        """Return a token that is not due for the object `uid`. Raises HelperError.
+
+        While one thread calls AWS, the others wait for its token.
+        """
+        resolved = helper.resolve(choice)
+        identity = resolved.identity(helper.read_identity())
+        place = f"{resolved.registry.endpoint} {identity}"
+        with self._guard:
+            lock = self._locks.setdefault(place, threading.Lock())
+        with lock:
+            entry = self._entries.get(place)
+            if entry and due_at(_times(entry), uid) > self._clock():
+                return entry
+            entry = helper.find_token(resolved)
+            with self._guard:
+                self._entries[place] = entry
+                self._forget_expired()
+            return entry
+
+    def _forget_expired(self) -> None:
+        """Drop tokens of identities that are no longer in use, with their locks."""
+        now = self._clock()
+        for place in [place for place, entry in self._entries.items() if entry.expires <= now]:
+            del self._entries[place]
+            if not self._locks[place].locked():
+                del self._locks[place]
+
+
+def _times(entry: cache.Entry) -> Times:
+    return Times(entry.written, entry.refresh, entry.expires)

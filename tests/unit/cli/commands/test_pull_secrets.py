@@ -1,0 +1,335 @@
+"""Facts about `pull-secrets --once`, on the loopback API and the loopback AWS."""
+
+import base64
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docker_credential_ecrpy.kubernetes.pull_secrets import names
+from tests.world.accounts import EU, US, A, B, rule
+from tests.world.hosts import HOST
+from tests.world.kube.access import Rule
+from tests.world.kube.server import KubeApi
+from tests.world.kube.store import Resource
+from tests.world.machine import Machine, Result
+from tests.world.pull_secrets import FOREIGN, auths, docker_secret, values
+from tests.world.web import Authority
+
+pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
+SECRETS = Resource("secrets", "Secret")
+USER = "system:serviceaccount:shop:ecr"
+
+
+class Cluster:
+    """The loopback API, and the command against it."""
+
+    def __init__(self, api: KubeApi, machine: Machine, root: Path) -> None:
+        self.api, self.machine, self.root = api, machine, root
+        self.file = api.kubeconfig(root / "kubeconfig")
+
+    def run(self, *arguments: str, registries: tuple[str, ...] = (HOST,)) -> Result:
+        words = ("--kubeconfig", str(self.file), "--name", "ecr", *arguments)
+        return self.machine.run("pull-secrets", *words, *registries)
+
+    def once(self, *arguments: str, **more: Any) -> str:
+        """Return what `--once` prints; fails for an error."""
+        done = self.run("--once", "--namespace", "shop", *arguments, **more)
+        assert (done.code, done.stderr) == (0, b""), done
+        return done.stdout.decode()
+
+    def failure(self, *arguments: str, **more: Any) -> str:
+        """Return its standard error."""
+        done = self.run("--once", "--namespace", "shop", *arguments, **more)
+        assert done.code == 1, done
+        return done.stderr.decode()
+
+    def secret(self, namespace: str = "shop") -> dict[str, Any]:
+        found = self.api.store.get("secrets", namespace, "ecr")
+        assert found
+        return found
+
+    def put(self, secret: dict[str, Any]) -> dict[str, Any]:
+        metadata = {k: v for k, v in secret["metadata"].items() if k in ("name", "annotations")}
+        return self.api.store.create(SECRETS, "shop", secret | {"metadata": metadata})
+
+    def limit(self, *rules: Rule) -> None:
+        """Run the command with these rights alone."""
+        token = self.api.access.add_user(USER, *rules)
+        self.file = self.api.kubeconfig(self.root / "limited", token)
+
+    @property
+    def writes(self) -> int:
+        """How often the Secret was written."""
+        return self.api.store.writes["secrets", "shop", "ecr"]
+
+
+@pytest.fixture(name="cluster")
+def _cluster(authority: Authority, machine: Machine, tmp_path: Path) -> Iterator[Cluster]:
+    machine.login()
+    machine.environ["AWS_ECR_DISABLE_CACHE"] = "1"  # as in a pod
+    with KubeApi(authority) as api:
+        api.store.add_namespace("shop")
+        yield Cluster(api, machine, tmp_path)
+
+
+def test_the_first_round_creates_and_the_next_writes_nothing(cluster: Cluster) -> None:
+    """A fresh secret needs neither a write nor a call to AWS."""
+    assert cluster.once().startswith("secret shop/ecr is created; it expires at 2")
+    assert auths(cluster.secret())[HOST]["password"] in cluster.machine.aws.issued
+    assert cluster.once().startswith("secret shop/ecr is up to date; it expires at 2")
+    assert cluster.writes == 1
+    assert cluster.machine.aws.count() == {"ecr": 1}
+
+
+def test_a_login_of_others_survives_and_the_uid_stays(cluster: Cluster) -> None:
+    """Through a refresh, an outside edit and a removal."""
+    uid = cluster.put(docker_secret({"auths": FOREIGN}))["metadata"]["uid"]
+    assert "shop/ecr is refreshed" in cluster.once()
+    edit = {"data": {".dockerconfigjson": base64.b64encode(b'{"auths":{"a":{}}}').decode()}}
+    cluster.api.store.patch(SECRETS, ("shop", "ecr"), edit, "application/merge-patch+json")
+    assert "shop/ecr is refreshed" in cluster.once()
+    assert set(auths(cluster.secret())) == {"a", HOST}
+    assert cluster.secret()["metadata"]["uid"] == uid
+    done = cluster.run("--remove", "--namespace", "shop")
+
+    assert done.stdout == b"secret shop/ecr is removed\n"
+    assert auths(cluster.secret()) == {"a": {}}
+
+
+def test_an_old_token_is_refreshed(cluster: Cluster) -> None:
+    """A token past half its life is due."""
+    cluster.machine.aws.token_life = 2
+    cluster.once()
+    first = auths(cluster.secret())[HOST]["password"]
+    for _ in range(2):
+        done = cluster.run("--once", "--namespace", "shop")
+        if b"is refreshed" in done.stdout:
+            break
+
+    assert auths(cluster.secret())[HOST]["password"] != first
+
+
+def test_accounts_and_regions_in_one_secret(cluster: Cluster) -> None:
+    """By the rules of the settings, and with one call for the registries of a region."""
+    cluster.machine.settings(rule("images.example.com", registry=US.format(B)))
+    hosts = (US.format(A), US.format(B), EU.format(A), "images.example.com:8443")
+    cluster.once(registries=hosts)
+
+    assert set(auths(cluster.secret())) == set(hosts)
+    assert cluster.machine.aws.count() == {"ecr": 2}
+
+
+def test_one_registry_that_fails_leaves_the_others(cluster: Cluster) -> None:
+    """The exit code says so, and the old login of the one that failed stays."""
+    cluster.once(registries=(US.format(A), US.format(B)))
+    before = auths(cluster.secret())
+    cluster.machine.settings(rule(B, profile="absent"))
+    error = cluster.failure(registries=(US.format(A), US.format(B)))
+
+    assert "absent" in error
+    assert US.format(B) in error
+    after = auths(cluster.secret())
+    assert after[US.format(B)] == before[US.format(B)]
+    assert after[US.format(A)] != before[US.format(A)]
+
+
+def test_a_failed_fetch_changes_nothing(cluster: Cluster) -> None:
+    """AWS is down: the data are the same bytes, and the exit code says so."""
+    cluster.machine.aws.token_life = 1
+    cluster.once()
+    before = cluster.secret()
+    cluster.machine.environ |= {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    error = cluster.failure()
+
+    assert "shop/ecr: " in error
+    assert cluster.secret() == before
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_conflict_is_retried_with_a_fresh_read(cluster: Cluster, times: int) -> None:
+    """The write that is refused with 409 is planned again."""
+    cluster.put(docker_secret({"auths": FOREIGN}))
+    cluster.api.fail(409, verb="patch", resource="secrets", times=times, reason="Conflict")
+    cluster.once()
+
+    assert set(auths(cluster.secret())) == {"docker.io", HOST}
+    assert len(cluster.api.seen("get", "secrets")) == times + 1
+    assert cluster.machine.aws.count() == {"ecr": 1}
+
+
+def test_a_creation_that_loses_a_race_is_a_patch(cluster: Cluster) -> None:
+    """Another writer has created it between the read and the write."""
+    cluster.api.fail(409, verb="create", resource="secrets", reason="AlreadyExists")
+    cluster.once()
+
+    assert HOST in auths(cluster.secret())
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "immutable": (docker_secret({"auths": FOREIGN}, immutable=True), "is immutable"),
+    "type": ({"metadata": {"name": "ecr"}, "type": "Opaque"}, "has the type Opaque"),
+}
+
+
+@pytest.mark.parametrize(("there", "says"), REFUSED.values(), ids=REFUSED)
+def test_what_is_reported_and_left(cluster: Cluster, there: dict[str, Any], says: str) -> None:
+    """Never a repair by deletion."""
+    before = cluster.put(there)
+    error = cluster.failure()
+
+    assert says in error
+    assert cluster.secret() == before
+    assert not cluster.api.seen("delete")
+
+
+def test_a_namespace_that_ends_is_no_failure(cluster: Cluster) -> None:
+    """It is skipped quietly."""
+    cluster.api.store.delete(Resource("namespaces", "Namespace"), ("", "shop"), {})
+
+    assert cluster.once() == ""
+
+
+def test_namespaces_by_glob_label_and_exclusion(cluster: Cluster) -> None:
+    """All of them must fit."""
+    for name in ("team-a", "team-b", "team-c", "other"):
+        cluster.api.store.add_namespace(name, labels={"env": "prod" if name != "team-c" else "x"})
+    done = cluster.run(
+        *("--once", "--namespace", "team-*", "--exclude", "team-b", "--label", "env=prod")
+    )
+
+    assert done.stdout.startswith(b"secret team-a/ecr is created")
+    assert done.stdout.count(b"\n") == 1
+    assert cluster.machine.aws.count() == {"ecr": 1}
+
+
+def test_a_namespace_opts_in(cluster: Cluster) -> None:
+    """By an annotation."""
+    cluster.api.store.add_namespace("in", annotations={names.WANTED: "true"})
+    done = cluster.run("--once", "--opt-in")
+
+    assert done.stdout.startswith(b"secret in/ecr is created")
+    assert done.stdout.count(b"\n") == 1
+
+
+def test_service_accounts(cluster: Cluster) -> None:
+    """They name the secret beside others, and no longer after the removal."""
+    accounts = Resource("serviceaccounts", "ServiceAccount")
+    theirs = {"imagePullSecrets": [{"name": "theirs"}]}
+    cluster.api.store.create(accounts, "shop", {"metadata": {"name": "build-1"}} | theirs)
+    shown = cluster.once("--service-account", "default", "--service-account", "build-*")
+    again = cluster.once("--service-account", "default", "--service-account", "build-*")
+
+    def named(account: str) -> list[str]:
+        found = cluster.api.store.get("serviceaccounts", "shop", account)
+        assert found
+        return [each["name"] for each in found.get("imagePullSecrets") or ()]
+
+    assert "service account shop/default names ecr\n" in shown
+    assert "service account" not in again
+    assert (named("default"), named("build-1")) == (["ecr"], ["theirs", "ecr"])
+    done = cluster.run("--remove", "--namespace", "shop", "--service-account", "*")
+    assert done.code == 0
+    assert b"service account shop/build-1 no longer names ecr\n" in done.stdout
+    assert (named("default"), named("build-1")) == ([], ["theirs"])
+    assert cluster.api.store.get("secrets", "shop", "ecr") is None
+
+
+def test_a_dry_run_changes_nothing_and_fetches_nothing(cluster: Cluster) -> None:
+    """It prints what would change, also what would be refused."""
+    done = cluster.run("--dry-run", "--namespace", "shop", "--service-account", "default")
+    assert done.stdout == (
+        b"would change: secret shop/ecr is created\n"
+        b"would change: service account shop/default names ecr\n"
+    )
+    cluster.put(docker_secret({"auths": FOREIGN}, immutable=True))
+    refused = cluster.run("--dry-run", "--namespace", "shop")
+
+    assert (refused.code, b"is immutable" in refused.stderr) == (1, True)
+    assert {call.verb for call in cluster.api.calls} <= {"get", "list"}
+    assert cluster.machine.aws.count() == {}
+
+
+def test_the_least_rights(cluster: Cluster) -> None:
+    """One name in one namespace: get and patch, and create without a name, or not at all."""
+    cluster.limit(Rule(["get", "patch"], ["secrets"], "shop", ["ecr"]))
+    cluster.put(docker_secret({"auths": {}}))
+    assert "is refreshed" in cluster.once()
+    cluster.api.store.delete(SECRETS, ("shop", "ecr"), {})
+    error = cluster.failure()
+
+    assert f'User "{USER}" cannot create resource "secrets"' in error
+    assert "give the service account the right that is named" in error
+
+
+def test_an_api_that_fails_is_reported(cluster: Cluster) -> None:
+    """With its message, and without a traceback."""
+    cluster.api.fail(500, verb="get", resource="secrets", times=20)
+
+    error = cluster.failure()
+    assert "shop/ecr: the Kubernetes API: a fault of the test" in error
+    assert "Traceback" not in error
+
+
+def test_no_secret_is_shown(cluster: Cluster) -> None:
+    """Neither a token of ECR nor the bearer token is in the output or in the log."""
+    done = cluster.run("-v", "--once", "--namespace", "shop")
+    token = auths(cluster.secret())[HOST]["password"]
+
+    assert done.code == 0
+    assert token.encode() not in done.stdout + done.stderr
+    assert cluster.api.admin.encode() not in done.stdout + done.stderr
+    assert b"canary-bearer" not in done.stdout + done.stderr
+
+
+def test_the_other_forms(cluster: Cluster) -> None:
+    """A repository of Argo CD, with its label."""
+    cluster.once("--form", "argocd", "--repository", "charts/app")
+
+    assert values(cluster.secret())["url"] == f"{HOST}/charts/app".encode()
+    assert "argocd.argoproj.io/secret-type" in cluster.secret()["metadata"]["labels"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--once", "--namespace", "A*"), b"neither a name nor a glob"),
+        (("--once", "--label", "x"), b"is no label"),
+        (("--once", "--repository", "a"), b"repository needs the form argocd"),
+    ],
+)
+def test_errors_of_usage(cluster: Cluster, arguments: tuple[str, ...], says: bytes) -> None:
+    """Nothing is asked of the API."""
+    done = cluster.run(*arguments)
+
+    assert (done.code, done.stdout) == (2, b"")
+    assert says in done.stderr
+    assert not cluster.api.calls
+
+
+def test_without_a_cluster_the_error_says_what_to_name(machine: Machine, tmp_path: Path) -> None:
+    """Neither a pod nor a kubeconfig."""
+    machine.login()
+    absent = str(tmp_path / "absent")
+    done = machine.run("pull-secrets", "--name", "a", "--once", "--kubeconfig", absent, HOST)
+
+    assert done.code == 1
+    assert b"there is no way to the Kubernetes API" in done.stderr
+    assert json.dumps(absent).encode() not in done.stdout
+
+
+def test_without_the_extra_the_error_says_what_to_install(machine: Machine, tmp_path: Path) -> None:
+    """As in a wheel without it; the other commands work."""
+    (tmp_path / "kubernetes.py").write_text(
+        "raise ModuleNotFoundError('absent', name='kubernetes')\n"
+    )
+    words = ["-m", "docker_credential_ecrpy", "pull-secrets", "--name", "a", "--once", HOST]
+    code = f"import runpy, sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv[1:] = {words[2:]!r}"
+    code += "; runpy.run_module('docker_credential_ecrpy', run_name='__main__')"
+    done = machine.run(command=[sys.executable, "-c", code])
+
+    assert done.code == 1
+    assert b"run: pip install 'docker-credential-ecrpy[kubernetes]'" in done.stderr

@@ -1,0 +1,139 @@
+"""Facts about the client of the API in a pod: its files, its addresses, and its errors."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
+
+from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster, connect
+from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
+from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason
+from tests.world.kube.access import Rule
+from tests.world.kube.server import KubeApi
+from tests.world.kube.store import Resource
+from tests.world.web import Authority
+
+SECRETS = Resource("secrets", "Secret")
+RULE = Rule(["get", "create", "patch", "delete"], ["secrets"], "shop")
+
+
+@pytest.fixture(name="api", params=["127.0.0.1", "::1"])
+def _api(request: pytest.FixtureRequest, authority: Authority) -> Iterator[KubeApi]:
+    with KubeApi(authority, address=request.param) as api:
+        api.store.add_namespace("shop")
+        yield api
+
+
+@pytest.fixture(name="folder")
+def _folder(api: KubeApi, tmp_path: Path) -> Path:
+    return api.service_account(tmp_path, "ecr", RULE, namespace="shop")
+
+
+@pytest.fixture(name="cluster")
+def _cluster(api: KubeApi, folder: Path) -> Iterator[Cluster]:
+    environ = {"KUBERNETES_SERVICE_HOST": api.host, "KUBERNETES_SERVICE_PORT": str(api.port)}
+    cluster = connect(environ, str(folder), "", "")
+    yield cluster
+    cluster.core.api_client.close()
+    cluster.core.api_client.rest_client.close()
+
+
+def test_a_pod_reaches_the_api_by_its_files(cluster: Cluster) -> None:
+    """By an address of either family, with the certificate and the token of its folder."""
+    assert cluster.namespace == "shop"
+    assert cluster.read("secret", "shop", "ecr") is None
+    made = cluster.create("secret", "shop", {"metadata": {"name": "ecr"}, "data": {"a": "YQ=="}})
+    assert cluster.read("secret", "shop", "ecr") == made
+    cluster.delete("secret", made)
+    assert cluster.read("secret", "shop", "ecr") is None
+
+
+def test_a_rotated_token_is_read_for_each_request(
+    api: KubeApi, cluster: Cluster, folder: Path
+) -> None:
+    """The old one is refused at once here, and no request fails."""
+    assert cluster.read("secret", "shop", "ecr") is None
+    for _ in range(3):
+        api.access.rotate(folder / "token")
+        assert cluster.read("secret", "shop", "ecr") is None
+
+
+def test_what_the_client_does_not_know_stays(api: KubeApi, cluster: Cluster) -> None:
+    """An object is read as the API says it, with members of later versions."""
+    given = {"metadata": {"name": "ecr", "later": {"a": 1}}, "more": [1]}
+    api.store.create(SECRETS, "shop", given)
+    found = cluster.read("secret", "shop", "ecr")
+
+    assert found
+    assert (found["more"], found["metadata"]["later"]) == ([1], {"a": 1})
+
+
+def fails(cluster: Cluster, namespace: str = "shop") -> ApiFailure:
+    with pytest.raises(ApiFailure) as failed:
+        cluster.create("secret", namespace, {"metadata": {"name": "ecr"}})
+    return failed.value
+
+
+def test_a_denial_names_the_right(cluster: Cluster) -> None:
+    """With what to do."""
+    failure = fails(cluster, "other")
+
+    assert failure.code == 403
+    assert 'cannot create resource "secrets" in API group "" in the namespace "other"' in str(
+        failure
+    )
+    assert "in a Role or a ClusterRole" in str(failure)
+
+
+def test_a_namespace_that_ends_is_told_from_a_denial(api: KubeApi, cluster: Cluster) -> None:
+    """Both are answered with 403."""
+    api.store.delete(Resource("namespaces", "Namespace"), ("", "shop"), {})
+
+    assert fails(cluster).reason is Reason.TERMINATING
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "expected"),
+    [
+        (429, {"headers": {"Retry-After": "7"}}, (429, 7)),
+        (500, {}, (500, 0)),
+        (503, {"headers": {"Retry-After": "soon"}}, (503, 0)),
+        (401, {}, (401, 0)),
+    ],
+    ids=str,
+)
+def test_an_error_of_the_api(
+    api: KubeApi,
+    cluster: Cluster,
+    code: int,
+    more: Mapping[str, Any],
+    expected: tuple[int, float],
+) -> None:
+    """Its code, its message, and when to try again."""
+    api.fail(code, verb="create", times=9, **more)
+    failure = fails(cluster)
+
+    assert (failure.code, failure.retry_after) == expected
+    assert "a fault of the test" in str(failure)
+
+
+def test_no_answer_is_an_error_too(api: KubeApi, cluster: Cluster) -> None:
+    """The connection is reset."""
+    api.fail(0, verb="create", times=9)
+
+    assert fails(cluster).code == 0
+
+
+@pytest.mark.parametrize("gone", ["token", "ca.crt", "namespace"])
+def test_a_folder_without_a_file_is_an_error(api: KubeApi, folder: Path, gone: str) -> None:
+    """It says what to do outside of a pod."""
+    (folder / gone).unlink()
+    environ = {"KUBERNETES_SERVICE_HOST": api.host, "KUBERNETES_SERVICE_PORT": str(api.port)}
+
+    with pytest.raises(HelperError, match="no way to the Kubernetes API") as failed:
+        connect(environ, str(folder), "", "")
+    assert "--kubeconfig" in str(failed.value)

@@ -1,0 +1,290 @@
+"""Facts about the controller as a process: what it sees, what it writes, and how it ends."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.world.aws import Fault, refuse
+from tests.world.hosts import HOST
+from tests.world.kube.access import Rule
+from tests.world.kube.controller import Controller
+from tests.world.kube.server import KubeApi
+from tests.world.kube.store import Resource
+from tests.world.machine import Machine
+from tests.world.pull_secrets import FOREIGN, auths, docker_secret
+from tests.world.web import Authority, Request
+
+pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
+SECRETS = Resource("secrets", "Secret")
+NAMESPACES = Resource("namespaces", "Namespace")
+MERGE = "application/merge-patch+json"
+Start = Callable[..., Controller]
+
+
+@pytest.fixture(name="api")
+def _api(authority: Authority) -> Iterator[KubeApi]:
+    with KubeApi(authority) as api:
+        api.store.add_namespace("shop")
+        yield api
+
+
+@pytest.fixture(name="start")
+def _start(api: KubeApi, machine: Machine, tmp_path: Path) -> Iterator[Start]:
+    machine.login()
+    with ExitStack() as stack:
+        yield lambda *arguments: stack.enter_context(Controller(api, machine, tmp_path, *arguments))
+
+
+def password(api: KubeApi, namespace: str = "shop") -> str:
+    """Return the password of the registry in the Secret; "" for none."""
+    found = api.store.get("secrets", namespace, "ecr")
+    member = auths(found).get(HOST, {}) if found else {}
+    return str(member.get("password", ""))
+
+
+def writes(api: KubeApi, namespace: str = "shop") -> int:
+    return api.store.writes.get(("secrets", namespace, "ecr"), 0)
+
+
+def edit(api: KubeApi, patch: dict[str, Any]) -> None:
+    api.store.patch(SECRETS, ("shop", "ecr"), patch, MERGE)
+
+
+def test_the_first_refresh_is_at_the_start(api: KubeApi, start: Start, machine: Machine) -> None:
+    """The Secret is there within seconds; then it is ready, and nothing more is written."""
+    controller = start("--namespace", "shop")
+    controller.wait(lambda: password(api))
+    controller.wait(lambda: controller.ask("/readyz")[0] == 200)
+    time.sleep(2)
+
+    assert password(api) in machine.aws.issued
+    assert writes(api) == 1
+    assert machine.aws.count() == {"ecr": 1}
+    assert controller.ask("/healthz") == (200, "ok\n")
+    assert controller.ask("/other")[0] == 404
+
+
+def test_what_others_do_is_undone(api: KubeApi, start: Start, machine: Machine) -> None:
+    """A deletion and an edit are seen by the watch; AWS is not asked for another token."""
+    controller = start("--namespace", "shop")
+    token = controller.wait(lambda: password(api))
+    api.store.delete(SECRETS, ("shop", "ecr"), {})
+    assert controller.wait(lambda: password(api), 5) == token
+    edit(api, {"data": docker_secret({"auths": FOREIGN})["data"]})
+    assert controller.wait(lambda: password(api), 5) == token
+
+    found = api.store.get("secrets", "shop", "ecr")
+    assert found
+    assert set(auths(found)) == {"docker.io", HOST}
+    assert machine.aws.count() == {"ecr": 1}
+
+
+def test_a_token_is_refreshed_before_its_half(api: KubeApi, start: Start, machine: Machine) -> None:
+    """Again and again, in place."""
+    machine.aws.token_life = 6
+    controller = start("--namespace", "shop")
+    first = controller.wait(lambda: password(api))
+    made = api.store.get("secrets", "shop", "ecr")
+    seen = {first}
+
+    def see() -> bool:
+        seen.add(password(api))
+        return len(seen) == 4
+
+    controller.wait(see, 60)
+
+    after = api.store.get("secrets", "shop", "ecr")
+    assert made
+    assert after
+    assert after["metadata"]["uid"] == made["metadata"]["uid"]
+    assert seen <= set(machine.aws.issued)
+
+
+def test_a_new_namespace_gets_its_secret_within_seconds(api: KubeApi, start: Start) -> None:
+    """And one that ends is left alone."""
+    controller = start("--namespace", "team-*")
+    controller.wait(lambda: controller.ask("/readyz")[0] == 200)
+    api.store.add_namespace("team-a")
+    controller.wait(lambda: password(api, "team-a"), 5)
+    api.store.delete(NAMESPACES, ("", "team-a"), {})
+    api.store.finish_namespace("team-a")
+    api.store.add_namespace("team-b")
+    controller.wait(lambda: password(api, "team-b"), 5)
+
+    assert not password(api, "shop")
+    assert not any("team-a: " in line for line in controller.said)
+
+
+def test_aws_is_down_and_comes_back(api: KubeApi, start: Start, machine: Machine) -> None:
+    """The Secret keeps its bytes, the failure is said once, and then it is refreshed."""
+    machine.aws.token_life = 4
+    controller = start("--namespace", "shop")
+    controller.wait(lambda: password(api))
+    machine.aws.faults["ecr"] = refuse("ServiceUnavailable", status=503)
+    before = password(api)
+    controller.wait_for_line("shop/ecr: ")
+    time.sleep(4)
+    assert password(api) == before
+    assert sum("shop/ecr: " in line for line in controller.said) == 1
+    assert 'failures_total{reason="TokenUnavailable"}' in controller.ask("/metrics")[1]
+    machine.aws.faults.clear()
+
+    controller.wait(lambda: password(api) != before)
+    controller.wait_for_line("shop/ecr: it works again")
+
+
+def test_an_immutable_secret_is_said_once(api: KubeApi, start: Start) -> None:
+    """Not each minute, and not at each event; and it is not deleted."""
+    there = docker_secret({"auths": FOREIGN}, immutable=True) | {"metadata": {"name": "ecr"}}
+    api.store.create(SECRETS, "shop", there)
+    controller = start("--namespace", "shop")
+    controller.wait_for_line("is immutable")
+    for number in range(3):
+        edit(api, {"metadata": {"labels": {"a": str(number)}}})
+        time.sleep(0.5)
+
+    assert sum("is immutable" in line for line in controller.said) == 1
+    assert not api.seen("delete")
+    assert controller.ask("/readyz")[0] == 200
+
+
+def test_a_watch_that_is_gone_begins_again(api: KubeApi, start: Start) -> None:
+    """After 410 it lists again, and sees what happened meanwhile."""
+    controller = start("--namespace", "shop")
+    controller.wait(lambda: password(api))
+    api.ending.set()  # every watch ends
+    time.sleep(0.5)
+    api.store.delete(SECRETS, ("shop", "ecr"), {})
+    api.store.compact()
+    api.ending.clear()
+
+    controller.wait(lambda: password(api))
+
+
+def test_a_rotated_token_of_the_pod_is_read_again(
+    api: KubeApi, start: Start, tmp_path: Path
+) -> None:
+    """With the least rights, in a pod; see the client's own tests for its files."""
+    rule = Rule(["get", "patch", "list", "watch"], ["secrets"], "shop", ["ecr"])
+    token = api.access.add_user("u", rule, Rule(["create"], ["secrets"], "shop"))
+    api.kubeconfig(tmp_path / "kubeconfig", token)
+    controller = start("--namespace", "shop")
+    controller.wait(lambda: password(api))
+
+    assert {call.verb for call in api.seen(resource="secrets")} <= {
+        *("get", "list", "watch", "create", "patch"),
+    }
+    assert not api.seen(resource="namespaces")
+
+
+def test_without_the_right_to_watch_it_polls(api: KubeApi, start: Start, tmp_path: Path) -> None:
+    """The denial is said once, and the Secret is fresh all the same."""
+    rule = Rule(["get", "patch"], ["secrets"], "shop", ["ecr"])
+    token = api.access.add_user("u", rule, Rule(["create"], ["secrets"], "shop"))
+    api.kubeconfig(tmp_path / "kubeconfig", token)
+    controller = start("--namespace", "shop")
+    controller.wait(lambda: password(api))
+    controller.wait_for_line("cannot list resource")
+    time.sleep(3)
+
+    assert sum("cannot list resource" in line for line in controller.said) == 1
+    assert len(api.seen("list", "secrets")) < 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_during_a_call_to_aws(
+    api: KubeApi, start: Start, machine: Machine, number: int
+) -> None:
+    """Within a second."""
+    asked = threading.Event()
+
+    def hang(_: Request) -> None:
+        asked.set()
+        time.sleep(30)
+
+    machine.aws.faults["ecr"] = Fault(hang)
+    controller = start("--namespace", "shop")
+    controller.wait(asked.is_set)
+
+    assert controller.end(number) < 1
+
+
+def test_a_signal_ends_a_credential_process_too(
+    api: KubeApi, start: Start, machine: Machine, tmp_path: Path
+) -> None:
+    """Its program hangs, and is not left behind."""
+    mark = tmp_path / "pid"
+    script = tmp_path / "slow.py"
+    script.write_text(
+        f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+    )
+    machine.environ.pop("AWS_ACCESS_KEY_ID", None)
+    machine.environ.pop("AWS_SECRET_ACCESS_KEY", None)
+    machine.config(f"[default]\ncredential_process = {sys.executable} {script}\n")
+    controller = start("--namespace", "shop")
+    controller.wait(lambda: mark.exists() and mark.read_text())
+    assert controller.end() < 1
+    time.sleep(0.2)
+
+    status = Path(f"/proc/{mark.read_text()}/status")
+    assert not status.exists() or "Z (zombie)" in status.read_text()
+
+
+def test_two_replicas_do_not_fight(api: KubeApi, start: Start, machine: Machine) -> None:
+    """Each leaves the fresh token of the other."""
+    one, two = start("--namespace", "shop"), start("--namespace", "shop")
+    one.wait(lambda: one.ask("/readyz")[0] == 200)
+    two.wait(lambda: two.ask("/readyz")[0] == 200)
+    time.sleep(3)
+
+    assert writes(api) <= 2
+    assert password(api) in machine.aws.issued
+
+
+def test_a_token_is_on_disk_only_where_that_is_asked_for(
+    api: KubeApi, start: Start, machine: Machine
+) -> None:
+    """With --cache, as for get."""
+    controller = start("--namespace", "shop")
+    controller.wait(lambda: password(api))
+    assert not machine.cache.exists()
+    controller.end()
+    api.store.delete(SECRETS, ("shop", "ecr"), {})
+    controller = start("--namespace", "shop", "--cache")
+    controller.wait(lambda: password(api))
+
+    assert machine.get().secret == password(api)
+
+
+def test_a_pod_has_no_home(api: KubeApi, start: Start, machine: Machine) -> None:
+    """Its user has none, and its file system is read-only."""
+    for name in ("HOME", "USERPROFILE"):
+        machine.environ.pop(name, None)
+    controller = start("--namespace", "shop")
+
+    controller.wait(lambda: password(api))
+    assert not [line for line in controller.said if "home" in line.lower()]
+
+
+def test_no_secret_is_shown(api: KubeApi, start: Start) -> None:
+    """Neither in the log nor in the metrics; and the memory stays below 100 MB."""
+    controller = start("--namespace", "shop", "-v")
+    token = controller.wait(lambda: password(api))
+    controller.wait(lambda: controller.ask("/readyz")[0] == 200)
+    status, metrics = controller.ask("/metrics")
+    shown = metrics + "\n".join(controller.said)
+
+    assert status == 200
+    assert f'registry="{HOST}"' in metrics
+    assert "ecrpy_pull_secret_wanted 1.0" in metrics
+    assert token not in shown
+    assert "canary-bearer" not in shown
+    if sys.platform == "linux":
+        assert controller.rss() < 100
