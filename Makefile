@@ -215,7 +215,7 @@ $(VENV)/.ready-demo: $(VENV)/bin/python pyproject.toml
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready-demo
-	$(BIN)/python -m pip install --quiet --group dev
+	$(BIN)/python -m pip install --quiet --editable . --group dev # both, so that they agree
 	@touch $@
 
 $(VENV)/.ready-fuzz $(VENV)/.ready-mutants: $(VENV)/.ready-%: $(VENV)/.ready-dev

@@ -11,11 +11,13 @@ from docker_credential_ecrpy.cli.commands import (
     configure,
     doctor,
     explain,
+    password,
+)
+from docker_credential_ecrpy.cli.commands.kubernetes import (
     kubelet,
     kubelet_check,
     kubelet_config,
     kubelet_install,
-    password,
     pull_secret,
     pull_secrets,
 )

@@ -77,5 +77,3 @@ def test_the_page_names_the_files_of_the_manifests() -> None:
     assert named
     for name in named:
         assert (MANIFESTS / name.rstrip(".")).exists(), name
-    for flavor in re.findall(r"flavors/(\w+)", PAGE.text):
-        assert (MANIFESTS / "flavors" / flavor).is_dir()

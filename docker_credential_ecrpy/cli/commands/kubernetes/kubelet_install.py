@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from docker_credential_ecrpy.cli.commands.kubelet_config import show_diff
-from docker_credential_ecrpy.cli.commands.kubelet_options import (
+from docker_credential_ecrpy.cli.commands.kubernetes.kubelet_config import show_diff
+from docker_credential_ecrpy.cli.commands.kubernetes.kubelet_options import (
     Node,
     choose_file,
     find_node,

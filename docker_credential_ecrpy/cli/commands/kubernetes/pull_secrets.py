@@ -8,7 +8,7 @@ import click
 
 from docker_credential_ecrpy.cli.arguments import expand_account, parse_image
 from docker_credential_ecrpy.cli.commands.completion import registries
-from docker_credential_ecrpy.cli.commands.pull_secret import check_name
+from docker_credential_ecrpy.cli.commands.kubernetes.pull_secret import check_name
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import Command, verbose_option
 from docker_credential_ecrpy.docker.config import bare_host

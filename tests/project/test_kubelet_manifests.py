@@ -1,6 +1,7 @@
 """Facts about the manifests in deploy/: valid, current, no more privileges than needed."""
 
 import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from docker_credential_ecrpy.cli.commands.kubelet_install import command as install
+from docker_credential_ecrpy.cli.commands.kubernetes.kubelet_install import command as install
 from docker_credential_ecrpy.kubernetes.node.flavors import FLAVORS
+from tests.world.kube.kubectl import Kubectl, find_kubectl
 from tests.world.tree import REPOSITORY
 
 pytestmark = pytest.mark.tree
@@ -38,7 +40,7 @@ def test_a_manifest_is_valid(path: Path, manifest: dict[str, Any], version: str)
 
 def test_a_wrong_manifest_is_found() -> None:
     """The validator refuses an unknown field and a wrong type."""
-    (daemon_set,) = yaml.safe_load_all((KUBELET / "daemonset.yaml").read_text())
+    (daemon_set,) = yaml.safe_load_all((KUBELET / "eks" / "daemonset.yaml").read_text())
     wrong = copy.deepcopy(daemon_set)
     wrong["spec"]["template"]["spec"]["hostNetworks"] = True
     with pytest.raises(kubernetes_validate.ValidationError):
@@ -49,35 +51,11 @@ def test_a_wrong_manifest_is_found() -> None:
         validate(wrong, VERSIONS[0])
 
 
-def load_kustomization(directory: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((directory / "kustomization.yaml").read_text())
-    assert (found["apiVersion"], found["kind"]) == (
-        "kustomize.config.k8s.io/v1beta1",
-        "Kustomization",
-    )
-    return found
-
-
+@functools.cache
 def build(flavor: str) -> dict[str, Any]:
-    """Return the DaemonSet of a flavor, as kustomize builds it."""
-    base = load_kustomization(KUBELET)
-    assert base["resources"] == ["daemonset.yaml"]
-    found: dict[str, Any] = yaml.safe_load((KUBELET / "daemonset.yaml").read_text())
-    if flavor == "eks":
-        return found
-    overlay = load_kustomization(KUBELET / "flavors" / flavor)
-    assert overlay["resources"] == ["../.."]
-    (patch,) = overlay["patches"]
-    assert patch["target"] == {"kind": found["kind"], "name": found["metadata"]["name"]}
-    for change in yaml.safe_load(patch["patch"]):
-        assert change["op"] == "replace"
-        *path, last = change["path"].lstrip("/").split("/")
-        at: Any = found
-        for key in path:
-            at = at[int(key)] if isinstance(at, list) else at[key]
-        key = int(last) if isinstance(at, list) else last
-        assert at[key]
-        at[key] = change["value"]
+    """Return the DaemonSet of a flavor, as kubectl's kustomize builds it."""
+    kubectl = Kubectl(find_kubectl(), Path("no such file"))
+    found: dict[str, Any] = yaml.safe_load(kubectl("kustomize", str(KUBELET / flavor)))
     return found
 
 
@@ -99,10 +77,9 @@ def test_each_flavor_mounts_the_directory_of_its_files(flavor: str) -> None:
         validate(build(flavor), version)
 
 
-def test_there_is_an_overlay_for_each_flavor() -> None:
-    """The base is for EKS."""
-    overlays = {path.name for path in (KUBELET / "flavors").iterdir()}
-    assert overlays == set(FLAVORS) - {"eks"}
+def test_there_is_a_directory_for_each_flavor() -> None:
+    """No more, and no fewer."""
+    assert {path.parent.name for path in KUBELET.glob("*/kustomization.yaml")} == set(FLAVORS)
 
 
 def test_the_pod_has_no_more_privileges_than_needed() -> None:

@@ -5,7 +5,10 @@ from typing import Any
 
 import click
 
-from docker_credential_ecrpy.cli.commands.kubelet_options import provider_options, read_asked
+from docker_credential_ecrpy.cli.commands.kubernetes.kubelet_options import (
+    provider_options,
+    read_asked,
+)
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import Command
 from docker_credential_ecrpy.docker import diff

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import click
 
-from docker_credential_ecrpy.cli.commands.kubelet_options import find_node, place_options
+from docker_credential_ecrpy.cli.commands.kubernetes.kubelet_options import find_node, place_options
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, Command
 from docker_credential_ecrpy.errors import HelperError
