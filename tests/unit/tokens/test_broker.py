@@ -172,7 +172,8 @@ def test_a_tokens_life_begins_before_the_call(
 
     entry = broker(fetch=slow).obtain(parse_host(), 25)
 
-    assert (entry.written, entry.refresh) == (START, START + 6 * HOUR)
+    assert entry.written == START
+    assert START + 6 * HOUR * 9 // 10 < entry.refresh <= START + 6 * HOUR
 
 
 @pytest.mark.parametrize(("directory", "seconds"), [(None, 25), ("", 25), (None, 3)])
