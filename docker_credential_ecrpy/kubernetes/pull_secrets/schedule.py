@@ -1,0 +1,44 @@
+"""When a pull secret is due: the same in every replica, and after every restart.
+
+The engine says when a token is due: at half its life, or when the AWS credentials that fetched it
+expire. The jitter spreads many secrets over the tenth before that. It depends on the object alone.
+"""
+
+import hashlib
+
+from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times
+
+_SPREAD = 10  # a part of the time to the refresh
+_FIRST_RETRY = 5 * cache.SECOND
+_LONGEST_RETRY = 300 * cache.SECOND
+_MOST_DOUBLED = 20
+
+
+def fraction(uid: str) -> float:
+    """Return a number from 0 on, below 1, that depends on an object's UID alone."""
+    return int.from_bytes(hashlib.sha256(uid.encode()).digest()[:6], "big") / 2**48
+
+
+def due_at(times: Times, uid: str) -> int:
+    """Return when logins are due for an object, in nanoseconds since the epoch (UTC)."""
+    return times.refresh - int(max(times.refresh - times.written, 0) * fraction(uid) / _SPREAD)
+
+
+def next_refresh(times: Times, uid: str, now: int) -> int:
+    """Return when the logins that were just asked for are due, and not before `now`.
+
+    The engine's cache may give the same token until its own time; then that counts.
+    """
+    due = due_at(times, uid)
+    return due if due > now else max(times.refresh, now)
+
+
+def retry_delay(failures: int, uid: str) -> int:
+    """Return the nanoseconds until the next try after `failures` in a row, at least one.
+
+    They double from five seconds to five minutes; half of it is spread over the objects.
+    """
+    doubled = 1 << min(failures - 1, _MOST_DOUBLED)
+    whole = min(_FIRST_RETRY * doubled, _LONGEST_RETRY)
+    return whole // 2 + int(whole / 2 * fraction(f"{uid} {failures}"))
