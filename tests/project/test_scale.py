@@ -8,13 +8,14 @@ import pytest
 
 from docker_credential_ecrpy.hot.cache import SECOND
 from tests.world.documents import find_page
-from tools.simulation import report
-from tools.simulation.__main__ import SEED
+from tools.simulation import pull_secrets, report
+from tools.simulation.__main__ import SEED, play_pull_secrets
 from tools.simulation.aws import BUCKET, INSTANCE, QUOTA, ROLE, STS_QUOTA, Api, Source
 from tools.simulation.demand import Demand, Pattern
 from tools.simulation.fleet import DAY, Client, Fleet
 from tools.simulation.helpers import AwsPlugin, GoKeying, Helper, Machine, Ours
 from tools.simulation.outcome import play
+from tools.simulation.pull_secrets import SecretsOutcome
 from tools.simulation.scenarios import BEGIN, GO, PLUGIN, SCENARIOS, WITH, WITHOUT, Scenario
 
 pytestmark = pytest.mark.tree
@@ -164,6 +165,24 @@ class TestThrottling:
         assert bool(fleet.failed) is fails
 
 
+class TestPullSecrets:
+    """The controller."""
+
+    @pytest.mark.parametrize(("source", "fetches"), [(INSTANCE, 4), (ROLE, 24)])
+    def test_without_jitter_all_are_due_at_once(self, source: Source, fetches: int) -> None:
+        """A read and a patch for each of 300, each six hours or with each session of an hour."""
+        found = pull_secrets.play(1, has_jitter=False, source=source, namespaces=300)
+
+        assert found == SecretsOutcome(2 * 300 * fetches, 600, 600, fetches)
+
+    def test_the_jitter_spreads_them(self) -> None:
+        """All are refreshed once more, each with one read and one patch, and few in one second."""
+        found = pull_secrets.play(1, has_jitter=True, namespaces=300)
+
+        assert (found.requests, found.ecr_requests) == (2 * 300 * 5, 5)
+        assert (found.at_start, found.later <= 8) == (600, True)
+
+
 class TestPage:
     """The table of docs/scale.md."""
 
@@ -172,6 +191,10 @@ class TestPage:
         assert [row[:2] for row in ROWS] == [
             [s.title, name] for s in SCENARIOS for name in s.helpers
         ]
+
+    def test_it_has_the_controller(self) -> None:
+        """The whole table, with the documented seed."""
+        assert play_pull_secrets(SEED) in find_page("scale").text
 
     @pytest.mark.parametrize("scenario", QUICK, ids=lambda scenario: scenario.title)
     def test_it_is_what_the_program_prints(self, scenario: Scenario) -> None:
