@@ -192,6 +192,28 @@ class TestPage:
             [s.title, name] for s in SCENARIOS for name in s.helpers
         ]
 
+    def test_its_text_has_the_tables_figures(self) -> None:
+        """The peaks of refreshes without and with jitter, and what fails at a start."""
+        text = " ".join(find_page("scale").text.split())
+        (jobs, role, runners) = [
+            {
+                name: [int(cell.replace(",", "")) for cell in cells]
+                for title, name, *cells in ROWS
+                if title == one.title
+            }
+            for one in (SCENARIOS[3], SCENARIOS[4], SCENARIOS[6])
+        ]
+
+        assert jobs[WITHOUT][2] > QUOTA.per_second > jobs[WITH][2]
+        assert f"make {jobs[WITHOUT][2]} calls in one second" in text
+        assert (
+            f"With the jitter it is {jobs[WITH][2]}, below the quota of {QUOTA.per_second}." in text
+        )
+        assert f"{role[WITH][2]} in one second in place of {role[WITHOUT][2]}" in text
+        assert f"fall from {runners[WITHOUT][2]} to {runners[WITH][2]}" in text
+        assert jobs[PLUGIN][1] == 10 * jobs[WITH][1]
+        assert 4.5 < jobs[PLUGIN][6] / jobs[WITH][6] < 5.5
+
     def test_it_has_the_controller(self) -> None:
         """The whole table, with the documented seed."""
         assert play_pull_secrets(SEED) in find_page("scale").text
