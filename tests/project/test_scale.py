@@ -192,6 +192,20 @@ class TestPage:
             [s.title, name] for s in SCENARIOS for name in s.helpers
         ]
 
+    def test_its_text_has_the_models_figures(self) -> None:
+        """What the machines pull, how long credentials live, and how many secrets there are."""
+        text = " ".join(find_page("scale").text.split())
+
+        for nodes in SCENARIOS[:5]:
+            assert [one.first for one in nodes.patterns.values()] == [6, 4]
+            assert nodes.patterns["account"].every == 600 * SECOND
+        assert (
+            "pull 6 images of the account's registry and 4 of the add-ons' when they start" in text
+        )
+        assert (INSTANCE.life, INSTANCE.rotation, ROLE.life) == (6.5 * HOUR, HOUR, HOUR)
+        assert "valid for 6 and a half hours and replaced each hour" in text
+        assert f"in each of {pull_secrets.NAMESPACES:,} namespaces" in text
+
     def test_its_text_has_the_tables_figures(self) -> None:
         """The peaks of refreshes without and with jitter, and what fails at a start."""
         text = " ".join(find_page("scale").text.split())
@@ -224,6 +238,16 @@ class TestPage:
         page = find_page("scale").text
         for name in scenario.helpers:
             assert report.line(scenario, name, play(scenario, name, SEED)) in page
+
+    def test_a_table_is_written_in_its_place(self) -> None:
+        """Written again, the page stays as it is; without a place for it, that is an error."""
+        page = find_page("scale").text
+        table = play_pull_secrets(SEED)
+
+        assert report.replace_table(page, "pull secrets", table) == page
+        assert report.replace_table(page, "pull secrets", "") == page.replace(table, "")
+        with pytest.raises(ValueError, match="no place for the table of fleets"):
+            report.replace_table("text", "fleets", table)
 
     def test_another_seed_gives_another_day(self) -> None:
         """The same seed gives the same one."""
