@@ -29,6 +29,7 @@
 ##   fuzz         feed hostile input for a minute; SECONDS=600
 ##   mutants      check that the tests notice a changed module; SAMPLE=20
 ##   bench        time every program: benchmarks/RESULTS.md; BENCH=--quick
+##   simulate     count the calls of fleets in a day: docs/scale.md; SEED=2
 ##
 ## Maintain
 ##   docs         build the documentation site in build/site/
@@ -85,7 +86,7 @@ export SOURCE_DATE_EPOCH
 IN_NAMESPACE = OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private
 
 .PHONY: help demo test binary install uninstall deb package wheels dist lint test-sdist test-binary roots e2e matrix chaos fuzz \
-  mutants bench docs reference reformat lock clean missing
+  mutants bench simulate docs reference reformat lock clean missing
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -159,6 +160,10 @@ lint: $(VENV)/.ready-dev
 
 bench: .bench/.ready $(ONE_FILE)
 	@.bench/bin/python -m benchmarks $(RUNS) $(BENCH)
+
+# Only the documented day is written into the page.
+simulate: $(VENV)/.ready-demo
+	@$(BIN)/python -m tools.simulation $(if $(SEED),--seed $(SEED),--write)
 
 chaos: $(VENV)/.ready-dev
 	@$(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \

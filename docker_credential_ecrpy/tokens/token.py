@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 
 from docker_credential_ecrpy.hot import cache
+from docker_credential_ecrpy.hot import identity as identities
 from docker_credential_ecrpy.hot.values import dataclass, field
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.tokens.entry import TOKEN_LIFE
@@ -13,6 +14,9 @@ from docker_credential_ecrpy.tokens.login import reply_tail
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.hot.identity import Input
+
+_JITTER_PART = 10  # of the time to the refresh
+_JITTER_DIGITS = 8  # of a digest
 
 
 @dataclass(frozen=True)
@@ -36,16 +40,36 @@ class Token:
     def entry(self, now: int) -> cache.Entry:
         """Return its cache entry, written at `now` (nanoseconds).
 
-        It is due for refresh at half its life, or when the credentials that fetched it expire.
+        It is due for refresh at `refresh_time`, with the jitter of this machine and its boot.
         """
         expires = min(self.expires, now + TOKEN_LIFE)
-        refresh = now + (expires - now) // 2
-        if self.credentials_expire is not None:
-            refresh = min(refresh, self.credentials_expire)
-            if self.ends_with_credentials:
-                expires = min(expires, self.credentials_expire)
+        origin = cache.find_origin()
+        refresh = refresh_time(now, expires, self.credentials_expire, jitter(origin))
+        if self.credentials_expire is not None and self.ends_with_credentials:
+            expires = min(expires, self.credentials_expire)
         reply = reply_tail(self.username, self.password)
-        return cache.Entry(now, refresh, expires, reply, inputs=self.inputs)
+        return cache.Entry(now, refresh, expires, reply, inputs=self.inputs, origin=origin)
+
+
+def jitter(name: str) -> float:
+    """Return a number from 0 on, below 1, that depends on `name` alone, spread evenly over names.
+
+    It needs no memory: a machine has the same jitter for each of its tokens.
+    """
+    return int(identities.digest_text(name)[:_JITTER_DIGITS], 16) / (1 << 4 * _JITTER_DIGITS)
+
+
+def refresh_time(written: int, expires: int, credentials_expire: int | None, share: float) -> int:
+    """Return when a token is due for refresh; all times are in ns since the epoch (UTC).
+
+    It is at half its life, or when the credentials that fetched it expire, whichever is earlier.
+    Machines that fetched theirs in one second would all call AWS in one second again, so it is up
+    to a tenth of that time earlier, and never later. share: of that tenth, as from `jitter`.
+    """
+    due = written + (expires - written) // 2
+    if credentials_expire is not None:
+        due = min(due, credentials_expire)
+    return due - int(max(due - written, 0) // _JITTER_PART * share)
 
 
 Fetch = Callable[[Choice, float], Token]

@@ -1,0 +1,1 @@
+"""`make simulate`: how often fleets of machines call AWS, second by second, over one day."""
