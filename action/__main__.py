@@ -135,9 +135,15 @@ def _without_inputs(environ: Mapping[str, str]) -> dict[str, str]:
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run a step and return its exit code."""
     try:
-        {"set-up": set_up, "check": check}[arguments[0]](environ)
+        if arguments == ["set-up"]:
+            set_up(environ)
+        else:
+            check(environ)
     except ActionError as exc:
         runner.say_error(str(exc))
+        return 1
+    except KeyError as exc:
+        runner.say_error(f"{exc.args[0]} is not set; this action runs in GitHub Actions alone")
         return 1
     except OSError as exc:
         runner.say_error(f"{exc.filename or 'the runner'}: {exc.strerror or exc}")

@@ -53,10 +53,13 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
     if region and not _REGION.fullmatch(region):
         msg = f"AWS_REGION is {_show(region)}; set it to a region such as us-east-1"
         raise ActionError(msg)
-    registries = _read_registries(_read(environ, "registries"), region)
     _read_switch(environ, "skip-logout", default=False)  # there is no logout to skip
     return Inputs(
-        registries=(PUBLIC,) if kind == "public" else registries,
+        registries=(
+            (PUBLIC,)
+            if kind == "public"
+            else _read_registries(_read(environ, "registries"), region)
+        ),
         region=region,
         isolate=_read_switch(environ, "isolate", default=True),
         check=_read_switch(environ, "check", default=False),
