@@ -15,7 +15,7 @@ _ACCOUNT = re.compile(r"\d{12}|\d{4}-\d{4}-\d{4}", re.ASCII)
 _REGION = re.compile(r"[a-z][a-z0-9-]*[0-9]", re.ASCII)
 # <account>@<region>, or a host with an optional port. The program finds out whether it is ECR's.
 _REGISTRY = re.compile(
-    r"[0-9-]+@[a-z][a-z0-9-]*|[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?\.[0-9A-Za-z-]+(?::\d{1,5})?",
+    r"[0-9][0-9-]*@[a-z][a-z0-9-]*|[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?\.[0-9A-Za-z-]+(?::\d{1,5})?",
     re.ASCII,
 )
 # https://packaging.python.org/en/latest/specifications/version-specifiers/

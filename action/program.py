@@ -40,16 +40,22 @@ def install(environ: Mapping[str, str], source: str, directory: Path, proxy: str
 
 
 def _install_into(environ: Mapping[str, str], source: str, venv: Path) -> None:
+    """Make the environment and install the program.
+
+    The working directory is not the job's: with -m, Python also looks there for modules.
+    """
     inherited = {name: text for name, text in environ.items() if name not in _ELSEWHERE}
     with runner.group("Install"):
-        made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=False)
+        made = subprocess.run(
+            [sys.executable, "-m", "venv", "--clear", str(venv)], cwd=venv.parent, check=False
+        )
         if made.returncode:
             msg = f"{sys.executable} cannot make a virtual environment; install its venv module"
             msg += " (python3-venv on Debian and Ubuntu), or add a step with actions/setup-python"
             raise ActionError(msg)
         python = venv / ("Scripts/python.exe" if _WINDOWS else "bin/python")
         command = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-        done = subprocess.run([*command, source], env=inherited, check=False)
+        done = subprocess.run([*command, source], env=inherited, cwd=venv.parent, check=False)
     if done.returncode:
         msg = f"pip could not install {source}; its error is above, under Install"
         raise ActionError(msg)

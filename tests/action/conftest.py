@@ -60,6 +60,8 @@ def _jobs(runner: Runner, machine: Machine, tmp_path_factory: pytest.TempPathFac
     aws = machine.aws
     first = runner.start(root / "first", aws.user("first", A), root / "_temp")
     second = runner.start(root / "second", aws.user("second", B), root / "_temp")
+    for name in ("json", "pip", "secrets", "venv"):  # modules of the job's own repository
+        (first.root / f"{name}.py").write_text("raise SystemExit('the job')")
     with ThreadPoolExecutor(2) as pool:
         started = [
             pool.submit(first.use),

@@ -25,6 +25,7 @@ HOSTILE = [
         "{A}|touch canary",
         "--undo",
         "-{A}",
+        "-{A}@us-east-1",
         "{A},,{A}",
         "{A},$HOME",
         "../{A}",

@@ -174,15 +174,31 @@ def test_only_the_line_uses_changes(scene: Scene, host: str) -> None:
     assert scene.read_pulls() == {host: A}
 
 
+def read_rows(heading: str) -> list[list[str]]:
+    """Return the cells of the tables below a heading, without their heads."""
+    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if "`" in line[:12]]
+    return [[cell.strip().strip("`") for cell in row] for row in rows if len(row) > 1]
+
+
 def test_the_tables_have_every_input_and_output() -> None:
     """With the defaults of action.yml."""
-    rows = [line.strip("|").split("|") for line in PAGE.splitlines() if line.startswith("| `")]
-    cells = [[cell.strip().strip("`") for cell in row] for row in rows]
-    inputs = {row[0]: row[1] for row in cells if len(row) == 3}
+    rows = read_rows("Inputs")
+    inputs = {row[0]: row[1] for row in rows if len(row) == 3}
 
     assert inputs == {name: described["default"] for name, described in ACTION["inputs"].items()}
-    names = [row[0] for row in cells if len(row) == 2]
-    outputs = [name for name in names if name in ACTION["outputs"]]
-    assert outputs[: len(ACTION["outputs"])] == [*ACTION["outputs"]]
-    theirs = ["registries", "registry-type", "mask-password", "skip-logout", "http-proxy"]
-    assert [name for name in names if name in theirs] == theirs
+    assert [row[0] for row in rows if len(row) == 2] == [*ACTION["outputs"]]
+
+
+def test_the_table_of_amazon_ecr_login() -> None:
+    """It has each of its inputs, and outputs of ours for its outputs."""
+    rows = read_rows("From amazon-ecr-login")
+    inputs = ["registries", "registry-type", "mask-password", "skip-logout", "http-proxy"]
+
+    assert [row[0] for row in rows][: len(inputs)] == inputs
+    assert {*inputs} < {*ACTION["inputs"]}
+    assert [row[0].rpartition("`")[2] for row in rows[len(inputs) :]] == [
+        "registry",
+        "docker_username_<registry>",
+        "docker_password_<registry>",
+    ]
