@@ -1,7 +1,8 @@
 """A Docker configuration and a token cache of one job, below RUNNER_TEMP, which the runner empties.
 
 Docker's client keeps more than its config.json in DOCKER_CONFIG: plugins, builders, contexts, TLS
-keys. These stay where they are, behind links.
+keys. These stay where they are, behind links; the runner deletes a link without its target
+(https://github.com/actions/runner, src/Runner.Sdk/Util/IOUtil.cs).
 """
 
 import os

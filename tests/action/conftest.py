@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world.accounts import A, B
+from tests.world.accounts import A, B, C, profile, rule
 from tests.world.aws import Aws
 from tests.world.machine import Machine, make_machine
 from tests.world.registry import RegistryFront, SmallRegistry
@@ -44,6 +44,8 @@ def _machine(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> 
         for name in (PLUGIN, "buildx/instances/builder", "contexts/meta/x/meta.json", "ca.pem"):
             machine.file(f"home/.docker/{name}", name, 0o755)
         (docker / "config.json").write_text(json.dumps({"auths": DOCKER_HUB}))
+        machine.settings(rule(C, profile="third"))
+        machine.config(profile("third", aws.user("third", C)))
         (docker / "config.json.2026-01-01T00-00-00Z.bak").write_text("old")
         yield machine
 

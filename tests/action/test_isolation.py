@@ -6,7 +6,7 @@ import stat
 import sys
 from pathlib import Path
 
-from tests.world.accounts import EU, US, A, B
+from tests.world.accounts import EU, US, A, B, C
 from tests.world.machine import Machine
 from tests.world.runner import (
     DOCKER_HUB,
@@ -42,7 +42,12 @@ def test_parallel_jobs_have_their_own_registries_and_identities(
 def test_nothing_in_the_home_changes(machine: Machine, jobs: TwoJobs) -> None:
     """Not Docker's configuration, and no token is kept there."""
     assert read_files(machine.home) == jobs.before
-    assert not machine.cache.exists()
+    assert os.listdir(machine.cache) == ["config.toml"]
+
+
+def test_the_homes_rules_stay_in_use(machine: Machine, jobs: TwoJobs) -> None:
+    """A rule chooses the AWS profile of an account."""
+    assert who(jobs.first, machine.aws, US.format(C)) == f"arn:aws:iam::{C}:user/third"
 
 
 def test_what_docker_keeps_beside_its_configuration_stays_reachable(
