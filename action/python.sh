@@ -7,7 +7,7 @@ set -euo pipefail
 
 for python in python3 python py python3.14 python3.13 python3.12 python3.11 python3.10; do
   if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then
-    exec "$python" -B "$GITHUB_ACTION_PATH/action" "$1"
+    exec "$python" -X utf8 -B "$GITHUB_ACTION_PATH/action" "$1"
   fi
 done
 echo "::error title=docker-credential-ecrpy::no Python 3.10 or later is on PATH; add a step with" \
