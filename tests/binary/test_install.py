@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import engines, products
+from tests.world import engines, installations, products
 from tests.world.machine import Machine
 from tests.world.products import DIST, DROP_IN, FOLDER, NAME
 from tests.world.tree import REPOSITORY
@@ -213,7 +213,9 @@ def test_the_tarball_installs_itself(tmp_path: Path) -> None:
     (tarball,) = release.glob("*.tar.gz")
     subprocess.run(["tar", "--extract", "--file", tarball], cwd=tmp_path, check=True)
     script = tmp_path / tarball.name.removesuffix(".tar.gz") / "install.sh"
-    subprocess.run(["sh", script, "install", tmp_path / "prefix"], check=True)
+    sudo, *command, prefix = installations.command("tarball").split()
+    assert (sudo, prefix) == ("sudo", "/usr/local")
+    subprocess.run([*command, tmp_path / "prefix"], cwd=script.parent, check=True)
 
     program = tmp_path / "prefix" / "bin" / DROP_IN
     subprocess.run([program, "version"], check=True, capture_output=True)
