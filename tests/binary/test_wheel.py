@@ -194,7 +194,7 @@ def test_pipx_installs_it(tmp_path: Path) -> None:
     line = installations.command("wheel of the static program")
     subprocess.run(["sh", "-c", line], cwd=REPOSITORY, env=environ, check=True, capture_output=True)
     for program in (DROP_IN, NAME):
-        started = [tmp_path / ".local" / "bin" / program, "version"]
+        started = [str(tmp_path / ".local" / "bin" / program), "version"]
         said = subprocess.run(started, check=True, capture_output=True, text=True).stdout
         assert said.startswith(f"{program} ({NAME}) ")
 
