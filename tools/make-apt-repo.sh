@@ -9,7 +9,8 @@
 #     dists/stable/main/binary-ARCHITECTURE/Packages, Packages.gz, Packages.xz
 #     NAME.asc, NAME.sources   the public key, and what a machine needs beside it; set its URIs
 #
-# The index is replaced as a whole, and only if it has changed. Needs apt-ftparchive, dpkg-deb and gpg.
+# The index is replaced as a whole, and only if it has changed. Needs apt-ftparchive and gpg, which
+# are installed where apt-get is.
 set -eu
 umask 022
 LC_ALL=C
@@ -18,12 +19,17 @@ if [ $# -lt 3 ] || [ -z "$2" ]; then
     echo "usage: make-apt-repo.sh DIRECTORY KEY PACKAGE...; KEY is a secret key of gpg" >&2
     exit 1
 fi
-for tool in apt-ftparchive:apt-utils dpkg-deb:dpkg gpg:gnupg; do
-    if ! command -v "${tool%:*}" >/dev/null; then
-        echo "${tool%:*} is not installed: apt-get install ${tool#*:}" >&2
+missing=
+command -v apt-ftparchive >/dev/null || missing=apt-utils
+command -v gpg >/dev/null || missing="$missing gnupg"
+if [ -n "$missing" ]; then
+    if ! command -v apt-get >/dev/null; then
+        echo "an apt repository is made on Debian or Ubuntu, with apt-ftparchive, dpkg-deb and gpg" >&2
         exit 1
     fi
-done
+    # shellcheck disable=SC2086 # several words
+    sh "$(dirname -- "$0")/apt-install.sh" $missing
+fi
 repository=$1
 key=$2
 shift 2

@@ -2,16 +2,19 @@
 # Build docker-credential-ecrpy-VERSION-1.ARCHITECTURE.rpm from the static program: make-rpm.sh DIRECTORY
 #
 # It holds what `install.sh package` installs, as the Debian package does. Reads the program and share
-# from dist/. Needs rpmbuild, of Debian's package `rpm` too, and SOURCE_DATE_EPOCH, which is used for
-# every date in the package.
+# from dist/. Needs rpmbuild, which is installed where apt-get is, and SOURCE_DATE_EPOCH, which is
+# used for every date in the package.
 set -eu
 umask 022
 LC_ALL=C
 export LC_ALL
 cd "$(dirname -- "$0")/.."
 if ! command -v rpmbuild >/dev/null; then
-    echo "rpmbuild is not installed: apt-get install rpm" >&2
-    exit 1
+    if ! command -v apt-get >/dev/null; then
+        echo "rpmbuild is not installed: install rpm-build" >&2
+        exit 1
+    fi
+    sh tools/apt-install.sh rpm
 fi
 if [ ! -e dist/.static ]; then
     echo "the rpm holds the static program, which is not built: see docs/install.md" >&2

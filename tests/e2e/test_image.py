@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from docker_credential_ecrpy import HOMEPAGE, __version__
 from tests.world import engines, installations
@@ -21,6 +22,7 @@ TAG = "docker-credential-ecrpy:test"
 DIRECTORY = "/usr/local/bin"
 CONTAINERFILE = REPOSITORY / "Containerfile"
 SAID = f"{DROP_IN} ({NAME}) {__version__}\n"
+EKS = REPOSITORY / "deploy" / "kubernetes" / "kubelet" / "eks"
 BUSYBOX = Path("/bin/busybox")
 
 
@@ -56,6 +58,32 @@ def test_it_answers(engine_host: EngineHost, image: str) -> None:
         *run, "--network=host", *keys, mount, image, "get", stdin=ECR.encode()
     ).ok()
     assert json.loads(get.stdout)["Secret"] in engine_host.aws.issued
+
+
+def test_it_installs_the_kubelets_plugin(engine_host: EngineHost, image: str) -> None:
+    """With the arguments of the DaemonSet, in its directory of the node."""
+    (pod,) = (
+        each["spec"]["template"]["spec"]
+        for each in yaml.safe_load_all((EKS / "daemonset.yaml").read_text())
+        if each["kind"] == "DaemonSet"
+    )
+    (container,) = pod["initContainers"]
+    (mount,) = (each["mountPath"] for each in container["volumeMounts"])
+    node = engine_host.root / "node"
+    node.mkdir()
+    provider = {
+        "name": "ecr-credential-provider",
+        "matchImages": ["*.dkr.ecr.*.amazonaws.com"],
+        "defaultCacheDuration": "12h",
+        "apiVersion": "credentialprovider.kubelet.k8s.io/v1",
+    }
+    kind = {"apiVersion": "kubelet.config.k8s.io/v1", "kind": "CredentialProviderConfig"}
+    (node / "config.json").write_text(json.dumps({**kind, "providers": [provider]}))
+    run = ("run", "--rm", "--read-only", "--network=none", f"--volume={node}:{mount}", image)
+    engine_host.run(engines.find("docker"), *run, *container["args"]).ok()
+
+    said = engine_host.run(str(node / "ecr-credential-provider"), "version").ok().stdout
+    assert said == SAID.replace(DROP_IN, "ecr-credential-provider", 1)
 
 
 def test_what_is_in_it(engine_host: EngineHost, image: str) -> None:
@@ -103,7 +131,7 @@ def test_other_images_copy_from_it(engine_host: EngineHost, image: str) -> None:
 @pytest.mark.parametrize("user", ["root", "nobody"])
 def test_podman_builds_and_runs_it(engine_host: EngineHost, user: str) -> None:
     """As root, and rootless: as a user without a range of further users."""
-    podman, buildah = engines.find("podman"), engines.find("buildah")
+    podman = engines.find("podman")
     home = Path(engine_host.short) / "home"
     shutil.copytree(IMAGE, home / "image", symlinks=True)
     shutil.copy(CONTAINERFILE, home)
@@ -117,8 +145,8 @@ def test_podman_builds_and_runs_it(engine_host: EngineHost, user: str) -> None:
         soft = min(1024, *(each for each in resource.getrlimit(limit) if each > 0))
         limits.append(f"--ulimit={name}={soft}:{soft}")
 
-    build = (buildah, *storage, "bud", "--isolation=chroot", f"--file={home}/{CONTAINERFILE.name}")
+    build = (podman, *storage, "build", "--isolation=chroot", f"--file={home}/{CONTAINERFILE.name}")
     engine_host.run(*become, *build, "--tag=helper", f"{home}/image").ok()
     run = (podman, *storage, "run", "--rm", "--network=none", *limits, "localhost/helper")
     assert engine_host.run(*become, *run, "version").ok().stdout == SAID
-    engine_host.run(*become, buildah, "unshare", "rm", "-r", f"{home}/s")
+    engine_host.run(*become, podman, "unshare", "rm", "-r", f"{home}/s")
