@@ -1,35 +1,26 @@
-"""Facts about the files for package managers of a release for every platform, with small stand-ins.
+"""Facts about the files for package managers, of a release of stand-ins for every platform."""
 
-Scoop's and winget's schemas are on no package registry; the checks here are what they demand of the
-keys that we use (Scoop's schema.json; winget's manifest schemas 1.10).
-"""
-
-import hashlib
-import io
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from docker_credential_ecrpy import HOMEPAGE, __version__
 from tests.world import engines
+from tests.world.release import NAME, PLATFORMS, write_release
 from tests.world.tree import REPOSITORY
 from tools.package_managers.__main__ import MANAGERS, main, write
-from tools.package_managers.release import LICENSE, PROGRAMS, SUMMARY, Release, ReleaseError
+from tools.package_managers.release import LICENSE, SUMMARY, Release, ReleaseError
 
 pytestmark = pytest.mark.tree
-NAME = "docker-credential-ecrpy"
-UNIX = ("linux-x86_64", "linux-aarch64", "darwin-arm64", "darwin-x86_64")
-PLATFORMS = (*UNIX, "windows-x86_64")
-IDENTIFIER = f"{NAME}.{NAME}"
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Debian's linters")
 # As rubocop of Homebrew's own style is set; its own cops are not packaged.
 RUBOCOP = """\
 AllCops:
@@ -46,28 +37,10 @@ Style/RedundantSelf: {Enabled: true}
 """
 
 
-def _write_release(directory: Path, *platforms: str) -> dict[str, str]:
-    """Write an archive for each platform, as the workflow does; return name -> SHA-256."""
-    directory.mkdir()
-    for platform in platforms:
-        folder = f"{NAME}-{__version__}-{platform}"
-        if platform.startswith("windows"):
-            with zipfile.ZipFile(directory / f"{folder}.zip", "w") as archive:
-                for program in PROGRAMS:
-                    archive.writestr(f"{folder}/{NAME}/{program}.exe", platform)
-        else:
-            with tarfile.open(directory / f"{folder}.tar.gz", "w:gz") as tarball:
-                for name in ("install.sh", "LICENSE", "share/man", "share"):
-                    tarball.addfile(tarfile.TarInfo(f"{folder}/{name}"), io.BytesIO())
-    (directory / "SHA256SUMS").touch()
-    paths = (path for path in directory.iterdir() if path.name != "SHA256SUMS")
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-
-
 @pytest.fixture(name="made")
 def _made(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     """The directory of all files, and the checksums of the archives."""
-    sums = _write_release(tmp_path / "release", *PLATFORMS)
+    sums = write_release(tmp_path / "release", *PLATFORMS)
     assert write(Release.read(tmp_path / "release"), tmp_path / "made") == []
     return tmp_path / "made", sums
 
@@ -113,12 +86,16 @@ def test_each_archive_is_named_with_its_checksum(made: tuple[Path, dict[str, str
             assert sums[name] in texts[manager].lower(), (manager, name)
 
 
+@on_linux
 def test_what_they_say_of_the_project_is_what_the_debian_package_says() -> None:
     """The scripts of the packages and the generator share a summary."""
     command = ["sh", "-c", '. tools/project.sh; echo "$summary"; echo "$maintainer"']
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True, text=True)
 
     assert done.stdout.splitlines()[0] == SUMMARY
+    image = (REPOSITORY / "Containerfile").read_text(encoding="utf-8")
+    assert f'description="{SUMMARY}"' in image
+    assert f'licenses="{LICENSE}"' in image
     assert f'license = "{LICENSE}"' in (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
 
 
@@ -138,7 +115,7 @@ def test_only_programs_that_exist_are_named(
 ) -> None:
     """A manager for whose systems there is none gets no file, and loses an old one."""
     (tmp_path / "made" / left_out[0]).mkdir(parents=True)
-    _write_release(tmp_path / "release", *platforms)
+    write_release(tmp_path / "release", *platforms)
     main(tmp_path / "release", tmp_path / "made")
     said = capsys.readouterr().err
 
@@ -148,7 +125,7 @@ def test_only_programs_that_exist_are_named(
 
 def test_what_is_no_release_is_an_error(tmp_path: Path) -> None:
     """No archive of this version, or one without what the files name."""
-    _write_release(tmp_path / "release")
+    write_release(tmp_path / "release")
     (tmp_path / "release" / f"{NAME}-0.0.0-linux-x86_64.tar.gz").touch()
     with pytest.raises(ReleaseError, match="has no archive of version"):
         Release.read(tmp_path / "release")
@@ -164,6 +141,7 @@ def test_what_is_no_release_is_an_error(tmp_path: Path) -> None:
 # --- Homebrew, AUR, Nix ---------------------------------------------------------------------------
 
 
+@on_linux
 def test_the_formula_is_ruby_in_homebrews_style(made: tuple[Path, dict[str, str]]) -> None:
     """Ruby parses it, and rubocop finds nothing with the settings that both share."""
     _need("ruby")
@@ -185,6 +163,7 @@ def test_the_formula_is_ruby_in_homebrews_style(made: tuple[Path, dict[str, str]
     _lint("rubocop", *options, str(formula))
 
 
+@on_linux
 def test_the_pkgbuild_is_a_clean_script(made: tuple[Path, dict[str, str]]) -> None:
     """bash parses it, and shellcheck finds nothing; every checksum has its source."""
     pkgbuild = made[0] / "aur" / "PKGBUILD"
@@ -197,6 +176,7 @@ def test_the_pkgbuild_is_a_clean_script(made: tuple[Path, dict[str, str]]) -> No
     _lint("shellcheck", str(pkgbuild))
 
 
+@on_linux
 def test_the_derivation_has_each_system(made: tuple[Path, dict[str, str]]) -> None:
     """Nix parses it; another system is an error that names the system."""
     _need("nix-instantiate")
@@ -224,102 +204,10 @@ def test_the_derivation_has_each_system(made: tuple[Path, dict[str, str]]) -> No
         _lint(*evaluate, f'(({pick}) "riscv64-linux").src', **environ)
 
 
-# --- Scoop and winget -----------------------------------------------------------------------------
-
-
-def test_the_scoop_manifest_has_what_its_schema_demands(made: tuple[Path, dict[str, str]]) -> None:
-    """Its keys, and how the values are written; the next version is found by the same rules."""
-    directory, sums = made
-    manifest = json.loads((directory / "scoop" / "bucket" / f"{NAME}.json").read_text())
-    architecture = manifest["architecture"]
-    autoupdate = manifest["autoupdate"]
-    (now,), (later,) = architecture.values(), autoupdate["architecture"].values()
-
-    assert {*manifest} == {
-        *("version", "description", "homepage", "license", "architecture", "bin"),
-        *("checkver", "autoupdate"),
-    }
-    assert {*manifest} >= {"version", "homepage", "license"}
-    assert re.fullmatch(r"[\w.+-]+", manifest["version"])
-    assert {*architecture} == {*autoupdate["architecture"]} <= {"32bit", "64bit", "arm64"}
-    assert {*now} == {"url", "hash", "extract_dir"}
-    assert now["hash"] == sums[now["url"].rpartition("/")[2]]
-    assert {key: text.replace("$version", __version__) for key, text in later.items()} == {
-        key: now[key] for key in ("url", "extract_dir")
-    }
-    assert manifest["bin"] == [f"{program}.exe" for program in PROGRAMS]
-    with zipfile.ZipFile(directory.parent / "release" / now["url"].rpartition("/")[2]) as archive:
-        folder = now["extract_dir"].replace("\\", "/")
-        assert {f"{folder}/{program}" for program in manifest["bin"]} <= {*archive.namelist()}
-    assert manifest["checkver"] == {"github": HOMEPAGE}
-    assert autoupdate["hash"] == {"url": "$baseurl/SHA256SUMS"}
-
-
-def _read_winget(directory: Path) -> dict[str, dict[str, Any]]:
-    """Return the three manifests by their type."""
-    version = f"manifests/{NAME[0]}/{NAME}/{NAME}/{__version__}"
-    paths = sorted((directory / "winget").rglob("*.yaml"))
-    assert [path.relative_to(directory / "winget").as_posix() for path in paths] == [
-        f"{version}/{IDENTIFIER}{kind}.yaml" for kind in (".installer", ".locale.en-US", "")
-    ]
-    found = {}
-    for path in paths:
-        text = path.read_text(encoding="utf-8")
-        value = yaml.safe_load(text)
-        kind = value["ManifestType"]
-        schema = f"https://aka.ms/winget-manifest.{kind}.1.10.0.schema.json"
-        assert text.startswith(f"# yaml-language-server: $schema={schema}\n")
-        found[kind] = value
-    return found
-
-
-def test_the_winget_manifests_have_what_their_schemas_demand(
-    made: tuple[Path, dict[str, str]],
-) -> None:
-    """Version, installer and default locale: required keys, and the limits of their values."""
-    directory, sums = made
-    found = _read_winget(directory)
-    segment = r"[^\.\s\\/:*?\"<>|]{1,32}"
-    required = {
-        "version": {"DefaultLocale"},
-        "installer": {"Installers"},
-        "defaultLocale": {
-            *("PackageLocale", "Publisher", "PackageName", "License", "ShortDescription"),
-        },
-    }
-    assert found.keys() == required.keys()
-    for kind, keys in required.items():
-        assert found[kind].keys() >= keys | {"PackageIdentifier", "PackageVersion"}
-        assert re.fullmatch(rf"{segment}(\.{segment}){{1,7}}", found[kind]["PackageIdentifier"])
-        assert found[kind]["PackageIdentifier"] == IDENTIFIER
-        assert found[kind]["PackageVersion"] == __version__  # text, not a number
-        assert found[kind]["ManifestVersion"] == "1.10.0"
-    locale = found["defaultLocale"]
-    assert found["version"]["DefaultLocale"] == locale["PackageLocale"] == "en-US"
-    for key, value in locale.items():
-        assert value if isinstance(value, list) else 2 <= len(value) <= 256, key
-        assert not key.endswith("Url") or value.startswith(HOMEPAGE)
-    assert len(locale["Tags"]) == len({*locale["Tags"]}) <= 16
-
-    installer = found["installer"]
-    assert installer["InstallerType"] == "zip"
-    assert installer["NestedInstallerType"] == "portable"
-    assert installer["ArchiveBinariesDependOnPath"] is True
-    assert installer["Commands"] == [*PROGRAMS]
-    (program,) = installer["Installers"]
-    assert program["Architecture"] == "x64"
-    name = program["InstallerUrl"].rpartition("/")[2]
-    assert program["InstallerSha256"] == sums[name].upper()
-    with zipfile.ZipFile(directory.parent / "release" / name) as archive:
-        members = {*archive.namelist()}
-    for file in program["NestedInstallerFiles"]:
-        assert file.keys() == {"RelativeFilePath"}
-        assert file["RelativeFilePath"].replace("\\", "/") in members
-
-
 # --- the scripts and the workflows ----------------------------------------------------------------
 
 
+@on_linux
 def test_the_scripts_of_the_packages_are_clean() -> None:
     """shellcheck finds nothing in any script of tools/."""
     _need("shellcheck")
