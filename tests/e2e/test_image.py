@@ -5,7 +5,7 @@ import os
 import re
 import resource
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import yaml
 
 from docker_credential_ecrpy import HOMEPAGE, __version__
 from tests.world import engines, installations
-from tests.world.engine_host import ECR, EngineHost
+from tests.world.engine_host import ECR, Done, EngineHost
 from tests.world.products import DROP_IN, IMAGE, NAME
 from tests.world.tree import REPOSITORY
 
@@ -126,6 +126,24 @@ def test_other_images_copy_from_it(engine_host: EngineHost, image: str) -> None:
         build = ("build", "--network=none", f"--target={target}", str(context))
         said = engine_host.run(engines.find("docker"), *build, DOCKER_BUILDKIT="0").ok().stdout
         assert re.findall(rf"(?m)^(\S+) \({NAME}\) {__version__}$", said) == expected
+
+
+def test_each_builder_builds_it(
+    engine_host: EngineHost, build: Callable[[EngineHost, str], Done]
+) -> None:
+    """Classic and BuildKit, of each client; a later stage copies the program, not a link."""
+    context = engine_host.root / "context"
+    shutil.copytree(IMAGE, context, symlinks=True)
+    text = CONTAINERFILE.read_text().replace("FROM scratch", "FROM scratch AS helper")
+    stage = f"FROM scratch\nLABEL stage=last\nCOPY --from=helper {DIRECTORY}/{NAME} /bin/\n"
+    stage += f'ENTRYPOINT ["/bin/{NAME}", "version"]\n'
+    (context / "Dockerfile").write_text(text + stage)
+    build(engine_host, str(context)).ok()
+    docker = engines.find("docker")
+    built = engine_host.run(docker, "images", "--quiet", "--filter=label=stage=last").ok().stdout
+
+    said = engine_host.run(docker, "run", "--rm", "--network=none", built.strip()).ok().stdout
+    assert said == SAID.replace(DROP_IN, NAME, 1)
 
 
 @pytest.mark.parametrize("user", ["root", "nobody"])
