@@ -16,7 +16,10 @@ import pytest
 from docker_credential_ecrpy import __version__
 from tests.world import engines, installations
 from tests.world.products import DROP_IN, NAME, PACKAGE_MANAGERS, RELEASE
+from tests.world.release import PLATFORMS, write_release
 from tests.world.tree import REPOSITORY
+from tools.package_managers.__main__ import write
+from tools.package_managers.release import Release
 
 WORLD = REPOSITORY / "tests" / "world"
 SAID = "".join(f"{name} ({NAME}) {__version__}\n" for name in (DROP_IN, NAME))
@@ -99,6 +102,13 @@ def test_makepkg_builds_the_package(archive: Path, place: Path, tmp_path: Path) 
     done = subprocess.run([*become, *line.split(), "--force"], capture_output=True, check=False)
     assert done.returncode != 0
     assert b"did not pass the validity check" in done.stderr
+
+    # Of a release for every platform, whose PKGBUILD has several architectures.
+    write_release(tmp_path / "release", *PLATFORMS)
+    write(Release.read(tmp_path / "release"), tmp_path / "made")
+    for name in ("PKGBUILD", ".SRCINFO"):
+        shutil.copy(tmp_path / "made" / "aur" / name, place)
+    assert _run(*become, "makepkg", "--printsrcinfo") == (place / ".SRCINFO").read_text()
 
 
 def test_nix_builds_the_derivation(archive: Path, tmp_path: Path) -> None:
