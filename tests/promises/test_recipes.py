@@ -35,7 +35,7 @@ from tests.world.aws import ACCOUNT
 from tests.world.docker_host import DockerHost
 from tests.world.documents import PAGES, Document, find_page
 from tests.world.machine import HOST, NOT_FOUND, Machine, make_machine
-from tests.world.recipe_host import BOTH, CI, ID_TOKEN, OTHER, TEAM, RecipeHost
+from tests.world.recipe_host import BOTH, CI, ID_TOKEN, OTHER, PULLER, TEAM, RecipeHost
 from tests.world.tree import REPOSITORY
 from tests.world.web import Request, Response, WebServer
 
@@ -475,9 +475,19 @@ def test_a_job_outlives_its_token(host: RecipeHost) -> None:
     assert host.machine.aws.issued[second].arn == CI
 
 
+def test_three_lines_are_enough(host: RecipeHost) -> None:
+    """Elsewhere, with keys in the environment and a role for the other account."""
+    lines, _ = PAGE["index"].fences
+    role = "arn:aws:iam::210987654321:role/ecr-puller"
+    host.machine.login()
+    host.run(["/bin/sh", "-e", "-c", lines.text], {f"AWS_ECR_ROLE_ARN_{OTHER[:12]}": role})
+
+    host.check({HOST: USER, OTHER: PULLER})
+
+
 def test_the_line_for_a_failure(docker_host: DockerHost) -> None:
     """It passes where the pull works, and names cause and fix where it does not."""
-    (line,) = PAGE["index"].fences
+    _, line = PAGE["index"].fences
     docker_host.client()
     command = ["/bin/sh", "-c", line.text]
     for is_right in (True, False):
