@@ -10,6 +10,7 @@ import json
 import plistlib
 import re
 import shutil
+import string
 import sys
 import tempfile
 import time
@@ -116,7 +117,8 @@ def follow_gitlab(host: RecipeHost, job: str, configure: str, runner: str) -> No
     check_schema("gitlab-ci", job, host.root)
     start_gitlab_job(host, job)
     host.check(BOTH)
-    assert not list(host.home.iterdir())  # all is in the job's own directory
+    # All is in the job's own directory, beside the checkout.
+    assert [path.name for path in (*host.home.iterdir(), *host.work.iterdir())] == ["Dockerfile"]
 
     credential_sources.instance(host.machine)
     role = "arn:aws:sts::123456789012:assumed-role/instance/session"
@@ -143,8 +145,9 @@ def follow_jenkins(host: RecipeHost, jenkinsfile: str) -> None:
     host.become(SERVICE)
     block = re.search(r"environment \{(.*?)\n {4}\}", jenkinsfile, re.DOTALL)
     assert block
+    known = {"WORKSPACE": str(host.work), "WORKSPACE_TMP": str(temporary)}
     environ = {
-        name: value.replace("${WORKSPACE_TMP}", str(temporary)) if quote == '"' else value
+        name: string.Template(value).substitute(known) if quote == '"' else value
         for name, quote, value in re.findall(r"(\w+) = (['\"])(.*)\2", block[1])
     }
     (variable,) = re.findall(r"variable: '(\w+)'", jenkinsfile)
@@ -154,7 +157,7 @@ def follow_jenkins(host: RecipeHost, jenkinsfile: str) -> None:
 
     host.check(BOTH)
     assert host.uses[-1].arguments == ["push", f"{HOST}/team/app:7"]
-    assert not list(host.home.iterdir())
+    assert [path.name for path in (*host.home.iterdir(), *host.work.iterdir())] == ["Dockerfile"]
 
 
 def follow_codebuild(host: RecipeHost, buildspec: str) -> None:
