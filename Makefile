@@ -12,9 +12,14 @@
 ##   install      install both programs below PREFIX (/usr/local)
 ##   uninstall    remove what `make install` installed
 ##   deb          build a Debian package of both programs
+##   rpm          build an rpm of both programs
+##   image        build a container image of both programs: ENGINE=docker, TAG=
 ##   package      build the wheel of the Python package
 ##   wheels       build that wheel, and the one of the static program
-##   dist         build the release files and SHA256SUMS in dist/release/
+##   dist         build the release files and SHA256SUMS in dist/release/, and what
+##                package managers read in dist/package-managers/
+##   apt-repo     add the Debian package to the apt repository APT_REPO (dist/apt),
+##                signed by gpg's KEY; DEBS="a.deb b.deb" adds other packages
 ##
 ## Check
 ##   lint         check formatting, lint, types, and which room imports which
@@ -49,6 +54,11 @@ WORKERS ?= 3
 E2E ?= tests/e2e
 PROGRAM ?=
 PREFIX ?= /usr/local
+ENGINE ?= docker
+TAG ?= docker-credential-ecrpy
+APT_REPO ?= dist/apt
+DEBS ?= dist/docker-credential-ecrpy_*.deb
+KEY ?=
 DESTDIR ?=
 BIN = $(VENV)/bin
 CHOSEN = $(if $(PROGRAM),--program "$(PROGRAM)")
@@ -60,6 +70,7 @@ ONE_FILE = dist/$(DROP_IN)
 SHARE = dist/share/man/man1/$(DROP_IN).1
 SBOM = dist/$(NAME).cdx.json
 STATIC = dist/.static
+IMAGE = dist/image
 CONTENTS = build/binary/build_binary/contents.json
 SOURCES := $(shell find docker_credential_ecrpy -name '*.py')
 BUILD_SOURCES := $(shell find binary -type f -not -name '*.pyc')
@@ -85,7 +96,7 @@ export SOURCE_DATE_EPOCH
 # A private mount namespace: tests that mount refuse to run without one.
 IN_NAMESPACE = OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private
 
-.PHONY: help demo test binary install uninstall deb package wheels dist lint test-sdist test-binary roots e2e matrix chaos fuzz \
+.PHONY: help demo test binary install uninstall deb rpm image apt-repo package wheels dist lint test-sdist test-binary roots e2e matrix chaos fuzz \
   mutants bench simulate docs reference reformat lock clean missing
 
 help:
@@ -104,7 +115,7 @@ e2e: $(VENV)/.ready-dev
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m e2e $(CHOSEN) $(E2E)
 
 # The products themselves; then the wheel's own tests, through the products.
-test-binary: $(VENV)/.ready-dev deb wheels $(if $(shell command -v debootstrap),roots)
+test-binary: $(VENV)/.ready-dev dist $(IMAGE) $(if $(shell command -v debootstrap),roots)
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m binary tests
 	$(BIN)/python -m pytest $(PARALLEL) --program $(ONE_FILE) tests
 	$(BIN)/python -m pytest $(PARALLEL) --program $(FOLDER)/$(DROP_IN) tests/promises/test_protocol.py
@@ -148,8 +159,23 @@ uninstall:
 deb: binary
 	@sh tools/make-deb.sh dist
 
+rpm: binary
+	@sh tools/make-rpm.sh dist
+
+image: $(IMAGE)
+	$(ENGINE) build --file Containerfile --tag $(TAG) $(IMAGE)
+
+$(IMAGE): dist/.built tools/make-image-root.sh binary/copyright
+	@sh tools/make-image-root.sh .binary/bin/python $@
+
+apt-repo: deb
+	@sh tools/make-apt-repo.sh "$(APT_REPO)" "$(KEY)" $(DEBS)
+
+# The rpm holds the static program, so there is none without it.
 dist: wheels $(if $(shell command -v dpkg-deb),deb)
+	@if [ -e $(STATIC) ] && command -v rpmbuild >/dev/null; then sh tools/make-rpm.sh dist; fi
 	@sh tools/make-dist.sh dist/release
+	@.binary/bin/python -B -m tools.package_managers dist/release dist/package-managers
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
