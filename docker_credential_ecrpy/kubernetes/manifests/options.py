@@ -1,7 +1,6 @@
 """What the manifests are to set up, and the arguments of `pull-secrets` for it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-
 from typing import Any
 
 from docker_credential_ecrpy.hot.values import dataclass, field
