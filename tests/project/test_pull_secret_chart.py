@@ -1,7 +1,10 @@
 """Facts about the Helm chart, rendered by Helm's own engine."""
 
+import itertools
 import os
 import platform
+import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +18,7 @@ from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.kubernetes.manifests import bundle
 from docker_credential_ecrpy.kubernetes.manifests.options import NAME, Options
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form
+from tests.world.documents import find_page, quoted
 from tests.world.kube import manifests
 from tests.world.kube.manifests import Object
 from tests.world.kube.server import KubeApi
@@ -373,6 +377,28 @@ def test_the_notes_say_what_is_left_to_do(chart: Chart) -> None:
     notes = chart.render({"mode": "cluster", "identity": {"podIdentity": True}})["NOTES.txt"]
     assert "create-pod-identity-association" in notes
     assert "clusterecrpullsecrets" in notes
+
+
+def test_the_commands_of_the_page(chart: Chart) -> None:
+    """Their values are right, and give what the commands of kubectl's section print."""
+    page = find_page("pull-secrets")
+    commands = [
+        shlex.split(line) for line in re.findall(r"^\$ (helm .+)$", page.text, re.MULTILINE)
+    ]
+    image = replace(ECR, image="registry.example.com/ecrpy:1")
+    wanted = (image, replace(image, follows=True, pod_namespace="infra"))
+    modes = {quoted(row[0])[0] for row in page.table("### With Helm")}
+    assert modes == set(chart.loaded.schema["properties"]["mode"]["enum"])
+    for words, options in zip(commands, wanted, strict=True):
+        assert (REPOSITORY / words[3]) == CHART
+        values: dict[str, Any] = {}
+        for before, word in itertools.pairwise(words):
+            if before == "--set":
+                values |= chart.helm.parse_set_string(word)
+        values["image"]["tag"] = str(values["image"]["tag"])
+        namespace = words[words.index("--namespace") + 1]
+        found = strip(chart.objects(values, name=words[2], namespace=namespace))
+        assert found == made(options)
 
 
 def test_kubectl_takes_every_rendering(chart: Chart, api: KubeApi, tmp_path: Path) -> None:
