@@ -186,6 +186,10 @@ SAME: dict[str, tuple[Values, Options]] = {
         {"image": {"repository": "localhost:5000/a/b", "tag": "1.10"}},
         replace(ECR, image="localhost:5000/a/b:1.10"),
     ),
+    "image, a number as its tag": (
+        {"image": {"tag": 20261126}},
+        replace(ECR, image=f"{IMAGE}:20261126"),
+    ),
     "image by digest": (
         {"image": {"repository": "r.example.com/a", "digest": f"sha256:{'0' * 64}"}},
         replace(ECR, image=f"r.example.com/a@sha256:{'0' * 64}"),
@@ -324,6 +328,7 @@ WRONG: dict[str, tuple[Values, str]] = {
     "a typo": ({"registry": ["a"]}, "registry"),
     "no registries": ({"registries": []}, "registries"),
     "an option as registry": ({"registries": ["--resources"]}, "registries"),
+    "a fraction as tag": ({"image": {"tag": 1.5}}, "tag"),
     "numbers": ({"registries": [123456789012]}, "registries"),
     "a number as name": ({"secretName": 1}, "secretName"),
     "upper case": ({"secretName": "Ecr"}, "secretName"),
@@ -395,7 +400,6 @@ def test_the_commands_of_the_page(chart: Chart) -> None:
         for before, word in itertools.pairwise(words):
             if before == "--set":
                 values |= chart.helm.parse_set_string(word)
-        values["image"]["tag"] = str(values["image"]["tag"])
         namespace = words[words.index("--namespace") + 1]
         found = strip(chart.objects(values, name=words[2], namespace=namespace))
         assert found == made(options)

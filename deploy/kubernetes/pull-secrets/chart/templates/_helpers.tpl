@@ -113,6 +113,8 @@ labels:
 {{- define "ecr.pod" -}}
 {{- $v := .Values -}}
 {{- $id := $v.identity -}}
+{{- /* A tag of digits is a number for --set. */ -}}
+{{- $tag := kindIs "string" $v.image.tag | ternary $v.image.tag (toJson $v.image.tag) -}}
 {{- $has := or $id.roleArn $id.podIdentity $id.credentialsSecret -}}
 serviceAccountName: {{ include "ecr.account" . | quote }}
 enableServiceLinks: false
@@ -131,7 +133,7 @@ securityContext:
     type: RuntimeDefault
 containers:
   - name: pull-secrets
-    image: {{ printf "%s%s" $v.image.repository ($v.image.digest | empty | not | ternary (printf "@%s" $v.image.digest) (printf ":%s" ($v.image.tag | default .Chart.AppVersion))) | quote }}
+    image: {{ printf "%s%s" $v.image.repository ($v.image.digest | empty | not | ternary (printf "@%s" $v.image.digest) (printf ":%s" ($tag | default .Chart.AppVersion))) | quote }}
     {{- with $v.image.pullPolicy }}
     imagePullPolicy: {{ . }}
     {{- end }}
