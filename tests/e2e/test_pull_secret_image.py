@@ -1,13 +1,14 @@
 """The image of the controller: built without a network, and run by the real engine."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def _image(engine_host: EngineHost, wheel: Path, tmp_path: Path) -> Iterator[Eng
     pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:")
     locked = ("--require-hashes", f"--requirement={CONTEXT / 'requirements.txt'}")
     options = ("--no-cache-dir", "--disable-pip-version-check", f"--dest={context}")
-    subprocess.run([*pip, *locked, *options], check=True)
+    environ = {**os.environ, "HOME": str(tmp_path)}  # pip asks rustc for its version
+    subprocess.run([*pip, *locked, *options], env=environ, check=True)
     command = ("build", "--network=none", f"--tag={IMAGE}", f"--file={context}/Containerfile")
     args = (f"--build-arg=BASE={BASE}", "--build-arg=PIP_NO_INDEX=1")
     docker(engine_host, *command, *args, str(context))
@@ -125,7 +127,7 @@ def run_the_controller(image: EngineHost, universe: Universe, root: Path) -> Non
         command = ("run", "--detach", "--pull=never", *where, *FEW_RIGHTS, *words, IMAGE)
         docker(image, *command, *options.arguments, f"--listen={LISTEN}")
         try:
-            wait(api, lambda: docker(image, "logs", name))
+            wait(api, lambda: image.run(engines.find("docker"), "logs", name).text)
             with urllib.request.urlopen(f"http://{LISTEN}/readyz", timeout=5) as answer:
                 assert answer.status == 200
             process = docker(image, "inspect", "--format={{.State.Pid}}", name).strip()
@@ -141,12 +143,12 @@ def run_the_controller(image: EngineHost, universe: Universe, root: Path) -> Non
             docker(image, "rm", "--force", name)
 
 
-def wait(api: KubeApi, explain: object) -> None:
+def wait(api: KubeApi, explain: Callable[[], str]) -> None:
     """Wait for the Secret with a login."""
     end = time.monotonic() + 60
     while True:
         secret = api.store.get("secrets", "shop", "ecr")
         if secret and auths(secret)[ECR]["password"]:
             return
-        assert time.monotonic() < end, explain()  # type: ignore[operator]
+        assert time.monotonic() < end, explain()
         time.sleep(0.1)
