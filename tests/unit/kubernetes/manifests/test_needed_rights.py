@@ -17,6 +17,7 @@ from tests.world.kube.store import Resource
 from tests.world.machine import Machine
 from tests.world.web import Authority
 
+pytestmark = pytest.mark.tree  # the standalone programs have no Kubernetes client
 NAMESPACES = Resource("namespaces", "Namespace", namespaced=False)
 MERGE = "application/merge-patch+json"
 
