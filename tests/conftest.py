@@ -1,6 +1,5 @@
 """Fixtures of every test: a world of its own, closed to the real one."""
 
-import gc
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ from docker_credential_ecrpy.hot import watchdog
 from docker_credential_ecrpy.text import secrets
 from tests.world import environment
 from tests.world.aws import Aws
+from tests.world.descriptors import no_leak
 from tests.world.docker_host import DockerHost
 from tests.world.machine import Machine, make_machine
 from tests.world.tree import REPOSITORY
@@ -100,16 +100,8 @@ def _no_deadline() -> Iterator[None]:
 @pytest.fixture(name="same_descriptors")
 def _same_descriptors() -> Iterator[None]:
     """Fail a test that leaks a descriptor, which may hold a lock, or closes one."""
-    gc.disable()  # it closes those that earlier tests have left
-    try:
-        before = os.dup(0)
-        os.close(before)
+    with no_leak():
         yield
-        after = os.dup(0)
-        os.close(after)
-    finally:
-        gc.enable()
-    assert after == before
 
 
 @pytest.fixture(scope="session")
