@@ -56,8 +56,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     others: list[pytest.Item] = []
     for item in items:
         runs_it = {"machine", "engine_host"} & set(getattr(item, "fixturenames", ()))
-        wanted = runs_it and not item.get_closest_marker("tree")
-        (chosen if wanted else others).append(item)
+        marked = any(map(item.get_closest_marker, ("tree", "in_process")))
+        (others if marked or not runs_it else chosen).append(item)
     config.hook.pytest_deselected(items=others)
     items[:] = chosen
 
@@ -120,7 +120,9 @@ def _machine(
 ) -> Iterator[Machine]:
     with WebServer(aws.handle, authority=authority) as server:
         machine = make_machine(aws, server, authority, tmp_path)
-        if request.config.getoption("program"):
+        if request.node.get_closest_marker("in_process"):
+            machine.program = [str(tmp_path / "a test that is marked in_process runs no program")]
+        elif request.config.getoption("program"):
             scripts: Path = request.getfixturevalue("scripts")
             machine.program = [str(scripts / "docker-credential-ecr-login")]
         with machine.closing:
