@@ -39,7 +39,7 @@ def _api(open_api: Callable[..., KubeApi]) -> Iterator[KubeApi]:
 
 def load(name: str, namespace: str = "") -> list[Rule]:
     """Return the rules of a base."""
-    text = (REPOSITORY / "deploy" / "kubernetes" / name / "rbac.yaml").read_text()
+    text = (REPOSITORY / "deploy" / "kubernetes" / "pull-secrets" / name / "rbac.yaml").read_text()
     roles = [each for each in yaml.safe_load_all(text) if each["kind"].endswith("Role")]
     assert len(roles) == 1
     return [

@@ -90,9 +90,7 @@ class RealApi(KubeApi):
                 self._streams.open.discard(connection)
 
 
-def _pass_on(
-    answer: http.client.HTTPResponse, handler: http.server.BaseHTTPRequestHandler
-) -> None:
+def _pass_on(answer: http.client.HTTPResponse, handler: http.server.BaseHTTPRequestHandler) -> None:
     size = answer.getheader("Content-Length")
     handler.send_response_only(answer.status)
     for name, value in answer.getheaders():

@@ -51,7 +51,10 @@ class RealServer:
         self._commands: dict[str, Sequence[str]] = {
             "etcd": [
                 *("--name=here", f"--data-dir={root}/etcd", f"--listen-client-urls={etcd}"),
-                *(f"--advertise-client-urls={etcd}", f"--listen-peer-urls=http://127.0.0.1:{peers}"),
+                *(
+                    f"--advertise-client-urls={etcd}",
+                    f"--listen-peer-urls=http://127.0.0.1:{peers}",
+                ),
                 f"--initial-advertise-peer-urls=http://127.0.0.1:{peers}",
                 f"--initial-cluster=here=http://127.0.0.1:{peers}",
             ],
@@ -59,7 +62,10 @@ class RealServer:
                 *(f"--etcd-servers={etcd}", "--etcd-compaction-interval=0"),
                 *("--bind-address=127.0.0.1", f"--secure-port={self.port}", f"--cert-dir={root}"),
                 *("--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none"),
-                *(f"--tls-cert-file={root}/server.pem", f"--tls-private-key-file={root}/server.key"),
+                *(
+                    f"--tls-cert-file={root}/server.pem",
+                    f"--tls-private-key-file={root}/server.key",
+                ),
                 *("--authorization-mode=RBAC", f"--token-auth-file={root}/tokens.csv"),
                 *("--service-account-issuer=https://localhost", "--anonymous-auth=false"),
                 f"--service-account-signing-key-file={root}/accounts.key",
