@@ -241,6 +241,30 @@ def test_what_a_secret_must_not_be(
     assert "hunter2" not in answer["message"]
 
 
+@pytest.mark.parametrize(("text", "code"), [("{}", 201), ("null", 201), ("[]", 422), ("1", 422)])
+def test_what_the_api_takes_for_logins(client: Client, text: str, code: int) -> None:
+    """An object, or null; what is in it is not looked at."""
+    config = secret(type="kubernetes.io/dockerconfigjson", stringData={".dockerconfigjson": text})
+
+    assert client("POST", SECRETS, config)[0] == code
+
+
+def test_a_deletion_of_what_has_changed_is_a_conflict(client: Client) -> None:
+    """With a precondition, which the UID of an object made again does not meet either."""
+    path = f"{SECRETS}/ecr"
+    _, made = client("POST", SECRETS, secret())
+    client("PATCH", path, {"metadata": {"labels": {"a": "b"}}}, MERGE)
+    seen = {key: made["metadata"][key] for key in ("uid", "resourceVersion")}
+
+    def delete(**wanted: str) -> int:
+        return client("DELETE", path, {"preconditions": wanted})[0]
+
+    assert delete(**seen) == 409
+    assert delete(uid="0f7a5a2e-0000-4000-8000-000000000000") == 409
+    assert delete(uid=seen["uid"]) == 200
+    assert delete(**seen) == 404
+
+
 def test_nothing_is_created_in_a_namespace_that_ends(api: KubeApi, client: Client) -> None:
     """It is Terminating until all that is in it is gone."""
     client("POST", SECRETS, secret())

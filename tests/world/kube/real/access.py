@@ -18,7 +18,10 @@ _PREFIX = "system:serviceaccount:"
 
 
 class RealAccess(Access):
-    """Service accounts in place of the loopback API's users. made: paths of cluster-wide objects."""
+    """Service accounts in place of the loopback API's users.
+
+    made: the paths of the objects outside of the namespaces, for their removal.
+    """
 
     def __init__(self, server: RealServer) -> None:
         super().__init__()
