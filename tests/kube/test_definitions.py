@@ -37,7 +37,7 @@ def test_kubectl_applies_the_definitions(kubectl: Kubectl) -> None:
     assert '"status":"False"' not in conditions
     listed = kubectl("api-resources", "--api-group", GROUP, "--no-headers")
 
-    assert re.findall(r"^(\S+) +(\S+) ", listed, re.M) == [
+    assert re.findall(r"^(\S+) +(\S+) ", listed, re.MULTILINE) == [
         ("clusterecrpullsecrets", "cecrps"),
         ("ecrpullsecrets", "ecrps"),
     ]
@@ -91,7 +91,8 @@ def test_an_unknown_member_is_found_by_kubectl(kubectl: Kubectl) -> None:
 
 def test_the_columns(kubectl: Kubectl, start: Start) -> None:
     """What the controller writes into the status is printed."""
-    kubectl("create", "clusterrolebinding", "ecr", "--clusterrole=cluster-admin", "--group=system:serviceaccounts:shop")  # fmt: skip
+    everything = ("--clusterrole=cluster-admin", "--serviceaccount=shop:ecr")
+    kubectl("create", "clusterrolebinding", "ecr", *everything)
     try:
         kubectl("apply", "-f", "-", stdin=resource(SPEC))
         start("shop", "ecr", "--resources")

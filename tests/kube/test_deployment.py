@@ -29,13 +29,13 @@ Start = Callable[..., Controller]
 
 def apply(kubectl: Kubectl, root: Path, base: str, namespace: str = "") -> None:
     """Apply a base, as an overlay that sets its namespace does."""
+    folder = BASES / base
     if namespace:
-        overlay = root / "overlay"
-        overlay.mkdir()
-        resource = os.path.relpath(BASES / base, overlay)
-        content = {"resources": [resource], "namespace": namespace}
-        (overlay / "kustomization.yaml").write_text(yaml.safe_dump(content))
-    text = kubectl("kustomize", str(overlay if namespace else BASES / base))
+        folder = root / "overlay"
+        folder.mkdir()
+        content = {"resources": [os.path.relpath(BASES / base, folder)], "namespace": namespace}
+        (folder / "kustomization.yaml").write_text(yaml.safe_dump(content))
+    text = kubectl("kustomize", str(folder))
     objects = [each for each in yaml.safe_load_all(text) if each["kind"] not in ELSEWHERE]
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
 
