@@ -23,6 +23,7 @@ ACCOUNTS = Resource("serviceaccounts", "ServiceAccount")
 SECRETS = Resource("secrets", "Secret")
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _CUSTOM = {each.plural: each for each in discovery.CUSTOM}
+_MERGE = "application/merge-patch+json"
 _PATIENCE = 30.0  # seconds
 
 
@@ -184,6 +185,9 @@ class RealStore:
         """Remove a namespace that is being deleted, with all that is in it."""
         for resource in (SECRETS, ACCOUNTS, Resource("events", "Event")):
             self._server.request("DELETE", path_of(resource, name))
+        for found in self._server.request("GET", path_of(SECRETS, name))["items"]:
+            patch = {"metadata": {"finalizers": None}}
+            self.patch(SECRETS, (name, found["metadata"]["name"]), patch, _MERGE)
         for plural in ("rolebindings", "roles"):
             self._server.request("DELETE", f"{_RBAC}/namespaces/{name}/{plural}")
         self._end_resources(name)
@@ -209,6 +213,6 @@ class RealStore:
                 for found in self._server.request("GET", path_of(resource, namespace))["items"]:
                     path = path_of(resource, namespace, found["metadata"]["name"])
                     patch = {"metadata": {"finalizers": None}}
-                    self._server.request("PATCH", path, patch, "application/merge-patch+json")
+                    self._server.request("PATCH", path, patch, _MERGE)
                     with suppress(ApiError):
                         self._server.request("DELETE", path)
