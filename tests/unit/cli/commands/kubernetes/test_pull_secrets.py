@@ -3,7 +3,7 @@
 import base64
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from tests.world.kube.server import KubeApi
 from tests.world.kube.store import Resource
 from tests.world.machine import Machine, Result
 from tests.world.pull_secrets import FOREIGN, auths, docker_secret, values
-from tests.world.web import Authority
 
 pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
 SECRETS = Resource("secrets", "Secret")
@@ -68,10 +67,12 @@ class Cluster:
 
 
 @pytest.fixture(name="cluster")
-def _cluster(authority: Authority, machine: Machine, tmp_path: Path) -> Iterator[Cluster]:
+def _cluster(
+    open_api: Callable[..., KubeApi], machine: Machine, tmp_path: Path
+) -> Iterator[Cluster]:
     machine.login()
     machine.environ["AWS_ECR_DISABLE_CACHE"] = "1"  # as in a pod
-    with KubeApi(authority) as api:
+    with open_api() as api:
         api.store.add_namespace("shop")
         yield Cluster(api, machine, tmp_path)
 
@@ -98,6 +99,37 @@ def test_a_login_of_others_survives_and_the_uid_stays(cluster: Cluster) -> None:
 
     assert done.stdout == b"secret shop/ecr is removed\n"
     assert auths(cluster.secret()) == {"a": {}}
+
+
+def test_what_others_have_on_the_secret_stays(cluster: Cluster) -> None:
+    """Keys, labels, annotations, owner references and finalizers, through writes and the removal."""
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "u"}
+    theirs: dict[str, Any] = {
+        "labels": {"team": "a"},
+        "annotations": {"example.com/a": "b"},
+        "ownerReferences": [owner],
+        "finalizers": ["example.com/keep"],
+    }
+    there = docker_secret({"auths": FOREIGN, "credsStore": "x"}) | {"metadata": {"name": "ecr"}}
+    there["metadata"] |= theirs
+    there["data"] |= {"extra": "YQ=="}
+    uid = cluster.api.store.create(SECRETS, "shop", there)["metadata"]["uid"]
+
+    def check() -> None:
+        found, metadata = cluster.secret(), cluster.secret()["metadata"]
+        assert metadata["uid"] == uid
+        assert metadata["annotations"].items() >= theirs["annotations"].items()
+        assert {key: metadata[key] for key in theirs} | {"annotations": 0} == theirs | {
+            "annotations": 0
+        }
+        assert found["data"]["extra"] == "YQ=="
+        assert auths(found).items() >= FOREIGN.items()
+        assert b'"credsStore": "x"' in values(found)[".dockerconfigjson"]
+
+    for arguments in (("--once",), ("--remove",)):
+        assert cluster.run(*arguments, "--namespace", "shop").code == 0
+        check()
+    assert set(auths(cluster.secret())) == set(FOREIGN)
 
 
 def test_an_old_token_is_refreshed(cluster: Cluster) -> None:
@@ -172,6 +204,8 @@ def test_a_creation_that_loses_a_race_is_a_patch(cluster: Cluster) -> None:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "immutable": (docker_secret({"auths": FOREIGN}, immutable=True), "is immutable"),
     "type": ({"metadata": {"name": "ecr"}, "type": "Opaque"}, "has the type Opaque"),
+    "malformed": (docker_secret({"auths": []}), "malformed"),
+    "null": (docker_secret(None), "malformed"),
 }
 
 
@@ -291,6 +325,18 @@ def test_the_other_forms(cluster: Cluster) -> None:
 
     assert values(cluster.secret())["url"] == f"{HOST}/charts/app".encode()
     assert "argocd.argoproj.io/secret-type" in cluster.secret()["metadata"]["labels"]
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_user_name_and_a_password(cluster: Cluster, is_there: bool) -> None:
+    """In a Secret of this program, or beside the values of others."""
+    if is_there:
+        there = {"metadata": {"name": "ecr"}, "type": "Opaque", "stringData": {"other": "x"}}
+        cluster.put(there)
+    cluster.once("--form", "username-password")
+
+    assert values(cluster.secret())["username"] == b"AWS"
+    assert values(cluster.secret())["password"].decode() in cluster.machine.aws.issued
 
 
 @pytest.mark.parametrize(
