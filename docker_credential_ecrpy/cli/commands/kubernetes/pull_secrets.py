@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import click
 
@@ -13,16 +12,20 @@ from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import Command, verbose_option
 from docker_credential_ecrpy.docker.config import bare_host
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import protocol, watchdog
+from docker_credential_ecrpy.hot.identity import digest_text
 from docker_credential_ecrpy.hot.values import replace
+from docker_credential_ecrpy.kubernetes.pull_secrets.content.record import BY_OPTIONS
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form
+from docker_credential_ecrpy.kubernetes.pull_secrets.login import earliest
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import WANTED, Refusal
 from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import (
     Selection,
     check_pattern,
     is_glob,
 )
-from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret, check
+from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret, check, find_rules
 from docker_credential_ecrpy.text.times import stamp
 
 TYPE_CHECKING = False
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from docker_credential_ecrpy.kubernetes.controller.loop import Parts
     from docker_credential_ecrpy.kubernetes.controller.round import Report, Tools
 
+_OWNER_LENGTH = 8  # digits of a digest
 _EXTRA = "docker-credential-ecrpy[kubernetes]"
 _Run = Callable[["Tools", PullSecret, Sequence[str]], "Report"]
 
@@ -87,6 +91,13 @@ _Run = Callable[["Tools", PullSecret, Sequence[str]], "Report"]
     is_flag=True,
     help="Follow the custom resources of the cluster, or of one --namespace.",
 )
+@click.option(
+    "--rules",
+    metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False),
+    default="",
+    help="With --resources: files of rules, the only AWS identities of ECRPullSecrets.",
+)
 @click.option("--once", is_flag=True, help="Refresh what is due, and end.")
 @click.option("--remove", is_flag=True, help="Take the logins out again, and end.")
 @click.option("--dry-run", is_flag=True, help="Print what would change; fetch no token.")
@@ -115,6 +126,7 @@ def command(
     form: str,
     repository: str,
     resources: bool,
+    rules: str,
     once: bool,
     remove: bool,
     dry_run: bool,
@@ -141,8 +153,11 @@ def command(
         if named or name or len(namespaces) > 1 or once or remove or dry_run:
             msg = "--resources reads the registries and names from the cluster; leave them out"
             raise click.UsageError(msg)
-        _follow(context, cluster, (*namespaces, "")[0], listen)
+        _follow(context, cluster, (*namespaces, "")[0], listen, rules)
         return protocol.OK
+    if rules:
+        msg = "--rules needs --resources; without, AWS_ECR_CONFIG names the rules"
+        raise click.UsageError(msg)
     if not (named and name):
         msg = "name the registries, and the Secret by --name; or add --resources"
         raise click.UsageError(msg)
@@ -166,7 +181,7 @@ def command(
                 repository=repository,
                 accounts=[check_pattern(each, "--service-account") for each in accounts],
                 namespaces=selection,
-                owner="pull-secrets",
+                owner=BY_OPTIONS,
             )
         )
     except Refusal as exc:
@@ -176,6 +191,7 @@ def command(
     several = [
         replace(wanted, uid=f"{home}/{name}", namespace=home, namespaces=None) for home in homes
     ] or [wanted]
+    several = [replace(each, owner=_name_owner(each)) for each in several]
     if once or remove or dry_run:
         codes = [
             _run(context, cluster, each, is_removal=remove, is_dry=dry_run) for each in several
@@ -215,8 +231,12 @@ def _run(
     report = run(tools, wanted, rounds.find_namespaces(cluster, wanted))
     would = "would change: " if is_dry else ""
     for one in report.synced:
+        if one.errors and one.deed is Deed.NOTHING:
+            continue
         is_changed = one.deed is not Deed.NOTHING
-        until = f"; it expires at {stamp(one.times.expires)}" if one.times and not is_dry else ""
+        until = ""
+        if one.times and not is_dry:
+            until = f"; it expires at {stamp(earliest(one.times.values()).expires)}"
         context.console.say(
             f"{would if is_changed else ''}secret {one.target} {one.deed.value}{until}"
         )
@@ -225,8 +245,12 @@ def _run(
         context.console.say(f"{would}service account {namespace}/{account} {verb} {wanted.name}")
     for failure in report.failures:
         context.console.note(f"{context.name}: {failure.name}: {failure.error}")
-    for key, error in {k: e for one in report.synced for k, e in one.errors.items()}.items():
-        context.console.note(f"{context.name}: {key}: {error}")
+    said = set()
+    for one in report.synced:
+        for key, error in one.errors.items():
+            if (key, str(error)) not in said:  # AWS was asked once for all namespaces
+                said.add((key, str(error)))
+                context.console.note(f"{context.name}: {one.target}: {key}: {error}")
     return protocol.FAILED if report.errors else protocol.OK
 
 
@@ -234,30 +258,51 @@ def _keep_fresh(
     context: CommandContext, cluster: "Cluster", wanted: Sequence[PullSecret], listen: str
 ) -> None:
     """Keep the Secrets fresh until SIGTERM or SIGINT. Raises HelperError."""
-    from docker_credential_ecrpy.kubernetes.controller import loop, process
+    from docker_credential_ecrpy.kubernetes.controller import loop, process, removal
 
     parts = _gather(context, cluster)
     controller = loop.Loop(parts)
     for each in wanted:
         controller.put(each)
+        if each.namespaces:
+            controller.removal.leave_leftovers(removal.search_by_options(cluster, each))
     process.run(controller, parts.metrics, listen, parts.say)
 
 
-def _follow(context: CommandContext, cluster: "Cluster", namespace: str, listen: str) -> None:
+def _follow(
+    context: CommandContext, cluster: "Cluster", namespace: str, listen: str, rules: str
+) -> None:
     """Follow the custom resources until SIGTERM or SIGINT. Raises HelperError."""
     from docker_credential_ecrpy.kubernetes.controller import process, resources
 
-    parts = _gather(context, cluster)
-    process.run(resources.Resources(parts, namespace), parts.metrics, listen, parts.say)
+    parts = _gather(context, cluster, rules)
+    followed = resources.Resources(parts, namespace, by_rule=bool(rules))
+    process.run(followed, parts.metrics, listen, parts.say)
 
 
-def _gather(context: CommandContext, cluster: "Cluster") -> "Parts":
+def _gather(context: CommandContext, cluster: "Cluster", rules: str = "") -> "Parts":
+    """Return what the loop works with. rules: the folder of rules of the operator."""
     from docker_credential_ecrpy.kubernetes.controller import loop
     from docker_credential_ecrpy.kubernetes.controller.metrics import Metrics
 
-    # A helper reads its settings once, and the controller has to see a change.
-    make = partial(replace, context.helper)
-    return loop.Parts(cluster, make, context.console.note, Metrics(), time.time_ns)
+    def make(wanted: PullSecret) -> Helper:
+        # A helper reads its settings once, and the controller has to see a change.
+        file = find_rules(wanted, rules)
+        environ = context.helper.environ
+        environ = {**environ, "AWS_ECR_CONFIG": file} if file else environ
+        return replace(context.helper, environ=environ)
+
+    def say(text: str) -> None:
+        context.console.note(f"{stamp(time.time_ns())} {text}")
+
+    return loop.Parts(cluster, make, say, Metrics(), time.time_ns)
+
+
+def _name_owner(wanted: PullSecret) -> str:
+    """Return the owner of what options want: others with the same Secret are another one."""
+    selection = wanted.namespaces
+    texts = [*sorted(wanted.registries), *([repr(selection)] if selection else ())]
+    return f"{BY_OPTIONS}/{digest_text(' '.join(texts))[:_OWNER_LENGTH]}"
 
 
 def _parse(text: str, context: CommandContext) -> str:
