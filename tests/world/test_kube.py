@@ -22,7 +22,7 @@ from tests.world.hosts import HOST
 from tests.world.kube.access import Rule
 from tests.world.kube.kubectl import Kubectl, find_kubectl
 from tests.world.kube.server import KubeApi
-from tests.world.pull_secrets import FOREIGN, LOGIN, NEW_LOGIN, TARGET, docker_secret
+from tests.world.pull_secrets import FOREIGN, LOGIN, NEW_LOGIN, NOW, TARGET, docker_secret
 from tests.world.web import Authority
 
 pytestmark = pytest.mark.tree

@@ -95,7 +95,6 @@ _Run = Callable[["Tools", PullSecret, Sequence[str]], "Report"]
     "--rules",
     metavar="FOLDER",
     type=click.Path(exists=True, file_okay=False),
-    default="",
     help="With --resources: files of rules, the only AWS identities of ECRPullSecrets.",
 )
 @click.option("--once", is_flag=True, help="Refresh what is due, and end.")
@@ -126,7 +125,7 @@ def command(
     form: str,
     repository: str,
     resources: bool,
-    rules: str,
+    rules: str | None,
     once: bool,
     remove: bool,
     dry_run: bool,
@@ -153,7 +152,7 @@ def command(
         if named or name or len(namespaces) > 1 or once or remove or dry_run:
             msg = "--resources reads the registries and names from the cluster; leave them out"
             raise click.UsageError(msg)
-        _follow(context, cluster, (*namespaces, "")[0], listen, rules)
+        _follow(context, cluster, (*namespaces, "")[0], listen, rules or "")
         return protocol.OK
     if rules:
         msg = "--rules needs --resources; without, AWS_ECR_CONFIG names the rules"

@@ -12,7 +12,7 @@ _DENIED = re.compile(
 )
 _HINTS = {
     401: "the token of the service account is refused; look at its Secret or its expiry",
-    403: "give the service account the right that is named",
+    403: "give the service account the right that is named, in a Role or a ClusterRole",
     0: "check the network, its policies, and the address of the API",
 }
 
@@ -48,9 +48,7 @@ class ApiFailure(Refusal):
 
 def _name_right(denied: re.Match[str]) -> str:
     what = denied["what"] + (f".{denied['group']}" if denied["group"] else "")
-    where = "for the whole cluster, by a ClusterRole"
-    if denied["namespace"]:
-        where = f"in the namespace {denied['namespace']}, by a Role"
+    where = f"in the namespace {denied['namespace']}" if denied["namespace"] else "everywhere"
     return f"{denied['verb']} {what} {where}"
 
 

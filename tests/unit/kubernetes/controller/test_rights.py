@@ -40,7 +40,7 @@ def _api(authority: Authority) -> Iterator[KubeApi]:
 
 def load(name: str, namespace: str = "") -> list[Rule]:
     """Return the rules of a base."""
-    text = (REPOSITORY / "deploy" / "kubernetes" / name / "rbac.yaml").read_text()
+    text = (REPOSITORY / "deploy" / "kubernetes" / "pull-secrets" / name / "rbac.yaml").read_text()
     roles = [each for each in yaml.safe_load_all(text) if each["kind"].endswith("Role")]
     assert len(roles) == 1
     return [

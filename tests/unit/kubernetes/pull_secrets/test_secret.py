@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.kubernetes.pull_secrets import names
+from docker_credential_ecrpy.kubernetes.pull_secrets.content import record
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import DOCKER_CONFIG_KEY, Form, Target
-from docker_credential_ecrpy.kubernetes.pull_secrets.login import Login
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, Refusal
 from docker_credential_ecrpy.kubernetes.pull_secrets.secret import (
     change,
     make,
     read_times,
+    read_valid,
     removal,
 )
 from tests.world.hosts import HOST
@@ -26,6 +27,7 @@ from tests.world.pull_secrets import (
     LATER,
     LOGIN,
     NEW_LOGIN,
+    NOW,
     OTHER_HOST,
     OTHER_LOGIN,
     TARGET,
@@ -39,6 +41,7 @@ from tests.world.pull_secrets import (
 
 ARGO_CD = Target("argocd", "charts", Form.ARGO_CD, "charts/app")
 PLAIN = Target("shop", "ecr", Form.PLAIN)
+IDENTITIES = {HOST: "", OTHER_HOST: ""}
 
 
 def test_a_new_secret_has_the_login_in_each_field_that_is_read() -> None:
@@ -122,20 +125,20 @@ def test_a_registry_that_is_no_longer_wanted_is_taken_out() -> None:
     after = stored(there, change(there, TARGET, [LOGIN], NOW))
 
     assert set(auths(after)) == {HOST}
-    assert after["metadata"]["annotations"][names.REGISTRIES] == HOST
+    assert set(record.read(after["metadata"])) == {HOST}
     untouched = docker_secret({"auths": {OTHER_HOST: {"auth": "x"}}})
     assert OTHER_HOST in auths(stored(untouched, change(untouched, TARGET, [LOGIN], NOW)))
 
 
 def test_a_registry_without_a_new_token_keeps_the_old_one() -> None:
-    """A failed fetch changes nothing for its registry, and the secret is not taken for fresh."""
+    """A failed fetch changes nothing for its registry, whose old times count."""
     there = stored(make(TARGET, [LOGIN, OTHER_LOGIN]))
     after = stored(there, change(there, TARGET, [NEW_LOGIN], NOW, kept=[OTHER_HOST]))
 
     assert auths(after)[OTHER_HOST] == auths(there)[OTHER_HOST]
     assert auths(after)[HOST]["password"] == "token-two"
-    assert after["metadata"]["annotations"][names.REGISTRIES] == f"{OTHER_HOST},{HOST}"
-    assert read_times(after, TARGET, {HOST: "", OTHER_HOST: ""}, NOW) is None
+    assert read_valid(after, TARGET, IDENTITIES) == {HOST: LATER, OTHER_HOST: TIMES}
+    assert after["metadata"]["annotations"][names.EXPIRES_AT] == "2027-01-15T20:00:00Z"
 
 
 EDITS: dict[str, Any] = {
@@ -241,7 +244,7 @@ def test_what_is_refused(there: dict[str, Any], target: Target, reason: Reason) 
 def test_a_malformed_secret_is_not_quoted() -> None:
     """The text of a JSON parser may show others' logins."""
     with pytest.raises(Refusal) as refused:
-        change(secret({DOCKER_CONFIG_KEY: b'{"auths": hunter2'}), TARGET, [LOGIN], TIMES)
+        change(secret({DOCKER_CONFIG_KEY: b'{"auths": hunter2'}), TARGET, [LOGIN], NOW)
 
     assert "hunter2" not in str(refused.value)
 
@@ -258,7 +261,7 @@ def test_a_plain_secret_is_handed_over_by_its_annotation() -> None:
     there = secret(
         {"username": b"AWS", "password": b"x", "note": b"mine"},
         Form.PLAIN,
-        metadata={"annotations": {names.REGISTRIES: HOST}},
+        metadata={"annotations": {names.MANAGED_BY: PACKAGE}},
     )
     after = values(stored(there, change(there, PLAIN, [LOGIN], NOW)))
 
@@ -359,7 +362,7 @@ def test_equal_json_is_not_rewritten() -> None:
     """JSON of others that has the login stays byte for byte: a write restarts what watches it."""
     member = {"auth": LOGIN.auth, "password": "token-one", "username": "AWS"}
     text = json.dumps({"auths": {HOST: member} | FOREIGN}, indent=7).encode()
-    patch = change(secret({DOCKER_CONFIG_KEY: text}), TARGET, [LOGIN], TIMES)
+    patch = change(secret({DOCKER_CONFIG_KEY: text}), TARGET, [LOGIN], NOW)
 
     assert patch
     assert "data" not in patch
@@ -391,30 +394,105 @@ def test_no_foreign_key_is_lost(config: dict[str, Any], others: dict[str, Any]) 
 def test_a_login_is_that_of_a_key_alone() -> None:
     """A registry with a port is another key than the one without."""
     there = docker_secret({"auths": {HOST: {"auth": "x"}}})
-    with_port = Login(f"{HOST}:443", "AWS", "token-one", "")
+    with_port = replace(LOGIN, key=f"{HOST}:443")
     after = stored(there, change(there, TARGET, [with_port], NOW))
 
     assert set(auths(after)) == {HOST, f"{HOST}:443"}
 
 
-def test_a_secret_has_one_owner() -> None:
-    """Another one would take its registries out again, and is refused; a removal leaves them."""
+def test_owners_share_a_secret() -> None:
+    """Each one changes and removes its own registries alone, and sees its own edits alone."""
+    mine, theirs = (replace(TARGET, owner=f"ECRPullSecret/{name}") for name in ("a", "b"))
+    there = stored(make(mine, [LOGIN]))
+    both = stored(there, change(there, theirs, [OTHER_LOGIN], NOW))
+    refreshed = stored(both, change(both, mine, [NEW_LOGIN], NOW))
+
+    assert set(auths(both)) == {HOST, OTHER_HOST}
+    assert read_times(both, mine, {HOST: ""}, NOW) == {HOST: TIMES}
+    assert read_times(refreshed, theirs, {OTHER_HOST: ""}, NOW) == {OTHER_HOST: TIMES}
+    assert change(refreshed, theirs, [OTHER_LOGIN], NOW) is None
+    left = stored(refreshed, removal(refreshed, mine))
+    assert set(auths(left)) == {OTHER_HOST}
+    assert read_times(left, theirs, {OTHER_HOST: ""}, NOW) == {OTHER_HOST: TIMES}
+    assert removal(left, mine) is None
+    assert removal(left, theirs) == {}
+
+
+def test_a_registry_has_one_owner() -> None:
+    """Another one is refused until the login has expired: then nobody keeps it fresh."""
     mine, theirs = (replace(TARGET, owner=f"ECRPullSecret/{name}") for name in ("a", "b"))
     there = stored(make(mine, [LOGIN]))
 
-    assert read_times(there, mine, {HOST: ""}, NOW) == {HOST: TIMES}
     assert read_times(there, theirs, {HOST: ""}, NOW) is None
-    with pytest.raises(Refusal, match="is kept fresh by ECRPullSecret/a; name another one"):
-        change(there, theirs, [OTHER_LOGIN], NOW)
-    assert removal(there, theirs) is None
-    assert removal(there, mine) == {}
+    with pytest.raises(Refusal, match="is kept fresh by ECRPullSecret/a; name another Secret"):
+        change(there, theirs, [NEW_LOGIN], NOW)
+    after = stored(there, change(there, theirs, [NEW_LOGIN], TIMES.expires))
+    assert auths(after)[HOST]["password"] == "token-two"
+    with pytest.raises(Refusal, match="is kept fresh by ECRPullSecret/b"):
+        change(after, mine, [LOGIN], NOW)
+
+
+@pytest.mark.parametrize("target", [ARGO_CD, PLAIN], ids=lambda at: at.form.value)
+def test_the_other_forms_have_one_owner(target: Target) -> None:
+    """Their one login cannot be shared, even for another registry."""
+    for owners in (("ECRPullSecret/a", "ECRPullSecret/b"), ("pull-secrets/1", "pull-secrets/2")):
+        mine, theirs = (replace(target, owner=owner) for owner in owners)
+        there = stored(make(mine, [LOGIN]))
+
+        with pytest.raises(Refusal, match="is kept fresh by"):
+            change(there, theirs, [OTHER_LOGIN], NOW)
+
+
+def test_options_with_other_registries_do_not_fight() -> None:
+    """Each leaves the registries of the other, and the login that both want."""
+    mine, theirs = (replace(TARGET, owner=f"pull-secrets/{name}") for name in "12")
+    third = replace(OTHER_LOGIN, key="public.ecr.aws")
+    there = stored(make(mine, [LOGIN, OTHER_LOGIN]))
+    both = stored(there, change(there, theirs, [LOGIN, third], NOW))
+
+    assert set(auths(both)) == {HOST, OTHER_HOST, "public.ecr.aws"}
+    assert read_times(both, mine, IDENTITIES, NOW)
+    assert read_times(both, theirs, {HOST: "", "public.ecr.aws": ""}, NOW)
+    assert change(both, mine, [LOGIN, OTHER_LOGIN], NOW) is None
+    assert removal(both, mine, [HOST, OTHER_HOST]) != {}
+    left = stored(both, removal(both, mine, [HOST, OTHER_HOST]))
+    assert set(auths(left)) == {"public.ecr.aws"}
+
+
+def test_the_registries_of_options_that_ended_are_taken_out() -> None:
+    """When their logins have expired, at the next write."""
+    mine, theirs = (replace(TARGET, owner=f"pull-secrets/{name}") for name in "12")
+    there = stored(make(mine, [OTHER_LOGIN]))
+    both = stored(there, change(there, theirs, [NEW_LOGIN], NOW))
+    assert read_times(both, theirs, {HOST: ""}, TIMES.expires - 1)
+    assert read_times(both, theirs, {HOST: ""}, TIMES.expires) is None
+    after = stored(both, change(both, theirs, [NEW_LOGIN], TIMES.expires))
+
+    assert set(auths(after)) == {HOST}
 
 
 def test_a_secret_without_an_owner_gets_one() -> None:
     """One that was applied by hand is taken over, with its registries."""
     mine = replace(TARGET, owner="ECRPullSecret/a")
-    there = stored(make(TARGET, [LOGIN]))
+    there = stored(make(TARGET, [LOGIN, OTHER_LOGIN]))
     after = stored(there, change(there, mine, [LOGIN], NOW))
 
-    assert after["metadata"]["annotations"][names.OWNER] == "ECRPullSecret/a"
-    assert values(after) == values(there)
+    assert {key: one.owner for key, one in record.read(after["metadata"]).items()} == {
+        HOST: "ECRPullSecret/a"
+    }
+    assert set(auths(after)) == {HOST}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "[]", "null", '{"a": 1}', '{"a": {"owner": ""}}', "[" * 100_000]
+)
+def test_an_edited_record_is_no_record(text: str) -> None:
+    """The login is written again, and what it named is left as that of others."""
+    there = stored(make(TARGET, [LOGIN, OTHER_LOGIN]))
+    there["metadata"]["annotations"][names.LOGINS] = text
+
+    assert read_times(there, TARGET, {HOST: ""}, NOW) is None
+    after = stored(there, change(there, TARGET, [LOGIN], NOW))
+    assert set(auths(after)) == {HOST, OTHER_HOST}
+    assert read_times(after, TARGET, {HOST: ""}, NOW)
+    assert removal(there, TARGET) is None
