@@ -33,7 +33,8 @@
 ##
 ## Maintain
 ##   docs         build the documentation site in build/site/
-##   reference    write the tables of docs/reference.md, and config.schema.json
+##   reference    write the tables of docs/reference.md, config.schema.json, and
+##                the bases of deploy/kubernetes/pull-secrets
 ##   reformat     fix formatting and lint
 ##   lock         update the locked versions in binary/requirements.txt
 ##   clean        remove everything that a target built
@@ -181,6 +182,7 @@ matrix: $(VENV)/.ready-demo
 reference: $(VENV)/.ready-demo
 	$(BIN)/python -B tools/config_schema.py
 	$(BIN)/python -B tools/reference.py
+	$(BIN)/python -B tools/manifests.py
 
 reformat: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .

@@ -85,7 +85,7 @@ class Removal:
 class Search:
     """Looks for logins in Secrets, and Secrets in service accounts, that nobody wants any more.
 
-    namespace: "" for all. is_judged: whether `list_wanted` has all that an owner wants; what other
+    namespace, name: "" for all; the name is of the Secrets. is_judged: whether `list_wanted` has all that an owner wants; what other
     owners have is left alone.
     """
 
@@ -93,6 +93,7 @@ class Search:
     namespace: str
     list_wanted: Callable[[], Sequence[PullSecret]]
     is_judged: Callable[[str], bool]
+    name: str = ""
 
     def find(self) -> Iterator[tuple[PullSecret, Remove]]:
         """Yield what is to be taken out of one Secret, or of one service account, and how.
@@ -102,7 +103,7 @@ class Search:
         # First what there is, then what is wanted: what comes between is not taken for left.
         secrets = {
             (metadata["namespace"], metadata["name"]): notes
-            for each in self.cluster.list_metadata("secret", self.namespace)
+            for each in self.cluster.list_metadata("secret", self.namespace, self.name)
             if (notes := record.read(metadata := each["metadata"]))
         }
         accounts = self._list_accounts()
@@ -156,4 +157,4 @@ class Search:
 
 def search_by_options(cluster: Cluster, wanted: PullSecret) -> Search:
     """Return the search for what options have left in namespaces that they no longer select."""
-    return Search(cluster, "", lambda: [wanted], lambda owner: owner == wanted.owner)
+    return Search(cluster, "", lambda: [wanted], lambda owner: owner == wanted.owner, wanted.name)

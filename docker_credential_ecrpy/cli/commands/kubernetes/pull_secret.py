@@ -17,7 +17,12 @@ from docker_credential_ecrpy.kubernetes.pull_secrets.spec import (
 )
 from docker_credential_ecrpy.kubernetes.pull_secrets.yaml_text import to_yaml
 
-_CHECKS = {"--name": is_name, "--namespace": is_namespace}
+_CHECKS = {
+    "--name": is_name,
+    "--namespace": is_namespace,
+    "--pod-namespace": is_namespace,
+    "--credentials-secret": is_name,
+}
 
 
 def check_name(_context: click.Context, parameter: click.Parameter, value: str | None) -> str:

@@ -9,7 +9,7 @@ from docker_credential_ecrpy.cli.arguments import expand_account, parse_image
 from docker_credential_ecrpy.cli.commands.completion import registries
 from docker_credential_ecrpy.cli.commands.kubernetes.pull_secret import check_name
 from docker_credential_ecrpy.cli.context import CommandContext
-from docker_credential_ecrpy.cli.help import Command, verbose_option
+from docker_credential_ecrpy.cli.help import CommandGroup, verbose_option
 from docker_credential_ecrpy.docker.config import bare_host
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
@@ -39,9 +39,9 @@ _EXTRA = "docker-credential-ecrpy[kubernetes]"
 _Run = Callable[["Tools", PullSecret, Sequence[str]], "Report"]
 
 
-@click.command(
+@click.group(
     "pull-secrets",
-    cls=Command,
+    cls=CommandGroup,
     short_help="keep image pull secrets of Kubernetes fresh",
     examples=(
         ("--name ecr --once 123456789012@us-east-1", "in the pod's namespace, as a CronJob"),
@@ -160,17 +160,60 @@ def command(
     if not (named and name):
         msg = "name the registries, and the Secret by --name; or add --resources"
         raise click.UsageError(msg)
+    selection = read_selection(namespaces, exclude, labels, opt_in=opt_in)
+    wanted = read_wanted(
+        context,
+        named,
+        name=name,
+        form=form,
+        repository=repository,
+        accounts=accounts,
+        selection=selection,
+    )
+    # A list of names needs no right to read namespaces.
+    is_list = not (exclude or labels or opt_in or any(map(is_glob, namespaces)))
+    homes = dict.fromkeys(namespaces or (cluster.namespace,)) if is_list else ()
+    several = [
+        replace(wanted, uid=f"{home}/{name}", namespace=home, namespaces=None) for home in homes
+    ] or [wanted]
+    several = [replace(each, owner=_name_owner(each)) for each in several]
+    if once or remove or dry_run:
+        codes = [
+            _run(context, cluster, each, is_removal=remove, is_dry=dry_run) for each in several
+        ]
+        return max(codes)
+    _keep_fresh(context, cluster, several, listen)
+    return protocol.OK
+
+
+def read_selection(
+    namespaces: Sequence[str], exclude: Sequence[str], labels: Sequence[str], *, opt_in: bool
+) -> Selection:
+    """Return what the options select. Raises click.UsageError."""
     try:
-        for each in namespaces:
-            check_pattern(each, "--namespace")
-        selection = Selection(
-            list(namespaces),
+        return Selection(
+            [check_pattern(each, "--namespace") for each in namespaces],
             [check_pattern(each, "--exclude") for each in exclude],
             dict(map(_parse_label, labels)),
             opt_in=opt_in,
         )
-        is_list = not (exclude or labels or opt_in or any(map(is_glob, namespaces)))
-        wanted = check(
+    except Refusal as exc:
+        raise click.UsageError(str(exc)) from exc
+
+
+def read_wanted(
+    context: CommandContext,
+    named: Sequence[str],
+    *,
+    name: str,
+    form: str,
+    repository: str,
+    accounts: Sequence[str],
+    selection: Selection,
+) -> PullSecret:
+    """Return what the options ask for. Raises click.UsageError."""
+    try:
+        return check(
             PullSecret(
                 uid=f"*/{name}",
                 namespace="",
@@ -185,19 +228,6 @@ def command(
         )
     except Refusal as exc:
         raise click.UsageError(str(exc)) from exc
-    # A list of names needs no right to read namespaces.
-    homes = dict.fromkeys(namespaces or (cluster.namespace,)) if is_list else ()
-    several = [
-        replace(wanted, uid=f"{home}/{name}", namespace=home, namespaces=None) for home in homes
-    ] or [wanted]
-    several = [replace(each, owner=_name_owner(each)) for each in several]
-    if once or remove or dry_run:
-        codes = [
-            _run(context, cluster, each, is_removal=remove, is_dry=dry_run) for each in several
-        ]
-        return max(codes)
-    _keep_fresh(context, cluster, several, listen)
-    return protocol.OK
 
 
 def _connect(context: CommandContext, kubeconfig: str, kube_context: str) -> "Cluster":

@@ -76,19 +76,22 @@ class Cluster:
         """Return every Namespace. Raises ApiFailure."""
         return list(self.ask("GET", paths.of("namespace"))["items"])
 
-    def list_metadata(self, kind: str, namespace: str = "") -> Iterator[Object]:
+    def list_metadata(self, kind: str, namespace: str, name: str = "") -> Iterator[Object]:
         """Yield the objects of a namespace, or of all, without their values. Raises ApiFailure.
+
+        name: of the objects; "" for every name. So a right to one name suffices.
 
         https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables
         """
-        query = {"limit": _PAGE}
+        only = {"fieldSelector": f"metadata.name={name}"} if name else {}
+        query: dict[str, object] = {"limit": _PAGE, **only}
         while True:
             found = self.ask("GET", paths.of(kind, namespace, query=query), accept=_METADATA)
             yield from found["items"]
             more = (found.get("metadata") or {}).get("continue")
             if not more:
                 return
-            query = {"limit": _PAGE, "continue": more}
+            query |= {"continue": more}
 
     def ask(
         self,

@@ -152,7 +152,7 @@ def test_an_immutable_secret_is_said_once(api: KubeApi, start: Start) -> None:
 
     assert sum("is immutable" in line for line in controller.said) == 1
     assert not api.seen("delete")
-    assert controller.ask("/readyz")[0] == 200
+    assert controller.ask("/readyz") == (503, "0 of 1 secrets have valid logins\n")
 
 
 def test_a_watch_that_is_gone_begins_again(api: KubeApi, start: Start) -> None:

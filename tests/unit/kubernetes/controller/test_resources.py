@@ -206,16 +206,24 @@ def test_an_account_that_is_no_longer_wanted_is_left(api: KubeApi, start: Start)
     assert named("default") == [{"name": "ecr"}]
 
 
-def test_two_resources_do_not_share_a_secret(api: KubeApi, start: Start) -> None:
-    """The second one says whose it is, and changes nothing."""
+def test_two_resources_share_a_secret(api: KubeApi, start: Start) -> None:
+    """Each has its own registries; of one that both want, the second one says whose it is."""
+    other = HOST.replace("us-east-1", "eu-west-1")
     create(api)
     controller = start()
     controller.wait(lambda: ready(api) == "True")
     create(api, "", namespaces={"include": ["shop"]}, registries=["123456789012@eu-west-1"])
-    controller.wait(lambda: ready(api, "") == "False")
-
-    assert "is kept fresh by ECRPullSecret/r" in str(read(api, "")["status"])
+    controller.wait(lambda: ready(api, "") == "True")
     found = api.store.get("secrets", "shop", "ecr")
+    assert found
+    assert set(auths(found)) == {HOST, other}
+    api.store.patch(MANY, ("", "r"), {"spec": {"registries": [HOST, other]}}, MERGE)
+    controller.wait(lambda: ready(api, "") == "False")
+    assert "is kept fresh by ECRPullSecret/r" in str(read(api, "")["status"])
+    api.store.delete(MANY, ("", "r"), {})
+    controller.wait(lambda: not read(api, ""))
+    found = api.store.get("secrets", "shop", "ecr")
+
     assert found
     assert set(auths(found)) == {HOST}
 
