@@ -85,8 +85,8 @@ class Removal:
 class Search:
     """Looks for logins in Secrets, and Secrets in service accounts, that nobody wants any more.
 
-    namespace, name: "" for all; the name is of the Secrets. is_judged: whether `list_wanted` has all that an owner wants; what other
-    owners have is left alone.
+    namespace, name: of the Secrets; "" for all. is_judged: whether `list_wanted` has all that an
+    owner wants; what other owners have is left alone.
     """
 
     cluster: Cluster
