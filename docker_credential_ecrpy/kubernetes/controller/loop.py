@@ -40,6 +40,7 @@ from docker_credential_ecrpy.kubernetes.pull_secrets.status import Failure
 
 _WORKERS = 4
 _SETTLE = 0.2  # seconds
+_READ_RULES = 10.0  # seconds; kubelet takes a minute to bring a change into a pod
 _FIGHT = 60 * cache.SECOND
 """Writes of others that come sooner after each other are a fight."""
 _SAID_AFTER = 4  # restored in a row
@@ -52,12 +53,13 @@ class Parts:
     """What the loop works with.
 
     make_helper: returns a helper with the settings as they are now, for a pull secret. Raises
-    HelperError. say: prints a line about what
+    HelperError. read_rules: returns a value that changes with them. say: prints a line about what
     was done or failed. clock: returns nanoseconds since the epoch (UTC).
     """
 
     cluster: Cluster
     make_helper: Callable[[PullSecret], Helper]
+    read_rules: Callable[[], object]
     say: Callable[[str], None]
     metrics: Metrics
     clock: Callable[[], int]
@@ -131,6 +133,7 @@ class Loop:
         """Begin to work, in threads that do not keep the process alive."""
         for _ in range(_WORKERS):
             threading.Thread(target=self._work, daemon=True).start()
+        threading.Thread(target=self._follow_rules, daemon=True).start()
 
     def put(self, wanted: PullSecret) -> None:
         """Keep a pull secret fresh, in place of the one with its UID."""
@@ -179,6 +182,16 @@ class Loop:
         )
         self._namespaces.start()
         threading.Thread(target=self._follow_namespaces, daemon=True).start()
+
+    def _follow_rules(self) -> None:
+        """Do every job after a change of the rules, which may choose another identity."""
+        seen = self.parts.read_rules()
+        while True:
+            time.sleep(_READ_RULES)
+            now = self.parts.read_rules()
+            for key in self._agenda.jobs if now != seen else ():
+                self._agenda.wake(key)
+            seen = now
 
     def _follow_namespaces(self) -> None:
         """Choose the jobs anew after a change; many changes at a time count as one."""

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from docker_credential_ecrpy.hot.values import dataclass
@@ -82,6 +83,22 @@ def find_rules(wanted: PullSecret, folder: str) -> str:
     where = f" for the namespace {wanted.namespace}" if wanted.namespace else ""
     hint = f"the operator can add {name} to the folder of --rules"
     raise Refusal(Reason.NOT_ALLOWED, f"{what}{where}", hint=hint)
+
+
+def list_rule_files(folder: str, file: str) -> list[tuple[str, int, int]]:
+    """Return the files of a folder of rules, and the controller's own `file`, as they are now.
+
+    Each has its time of change in nanoseconds, and its size. What cannot be read is left out: a
+    pull secret that needs it says why.
+    """
+    found = []
+    with suppress(OSError):
+        names = sorted(os.listdir(folder)) if folder else []
+        for path in (file, *(os.path.join(folder, name) for name in names)):
+            with suppress(OSError):
+                state = os.stat(path)
+                found.append((path, state.st_mtime_ns, state.st_size))
+    return found
 
 
 def check(wanted: PullSecret) -> PullSecret:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import click
 
@@ -13,7 +14,7 @@ from docker_credential_ecrpy.cli.help import CommandGroup, verbose_option
 from docker_credential_ecrpy.docker.config import bare_host
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
-from docker_credential_ecrpy.hot import protocol, watchdog
+from docker_credential_ecrpy.hot import paths, protocol, watchdog
 from docker_credential_ecrpy.hot.identity import digest_text
 from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.kubernetes.pull_secrets.content.record import BY_OPTIONS
@@ -25,7 +26,12 @@ from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import (
     check_pattern,
     is_glob,
 )
-from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret, check, find_rules
+from docker_credential_ecrpy.kubernetes.pull_secrets.spec import (
+    PullSecret,
+    check,
+    find_rules,
+    list_rule_files,
+)
 from docker_credential_ecrpy.text.times import stamp
 
 TYPE_CHECKING = False
@@ -324,7 +330,8 @@ def _gather(context: CommandContext, cluster: "Cluster", rules: str = "") -> "Pa
     def say(text: str) -> None:
         context.console.note(f"{stamp(time.time_ns())} {text}")
 
-    return loop.Parts(cluster, make, say, Metrics(), time.time_ns)
+    files = partial(list_rule_files, rules, paths.config_file(context.helper.environ))
+    return loop.Parts(cluster, make, files, say, Metrics(), time.time_ns)
 
 
 def _name_owner(wanted: PullSecret) -> str:
