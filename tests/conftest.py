@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from docker_credential_ecrpy.text import secrets
 from tests.world import environment
 from tests.world.aws import Aws
 from tests.world.docker_host import DockerHost
+from tests.world.kube.real.api import RealApi
+from tests.world.kube.real.server import RealServer, find_programs
+from tests.world.kube.server import KubeApi
 from tests.world.machine import Machine, make_machine
 from tests.world.tree import REPOSITORY
 from tests.world.web import Authority, WebServer, YouForgotTheLoopback
@@ -115,6 +119,27 @@ def _same_descriptors() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def authority() -> Authority:
     return Authority()
+
+
+@pytest.fixture(scope="session")
+def kube_server(
+    authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RealServer]:
+    """A real kube-apiserver, that all tests of the session share."""
+    server = RealServer(find_programs(), tmp_path_factory.mktemp("kube"), authority)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(name="open_api", params=["loopback", pytest.param("real", marks=pytest.mark.kube)])
+def _open_api(request: pytest.FixtureRequest, authority: Authority) -> Callable[..., KubeApi]:
+    """Opens an API server: the loopback one, and with `make kube` the real one."""
+    if request.param == "loopback":
+        return partial(KubeApi, authority)
+    return partial(RealApi, request.getfixturevalue("kube_server"), authority)
 
 
 @pytest.fixture(name="aws")

@@ -15,6 +15,7 @@ KEPT = (
     "COMSPEC",  # Windows runs shell commands with it
     "DYLD_LIBRARY_PATH",  # an interpreter may load its library from there
     "HOME",  # for fixtures of the session; each test has its own home
+    "KUBE",  # the folder of kube-apiserver and etcd, which make kube names
     "LD_LIBRARY_PATH",  # same
     "OUTER_NAMESPACE",  # set by make: see IN_NAMESPACE in the Makefile
     "PATH",

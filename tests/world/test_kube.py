@@ -6,7 +6,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from tests.world.kube.access import Rule
 from tests.world.kube.kubectl import Kubectl, find_kubectl
 from tests.world.kube.server import KubeApi
 from tests.world.pull_secrets import FOREIGN, LOGIN, NEW_LOGIN, NOW, TARGET, docker_secret
-from tests.world.web import Authority
 
 pytestmark = pytest.mark.tree
 SECRETS = "/api/v1/namespaces/shop/secrets"
@@ -32,8 +31,8 @@ STRATEGIC = "application/strategic-merge-patch+json"
 
 
 @pytest.fixture(name="api")
-def _api(authority: Authority) -> Iterator[KubeApi]:
-    with KubeApi(authority, custom=True) as api:
+def _api(open_api: Callable[..., KubeApi]) -> Iterator[KubeApi]:
+    with open_api(custom=True) as api:
         api.store.add_namespace("shop")
         yield api
 
@@ -120,17 +119,24 @@ def test_kubectl_patches_with_our_patches(kubectl: Kubectl) -> None:
     assert "the object has been modified" in refused.stderr
 
 
-def test_kubectl_merges_the_secrets_of_an_account(kubectl: Kubectl) -> None:
-    """A strategic merge patch appends by name, and removes by name."""
+def test_kubectl_patches_the_secrets_of_an_account(kubectl: Kubectl) -> None:
+    """Any patch replaces the list: those of this program have it whole."""
     get = ("get", "serviceaccount", "default", "-n", "shop", "-o", "json")
-    write = ("patch", "serviceaccount", "default", "-n", "shop", "-p")
-    kubectl(*write, json.dumps({"imagePullSecrets": [{"name": "theirs"}]}))
-    kubectl(*write, json.dumps(service_accounts.append(json.loads(kubectl(*get)), "ecr")))
-    named = json.loads(kubectl(*get))["imagePullSecrets"]
-    kubectl(*write, json.dumps(service_accounts.remove(json.loads(kubectl(*get)), "ecr")))
+    write = ("patch", "serviceaccount", "default", "-n", "shop")
 
-    assert named == [{"name": "theirs"}, {"name": "ecr"}]
-    assert json.loads(kubectl(*get))["imagePullSecrets"] == [{"name": "theirs"}]
+    def named() -> list[str]:
+        return [each["name"] for each in json.loads(kubectl(*get)).get("imagePullSecrets") or ()]
+
+    kubectl(*write, "-p", json.dumps({"imagePullSecrets": [{"name": "gone"}]}))
+    kubectl(*write, "-p", json.dumps({"imagePullSecrets": [{"name": "theirs"}]}))
+    assert named() == ["theirs"]
+    for change_list, expected in (
+        (service_accounts.append, ["theirs", "ecr"]),
+        (service_accounts.remove, ["theirs"]),
+    ):
+        patch = change_list(json.loads(kubectl(*get)), "ecr")
+        kubectl(*write, "--type", "merge", "-p", json.dumps(patch))
+        assert named() == expected
 
 
 def test_kubectl_creates_our_resources(kubectl: Kubectl) -> None:

@@ -17,7 +17,6 @@ from docker_credential_ecrpy.kubernetes.pull_secrets.tokens import Found
 _TRIES = 10  # against other writers, each with a fresh read
 _SECRET, _ACCOUNT = "secret", "service_account"
 _MERGE = "application/merge-patch+json"
-_STRATEGIC = "application/strategic-merge-patch+json"
 
 Object = dict[str, Any]
 
@@ -184,7 +183,7 @@ def sync_accounts(
                 break
             try:
                 if not is_dry:
-                    api.patch(_ACCOUNT, (target.namespace, name), patch, _STRATEGIC)
+                    api.patch(_ACCOUNT, (target.namespace, name), patch, _MERGE)
             except ApiFailure as exc:
                 if tries + 1 == _TRIES or not is_lost_race(exc):
                     raise

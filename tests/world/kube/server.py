@@ -51,13 +51,24 @@ class Fault:
 
 
 class KubeApi:
-    """A loopback API server with TLS. custom: with the custom resources of this program."""
+    """A loopback API server with TLS. custom: with the custom resources of this program.
+
+    parts: its objects and users. relay: answers the requests in place of this server.
+    """
 
     def __init__(
-        self, authority: Authority, *, address: str = "127.0.0.1", custom: bool = False
+        self,
+        authority: Authority,
+        *,
+        address: str = "127.0.0.1",
+        custom: bool = False,
+        parts: Any = None,
+        relay: Callable[[http.server.BaseHTTPRequestHandler, bytes], None] | None = None,
     ) -> None:
-        self.store = Store()
-        self.access = Access()
+        self.store: Store
+        self.access: Access
+        self.store, self.access = parts or (Store(), Access())
+        self.relay = relay
         self.resources = discovery.resources(custom=custom)
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
@@ -214,6 +225,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         if fault:
             raise ApiError(fault.code, fault.reason, "a fault of the test", None, fault.headers)
+        if api.relay:
+            api.relay(self, body)
+            return
         user = api.access.authenticate(self.headers.get("Authorization", ""))
         if found is None:
             self._send(200, json.dumps(discovery.answer(path, api.resources)).encode())

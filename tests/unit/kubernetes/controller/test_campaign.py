@@ -8,7 +8,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from tests.world.kube.status import ApiError
 from tests.world.kube.store import Event, Resource
 from tests.world.machine import Machine
 from tests.world.pull_secrets import auths, docker_secret
-from tests.world.web import Authority
 
 SECRETS = Resource("secrets", "Secret")
 NAMESPACES = Resource("namespaces", "Namespace")
@@ -161,8 +160,8 @@ class Campaign:
 
 
 @pytest.fixture(name="api")
-def _api(authority: Authority) -> Iterator[KubeApi]:
-    with KubeApi(authority) as api:
+def _api(open_api: Callable[..., KubeApi]) -> Iterator[KubeApi]:
+    with open_api() as api:
         for number in range(3):
             api.store.add_namespace(f"team-{number}")
         yield api

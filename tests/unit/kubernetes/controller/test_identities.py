@@ -20,7 +20,6 @@ from tests.world.kube.discovery import CUSTOM
 from tests.world.kube.server import KubeApi
 from tests.world.machine import Machine
 from tests.world.pull_secrets import auths
-from tests.world.web import Authority
 
 ONE, MANY = CUSTOM
 MERGE = "application/merge-patch+json"
@@ -36,8 +35,8 @@ SOURCES = (
 
 
 @pytest.fixture(name="api")
-def _api(authority: Authority) -> Iterator[KubeApi]:
-    with KubeApi(authority, custom=True) as api:
+def _api(open_api: Callable[..., KubeApi]) -> Iterator[KubeApi]:
+    with open_api(custom=True) as api:
         for name in ("shop", "team-a"):
             api.store.add_namespace(name)
         yield api

@@ -19,7 +19,7 @@ from tests.world.kube.server import KubeApi
 from tests.world.kube.store import Resource
 from tests.world.machine import Machine
 from tests.world.pull_secrets import FOREIGN, auths, docker_secret
-from tests.world.web import Authority, Request
+from tests.world.web import Request
 
 pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
 SECRETS = Resource("secrets", "Secret")
@@ -29,8 +29,8 @@ Start = Callable[..., Controller]
 
 
 @pytest.fixture(name="api")
-def _api(authority: Authority) -> Iterator[KubeApi]:
-    with KubeApi(authority) as api:
+def _api(open_api: Callable[..., KubeApi]) -> Iterator[KubeApi]:
+    with open_api() as api:
         api.store.add_namespace("shop")
         yield api
 

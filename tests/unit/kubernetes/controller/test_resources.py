@@ -20,7 +20,6 @@ from tests.world.kube.server import KubeApi
 from tests.world.kube.store import Resource
 from tests.world.machine import Machine
 from tests.world.pull_secrets import FOREIGN, auths, docker_secret
-from tests.world.web import Authority
 
 SECRETS = Resource("secrets", "Secret")
 ONE, MANY = CUSTOM
@@ -29,8 +28,8 @@ Start = Callable[..., Controller]
 
 
 @pytest.fixture(name="api")
-def _api(authority: Authority) -> Iterator[KubeApi]:
-    with KubeApi(authority, custom=True) as api:
+def _api(open_api: Callable[..., KubeApi]) -> Iterator[KubeApi]:
+    with open_api(custom=True) as api:
         for name in ("shop", "team-a", "team-b"):
             api.store.add_namespace(name)
         yield api

@@ -3,7 +3,7 @@
 import base64
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from tests.world.kube.server import KubeApi
 from tests.world.kube.store import Resource
 from tests.world.machine import Machine, Result
 from tests.world.pull_secrets import FOREIGN, auths, docker_secret, values
-from tests.world.web import Authority
 
 pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
 SECRETS = Resource("secrets", "Secret")
@@ -68,10 +67,12 @@ class Cluster:
 
 
 @pytest.fixture(name="cluster")
-def _cluster(authority: Authority, machine: Machine, tmp_path: Path) -> Iterator[Cluster]:
+def _cluster(
+    open_api: Callable[..., KubeApi], machine: Machine, tmp_path: Path
+) -> Iterator[Cluster]:
     machine.login()
     machine.environ["AWS_ECR_DISABLE_CACHE"] = "1"  # as in a pod
-    with KubeApi(authority) as api:
+    with open_api() as api:
         api.store.add_namespace("shop")
         yield Cluster(api, machine, tmp_path)
 

@@ -1,6 +1,6 @@
 """Facts about the client of the API in a pod: its files, its addresses, and its errors."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,14 @@ from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason
 from tests.world.kube.access import Rule
 from tests.world.kube.server import KubeApi
 from tests.world.kube.store import Resource
-from tests.world.web import Authority
 
 SECRETS = Resource("secrets", "Secret")
 RULE = Rule(["get", "create", "patch", "delete"], ["secrets"], "shop")
 
 
 @pytest.fixture(name="api", params=["127.0.0.1", "::1"])
-def _api(request: pytest.FixtureRequest, authority: Authority) -> Iterator[KubeApi]:
-    with KubeApi(authority, address=request.param) as api:
+def _api(request: pytest.FixtureRequest, open_api: Callable[..., KubeApi]) -> Iterator[KubeApi]:
+    with open_api(address=request.param) as api:
         api.store.add_namespace("shop")
         yield api
 
