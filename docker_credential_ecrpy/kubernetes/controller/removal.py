@@ -69,9 +69,11 @@ class Removal:
                     for wanted, remove in search.find():
                         self.leave(wanted, [wanted.namespace], remove)
                 except Refusal as exc:
-                    if isinstance(exc, ApiFailure) and exc.code == HTTPStatus.FORBIDDEN:
+                    code = exc.code if isinstance(exc, ApiFailure) else 0
+                    if code == HTTPStatus.FORBIDDEN:
                         return  # with the rights to one Secret, there are no leftovers elsewhere
-                    if said != str(exc):
+                    # Where the resources are not defined, their watches say so.
+                    if said != str(exc) and code != HTTPStatus.NOT_FOUND:
                         said = str(exc)
                         self._say(f"logins of before are not looked for: {exc}")
                     time.sleep(_PAUSE)
