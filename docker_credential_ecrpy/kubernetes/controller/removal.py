@@ -14,7 +14,6 @@ from docker_credential_ecrpy.kubernetes.controller.round import Report, Tools
 from docker_credential_ecrpy.kubernetes.pull_secrets import service_accounts
 from docker_credential_ecrpy.kubernetes.pull_secrets.content import record
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import form_of
-from docker_credential_ecrpy.kubernetes.pull_secrets.names import Refusal
 from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import matches
 from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret
 
@@ -68,12 +67,11 @@ class Removal:
                 try:
                     for wanted, remove in search.find():
                         self.leave(wanted, [wanted.namespace], remove)
-                except Refusal as exc:
-                    code = exc.code if isinstance(exc, ApiFailure) else 0
-                    if code == HTTPStatus.FORBIDDEN:
+                except ApiFailure as exc:
+                    if exc.code == HTTPStatus.FORBIDDEN:
                         return  # with the rights to one Secret, there are no leftovers elsewhere
                     # Where the resources are not defined, their watches say so.
-                    if said != str(exc) and code != HTTPStatus.NOT_FOUND:
+                    if said != str(exc) and exc.code != HTTPStatus.NOT_FOUND:
                         said = str(exc)
                         self._say(f"logins of before are not looked for: {exc}")
                     time.sleep(_PAUSE)

@@ -56,6 +56,7 @@ class Resources:
         self._known: dict[str, tuple[Kind, Object]] = {}
         self._wanted: dict[str, PullSecret] = {}
         self._invalid: dict[str, HelperError] = {}
+        self._unclear: set[str] = set()
         self._ending: set[str] = set()
         self._dirty: set[str] = set()
         self._changed = threading.Condition(threading.RLock())
@@ -79,11 +80,8 @@ class Resources:
             watcher.start()
         self.loop.start()
         threading.Thread(target=self._write_statuses, daemon=True).start()
-        owners = {kind.kind for kind in self._kinds}
-        search = Search(
-            *(self._parts.cluster, self._namespace, self._list_wanted),
-            lambda owner: owner.partition("/")[0] in owners,
-        )
+        where = self._parts.cluster, self._namespace
+        search = Search(*where, self._list_wanted, self._is_judged)
         self.loop.removal.leave_leftovers(search)
 
     def _complain(self, kind: Kind, error: HelperError) -> None:
@@ -94,12 +92,20 @@ class Resources:
         self.loop.reporter.complain(kind.plural, error)
 
     def _list_wanted(self) -> list[PullSecret]:
-        """Return what the resources of now want. Raises ApiFailure and Refusal."""
-        return [
-            self._parse(each)
-            for kind in self._kinds
-            for each in self._custom.list_all(kind, self._namespace)
-        ]
+        """Return what the resources of now want. Raises ApiFailure."""
+        wanted = []
+        for kind in self._kinds:
+            for each in self._custom.list_all(kind, self._namespace):
+                try:
+                    wanted.append(self._parse(each))
+                except HelperError:  # its status says why; what it has stays
+                    self._unclear.add(f"{kind.kind}/{each['metadata']['name']}")
+        return wanted
+
+    def _is_judged(self, owner: str) -> bool:
+        """Whether it is known what an owner wants."""
+        kinds = {kind.kind for kind in self._kinds}
+        return owner.partition("/")[0] in kinds and owner not in self._unclear
 
     def _parse(self, found: Object) -> PullSecret:
         return parse(found, expand, by_rule=self._by_rule)

@@ -100,6 +100,23 @@ def test_what_the_resources_no_longer_want(api: KubeApi, start: Start) -> None:
     assert api.store.writes["secrets", "team-b", "theirs"] == 1
 
 
+def test_an_invalid_resource_keeps_what_it_has(api: KubeApi, start: Start) -> None:
+    """A mistake in its spec takes nothing out, and what others have left is found all the same."""
+    create(api, "team-a")
+    create(api, "", namespaces=BY_LABEL, secretName="many")
+    run(
+        start,
+        api,
+        "--resources",
+        until=lambda: logins(api, "team-a") and logins(api, "team-b", "many"),
+    )
+    api.store.patch(ONE, ("team-a", "r"), {"spec": {"registries": ["docker.io"]}}, MERGE)
+    relabel(api, "team-b")
+    run(start, api, "--resources", until=lambda: not logins(api, "team-b", "many"))
+
+    assert logins(api, "team-a") == {HOST}
+
+
 def named(api: KubeApi, namespace: str) -> list[str]:
     """Return the Secrets that the default account names."""
     found = api.store.get("serviceaccounts", namespace, "default") or {}
