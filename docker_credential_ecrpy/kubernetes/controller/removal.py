@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from docker_credential_ecrpy.hot.values import dataclass
+from docker_credential_ecrpy.hot.values import dataclass, replace
 from docker_credential_ecrpy.kubernetes.controller import round as rounds
 from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
 from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
@@ -43,7 +43,8 @@ class Removal:
         def take_out() -> None:
             left, said = list(namespaces), ""
             while left:
-                report = remove(self._make_tools(wanted), wanted, left)
+                tools = self._make_tools(replace(wanted, rules=""))  # which need not exist any more
+                report = remove(tools, wanted, left)
                 for one in report.synced:
                     self._say(f"secret {one.target} {one.deed.value}")
                 for where, account in report.accounts:
@@ -158,3 +159,18 @@ class Search:
 def search_by_options(cluster: Cluster, wanted: PullSecret) -> Search:
     """Return the search for what options have left in namespaces that they no longer select."""
     return Search(cluster, "", lambda: [wanted], lambda owner: owner == wanted.owner, wanted.name)
+
+
+def take_out_leftovers(tools: Tools, search: Search, report: Report) -> None:
+    """Take out what the search finds, once, and add that to a report; nothing without the rights.
+
+    Raises ApiFailure.
+    """
+    try:
+        for wanted, remove in search.find():
+            done = remove(tools, wanted, [wanted.namespace])
+            report.synced.extend(done.synced)
+            report.failures.extend(done.failures)
+    except ApiFailure as exc:
+        if exc.code != HTTPStatus.FORBIDDEN:
+            raise

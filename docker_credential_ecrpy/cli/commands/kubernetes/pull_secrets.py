@@ -257,6 +257,7 @@ def _run(
     is_dry: bool,
 ) -> int:
     """Run one round, and print what it did; return the exit code."""
+    from docker_credential_ecrpy.kubernetes.controller import removal
     from docker_credential_ecrpy.kubernetes.controller import round as rounds
     from docker_credential_ecrpy.kubernetes.controller.sync import Deed
     from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSource
@@ -264,6 +265,9 @@ def _run(
     tools = rounds.Tools(cluster, context.helper, TokenSource(), time.time_ns, is_dry)
     run: _Run = rounds.remove if is_removal else rounds.run
     report = run(tools, wanted, rounds.find_namespaces(cluster, wanted))
+    if wanted.namespaces and not is_removal:
+        search = removal.search_by_options(cluster, wanted)
+        removal.take_out_leftovers(tools, search, report)
     would = "would change: " if is_dry else ""
     for one in report.synced:
         if one.errors and one.deed is Deed.NOTHING:

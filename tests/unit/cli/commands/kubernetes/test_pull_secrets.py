@@ -211,6 +211,27 @@ def test_namespaces_by_glob_label_and_exclusion(cluster: Cluster) -> None:
     assert cluster.machine.aws.count() == {"ecr": 1}
 
 
+def test_a_namespace_that_is_no_longer_selected(cluster: Cluster) -> None:
+    """The next round takes the login out, and a dry run says so; another's Secret stays."""
+    for name in ("team-a", "team-b"):
+        cluster.api.store.add_namespace(name, labels={"env": "prod"})
+    cluster.once()
+    cluster.run("--once", "--label", "env=prod")
+    patch = {"metadata": {"labels": {"env": None}}}
+    place = ("", "team-b")
+    namespaces = Resource("namespaces", "Namespace", namespaced=False)
+    cluster.api.store.patch(namespaces, place, patch, "application/merge-patch+json")
+    done = cluster.run("--dry-run", "--label", "env=prod")
+    assert b"would change: secret team-b/ecr is removed\n" in done.stdout
+    assert cluster.api.store.get("secrets", "team-b", "ecr")
+    done = cluster.run("--once", "--label", "env=prod")
+
+    assert b"secret team-b/ecr is removed\n" in done.stdout
+    assert cluster.api.store.get("secrets", "team-b", "ecr") is None
+    assert cluster.api.store.get("secrets", "team-a", "ecr")
+    assert HOST in auths(cluster.secret())
+
+
 def test_a_namespace_opts_in(cluster: Cluster) -> None:
     """By an annotation."""
     cluster.api.store.add_namespace("in", annotations={names.WANTED: "true"})
