@@ -36,7 +36,7 @@
 ##   reference    write the tables of docs/reference.md, config.schema.json, and
 ##                the bases of deploy/kubernetes/pull-secrets
 ##   reformat     fix formatting and lint
-##   lock         update the locked versions in binary/requirements.txt
+##   lock         update the locked versions of the programs and of the image
 ##   clean        remove everything that a target built
 ##
 ## Each target installs what it needs: Python packages into .venv and the like,
@@ -209,6 +209,9 @@ lock: $(VENV)/.ready-dev
 	$(BIN)/uv pip compile --quiet pyproject.toml --group binary --upgrade --universal --python-version 3.10 \
 	  --generate-hashes --no-annotate --custom-compile-command "make lock" \
 	  --output-file binary/requirements.txt
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra kubernetes --upgrade --universal --python-version 3.10 \
+	  --generate-hashes --no-annotate --custom-compile-command "make lock" \
+	  --output-file deploy/kubernetes/pull-secrets/image/requirements.txt
 
 clean:
 	rm -rf $(VENV) .bench .binary .docs .matrix build dist

@@ -1,6 +1,7 @@
 """What the manifests are to set up, and the arguments of `pull-secrets` for it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from docker_credential_ecrpy.hot.values import dataclass, field
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form
@@ -8,6 +9,8 @@ from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import is_glob
 
 NAME = "ecr-pull-secrets"
 """The name of every object, and of the namespace for those that serve several."""
+LABELS = {"app.kubernetes.io/name": NAME}
+"""Of every object."""
 DEFAULT_NAMESPACE = "default"
 
 
@@ -95,6 +98,12 @@ class Options:
             yield f"--label={key}={value}"
         if self.opt_in:
             yield "--opt-in"
+
+    def make_metadata(self, namespace: str | None = None) -> dict[str, Any]:
+        """Return the metadata of an object; namespace: "" for none, by default that of the pods."""
+        namespace = self.home if namespace is None else namespace
+        where = {"namespace": namespace} if namespace else {}
+        return {"name": NAME, **where, "labels": {**LABELS}}
 
     @property
     def count(self) -> int:

@@ -16,19 +16,20 @@ _CREATE = "RBAC cannot restrict create to a name. Leave it out where the Secret 
 def list_documents(options: Options) -> Iterator[Document]:
     """Yield the namespace, the service account, and what binds it to its rights."""
     if options.has_own_namespace:
-        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-        yield Document({**_head("v1", "Namespace"), "metadata": {"name": NAME, "labels": labels}})
-    account: Object = {**_head("v1", "ServiceAccount"), "metadata": _metadata(options.home)}
+        metadata = options.make_metadata("")
+        metadata["labels"]["pod-security.kubernetes.io/enforce"] = "restricted"
+        yield Document({**_head("v1", "Namespace"), "metadata": metadata})
+    account: Object = {**_head("v1", "ServiceAccount"), "metadata": options.make_metadata()}
     if options.role:
         account["metadata"]["annotations"] = {_EKS_ROLE: options.role}
     yield Document(account)
     if not options.served:
         yield Document(_role("ClusterRole", "", options), "The rights in the whole cluster.")
-        yield Document(_binding("ClusterRole", "", options.home))
+        yield Document(_binding("ClusterRole", "", options))
     for namespace in options.served:
         comment = "" if options.follows else _CREATE
         yield Document(_role("Role", namespace, options), comment)
-        yield Document(_binding("Role", namespace, options.home))
+        yield Document(_binding("Role", namespace, options))
 
 
 def list_rules(options: Options) -> list[Object]:
@@ -77,21 +78,17 @@ def _rule(resources: list[str], verbs: list[str], names: Any = (), group: str = 
 
 def _role(kind: str, namespace: str, options: Options) -> Object:
     head = _head(f"{_RBAC}/v1", kind)
-    return {**head, "metadata": _metadata(namespace), "rules": list_rules(options)}
+    return {**head, "metadata": options.make_metadata(namespace), "rules": list_rules(options)}
 
 
-def _binding(kind: str, namespace: str, home: str) -> Object:
+def _binding(kind: str, namespace: str, options: Options) -> Object:
     return {
         **_head(f"{_RBAC}/v1", f"{kind}Binding"),
-        "metadata": _metadata(namespace),
+        "metadata": options.make_metadata(namespace),
         "roleRef": {"apiGroup": _RBAC, "kind": kind, "name": NAME},
-        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": home}],
+        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": options.home}],
     }
 
 
 def _head(version: str, kind: str) -> Object:
     return {"apiVersion": version, "kind": kind}
-
-
-def _metadata(namespace: str) -> Object:
-    return {"name": NAME, "namespace": namespace} if namespace else {"name": NAME}

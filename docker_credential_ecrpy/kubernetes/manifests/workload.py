@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from docker_credential_ecrpy.kubernetes.manifests.document import Document, Object
-from docker_credential_ecrpy.kubernetes.manifests.options import NAME, Options
+from docker_credential_ecrpy.kubernetes.manifests.options import LABELS, NAME, Options
 
 PORT = 8080
 """As `--listen` has it by default."""
@@ -13,7 +13,6 @@ MOUNTS = f"/etc/{NAME}"
 RULES = "config.toml"
 CREDENTIALS = "credentials"
 """The key of the Secret with AWS credentials: a file as ~/.aws/credentials."""
-_LABELS = {"app.kubernetes.io/name": NAME}
 _NETWORK = "It reaches the Kubernetes API, ECR and STS: a NetworkPolicy must allow port 443."
 _BY_HAND = (
     "It runs at its times alone; for a first refresh: kubectl create job --from=cronjob/"
@@ -28,7 +27,7 @@ def list_documents(options: Options) -> Iterator[Document]:
             {
                 "apiVersion": "v1",
                 "kind": "ConfigMap",
-                "metadata": _metadata(options),
+                "metadata": options.make_metadata(),
                 "data": {RULES: options.rules},
             }
         )
@@ -41,8 +40,8 @@ def list_documents(options: Options) -> Iterator[Document]:
             {
                 "apiVersion": "policy/v1",
                 "kind": "PodDisruptionBudget",
-                "metadata": _metadata(options),
-                "spec": {"minAvailable": 1, "selector": {"matchLabels": _LABELS}},
+                "metadata": options.make_metadata(),
+                "spec": {"minAvailable": 1, "selector": {"matchLabels": LABELS}},
             }
         )
 
@@ -52,12 +51,12 @@ def make_deployment(options: Options) -> Object:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {**_metadata(options), "labels": _LABELS},
+        "metadata": options.make_metadata(),
         "spec": {
             "replicas": options.count,
-            "selector": {"matchLabels": _LABELS},
+            "selector": {"matchLabels": LABELS},
             "template": {
-                "metadata": {"labels": _LABELS},
+                "metadata": {"labels": LABELS},
                 "spec": {"terminationGracePeriodSeconds": 5, **_make_pod(options)},
             },
         },
@@ -70,7 +69,7 @@ def make_job(options: Options) -> Object:
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
-        "metadata": {**_metadata(options), "labels": _LABELS},
+        "metadata": options.make_metadata(),
         "spec": {
             "schedule": options.schedule,
             "concurrencyPolicy": "Forbid",
@@ -78,7 +77,7 @@ def make_job(options: Options) -> Object:
             "jobTemplate": {
                 "spec": {
                     "backoffLimit": 3,
-                    "template": {"metadata": {"labels": _LABELS}, "spec": pod},
+                    "template": {"metadata": {"labels": LABELS}, "spec": pod},
                 }
             },
         },
@@ -146,7 +145,3 @@ def _list_volumes(options: Options) -> Iterator[Object]:
         yield {"name": "rules", "configMap": {"name": NAME}}
     if options.credentials:
         yield {"name": "aws", "secret": {"secretName": options.credentials}}
-
-
-def _metadata(options: Options) -> Object:
-    return {"name": NAME, "namespace": options.home}
