@@ -23,6 +23,8 @@
 ##   roots        unpack the oldest and the newest Debian for test-binary (root,
 ##                debootstrap)
 ##   e2e          run the tests with Docker, podman, buildah, skopeo (root, Linux)
+##   kube         test pull-secrets with a real kube-apiserver, which it builds
+##                outside of the tree (Debian's keys and tools); KUBE=directory
 ##   matrix       run the tests on every Python found, with the oldest and the
 ##                newest dependencies; MATRIX="--only 3.13 --with newest" for one
 ##   chaos        inject faults for five minutes; SECONDS=60, SEED=7
@@ -48,6 +50,7 @@ VENV ?= .venv
 TESTS ?= tests
 WORKERS ?= 3
 E2E ?= tests/e2e
+KUBE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/docker-credential-ecrpy/kube
 PROGRAM ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -86,7 +89,7 @@ export SOURCE_DATE_EPOCH
 # A private mount namespace: tests that mount refuse to run without one.
 IN_NAMESPACE = OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private
 
-.PHONY: help demo test binary install uninstall deb package wheels dist lint test-sdist test-binary roots e2e matrix chaos fuzz \
+.PHONY: help demo test binary install uninstall deb package wheels dist lint test-sdist test-binary roots e2e kube matrix chaos fuzz \
   mutants bench simulate docs reference reformat lock clean missing
 
 help:
@@ -103,6 +106,10 @@ test-sdist: $(VENV)/.ready-dev
 
 e2e: $(VENV)/.ready-dev
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m e2e $(CHOSEN) $(E2E)
+
+kube: $(VENV)/.ready-dev
+	@sh tools/make-kube.sh "$(KUBE)"
+	KUBE="$$(realpath -- "$(KUBE)")" $(BIN)/python -m pytest $(PARALLEL) -m kube $(TESTS)
 
 # The products themselves; then the wheel's own tests, through the products.
 test-binary: $(VENV)/.ready-dev deb wheels $(if $(shell command -v debootstrap),roots)

@@ -60,7 +60,7 @@ cp -R "root/usr/share/gocode/src/$reflect2" "$source/vendor/$reflect2"
 # --- build -------------------------------------------------------------------------------------
 
 export HOME="$work" TMPDIR="$work/tmp" GOROOT="$work/root/usr/lib/go-${go#golang-}" GOPATH="$work/go"
-export GOCACHE="$work/build" GO111MODULE=off GOENV=off GOFLAGS= CGO_ENABLED=0
+export GOCACHE="$work/build" GO111MODULE=off GOENV=off GOFLAGS='' CGO_ENABLED=0
 PATH=$GOROOT/bin:$PATH
 cd "$source"
 say "building kube-apiserver $version: some minutes"

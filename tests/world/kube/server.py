@@ -13,11 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.world.kube import discovery, selectors
 from tests.world.kube.access import ADMIN, Access, Rule
 from tests.world.kube.status import ApiError
 from tests.world.kube.store import Event, Object, Resource, Store
 from tests.world.web import Authority
+
+LOOPBACK_ALONE = pytest.mark.parametrize("open_api", ["loopback"], indirect=True)
+"""A test that needs what only the loopback API can do; see the fixture `open_api`."""
 
 
 @dataclass(frozen=True)

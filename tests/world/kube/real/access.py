@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import GROUP
@@ -17,11 +18,15 @@ _PREFIX = "system:serviceaccount:"
 
 
 class RealAccess(Access):
-    """Service accounts in place of the loopback API's users. made: paths of cluster objects."""
+    """Service accounts in place of the loopback API's users.
+
+    made: the paths of the objects outside of the namespaces, for their removal.
+    """
 
     def __init__(self, server: RealServer) -> None:
         super().__init__()
         self.made: list[str] = []
+        self._bound: dict[str, str] = {}
         self._server = server
         self._numbers = count()
 
@@ -42,6 +47,24 @@ class RealAccess(Access):
         for rule in rules:
             self._wait_for(token, rule)
         return self._note(user, token, rules)
+
+    def rotate(self, file: Path) -> None:
+        """Replace the token in a file, as kubelet does.
+
+        The old one is refused when the API forgets that it was valid: in ten seconds. A token ends
+        with the Secret that it is bound to, so each has one of its own.
+        """
+        user = self.tokens.pop(file.read_text())
+        place, _, name = user.removeprefix(_PREFIX).rpartition(":")
+        old = self._bound.get(user, "")
+        self._bound[user] = f"bound-{next(self._numbers)}"
+        token = request_token(self._server, place, name, bound=self._bound[user])
+        self.tokens[token] = user
+        fresh = file.with_name("..new")
+        fresh.write_text(token)
+        fresh.replace(file)
+        if old:
+            self._server.request("DELETE", f"/api/v1/namespaces/{place}/secrets/{old}")
 
     def _note(self, user: str, token: str, rules: tuple[Rule, ...]) -> str:
         self.tokens[token] = user
@@ -82,14 +105,21 @@ class RealAccess(Access):
             time.sleep(0.02)
 
 
-def request_token(server: RealServer, namespace: str, name: str) -> str:
-    """Return a token of a service account by TokenRequest; the account is made where it is not."""
-    base = f"/api/v1/namespaces/{namespace}/serviceaccounts"
-    listed = server.request("GET", f"{base}?fieldSelector=metadata.name%3D{name}")["items"]
-    if not listed:
-        server.request("POST", base, {"metadata": {"name": name}})
-    made: dict[str, Any] = server.request("POST", f"{base}/{name}/token", {"spec": {}})
-    return str(made["status"]["token"])
+def request_token(server: RealServer, namespace: str, name: str, *, bound: str = "") -> str:
+    """Return a token of a service account by TokenRequest; an account that is absent is created.
+
+    bound: the name of a Secret, which is created; the token is valid as long as that exists.
+    """
+    base = f"/api/v1/namespaces/{namespace}"
+    accounts, spec = f"{base}/serviceaccounts", {}
+    if not server.request("GET", f"{accounts}?fieldSelector=metadata.name%3D{name}")["items"]:
+        server.request("POST", accounts, {"metadata": {"name": name}})
+    if bound:
+        made = server.request("POST", f"{base}/secrets", {"metadata": {"name": bound}})
+        about = {"name": bound, "uid": made["metadata"]["uid"]}
+        spec = {"boundObjectRef": {"apiVersion": "v1", "kind": "Secret"} | about}
+    found = server.request("POST", f"{accounts}/{name}/token", {"spec": spec})
+    return str(found["status"]["token"])
 
 
 def _to_rbac(rule: Rule) -> dict[str, Any]:

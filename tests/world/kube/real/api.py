@@ -39,7 +39,7 @@ class RealApi(KubeApi):
     """A session with the real server: what a test has made is removed at its end.
 
     Requests go through the loopback API's server, for its record and its faults, and are answered
-    by the real one, with all that belongs to an answer.
+    by the real one, with all that belongs to an answer. is_direct: its URL is the real server's.
     """
 
     def __init__(
@@ -49,8 +49,10 @@ class RealApi(KubeApi):
         *,
         address: str = "127.0.0.1",
         custom: bool = False,
+        is_direct: bool = False,
     ) -> None:
         self.real = server
+        self._is_direct = is_direct
         objects, access = RealStore(server), RealAccess(server)
         super().__init__(
             authority, address=address, custom=custom, parts=(objects, access), relay=self._relay
@@ -58,6 +60,10 @@ class RealApi(KubeApi):
         self.ending = self._streams = Ending()
         self._users, self._objects = access, objects
         self._wants_definitions = custom
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.real.port}" if self._is_direct else super().url
 
     def __enter__(self) -> "RealApi":
         if self._wants_definitions:

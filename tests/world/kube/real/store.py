@@ -33,6 +33,10 @@ def path_of(resource: Resource, namespace: str = "", name: str = "") -> str:
     return f"{base}{inner}/{resource.plural}" + (f"/{name}" if name else "")
 
 
+def _version(found: Object) -> str:
+    return str(found["metadata"]["resourceVersion"])
+
+
 class RealStore:
     """The objects of a server, as its administrator sees them. changed: a lock of the tests."""
 
@@ -128,21 +132,34 @@ class RealStore:
         return found
 
     def _follow(self) -> None:
-        path = path_of(SECRETS)
-        version = self._server.request("GET", path)["metadata"]["resourceVersion"]
+        version = self._relist(0)
+        self._events.clear()
         self._following.set()
         while not self._ended.is_set():
             with suppress(OSError, ValueError, AttributeError), self._watching(version) as lines:
                 for line in lines:
                     one = json.loads(line)
-                    assert one["type"] != "ERROR", one
-                    version = one["object"]["metadata"]["resourceVersion"]
-                    made = Event(int(version), one["type"], "secrets", one["object"])
-                    self._events.append(made)
+                    if one["type"] == "ERROR":  # what it has missed is forgotten
+                        version = self._relist(version)
+                        break
+                    version = self._note(one["type"], one["object"])
             self._ended.wait(0.1)  # while the server is started again
 
+    def _note(self, kind: str, found: Object) -> int:
+        version = int(found["metadata"]["resourceVersion"])
+        self._events.append(Event(version, kind, "secrets", found))
+        return version
+
+    def _relist(self, since: int) -> int:
+        """Note the Secrets that have changed since a version; return that of now."""
+        listed = self._server.request("GET", path_of(SECRETS))
+        for found in sorted(listed["items"], key=lambda each: int(_version(each))):
+            if int(_version(found)) > since:
+                self._note("MODIFIED", found)
+        return int(_version(listed))
+
     @contextmanager
-    def _watching(self, version: str) -> Iterator[Any]:
+    def _watching(self, version: int) -> Iterator[Any]:
         path = f"{path_of(SECRETS)}?watch=true&resourceVersion={version}"
         with closing(self._server.connect()) as self._watch:
             headers = {"Authorization": f"Bearer {self._server.admin}"}

@@ -177,6 +177,8 @@ def test_a_creation_that_loses_a_race_is_a_patch(cluster: Cluster) -> None:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "immutable": (docker_secret({"auths": FOREIGN}, immutable=True), "is immutable"),
     "type": ({"metadata": {"name": "ecr"}, "type": "Opaque"}, "has the type Opaque"),
+    "malformed": (docker_secret({"auths": []}), "malformed"),
+    "null": (docker_secret(None), "malformed"),
 }
 
 
