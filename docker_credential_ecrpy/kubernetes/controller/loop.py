@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -22,10 +22,10 @@ from docker_credential_ecrpy.kubernetes.controller.api.watches import watch_obje
 from docker_credential_ecrpy.kubernetes.controller.metrics import Metrics
 from docker_credential_ecrpy.kubernetes.controller.removal import Removal
 from docker_credential_ecrpy.kubernetes.controller.reporter import Key, Reporter
-from docker_credential_ecrpy.kubernetes.controller.round import Report, Tools
+from docker_credential_ecrpy.kubernetes.controller.round import Last, Report, Tools
 from docker_credential_ecrpy.kubernetes.controller.sync import Deed
 from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSource
-from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times, earliest
+from docker_credential_ecrpy.kubernetes.pull_secrets.login import earliest
 from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import (
     is_terminating,
 )
@@ -63,25 +63,6 @@ class Parts:
     say: Callable[[str], None]
     metrics: Metrics
     clock: Callable[[], int]
-
-
-@dataclass(frozen=True)
-class Last:
-    """The last try of a job. due: the next one.
-
-    written: when its Secret was written last. restored: how often that undid others' edits, without
-    a pause between them.
-    """
-
-    report: Report
-    due: int
-    written: int = 0
-    restored: int = 0
-
-    @property
-    def times(self) -> Mapping[str, Times]:
-        """The times of the logins in its Secret, by registry."""
-        return self.report.synced[0].times if self.report.synced else {}
 
 
 class Loop:

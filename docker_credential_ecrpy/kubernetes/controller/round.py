@@ -1,6 +1,6 @@
 """One round: every Secret of a pull secret is brought to what is wanted, or taken out again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from docker_credential_ecrpy.kubernetes.controller.sync import Deed, Job, Synced
 from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSource
 from docker_credential_ecrpy.kubernetes.pull_secrets import tokens
 from docker_credential_ecrpy.kubernetes.pull_secrets.content import record
+from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, reason_of
 from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret
 from docker_credential_ecrpy.kubernetes.pull_secrets.status import Failure
@@ -54,6 +55,25 @@ class Report:
         found = [failure.error for failure in self.failures]
         found += [error for one in self.synced for error in one.errors.values()]
         return list({str(error): error for error in found}.values())
+
+
+@dataclass(frozen=True)
+class Last:
+    """The last try of a job. due: the next one.
+
+    written: when its Secret was written last. restored: how often that undid others' edits, without
+    a pause between them.
+    """
+
+    report: Report
+    due: int
+    written: int = 0
+    restored: int = 0
+
+    @property
+    def times(self) -> Mapping[str, Times]:
+        """The times of the logins in its Secret, by registry."""
+        return self.report.synced[0].times if self.report.synced else {}
 
 
 def find_namespaces(api: Api, wanted: PullSecret) -> list[str]:

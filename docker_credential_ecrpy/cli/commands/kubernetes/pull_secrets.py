@@ -1,8 +1,6 @@
 """`pull-secrets`: keep image pull secrets of Kubernetes fresh, in a pod of the cluster."""
 
-import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import click
 
@@ -13,13 +11,11 @@ from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import CommandGroup, verbose_option
 from docker_credential_ecrpy.docker.config import bare_host
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.helper.actions import Helper
-from docker_credential_ecrpy.hot import paths, protocol, watchdog
+from docker_credential_ecrpy.hot import protocol, watchdog
 from docker_credential_ecrpy.hot.identity import digest_text
 from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.kubernetes.pull_secrets.content.record import BY_OPTIONS
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form
-from docker_credential_ecrpy.kubernetes.pull_secrets.login import earliest
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import WANTED, Refusal
 from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import (
     Selection,
@@ -29,20 +25,14 @@ from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import (
 from docker_credential_ecrpy.kubernetes.pull_secrets.spec import (
     PullSecret,
     check,
-    find_rules,
-    list_rule_files,
 )
-from docker_credential_ecrpy.text.times import stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
-    from docker_credential_ecrpy.kubernetes.controller.loop import Parts
-    from docker_credential_ecrpy.kubernetes.controller.round import Report, Tools
 
 _OWNER_LENGTH = 8  # digits of a digest
 _EXTRA = "docker-credential-ecrpy[kubernetes]"
-_Run = Callable[["Tools", PullSecret, Sequence[str]], "Report"]
 
 
 @click.group(
@@ -154,11 +144,13 @@ def command(
     if not cache:  # a token is in the Secret, and nowhere else
         helper = replace(helper, environ={**helper.environ, "AWS_ECR_DISABLE_CACHE": "1"})
     context = replace(context, helper=helper)
+    from docker_credential_ecrpy.cli.commands.kubernetes import pull_secrets_run
+
     if resources:
         if named or name or len(namespaces) > 1 or once or remove or dry_run:
             msg = "--resources reads the registries and names from the cluster; leave them out"
             raise click.UsageError(msg)
-        _follow(context, cluster, (*namespaces, "")[0], listen, rules or "")
+        pull_secrets_run.follow(context, cluster, (*namespaces, "")[0], listen, rules or "")
         return protocol.OK
     if rules:
         msg = "--rules needs --resources; without, AWS_ECR_CONFIG names the rules"
@@ -185,10 +177,11 @@ def command(
     several = [replace(each, owner=_name_owner(each)) for each in several]
     if once or remove or dry_run:
         codes = [
-            _run(context, cluster, each, is_removal=remove, is_dry=dry_run) for each in several
+            pull_secrets_run.run_once(context, cluster, each, is_removal=remove, is_dry=dry_run)
+            for each in several
         ]
         return max(codes)
-    _keep_fresh(context, cluster, several, listen)
+    pull_secrets_run.keep_fresh(context, cluster, several, listen)
     return protocol.OK
 
 
@@ -246,96 +239,6 @@ def _connect(context: CommandContext, kubeconfig: str, kube_context: str) -> "Cl
         msg = "the Kubernetes client is not installed, and the standalone programs have none"
         raise HelperError(msg, hint=f"run: pip install '{_EXTRA}'") from exc
     return client.connect(context.environ, client.SERVICE_ACCOUNT, kubeconfig, kube_context)
-
-
-def _run(
-    context: CommandContext,
-    cluster: "Cluster",
-    wanted: PullSecret,
-    *,
-    is_removal: bool,
-    is_dry: bool,
-) -> int:
-    """Run one round, and print what it did; return the exit code."""
-    from docker_credential_ecrpy.kubernetes.controller import removal
-    from docker_credential_ecrpy.kubernetes.controller import round as rounds
-    from docker_credential_ecrpy.kubernetes.controller.sync import Deed
-    from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSource
-
-    tools = rounds.Tools(cluster, context.helper, TokenSource(), time.time_ns, is_dry)
-    run: _Run = rounds.remove if is_removal else rounds.run
-    report = run(tools, wanted, rounds.find_namespaces(cluster, wanted))
-    if wanted.namespaces and not is_removal:
-        search = removal.search_by_options(cluster, wanted)
-        removal.take_out_leftovers(tools, search, report)
-    would = "would change: " if is_dry else ""
-    for one in report.synced:
-        if one.errors and one.deed is Deed.NOTHING:
-            continue
-        is_changed = one.deed is not Deed.NOTHING
-        until = ""
-        if one.times and not is_dry:
-            until = f"; it expires at {stamp(earliest(one.times.values()).expires)}"
-        context.console.say(
-            f"{would if is_changed else ''}secret {one.target} {one.deed.value}{until}"
-        )
-    for namespace, account in report.accounts:
-        verb = "no longer names" if is_removal else "names"
-        context.console.say(f"{would}service account {namespace}/{account} {verb} {wanted.name}")
-    for failure in report.failures:
-        context.console.note(f"{context.name}: {failure.name}: {failure.error}")
-    said = set()
-    for one in report.synced:
-        for key, error in one.errors.items():
-            if (key, str(error)) not in said:  # AWS was asked once for all namespaces
-                said.add((key, str(error)))
-                context.console.note(f"{context.name}: {one.target}: {key}: {error}")
-    return protocol.FAILED if report.errors else protocol.OK
-
-
-def _keep_fresh(
-    context: CommandContext, cluster: "Cluster", wanted: Sequence[PullSecret], listen: str
-) -> None:
-    """Keep the Secrets fresh until SIGTERM or SIGINT. Raises HelperError."""
-    from docker_credential_ecrpy.kubernetes.controller import loop, process, removal
-
-    parts = _gather(context, cluster)
-    controller = loop.Loop(parts)
-    for each in wanted:
-        controller.put(each)
-        if each.namespaces:
-            controller.removal.leave_leftovers(removal.search_by_options(cluster, each))
-    process.run(controller, parts.metrics, listen, parts.say)
-
-
-def _follow(
-    context: CommandContext, cluster: "Cluster", namespace: str, listen: str, rules: str
-) -> None:
-    """Follow the custom resources until SIGTERM or SIGINT. Raises HelperError."""
-    from docker_credential_ecrpy.kubernetes.controller import process, resources
-
-    parts = _gather(context, cluster, rules)
-    followed = resources.Resources(parts, namespace, by_rule=bool(rules))
-    process.run(followed, parts.metrics, listen, parts.say)
-
-
-def _gather(context: CommandContext, cluster: "Cluster", rules: str = "") -> "Parts":
-    """Return what the loop works with. rules: the folder of rules of the operator."""
-    from docker_credential_ecrpy.kubernetes.controller import loop
-    from docker_credential_ecrpy.kubernetes.controller.metrics import Metrics
-
-    def make(wanted: PullSecret) -> Helper:
-        # A helper reads its settings once, and the controller has to see a change.
-        file = find_rules(wanted, rules)
-        environ = context.helper.environ
-        environ = {**environ, "AWS_ECR_CONFIG": file} if file else environ
-        return replace(context.helper, environ=environ)
-
-    def say(text: str) -> None:
-        context.console.note(f"{stamp(time.time_ns())} {text}")
-
-    files = partial(list_rule_files, rules, paths.config_file(context.helper.environ))
-    return loop.Parts(cluster, make, files, say, Metrics(), time.time_ns)
 
 
 def _name_owner(wanted: PullSecret) -> str:
