@@ -192,7 +192,7 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	@sh tools/lint-workflows.sh $(BIN)/zizmor
+	@sh tools/lint-workflows.sh $(BIN)
 
 bench: .bench/.ready $(ONE_FILE)
 	@.bench/bin/python -m benchmarks $(RUNS) $(BENCH)
