@@ -165,8 +165,9 @@ def test_an_old_python_is_not_used(runner: Runner, tmp_path: Path) -> None:
 
 def test_check_fails_with_the_cause(job: Job, machine: Machine) -> None:
     """It is doctor's; a workflow of the page has a check that passes."""
-    user = machine.aws.keys[job.environ["AWS_ACCESS_KEY_ID"]].arn
-    machine.aws.denied.add((user, "ecr:GetAuthorizationToken"))
+    denied = machine.aws.user("denied", A)
+    job.environ |= denied.environ
+    machine.aws.denied.add((denied.arn, "ecr:GetAuthorizationToken"))
     with engine_socket() as path:
         job.environ["DOCKER_HOST"] = f"unix://{path}"
         job.use(registries=A, check="true")
