@@ -116,10 +116,11 @@ def find_libraries(files: list[Path]) -> set[str]:
         done = subprocess.run(
             [loader, "--list", str(file)], capture_output=True, text=True, check=False
         )
-        if done.returncode:
-            continue  # a file without dependencies
-        if "not found" in done.stdout:
-            sys.exit(f"{file} needs a library that is not there:\n{done.stdout}")
+        said = done.stdout + done.stderr
+        if "statically linked" in said or "not a dynamic executable" in said:
+            continue
+        if done.returncode or "not found" in said:
+            sys.exit(f"{file} needs a library that is not there:\n{said}")
         found |= set(re.findall(r"=> (/\S+)", done.stdout))
     return found
 
