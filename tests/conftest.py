@@ -1,13 +1,13 @@
 """Fixtures of every test: a world of its own, closed to the real one."""
 
-import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,11 @@ from docker_credential_ecrpy.hot import watchdog
 from docker_credential_ecrpy.text import secrets
 from tests.world import environment
 from tests.world.aws import Aws
+from tests.world.descriptors import no_leak
 from tests.world.docker_host import DockerHost
+from tests.world.kube.real.api import RealApi
+from tests.world.kube.real.server import RealServer, find_programs
+from tests.world.kube.server import KubeApi
 from tests.world.machine import Machine, make_machine
 from tests.world.tree import REPOSITORY
 from tests.world.web import Authority, WebServer, YouForgotTheLoopback
@@ -56,8 +60,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     others: list[pytest.Item] = []
     for item in items:
         runs_it = {"machine", "engine_host"} & set(getattr(item, "fixturenames", ()))
-        wanted = runs_it and not item.get_closest_marker("tree")
-        (chosen if wanted else others).append(item)
+        marked = any(map(item.get_closest_marker, ("tree", "in_process")))
+        (others if marked or not runs_it else chosen).append(item)
     config.hook.pytest_deselected(items=others)
     items[:] = chosen
 
@@ -100,21 +104,34 @@ def _no_deadline() -> Iterator[None]:
 @pytest.fixture(name="same_descriptors")
 def _same_descriptors() -> Iterator[None]:
     """Fail a test that leaks a descriptor, which may hold a lock, or closes one."""
-    gc.disable()  # it closes those that earlier tests have left
-    try:
-        before = os.dup(0)
-        os.close(before)
+    with no_leak():
         yield
-        after = os.dup(0)
-        os.close(after)
-    finally:
-        gc.enable()
-    assert after == before
 
 
 @pytest.fixture(scope="session")
 def authority() -> Authority:
     return Authority()
+
+
+@pytest.fixture(scope="session")
+def kube_server(
+    authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RealServer]:
+    """A real kube-apiserver, that all tests of the session share."""
+    server = RealServer(find_programs(), tmp_path_factory.mktemp("kube"), authority)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(name="open_api", params=["loopback", pytest.param("real", marks=pytest.mark.kube)])
+def _open_api(request: pytest.FixtureRequest, authority: Authority) -> Callable[..., KubeApi]:
+    """Opens an API server: the loopback one, and with `make kube` the real one."""
+    if request.param == "loopback":
+        return partial(KubeApi, authority)
+    return partial(RealApi, request.getfixturevalue("kube_server"), authority)
 
 
 @pytest.fixture(name="aws")
@@ -128,7 +145,9 @@ def _machine(
 ) -> Iterator[Machine]:
     with WebServer(aws.handle, authority=authority) as server:
         machine = make_machine(aws, server, authority, tmp_path)
-        if request.config.getoption("program"):
+        if request.node.get_closest_marker("in_process"):
+            machine.program = [str(tmp_path / "a test that is marked in_process runs no program")]
+        elif request.config.getoption("program"):
             scripts: Path = request.getfixturevalue("scripts")
             machine.program = [str(scripts / "docker-credential-ecr-login")]
         with machine.closing:

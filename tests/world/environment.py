@@ -8,11 +8,14 @@ from contextlib import suppress
 
 KEPT = (
     "CI",  # missing tools are failures then, and property tests repeat the same examples
+    "CAMPAIGN_SECONDS",  # unit/kubernetes/controller/test_campaign.py: how long, and which
+    "CAMPAIGN_SEEDS",
     "DECIDING_EDITS",  # promises/test_deciding_inputs.py: how many edits, and which
     "DECIDING_SEED",
     "COMSPEC",  # Windows runs shell commands with it
     "DYLD_LIBRARY_PATH",  # an interpreter may load its library from there
     "HOME",  # for fixtures of the session; each test has its own home
+    "KUBE",  # the folder of kube-apiserver and etcd, which make kube names
     "LD_LIBRARY_PATH",  # same
     "OUTER_NAMESPACE",  # set by make: see IN_NAMESPACE in the Makefile
     "PATH",

@@ -6,7 +6,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,22 @@ from tests.world.hosts import HOST
 from tests.world.kube.access import Rule
 from tests.world.kube.kubectl import Kubectl, find_kubectl
 from tests.world.kube.server import KubeApi
-from tests.world.pull_secrets import FOREIGN, LATER, LOGIN, NEW_LOGIN, TARGET, TIMES, docker_secret
-from tests.world.web import Authority
+from tests.world.pull_secrets import FOREIGN, LOGIN, NEW_LOGIN, NOW, TARGET, docker_secret
 
 pytestmark = pytest.mark.tree
 SECRETS = "/api/v1/namespaces/shop/secrets"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
+RESOURCE = {
+    "apiVersion": f"{GROUP}/v1alpha1",
+    "kind": "ECRPullSecret",
+    "spec": {"registries": [HOST], "secretName": "ecr"},
+}
 
 
 @pytest.fixture(name="api")
-def _api(authority: Authority) -> Iterator[KubeApi]:
-    with KubeApi(authority, custom=True) as api:
+def _api(open_api: Callable[..., KubeApi]) -> Iterator[KubeApi]:
+    with open_api(custom=True) as api:
         api.store.add_namespace("shop")
         yield api
 
@@ -89,7 +93,7 @@ def _client(api: KubeApi) -> Client:
 
 def test_kubectl_applies_what_the_command_prints(api: KubeApi, kubectl: Kubectl) -> None:
     """The YAML of a secret is created, and applied again without a change."""
-    text = to_yaml(make(TARGET, [LOGIN], TIMES))
+    text = to_yaml(make(TARGET, [LOGIN]))
 
     assert kubectl("apply", "--validate=false", "-f", "-", stdin=text) == "secret/ecr created\n"
     assert "unchanged" in kubectl("apply", "--validate=false", "-f", "-", stdin=text)
@@ -108,7 +112,7 @@ def test_kubectl_patches_with_our_patches(kubectl: Kubectl) -> None:
     kubectl("create", "--validate=false", "-f", "-", stdin=json.dumps(theirs))
     get = ("get", "secret", "ecr", "-n", "shop", "-o", "json")
     before = json.loads(kubectl(*get))
-    patch = change(before, TARGET, [LOGIN], TIMES)
+    patch = change(before, TARGET, [LOGIN], NOW)
     write = ("patch", "secret", "ecr", "-n", "shop", "--type", "merge", "-p")
     kubectl(*write, json.dumps(patch))
     after = json.loads(kubectl(*get))
@@ -120,26 +124,30 @@ def test_kubectl_patches_with_our_patches(kubectl: Kubectl) -> None:
     assert "the object has been modified" in refused.stderr
 
 
-def test_kubectl_merges_the_secrets_of_an_account(kubectl: Kubectl) -> None:
-    """A strategic merge patch appends by name, and removes by name."""
+def test_kubectl_patches_the_secrets_of_an_account(kubectl: Kubectl) -> None:
+    """Any patch replaces the list: those of this program have it whole."""
     get = ("get", "serviceaccount", "default", "-n", "shop", "-o", "json")
-    write = ("patch", "serviceaccount", "default", "-n", "shop", "-p")
-    kubectl(*write, json.dumps({"imagePullSecrets": [{"name": "theirs"}]}))
-    kubectl(*write, json.dumps(service_accounts.append(json.loads(kubectl(*get)), "ecr")))
-    named = json.loads(kubectl(*get))["imagePullSecrets"]
-    kubectl(*write, json.dumps(service_accounts.remove(json.loads(kubectl(*get)), "ecr")))
+    write = ("patch", "serviceaccount", "default", "-n", "shop")
 
-    assert named == [{"name": "theirs"}, {"name": "ecr"}]
-    assert json.loads(kubectl(*get))["imagePullSecrets"] == [{"name": "theirs"}]
+    def named() -> list[str]:
+        return [each["name"] for each in json.loads(kubectl(*get)).get("imagePullSecrets") or ()]
+
+    kubectl(*write, "-p", json.dumps({"imagePullSecrets": [{"name": "gone"}]}))
+    kubectl(*write, "-p", json.dumps({"imagePullSecrets": [{"name": "theirs"}]}))
+    assert named() == ["theirs"]
+    for change_list, expected in (
+        (service_accounts.append, ["theirs", "ecr"]),
+        (service_accounts.remove, ["theirs"]),
+    ):
+        patch = change_list(json.loads(kubectl(*get)), "ecr")
+        kubectl(*write, "--type", "merge", "-p", json.dumps(patch))
+        assert named() == expected
 
 
 def test_kubectl_creates_our_resources(kubectl: Kubectl) -> None:
     """It finds them by their short names, and their status is not written with the rest."""
-    resource = {
-        "apiVersion": f"{GROUP}/v1alpha1",
-        "kind": "ECRPullSecret",
+    resource = RESOURCE | {
         "metadata": {"name": "ecr", "namespace": "shop"},
-        "spec": {"registries": [HOST], "secretName": "ecr"},
         "status": {"observedGeneration": 9},
     }
     kubectl("create", "--validate=false", "-f", "-", stdin=yaml.safe_dump(resource))
@@ -233,6 +241,30 @@ def test_what_a_secret_must_not_be(
     assert "hunter2" not in answer["message"]
 
 
+@pytest.mark.parametrize(("text", "code"), [("{}", 201), ("null", 201), ("[]", 422), ("1", 422)])
+def test_what_the_api_takes_for_logins(client: Client, text: str, code: int) -> None:
+    """An object, or null; what is in it is not looked at."""
+    config = secret(type="kubernetes.io/dockerconfigjson", stringData={".dockerconfigjson": text})
+
+    assert client("POST", SECRETS, config)[0] == code
+
+
+def test_a_deletion_of_what_has_changed_is_a_conflict(client: Client) -> None:
+    """With a precondition, which the UID of an object made again does not meet either."""
+    path = f"{SECRETS}/ecr"
+    _, made = client("POST", SECRETS, secret())
+    client("PATCH", path, {"metadata": {"labels": {"a": "b"}}}, MERGE)
+    seen = {key: made["metadata"][key] for key in ("uid", "resourceVersion")}
+
+    def delete(**wanted: str) -> int:
+        return client("DELETE", path, {"preconditions": wanted})[0]
+
+    assert delete(**seen) == 409
+    assert delete(uid="0f7a5a2e-0000-4000-8000-000000000000") == 409
+    assert delete(uid=seen["uid"]) == 200
+    assert delete(**seen) == 404
+
+
 def test_nothing_is_created_in_a_namespace_that_ends(api: KubeApi, client: Client) -> None:
     """It is Terminating until all that is in it is gone."""
     client("POST", SECRETS, secret())
@@ -253,15 +285,21 @@ def test_a_watch_goes_on_from_a_version(client: Client, api: KubeApi) -> None:
     version = client("GET", SECRETS)[1]["metadata"]["resourceVersion"]
     client("POST", SECRETS, {"metadata": {"name": "two"}})
     client("DELETE", f"{SECRETS}/ecr")
-    query = f"watch=true&resourceVersion={version}&timeoutSeconds=1&allowWatchBookmarks=true"
+    timer = threading.Timer(1, client, ("POST", SECRETS, {"metadata": {"name": "three"}}))
+    timer.start()
+    query = f"watch=true&resourceVersion={version}&timeoutSeconds=4&allowWatchBookmarks=true"
     events = list(Client(api).watch(f"{SECRETS}?{query}"))
+    timer.join()
+    changes = [one for one in events if one["type"] != "BOOKMARK"]
 
-    assert [(one["type"], one["object"]["metadata"].get("name")) for one in events[:2]] == [
+    assert [(one["type"], one["object"]["metadata"]["name"]) for one in changes] == [
         ("ADDED", "two"),
         ("DELETED", "ecr"),
+        ("ADDED", "three"),
     ]
-    assert {one["type"] for one in events[2:]} == {"BOOKMARK"}
-    assert int(events[-1]["object"]["metadata"]["resourceVersion"]) == api.store.version
+    assert events[-1]["type"] == "BOOKMARK"
+    last, mark = (one["object"]["metadata"] for one in (changes[-1], events[-1]))
+    assert mark["resourceVersion"] == last["resourceVersion"]
 
 
 def test_a_watch_from_a_forgotten_version_is_gone(client: Client, api: KubeApi) -> None:
@@ -294,29 +332,36 @@ def test_a_rotated_token_is_refused(api: KubeApi, tmp_path: Path) -> None:
     old = Client(api, (folder / "token").read_text())
     assert old("GET", f"{SECRETS}/ecr")[0] == 404
     api.access.rotate(folder / "token")
+    assert Client(api, (folder / "token").read_text())("GET", f"{SECRETS}/ecr")[0] == 404
+    old = Client(api, (folder / "token").read_text())
+    api.access.rotate(folder / "token")
 
-    assert old("GET", f"{SECRETS}/ecr")[0] == 401
+    end = time.monotonic() + 30  # the real API remembers for ten seconds that it was valid
+    while (code := old("GET", f"{SECRETS}/ecr")[0]) != 401:
+        assert (code, time.monotonic() < end) == (404, True)
+        time.sleep(0.5)
     assert Client(api, (folder / "token").read_text())("GET", f"{SECRETS}/ecr")[0] == 404
 
 
 def test_an_object_with_a_finalizer_ends_later(client: Client) -> None:
     """It is deleted when its last finalizer is removed."""
     path = f"/apis/{GROUP}/v1alpha1/namespaces/shop/ecrpullsecrets"
-    client("POST", path, {"metadata": {"name": "a", "finalizers": ["x/y"]}, "spec": {"a": 1}})
+    client("POST", path, RESOURCE | {"metadata": {"name": "a", "finalizers": ["x/y"]}})
     _, ending = client("DELETE", f"{path}/a")
-    client("PATCH", f"{path}/a/status", {"status": {"b": 2}, "spec": {"a": 2}}, MERGE)
+    patch = {"status": {"observedGeneration": 2}, "spec": {"secretName": "b"}}
+    client("PATCH", f"{path}/a/status", patch, MERGE)
     _, after = client("GET", f"{path}/a")
     client("PATCH", f"{path}/a", {"metadata": {"finalizers": None}}, MERGE)
 
     assert ending["metadata"]["deletionTimestamp"]
-    assert (after["spec"], after["status"]) == ({"a": 1}, {"b": 2})
+    assert (after["spec"]["secretName"], after["status"]) == ("ecr", {"observedGeneration": 2})
     assert client("GET", f"{path}/a")[0] == 404
 
 
 def test_our_resources_have_no_strategic_merge(client: Client) -> None:
     """The API answers 415 for custom resources, and for a patch of an unknown kind."""
     path = f"/apis/{GROUP}/v1alpha1/namespaces/shop/ecrpullsecrets"
-    client("POST", path, {"metadata": {"name": "a"}})
+    client("POST", path, RESOURCE | {"metadata": {"name": "a"}})
 
     assert client("PATCH", f"{path}/a", {}, STRATEGIC)[0] == 415
     assert client("PATCH", f"{path}/a", {}, "text/plain")[0] == 415
@@ -345,10 +390,10 @@ def test_a_new_namespace_gets_its_account(api: KubeApi, client: Client) -> None:
 
 def test_a_token_refresh_through_the_api(api: KubeApi, client: Client) -> None:
     """Make, store, refresh: the UID stays, and an equal value is no write."""
-    _, made = client("POST", SECRETS, make(TARGET, [LOGIN], TIMES))
-    assert change(made, TARGET, [LOGIN], TIMES) is None
-    _, after = client("PATCH", f"{SECRETS}/ecr", change(made, TARGET, [NEW_LOGIN], LATER), MERGE)
+    _, made = client("POST", SECRETS, make(TARGET, [LOGIN]))
+    assert change(made, TARGET, [LOGIN], NOW) is None
+    _, after = client("PATCH", f"{SECRETS}/ecr", change(made, TARGET, [NEW_LOGIN], NOW), MERGE)
 
     assert after["metadata"]["uid"] == made["metadata"]["uid"]
-    assert change(after, TARGET, [NEW_LOGIN], LATER) is None
+    assert change(after, TARGET, [NEW_LOGIN], NOW) is None
     assert api.store.writes["secrets", "shop", "ecr"] == 2

@@ -148,6 +148,12 @@ def _make_spec(kind: Kind) -> Object:
             "The ServiceAccounts, by name or glob, whose imagePullSecrets get the Secret appended.",
             **is_set,
         ),
+        "rules": {
+            **_TEXT,
+            "description": "Which rules of the controller's operator choose the AWS identities.",
+            "maxLength": 63,
+            "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        },
     }
     required = ["registries", "secretName"]
     if kind.scope == "Cluster":

@@ -57,6 +57,8 @@ def _list_rules(options: Options) -> Iterator[Object]:
     leave = ["delete"] if options.lists_namespaces and not options.is_once else []
     yield _rule(["secrets"], ["get", *follow, "patch", *leave], [options.name])
     yield _rule(["secrets"], ["create"])
+    if not options.is_once:
+        yield _rule(["events"], ["create"])
     if not options.accounts:
         return
     if any(map(is_glob, options.accounts)):

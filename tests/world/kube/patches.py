@@ -4,8 +4,9 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-_MERGED_BY = {"imagePullSecrets": "name", "secrets": "name", "ownerReferences": "uid"}
-"""Lists that a strategic merge patch merges, and by which member."""
+_MERGED_BY = {"secrets": "name", "ownerReferences": "uid"}
+"""Lists that a strategic merge patch merges, and by which member: `patchMergeKey` in the API's
+types. The `imagePullSecrets` of a ServiceAccount are replaced."""
 _SETS = ("finalizers",)
 
 

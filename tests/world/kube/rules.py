@@ -54,9 +54,9 @@ def _check_docker_config(name: str, data: dict[str, str]) -> None:
     key = "data[.dockerconfigjson]"
     if ".dockerconfigjson" not in data:
         raise invalid("Secret", name, key, "Required value")
-    try:
-        is_object = isinstance(json.loads(base64.b64decode(data[".dockerconfigjson"])), dict)
+    try:  # as Go reads a map: null is one without members
+        config = json.loads(base64.b64decode(data[".dockerconfigjson"]))
     except ValueError:
-        is_object = False
-    if not is_object:
+        config = ""
+    if not isinstance(config, dict | None):
         raise invalid("Secret", name, key, f"Invalid value: {_REDACTED}: invalid character")

@@ -13,11 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.world.kube import discovery, selectors
 from tests.world.kube.access import ADMIN, Access, Rule
 from tests.world.kube.status import ApiError
 from tests.world.kube.store import Event, Object, Resource, Store
 from tests.world.web import Authority
+
+LOOPBACK_ALONE = pytest.mark.parametrize("open_api", ["loopback"], indirect=True)
+"""A test that needs what only the loopback API can do; see the fixture `open_api`."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +56,24 @@ class Fault:
 
 
 class KubeApi:
-    """A loopback API server with TLS. custom: with the custom resources of this program."""
+    """A loopback API server with TLS. custom: with the custom resources of this program.
+
+    parts: its objects and users. relay: answers the requests in place of this server.
+    """
 
     def __init__(
-        self, authority: Authority, *, address: str = "127.0.0.1", custom: bool = False
+        self,
+        authority: Authority,
+        *,
+        address: str = "127.0.0.1",
+        custom: bool = False,
+        parts: Any = None,
+        relay: Callable[[http.server.BaseHTTPRequestHandler, bytes], None] | None = None,
     ) -> None:
-        self.store = Store()
-        self.access = Access()
+        self.store: Store
+        self.access: Access
+        self.store, self.access = parts or (Store(), Access())
+        self.relay = relay
         self.resources = discovery.resources(custom=custom)
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
@@ -214,6 +230,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         if fault:
             raise ApiError(fault.code, fault.reason, "a fault of the test", None, fault.headers)
+        if api.relay:
+            api.relay(self, body)
+            return
         user = api.access.authenticate(self.headers.get("Authorization", ""))
         if found is None:
             self._send(200, json.dumps(discovery.answer(path, api.resources)).encode())

@@ -73,6 +73,11 @@ class Store:
             found = self.objects.get((plural, namespace, name))
             return copy.deepcopy(found) if found else None
 
+    def names(self, plural: str) -> list[str]:
+        """Return the names of all objects of a kind."""
+        with self.changed:
+            return [key[2] for key in self.objects if key[0] == plural]
+
     # --- what the API does --------------------------------------------------------------------
 
     def read(self, resource: Resource, namespace: str, name: str) -> Object:

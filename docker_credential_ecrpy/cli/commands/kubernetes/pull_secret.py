@@ -100,5 +100,4 @@ def command(
     keys = [parse_registry(text, context) for text in named]
     with context.console.show_progress("calling AWS"):
         found = tokens.find_logins(context.helper, keys, context.helper.find_token)
-    logins, times = found.all()
-    context.console.say_unredacted(to_yaml(secret.make(target, logins, times)))
+    context.console.say_unredacted(to_yaml(secret.make(target, found.all())))

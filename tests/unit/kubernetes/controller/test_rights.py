@@ -1,7 +1,7 @@
 """Facts about the rbac.yaml of deploy/kubernetes: the rights suffice, and each of them is used."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from tests.world.kube.store import Resource
 from tests.world.machine import Machine
 from tests.world.pull_secrets import auths
 from tests.world.tree import REPOSITORY
-from tests.world.web import Authority
 
 SECRETS = Resource("secrets", "Secret")
 ONE, MANY = CUSTOM
@@ -31,8 +30,8 @@ Rights = set[tuple[str, str]]
 
 
 @pytest.fixture(name="api")
-def _api(authority: Authority) -> Iterator[KubeApi]:
-    with KubeApi(authority, custom=True) as api:
+def _api(open_api: Callable[..., KubeApi]) -> Iterator[KubeApi]:
+    with open_api(custom=True) as api:
         for name in ("shop", "team-a"):
             api.store.add_namespace(name)
         yield api
@@ -106,7 +105,9 @@ def test_the_rights_in_the_cluster(api: KubeApi, machine: Machine, tmp_path: Pat
         controller.wait(lambda: password(api, "shop") and password(api, "team-a"))
         spoil(api, "shop")
         controller.wait(lambda: password(api, "shop"))
-        controller.wait(lambda: len(api.seen("create", "events")) >= 2)
+        for resource, namespace in ((ONE, "shop"), (MANY, "")):
+            place = (resource.plural, namespace, "r")
+            controller.wait(lambda place=place: "status" in (api.store.get(*place) or {}))  # type: ignore[misc]  # a default value
         for resource, namespace in ((ONE, "shop"), (MANY, "")):
             api.store.delete(resource, (namespace, "r"), {})
             place = (resource.plural, namespace, "r")

@@ -16,10 +16,10 @@ def account(*secrets: str, added: str = "", **metadata: Any) -> dict[str, Any]:
 
 
 def test_a_secret_is_appended_by_name() -> None:
-    """The patch names the one secret, and the API merges it with those that are there."""
+    """The patch has those that are there too, and their version: the API replaces the list."""
     assert append(account("theirs"), "ecr") == {
         "metadata": {"resourceVersion": "7", "annotations": {ADDED: "ecr"}},
-        "imagePullSecrets": [{"name": "ecr"}],
+        "imagePullSecrets": [{"name": "theirs"}, {"name": "ecr"}],
     }
     assert append({"metadata": {"resourceVersion": "7"}}, "ecr") == append(account(), "ecr")
 
@@ -34,7 +34,7 @@ def test_only_what_was_appended_is_removed() -> None:
     """A secret that the account's owner named stays, even if it is this program's."""
     assert remove(account("theirs", "ecr", added="ecr,other"), "ecr") == {
         "metadata": {"resourceVersion": "7", "annotations": {ADDED: "other"}},
-        "imagePullSecrets": [{"$patch": "delete", "name": "ecr"}],
+        "imagePullSecrets": [{"name": "theirs"}],
     }
     assert remove(account("ecr"), "ecr") is None
     assert remove(account("ecr", added="other"), "ecr") is None

@@ -2,8 +2,11 @@
 
 import base64
 import json
+import signal
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,13 @@ import pytest
 
 from docker_credential_ecrpy.kubernetes.pull_secrets import names
 from tests.world.accounts import EU, US, A, B, rule
+from tests.world.aws import refuse
 from tests.world.hosts import HOST
 from tests.world.kube.access import Rule
 from tests.world.kube.server import KubeApi
 from tests.world.kube.store import Resource
 from tests.world.machine import Machine, Result
 from tests.world.pull_secrets import FOREIGN, auths, docker_secret, values
-from tests.world.web import Authority
 
 pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
 SECRETS = Resource("secrets", "Secret")
@@ -68,10 +71,12 @@ class Cluster:
 
 
 @pytest.fixture(name="cluster")
-def _cluster(authority: Authority, machine: Machine, tmp_path: Path) -> Iterator[Cluster]:
+def _cluster(
+    open_api: Callable[..., KubeApi], machine: Machine, tmp_path: Path
+) -> Iterator[Cluster]:
     machine.login()
     machine.environ["AWS_ECR_DISABLE_CACHE"] = "1"  # as in a pod
-    with KubeApi(authority) as api:
+    with open_api() as api:
         api.store.add_namespace("shop")
         yield Cluster(api, machine, tmp_path)
 
@@ -98,6 +103,37 @@ def test_a_login_of_others_survives_and_the_uid_stays(cluster: Cluster) -> None:
 
     assert done.stdout == b"secret shop/ecr is removed\n"
     assert auths(cluster.secret()) == {"a": {}}
+
+
+def test_what_others_have_on_the_secret_stays(cluster: Cluster) -> None:
+    """Keys, labels, annotations, owner references, finalizers: through writes and the removal."""
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "u"}
+    theirs: dict[str, Any] = {
+        "labels": {"team": "a"},
+        "annotations": {"example.com/a": "b"},
+        "ownerReferences": [owner],
+        "finalizers": ["example.com/keep"],
+    }
+    there = docker_secret({"auths": FOREIGN, "credsStore": "x"}) | {"metadata": {"name": "ecr"}}
+    there["metadata"] |= theirs
+    there["data"] |= {"extra": "YQ=="}
+    uid = cluster.api.store.create(SECRETS, "shop", there)["metadata"]["uid"]
+
+    def check() -> None:
+        found, metadata = cluster.secret(), cluster.secret()["metadata"]
+        assert metadata["uid"] == uid
+        assert metadata["annotations"].items() >= theirs["annotations"].items()
+        assert {key: metadata[key] for key in theirs} | {"annotations": 0} == theirs | {
+            "annotations": 0
+        }
+        assert found["data"]["extra"] == "YQ=="
+        assert auths(found).items() >= FOREIGN.items()
+        assert b'"credsStore": "x"' in values(found)[".dockerconfigjson"]
+
+    for arguments in (("--once",), ("--remove",)):
+        assert cluster.run(*arguments, "--namespace", "shop").code == 0
+        check()
+    assert set(auths(cluster.secret())) == set(FOREIGN)
 
 
 def test_an_old_token_is_refreshed(cluster: Cluster) -> None:
@@ -172,6 +208,8 @@ def test_a_creation_that_loses_a_race_is_a_patch(cluster: Cluster) -> None:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "immutable": (docker_secret({"auths": FOREIGN}, immutable=True), "is immutable"),
     "type": ({"metadata": {"name": "ecr"}, "type": "Opaque"}, "has the type Opaque"),
+    "malformed": (docker_secret({"auths": []}), "malformed"),
+    "null": (docker_secret(None), "malformed"),
 }
 
 
@@ -204,6 +242,27 @@ def test_namespaces_by_glob_label_and_exclusion(cluster: Cluster) -> None:
     assert done.stdout.startswith(b"secret team-a/ecr is created")
     assert done.stdout.count(b"\n") == 1
     assert cluster.machine.aws.count() == {"ecr": 1}
+
+
+def test_a_namespace_that_is_no_longer_selected(cluster: Cluster) -> None:
+    """The next round takes the login out, and a dry run says so; another's Secret stays."""
+    for name in ("team-a", "team-b"):
+        cluster.api.store.add_namespace(name, labels={"env": "prod"})
+    cluster.once()
+    cluster.run("--once", "--label", "env=prod")
+    patch = {"metadata": {"labels": {"env": None}}}
+    place = ("", "team-b")
+    namespaces = Resource("namespaces", "Namespace", namespaced=False)
+    cluster.api.store.patch(namespaces, place, patch, "application/merge-patch+json")
+    done = cluster.run("--dry-run", "--label", "env=prod")
+    assert b"would change: secret team-b/ecr is removed\n" in done.stdout
+    assert cluster.api.store.get("secrets", "team-b", "ecr")
+    done = cluster.run("--once", "--label", "env=prod")
+
+    assert b"secret team-b/ecr is removed\n" in done.stdout
+    assert cluster.api.store.get("secrets", "team-b", "ecr") is None
+    assert cluster.api.store.get("secrets", "team-a", "ecr")
+    assert HOST in auths(cluster.secret())
 
 
 def test_a_namespace_opts_in(cluster: Cluster) -> None:
@@ -250,6 +309,7 @@ def test_a_dry_run_changes_nothing_and_fetches_nothing(cluster: Cluster) -> None
 
     assert (refused.code, b"is immutable" in refused.stderr) == (1, True)
     assert {call.verb for call in cluster.api.calls} <= {"get", "list"}
+    assert b"Zm9vOmJhcg" not in refused.stdout + refused.stderr
     assert cluster.machine.aws.count() == {}
 
 
@@ -274,6 +334,89 @@ def test_an_api_that_fails_is_reported(cluster: Cluster) -> None:
     assert "Traceback" not in error
 
 
+def aws_refuses(cluster: Cluster) -> None:
+    cluster.machine.aws.faults["ecr"] = refuse("AccessDeniedException", "no", 400)
+
+
+def aws_has_no_credentials(cluster: Cluster) -> None:
+    cluster.machine.environ |= {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+
+
+def aws_gives_a_dead_token(cluster: Cluster) -> None:
+    cluster.machine.aws.token_life = -60
+
+
+def api_breaks(cluster: Cluster) -> None:
+    cluster.api.fail(0, resource="secrets", times=40)
+
+
+def api_denies(cluster: Cluster) -> None:
+    cluster.limit(Rule(["list"], ["namespaces"]))
+
+
+def one_namespace_denies(cluster: Cluster) -> None:
+    cluster.api.store.add_namespace("store")
+    rule = Rule(["get", "create"], ["secrets"], "shop")
+    cluster.limit(rule, Rule(["list"], ["namespaces"]))
+
+
+def secret_is_of_another_type(cluster: Cluster) -> None:
+    cluster.put({"metadata": {"name": "ecr"}, "type": "Opaque"})
+
+
+FAILURES = {
+    aws_refuses: "allow ecr:GetAuthorizationToken",
+    aws_has_no_credentials: "no AWS credentials",
+    aws_gives_a_dead_token: "check this machine's clock",
+    api_breaks: "check the network",
+    api_denies: "the right that is named",
+    one_namespace_denies: "get secrets in the namespace store",
+    secret_is_of_another_type: "delete it, or name another one",
+}
+
+
+@pytest.mark.parametrize(
+    ("fail", "cure"), FAILURES.items(), ids=[each.__name__ for each in FAILURES]
+)
+def test_the_exit_code_of_a_failure(
+    cluster: Cluster, fail: Callable[[Cluster], None], cure: str
+) -> None:
+    """It is 1 for each kind, with a line that has the Secret and the cure; AWS's is in it once."""
+    fail(cluster)
+    done = cluster.run("--once", "--namespace", "s*")
+    lines = done.stderr.decode().splitlines()
+
+    assert done.code == 1
+    assert len(lines) == 1, lines
+    assert "/ecr: " in lines[0]
+    assert cure in lines[0]
+
+
+def test_an_expired_token_is_never_written(cluster: Cluster) -> None:
+    """Nor an empty one: the old login stays byte for byte, and a new Secret is not made."""
+    aws_gives_a_dead_token(cluster)
+    cluster.failure()
+    assert cluster.api.store.get("secrets", "shop", "ecr") is None
+    before = cluster.put(docker_secret({"auths": FOREIGN | {HOST: {"auth": "eDp5"}}}))
+    cluster.failure()
+
+    assert cluster.secret() == before
+
+
+def test_a_signal_ends_a_round(cluster: Cluster) -> None:
+    """As any program: by the signal, with the exit code 143 in a shell."""
+    cluster.api.latency = lambda _: 30
+    words = ("pull-secrets", "--kubeconfig", str(cluster.file), "--name", "ecr", "--once", HOST)
+    process = subprocess.Popen([*cluster.machine.program, *words], env=cluster.machine.environ)
+    while not cluster.api.calls:
+        time.sleep(0.05)
+    began = time.monotonic()
+    process.terminate()
+
+    assert process.wait(10) == -signal.SIGTERM
+    assert time.monotonic() - began < 1
+
+
 def test_no_secret_is_shown(cluster: Cluster) -> None:
     """Neither a token of ECR nor the bearer token is in the output or in the log."""
     done = cluster.run("-v", "--once", "--namespace", "shop")
@@ -291,6 +434,18 @@ def test_the_other_forms(cluster: Cluster) -> None:
 
     assert values(cluster.secret())["url"] == f"{HOST}/charts/app".encode()
     assert "argocd.argoproj.io/secret-type" in cluster.secret()["metadata"]["labels"]
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_user_name_and_a_password(cluster: Cluster, is_there: bool) -> None:
+    """In a Secret of this program, or beside the values of others."""
+    if is_there:
+        there = {"metadata": {"name": "ecr"}, "type": "Opaque", "stringData": {"other": "x"}}
+        cluster.put(there)
+    cluster.once("--form", "username-password")
+
+    assert values(cluster.secret())["username"] == b"AWS"
+    assert values(cluster.secret())["password"].decode() in cluster.machine.aws.issued
 
 
 @pytest.mark.parametrize(

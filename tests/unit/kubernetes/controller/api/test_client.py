@@ -1,6 +1,6 @@
 """Facts about the client of the API in a pod: its files, its addresses, and its errors."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,16 @@ from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster, co
 from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason
 from tests.world.kube.access import Rule
-from tests.world.kube.server import KubeApi
+from tests.world.kube.server import LOOPBACK_ALONE, KubeApi
 from tests.world.kube.store import Resource
-from tests.world.web import Authority
 
 SECRETS = Resource("secrets", "Secret")
 RULE = Rule(["get", "create", "patch", "delete"], ["secrets"], "shop")
 
 
 @pytest.fixture(name="api", params=["127.0.0.1", "::1"])
-def _api(request: pytest.FixtureRequest, authority: Authority) -> Iterator[KubeApi]:
-    with KubeApi(authority, address=request.param) as api:
+def _api(request: pytest.FixtureRequest, open_api: Callable[..., KubeApi]) -> Iterator[KubeApi]:
+    with open_api(address=request.param) as api:
         api.store.add_namespace("shop")
         yield api
 
@@ -38,8 +37,7 @@ def _cluster(api: KubeApi, folder: Path) -> Iterator[Cluster]:
     environ = {"KUBERNETES_SERVICE_HOST": api.host, "KUBERNETES_SERVICE_PORT": str(api.port)}
     cluster = connect(environ, str(folder), "", "")
     yield cluster
-    cluster.core.api_client.close()
-    cluster.core.api_client.rest_client.close()
+    cluster.client.close()
 
 
 def test_a_pod_reaches_the_api_by_its_files(cluster: Cluster) -> None:
@@ -62,6 +60,7 @@ def test_a_rotated_token_is_read_for_each_request(
         assert cluster.read("secret", "shop", "ecr") is None
 
 
+@LOOPBACK_ALONE  # a real API knows all its members
 def test_what_the_client_does_not_know_stays(api: KubeApi, cluster: Cluster) -> None:
     """An object is read as the API says it, with members of later versions."""
     given = {"metadata": {"name": "ecr", "later": {"a": 1}}, "more": [1]}

@@ -1,0 +1,1 @@
+"""A real kube-apiserver on a real etcd, with the doors of the loopback API."""
