@@ -251,12 +251,16 @@ metadata:
   {{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "serviceaccounts") "verbs" (list "get" "list" "watch" "patch")) -}}
   {{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "events") "verbs" (list "create")) -}}
 {{- else -}}
-  {{- $delete := and (not (empty $lists)) (ne $v.mode "once") | ternary (list "delete") (list) -}}
+  {{- $delete := $lists | empty | ternary (list) (list "delete") -}}
+  {{- $look := and (not (empty $lists)) (eq $v.mode "once") | ternary (list "list") $follow -}}
   {{- if $lists -}}
     {{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "namespaces") "verbs" (concat (list "list") $rest)) -}}
   {{- end -}}
-  {{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "secrets") "resourceNames" (list $v.secretName) "verbs" (concat (list "get") $follow (list "patch") $delete)) -}}
+  {{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "secrets") "resourceNames" (list $v.secretName) "verbs" (concat (list "get") $look (list "patch") $delete)) -}}
   {{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "secrets") "verbs" (list "create")) -}}
+  {{- if ne $v.mode "once" -}}
+    {{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "events") "verbs" (list "create")) -}}
+  {{- end -}}
   {{- $accounts := uniq $v.serviceAccounts -}}
   {{- $glob := false -}}
   {{- range $accounts }}{{ if regexMatch "[*?\\[]" . }}{{ $glob = true }}{{ end }}{{ end -}}
