@@ -182,6 +182,10 @@ SAME: dict[str, tuple[Values, Options]] = {
         {"config": '# \'a\' "b" {{ .Values }}: é\t\u200b\n\n[[registry]]\nmatch = "*"\n\n'},
         replace(ECR, rules='# \'a\' "b" {{ .Values }}: é\t\u200b\n\n[[registry]]\nmatch = "*"\n\n'),
     ),
+    "files of rules": (
+        {"mode": "cluster", "config": "a", "ruleFiles": {"no.main.toml": "b: {{c}}\n"}},
+        replace(ECR, follows=True, rules="a", rule_files={"no.main.toml": "b: {{c}}\n"}),
+    ),
     "image": (
         {"image": {"repository": "localhost:5000/a/b", "tag": "1.10"}},
         replace(ECR, image="localhost:5000/a/b:1.10"),
@@ -338,6 +342,8 @@ WRONG: dict[str, tuple[Values, str]] = {
     "a label with a sign": ({"namespaceLabels": {"a=b": "c"}}, "propertyName 'a=b'"),
     "a mode": ({"mode": "clusterwide"}, "mode"),
     "no replicas": ({"replicas": 0}, "replicas"),
+    "files of rules alone": ({"ruleFiles": {"a.toml": ""}}, "needs mode cluster"),
+    "a file of rules as config": ({"mode": "cluster", "ruleFiles": {"config.toml": ""}}, "toml"),
     "two identities": (
         {"identity": {"podIdentity": True, "credentialsSecret": "a"}},
         "exclude each other",

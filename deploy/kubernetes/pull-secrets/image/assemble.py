@@ -25,9 +25,13 @@ NOT_NEEDED = (
     *("test", "idlelib", "lib2to3", "tkinter", "turtledemo", "ensurepip", "pydoc_data", "unittest"),
     *("config-*", "site-packages", "dist-packages", "_tkinter*", "_test*", "_xxtestfuzz*"),
 )
-PACKAGES_NOT_NEEDED = ("kubernetes/aio", "*/tests", "bin", "share")
-APIS = ("core_v1_api.py", "custom_objects_api.py")
-"""The parts of the Kubernetes client that are called: it has fifty more, 20 MB of modules."""
+PACKAGES_NOT_NEEDED = (
+    "kubernetes/aio",
+    "kubernetes/client/api/*_api.py",
+    "*/tests",
+    "bin",
+    "share",
+)
 # kubernetes.aio alone imports these; their metadata goes with them.
 DISTRIBUTIONS_NOT_NEEDED = (
     *(
@@ -73,9 +77,6 @@ def prune(packages: Path) -> None:
     sys.path.insert(0, str(packages))
     from docker_credential_ecrpy.aws.sdk.data import SERVICES  # noqa: PLC0415 - just installed
 
-    for path in (packages / "kubernetes" / "client" / "api").glob("*_api.py"):
-        if path.name not in APIS:
-            path.unlink()
     for path in (packages / "botocore" / "data").iterdir():
         if path.is_dir() and path.name not in SERVICES:
             _remove(path)
