@@ -86,7 +86,9 @@ def strip(objects: list[Object]) -> dict[tuple[str, str, str], Object]:
     found = {}
     for each in objects:
         metadata = each["metadata"]
-        if metadata.get("annotations", {}).pop("helm.sh/resource-policy", None):
+        policy = metadata.get("annotations", {}).pop("helm.sh/resource-policy", None)
+        if policy:  # Helm deletes everything else with the release
+            assert (each["kind"], policy) == ("CustomResourceDefinition", "keep")
             del metadata["annotations"]
         _strip_labels(each)
         found[each["kind"], metadata.get("namespace", ""), metadata["name"]] = each
@@ -313,6 +315,16 @@ def test_the_other_values(chart: Chart) -> None:
     assert job["CronJob"]["spec"]["startingDeadlineSeconds"] == 10
     assert "Service" not in job
     assert strip(rendered["empty lists"]) == made(ECR)
+
+
+def test_the_definitions_stay(chart: Chart) -> None:
+    """Helm keeps them, and with them the resources, when the release is deleted."""
+    kept = {
+        each["kind"]
+        for each in chart.objects({"mode": "cluster"})
+        if each["metadata"].get("annotations") == {"helm.sh/resource-policy": "keep"}
+    }
+    assert kept == {"CustomResourceDefinition"}
 
 
 def test_two_releases_do_not_meet(chart: Chart) -> None:
