@@ -102,7 +102,7 @@ def test_a_login_of_others_survives_and_the_uid_stays(cluster: Cluster) -> None:
 
 
 def test_what_others_have_on_the_secret_stays(cluster: Cluster) -> None:
-    """Keys, labels, annotations, owner references and finalizers, through writes and the removal."""
+    """Keys, labels, annotations, owner references and finalizers: through a write and a removal."""
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "u"}
     theirs: dict[str, Any] = {
         "labels": {"team": "a"},
