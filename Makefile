@@ -12,9 +12,14 @@
 ##   install      install both programs below PREFIX (/usr/local)
 ##   uninstall    remove what `make install` installed
 ##   deb          build a Debian package of both programs
+##   rpm          build an rpm of both programs
+##   image        build a container image of both programs: ENGINE=docker, TAG=
 ##   package      build the wheel of the Python package
 ##   wheels       build that wheel, and the one of the static program
-##   dist         build the release files and SHA256SUMS in dist/release/
+##   dist         build the release files and SHA256SUMS in dist/release/, and what
+##                package managers read in dist/package-managers/
+##   apt-repo     add the Debian package to the apt repository APT_REPO (dist/apt),
+##                signed by gpg's KEY; DEBS="a.deb b.deb" adds other packages
 ##
 ## Check
 ##   lint         check formatting, lint, types, and which room imports which
@@ -35,9 +40,10 @@
 ##
 ## Maintain
 ##   docs         build the documentation site in build/site/
-##   reference    write the tables of docs/reference.md, and config.schema.json
+##   reference    write the tables of docs/reference.md, config.schema.json, and
+##                the bases of deploy/kubernetes/pull-secrets
 ##   reformat     fix formatting and lint
-##   lock         update the locked versions in binary/requirements.txt
+##   lock         update the locked versions of the programs and of the image
 ##   clean        remove everything that a target built
 ##
 ## Each target installs what it needs: Python packages into .venv and the like,
@@ -47,11 +53,16 @@
 PYTHON ?= python3
 VENV ?= .venv
 TESTS ?= tests
-WORKERS ?= 3
+WORKERS ?= 6
 E2E ?= tests/e2e
 KUBE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/docker-credential-ecrpy/kube
 PROGRAM ?=
 PREFIX ?= /usr/local
+ENGINE ?= docker
+TAG ?= docker-credential-ecrpy
+APT_REPO ?= dist/apt
+DEBS ?= dist/docker-credential-ecrpy_*.deb
+KEY ?=
 DESTDIR ?=
 BIN = $(VENV)/bin
 CHOSEN = $(if $(PROGRAM),--program "$(PROGRAM)")
@@ -63,11 +74,13 @@ ONE_FILE = dist/$(DROP_IN)
 SHARE = dist/share/man/man1/$(DROP_IN).1
 SBOM = dist/$(NAME).cdx.json
 STATIC = dist/.static
+IMAGE = dist/image
 CONTENTS = build/binary/build_binary/contents.json
 SOURCES := $(shell find docker_credential_ecrpy -name '*.py')
 BUILD_SOURCES := $(shell find binary -type f -not -name '*.pyc')
 
-# Tests run in parallel, except those that need the whole machine.
+# Tests run in parallel, except those that need the whole machine. They wait more than they compute:
+# two cores are busy with six workers.
 PARALLEL = -n $(WORKERS) --dist worksteal
 
 # RUNS: how often bench runs each program. SECONDS: how long chaos and fuzz take.
@@ -88,7 +101,7 @@ export SOURCE_DATE_EPOCH
 # A private mount namespace: tests that mount refuse to run without one.
 IN_NAMESPACE = OUTER_NAMESPACE=$$(readlink /proc/self/ns/mnt) unshare --mount --propagation private
 
-.PHONY: help demo test binary install uninstall deb package wheels dist lint test-sdist test-binary roots e2e kube matrix chaos fuzz \
+.PHONY: help demo test binary install uninstall deb rpm image apt-repo package wheels dist lint test-sdist test-binary roots e2e kube matrix chaos fuzz \
   mutants bench simulate docs reference reformat lock clean missing
 
 help:
@@ -111,8 +124,9 @@ kube: $(VENV)/.ready-dev
 	KUBE="$$(realpath -- "$(KUBE)")" $(BIN)/python -m pytest $(PARALLEL) -m kube $(TESTS)
 
 # The products themselves; then the wheel's own tests, through the products.
-test-binary: $(VENV)/.ready-dev deb wheels $(if $(shell command -v debootstrap),roots)
-	$(IN_NAMESPACE) $(BIN)/python -m pytest -m binary tests
+test-binary: $(VENV)/.ready-dev dist $(IMAGE) $(if $(shell command -v debootstrap),roots)
+	$(IN_NAMESPACE) $(BIN)/python -m pytest $(PARALLEL) -m binary tests/binary
+	$(IN_NAMESPACE) $(BIN)/python -m pytest -m binary tests/e2e
 	$(BIN)/python -m pytest $(PARALLEL) --program $(ONE_FILE) tests
 	$(BIN)/python -m pytest $(PARALLEL) --program $(FOLDER)/$(DROP_IN) tests/promises/test_protocol.py
 
@@ -155,15 +169,30 @@ uninstall:
 deb: binary
 	@sh tools/make-deb.sh dist
 
+rpm: binary
+	@sh tools/make-rpm.sh dist
+
+image: $(IMAGE)
+	$(ENGINE) build --file Containerfile --tag $(TAG) $(IMAGE)
+
+$(IMAGE): dist/.built tools/make-image-root.sh binary/copyright
+	@sh tools/make-image-root.sh .binary/bin/python $@
+
+apt-repo: deb
+	@sh tools/make-apt-repo.sh "$(APT_REPO)" "$(KEY)" $(DEBS)
+
+# The rpm holds the static program, so there is none without it.
 dist: wheels $(if $(shell command -v dpkg-deb),deb)
+	@if [ -e $(STATIC) ] && command -v rpmbuild >/dev/null; then sh tools/make-rpm.sh dist; fi
 	@sh tools/make-dist.sh dist/release
+	@.binary/bin/python -B -m tools.package_managers dist/release dist/package-managers
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	@sh tools/lint-workflows.sh $(BIN)/zizmor
+	@sh tools/lint-workflows.sh $(BIN)
 
 bench: .bench/.ready $(ONE_FILE)
 	@.bench/bin/python -m benchmarks $(RUNS) $(BENCH)
@@ -188,6 +217,7 @@ matrix: $(VENV)/.ready-demo
 reference: $(VENV)/.ready-demo
 	$(BIN)/python -B tools/config_schema.py
 	$(BIN)/python -B tools/reference.py
+	$(BIN)/python -B tools/manifests.py
 
 reformat: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .
@@ -214,6 +244,9 @@ lock: $(VENV)/.ready-dev
 	$(BIN)/uv pip compile --quiet pyproject.toml --group binary --upgrade --universal --python-version 3.10 \
 	  --generate-hashes --no-annotate --custom-compile-command "make lock" \
 	  --output-file binary/requirements.txt
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra kubernetes --upgrade --universal --python-version 3.10 \
+	  --generate-hashes --no-annotate --custom-compile-command "make lock" \
+	  --output-file deploy/kubernetes/pull-secrets/image/requirements.txt
 
 clean:
 	rm -rf $(VENV) .bench .binary .docs .matrix build dist

@@ -50,7 +50,10 @@ ENTRIES = (
 # Modules of the commands for users, which are compressed; no `get` loads them.
 FOR_USERS = (
     *("boto3.", "click.", "yaml."),
-    *(f"{PACKAGE}.{room}." for room in ("cli.commands", "docker", "doctor", "kubernetes.node")),
+    *(
+        f"{PACKAGE}.{room}."
+        for room in ("cli.commands", "docker", "doctor", "kubernetes.manifests", "kubernetes.node")
+    ),
 )
 # Modules of the interpreter's start; it has its own copies of others.
 START = ("encodings", "encodings.aliases", "encodings.utf_8")

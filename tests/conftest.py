@@ -1,6 +1,5 @@
 """Fixtures of every test: a world of its own, closed to the real one."""
 
-import gc
 import os
 import signal
 import socket
@@ -19,6 +18,7 @@ from docker_credential_ecrpy.hot import watchdog
 from docker_credential_ecrpy.text import secrets
 from tests.world import environment
 from tests.world.aws import Aws
+from tests.world.descriptors import no_leak
 from tests.world.docker_host import DockerHost
 from tests.world.kube.real.api import RealApi
 from tests.world.kube.real.server import RealServer, find_programs
@@ -60,8 +60,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     others: list[pytest.Item] = []
     for item in items:
         runs_it = {"machine", "engine_host"} & set(getattr(item, "fixturenames", ()))
-        wanted = runs_it and not item.get_closest_marker("tree")
-        (chosen if wanted else others).append(item)
+        marked = any(map(item.get_closest_marker, ("tree", "in_process")))
+        (others if marked or not runs_it else chosen).append(item)
     config.hook.pytest_deselected(items=others)
     items[:] = chosen
 
@@ -104,16 +104,8 @@ def _no_deadline() -> Iterator[None]:
 @pytest.fixture(name="same_descriptors")
 def _same_descriptors() -> Iterator[None]:
     """Fail a test that leaks a descriptor, which may hold a lock, or closes one."""
-    gc.disable()  # it closes those that earlier tests have left
-    try:
-        before = os.dup(0)
-        os.close(before)
+    with no_leak():
         yield
-        after = os.dup(0)
-        os.close(after)
-    finally:
-        gc.enable()
-    assert after == before
 
 
 @pytest.fixture(scope="session")
@@ -153,7 +145,9 @@ def _machine(
 ) -> Iterator[Machine]:
     with WebServer(aws.handle, authority=authority) as server:
         machine = make_machine(aws, server, authority, tmp_path)
-        if request.config.getoption("program"):
+        if request.node.get_closest_marker("in_process"):
+            machine.program = [str(tmp_path / "a test that is marked in_process runs no program")]
+        elif request.config.getoption("program"):
             scripts: Path = request.getfixturevalue("scripts")
             machine.program = [str(scripts / "docker-credential-ecr-login")]
         with machine.closing:

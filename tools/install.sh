@@ -1,12 +1,13 @@
 #!/bin/sh
 # Install the standalone program below a prefix, or remove it:
-# install.sh install|uninstall PREFIX [DESTDIR]
+# install.sh install|package|uninstall PREFIX [DESTDIR]
 #
 # The program is beside this script, as in the release's tarball, or in the directory that SOURCE
 # names: one file if .static is there too, and a folder otherwise. So is `share`: the manual pages
 # and shell completions. Programs and the files of `share` become symlinks below PREFIX. Existing
 # files that this script did not create are left alone, and named in the error; directories that it
-# created are removed with their last file.
+# created are removed with their last file. `package` is for a package manager, which tracks the files
+# itself: the files of `share` are no symlinks, and no record of the installation is written.
 set -eu
 umask 022
 action=${1:-}
@@ -122,6 +123,15 @@ install() {
     say "installed $root/bin/docker-credential-ecr-login and $root/bin/docker-credential-ecrpy"
 }
 
+package() {
+    install
+    rm -- "$home/.made"
+    (cd -- "$home" && find share -type f) | while IFS= read -r file; do
+        mv -f -- "$home/$file" "$root/$file"
+    done
+    rm -r -- "$home/share"
+}
+
 uninstall() {
     [ -f "$home/.made" ] || fail "$home was not created by this script; nothing to uninstall"
     made=$(cat "$home/.made")
@@ -138,6 +148,6 @@ uninstall() {
 destination=${3:-}
 case $prefix in /*) ;; *) fail "PREFIX must be an absolute path, not '$prefix'" ;; esac
 case $action in
-install | uninstall) "$action" ;;
-*) fail "usage: install.sh install|uninstall PREFIX [DESTDIR]" ;;
+install | package | uninstall) "$action" ;;
+*) fail "usage: install.sh install|package|uninstall PREFIX [DESTDIR]" ;;
 esac

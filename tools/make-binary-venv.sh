@@ -12,14 +12,7 @@ here=$(dirname "$0")
 
 say() { printf '%s\n' "$*" >&2; }
 
-apt_install() {
-    as_root=
-    [ "$(id -u)" = 0 ] || as_root=sudo
-    say "installing $*"
-    $as_root apt-get update --quiet --quiet || true # a list of somebody else's may be missing
-    $as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install --quiet --quiet --yes --no-install-recommends "$@" >&2
-}
+apt_install() { sh "$here/apt-install.sh" "$@"; }
 
 # Print the shared library's package, which PyInstaller freezes, or else what is missing.
 find_library() {

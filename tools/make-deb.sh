@@ -15,15 +15,8 @@ for tool in dpkg-deb objdump; do
     fi
 done
 : "${SOURCE_DATE_EPOCH:?is not set}"
-name=docker-credential-ecrpy
-version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' docker_credential_ecrpy/__init__.py)
+. tools/project.sh
 architecture=$(dpkg --print-architecture)
-maintainer=$(sed -n 's/^authors = \[{ name = "\(.*\)", email = "\(.*\)" }\]$/\1 <\2>/p' pyproject.toml)
-homepage=$(sed -n 's/^Homepage = "\(.*\)"$/\1/p' pyproject.toml)
-if [ -z "$maintainer" ] || [ -z "$homepage" ]; then
-    echo "pyproject.toml has no authors or no Homepage in the form that this script reads" >&2
-    exit 1
-fi
 tree=$(mktemp -d)
 trap 'rm -rf "$tree" "$tree.deb"' EXIT
 trap 'exit 130' INT TERM
@@ -31,19 +24,13 @@ chmod 755 "$tree"
 doc=$tree/usr/share/doc/$name
 
 mkdir -p "$tree/DEBIAN" "$doc"
-SOURCE=dist sh tools/install.sh install /usr "$tree" >/dev/null 2>"$tree/DEBIAN/messages" || {
+SOURCE=dist sh tools/install.sh package /usr "$tree" >"$tree/DEBIAN/messages" 2>&1 || {
     cat "$tree/DEBIAN/messages" >&2
     exit 1
 }
 rm "$tree/DEBIAN/messages"
-# dpkg tracks the files itself: replace the links by the files. Debian requires compressed manual
-# pages, and its zsh reads the completions of packages from vendor-completions.
-rm "$tree/usr/lib/$name/.made"
-for directory in "$tree/usr/lib/$name"/share/*; do
-    rm -r "$tree/usr/share/${directory##*/}"
-    mv "$directory" "$tree/usr/share/"
-done
-rmdir "$tree/usr/lib/$name/share"
+# Debian requires compressed manual pages, and its zsh reads the completions of packages from
+# vendor-completions.
 gzip -9n "$tree"/usr/share/man/man*/*
 mv "$tree/usr/share/zsh/site-functions" "$tree/usr/share/zsh/vendor-completions"
 cp binary/copyright "$doc/copyright"
@@ -95,14 +82,8 @@ Replaces: amazon-ecr-credential-helper
 Section: admin
 Priority: optional
 Homepage: $homepage
-Description: Docker credential helper for Amazon ECR
- Docker, podman, buildah and skopeo run this program when they need a password
- for an Amazon ECR registry. It requests an authorization token from AWS and
- caches it until it expires: docker login is no longer necessary.
- .
- The program is installed as docker-credential-ecr-login, a drop-in replacement
- for the program of that name in amazon-ecr-credential-helper, and as
- docker-credential-ecrpy. It contains all that it needs, Python included.
+Description: $summary
+$(printf '%s\n' "$description" | sed 's/^$/./; s/^/ /')
 END
 (cd "$tree" && find usr -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
 chmod 644 "$tree"/DEBIAN/*

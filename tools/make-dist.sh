@@ -2,7 +2,8 @@
 # Collect the files of a release, with their checksums: make-dist.sh DIRECTORY
 #
 # They are the program as a tarball, the one file, their bill of materials, both wheels, and on Debian
-# the package, all from dist/. Needs GNU tar, and SOURCE_DATE_EPOCH for every date in the tarball.
+# the package and, with rpmbuild, the rpm, all from dist/. Needs GNU tar, and SOURCE_DATE_EPOCH for
+# every date in the tarball.
 set -eu
 umask 022
 LC_ALL=C
@@ -10,8 +11,7 @@ export LC_ALL
 cd "$(dirname -- "$0")/.."
 : "${SOURCE_DATE_EPOCH:?must be set}"
 release=$1
-name=docker-credential-ecrpy
-version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' docker_credential_ecrpy/__init__.py)
+. tools/project.sh
 platform=$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m)
 folder=$name-$version-$platform
 tree=$(mktemp -d)
@@ -39,6 +39,9 @@ if [ -e dist/.static ]; then
 fi
 if command -v dpkg >/dev/null; then
     cp "dist/${name}_$version-1_$(dpkg --print-architecture).deb" "$new/"
+fi
+if command -v rpmbuild >/dev/null && [ -e dist/.static ]; then
+    cp "dist/$name-$version-1.$(uname -m).rpm" "$new/"
 fi
 (cd "$new" && sha256sum -- * >SHA256SUMS)
 rm -rf "$release"

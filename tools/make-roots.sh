@@ -10,7 +10,7 @@ shift
 mkdir -p "$directory"
 for suite; do
   test -e "$directory/$suite/etc/os-release" && continue
-  rm -rf "$directory/$suite" "$directory/.new"
+  rm -rf "${directory:?}/$suite" "$directory/.new"
   debootstrap --variant=minbase --foreign "$suite" "$directory/.new" \
     http://deb.debian.org/debian >"$directory/$suite.log" ||
     { tail -n 5 "$directory/$suite.log" >&2; exit 1; }

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.cli.group import program
+from docker_credential_ecrpy.cli.help import CommandGroup
 from docker_credential_ecrpy.settings.loader import TABLE
 from docker_credential_ecrpy.settings.patterns import LONGEST
 from tools import config_file
@@ -29,11 +30,12 @@ _CODE = re.compile(r"(?<!\S)((?:\S*[_*\"?\[]|[a-z]+[A-Z])\S*?|\S+-)([.,:;]?)(?!\
 
 
 def walk_commands(context: click.Context | None = None) -> Iterator[click.Context]:
-    """Yield the context of each command that is not a group, in the order of the help."""
+    """Yield the context of each command that does something, in the order of the help."""
     context = context or click.Context(program, info_name=PACKAGE, **program.context_settings)
     command = context.command
-    if not isinstance(command, click.Group):
+    if not isinstance(command, click.Group) or isinstance(command, CommandGroup):
         yield context
+    if not isinstance(command, click.Group):
         return
     for name, inner in command.commands.items():
         yield from walk_commands(inner.context_class(inner, parent=context, info_name=name))

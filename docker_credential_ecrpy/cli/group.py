@@ -20,6 +20,7 @@ from docker_credential_ecrpy.cli.commands.kubernetes import (
     kubelet_install,
     pull_secret,
     pull_secrets,
+    pull_secrets_manifests,
 )
 from docker_credential_ecrpy.cli.context import CommandContext
 from docker_credential_ecrpy.cli.help import HOST, SETTINGS, Group
@@ -46,6 +47,7 @@ for _module in (
     program.add_command(_module.command)
 for _part in (kubelet_config, kubelet_install, kubelet_check):
     kubelet.command.add_command(_part.command)
+pull_secrets.command.add_command(pull_secrets_manifests.command)
 
 # What each action reads from standard input.
 _INPUTS = {"get": HOST, "erase": HOST}

@@ -83,6 +83,43 @@ class Group(_WithExamples, click.Group):
         return command
 
 
+class CommandGroup(Group):
+    """A command with arguments of its own, whose first word may name another command."""
+
+    allow_extra_args = False
+    allow_interspersed_args = True
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, invoke_without_command=True, subcommand_metavar="", **options)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Return the context of the command that the arguments name, or this one's."""
+        inner = self.commands.get(args[0]) if args else None
+        if inner is None:
+            return super().make_context(info_name, args, parent, **extra)
+        outer = self.context_class(
+            self, info_name=info_name, parent=parent, **self.context_settings
+        )
+        return inner.make_context(args[0], args[1:], outer, **extra)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the parameters; its arguments do not belong to the path of a command in it."""
+        params = super().get_params(ctx)
+        if ctx.command is self:
+            return params
+        return [param for param in params if not isinstance(param, click.Argument)]
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return the parts of the usage, without those of a command in it."""
+        return click.Command.collect_usage_pieces(self, ctx)
+
+
 def verbose_option(function: _Function) -> _Function:
     """Add -v and --verbose to a command: it logs to standard error."""
     option = click.option(

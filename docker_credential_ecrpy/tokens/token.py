@@ -72,6 +72,18 @@ def refresh_time(written: int, expires: int, credentials_expire: int | None, sha
     return due - int(max(due - written, 0) // _JITTER_PART * share)
 
 
+def unspread_refresh(entry: cache.Entry) -> int:
+    """Return when a token would be due for refresh on a machine without jitter.
+
+    That is at half its life, or when the credentials that fetched it expire: the inverse of
+    `refresh_time`, to some nanoseconds.
+    """
+    share = jitter(entry.origin) / _JITTER_PART
+    due = entry.written + int((entry.refresh - entry.written) / (1 - share))
+    half = entry.written + (entry.expires - entry.written) // 2
+    return max(entry.refresh, min(due, half))
+
+
 Fetch = Callable[[Choice, float], Token]
 """Requests a registry's token from AWS, within so many seconds. Raises HelperError."""
 

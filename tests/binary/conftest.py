@@ -16,6 +16,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.binary)
+            item.add_marker(pytest.mark.timeout(300))  # builds and packages, some at once
 
 
 @pytest.fixture

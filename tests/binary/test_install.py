@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import engines
+from tests.world import engines, installations, products
 from tests.world.machine import Machine
 from tests.world.products import DIST, DROP_IN, FOLDER, NAME
 from tests.world.tree import REPOSITORY
@@ -74,17 +74,9 @@ def test_an_upgrade_replaces_the_old_version(tmp_path: Path) -> None:
 def _earlier(tmp_path: Path) -> Path:
     """A tree of an earlier version, whose program is a folder, and its package `earlier.deb`."""
     tree = tmp_path / "earlier"
-    for name in ("tools", "binary/copyright", "CHANGELOG.md", "pyproject.toml", "dist/share"):
-        source, target = REPOSITORY / name, tree / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, target)
+    products.copy_tree(tree)
     shutil.copytree(FOLDER, tree / "dist" / NAME, symlinks=True)
-    (tree / "docker_credential_ecrpy").mkdir()
-    version = '__version__ = "0.0.1"\n'
-    (tree / "docker_credential_ecrpy" / "__init__.py").write_text(version)
-    environ = {"PATH": os.environ["PATH"], "SOURCE_DATE_EPOCH": "1700000000"}
-    subprocess.run(["sh", "tools/make-deb.sh", "."], cwd=tree, env=environ, check=True)
+    products.run_script(tree, "make-deb.sh", ".")
     (package,) = tree.glob("*.deb")
     package.rename(tree / "earlier.deb")
     return tree
@@ -212,8 +204,7 @@ def test_a_prefix_must_be_absolute(prefix: str) -> None:
 def test_the_tarball_installs_itself(tmp_path: Path) -> None:
     """The script in the tarball installs and uninstalls it."""
     release = tmp_path / "release"
-    environ = {"PATH": os.environ["PATH"], "SOURCE_DATE_EPOCH": "1700000000"}
-    subprocess.run(["sh", "tools/make-dist.sh", release], cwd=REPOSITORY, env=environ, check=True)
+    products.run_script(REPOSITORY, "make-dist.sh", str(release))
     done = subprocess.run(
         ["sha256sum", "--check", "SHA256SUMS"], cwd=release, check=True, capture_output=True
     )
@@ -222,7 +213,9 @@ def test_the_tarball_installs_itself(tmp_path: Path) -> None:
     (tarball,) = release.glob("*.tar.gz")
     subprocess.run(["tar", "--extract", "--file", tarball], cwd=tmp_path, check=True)
     script = tmp_path / tarball.name.removesuffix(".tar.gz") / "install.sh"
-    subprocess.run(["sh", script, "install", tmp_path / "prefix"], check=True)
+    sudo, *command, prefix = installations.command("tarball").split()
+    assert (sudo, prefix) == ("sudo", "/usr/local")
+    subprocess.run([*command, tmp_path / "prefix"], cwd=script.parent, check=True)
 
     program = tmp_path / "prefix" / "bin" / DROP_IN
     subprocess.run([program, "version"], check=True, capture_output=True)

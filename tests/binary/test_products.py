@@ -172,7 +172,6 @@ def test_the_version_names_the_program_that_was_called(box: Machine, product: Pa
         assert result == Result(0, f"{name} ({NAME}) {number}\n".encode(), b"")
 
 
-@pytest.mark.timeout(300)
 def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     """A build in another directory gives the same files."""
     for name in ("binary", "docker_credential_ecrpy", "build_binary.spec"):

@@ -9,8 +9,6 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.world import engines
 from tests.world.machine import HOST, Machine
 from tests.world.products import ONE_FILE, STATIC
@@ -88,7 +86,6 @@ def test_the_licences_are_inside() -> None:
         assert f"==== {name} ====".encode() in text
 
 
-@pytest.mark.timeout(300)
 def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     """A build in another directory gives the same file."""
     work = tmp_path / "work"

@@ -19,7 +19,7 @@ import packaging.utils
 import pytest
 
 from docker_credential_ecrpy import __version__
-from tests.world import engines
+from tests.world import engines, installations
 from tests.world.documents import find_page
 from tests.world.machine import Machine
 from tests.world.products import DIST, DROP_IN, NAME, ONE_FILE
@@ -185,6 +185,18 @@ def test_linux_gets_the_static_program(index: Path, tmp_path: Path, command: lis
 def test_others_get_the_modules(index: Path, tmp_path: Path, command: list[str]) -> None:
     """Other systems get the pure wheel, and so does who asks for no binary."""
     assert "docker_credential_ecrpy" in _install(index, tmp_path / "target", *command)
+
+
+def test_pipx_installs_it(tmp_path: Path) -> None:
+    """By the line of the install page, without an index: both programs start."""
+    path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
+    environ = {"PATH": path, "HOME": str(tmp_path), "PIP_NO_INDEX": "1"}
+    line = installations.command("wheel of the static program")
+    subprocess.run(["sh", "-c", line], cwd=REPOSITORY, env=environ, check=True, capture_output=True)
+    for program in (DROP_IN, NAME):
+        started = [str(tmp_path / ".local" / "bin" / program), "version"]
+        said = subprocess.run(started, check=True, capture_output=True, text=True).stdout
+        assert said.startswith(f"{program} ({NAME}) ")
 
 
 @pytest.mark.parametrize("musl", [(1, 1), (1, 2)], ids=str)

@@ -1,8 +1,6 @@
 """The Debian package, installed with apt-get in a copy of this machine, with Docker's client."""
 
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 from docker_credential_ecrpy import __version__
 from tests.world import engines
 from tests.world.engine_host import ECR, Done, EngineHost
+from tests.world.overlay import list_files, overlay
 from tests.world.products import DIST, DROP_IN, NAME
 
 pytestmark = pytest.mark.binary
@@ -29,38 +28,15 @@ class Box:
     def run(self, *command: str) -> Done:
         return self.engine_host.run("chroot", str(self.root), *command)
 
-    def files(self) -> set[str]:
-        """Return the files in the directories that a package may write to."""
-        found = set()
-        for top in ("usr", "etc", "opt", "var/lib/dpkg/info"):
-            for directory, directories, files in os.walk(self.root / top):
-                found |= {os.path.join(directory, name) for name in (*directories, *files)}
-        return found
-
 
 @pytest.fixture(name="box")
 def _box(engine_host: EngineHost) -> Iterator[Box]:
     """An overlay of the root file system, with this machine's world mounted into it."""
-    layers = Path(engine_host.short)
-    root = layers / "root"
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(layers)], check=True)
-    for name in ("upper", "work", "root"):
-        (layers / name).mkdir()
-    options = f"lowerdir=/,upperdir={layers}/upper,workdir={layers}/work"
-    done = subprocess.run(
-        ["mount", "-t", "overlay", "overlay", "-o", options, str(root)],
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        engines.missing(f"cannot mount an overlay of the root file system: {done.stderr.decode()}")
-    bound = ["/proc", "/dev", "/etc/hosts", "/etc/ssl/certs/ca-certificates.crt"]
-    for path in (*bound, str(engine_host.universe.root), str(engine_host.root)):
-        (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["mount", "--rbind", path, str(root / path[1:])], check=True)
+    bound = ["/etc/hosts", "/etc/ssl/certs/ca-certificates.crt"]
+    own = (str(engine_host.universe.root), str(engine_host.root))
     engine_host.environ |= {"PATH": engines.PATH, "DEBIAN_FRONTEND": "noninteractive"}
-    yield Box(root, engine_host)
-    subprocess.run(["umount", "--recursive", "--lazy", str(layers)], check=True)
+    with overlay(Path(engine_host.short), *bound, *own) as root:
+        yield Box(root, engine_host)
 
 
 @pytest.fixture(name="package")
@@ -78,7 +54,7 @@ def _owner(box: Box, program: str) -> str:
 def test_install_pull_remove(box: Box, package: str, app: str) -> None:
     """A pull works right after the installation; removal leaves the user's files alone."""
     box.run("apt-get", "remove", "--yes", GO_HELPER)
-    before = box.files()
+    before = list_files(box.root)
     box.run("apt-get", "install", "--yes", "--no-install-recommends", package).ok()
     for program in PROGRAMS:
         assert _owner(box, program) == NAME
@@ -95,7 +71,7 @@ def test_install_pull_remove(box: Box, package: str, app: str) -> None:
     assert any(".ecr/tokens/" in str(path) for path in kept)
 
     box.run("apt-get", "remove", "--yes", NAME).ok()
-    assert box.files() == before
+    assert list_files(box.root) == before
     assert sorted(engine_host.home.rglob("*")) == kept
 
 

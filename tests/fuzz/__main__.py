@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -60,16 +61,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _say(_headline(engine, share, len(names)))
     _say(f"{'target':20}{'runs':>9}{'runs/s':>8}{'edges':>7}{'new':>5}  broken")
     broken = False
-    for name in names:
-        with tempfile.TemporaryDirectory(
-            dir=IN_MEMORY if os.path.isdir(IN_MEMORY) else None
-        ) as folder:
+
+    def fuzz(name: str) -> Outcome:
+        place = IN_MEMORY if os.path.isdir(IN_MEMORY) else None
+        with tempfile.TemporaryDirectory(dir=place) as folder:
             if engine == "atheris":
-                found = _with_atheris(TARGETS[name], share, Path(folder), keep=chosen.keep)
-            else:
-                found = _with_hypothesis(TARGETS[name], share, Path(folder))
-        broken |= found.saved is not None
-        _report(name, found)
+                return _with_atheris(TARGETS[name], share, Path(folder), keep=chosen.keep)
+            return _with_hypothesis(TARGETS[name], share, Path(folder))
+
+    # An engine takes seconds to start, and one core.
+    with ThreadPoolExecutor(chosen.jobs) as pool:
+        for name, found in zip(names, pool.map(fuzz, names), strict=True):
+            broken |= found.saved is not None
+            _report(name, found)
     return int(broken)
 
 
@@ -82,6 +86,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Hostile input.")
     parser.add_argument(
         "--seconds", type=float, default=60, help="the time for all targets together"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="targets fuzzed at once"
     )
     parser.add_argument(
         "--target", action="append", choices=TARGETS, help="this target; by default all"

@@ -6,28 +6,28 @@ needs a better test, or an entry in `equivalents.toml`; while one has neither, t
 """
 
 import argparse
-import json
 import os
-import queue
 import random
-import shutil
-import subprocess
 import sys
 import tempfile
-import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.mutants import equivalents
+from tests.mutants.campaign import (
+    KILLED,
+    SURVIVED,
+    TIMED_OUT,
+    TREE,
+    Campaign,
+    Outcome,
+    Worker,
+    file_of,
+)
 from tests.mutants.making import Mutant, make_mutants
-from tests.world import environment
 
-TREE = Path(__file__).parents[2]
-PACKAGE = "docker_credential_ecrpy"
-COPIED = (PACKAGE, "docs", "tests", "pyproject.toml")
 # Each module's own tests; the protocol's run through each entry point, here through one.
 TESTS: dict[str, tuple[str, ...]] = {
     "hot.registry": ("tests/unit/hot/test_registry.py",),
@@ -87,124 +87,6 @@ TESTS: dict[str, tuple[str, ...]] = {
     "aws.sdk.handlers": ("tests/unit/aws/sdk/test_handlers.py",),
     "aws.sdk.data": ("tests/unit/aws/sdk/test_data.py",),
 }
-# A mutant may wait or loop for ever: the first limit is for one test, the other for all.
-OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--timeout=30")
-LEAST_SECONDS = 30.0
-KILLED, TIMED_OUT, SURVIVED = "killed", "timed out", "survived"
-
-
-def _file(module: str) -> str:
-    """Return the file of a module such as "hot.cache", relative to a tree."""
-    return os.path.join(PACKAGE, *module.split(".")) + ".py"
-
-
-class Worker:
-    """A copy of the tree, and a process that runs tests in it."""
-
-    def __init__(self, directory: Path) -> None:
-        self._tree = directory
-        for name in COPIED:
-            source, target = TREE / name, directory / name
-            if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, target)
-        # CI: property tests use the same examples each time.
-        here = dict.fromkeys(("PYTHONPATH", "TESTED_TREE"), str(directory))
-        environ = {**environment.kept(), **here, "CI": "true"}
-        self._process = subprocess.Popen(
-            [sys.executable, str(directory / "tests" / "mutants" / "worker.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environ,
-            cwd=directory,
-        )
-        self._changes = 0
-
-    def close(self) -> None:
-        """End the process after its current job."""
-        self._process.communicate()
-
-    def test(self, module: str, seconds: float) -> tuple[int | None, float]:
-        """Return the exit code of a module's tests, None on a timeout, and the seconds."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        job = {
-            "module": f"{PACKAGE}.{module}",
-            "arguments": [*OPTIONS, *TESTS[module]],
-            "seconds": seconds,
-        }
-        self._process.stdin.write(json.dumps(job).encode() + b"\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        return answer["code"], answer["seconds"]
-
-    @contextmanager
-    def holding(self, module: str, source: str) -> Iterator[None]:
-        """Replace a module's text while the context lasts."""
-        path = self._tree / _file(module)
-        kept = path.read_bytes()
-        self._write(path, source.encode())
-        try:
-            yield
-        finally:
-            self._write(path, kept)
-
-    def _write(self, path: Path, data: bytes) -> None:
-        path.write_bytes(data)
-        # Python identifies bytecode by the source's size and seconds: no two texts share them.
-        self._changes += 1
-        when = 1_600_000_000 + self._changes
-        os.utime(path, (when, when))
-
-
-def _test_all(
-    module: str,
-    mutants: Sequence[Mutant],
-    workers: Sequence[Worker],
-    reasons: Sequence[equivalents.Equivalent],
-) -> list[tuple[Mutant, str]]:
-    """Return the outcome of each mutant; print those that survive and are not listed."""
-    usual = _check_without(module, workers)
-    limit = max(LEAST_SECONDS, 5 * usual)
-    free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-    for worker in workers:
-        free.put(worker)
-    done = Counter[str]()
-    lock = threading.Lock()
-
-    def judge(mutant: Mutant) -> tuple[Mutant, str]:
-        worker = free.get()
-        try:
-            with worker.holding(module, mutant.source):
-                code, _ = worker.test(module, limit)
-        finally:
-            free.put(worker)
-        end = {None: TIMED_OUT, 0: SURVIVED}.get(code, KILLED)
-        with lock:
-            done[end] += 1
-            if end == SURVIVED and not any(one.covers(module, mutant) for one in reasons):
-                _show(module, mutant)
-            _progress(
-                f"{module}: {sum(done.values())} of {len(mutants)}, {done[SURVIVED]} survived"
-            )
-        return mutant, end
-
-    with ThreadPoolExecutor(len(workers)) as pool:
-        outcomes = list(pool.map(judge, mutants))
-    _check_without(module, workers)  # fails if a mutant's leftovers killed later mutants
-    return outcomes
-
-
-def _check_without(module: str, workers: Sequence[Worker]) -> float:
-    """Run the tests of a module without a mutant; return the seconds, or end the program."""
-    usual = 0.0
-    with ThreadPoolExecutor(len(workers)) as pool:
-        for code, seconds in pool.map(lambda worker: worker.test(module, 600), workers):
-            if code != 0:
-                sys.exit(f"the tests of {module} fail without a mutant: exit code {code}")
-            usual = max(usual, seconds)
-    return usual
 
 
 def _progress(text: str) -> None:
@@ -219,7 +101,7 @@ def _say(text: str = "") -> None:
 
 
 def _show(module: str, mutant: Mutant) -> None:
-    _say(f"{_file(module)}:{mutant.line}: {mutant.where or 'module'}")
+    _say(f"{file_of(module)}:{mutant.line}: {mutant.where or 'module'}")
     for sign, text in (("-", mutant.was), ("+", mutant.now)):
         for line in text.splitlines():
             _say(f"    {sign} {line}")
@@ -227,7 +109,7 @@ def _show(module: str, mutant: Mutant) -> None:
 
 def _report(
     module: str,
-    outcomes: Sequence[tuple[Mutant, str]],
+    outcomes: Sequence[Outcome],
     reasons: Sequence[equivalents.Equivalent],
     *,
     whole: bool,
@@ -271,20 +153,31 @@ def main() -> int:
     options = parser.parse_args()
     reasons = equivalents.read()
     good = True
+
+    def note(module: str, mutant: Mutant, end: str) -> None:
+        if end == SURVIVED and not any(one.covers(module, mutant) for one in reasons):
+            _show(module, mutant)
+        _progress(f"{module}:{mutant.line}: {end}")
+
     with ExitStack() as stack:
         top = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))
         workers = [Worker(top / str(number)) for number in range(options.jobs)]
         for worker in workers:
             stack.callback(worker.close)
+        campaign = Campaign(workers, TESTS, note)
+        stack.callback(campaign.close)
+        started = []
         for module in options.module or TESTS:
-            _progress(f"{module}: making mutants")
-            found = make_mutants((TREE / _file(module)).read_text())
+            found = make_mutants((TREE / file_of(module)).read_text())
             mutants = [mutant for mutant in found if options.only in mutant.was]
             if options.sample is not None:
                 chosen = random.Random(options.seed)
                 mutants = chosen.sample(mutants, min(options.sample, len(mutants)))
-            outcomes = _test_all(module, mutants, workers, reasons)
-            good &= _report(module, outcomes, reasons, whole=len(mutants) == len(found))
+            whole = len(mutants) == len(found)
+            started.append((module, whole, campaign.start(module, mutants)))
+        for module, whole, parts in started:
+            outcomes = [outcome for part in parts for outcome in part.result()]
+            good &= _report(module, outcomes, reasons, whole=whole)
     return 0 if good else 1
 
 

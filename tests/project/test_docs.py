@@ -17,6 +17,7 @@ from _pytest.mark import ParameterSet
 
 from docker_credential_ecrpy import HOMEPAGE, PACKAGE
 from docker_credential_ecrpy.cli.group import program
+from docker_credential_ecrpy.cli.help import CommandGroup
 from docker_credential_ecrpy.cli.names import HELP_TEXT
 from docker_credential_ecrpy.hot import identity, paths, protocol, registry
 from docker_credential_ecrpy.kubernetes.service_account import ROLE
@@ -166,6 +167,8 @@ def check_arguments(arguments: list[str]) -> None:
     command: click.Command = program
     context = click.Context(program, info_name=PACKAGE, **program.context_settings)
     while isinstance(command, click.Group) and arguments:
+        if isinstance(command, CommandGroup) and arguments[0] not in command.commands:
+            break
         name, *arguments = arguments
         assert name in command.commands
         command = command.commands[name]

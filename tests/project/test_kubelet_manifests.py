@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,10 @@ def test_kubelets_may_request_tokens_for_sts_alone() -> None:
 
 def test_the_image_has_the_static_program_alone() -> None:
     """Where the DaemonSet's arguments are those of the program."""
-    lines = (KUBELET / "Dockerfile").read_text().splitlines()
-    assert [line for line in lines if not line.startswith("#")] == [
-        "FROM scratch",
-        "COPY docker-credential-ecr-login /docker-credential-ecrpy",
-        'ENTRYPOINT ["/docker-credential-ecrpy"]',
+    text = (REPOSITORY / "Containerfile").read_text()
+    assert re.findall(r"(?m)^(FROM|COPY|RUN|USER|CMD|ENTRYPOINT) (.*)$", text) == [
+        ("FROM", "scratch"),
+        ("COPY", "etc/ /etc/"),
+        ("COPY", "usr/ /usr/"),
+        ("ENTRYPOINT", '["/usr/local/bin/docker-credential-ecr-login"]'),
     ]

@@ -1,16 +1,21 @@
 """Facts about the manifests of pull secrets: the custom resources, and kustomize's bases."""
 
+import os
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
 from jsonschema import Draft7Validator  # type: ignore[import-untyped] # it ships no types
 
-from docker_credential_ecrpy.cli.group import program
+from docker_credential_ecrpy.cli.commands.kubernetes.pull_secrets_manifests import command
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.hot.values import replace
+from docker_credential_ecrpy.kubernetes.manifests import bundle
+from docker_credential_ecrpy.kubernetes.manifests.document import join
+from docker_credential_ecrpy.kubernetes.manifests.options import Options
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form, Target
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import GROUP, Reason, Refusal
 from docker_credential_ecrpy.kubernetes.pull_secrets.spec import parse
@@ -22,14 +27,19 @@ from docker_credential_ecrpy.kubernetes.pull_secrets.status import (
 )
 from tests.world.documents import find_page, quoted
 from tests.world.hosts import HOST
+from tests.world.kube import manifests
 from tests.world.kube.kubectl import Kubectl, find_kubectl
+from tests.world.kube.manifests import Object
+from tests.world.kube.server import KubeApi
 from tests.world.pull_secrets import NOW, OTHER_HOST, TIMES
 from tests.world.tree import REPOSITORY
+from tests.world.web import Authority
+from tools import manifests as files
+from tools.manifests import BASES, IMAGE
 
 pytestmark = pytest.mark.tree
 DEPLOY = REPOSITORY / "deploy" / "kubernetes" / "pull-secrets"
 CRDS = sorted((DEPLOY / "crds").glob("*ecrpullsecrets.yaml"))
-BASES = sorted(path.parent for path in DEPLOY.rglob("kustomization.yaml"))
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -146,7 +156,8 @@ def test_which_selections_the_api_accepts(namespaces: dict[str, Any], fits: bool
 
 def test_the_resources_of_the_page_fit_their_schemas() -> None:
     """They are what a reader copies."""
-    blocks = [yaml.safe_load(block.text) for block in find_page("pull-secrets").blocks("yaml")]
+    found = [yaml.safe_load(block.text) for block in find_page("pull-secrets").blocks("yaml")]
+    blocks = [block for block in found if block["kind"] != "Kustomization"]
     by_kind = {load(path)["spec"]["names"]["kind"]: load(path) for path in CRDS}
 
     assert {block["kind"] for block in blocks} == set(by_kind)
@@ -195,71 +206,197 @@ def test_the_page_names_files_that_exist() -> None:
         assert (REPOSITORY / each).exists()
 
 
-def documents(base: Path) -> list[dict[str, Any]]:
-    """Return the objects of a base, with those of the bases that it names."""
-    found: list[dict[str, Any]] = []
-    for name in load(base / "kustomization.yaml")["resources"]:
-        path = (base / name).resolve()
-        inner = path.is_dir()
-        found += documents(path) if inner else [*yaml.safe_load_all(path.read_text())]
+@pytest.fixture(name="api", scope="module")
+def _api() -> Iterator[KubeApi]:
+    with KubeApi(Authority(), custom=True) as api:
+        yield api
+
+
+def build(base: Path) -> list[Object]:
+    """Return the objects of a base or an overlay, as kubectl's own kustomize builds them."""
+    return manifests.parse(Kubectl(find_kubectl(), base / "none")("kustomize", str(base)))
+
+
+def overlay(folder: Path, base: str, *components: str, **more: object) -> list[Object]:
+    """Return the objects of a base with components, in the namespace shop."""
+    place = os.path.relpath(DEPLOY, folder)
+    content = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": "shop",
+        "resources": [f"{place}/{base}"],
+        "components": [f"{place}/components/{name}" for name in components],
+        "images": [{"name": IMAGE, "newName": "registry.example.com/ecrpy", "newTag": "1.10"}],
+        **more,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(content))
+    return build(folder)
+
+
+def by_name(objects: Iterable[Object]) -> dict[tuple[str, str, str], Object]:
+    found = {
+        (each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"]): each
+        for each in objects
+    }
+    assert found
     return found
 
 
-def pods(base: Path) -> list[dict[str, Any]]:
-    """Return the specs of the pods of a base."""
-    found: list[dict[str, Any]] = []
-    for each in documents(base):
-        spec = each.get("spec") or {}
-        spec = spec.get("jobTemplate", {}).get("spec", spec)
-        if "template" in spec:
-            found.append(spec["template"]["spec"])
-    return found
+def made(options: Options) -> dict[tuple[str, str, str], Object]:
+    """Return what `pull-secrets manifests` prints."""
+    return by_name(manifests.parse(join(bundle.make(options))))
 
 
-@pytest.mark.parametrize("base", BASES, ids=lambda base: base.name)
-def test_kustomize_builds_each_base(base: Path, tmp_path: Path) -> None:
-    """kubectl's own kustomize finds all of its files."""
-    kubectl = Kubectl(find_kubectl(), tmp_path / "none")
-    built = [*yaml.safe_load_all(kubectl("kustomize", str(base)))]
+def test_the_files_are_what_the_command_prints() -> None:
+    """They are written by `make reference`; run it after a change of the manifests."""
+    written = dict(files.list_files())
+    kinds = ("crds", "namespaced", "cluster", "once", "chart/definitions")
+    found = {
+        path.relative_to(DEPLOY).as_posix()
+        for kind in kinds
+        for path in (DEPLOY / kind).iterdir()
+        if path.name != "kustomization.yaml"
+    }
 
-    def key(each: dict[str, Any]) -> tuple[str, str]:
-        return each["kind"], each["metadata"]["name"]
-
-    assert sorted(map(key, built)) == sorted(map(key, documents(base)))
-
-
-@pytest.mark.parametrize("base", BASES, ids=lambda base: base.name)
-def test_the_pods_have_no_privilege(base: Path) -> None:
-    """No root, no capability, no writable file system; memory and probes."""
-    for pod in pods(base):
-        assert pod["securityContext"]["runAsNonRoot"] is True
-        assert pod["securityContext"]["runAsUser"] > 0
-        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        (container,) = pod["containers"]
-        assert container["securityContext"] == {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        }
-        assert container["resources"]["limits"]["memory"] == "192Mi"
-        is_job = pod.get("restartPolicy") == "Never"
-        assert is_job == ("readinessProbe" not in container)
+    assert found == set(written)
+    for name, text in written.items():
+        assert (DEPLOY / name).read_text() == text, f"{name}: run make reference"
 
 
-def test_the_arguments_of_the_pods_are_understood() -> None:
-    """By the command itself."""
-    found = [
-        container["args"] for base in BASES for pod in pods(base) for container in pod["containers"]
+@pytest.mark.parametrize("name", BASES)
+def test_kustomize_builds_each_base(name: str, api: KubeApi, tmp_path: Path) -> None:
+    """It has what the command prints; kubectl and the schemas take it, and its pods are humble."""
+    built = build(DEPLOY / name)
+    manifests.validate(built)
+    for pod in manifests.pods(built):
+        manifests.check_privileges(pod)
+
+    assert by_name(built) == made(BASES[name])
+    kubectl = manifests.make_kubectl(api, tmp_path)
+    text = join(bundle.make(BASES[name]))
+    assert manifests.dry_run(api, kubectl, text) == manifests.parse(text)
+
+
+IDENTITIES: dict[str, dict[str, Any]] = {
+    "irsa": {"role": "arn:aws:iam::123456789012:role/ecr-pull-secrets"},
+    "pod-identity": {"pod_identity": True},
+    "static-keys": {"credentials": "ecr-pull-secrets-aws"},
+}
+
+
+@pytest.mark.parametrize("name", BASES)
+@pytest.mark.parametrize("identity", IDENTITIES)
+def test_an_identity_for_each_base(name: str, identity: str, tmp_path: Path) -> None:
+    """An overlay gives what the option of the command gives, with its namespace and its image."""
+    options = replace(
+        BASES[name],
+        image="registry.example.com/ecrpy:1.10",
+        pod_namespace="shop",
+        **IDENTITIES[identity],
+    )
+    built = by_name(overlay(tmp_path / name, name, identity))
+    built.pop(("Namespace", "", "shop"), None)  # the base of the cluster has one of its own
+
+    manifests.validate(built.values())
+    assert built == made(options)
+
+
+def test_the_other_components(tmp_path: Path) -> None:
+    """Rules, two pods, and a policy that lets them reach the APIs; all at once, on each base."""
+    rules = {"name": "ecr-pull-secrets", "literals": ["config.toml=a"]}
+    rules["options"] = {"disableNameSuffixHash": True}  # type: ignore[assignment]
+    several = ("static-keys", "rules", "network-policy")
+    for name, options in BASES.items():
+        more = ("disruption-budget",) if name == "namespaced" else ()
+        built = by_name(overlay(tmp_path / name, name, *several, *more, configMapGenerator=[rules]))
+        built.pop(("Namespace", "", "shop"), None)
+        manifests.validate(built.values())
+        policy = built.pop(("NetworkPolicy", "shop", "ecr-pull-secrets"))
+        wanted = replace(
+            options,
+            image="registry.example.com/ecrpy:1.10",
+            pod_namespace="shop",
+            credentials="ecr-pull-secrets-aws",
+            rules="a",
+            replicas=2 if more else 0,
+        )
+        for objects in (built, expected := made(wanted)):
+            for (kind, _, _), each in objects.items():
+                if kind == "ConfigMap":
+                    each["metadata"].pop("labels", None)  # the generator has none
+                for pod in manifests.pods([each]):
+                    sort(pod)
+        assert built == expected
+        ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+        assert {53, 443} <= ports
+        pod_labels = made(options)
+        for each in pod_labels.values():
+            spec = each.get("spec", {})
+            if "selector" in spec and "template" in spec:
+                assert policy["spec"]["podSelector"] == spec["selector"]
+
+
+def sort(pod: Object) -> None:
+    """Put the lists whose order has no meaning into one order."""
+    (container,) = pod["containers"]
+    for place, key in ((container, "env"), (container, "volumeMounts"), (pod, "volumes")):
+        if key in place:
+            place[key].sort(key=lambda each: str(each["name"]))
+
+
+def test_the_overlay_of_the_page(tmp_path: Path) -> None:
+    """It gives what the command prints for the same registry, role and image."""
+    (overlaid,) = [
+        yaml.safe_load(block.text)
+        for block in find_page("pull-secrets").blocks("yaml")
+        if "Kustomization" in block.text
     ]
-    assert len(found) == 3
-    for name, *arguments in found:
-        command = program.commands[name]
-        command.make_parser(click.Context(command)).parse_args(arguments)
+    for key in ("resources", "components"):
+        overlaid[key] = [os.path.relpath(REPOSITORY / path, tmp_path) for path in overlaid[key]]
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlaid))
+
+    assert by_name(build(tmp_path)) == made(
+        replace(
+            BASES["namespaced"],
+            image="registry.example.com/ecrpy:1",
+            pod_namespace="shop",
+            registries=("210987654321@eu-west-1",),
+            role="arn:aws:iam::210987654321:role/puller",
+        )
+    )
+
+
+def test_the_identities_of_the_page() -> None:
+    """Each option, component and value of the table exists; each base has its line."""
+    page = find_page("pull-secrets")
+    options = {name for param in command.params for name in param.opts}
+    values = load(DEPLOY / "chart" / "values.yaml")
+    shown = []
+    for _, option, component, value in page.table("### Its AWS identity"):
+        assert quoted(option)[0] in options
+        assert (DEPLOY / "components" / quoted(component)[0]).is_dir()
+        shown += quoted(component)
+        first, _, second = quoted(value)[0].partition(".")
+        assert not second or second in values[first]
+        assert first in values
+    assert {*shown, "network-policy", "disruption-budget"} == {
+        path.name for path in (DEPLOY / "components").iterdir()
+    }
+    bases = {quoted(row[0])[0].rpartition("/")[2] for row in page.table("### With kustomize")}
+    assert bases == set(BASES)
+
+
+def test_each_component_is_tested() -> None:
+    """Those above are all that there are."""
+    found = {path.parent.name for path in (DEPLOY / "components").glob("*/kustomization.yaml")}
+
+    assert found == {*IDENTITIES, "rules", "network-policy", "disruption-budget"}
 
 
 def test_the_job_starts_again_after_a_break() -> None:
     """More than a hundred missed starts would end it for good without a deadline."""
-    (job,) = [each for each in documents(DEPLOY / "once") if each["kind"] == "CronJob"]
+    (job,) = [each for each in build(DEPLOY / "once") if each["kind"] == "CronJob"]
 
     assert job["spec"]["startingDeadlineSeconds"] > 0
     assert job["spec"]["concurrencyPolicy"] == "Forbid"

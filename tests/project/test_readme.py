@@ -13,14 +13,18 @@ from pathlib import Path
 import pytest
 
 from docker_credential_ecrpy import HOMEPAGE
+from tests.world import installations
 from tests.world.documents import README, Transcript, find_page
 from tests.world.tree import REPOSITORY
 
 pytestmark = pytest.mark.tree
 LONGEST = 150
 CLONE = f"git clone {HOMEPAGE}"
-INSTALLERS = ("pipx install .", "uv tool install .")
-MAKERS = ("make binary && sudo make install", "make deb && sudo apt-get install ./dist/*.deb")
+INSTALLERS = (installations.command("pipx"), installations.command("uv"))
+MAKERS = (
+    installations.command("make"),
+    "make deb && " + installations.command("Debian package"),
+)
 SECONDS = 600
 
 

@@ -1,9 +1,11 @@
 """Facts about the source package: it has every file that its tests need, without git.
 
-`make test-sdist` runs these, which repeat the tests that read files of the tree.
+`make test-sdist` runs these. Each file is the checkout's, so that most tests cannot differ; those
+of tests/project, which read files of the tree and look for git, are repeated.
 """
 
 import os
+import stat
 import subprocess
 import sys
 import sysconfig
@@ -16,21 +18,27 @@ from tests.world.tree import REPOSITORY
 
 pytestmark = [pytest.mark.sdist, pytest.mark.tree]
 NAME = "docker_credential_ecrpy"
-# Modules of tests/world that read the tree's own files for tests.
-READERS = ("tests.world.tree", "tests.world.documents", "tests.world.schemas")
+WRITTEN = {"PKG-INFO"}  # by the build
 SECONDS = 900
 
 
-@pytest.fixture(scope="module", name="unpacked")
-def _unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source package, built from this tree without a network, and unpacked."""
-    place = tmp_path_factory.mktemp("sdist")
+@pytest.fixture(scope="module", name="archive")
+def _archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source package, built from this tree without a network."""
+    place = tmp_path_factory.mktemp("archive")
     command = [sys.executable, "-m", "hatchling", "build", "--target", "sdist"]
     subprocess.run([*command, "--directory", str(place)], cwd=REPOSITORY, check=True)
     (archive,) = place.glob("*.tar.gz")
+    return archive
+
+
+@pytest.fixture(scope="module", name="unpacked")
+def _unpacked(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the unpacked source package."""
+    place = tmp_path_factory.mktemp("sdist")
     with tarfile.open(archive) as packed:
         packed.extractall(place, filter="data")
-    (folder,) = (path for path in place.iterdir() if path.is_dir())
+    (folder,) = place.iterdir()
     return folder
 
 
@@ -78,15 +86,33 @@ def test_every_test_is_collected(python: Path, unpacked: Path, tmp_path: Path) -
     assert _run(python, unpacked, tmp_path, "-m", "pytest", *options)
 
 
-@pytest.mark.timeout(SECONDS)
-def test_the_tests_of_its_files_pass(python: Path, unpacked: Path, tmp_path: Path) -> None:
-    """Those pass that read files of the tree; each of the others is collected above."""
-    options = ("-q", "-p", "no:cacheprovider", "-n", "2")
-    chosen = [
-        str(path.relative_to(unpacked))
-        for path in unpacked.glob("tests/**/test_*.py")
-        if any(f"from {name} import" in path.read_text(encoding="utf-8") for name in READERS)
-    ]
-    assert "tests/project/test_docs.py" in chosen
+def test_it_has_each_file_of_the_checkout(archive: Path) -> None:
+    """Each file that git does not ignore is in it: the same bytes, and programs are programs."""
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("this is no checkout")
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True, text=True)
+    files = {}
+    for name in filter(None, listed.stdout.split("\0")):
+        path = REPOSITORY / name
+        if path.is_file():
+            files[name] = path.read_bytes(), bool(path.stat().st_mode & stat.S_IXUSR)
+    packed = {}
+    with tarfile.open(archive) as members:
+        for member in members:
+            content = members.extractfile(member)
+            assert content
+            name = member.name.partition("/")[2]
+            packed[name] = content.read(), bool(member.mode & stat.S_IXUSR)
 
-    assert _run(python, unpacked, tmp_path, "-m", "pytest", *options, *chosen)
+    assert "tests/project/test_sdist.py" in files
+    assert packed.keys() == files.keys() | WRITTEN
+    assert [name for name, file in files.items() if packed[name] != file] == []
+
+
+@pytest.mark.timeout(SECONDS)
+def test_the_tests_of_the_project_pass(python: Path, unpacked: Path, tmp_path: Path) -> None:
+    """Those of the tree's files pass without git; each of the others is collected above."""
+    options = ("-q", "-p", "no:cacheprovider", "-n", "3", "--dist", "worksteal")
+
+    assert "passed" in _run(python, unpacked, tmp_path, "-m", "pytest", *options, "tests/project")

@@ -60,13 +60,17 @@ class Document:
         """The text without its blocks."""
         return _FENCE.sub("", self.text)
 
-    def blocks(self, language: str) -> list[Block]:
-        """Return the blocks of a language, without the indent of a list."""
+    @cached_property
+    def fences(self) -> list[Block]:
+        """Its blocks in order, without the indent of a list."""
         return [
-            Block(language, re.sub(rf"^{indent}", "", text, flags=re.MULTILINE))
+            Block(name, re.sub(rf"^{indent}", "", text, flags=re.MULTILINE))
             for indent, name, text in _FENCE.findall(self.text)
-            if name == language
         ]
+
+    def blocks(self, language: str) -> list[Block]:
+        """Return the blocks of a language."""
+        return [block for block in self.fences if block.language == language]
 
     @property
     def transcripts(self) -> list[Transcript]:
@@ -128,7 +132,7 @@ DOCUMENTS = [README, *PAGES]
 
 def find_page(name: str) -> Document:
     """Return the page docs/<name>.md."""
-    (found,) = [page for page in PAGES if page.path.stem == name]
+    (found,) = [page for page in PAGES if page.name == f"docs/{name}.md"]
     return found
 
 

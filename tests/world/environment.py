@@ -8,6 +8,8 @@ from contextlib import suppress
 
 KEPT = (
     "CI",  # missing tools are failures then, and property tests repeat the same examples
+    "CAMPAIGN_SECONDS",  # unit/kubernetes/controller/test_campaign.py: how long, and which
+    "CAMPAIGN_SEEDS",
     "DECIDING_EDITS",  # promises/test_deciding_inputs.py: how many edits, and which
     "DECIDING_SEED",
     "COMSPEC",  # Windows runs shell commands with it

@@ -18,9 +18,9 @@ TIMES = Times(NOW, NOW + 6 * HOUR, NOW + 12 * HOUR)
 LATER = Times(NOW + 6 * HOUR, NOW + 12 * HOUR, NOW + 18 * HOUR)
 TARGET = Target("shop", "ecr")
 OTHER_HOST = HOST.replace("us-east-1", "eu-west-1")
-LOGIN = Login(HOST, "AWS", "token-one", "")
-NEW_LOGIN = Login(HOST, "AWS", "token-two", "")
-OTHER_LOGIN = Login(OTHER_HOST, "AWS", "token-elsewhere", "")
+LOGIN = Login(HOST, "AWS", "token-one", "", TIMES)
+NEW_LOGIN = Login(HOST, "AWS", "token-two", "", LATER)
+OTHER_LOGIN = Login(OTHER_HOST, "AWS", "token-elsewhere", "", TIMES)
 FOREIGN = {"docker.io": {"auth": "Zm9vOmJhcg==", "email": "a@example.com"}}
 """A login of others in a `.dockerconfigjson`."""
 

@@ -22,7 +22,7 @@ from tests.world.hosts import HOST
 from tests.world.kube.access import Rule
 from tests.world.kube.kubectl import Kubectl, find_kubectl
 from tests.world.kube.server import KubeApi
-from tests.world.pull_secrets import FOREIGN, LATER, LOGIN, NEW_LOGIN, TARGET, TIMES, docker_secret
+from tests.world.pull_secrets import FOREIGN, LOGIN, NEW_LOGIN, NOW, TARGET, docker_secret
 
 pytestmark = pytest.mark.tree
 SECRETS = "/api/v1/namespaces/shop/secrets"
@@ -93,7 +93,7 @@ def _client(api: KubeApi) -> Client:
 
 def test_kubectl_applies_what_the_command_prints(api: KubeApi, kubectl: Kubectl) -> None:
     """The YAML of a secret is created, and applied again without a change."""
-    text = to_yaml(make(TARGET, [LOGIN], TIMES))
+    text = to_yaml(make(TARGET, [LOGIN]))
 
     assert kubectl("apply", "--validate=false", "-f", "-", stdin=text) == "secret/ecr created\n"
     assert "unchanged" in kubectl("apply", "--validate=false", "-f", "-", stdin=text)
@@ -112,7 +112,7 @@ def test_kubectl_patches_with_our_patches(kubectl: Kubectl) -> None:
     kubectl("create", "--validate=false", "-f", "-", stdin=json.dumps(theirs))
     get = ("get", "secret", "ecr", "-n", "shop", "-o", "json")
     before = json.loads(kubectl(*get))
-    patch = change(before, TARGET, [LOGIN], TIMES)
+    patch = change(before, TARGET, [LOGIN], NOW)
     write = ("patch", "secret", "ecr", "-n", "shop", "--type", "merge", "-p")
     kubectl(*write, json.dumps(patch))
     after = json.loads(kubectl(*get))
@@ -390,10 +390,10 @@ def test_a_new_namespace_gets_its_account(api: KubeApi, client: Client) -> None:
 
 def test_a_token_refresh_through_the_api(api: KubeApi, client: Client) -> None:
     """Make, store, refresh: the UID stays, and an equal value is no write."""
-    _, made = client("POST", SECRETS, make(TARGET, [LOGIN], TIMES))
-    assert change(made, TARGET, [LOGIN], TIMES) is None
-    _, after = client("PATCH", f"{SECRETS}/ecr", change(made, TARGET, [NEW_LOGIN], LATER), MERGE)
+    _, made = client("POST", SECRETS, make(TARGET, [LOGIN]))
+    assert change(made, TARGET, [LOGIN], NOW) is None
+    _, after = client("PATCH", f"{SECRETS}/ecr", change(made, TARGET, [NEW_LOGIN], NOW), MERGE)
 
     assert after["metadata"]["uid"] == made["metadata"]["uid"]
-    assert change(after, TARGET, [NEW_LOGIN], LATER) is None
+    assert change(after, TARGET, [NEW_LOGIN], NOW) is None
     assert api.store.writes["secrets", "shop", "ecr"] == 2

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from docker_credential_ecrpy.hot.cache import SECOND
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times
-from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import due_at, next_refresh
+from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import due_at
 from docker_credential_ecrpy.tokens.entry import TOKEN_LIFE
-from docker_credential_ecrpy.tokens.token import jitter, refresh_time
+from docker_credential_ecrpy.tokens.token import refresh_time
 from tools.simulation.aws import INSTANCE, Api, Source
 from tools.simulation.fleet import DAY
 from tools.simulation.scenarios import BEGIN
@@ -36,7 +36,6 @@ def play(
 ) -> SecretsOutcome:
     """Return what a controller costs that has one identity, and keeps its token in memory."""
     kubernetes, ecr = Api(), Api()
-    share = jitter(f"{seed} controller") if has_jitter else 0
     token = Times(0, 0, 0)
     events = [(BEGIN, f"{seed} namespace-{number}") for number in range(namespaces)]
     while events:
@@ -45,10 +44,10 @@ def play(
             ecr.ask(now)
             expires = now + TOKEN_LIFE
             _, end = source.issue(BEGIN, now)
-            token = Times(now, refresh_time(now, expires, end, share), expires)
+            token = Times(now, refresh_time(now, expires, end, 0), expires)
         for _ in range(_REQUESTS):
             kubernetes.ask(now)
-        due = next_refresh(token, uid, now) if has_jitter else token.refresh
+        due = max(due_at(token, uid) if has_jitter else token.refresh, now)
         if due < BEGIN + DAY:
             heapq.heappush(events, (due, uid))
     return SecretsOutcome(

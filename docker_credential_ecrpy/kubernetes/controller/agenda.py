@@ -35,14 +35,19 @@ class Agenda(Generic[Key]):
                     self._plan(key, 0)
             self._changed.notify_all()
 
-    def wake(self, key: Key) -> None:
-        """Do a job at once, and once more if it is being done now."""
+    def wake(self, key: Key, due: int = 0) -> None:
+        """Do a job at once, or at `due` if that is sooner; once more if it is being done now."""
         with self._changed:
             if key in self._busy:
                 self._woken.add(key)
-            elif key in self._due:
-                self._plan(key, 0)
+            elif key in self._due and due < self._due[key]:
+                self._plan(key, due)
                 self._changed.notify_all()
+
+    def is_busy(self, key: Key) -> bool:
+        """Whether a job is being done now."""
+        with self._changed:
+            return key in self._busy
 
     def take(self) -> Key:
         """Wait for the next job, and return it; `done` must follow."""

@@ -2,68 +2,67 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from docker_credential_ecrpy import HOMEPAGE
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.hot.values import dataclass, replace
 from docker_credential_ecrpy.kubernetes.controller import round as rounds
 from docker_credential_ecrpy.kubernetes.controller.agenda import Agenda
+from docker_credential_ecrpy.kubernetes.controller.api import paths
 from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
+from docker_credential_ecrpy.kubernetes.controller.api.events import Events
 from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
-from docker_credential_ecrpy.kubernetes.controller.api.watch import Watcher
+from docker_credential_ecrpy.kubernetes.controller.api.watch import Source, Watcher
+from docker_credential_ecrpy.kubernetes.controller.api.watches import watch_objects
 from docker_credential_ecrpy.kubernetes.controller.metrics import Metrics
-from docker_credential_ecrpy.kubernetes.controller.round import Report, Tools
+from docker_credential_ecrpy.kubernetes.controller.removal import Removal
+from docker_credential_ecrpy.kubernetes.controller.reporter import Key, Reporter
+from docker_credential_ecrpy.kubernetes.controller.round import Last, Report, Tools
 from docker_credential_ecrpy.kubernetes.controller.sync import Deed
 from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSource
-from docker_credential_ecrpy.kubernetes.controller.watches import watch_objects
-from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times
-from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, reason_of
+from docker_credential_ecrpy.kubernetes.pull_secrets.login import earliest
 from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import (
     is_terminating,
 )
 from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import (
     due_at,
-    next_refresh,
+    restore_delay,
     retry_delay,
 )
 from docker_credential_ecrpy.kubernetes.pull_secrets.secret import read_times
 from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret
+from docker_credential_ecrpy.kubernetes.pull_secrets.status import Failure
 
 _WORKERS = 4
 _SETTLE = 0.2  # seconds
+_READ_RULES = 10.0  # seconds; kubelet takes a minute to bring a change into a pod
+_FIGHT = 60 * cache.SECOND
+"""Writes of others that come sooner after each other are a fight."""
+_SAID_AFTER = 4  # restored in a row
 _POLL = 60 * cache.SECOND
 """How long an outside change may stay unseen where the API allows no watch."""
-
-Key = tuple[str, str]
-"""A job: the UID of what is wanted, and a namespace."""
 
 
 @dataclass(frozen=True)
 class Parts:
     """What the loop works with.
 
-    make_helper: returns a helper with the settings as they are now. say: prints a line about what
+    make_helper: returns a helper with the settings as they are now, for a pull secret. Raises
+    HelperError. read_rules: returns a value that changes with them. say: prints a line about what
     was done or failed. clock: returns nanoseconds since the epoch (UTC).
     """
 
     cluster: Cluster
-    make_helper: Callable[[], Helper]
+    make_helper: Callable[[PullSecret], Helper]
+    read_rules: Callable[[], object]
     say: Callable[[str], None]
     metrics: Metrics
     clock: Callable[[], int]
-
-
-@dataclass(frozen=True)
-class Last:
-    """The last try of a job. times: of the logins in the Secret, if it has any. due: the next."""
-
-    times: Times | None
-    report: Report
-    due: int
 
 
 class Loop:
@@ -75,23 +74,37 @@ class Loop:
     def __init__(self, parts: Parts, on_done: Callable[[str], None] = lambda _: None) -> None:
         self.parts = parts
         self.last: dict[Key, Last] = {}
+        self.events = Events(parts.cluster, lambda exc: parts.say(f"Events: {exc}"))
+        self.reporter = Reporter(parts.say, parts.metrics, self.events)
+        self.removal = Removal(self.make_tools, parts.say)
         self._on_done = on_done
         self._wanted: dict[str, PullSecret] = {}
         self._source = TokenSource(parts.clock)
         self._agenda: Agenda[Key] = Agenda(parts.clock)
-        self._failures: dict[Key, int] = {}
-        self._said: dict[Key, str] = {}
+        self._seen: dict[Key, dict[str, Any]] = {}  # Secrets that changed during a try
         self._watchers: dict[str, list[Watcher]] = {}
         self._namespaces: Watcher | None = None
         self._stale = threading.Event()  # whether namespaces have changed
         self._lock = threading.RLock()
+        self._has_begun = False
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether every Secret was tried once, so that each failure is known."""
-        if self._namespaces and not self._namespaces.is_live:
-            return False
-        return self.last.keys() >= set(self._agenda.jobs)
+    def readiness(self) -> tuple[bool, str]:
+        """Return whether it works, and what to say of it.
+
+        It does once every Secret was tried, unless none has logins that are valid.
+        """
+        jobs, now = self._agenda.jobs, self.parts.clock()
+        if not self._has_begun:
+            is_listed = self._namespaces is None or self._namespaces.is_live
+            tried = len(self.last.keys() & set(jobs))
+            self._has_begun = is_listed and tried == len(jobs)
+            if not self._has_begun:
+                return False, f"{tried} of {len(jobs)} secrets were tried"
+        valid = 0
+        for key in jobs:
+            times = last.times if (last := self.last.get(key)) else {}
+            valid += bool(times) and earliest(times.values()).expires > now
+        return bool(valid) or not jobs, f"{valid} of {len(jobs)} secrets have valid logins"
 
     def jobs_of(self, uid: str) -> list[Key]:
         """Return the jobs of a pull secret."""
@@ -101,6 +114,7 @@ class Loop:
         """Begin to work, in threads that do not keep the process alive."""
         for _ in range(_WORKERS):
             threading.Thread(target=self._work, daemon=True).start()
+        threading.Thread(target=self._follow_rules, daemon=True).start()
 
     def put(self, wanted: PullSecret) -> None:
         """Keep a pull secret fresh, in place of the one with its UID."""
@@ -127,52 +141,38 @@ class Loop:
                     watcher.stop()
                 self._choose_jobs()
 
-    def make_tools(self) -> Tools:
-        """Return what a round needs, with the settings as they are now."""
+    def make_tools(self, wanted: PullSecret) -> Tools:
+        """Return what a round needs, with the settings as they are now. Raises HelperError."""
         parts = self.parts
-        return Tools(parts.cluster, parts.make_helper(), self._source, parts.clock)
+        return Tools(parts.cluster, parts.make_helper(wanted), self._source, parts.clock)
 
     def _leave_old(self, old: PullSecret, new: PullSecret) -> None:
         """Leave the Secrets, or the service accounts, that a change no longer means."""
         namespaces = [namespace for _, namespace in self.jobs_of(old.uid)]
         gone = [each for each in old.accounts if each not in new.accounts]
         if old.target("") != new.target(""):
-            self._leave(old, namespaces)
+            self.removal.leave(old, namespaces)
         elif gone:
-            self._leave(replace(old, accounts=gone), namespaces, rounds.remove_accounts)
-
-    def _leave(
-        self,
-        wanted: PullSecret,
-        namespaces: Sequence[str],
-        remove: Callable[[Tools, PullSecret, Sequence[str]], Report] = rounds.remove,
-    ) -> None:
-        """Take out what is no longer wanted, in a thread; tried until it succeeds."""
-
-        def take_out() -> None:
-            left, said = list(namespaces), ""
-            while left:
-                report = remove(self.make_tools(), wanted, left)
-                for one in report.synced:
-                    self.parts.say(f"secret {one.target} {one.deed.value}")
-                text = "; ".join(f"{one.name}: {one.error}" for one in report.failures)
-                if text and text != said:
-                    self.parts.say(text)
-                said = text
-                failed = {one.name for one in report.failures}
-                left = [each for each in left if str(wanted.target(each)) in failed]
-                time.sleep(_POLL / cache.SECOND if left else 0)
-
-        threading.Thread(target=take_out, daemon=True).start()
+            self.removal.leave(replace(old, accounts=gone), namespaces, rounds.remove_accounts)
 
     def _watch_namespaces(self) -> None:
         self._namespaces = Watcher(
-            (self.parts.cluster.core.list_namespace, {}),
+            Source(self.parts.cluster, paths.of("namespace")),
             lambda _: self._stale.set(),
-            partial(self.complain, "namespaces"),
+            partial(self.reporter.complain, "namespaces"),
         )
         self._namespaces.start()
         threading.Thread(target=self._follow_namespaces, daemon=True).start()
+
+    def _follow_rules(self) -> None:
+        """Do every job after a change of the rules, which may choose another identity."""
+        seen = self.parts.read_rules()
+        while True:
+            time.sleep(_READ_RULES)
+            now = self.parts.read_rules()
+            for key in self._agenda.jobs if now != seen else ():
+                self._agenda.wake(key)
+            seen = now
 
     def _follow_namespaces(self) -> None:
         """Choose the jobs anew after a change; many changes at a time count as one."""
@@ -196,10 +196,10 @@ class Loop:
             there = {each["metadata"]["name"] for each in namespaces if not is_terminating(each)}
             for key in set(self._agenda.jobs) - set(jobs):
                 if key[0] in self._wanted and key[1] in there:
-                    self._leave(self._wanted[key[0]], [key[1]])
+                    self.removal.leave(self._wanted[key[0]], [key[1]])
                 last = self.last.pop(key, None)
-                for synced in last.report.synced if last else ():
-                    self.parts.metrics.forget(key[1], synced.target.name)
+                synced = last.report.synced if last else ()
+                self.reporter.forget(key, synced[0].target.name if synced else "")
             self.parts.metrics.note_wanted(len(jobs))
             self._agenda.set_jobs(jobs)
 
@@ -211,90 +211,86 @@ class Loop:
 
         for old in self._watchers.get(wanted.uid, ()):
             old.stop()
-        is_fresh = partial(self._is_fresh, wanted)
-        core = self.parts.cluster.core
-        self._watchers[wanted.uid] = watch_objects(core, wanted, wake, is_fresh, self.complain)
+        see = partial(self._see, wanted)
+        complain = self.reporter.complain
+        self._watchers[wanted.uid] = watch_objects(self.parts.cluster, wanted, wake, see, complain)
+
+    def _see(self, wanted: PullSecret, found: dict[str, Any]) -> None:
+        """Restore a Secret that others have changed; during a try of its own, look after it."""
+        key = wanted.uid, found["metadata"]["namespace"]
+        with self._lock:
+            if self._agenda.is_busy(key):
+                self._seen[key] = dict(found)
+                return
+            last = self.last.get(key)
+        if not self._is_fresh(wanted, found):
+            pause = restore_delay(last.restored) if last else 0
+            self._agenda.wake(key, last.written + pause if last and pause else 0)
 
     def _is_fresh(self, wanted: PullSecret, found: dict[str, Any]) -> bool:
         """Whether a Secret has what the last try has put there, as after a write of its own."""
-        namespace = found["metadata"]["namespace"]
+        namespace, now = found["metadata"]["namespace"], self.parts.clock()
         last = self.last.get((wanted.uid, namespace))
         if last is None or last.report.errors:
             return False
         try:
-            times = read_times(found, wanted.target(namespace), last.report.identities)
+            times = read_times(found, wanted.target(namespace), last.report.identities, now)
         except HelperError:
-            return False
-        return times is not None and due_at(times, f"{wanted.uid} {namespace}") > self.parts.clock()
+            return False  # the next try says why
+        due = due_at(earliest(times.values()), f"{wanted.uid} {namespace}") if times else 0
+        return due > now
 
     def _work(self) -> None:
         while True:
             key = self._agenda.take()
             due = self.parts.clock() + _POLL
+            wanted = self._wanted.get(key[0])
             try:
-                with self._lock:
-                    wanted = self._wanted.get(key[0])
                 if wanted:
                     due = self._do(key, wanted)
-                    self._on_done(key[0])
             except Exception as exc:  # noqa: BLE001 - a mistake in one must not end the others
-                error = HelperError(f"unexpected error: {type(exc).__name__}")
-                self._fail(key, f"{key[1]}: ", error)
-            finally:
+                msg = f"unexpected error: {type(exc).__name__}"  # its text may show a login
+                self.reporter.fail(key, key[1], HelperError(msg, hint=f"report it at {HOMEPAGE}"))
+            with self._lock:
                 self._agenda.done(key, due)
+                found = self._seen.pop(key, None)
+            if wanted:
+                self._on_done(key[0])
+            if wanted and found:
+                self._see(wanted, found)
 
     def _do(self, key: Key, wanted: PullSecret) -> int:
         """Do a job; return when it is due again."""
         uid, namespace = key
-        report = rounds.run(self.make_tools(), wanted, [namespace])
+        try:
+            report = rounds.run(self.make_tools(wanted), wanted, [namespace])
+        except HelperError as exc:
+            report = Report(failures=[Failure(str(wanted.target(namespace)), exc)])
         now = self.parts.clock()
-        times = report.synced[0].times if report.synced else None
         due = now + _POLL
+        failures = self.reporter.tell(key, wanted, report)
         if report.errors:
-            due = now + self._pause(key, wanted, report)
+            asked = [one.retry_after for one in report.errors if isinstance(one, ApiFailure)]
+            pause = retry_delay(failures, f"{uid} {namespace}")
+            due = now + max([pause, *(int(each * cache.SECOND) for each in asked)])
         elif report.synced:
-            if self._failures.pop(key, 0):
-                self.parts.say(f"{namespace}/{wanted.name}: it works again")
-            self._said.pop(key, None)
-            soon = next_refresh(times, f"{uid} {namespace}", now) if times else due
+            times = earliest(report.synced[0].times.values())
+            soon = max(due_at(times, f"{uid} {namespace}"), now)
             is_seen = all(watcher.is_live for watcher in self._watchers.get(uid, ()))
             due = soon if is_seen else min(soon, due)
-        self._tell(wanted, namespace, report)
         with self._lock:
             if key in self._agenda.jobs:
-                self.last[key] = Last(times, report, due)
+                self.last[key] = self._note(key, Last(report, due, now))
         return due
 
-    def _pause(self, key: Key, wanted: PullSecret, report: Report) -> int:
-        """Count and say the failures of a try; return the nanoseconds until the next."""
-        errors = report.errors
-        self._fail(key, f"{key[1]}/{wanted.name}: ", errors[0])
-        asked = [error.retry_after for error in errors if isinstance(error, ApiFailure)]
-        pause = retry_delay(self._failures[key], f"{key[0]} {key[1]}")
-        return max([pause, *(int(each * cache.SECOND) for each in asked)])
-
-    def _tell(self, wanted: PullSecret, namespace: str, report: Report) -> None:
-        metrics, say = self.parts.metrics, self.parts.say
-        for one in report.synced:
-            if one.deed is not Deed.NOTHING:
-                say(f"secret {one.target} {one.deed.value}")
-                metrics.note_write(one.deed.name.lower())
-            if one.times and not one.errors:
-                metrics.note_success(namespace, wanted.name)
-                for registry in wanted.registries:
-                    metrics.note_expiry(namespace, wanted.name, registry, one.times.expires)
-        for where, account in report.accounts:
-            say(f"service account {where}/{account} names {wanted.name}")
-
-    def _fail(self, key: Key, what: str, error: HelperError) -> None:
-        """Count a failure, and say it once until it changes."""
-        self._failures[key] = self._failures.get(key, 0) + 1
-        self.parts.metrics.note_failure(reason_of(error).value)
-        if self._said.get(key) != str(error):
-            self._said[key] = str(error)
-            self.parts.say(f"{what}{error}")
-
-    def complain(self, what: str, error: HelperError) -> None:
-        """Count a failure of a watch, and say it."""
-        self.parts.metrics.note_failure(Reason.API.value)
-        self.parts.say(f"watch of {what}: {error}")
+    def _note(self, key: Key, new: Last) -> Last:
+        """Count how often a Secret was restored in a row, before its login was due."""
+        old = self.last.get(key) or Last(new.report, 0)
+        if all(one.deed is Deed.NOTHING for one in new.report.synced):
+            return replace(new, restored=old.restored, written=old.written)
+        if old.due <= new.written or new.written - old.written > _FIGHT:
+            return new
+        if old.restored + 1 == _SAID_AFTER:
+            what = f"{key[1]}/{new.report.synced[0].target.name}"
+            self.parts.say(f"{what}: another program changes it again and again; it is restored")
+        return replace(new, restored=old.restored + 1)

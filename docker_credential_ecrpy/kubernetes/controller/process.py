@@ -17,9 +17,8 @@ _BEAT = 3600.0  # seconds; a signal ends the wait
 class Controller(Protocol):
     """What runs until the end of the process."""
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether everything was tried once."""
+    def readiness(self) -> tuple[bool, str]:
+        """Return whether it works, and what to say of it."""
 
     def start(self) -> None:
         """Begin, in threads that do not keep the process alive."""
@@ -37,7 +36,7 @@ def run(controller: Controller, metrics: Metrics, listen: str, say: Callable[[st
         listen,
         {
             "/healthz": lambda: health.answer(is_good=True),
-            "/readyz": lambda: health.answer(is_good=controller.is_ready),
+            "/readyz": lambda: health.answer(*controller.readiness()),
             "/metrics": lambda: (200, CONTENT_TYPE, metrics.render()),
         },
     )

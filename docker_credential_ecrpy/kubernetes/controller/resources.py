@@ -8,11 +8,21 @@ from typing import Any
 from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
+from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.kubernetes.controller import round as rounds
-from docker_credential_ecrpy.kubernetes.controller.api.custom import KINDS, CustomObjects, Kind
+from docker_credential_ecrpy.kubernetes.controller.api.custom import (
+    API_VERSION,
+    KINDS,
+    CustomObjects,
+    Kind,
+    make_path,
+)
+from docker_credential_ecrpy.kubernetes.controller.api.events import News
 from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure, is_lost_race
-from docker_credential_ecrpy.kubernetes.controller.api.watch import Watcher
+from docker_credential_ecrpy.kubernetes.controller.api.watch import Source, Watcher
 from docker_credential_ecrpy.kubernetes.controller.loop import Loop, Parts
+from docker_credential_ecrpy.kubernetes.controller.removal import Search
+from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times, earliest
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import GROUP, Reason, Refusal
 from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret, parse
 from docker_credential_ecrpy.kubernetes.pull_secrets.status import (
@@ -26,6 +36,7 @@ FINALIZER = f"{GROUP}/remove"
 """Keeps a resource until its logins are taken out of the Secrets again."""
 _SETTLE = 0.5  # seconds: many Secrets of a resource are one write of its status
 _RETRY = 5.0
+_DEFINITIONS = "kubectl apply -k deploy/kubernetes/pull-secrets/crds"
 
 Object = dict[str, Any]
 
@@ -33,37 +44,71 @@ Object = dict[str, Any]
 class Resources:
     """The custom resources of the cluster, or of one namespace alone."""
 
-    def __init__(self, parts: Parts, namespace: str = "") -> None:
+    def __init__(self, parts: Parts, namespace: str = "", *, by_rule: bool = False) -> None:
+        """Follow those of a namespace, or all. by_rule: as for `spec.parse`."""
         self.loop = Loop(parts, self._note_done)
         self._custom = CustomObjects(parts.cluster)
         self._parts = parts
         self._namespace = namespace
+        self._by_rule = by_rule
+        self._kinds = [kind for kind in KINDS if kind.is_namespaced or not namespace]
+        self._unread = {kind.plural for kind in self._kinds}
         self._known: dict[str, tuple[Kind, Object]] = {}
         self._wanted: dict[str, PullSecret] = {}
         self._invalid: dict[str, HelperError] = {}
+        self._unclear: set[str] = set()
         self._ending: set[str] = set()
         self._dirty: set[str] = set()
         self._changed = threading.Condition(threading.RLock())
         self._watchers: list[Watcher] = []
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether every resource is known, and each of its Secrets was tried once."""
-        return all(one.is_live for one in self._watchers) and self.loop.is_ready
+    def readiness(self) -> tuple[bool, str]:
+        """Return whether it works, and what to say of it: at first, the resources are read."""
+        live = (kind for kind, one in zip(self._kinds, self._watchers, strict=True) if one.is_live)
+        self._unread -= {kind.plural for kind in live}
+        if self._unread:
+            return False, f"{', '.join(sorted(self._unread))} are not read"
+        return self.loop.readiness()
 
     def start(self) -> None:
         """Begin to follow, in threads that do not keep the process alive."""
-        for kind in KINDS:
-            if self._namespace and not kind.is_namespaced:
-                continue
-            source = self._custom.list_method(kind, self._namespace)
-            follow = partial(self._follow, kind)
-            complain = partial(self.loop.complain, kind.plural)
+        for kind in self._kinds:
+            source = Source(self._parts.cluster, make_path(kind, self._namespace))
+            follow, complain = partial(self._follow, kind), partial(self._complain, kind)
             self._watchers.append(Watcher(source, follow, complain, self._end_gone))
         for watcher in self._watchers:
             watcher.start()
         self.loop.start()
         threading.Thread(target=self._write_statuses, daemon=True).start()
+        where = self._parts.cluster, self._namespace
+        search = Search(*where, self._list_wanted, self._is_judged)
+        self.loop.removal.leave_leftovers(search)
+
+    def _complain(self, kind: Kind, error: HelperError) -> None:
+        """Report why a kind cannot be read; most often, it is not defined."""
+        if isinstance(error, ApiFailure) and error.code == ApiFailure.NOT_FOUND:
+            msg = f"the cluster has no definition of {kind.kind}"
+            error = HelperError(msg, hint=f"install it: {_DEFINITIONS}")
+        self.loop.reporter.complain(kind.plural, error)
+
+    def _list_wanted(self) -> list[PullSecret]:
+        """Return what the resources of now want. Raises ApiFailure."""
+        wanted = []
+        for kind in self._kinds:
+            for each in self._custom.list_all(kind, self._namespace):
+                try:
+                    wanted.append(self._parse(each))
+                except HelperError:  # its status says why; what it has stays
+                    self._unclear.add(f"{kind.kind}/{each['metadata']['name']}")
+        return wanted
+
+    def _is_judged(self, owner: str) -> bool:
+        """Whether it is known what an owner wants."""
+        kinds = {kind.kind for kind in self._kinds}
+        return owner.partition("/")[0] in kinds and owner not in self._unclear
+
+    def _parse(self, found: Object) -> PullSecret:
+        return parse(found, expand, by_rule=self._by_rule)
 
     # --- what the resources ask for -------------------------------------------------------------
 
@@ -76,7 +121,7 @@ class Resources:
             self._begin_end(uid)
             return
         try:
-            wanted = parse(found, expand)
+            wanted = self._parse(found)
         except HelperError as exc:
             self._invalid[uid] = exc
             self.loop.drop(uid)
@@ -88,7 +133,7 @@ class Resources:
         except ApiFailure as exc:
             if is_lost_race(exc):
                 return  # the change of the other writer comes next
-            self.loop.complain(f"{kind.plural}, which are not taken out at their end", exc)
+            self.loop.reporter.complain(f"{kind.plural}, which are not taken out at their end", exc)
         self._invalid.pop(uid, None)
         self._wanted[uid] = wanted
         self.loop.put(wanted)
@@ -137,7 +182,7 @@ class Resources:
         except Refusal:
             return  # it never had a Secret by this spec
         self.loop.drop(uid)
-        tools = self.loop.make_tools()
+        tools = self.loop.make_tools(replace(wanted, rules=""))
         report = rounds.remove(tools, wanted, rounds.find_namespaces(tools.api, wanted))
         for one in report.synced:
             self._parts.say(f"secret {one.target} {one.deed.value}")
@@ -167,7 +212,7 @@ class Resources:
                 try:
                     self._write_status(uid)
                 except HelperError as exc:
-                    self.loop.complain("statuses", exc)
+                    self.loop.reporter.complain("statuses", exc)
 
     def _write_status(self, uid: str) -> None:
         with self._changed:
@@ -186,7 +231,11 @@ class Resources:
                 self._known[uid] = kind, found | {"status": status}
         before, after = (_condition(each) for each in (old, status))
         if (before.get("status"), before.get("message")) != (after["status"], after["message"]):
-            self._custom.post_event(kind, found["metadata"], after)
+            metadata = found["metadata"]
+            about = {"apiVersion": API_VERSION, "kind": kind.kind, "name": metadata["name"]}
+            about |= {"namespace": metadata.get("namespace", ""), "uid": metadata["uid"]}
+            news = News(after["reason"], after["message"], is_good=after["status"] == "True")
+            self.loop.events.post(about, news)
 
     def _outcome(self, uid: str, found: Object) -> Outcome:
         if error := self._invalid.get(uid):
@@ -195,16 +244,19 @@ class Resources:
         tried = [last for key in keys if (last := self.loop.last.get(key))]
         now = self._parts.clock()
         due = min((last.due for last in tried), default=now)
-        times = min(
-            (last.times for last in tried if last.times), key=lambda at: at.expires, default=None
-        )
+        times: dict[str, list[Times]] = {}
+        for last in tried:
+            for key, one in last.times.items():
+                times.setdefault(key, []).append(one)
         errors: dict[str, HelperError] = {}
         for last in tried:
             for synced in last.report.synced:
                 errors |= synced.errors
         failures = [one for last in tried for one in last.report.failures]
         rows = [
-            RegistryResult(key, None if key in errors else times, due, errors.get(key))
+            RegistryResult(
+                key, earliest(times[key]) if key in times else None, due, errors.get(key)
+            )
             for key in wanted.registries
         ]
         ready = sum(not last.report.errors for last in tried)

@@ -1,6 +1,6 @@
 """One round: every Secret of a pull secret is brought to what is wanted, or taken out again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -11,6 +11,8 @@ from docker_credential_ecrpy.kubernetes.controller import sync
 from docker_credential_ecrpy.kubernetes.controller.sync import Deed, Job, Synced
 from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSource
 from docker_credential_ecrpy.kubernetes.pull_secrets import tokens
+from docker_credential_ecrpy.kubernetes.pull_secrets.content import record
+from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, reason_of
 from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret
 from docker_credential_ecrpy.kubernetes.pull_secrets.status import Failure
@@ -55,6 +57,25 @@ class Report:
         return list({str(error): error for error in found}.values())
 
 
+@dataclass(frozen=True)
+class Last:
+    """The last try of a job. due: the next one.
+
+    written: when its Secret was written last. restored: how often that undid others' edits, without
+    a pause between them.
+    """
+
+    report: Report
+    due: int
+    written: int = 0
+    restored: int = 0
+
+    @property
+    def times(self) -> Mapping[str, Times]:
+        """The times of the logins in its Secret, by registry."""
+        return self.report.synced[0].times if self.report.synced else {}
+
+
 def find_namespaces(api: Api, wanted: PullSecret) -> list[str]:
     """Return the namespaces of a pull secret. Raises ApiFailure."""
     if wanted.namespaces is None:
@@ -67,7 +88,10 @@ def run(tools: Tools, wanted: PullSecret, namespaces: Sequence[str]) -> Report:
     """Create or refresh the Secret in each of the namespaces, where it is due."""
     report = Report()
     try:
-        identities = {key: tokens.identify(tools.helper, key) for key in wanted.registries}
+        identities = {
+            key: tokens.identify(tools.helper, key, by_rule=wanted.by_rule)
+            for key in wanted.registries
+        }
     except HelperError as exc:
         report.failures.append(Failure(wanted.name, exc))
         return report
@@ -87,7 +111,7 @@ def run(tools: Tools, wanted: PullSecret, namespaces: Sequence[str]) -> Report:
         uid = f"{wanted.uid} {namespace}"
         job = Job(target, uid, identities, partial(find, uid))
         try:
-            synced = sync.sync_secret(tools.api, job, tools.clock(), is_dry=tools.is_dry)
+            synced = sync.sync_secret(tools.api, job, tools.clock, is_dry=tools.is_dry)
             report.synced.append(synced)
             _sync_accounts(tools, wanted, namespace, report, wanted_there=True)
         except HelperError as exc:
@@ -98,16 +122,17 @@ def run(tools: Tools, wanted: PullSecret, namespaces: Sequence[str]) -> Report:
 def remove(tools: Tools, wanted: PullSecret, namespaces: Sequence[str]) -> Report:
     """Take the logins out of the Secrets again, and the Secrets out of the service accounts."""
     report = Report()
+    leaving = wanted.registries if record.is_by_options(wanted.owner) else ()
     for namespace in namespaces:
         target = wanted.target(namespace)
         try:
             _sync_accounts(tools, wanted, namespace, report, wanted_there=False)
-            deed = sync.remove_secret(tools.api, target, is_dry=tools.is_dry)
+            deed = sync.remove_secret(tools.api, target, leaving, is_dry=tools.is_dry)
         except HelperError as exc:
             _note(report, str(target), exc)
             continue
         if deed is Deed.REMOVED:
-            report.synced.append(Synced(target, deed, None, {}))
+            report.synced.append(Synced(target, deed, {}, {}))
     return report
 
 

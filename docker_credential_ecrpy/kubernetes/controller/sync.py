@@ -1,6 +1,6 @@
 """Brings one Secret, and the service accounts that name it, to what is wanted."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
@@ -9,7 +9,7 @@ from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure, is_lost_race
 from docker_credential_ecrpy.kubernetes.pull_secrets import secret, service_accounts
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Target
-from docker_credential_ecrpy.kubernetes.pull_secrets.login import Login, Times, times_of
+from docker_credential_ecrpy.kubernetes.pull_secrets.login import Login, Times, earliest
 from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import is_glob, matches
 from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import due_at
 from docker_credential_ecrpy.kubernetes.pull_secrets.tokens import Found
@@ -67,47 +67,49 @@ class Job:
 
 @dataclass(frozen=True)
 class Synced:
-    """A Secret after a try. times: of the logins that it holds; None for none of this program's.
+    """What was done to a Secret.
 
-    errors: of the registries without a new token, by their keys.
+    times: of the logins in it that are wanted, by registry. errors: why a registry has no new one.
     """
 
     target: Target
     deed: Deed
-    times: Times | None
+    times: Mapping[str, Times]
     errors: Mapping[str, HelperError]
 
 
-def sync_secret(api: Api, job: Job, now: int, *, is_dry: bool = False) -> Synced:
+def sync_secret(api: Api, job: Job, clock: Callable[[], int], *, is_dry: bool = False) -> Synced:
     """Create or refresh a Secret where that is due; nothing is written where it is not.
 
-    With `is_dry`, no token is fetched either. Raises Refusal for a Secret that must not be changed,
-    ApiFailure, and the error of the first registry if none has a token.
+    With `is_dry`, no token is fetched either. clock: returns nanoseconds since the epoch (UTC).
+    Raises Refusal for a Secret that must not be changed, and ApiFailure.
     """
     target = job.target
     for tries in range(_TRIES):
+        now = clock()
         current = api.read(_SECRET, target.namespace, target.name)
-        times = secret.read_times(current, target, job.identities) if current else None
-        if times and due_at(times, job.uid) > now:
+        times = secret.read_times(current, target, job.identities, now) if current else None
+        if times and due_at(earliest(times.values()), job.uid) > now:
             return Synced(target, Deed.NOTHING, times, {})
         deed = Deed.REFRESHED if current else Deed.CREATED
         if is_dry:
             stand_ins = [Login(key, "AWS", "-") for key in job.identities]
-            _plan(current, target, (stand_ins, Times(now, now, now), ()))
-            return Synced(target, deed, times, {})
+            _plan(current, target, stand_ins, now)
+            return Synced(target, deed, {}, {})
         found = job.find()
+        held = secret.read_valid(current, target, job.identities) if current else {}
         if not found.logins:
-            raise next(iter(found.errors.values()))
-        logins = [login for login, _ in found.logins.values()]
-        fresh = times_of([at for _, at in found.logins.values()])
+            return Synced(target, Deed.NOTHING, held, found.errors)
+        logins = list(found.logins.values())
         try:
-            planned = _plan(current, target, (logins, fresh, tuple(found.errors)))
+            planned = _plan(current, target, logins, now, tuple(found.errors))
             if planned is not None:
                 _write(api, current, target, planned)
         except ApiFailure as exc:
             if tries + 1 == _TRIES or not (is_lost_race(exc) or _has_gone(current, exc)):
                 raise
             continue
+        fresh = held | {login.key: login.times for login in logins}
         return Synced(target, deed if planned else Deed.NOTHING, fresh, found.errors)
     raise AssertionError  # the last try raises
 
@@ -120,13 +122,16 @@ def _write(api: Api, current: Object | None, target: Target, planned: Mapping[st
 
 
 def _plan(
-    current: Object | None, target: Target, held: tuple[Sequence[Login], Times, Sequence[str]]
+    current: Object | None,
+    target: Target,
+    logins: Sequence[Login],
+    now: int,
+    kept: Sequence[str] = (),
 ) -> Object | None:
-    """Return the new Secret or the patch; held: as the last arguments of `secret.change`."""
-    logins, times, kept = held
+    """Return the new Secret, or the patch; arguments as for `secret.change`."""
     if current is None:
-        return secret.make(target, logins, times)
-    return secret.change(current, target, logins, times, kept)
+        return secret.make(target, logins)
+    return secret.change(current, target, logins, now, kept)
 
 
 def _has_gone(current: Object | None, exc: ApiFailure) -> bool:
@@ -134,14 +139,16 @@ def _has_gone(current: Object | None, exc: ApiFailure) -> bool:
     return current is not None and exc.code == ApiFailure.NOT_FOUND and not exc.is_of_namespace
 
 
-def remove_secret(api: Api, target: Target, *, is_dry: bool = False) -> Deed:
-    """Take this program's logins out of a Secret, or delete it if it is its own.
+def remove_secret(
+    api: Api, target: Target, registries: Collection[str] = (), *, is_dry: bool = False
+) -> Deed:
+    """Take the owner's logins out of a Secret, or delete it if it is this program's.
 
-    Raises Refusal and ApiFailure.
+    registries: as for `secret.removal`. Raises Refusal and ApiFailure.
     """
     for tries in range(_TRIES):
         current = api.read(_SECRET, target.namespace, target.name)
-        patch = secret.removal(current, target) if current else None
+        patch = secret.removal(current, target, registries) if current else None
         if patch is None or current is None:
             return Deed.NOTHING
         try:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times
+from docker_credential_ecrpy.hot.values import replace
+from docker_credential_ecrpy.kubernetes.pull_secrets.login import times_of
 from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import due_at
 from docker_credential_ecrpy.settings.rules import Choice
 
@@ -36,9 +37,12 @@ class TokenSource:
             lock = self._locks.setdefault(place, threading.Lock())
         with lock:
             entry = self._entries.get(place)
-            if entry and due_at(_times(entry), uid) > self._clock():
+            if entry and due_at(times_of(entry), uid) > self._clock():
                 return entry
             entry = helper.find_token(resolved)
+            if due_at(times_of(entry), uid) <= self._clock():
+                # The cache on disk gives it until its own time: the jitter of one machine for all.
+                entry = _without_cache(helper).find_token(resolved)
             with self._guard:
                 self._entries[place] = entry
                 self._forget_expired()
@@ -53,5 +57,5 @@ class TokenSource:
                 del self._locks[place]
 
 
-def _times(entry: cache.Entry) -> Times:
-    return Times(entry.written, entry.refresh, entry.expires)
+def _without_cache(helper: Helper) -> Helper:
+    return replace(helper, environ={**helper.environ, "AWS_ECR_DISABLE_CACHE": "1"})

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
+from typing import Any
 
 from docker_credential_ecrpy.hot.values import dataclass
-from docker_credential_ecrpy.kubernetes.pull_secrets import docker_config
+from docker_credential_ecrpy.kubernetes.pull_secrets.content import docker_config
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import Login
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, Refusal
 
@@ -30,6 +31,14 @@ class Form(Enum):
         if self is Form.DOCKER_CONFIG:
             return (DOCKER_CONFIG_TYPE,)
         return (OPAQUE,) if self is Form.ARGO_CD else (OPAQUE, "kubernetes.io/basic-auth")
+
+
+def form_of(secret: Mapping[str, Any]) -> Form:
+    """Return the form of a Secret of the API that this program has written."""
+    if secret.get("type") == DOCKER_CONFIG_TYPE:
+        return Form.DOCKER_CONFIG
+    labels = secret["metadata"].get("labels") or {}
+    return Form.ARGO_CD if _ARGO_CD_LABEL in labels else Form.PLAIN
 
 
 @dataclass(frozen=True)

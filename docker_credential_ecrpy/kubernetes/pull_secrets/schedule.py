@@ -13,6 +13,8 @@ _SPREAD = 10  # a part of the time to the refresh
 _FIRST_RETRY = 5 * cache.SECOND
 _LONGEST_RETRY = 300 * cache.SECOND
 _MOST_DOUBLED = 20
+_RESTORED_AT_ONCE = 3  # times in a row
+_LONGEST_RESTORE = 30 * cache.SECOND
 
 
 def fraction(uid: str) -> float:
@@ -25,15 +27,6 @@ def due_at(times: Times, uid: str) -> int:
     return times.refresh - int(max(times.refresh - times.written, 0) * fraction(uid) / _SPREAD)
 
 
-def next_refresh(times: Times, uid: str, now: int) -> int:
-    """Return when the logins that were just asked for are due, and not before `now`.
-
-    The engine's cache may give the same token until its own time; then that counts.
-    """
-    due = due_at(times, uid)
-    return due if due > now else max(times.refresh, now)
-
-
 def retry_delay(failures: int, uid: str) -> int:
     """Return the nanoseconds until the next try after `failures` in a row, at least one.
 
@@ -42,3 +35,13 @@ def retry_delay(failures: int, uid: str) -> int:
     doubled = 1 << min(failures - 1, _MOST_DOUBLED)
     whole = min(_FIRST_RETRY * doubled, _LONGEST_RETRY)
     return whole // 2 + int(whole / 2 * fraction(f"{uid} {failures}"))
+
+
+def restore_delay(restored: int) -> int:
+    """Return the nanoseconds to wait since a Secret was restored so many times in a row.
+
+    Two programs that undo each other's writes would else write as fast as the API allows.
+    """
+    if restored < _RESTORED_AT_ONCE:
+        return 0
+    return min(cache.SECOND << min(restored - _RESTORED_AT_ONCE, _MOST_DOUBLED), _LONGEST_RESTORE)

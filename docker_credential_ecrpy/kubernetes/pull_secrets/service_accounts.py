@@ -16,13 +16,13 @@ def append(account: Mapping[str, Any], secret: str) -> dict[str, Any] | None:
     """Return the patch that makes a ServiceAccount name the secret; None if it does."""
     if account["metadata"].get("deletionTimestamp") or secret in _named(account):
         return None
-    added = sorted({*_added(account), secret})
+    added = sorted({*list_added(account), secret})
     return _patch(account, [*_entries(account), {"name": secret}], added)
 
 
 def remove(account: Mapping[str, Any], secret: str) -> dict[str, Any] | None:
     """Return the patch that undoes `append`; None if this program did not append the secret."""
-    added = _added(account)
+    added = list_added(account)
     if account["metadata"].get("deletionTimestamp") or secret not in added:
         return None
     left = sorted({*added} - {secret})
@@ -50,6 +50,7 @@ def _named(account: Mapping[str, Any]) -> set[str]:
     return {str(entry.get("name")) for entry in _entries(account)}
 
 
-def _added(account: Mapping[str, Any]) -> list[str]:
+def list_added(account: Mapping[str, Any]) -> list[str]:
+    """Return the secrets that this program appended to a ServiceAccount."""
     text = (account["metadata"].get("annotations") or {}).get(ADDED, "")
     return [name for name in text.split(",") if name]

@@ -1,7 +1,9 @@
 """What a pull secret is to be, from a resource of the API or from options."""
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from docker_credential_ecrpy.hot.values import dataclass
@@ -26,7 +28,9 @@ class PullSecret:
 
     uid: of its resource, or its name where there is none; the jitter depends on it. registries:
     hosts, with their ports. accounts: ServiceAccounts, by name or glob. namespaces: None for one
-    in `namespace` alone. owner: as in `Target`.
+    in `namespace` alone. owner: as in `Target`. rules: the name of a file of rules for its
+    registries; "" for the controller's own. by_rule: whether a rule has to choose the AWS identity
+    of each.
     """
 
     uid: str
@@ -38,6 +42,8 @@ class PullSecret:
     accounts: Sequence[str] = ()
     namespaces: Selection | None = None
     owner: str = ""
+    rules: str = ""
+    by_rule: bool = False
 
     def target(self, namespace: str) -> Target:
         """Return its Secret in a namespace."""
@@ -59,6 +65,42 @@ def is_repository(text: str) -> bool:
     return _REPOSITORY.fullmatch(text) is not None
 
 
+def find_rules(wanted: PullSecret, folder: str) -> str:
+    """Return the file of rules that a pull secret names; "" for none.
+
+    folder: of the controller's operator, "" for none. A namespace has only the files that begin
+    with its name, since their rules may choose any AWS identity that the controller can have.
+    Raises Refusal.
+    """
+    if not wanted.rules:
+        return ""
+    prefix = f"{wanted.namespace}." if wanted.namespace else ""
+    name = f"{prefix}{wanted.rules}.toml"
+    file = os.path.join(folder, name)
+    if folder and os.path.isfile(file):
+        return file
+    what = f"the rules {wanted.rules!r} do not exist"
+    where = f" for the namespace {wanted.namespace}" if wanted.namespace else ""
+    hint = f"the operator can add {name} to the folder of --rules"
+    raise Refusal(Reason.NOT_ALLOWED, f"{what}{where}", hint=hint)
+
+
+def list_rule_files(folder: str, file: str) -> list[tuple[str, int, int]]:
+    """Return the files of a folder of rules, and the controller's own `file`, as they are now.
+
+    Each has its time of change in nanoseconds, and its size. What cannot be read is left out: a
+    pull secret that needs it says why.
+    """
+    found = []
+    with suppress(OSError):
+        names = sorted(os.listdir(folder)) if folder else []
+        for path in (file, *(os.path.join(folder, name) for name in names)):
+            with suppress(OSError):
+                state = os.stat(path)
+                found.append((path, state.st_mtime_ns, state.st_size))
+    return found
+
+
 def check(wanted: PullSecret) -> PullSecret:
     """Return a pull secret. Raises Refusal for members that do not fit each other."""
     if not wanted.registries:
@@ -66,6 +108,12 @@ def check(wanted: PullSecret) -> PullSecret:
     if not is_name(wanted.name):
         msg = f"secretName: {wanted.name!r} is no name of a Secret"
         raise Refusal(Reason.INVALID_SPEC, msg, hint="use lower-case letters, digits, - and .")
+    if wanted.rules and not is_namespace(wanted.rules):
+        msg = f"rules: {wanted.rules!r} is no name of rules"
+        raise Refusal(Reason.INVALID_SPEC, msg, hint="use lower-case letters, digits and -")
+    if wanted.by_rule and not wanted.rules:
+        msg = "the rules are not named, and this controller lends nobody its own AWS identity"
+        raise Refusal(Reason.NOT_ALLOWED, msg, hint="name rules of its operator in spec.rules")
     if wanted.form is not Form.DOCKER_CONFIG and len(wanted.registries) != 1:
         msg = f"the form {wanted.form.value} holds one registry's login"
         raise Refusal(
@@ -85,11 +133,14 @@ def check(wanted: PullSecret) -> PullSecret:
     return wanted
 
 
-def parse(resource: Mapping[str, Any], expand: Callable[[str], str]) -> PullSecret:
+def parse(
+    resource: Mapping[str, Any], expand: Callable[[str], str], *, by_rule: bool = False
+) -> PullSecret:
     """Return what a resource asks for: an ECRPullSecret, or one for the cluster.
 
     The API has validated it, unless its definition is an older one. expand: returns the host of
-    a registry however it is named. Raises Refusal, and what `expand` raises.
+    a registry however it is named. by_rule: whether one of a namespace needs rules.
+    Raises Refusal, and what `expand` raises.
     """
     metadata, spec = resource["metadata"], resource.get("spec") or {}
     form = _text(spec, "form") or Form.DOCKER_CONFIG.value
@@ -107,6 +158,8 @@ def parse(resource: Mapping[str, Any], expand: Callable[[str], str]) -> PullSecr
             repository=_text(spec, "repository"),
             accounts=_texts(spec, "serviceAccounts"),
             namespaces=None if namespace else _selection(spec.get("namespaces") or {}),
+            rules=_text(spec, "rules"),
+            by_rule=by_rule and bool(namespace),
             owner=f"{'' if namespace else 'Cluster'}ECRPullSecret/{metadata['name']}",
         )
     )

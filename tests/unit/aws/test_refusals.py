@@ -16,6 +16,8 @@ from tests.world import credential_sources, in_process
 from tests.world.failures import FAILURES
 from tests.world.machine import HOST, Machine
 
+pytestmark = pytest.mark.in_process
+
 # AWS was not reached, or it was and could not answer; every other failure is a refusal.
 UNREACHABLE = {
     "no credentials, metadata unreachable",

@@ -6,6 +6,8 @@ import pytest
 
 from docker_credential_ecrpy.doctor.platforms import read_platform
 
+pytestmark = pytest.mark.in_process
+
 
 @pytest.mark.parametrize(
     ("machine", "variable", "read"),

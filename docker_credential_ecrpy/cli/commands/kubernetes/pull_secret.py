@@ -17,7 +17,12 @@ from docker_credential_ecrpy.kubernetes.pull_secrets.spec import (
 )
 from docker_credential_ecrpy.kubernetes.pull_secrets.yaml_text import to_yaml
 
-_CHECKS = {"--name": is_name, "--namespace": is_namespace}
+_CHECKS = {
+    "--name": is_name,
+    "--namespace": is_namespace,
+    "--pod-namespace": is_namespace,
+    "--credentials-secret": is_name,
+}
 
 
 def check_name(_context: click.Context, parameter: click.Parameter, value: str | None) -> str:
@@ -95,5 +100,4 @@ def command(
     keys = [parse_registry(text, context) for text in named]
     with context.console.show_progress("calling AWS"):
         found = tokens.find_logins(context.helper, keys, context.helper.find_token)
-    logins, times = found.all()
-    context.console.say_unredacted(to_yaml(secret.make(target, logins, times)))
+    context.console.say_unredacted(to_yaml(secret.make(target, found.all())))

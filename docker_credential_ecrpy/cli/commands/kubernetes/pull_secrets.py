@@ -1,8 +1,6 @@
 """`pull-secrets`: keep image pull secrets of Kubernetes fresh, in a pod of the cluster."""
 
-import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import click
 
@@ -10,11 +8,13 @@ from docker_credential_ecrpy.cli.arguments import expand_account, parse_image
 from docker_credential_ecrpy.cli.commands.completion import registries
 from docker_credential_ecrpy.cli.commands.kubernetes.pull_secret import check_name
 from docker_credential_ecrpy.cli.context import CommandContext
-from docker_credential_ecrpy.cli.help import Command, verbose_option
+from docker_credential_ecrpy.cli.help import CommandGroup, verbose_option
 from docker_credential_ecrpy.docker.config import bare_host
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol, watchdog
+from docker_credential_ecrpy.hot.identity import digest_text
 from docker_credential_ecrpy.hot.values import replace
+from docker_credential_ecrpy.kubernetes.pull_secrets.content.record import BY_OPTIONS
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import WANTED, Refusal
 from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import (
@@ -22,22 +22,22 @@ from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import (
     check_pattern,
     is_glob,
 )
-from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret, check
-from docker_credential_ecrpy.text.times import stamp
+from docker_credential_ecrpy.kubernetes.pull_secrets.spec import (
+    PullSecret,
+    check,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
-    from docker_credential_ecrpy.kubernetes.controller.loop import Parts
-    from docker_credential_ecrpy.kubernetes.controller.round import Report, Tools
 
+_OWNER_LENGTH = 8  # digits of a digest
 _EXTRA = "docker-credential-ecrpy[kubernetes]"
-_Run = Callable[["Tools", PullSecret, Sequence[str]], "Report"]
 
 
-@click.command(
+@click.group(
     "pull-secrets",
-    cls=Command,
+    cls=CommandGroup,
     short_help="keep image pull secrets of Kubernetes fresh",
     examples=(
         ("--name ecr --once 123456789012@us-east-1", "in the pod's namespace, as a CronJob"),
@@ -87,6 +87,12 @@ _Run = Callable[["Tools", PullSecret, Sequence[str]], "Report"]
     is_flag=True,
     help="Follow the custom resources of the cluster, or of one --namespace.",
 )
+@click.option(
+    "--rules",
+    metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False),
+    help="With --resources: files of rules, the only AWS identities of ECRPullSecrets.",
+)
 @click.option("--once", is_flag=True, help="Refresh what is due, and end.")
 @click.option("--remove", is_flag=True, help="Take the logins out again, and end.")
 @click.option("--dry-run", is_flag=True, help="Print what would change; fetch no token.")
@@ -115,6 +121,7 @@ def command(
     form: str,
     repository: str,
     resources: bool,
+    rules: str | None,
     once: bool,
     remove: bool,
     dry_run: bool,
@@ -137,26 +144,75 @@ def command(
     if not cache:  # a token is in the Secret, and nowhere else
         helper = replace(helper, environ={**helper.environ, "AWS_ECR_DISABLE_CACHE": "1"})
     context = replace(context, helper=helper)
+    from docker_credential_ecrpy.cli.commands.kubernetes import pull_secrets_run
+
     if resources:
         if named or name or len(namespaces) > 1 or once or remove or dry_run:
             msg = "--resources reads the registries and names from the cluster; leave them out"
             raise click.UsageError(msg)
-        _follow(context, cluster, (*namespaces, "")[0], listen)
+        pull_secrets_run.follow(context, cluster, (*namespaces, "")[0], listen, rules or "")
         return protocol.OK
+    if rules:
+        msg = "--rules needs --resources; without, AWS_ECR_CONFIG names the rules"
+        raise click.UsageError(msg)
     if not (named and name):
         msg = "name the registries, and the Secret by --name; or add --resources"
         raise click.UsageError(msg)
+    selection = read_selection(namespaces, exclude, labels, opt_in=opt_in)
+    wanted = read_wanted(
+        context,
+        named,
+        name=name,
+        form=form,
+        repository=repository,
+        accounts=accounts,
+        selection=selection,
+    )
+    # A list of names needs no right to read namespaces.
+    is_list = not (exclude or labels or opt_in or any(map(is_glob, namespaces)))
+    homes = dict.fromkeys(namespaces or (cluster.namespace,)) if is_list else ()
+    several = [
+        replace(wanted, uid=f"{home}/{name}", namespace=home, namespaces=None) for home in homes
+    ] or [wanted]
+    several = [replace(each, owner=_name_owner(each)) for each in several]
+    if once or remove or dry_run:
+        codes = [
+            pull_secrets_run.run_once(context, cluster, each, is_removal=remove, is_dry=dry_run)
+            for each in several
+        ]
+        return max(codes)
+    pull_secrets_run.keep_fresh(context, cluster, several, listen)
+    return protocol.OK
+
+
+def read_selection(
+    namespaces: Sequence[str], exclude: Sequence[str], labels: Sequence[str], *, opt_in: bool
+) -> Selection:
+    """Return what the options select. Raises click.UsageError."""
     try:
-        for each in namespaces:
-            check_pattern(each, "--namespace")
-        selection = Selection(
-            list(namespaces),
+        return Selection(
+            [check_pattern(each, "--namespace") for each in namespaces],
             [check_pattern(each, "--exclude") for each in exclude],
             dict(map(_parse_label, labels)),
             opt_in=opt_in,
         )
-        is_list = not (exclude or labels or opt_in or any(map(is_glob, namespaces)))
-        wanted = check(
+    except Refusal as exc:
+        raise click.UsageError(str(exc)) from exc
+
+
+def read_wanted(
+    context: CommandContext,
+    named: Sequence[str],
+    *,
+    name: str,
+    form: str,
+    repository: str,
+    accounts: Sequence[str],
+    selection: Selection,
+) -> PullSecret:
+    """Return what the options ask for. Raises click.UsageError."""
+    try:
+        return check(
             PullSecret(
                 uid=f"*/{name}",
                 namespace="",
@@ -166,23 +222,11 @@ def command(
                 repository=repository,
                 accounts=[check_pattern(each, "--service-account") for each in accounts],
                 namespaces=selection,
-                owner="pull-secrets",
+                owner=BY_OPTIONS,
             )
         )
     except Refusal as exc:
         raise click.UsageError(str(exc)) from exc
-    # A list of names needs no right to read namespaces.
-    homes = dict.fromkeys(namespaces or (cluster.namespace,)) if is_list else ()
-    several = [
-        replace(wanted, uid=f"{home}/{name}", namespace=home, namespaces=None) for home in homes
-    ] or [wanted]
-    if once or remove or dry_run:
-        codes = [
-            _run(context, cluster, each, is_removal=remove, is_dry=dry_run) for each in several
-        ]
-        return max(codes)
-    _keep_fresh(context, cluster, several, listen)
-    return protocol.OK
 
 
 def _connect(context: CommandContext, kubeconfig: str, kube_context: str) -> "Cluster":
@@ -197,67 +241,11 @@ def _connect(context: CommandContext, kubeconfig: str, kube_context: str) -> "Cl
     return client.connect(context.environ, client.SERVICE_ACCOUNT, kubeconfig, kube_context)
 
 
-def _run(
-    context: CommandContext,
-    cluster: "Cluster",
-    wanted: PullSecret,
-    *,
-    is_removal: bool,
-    is_dry: bool,
-) -> int:
-    """Run one round, and print what it did; return the exit code."""
-    from docker_credential_ecrpy.kubernetes.controller import round as rounds
-    from docker_credential_ecrpy.kubernetes.controller.sync import Deed
-    from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSource
-
-    tools = rounds.Tools(cluster, context.helper, TokenSource(), time.time_ns, is_dry)
-    run: _Run = rounds.remove if is_removal else rounds.run
-    report = run(tools, wanted, rounds.find_namespaces(cluster, wanted))
-    would = "would change: " if is_dry else ""
-    for one in report.synced:
-        is_changed = one.deed is not Deed.NOTHING
-        until = f"; it expires at {stamp(one.times.expires)}" if one.times and not is_dry else ""
-        context.console.say(
-            f"{would if is_changed else ''}secret {one.target} {one.deed.value}{until}"
-        )
-    for namespace, account in report.accounts:
-        verb = "no longer names" if is_removal else "names"
-        context.console.say(f"{would}service account {namespace}/{account} {verb} {wanted.name}")
-    for failure in report.failures:
-        context.console.note(f"{context.name}: {failure.name}: {failure.error}")
-    for key, error in {k: e for one in report.synced for k, e in one.errors.items()}.items():
-        context.console.note(f"{context.name}: {key}: {error}")
-    return protocol.FAILED if report.errors else protocol.OK
-
-
-def _keep_fresh(
-    context: CommandContext, cluster: "Cluster", wanted: Sequence[PullSecret], listen: str
-) -> None:
-    """Keep the Secrets fresh until SIGTERM or SIGINT. Raises HelperError."""
-    from docker_credential_ecrpy.kubernetes.controller import loop, process
-
-    parts = _gather(context, cluster)
-    controller = loop.Loop(parts)
-    for each in wanted:
-        controller.put(each)
-    process.run(controller, parts.metrics, listen, parts.say)
-
-
-def _follow(context: CommandContext, cluster: "Cluster", namespace: str, listen: str) -> None:
-    """Follow the custom resources until SIGTERM or SIGINT. Raises HelperError."""
-    from docker_credential_ecrpy.kubernetes.controller import process, resources
-
-    parts = _gather(context, cluster)
-    process.run(resources.Resources(parts, namespace), parts.metrics, listen, parts.say)
-
-
-def _gather(context: CommandContext, cluster: "Cluster") -> "Parts":
-    from docker_credential_ecrpy.kubernetes.controller import loop
-    from docker_credential_ecrpy.kubernetes.controller.metrics import Metrics
-
-    # A helper reads its settings once, and the controller has to see a change.
-    make = partial(replace, context.helper)
-    return loop.Parts(cluster, make, context.console.note, Metrics(), time.time_ns)
+def _name_owner(wanted: PullSecret) -> str:
+    """Return the owner of what options want: others with the same Secret are another one."""
+    selection = wanted.namespaces
+    texts = [*sorted(wanted.registries), *([repr(selection)] if selection else ())]
+    return f"{BY_OPTIONS}/{digest_text(' '.join(texts))[:_OWNER_LENGTH]}"
 
 
 def _parse(text: str, context: CommandContext) -> str:

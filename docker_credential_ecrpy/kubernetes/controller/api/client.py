@@ -5,7 +5,8 @@ Its models are not used: they drop what they do not know, and an object of other
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from kubernetes import client, config
@@ -14,6 +15,7 @@ from kubernetes.config.incluster_config import InClusterConfigLoader
 from urllib3.exceptions import HTTPError
 
 from docker_credential_ecrpy.errors import HelperError
+from docker_credential_ecrpy.kubernetes.controller.api import paths
 from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -22,6 +24,9 @@ SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 _TIMEOUT = (5, 20)  # seconds to connect, and between two parts of an answer
 _MOST = 500  # characters of an error's message
+_PAGE = 500  # objects of a list
+_JSON = "application/json"
+_METADATA = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Object = dict[str, Any]
 
@@ -29,17 +34,18 @@ Object = dict[str, Any]
 class Cluster:
     """The API server, by a pod's service account or by a kubeconfig.
 
-    namespace: the pod's own, or that of the kubeconfig's context.
+    namespace: the pod's own, or that of the kubeconfig's context. Its requests take the paths of
+    the API, not the client's methods: these load a module for each kind of object, 21 MB.
     """
 
     def __init__(self, configuration: client.Configuration, namespace: str) -> None:
         self.namespace = namespace
-        self.core = client.CoreV1Api(client.ApiClient(configuration))
+        self.client = client.ApiClient(configuration)
 
     def read(self, kind: str, namespace: str, name: str) -> Object | None:
         """Return an object; None if there is none. Raises ApiFailure."""
         try:
-            return self._ask(f"read_namespaced_{kind}", name, namespace)
+            return self.ask("GET", paths.of(kind, namespace, name))
         except ApiFailure as exc:
             if exc.code == ApiFailure.NOT_FOUND and not exc.is_of_namespace:
                 return None
@@ -47,45 +53,58 @@ class Cluster:
 
     def create(self, kind: str, namespace: str, made: Mapping[str, Any]) -> Object:
         """Create an object. Raises ApiFailure."""
-        return self._ask(f"create_namespaced_{kind}", namespace, made)
+        return self.ask("POST", paths.of(kind, namespace), made)
 
     def patch(
         self, kind: str, place: tuple[str, str], patch: Mapping[str, Any], content_type: str
     ) -> Object:
         """Patch an object at a namespace and name. Raises ApiFailure."""
-        namespace, name = place
-        method = f"patch_namespaced_{kind}"
-        return self._ask(method, name, namespace, patch, _content_type=content_type)
+        return self.ask("PATCH", paths.of(kind, *place), patch, content_type)
 
     def delete(self, kind: str, seen: Mapping[str, Any]) -> None:
         """Delete an object unless it has changed since it was seen. Raises ApiFailure."""
         metadata = seen["metadata"]
         wanted = {key: metadata[key] for key in ("uid", "resourceVersion")}
-        body = {"preconditions": wanted}
-        self._ask(
-            f"delete_namespaced_{kind}",
-            metadata["name"],
-            metadata["namespace"],
-            body=body,
-        )
+        path = paths.of(kind, metadata["namespace"], metadata["name"])
+        self.ask("DELETE", path, {"preconditions": wanted})
 
     def list_accounts(self, namespace: str) -> list[Object]:
         """Return the ServiceAccounts of a namespace. Raises ApiFailure."""
-        return list(self._ask("list_namespaced_service_account", namespace)["items"])
+        return list(self.ask("GET", paths.of("service_account", namespace))["items"])
 
     def list_namespaces(self) -> list[Object]:
         """Return every Namespace. Raises ApiFailure."""
-        return list(self._ask("list_namespace")["items"])
+        return list(self.ask("GET", paths.of("namespace"))["items"])
 
-    def _ask(self, name: str, *arguments: object, **options: object) -> Object:
-        return self.ask(getattr(self.core, name), *arguments, **options)
+    def list_metadata(self, kind: str, namespace: str, name: str = "") -> Iterator[Object]:
+        """Yield the objects of a namespace, or of all, without their values. Raises ApiFailure.
 
-    def ask(self, method: Callable[..., Any], *arguments: object, **options: object) -> Object:
-        """Return the object with which the API answers a method. Raises ApiFailure."""
+        name: of the objects; "" for every name. So a right to one name suffices.
+
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables
+        """
+        only = {"fieldSelector": f"metadata.name={name}"} if name else {}
+        query: dict[str, object] = {"limit": _PAGE, **only}
+        while True:
+            found = self.ask("GET", paths.of(kind, namespace, query=query), accept=_METADATA)
+            yield from found["items"]
+            more = (found.get("metadata") or {}).get("continue")
+            if not more:
+                return
+            query |= {"continue": more}
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        content_type: str = _JSON,
+        *,
+        accept: str = _JSON,
+    ) -> Object:
+        """Return the object with which the API answers a request. Raises ApiFailure."""
         try:
-            response = method(
-                *arguments, _preload_content=False, _request_timeout=_TIMEOUT, **options
-            )
+            response = self.open(method, path, body, content_type, accept=accept)
             found = json.loads(response.data)
         except ApiException as exc:
             raise explain(exc) from exc
@@ -93,6 +112,30 @@ class Cluster:
             raise ApiFailure(0, f"the Kubernetes API: {_shorten(str(exc))}") from exc
         assert isinstance(found, dict)  # noqa: S101 - the API answers with objects
         return found
+
+    def open(  # noqa: PLR0913 - the parts of a request
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        content_type: str = _JSON,
+        *,
+        accept: str = _JSON,
+        timeout: tuple[int, int] = _TIMEOUT,
+    ) -> Any:
+        """Return the response to a request, whose content is not read yet.
+
+        timeout: seconds to connect, and of silence. Raises ApiException and errors of urllib3.
+        """
+        headers = {"Accept": accept, "Content-Type": content_type}
+        made = self.client.param_serialize(
+            *(method, path, None, None, headers, body), auth_settings=["BearerToken"]
+        )
+        response = self.client.call_api(*made, _request_timeout=timeout)
+        if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+            response.read()
+            raise ApiException.from_response(http_resp=response, body=None, data=None)
+        return response.response
 
 
 def connect(environ: Mapping[str, str], folder: str, kubeconfig: str, context: str) -> Cluster:

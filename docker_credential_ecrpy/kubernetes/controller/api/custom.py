@@ -1,19 +1,15 @@
-"""Requests about the custom resources, their status, their finalizer and their Events."""
+"""Requests about the custom resources, their status and their finalizer."""
 
-import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from kubernetes import client
-
-from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.hot.values import dataclass
+from docker_credential_ecrpy.kubernetes.controller.api import paths
 from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import GROUP
 
-VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/v1alpha1"
 _MERGE = "application/merge-patch+json"
-_LONGEST = 1024  # characters of an Event's message
 
 Object = dict[str, Any]
 
@@ -38,14 +34,10 @@ class CustomObjects:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._api = client.CustomObjectsApi(cluster.core.api_client)
 
-    def list_method(self, kind: Kind, namespace: str) -> tuple[Callable[..., Any], Object]:
-        """Return the client's list method and its arguments, for a watch."""
-        fixed = {"group": GROUP, "version": VERSION, "plural": kind.plural}
-        if namespace:
-            return self._api.list_namespaced_custom_object, fixed | {"namespace": namespace}
-        return self._api.list_cluster_custom_object, fixed
+    def list_all(self, kind: Kind, namespace: str) -> list[Object]:
+        """Return the resources of a kind, in one namespace or in all."""
+        return list(self._cluster.ask("GET", make_path(kind, namespace))["items"])
 
     def add_finalizer(self, kind: Kind, found: Object, name: str) -> None:
         """Add a finalizer to a resource as it was seen."""
@@ -63,30 +55,7 @@ class CustomObjects:
     ) -> None:
         """Replace the status of a resource."""
         gone = dict.fromkeys(old.keys() - status.keys())
-        self._patch(kind, metadata, {"status": gone | status}, "_status")
-
-    def post_event(self, kind: Kind, metadata: Mapping[str, Any], condition: Object) -> None:
-        """Post an Event about a condition; that of a cluster's resource is in "default"."""
-        now = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        namespace = metadata.get("namespace", "default")
-        body = {
-            "metadata": {"generateName": f"{metadata['name']}.", "namespace": namespace},
-            "involvedObject": {
-                "apiVersion": f"{GROUP}/{VERSION}",
-                "kind": kind.kind,
-                "name": metadata["name"],
-                "namespace": metadata.get("namespace", ""),
-                "uid": metadata["uid"],
-            },
-            "type": "Normal" if condition["status"] == "True" else "Warning",
-            "reason": condition["reason"],
-            "message": condition["message"][:_LONGEST],
-            "source": {"component": PACKAGE},
-            "firstTimestamp": now,
-            "lastTimestamp": now,
-            "count": 1,
-        }
-        self._cluster.create("event", namespace, body)
+        self._patch(kind, metadata, {"status": gone | status}, "/status")
 
     def _patch_finalizers(
         self, kind: Kind, metadata: Mapping[str, Any], finalizers: list[str]
@@ -96,10 +65,10 @@ class CustomObjects:
         self._patch(kind, metadata, patch)
 
     def _patch(self, kind: Kind, metadata: Mapping[str, Any], patch: Object, of: str = "") -> None:
-        place = [GROUP, VERSION, kind.plural, metadata["name"]]
-        scope = "cluster"
-        if kind.is_namespaced:
-            scope = "namespaced"
-            place.insert(2, metadata["namespace"])
-        method = getattr(self._api, f"patch_{scope}_custom_object{of}")
-        self._cluster.ask(method, *place, patch, _content_type=_MERGE)
+        path = make_path(kind, metadata.get("namespace", ""), metadata["name"])
+        self._cluster.ask("PATCH", f"{path}{of}", patch, _MERGE)
+
+
+def make_path(kind: Kind, namespace: str = "", name: str = "") -> str:
+    """Return the path of a resource, or of the list of a kind."""
+    return paths.make(f"/apis/{API_VERSION}", kind.plural, namespace, name)

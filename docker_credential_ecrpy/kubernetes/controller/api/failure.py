@@ -1,8 +1,15 @@
 """Why a request to the Kubernetes API failed."""
 
+import re
+
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, Refusal
 
+# https://github.com/kubernetes/apiserver/blob/master/pkg/endpoints/handlers/responsewriters/errors.go
+_DENIED = re.compile(
+    r'cannot (?P<verb>\w+) resource "(?P<what>[\w/.-]+)" in API group "(?P<group>[\w.-]*)"'
+    r'(?: in the namespace "(?P<namespace>[\w.-]+)")?'
+)
 _HINTS = {
     401: "the token of the service account is refused; look at its Secret or its expiry",
     403: "give the service account the right that is named, in a Role or a ClusterRole",
@@ -30,10 +37,19 @@ class ApiFailure(Refusal):
         is_terminating: bool = False,
     ) -> None:
         kind = Reason.TERMINATING if is_terminating else Reason.API
-        super().__init__(kind, message, hint=None if is_terminating else _HINTS.get(code))
+        hint = None if is_terminating else _HINTS.get(code)
+        if hint and (denied := _DENIED.search(message)):
+            hint = f"{hint}: {_name_right(denied)}"
+        super().__init__(kind, message, hint=hint)
         self.code = code
         self.retry_after = retry_after
         self.is_of_namespace = is_of_namespace
+
+
+def _name_right(denied: re.Match[str]) -> str:
+    what = denied["what"] + (f".{denied['group']}" if denied["group"] else "")
+    where = f"in the namespace {denied['namespace']}" if denied["namespace"] else "everywhere"
+    return f"{denied['verb']} {what} {where}"
 
 
 def is_lost_race(error: HelperError) -> bool:

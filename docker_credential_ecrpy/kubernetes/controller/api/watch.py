@@ -3,15 +3,17 @@
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
 
 from kubernetes.client.exceptions import ApiException
 from kubernetes.informer import ADDED, BOOKMARK, DELETED, ERROR, MODIFIED, SharedInformer
 
 from docker_credential_ecrpy.errors import HelperError
-from docker_credential_ecrpy.kubernetes.controller.api.client import explain
+from docker_credential_ecrpy.hot.values import dataclass, field
+from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster, explain
 from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
 from docker_credential_ecrpy.text.sanitize import one_line
 
@@ -25,10 +27,25 @@ logging.getLogger("kubernetes").addHandler(logging.NullHandler())
 logging.getLogger("kubernetes").propagate = False  # each error is reported here
 
 
+@dataclass(frozen=True)
+class Source:
+    """A list of the API. path: without the `query`."""
+
+    cluster: Cluster
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    def open(self, query: Mapping[str, object]) -> Any:
+        """Return the response. Raises ApiException and errors of urllib3."""
+        asked = urlencode({**self.query, **query})
+        path = f"{self.path}?{asked}" if asked else self.path
+        return self.cluster.open("GET", path, timeout=_TIMEOUT)
+
+
 class Watcher:
     """Calls `on_change` for each object that exists, is added, changed or deleted.
 
-    source: a list method of the client, with its arguments. on_error: is told why the watch
+    source: a list of the API. on_error: is told why the watch
     fails, once for each reason. on_end: is called in place of
     `on_change` for one that is deleted. is_live: whether what changes is seen; else it has to be
     asked for. keeps_objects: whether `list` is used; else the informer's cache keeps names alone.
@@ -36,7 +53,7 @@ class Watcher:
 
     def __init__(
         self,
-        source: tuple[Callable[..., Any], dict[str, Any]],
+        source: Source,
         on_change: Callable[[Object], None],
         on_error: Callable[[HelperError], None],
         on_end: Callable[[Object], None] | None = None,
@@ -48,7 +65,7 @@ class Watcher:
         self._said = ""
         self._on_error = on_error
         self._stopped = threading.Event()
-        self._informer = SharedInformer(_make_lister(*source, self._note_list))
+        self._informer = SharedInformer(_make_lister(source, self._note_list))
         for kind in (ADDED, MODIFIED, DELETED):
             is_end = kind == DELETED and on_end
             self._informer.add_event_handler(kind, on_end if is_end else on_change)
@@ -102,9 +119,7 @@ def _explain_other(exc: object) -> ApiFailure:
     return ApiFailure(0, f"the Kubernetes API: {one_line(str(exc))}")
 
 
-def _make_lister(
-    method: Callable[..., Any], fixed: dict[str, Any], on_list: Callable[[], None]
-) -> Callable[..., Any]:
+def _make_lister(source: Source, on_list: Callable[[], None]) -> Callable[..., Any]:
     """Return a list method as the informer calls it, whose objects are plain ones."""
 
     def list_objects(**options: Any) -> Any:
@@ -112,11 +127,12 @@ def _make_lister(
 
         :rtype: object
         """
-        options |= {"_preload_content": False, "_request_timeout": _TIMEOUT}
-        response = method(**fixed, **options, allow_watch_bookmarks=True)
+        names = {"resource_version": "resourceVersion", "timeout_seconds": "timeoutSeconds"}
+        query = {names[key]: value for key, value in options.items() if key in names}
         if options.get("watch"):
-            return response
-        found = json.loads(response.data)
+            query |= {"watch": "true", "allowWatchBookmarks": "true"}
+            return source.open(query)
+        found = json.loads(source.open(query).data)
         on_list()
         version = SimpleNamespace(resource_version=found["metadata"]["resourceVersion"])
         return SimpleNamespace(items=found["items"], metadata=version)

@@ -22,6 +22,8 @@ from tests.world.machine import HOST, Machine
 from tests.world.proxies import GREETING, Proxy, answer, hang
 from tests.world.web import Authority, Hangup, Request, Response, WebServer
 
+pytestmark = pytest.mark.in_process
+
 URL = "https://api.ecr.us-east-1.amazonaws.com"
 TARGET = f"ECR at {URL}"
 DAY = 86400

@@ -10,6 +10,8 @@ from tests.world import credential_sources, in_process
 from tests.world.aws import refuse
 from tests.world.machine import Machine
 
+pytestmark = pytest.mark.in_process
+
 ROLE = "arn:aws:iam::123456789012:role/puller"
 BASE = "[profile base]\naws_access_key_id = AKIAX\naws_secret_access_key = x\n"
 SESSION = "[sso-session corp]\nsso_start_url = https://x\nsso_region = eu-west-1\n"

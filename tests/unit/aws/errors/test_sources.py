@@ -9,6 +9,8 @@ from tests.world import credential_sources
 from tests.world.aws import Fault, reset, say
 from tests.world.machine import Machine
 
+pytestmark = pytest.mark.in_process
+
 HOP_LIMIT = "--instance-id ID --http-put-response-hop-limit 2"
 
 

@@ -10,6 +10,8 @@ from tests.world import in_process
 from tests.world.field_reports.aws_files import lines
 from tests.world.machine import Machine
 
+pytestmark = pytest.mark.in_process
+
 # The bytes of a credentials file -> the line that the error names, the reason and the cure.
 BROKEN: dict[str, tuple[Callable[[str], bytes], int, str, str]] = {
     "UTF-8 with a byte order mark": (

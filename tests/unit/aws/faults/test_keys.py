@@ -11,6 +11,8 @@ from tests.world import credential_sources, in_process
 from tests.world.field_reports.aws_files import lines
 from tests.world.machine import Machine
 
+pytestmark = pytest.mark.in_process
+
 QUOTES = "is in quotes, which are taken as a part of it"
 # What is done to each of the two keys -> what the error says of the first of them that is wrong.
 FAULTS: dict[str, tuple[Callable[[str], str], str]] = {

@@ -9,6 +9,8 @@ from tests.world.accounts import profile
 from tests.world.aws import refuse
 from tests.world.machine import HOST, Machine
 
+pytestmark = pytest.mark.in_process
+
 USER = "arn:aws:iam::123456789012:user/dev"
 ROLE = "arn:aws-cn:sts::123456789012:assumed-role/puller/session"
 SSO = "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Dev_0a1b/session"

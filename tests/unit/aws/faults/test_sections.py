@@ -9,6 +9,8 @@ from tests.world.accounts import A, rule
 from tests.world.field_reports.aws_files import lines
 from tests.world.machine import Machine
 
+pytestmark = pytest.mark.in_process
+
 # The file, a section in it, the profile that is asked for, and how the section has to be written.
 UNSEEN = [
     ("config", "[dev]", "dev", "[profile dev]"),

@@ -24,7 +24,10 @@ from tests.security import attacks
 from tests.world import credential_sources, in_process
 from tests.world.machine import Machine
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="symlinks, FIFOs and owners")
+pytestmark = [
+    pytest.mark.in_process,
+    pytest.mark.skipif(sys.platform == "win32", reason="symlinks, FIFOs and owners"),
+]
 DIRECTORY = "is a directory, where a file has to be"
 USER = 61_006  # not a user of this system
 

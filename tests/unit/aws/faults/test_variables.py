@@ -9,6 +9,8 @@ from tests.world import aws as world
 from tests.world import credential_sources, in_process, proxies
 from tests.world.machine import Machine
 
+pytestmark = pytest.mark.in_process
+
 NOWHERE = "http://127.0.0.1:9"
 
 

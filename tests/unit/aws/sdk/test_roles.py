@@ -8,6 +8,8 @@ from tests.world import credential_sources, in_process
 from tests.world.aws import ACCOUNT, Keys
 from tests.world.machine import Machine
 
+pytestmark = pytest.mark.in_process
+
 ASSUMED = f"arn:aws:sts::{ACCOUNT}:assumed-role"
 
 

@@ -17,6 +17,8 @@ from tests.world.aws import ACCOUNT, Fault, delay, reset
 from tests.world.machine import HOST, Machine
 from tests.world.web import Authority, Request, Response
 
+pytestmark = pytest.mark.in_process
+
 ENDPOINT = "https://api.ecr.us-east-1.amazonaws.com"
 
 

@@ -11,6 +11,8 @@ from tests.world.machine import HOST
 from tests.world.pull_host import STEPS, PullHost, list_steps
 from tests.world.web import Authority, Hangup, Request, Response, WebServer
 
+pytestmark = pytest.mark.in_process
+
 
 def test_untrusted(pull_host: PullHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """The certificate is the cause, and AWS_CA_BUNDLE the fix."""

@@ -15,6 +15,8 @@ from tests.world.pull_host import ARN, STEPS, PullHost, list_steps, make_answer
 from tests.world.registry import LAYERS, PUBLIC
 from tests.world.web import Hangup, Response
 
+pytestmark = pytest.mark.in_process
+
 
 class TestPull:
     """A pull that works."""

@@ -18,6 +18,8 @@ from tests.world.pull_host import PullHost
 from tests.world.registry import LAYERS, LAYERS_PUBLIC, PUBLIC, refuse_storage
 from tests.world.web import Authority, Request, Response
 
+pytestmark = pytest.mark.in_process
+
 BUCKET = "prod-us-east-1-starport-layer-bucket"
 BASE = f"https://{HOST}/v2/team/app/blobs/x"
 NOWHERE = ("", "/x", "ftp://example.com/x", "https://[/", "https://:443/x", "https://h:0/")

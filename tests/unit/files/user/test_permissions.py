@@ -1,8 +1,10 @@
 """Facts about who may read a user's file: replacing it neither gives access nor takes it away."""
 
 import os
+import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from docker_credential_ecrpy.files.replace import (
     write_shared,
 )
 from docker_credential_ecrpy.files.user import permissions, target
+from tests.security import attacks
 from tests.world.access import ACCESS, DEFAULT, make_acl, read_attributes, set_attribute
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and links of POSIX")
@@ -262,26 +265,27 @@ def test_a_shared_file_keeps_its_acl(path: Path, *, is_new: bool) -> None:
     assert names(path) == ["config.json"]
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="needs a second user")
-def test_what_another_user_has_taken(tmp_path: Path) -> None:
+def test_what_another_user_has_taken() -> None:
     """It is the topmost file or directory of another user's in one of this user's."""
-    home = tmp_path / "home"
-    (home / ".docker").mkdir(parents=True)
+    attacks.require_two_users()
+    # pytest's own temporary directory is closed to others.
+    home = Path(os.path.realpath(tempfile.mkdtemp(prefix="home-")))
     file = home / ".docker" / "config.json"
+    file.parent.mkdir()
     file.write_text("{}")
-    tmp_path.chmod(0o755)
-    os.chown(home, 12345, 12345)
-    os.seteuid(12345)
+    os.chown(home, READER, READER)
     try:
-        if not os.access(home, os.X_OK, effective_ids=True):
-            pytest.skip("the other user cannot reach the directory of the tests")
-        assert permissions.find_taken(str(file)) == str(home / ".docker")
+        os.seteuid(READER)
+        try:
+            assert permissions.find_taken(str(file)) == str(file.parent)
+        finally:
+            os.seteuid(0)
+        os.chown(file.parent, READER, READER)
+        os.seteuid(READER)
+        try:
+            assert permissions.find_taken(str(file)) == str(file)
+        finally:
+            os.seteuid(0)
+        assert permissions.find_taken(str(file)) == ""
     finally:
-        os.seteuid(0)
-    os.chown(home / ".docker", 12345, 12345)
-    os.seteuid(12345)
-    try:
-        assert permissions.find_taken(str(file)) == str(file)
-    finally:
-        os.seteuid(0)
-    assert permissions.find_taken(str(file)) == ""
+        shutil.rmtree(home)

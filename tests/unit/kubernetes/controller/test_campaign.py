@@ -31,6 +31,7 @@ SECRETS = Resource("secrets", "Secret")
 NAMESPACES = Resource("namespaces", "Namespace")
 MERGE = "application/merge-patch+json"
 SECONDS = float(os.environ.get("CAMPAIGN_SECONDS", "15"))
+SEEDS = [int(each) for each in os.environ.get("CAMPAIGN_SEEDS", "1 2").split()]
 CONVERGENCE = 45.0
 """Seconds until everything is fresh again; the longest pause between two tries is 30 s."""
 
@@ -172,8 +173,8 @@ def _api(open_api: Callable[..., KubeApi]) -> Iterator[KubeApi]:
         yield api
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.timeout(300 + 2 * SECONDS)
 def test_a_campaign(api: KubeApi, machine: Machine, tmp_path: Path, seed: int) -> None:
     """Two replicas; one is killed now and then, and started again."""
     machine.login()

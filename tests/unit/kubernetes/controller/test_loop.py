@@ -66,6 +66,7 @@ def test_the_first_refresh_is_at_the_start(api: KubeApi, start: Start, machine: 
 
     assert password(api) in machine.aws.issued
     assert writes(api) == 1
+    assert len(api.seen("get", "secrets")) == 1
     assert machine.aws.count() == {"ecr": 1}
     assert controller.ask("/healthz") == (200, "ok\n")
     assert controller.ask("/other")[0] == 404
@@ -152,7 +153,7 @@ def test_an_immutable_secret_is_said_once(api: KubeApi, start: Start) -> None:
 
     assert sum("is immutable" in line for line in controller.said) == 1
     assert not api.seen("delete")
-    assert controller.ask("/readyz")[0] == 200
+    assert controller.ask("/readyz") == (503, "0 of 1 secrets have valid logins\n")
 
 
 def test_a_watch_that_is_gone_begins_again(api: KubeApi, start: Start) -> None:
@@ -246,6 +247,130 @@ def test_two_replicas_do_not_fight(api: KubeApi, start: Start, machine: Machine)
 
     assert writes(api) <= 2
     assert password(api) in machine.aws.issued
+
+
+def test_two_controllers_with_other_registries_do_not_fight(api: KubeApi, start: Start) -> None:
+    """Each owns its registries, and leaves those of the other."""
+    other = HOST.replace("us-east-1", "eu-west-1")
+    one, two = start("--namespace", "shop"), start("--namespace", "shop", other)
+    one.wait(lambda: one.ask("/readyz")[0] == 200)
+    two.wait(lambda: two.ask("/readyz")[0] == 200)
+    time.sleep(2)
+    before = writes(api)
+    edit(api, {"data": docker_secret({"auths": FOREIGN})["data"]})
+    one.wait(lambda: writes(api) > before + 1)
+    time.sleep(3)
+    found = api.store.get("secrets", "shop", "ecr")
+
+    assert found
+    assert set(auths(found)) == {HOST, other, "docker.io"}
+    assert before <= 2
+    assert writes(api) <= before + 3
+
+
+def test_a_fight_slows_down(api: KubeApi, start: Start) -> None:
+    """Another program that undoes each write gets fewer and fewer of them, and is said once."""
+    controller = start("--namespace", "shop")
+    controller.wait(lambda: password(api))
+    end = time.monotonic() + 6
+    while time.monotonic() < end:
+        if password(api):
+            edit(api, {"data": docker_secret({"auths": FOREIGN})["data"]})
+        time.sleep(0.05)
+    first = writes(api)
+    controller.wait(lambda: password(api), 10)
+
+    assert first <= 2 * 7
+    assert sum("again and again" in line for line in controller.said) == 1
+
+
+def test_events_are_about_the_secret(api: KubeApi, start: Start, machine: Machine) -> None:
+    """Its creation, a failure with its cure, and that it works again; each is one Event."""
+    machine.aws.token_life = 4
+    controller = start("--namespace", "shop")
+    controller.wait(lambda: password(api))
+    machine.aws.faults["ecr"] = refuse("ServiceUnavailable", status=503)
+    controller.wait_for_line(f"shop/ecr: {HOST}: ")
+    time.sleep(2)
+    machine.aws.faults.clear()
+    controller.wait_for_line("it works again")
+
+    def events() -> list[dict[str, Any]]:
+        return [one.object for one in api.store.events if one.resource == "events"]
+
+    controller.wait(lambda: len(events()) == 3)
+    assert [(one["type"], one["reason"]) for one in events()] == [
+        ("Normal", "Created"),
+        ("Warning", "TokenUnavailable"),
+        ("Normal", "Recovered"),
+    ]
+    about = {"apiVersion": "v1", "kind": "Secret", "namespace": "shop", "name": "ecr"}
+    assert all(one["involvedObject"] == about for one in events())
+    assert not any(token in str(events()) for token in machine.aws.issued)
+
+
+def test_without_the_right_to_events_that_is_said_once(
+    api: KubeApi, start: Start, tmp_path: Path
+) -> None:
+    """With the right that is missing, and the Secrets are written."""
+    rule = Rule(["get", "patch", "list", "watch", "create"], ["secrets"])
+    lists = Rule(["list", "watch"], ["namespaces"])
+    api.kubeconfig(tmp_path / "kubeconfig", api.access.add_user("u", rule, lists))
+    api.store.add_namespace("store")
+    controller = start("--namespace", "s*")
+    controller.wait(lambda: password(api) and password(api, "store"))
+    controller.wait(lambda: controller.ask("/readyz")[0] == 200)
+
+    said = [line for line in controller.said if "vents" in line]
+    assert len(said) == 1
+    assert 'cannot create resource "events"' in said[0]
+    assert ": create events in the namespace s" in said[0]
+
+
+def test_without_the_right_to_namespaces_that_is_said_once(
+    api: KubeApi, start: Start, tmp_path: Path
+) -> None:
+    """Neither an end nor a flood, and it is not ready."""
+    rule = Rule(["get", "patch", "list", "watch", "create"], ["secrets"])
+    api.kubeconfig(tmp_path / "kubeconfig", api.access.add_user("u", rule))
+    controller = start("--namespace", "s*")
+    controller.wait_for_line(": list namespaces everywhere")
+    time.sleep(3)
+
+    assert sum("cannot list" in line for line in controller.said) == 1
+    assert controller.ask("/readyz") == (503, "0 of 0 secrets were tried\n")
+    assert len(api.seen("list", "namespaces")) < 6
+
+
+def test_a_signal_ends_it_during_a_call_to_the_api(api: KubeApi, start: Start) -> None:
+    """Of a round, and of its watches."""
+    api.latency = lambda call: 30 if call.resource == "secrets" else 0
+    controller = start("--namespace", "shop")
+    controller.wait(lambda: len(api.seen(resource="secrets")) >= 2)
+
+    assert controller.end() < 1
+
+
+def test_readiness_says_how_many_have_valid_logins(
+    api: KubeApi, start: Start, machine: Machine
+) -> None:
+    """It does not flap with a new namespace, nor when AWS is down and the logins are valid."""
+    controller = start("--namespace", "team-*")
+    controller.wait(
+        lambda: controller.ask("/readyz") == (200, "0 of 0 secrets have valid logins\n")
+    )
+    machine.aws.faults["ecr"] = refuse("ServiceUnavailable", status=503)
+    api.store.add_namespace("team-a")
+    controller.wait_for_line("team-a/ecr: ")
+    assert controller.ask("/readyz") == (503, "0 of 1 secrets have valid logins\n")
+    machine.aws.faults.clear()
+    controller.wait(lambda: controller.ask("/readyz")[0] == 200)
+    machine.aws.faults["ecr"] = refuse("ServiceUnavailable", status=503)
+    api.latency = lambda call: 1 if call.namespace == "team-b" else 0
+    api.store.add_namespace("team-b")
+    controller.wait(lambda: "1 of 2" in controller.ask("/readyz")[1], 5)
+
+    assert controller.ask("/readyz") == (200, "1 of 2 secrets have valid logins\n")
 
 
 def test_a_token_is_on_disk_only_where_that_is_asked_for(

@@ -1,5 +1,6 @@
 """Facts about the controller with custom resources: what they get, show and leave behind."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.world.kube.server import KubeApi
 from tests.world.kube.store import Resource
 from tests.world.machine import Machine
 from tests.world.pull_secrets import FOREIGN, auths, docker_secret
+from tests.world.web import Authority
 
 SECRETS = Resource("secrets", "Secret")
 ONE, MANY = CUSTOM
@@ -205,16 +207,24 @@ def test_an_account_that_is_no_longer_wanted_is_left(api: KubeApi, start: Start)
     assert named("default") == [{"name": "ecr"}]
 
 
-def test_two_resources_do_not_share_a_secret(api: KubeApi, start: Start) -> None:
-    """The second one says whose it is, and changes nothing."""
+def test_two_resources_share_a_secret(api: KubeApi, start: Start) -> None:
+    """Each has its own registries; of one that both want, the second one says whose it is."""
+    other = HOST.replace("us-east-1", "eu-west-1")
     create(api)
     controller = start()
     controller.wait(lambda: ready(api) == "True")
     create(api, "", namespaces={"include": ["shop"]}, registries=["123456789012@eu-west-1"])
-    controller.wait(lambda: ready(api, "") == "False")
-
-    assert "is kept fresh by ECRPullSecret/r" in str(read(api, "")["status"])
+    controller.wait(lambda: ready(api, "") == "True")
     found = api.store.get("secrets", "shop", "ecr")
+    assert found
+    assert set(auths(found)) == {HOST, other}
+    api.store.patch(MANY, ("", "r"), {"spec": {"registries": [HOST, other]}}, MERGE)
+    controller.wait(lambda: ready(api, "") == "False")
+    assert "is kept fresh by ECRPullSecret/r" in str(read(api, "")["status"])
+    api.store.delete(MANY, ("", "r"), {})
+    controller.wait(lambda: not read(api, ""))
+    found = api.store.get("secrets", "shop", "ecr")
+
     assert found
     assert set(auths(found)) == {HOST}
 
@@ -232,6 +242,26 @@ def test_what_is_no_longer_wanted_is_taken_out(api: KubeApi, start: Start) -> No
 
     controller.wait(lambda: api.store.get("secrets", "team-a", "new"))
     controller.wait(lambda: api.store.get("secrets", "team-a", "ecr") is None)
+
+
+def test_without_the_definitions_that_is_said_once(
+    machine: Machine, authority: Authority, tmp_path: Path
+) -> None:
+    """With the command that installs them; it goes on when they are there."""
+    machine.login()
+    with (
+        KubeApi(authority) as api,
+        Controller(api, machine, tmp_path, "--resources") as controller,
+    ):
+        controller.wait(lambda: len(controller.said) >= 3)
+        time.sleep(3)
+        said = controller.said[1:]
+        assert len(said) == 2
+        assert all("the cluster has no definition of" in line for line in said)
+        assert "kubectl apply -k deploy/kubernetes/pull-secrets/crds" in said[0]
+        unread = "clusterecrpullsecrets, ecrpullsecrets are not read\n"
+        assert controller.ask("/readyz") == (503, unread)
+        assert controller.ask("/healthz")[0] == 200
 
 
 @pytest.mark.parametrize(

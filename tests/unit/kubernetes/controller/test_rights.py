@@ -105,7 +105,9 @@ def test_the_rights_in_the_cluster(api: KubeApi, machine: Machine, tmp_path: Pat
         controller.wait(lambda: password(api, "shop") and password(api, "team-a"))
         spoil(api, "shop")
         controller.wait(lambda: password(api, "shop"))
-        controller.wait(lambda: len(api.seen("create", "events")) >= 2)
+        for resource, namespace in ((ONE, "shop"), (MANY, "")):
+            place = (resource.plural, namespace, "r")
+            controller.wait(lambda place=place: "status" in (api.store.get(*place) or {}))  # type: ignore[misc]  # a default value
         for resource, namespace in ((ONE, "shop"), (MANY, "")):
             api.store.delete(resource, (namespace, "r"), {})
             place = (resource.plural, namespace, "r")

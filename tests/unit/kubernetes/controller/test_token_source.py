@@ -8,24 +8,30 @@ import pytest
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, registry
+from docker_credential_ecrpy.hot.values import dataclass, field
 from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSource
+from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times, times_of
+from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import due_at
 from docker_credential_ecrpy.settings.rules import Choice
+from docker_credential_ecrpy.tokens.token import Token
 from tests.world.accounts import EU, US, A, B
-from tests.world.pull_secrets import HOUR, NOW
+from tests.world.pull_secrets import HOUR, NOW, TIMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_ecrpy.helper.actions import Helper
 
 
+@dataclass
 class FakeHelper:
-    """Issues numbered tokens of twelve hours. identity: the ambient one."""
+    """Issues numbered tokens of twelve hours. identity: the ambient one. kept: in its cache."""
 
-    def __init__(self) -> None:
-        self.identity = "one"
-        self.now = NOW
-        self.calls = 0
-        self.error: HelperError | None = None
+    identity: str = "one"
+    now: int = NOW
+    calls: int = 0
+    error: HelperError | None = None
+    environ: dict[str, str] = field(default_factory=lambda: {"AWS_ECR_DISABLE_CACHE": "1"})
+    kept: cache.Entry | None = None
 
     def clock(self) -> int:
         return self.now
@@ -38,11 +44,17 @@ class FakeHelper:
 
     def find_token(self, _: Choice) -> cache.Entry:
         time.sleep(0.05)
+        kept = self.kept
+        if "AWS_ECR_DISABLE_CACHE" not in self.environ and kept and kept.refresh > self.now:
+            return kept
         self.calls += 1
         if self.error:
             raise self.error
         reply = f'"Username":"AWS","Secret":"{self.calls}"}}\n'.encode()
-        return cache.Entry(self.now, self.now + 6 * HOUR, self.now + 12 * HOUR, reply)
+        entry = cache.Entry(self.now, self.now + 6 * HOUR, self.now + 12 * HOUR, reply)
+        if "AWS_ECR_DISABLE_CACHE" not in self.environ:
+            self.kept = entry
+        return entry
 
 
 @pytest.fixture(name="helper")
@@ -114,3 +126,24 @@ def test_expired_tokens_are_dropped(helper: FakeHelper) -> None:
 
     assert len(source._entries) <= 3
     assert len(source._locks) <= 4
+
+
+def test_the_cache_on_disk_does_not_gather_the_objects(helper: FakeHelper) -> None:
+    """It gives its token until its own time; an object that is due sooner gets a new one."""
+    del helper.environ["AWS_ECR_DISABLE_CACHE"]
+    source = TokenSource(helper.clock)
+    first = find(source, helper, uid="a")
+    times = Times(first.written, first.refresh, first.expires)
+    helper.now = due_at(times, "a")
+    assert helper.now < first.refresh
+    assert find(source, helper, uid="a") is not first
+
+
+def test_the_jitter_of_the_machine_is_not_added() -> None:
+    """That of the object alone counts, which is the same in every replica."""
+    for due in (TIMES, Times(NOW, NOW + HOUR, NOW + 12 * HOUR)):
+        end = due.refresh if due is not TIMES else None
+        entry = Token("AWS", "token", due.expires, end).entry(NOW)
+
+        assert entry.refresh < due.refresh
+        assert abs(times_of(entry).refresh - due.refresh) < cache.SECOND

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from docker_credential_ecrpy import PACKAGE
 from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.kubernetes.pull_secrets import names
+from docker_credential_ecrpy.kubernetes.pull_secrets.content import record
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import DOCKER_CONFIG_KEY, Form, Target
-from docker_credential_ecrpy.kubernetes.pull_secrets.login import Login
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, Refusal
 from docker_credential_ecrpy.kubernetes.pull_secrets.secret import (
     change,
     make,
     read_times,
+    read_valid,
     removal,
 )
 from tests.world.hosts import HOST
@@ -26,6 +27,7 @@ from tests.world.pull_secrets import (
     LATER,
     LOGIN,
     NEW_LOGIN,
+    NOW,
     OTHER_HOST,
     OTHER_LOGIN,
     TARGET,
@@ -39,11 +41,12 @@ from tests.world.pull_secrets import (
 
 ARGO_CD = Target("argocd", "charts", Form.ARGO_CD, "charts/app")
 PLAIN = Target("shop", "ecr", Form.PLAIN)
+IDENTITIES = {HOST: "", OTHER_HOST: ""}
 
 
 def test_a_new_secret_has_the_login_in_each_field_that_is_read() -> None:
     """User name, password and auth agree: kubelet reads auth first, and others the other two."""
-    made = make(TARGET, [LOGIN], TIMES)
+    made = make(TARGET, [LOGIN])
 
     assert made["type"] == "kubernetes.io/dockerconfigjson"
     assert auths(made) == {
@@ -59,7 +62,7 @@ def test_a_new_secret_has_the_login_in_each_field_that_is_read() -> None:
 
 def test_the_annotations_hold_no_token() -> None:
     """Annotations are shown to those who may not read secrets."""
-    assert "token-one" not in json.dumps(make(TARGET, [LOGIN], TIMES)["metadata"])
+    assert "token-one" not in json.dumps(make(TARGET, [LOGIN])["metadata"])
     assert "token-one" not in repr(LOGIN)
 
 
@@ -73,7 +76,7 @@ def test_what_others_have_in_a_secret_stays() -> None:
             "ownerReferences": [{"uid": "o"}],
         },
     )
-    patch = change(there, TARGET, [LOGIN], TIMES)
+    patch = change(there, TARGET, [LOGIN], NOW)
     after = stored(there, patch)
 
     assert auths(after)["docker.io"] == FOREIGN["docker.io"]
@@ -91,51 +94,51 @@ def test_what_others_have_in_a_secret_stays() -> None:
 @pytest.mark.parametrize("target", [TARGET, ARGO_CD, PLAIN], ids=lambda at: at.form.value)
 def test_nothing_is_written_when_nothing_changed(target: Target) -> None:
     """A secret that holds the logins needs no write, and its times can be read from it."""
-    there = stored(make(target, [LOGIN], TIMES))
+    there = stored(make(target, [LOGIN]))
 
-    assert change(there, target, [LOGIN], TIMES) is None
-    assert read_times(there, target, {HOST: ""}) == TIMES
+    assert change(there, target, [LOGIN], NOW) is None
+    assert read_times(there, target, {HOST: ""}, NOW) == {HOST: TIMES}
 
 
 @pytest.mark.parametrize("target", [TARGET, ARGO_CD, PLAIN], ids=lambda at: at.form.value)
 def test_a_refresh_replaces_the_login_alone(target: Target) -> None:
     """After a refresh the secret is the one that would be made with the new token."""
-    there = stored(make(target, [LOGIN], TIMES))
-    after = stored(there, change(there, target, [NEW_LOGIN], LATER))
+    there = stored(make(target, [LOGIN]))
+    after = stored(there, change(there, target, [NEW_LOGIN], NOW))
 
-    assert values(after) == values(make(target, [NEW_LOGIN], LATER))
-    assert read_times(after, target, {HOST: ""}) == LATER
-    assert change(after, target, [NEW_LOGIN], LATER) is None
+    assert values(after) == values(make(target, [NEW_LOGIN]))
+    assert read_times(after, target, {HOST: ""}, NOW) == {HOST: LATER}
+    assert change(after, target, [NEW_LOGIN], NOW) is None
 
 
 def test_other_tokens_in_a_login_are_removed() -> None:
     """An identity token would win over the password."""
     there = docker_secret({"auths": {HOST: {"identitytoken": "x", "registrytoken": "y"}}})
-    after = stored(there, change(there, TARGET, [LOGIN], TIMES))
+    after = stored(there, change(there, TARGET, [LOGIN], NOW))
 
     assert set(auths(after)[HOST]) == {"username", "password", "auth"}
 
 
 def test_a_registry_that_is_no_longer_wanted_is_taken_out() -> None:
     """Its login would expire in the secret; a login of others for it was never this program's."""
-    there = stored(make(TARGET, [LOGIN, OTHER_LOGIN], TIMES))
-    after = stored(there, change(there, TARGET, [LOGIN], TIMES))
+    there = stored(make(TARGET, [LOGIN, OTHER_LOGIN]))
+    after = stored(there, change(there, TARGET, [LOGIN], NOW))
 
     assert set(auths(after)) == {HOST}
-    assert after["metadata"]["annotations"][names.REGISTRIES] == HOST
+    assert set(record.read(after["metadata"])) == {HOST}
     untouched = docker_secret({"auths": {OTHER_HOST: {"auth": "x"}}})
-    assert OTHER_HOST in auths(stored(untouched, change(untouched, TARGET, [LOGIN], TIMES)))
+    assert OTHER_HOST in auths(stored(untouched, change(untouched, TARGET, [LOGIN], NOW)))
 
 
 def test_a_registry_without_a_new_token_keeps_the_old_one() -> None:
-    """A failed fetch changes nothing for its registry, and the secret is not taken for fresh."""
-    there = stored(make(TARGET, [LOGIN, OTHER_LOGIN], TIMES))
-    after = stored(there, change(there, TARGET, [NEW_LOGIN], LATER, kept=[OTHER_HOST]))
+    """A failed fetch changes nothing for its registry, whose old times count."""
+    there = stored(make(TARGET, [LOGIN, OTHER_LOGIN]))
+    after = stored(there, change(there, TARGET, [NEW_LOGIN], NOW, kept=[OTHER_HOST]))
 
     assert auths(after)[OTHER_HOST] == auths(there)[OTHER_HOST]
     assert auths(after)[HOST]["password"] == "token-two"
-    assert after["metadata"]["annotations"][names.REGISTRIES] == f"{OTHER_HOST},{HOST}"
-    assert read_times(after, TARGET, {HOST: "", OTHER_HOST: ""}) is None
+    assert read_valid(after, TARGET, IDENTITIES) == {HOST: LATER, OTHER_HOST: TIMES}
+    assert after["metadata"]["annotations"][names.EXPIRES_AT] == "2027-01-15T20:00:00Z"
 
 
 EDITS: dict[str, Any] = {
@@ -169,32 +172,30 @@ EDITS: dict[str, Any] = {
 @pytest.mark.parametrize("config", EDITS.values(), ids=EDITS)
 def test_an_edit_by_others_is_seen_and_restored(config: object) -> None:
     """A secret whose login was edited is not fresh, and gets the login again."""
-    made = stored(make(TARGET, [LOGIN], TIMES))
+    made = stored(make(TARGET, [LOGIN]))
     there = docker_secret(config, metadata=made["metadata"])
 
-    assert read_times(there, TARGET, {HOST: ""}) is None
-    after = stored(there, change(there, TARGET, [LOGIN], TIMES))
+    assert read_times(there, TARGET, {HOST: ""}, NOW) is None
+    after = stored(there, change(there, TARGET, [LOGIN], NOW))
     assert auths(after) == auths(made)
 
 
 @pytest.mark.parametrize("name", [names.REFRESH_AT, names.EXPIRES_AT, names.REFRESHED_AT])
 def test_an_edited_time_is_not_believed(name: str) -> None:
     """Whoever changes a time in an annotation cannot stop the refresh."""
-    there = stored(make(TARGET, [LOGIN], TIMES))
+    there = stored(make(TARGET, [LOGIN]))
     there["metadata"]["annotations"][name] = "2099-01-01T00:00:00Z"
 
-    assert read_times(there, TARGET, {HOST: ""}) is None
-    assert stored(there, change(there, TARGET, [LOGIN], TIMES)) == stored(
-        make(TARGET, [LOGIN], TIMES)
-    )
+    assert read_times(there, TARGET, {HOST: ""}, NOW) is None
+    assert stored(there, change(there, TARGET, [LOGIN], NOW)) == stored(make(TARGET, [LOGIN]))
 
 
 def test_another_rule_for_a_registry_makes_its_login_stale() -> None:
     """A login of another AWS identity than the rules choose now is not taken for fresh."""
-    there = stored(make(TARGET, [LOGIN], TIMES))
+    there = stored(make(TARGET, [LOGIN]))
 
-    assert read_times(there, TARGET, {HOST: "profile='prod'"}) is None
-    assert read_times(there, TARGET, {HOST: "", OTHER_HOST: ""}) is None
+    assert read_times(there, TARGET, {HOST: "profile='prod'"}, NOW) is None
+    assert read_times(there, TARGET, {HOST: "", OTHER_HOST: ""}, NOW) is None
 
 
 REFUSALS: dict[str, tuple[dict[str, Any], Target, Reason]] = {
@@ -234,7 +235,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], Target, Reason]] = {
 def test_what_is_refused(there: dict[str, Any], target: Target, reason: Reason) -> None:
     """A secret that cannot be merged is refused with a reason, and never deleted for it."""
     with pytest.raises(Refusal) as refused:
-        change(there, target, [LOGIN], TIMES)
+        change(there, target, [LOGIN], NOW)
 
     assert refused.value.reason is reason
     assert "token-one" not in str(refused.value)
@@ -243,16 +244,16 @@ def test_what_is_refused(there: dict[str, Any], target: Target, reason: Reason) 
 def test_a_malformed_secret_is_not_quoted() -> None:
     """The text of a JSON parser may show others' logins."""
     with pytest.raises(Refusal) as refused:
-        change(secret({DOCKER_CONFIG_KEY: b'{"auths": hunter2'}), TARGET, [LOGIN], TIMES)
+        change(secret({DOCKER_CONFIG_KEY: b'{"auths": hunter2'}), TARGET, [LOGIN], NOW)
 
     assert "hunter2" not in str(refused.value)
 
 
 def test_an_immutable_secret_with_the_login_is_no_error() -> None:
     """Nothing is to be written there."""
-    there = stored(make(TARGET, [LOGIN], TIMES)) | {"immutable": True}
+    there = stored(make(TARGET, [LOGIN])) | {"immutable": True}
 
-    assert change(there, TARGET, [LOGIN], TIMES) is None
+    assert change(there, TARGET, [LOGIN], NOW) is None
 
 
 def test_a_plain_secret_is_handed_over_by_its_annotation() -> None:
@@ -260,9 +261,9 @@ def test_a_plain_secret_is_handed_over_by_its_annotation() -> None:
     there = secret(
         {"username": b"AWS", "password": b"x", "note": b"mine"},
         Form.PLAIN,
-        metadata={"annotations": {names.REGISTRIES: HOST}},
+        metadata={"annotations": {names.MANAGED_BY: PACKAGE}},
     )
-    after = values(stored(there, change(there, PLAIN, [LOGIN], TIMES)))
+    after = values(stored(there, change(there, PLAIN, [LOGIN], NOW)))
 
     assert after == {"username": b"AWS", "password": b"token-one", "note": b"mine"}
 
@@ -270,15 +271,15 @@ def test_a_plain_secret_is_handed_over_by_its_annotation() -> None:
 def test_an_empty_secret_made_before_is_filled() -> None:
     """So the controller needs no right to create secrets."""
     there = docker_secret({"auths": {}})
-    assert set(auths(stored(there, change(there, TARGET, [LOGIN], TIMES)))) == {HOST}
+    assert set(auths(stored(there, change(there, TARGET, [LOGIN], NOW)))) == {HOST}
     there = secret({}, Form.PLAIN)
     del there["data"]
-    assert values(stored(there, change(there, PLAIN, [LOGIN], TIMES)))["password"] == b"token-one"
+    assert values(stored(there, change(there, PLAIN, [LOGIN], NOW)))["password"] == b"token-one"
 
 
 def test_argo_cd_reads_its_secret() -> None:
     """A repository of a chart has a URL without scheme; without one, it is for the registry."""
-    made = make(ARGO_CD, [LOGIN], TIMES)
+    made = make(ARGO_CD, [LOGIN])
     assert made["metadata"]["labels"] == {"argocd.argoproj.io/secret-type": "repository"}
     assert values(made) == {
         "type": b"helm",
@@ -287,18 +288,18 @@ def test_argo_cd_reads_its_secret() -> None:
         "username": b"AWS",
         "password": b"token-one",
     }
-    template = make(Target("argocd", "ecr", Form.ARGO_CD), [LOGIN], TIMES)
+    template = make(Target("argocd", "ecr", Form.ARGO_CD), [LOGIN])
     assert template["metadata"]["labels"] == {"argocd.argoproj.io/secret-type": "repo-creds"}
     assert values(template)["url"] == HOST.encode()
 
 
 def test_argo_cd_gets_its_label_again() -> None:
     """Without its label, Argo CD does not see the secret."""
-    there = stored(make(ARGO_CD, [LOGIN], TIMES))
+    there = stored(make(ARGO_CD, [LOGIN]))
     there["metadata"]["labels"] = {"team": "a"}
 
-    assert read_times(there, ARGO_CD, {HOST: ""}) is None
-    after = stored(there, change(there, ARGO_CD, [LOGIN], TIMES))
+    assert read_times(there, ARGO_CD, {HOST: ""}, NOW) is None
+    after = stored(there, change(there, ARGO_CD, [LOGIN], NOW))
     assert after["metadata"]["labels"] == {
         "team": "a",
         "argocd.argoproj.io/secret-type": "repository",
@@ -309,7 +310,7 @@ def test_argo_cd_gets_its_label_again() -> None:
 def test_one_login_alone_fits_the_other_forms(target: Target) -> None:
     """A form with one user name cannot hold two registries."""
     with pytest.raises(Refusal) as refused:
-        make(target, [LOGIN, OTHER_LOGIN], TIMES)
+        make(target, [LOGIN, OTHER_LOGIN])
 
     assert refused.value.reason is Reason.INVALID_SPEC
 
@@ -317,7 +318,7 @@ def test_one_login_alone_fits_the_other_forms(target: Target) -> None:
 @pytest.mark.parametrize("target", [TARGET, ARGO_CD, PLAIN], ids=lambda at: at.form.value)
 def test_a_secret_of_its_own_is_deleted_by_removal(target: Target) -> None:
     """An empty patch stands for a deletion, where nothing of others would be left."""
-    made = stored(make(target, [LOGIN], TIMES))
+    made = stored(make(target, [LOGIN]))
 
     assert removal(made, target) == {}
     made["data"]["note"] = "bm90ZQ=="
@@ -329,7 +330,7 @@ def test_a_secret_of_its_own_is_deleted_by_removal(target: Target) -> None:
 def test_removal_leaves_what_others_have() -> None:
     """The registry's key and the annotations go; the rest of the secret stays as it was."""
     before = docker_secret({"auths": FOREIGN}, metadata={"annotations": {"note": "b"}})
-    there = stored(before, change(before, TARGET, [LOGIN], TIMES))
+    there = stored(before, change(before, TARGET, [LOGIN], NOW))
     patch = removal(there, TARGET)
     after = stored(there, patch)
 
@@ -343,7 +344,7 @@ def test_removal_leaves_what_others_have() -> None:
 def test_a_plain_secret_of_others_loses_the_login_alone() -> None:
     """What was there before the login stays."""
     before = secret({"note": b"mine"}, Form.PLAIN)
-    there = stored(before, change(before, PLAIN, [LOGIN], TIMES))
+    there = stored(before, change(before, PLAIN, [LOGIN], NOW))
 
     assert values(stored(there, removal(there, PLAIN))) == {"note": b"mine"}
 
@@ -351,7 +352,7 @@ def test_a_plain_secret_of_others_loses_the_login_alone() -> None:
 def test_an_immutable_secret_is_not_emptied() -> None:
     """It holds logins of others, too, so only its owner can delete it."""
     before = docker_secret({"auths": FOREIGN})
-    there = stored(before, change(before, TARGET, [LOGIN], TIMES)) | {"immutable": True}
+    there = stored(before, change(before, TARGET, [LOGIN], NOW)) | {"immutable": True}
 
     with pytest.raises(Refusal, match="immutable"):
         removal(there, TARGET)
@@ -361,7 +362,7 @@ def test_equal_json_is_not_rewritten() -> None:
     """JSON of others that has the login stays byte for byte: a write restarts what watches it."""
     member = {"auth": LOGIN.auth, "password": "token-one", "username": "AWS"}
     text = json.dumps({"auths": {HOST: member} | FOREIGN}, indent=7).encode()
-    patch = change(secret({DOCKER_CONFIG_KEY: text}), TARGET, [LOGIN], TIMES)
+    patch = change(secret({DOCKER_CONFIG_KEY: text}), TARGET, [LOGIN], NOW)
 
     assert patch
     assert "data" not in patch
@@ -382,8 +383,8 @@ def test_no_foreign_key_is_lost(config: dict[str, Any], others: dict[str, Any]) 
     """Whatever the JSON holds, a refresh and a removal leave the rest as it was."""
     others.pop(HOST, None)
     before = docker_secret(config | {"auths": others})
-    there = stored(before, change(before, TARGET, [LOGIN], TIMES))
-    there = stored(there, change(there, TARGET, [NEW_LOGIN], LATER))
+    there = stored(before, change(before, TARGET, [LOGIN], NOW))
+    there = stored(there, change(there, TARGET, [NEW_LOGIN], NOW))
     after = stored(there, removal(there, TARGET))
 
     assert auths(there).pop(HOST)["password"] == "token-two"
@@ -393,30 +394,105 @@ def test_no_foreign_key_is_lost(config: dict[str, Any], others: dict[str, Any]) 
 def test_a_login_is_that_of_a_key_alone() -> None:
     """A registry with a port is another key than the one without."""
     there = docker_secret({"auths": {HOST: {"auth": "x"}}})
-    with_port = Login(f"{HOST}:443", "AWS", "token-one", "")
-    after = stored(there, change(there, TARGET, [with_port], TIMES))
+    with_port = replace(LOGIN, key=f"{HOST}:443")
+    after = stored(there, change(there, TARGET, [with_port], NOW))
 
     assert set(auths(after)) == {HOST, f"{HOST}:443"}
 
 
-def test_a_secret_has_one_owner() -> None:
-    """Another one would take its registries out again, and is refused; a removal leaves them."""
+def test_owners_share_a_secret() -> None:
+    """Each one changes and removes its own registries alone, and sees its own edits alone."""
     mine, theirs = (replace(TARGET, owner=f"ECRPullSecret/{name}") for name in ("a", "b"))
-    there = stored(make(mine, [LOGIN], TIMES))
+    there = stored(make(mine, [LOGIN]))
+    both = stored(there, change(there, theirs, [OTHER_LOGIN], NOW))
+    refreshed = stored(both, change(both, mine, [NEW_LOGIN], NOW))
 
-    assert read_times(there, mine, {HOST: ""}) == TIMES
-    assert read_times(there, theirs, {HOST: ""}) is None
-    with pytest.raises(Refusal, match="is kept fresh by ECRPullSecret/a; name another one"):
-        change(there, theirs, [OTHER_LOGIN], TIMES)
-    assert removal(there, theirs) is None
-    assert removal(there, mine) == {}
+    assert set(auths(both)) == {HOST, OTHER_HOST}
+    assert read_times(both, mine, {HOST: ""}, NOW) == {HOST: TIMES}
+    assert read_times(refreshed, theirs, {OTHER_HOST: ""}, NOW) == {OTHER_HOST: TIMES}
+    assert change(refreshed, theirs, [OTHER_LOGIN], NOW) is None
+    left = stored(refreshed, removal(refreshed, mine))
+    assert set(auths(left)) == {OTHER_HOST}
+    assert read_times(left, theirs, {OTHER_HOST: ""}, NOW) == {OTHER_HOST: TIMES}
+    assert removal(left, mine) is None
+    assert removal(left, theirs) == {}
+
+
+def test_a_registry_has_one_owner() -> None:
+    """Another one is refused until the login has expired: then nobody keeps it fresh."""
+    mine, theirs = (replace(TARGET, owner=f"ECRPullSecret/{name}") for name in ("a", "b"))
+    there = stored(make(mine, [LOGIN]))
+
+    assert read_times(there, theirs, {HOST: ""}, NOW) is None
+    with pytest.raises(Refusal, match="is kept fresh by ECRPullSecret/a; name another Secret"):
+        change(there, theirs, [NEW_LOGIN], NOW)
+    after = stored(there, change(there, theirs, [NEW_LOGIN], TIMES.expires))
+    assert auths(after)[HOST]["password"] == "token-two"
+    with pytest.raises(Refusal, match="is kept fresh by ECRPullSecret/b"):
+        change(after, mine, [LOGIN], NOW)
+
+
+@pytest.mark.parametrize("target", [ARGO_CD, PLAIN], ids=lambda at: at.form.value)
+def test_the_other_forms_have_one_owner(target: Target) -> None:
+    """Their one login cannot be shared, even for another registry."""
+    for owners in (("ECRPullSecret/a", "ECRPullSecret/b"), ("pull-secrets/1", "pull-secrets/2")):
+        mine, theirs = (replace(target, owner=owner) for owner in owners)
+        there = stored(make(mine, [LOGIN]))
+
+        with pytest.raises(Refusal, match="is kept fresh by"):
+            change(there, theirs, [OTHER_LOGIN], NOW)
+
+
+def test_options_with_other_registries_do_not_fight() -> None:
+    """Each leaves the registries of the other, and the login that both want."""
+    mine, theirs = (replace(TARGET, owner=f"pull-secrets/{name}") for name in "12")
+    third = replace(OTHER_LOGIN, key="public.ecr.aws")
+    there = stored(make(mine, [LOGIN, OTHER_LOGIN]))
+    both = stored(there, change(there, theirs, [LOGIN, third], NOW))
+
+    assert set(auths(both)) == {HOST, OTHER_HOST, "public.ecr.aws"}
+    assert read_times(both, mine, IDENTITIES, NOW)
+    assert read_times(both, theirs, {HOST: "", "public.ecr.aws": ""}, NOW)
+    assert change(both, mine, [LOGIN, OTHER_LOGIN], NOW) is None
+    assert removal(both, mine, [HOST, OTHER_HOST]) != {}
+    left = stored(both, removal(both, mine, [HOST, OTHER_HOST]))
+    assert set(auths(left)) == {"public.ecr.aws"}
+
+
+def test_the_registries_of_options_that_ended_are_taken_out() -> None:
+    """When their logins have expired, at the next write."""
+    mine, theirs = (replace(TARGET, owner=f"pull-secrets/{name}") for name in "12")
+    there = stored(make(mine, [OTHER_LOGIN]))
+    both = stored(there, change(there, theirs, [NEW_LOGIN], NOW))
+    assert read_times(both, theirs, {HOST: ""}, TIMES.expires - 1)
+    assert read_times(both, theirs, {HOST: ""}, TIMES.expires) is None
+    after = stored(both, change(both, theirs, [NEW_LOGIN], TIMES.expires))
+
+    assert set(auths(after)) == {HOST}
 
 
 def test_a_secret_without_an_owner_gets_one() -> None:
     """One that was applied by hand is taken over, with its registries."""
     mine = replace(TARGET, owner="ECRPullSecret/a")
-    there = stored(make(TARGET, [LOGIN], TIMES))
-    after = stored(there, change(there, mine, [LOGIN], TIMES))
+    there = stored(make(TARGET, [LOGIN, OTHER_LOGIN]))
+    after = stored(there, change(there, mine, [LOGIN], NOW))
 
-    assert after["metadata"]["annotations"][names.OWNER] == "ECRPullSecret/a"
-    assert values(after) == values(there)
+    assert {key: one.owner for key, one in record.read(after["metadata"]).items()} == {
+        HOST: "ECRPullSecret/a"
+    }
+    assert set(auths(after)) == {HOST}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "[]", "null", '{"a": 1}', '{"a": {"owner": ""}}', "[" * 100_000]
+)
+def test_an_edited_record_is_no_record(text: str) -> None:
+    """The login is written again, and what it named is left as that of others."""
+    there = stored(make(TARGET, [LOGIN, OTHER_LOGIN]))
+    there["metadata"]["annotations"][names.LOGINS] = text
+
+    assert read_times(there, TARGET, {HOST: ""}, NOW) is None
+    after = stored(there, change(there, TARGET, [LOGIN], NOW))
+    assert set(auths(after)) == {HOST, OTHER_HOST}
+    assert read_times(after, TARGET, {HOST: ""}, NOW)
+    assert removal(there, TARGET) is None

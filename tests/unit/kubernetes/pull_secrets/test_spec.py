@@ -74,6 +74,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "holds one registry's login, not 2",
     ),
     "repository": ({"repository": "a"}, "repository needs the form argocd"),
+    "rules of another namespace": ({"rules": "team-a.prod"}, "rules: 'team-a.prod' is no name"),
+    "rules elsewhere": ({"rules": "../prod"}, "rules: '../prod' is no name of rules"),
     "no repository": ({"form": "argocd", "repository": "oci://a"}, "is no repository"),
 }
 

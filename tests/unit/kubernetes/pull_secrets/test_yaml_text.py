@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from docker_credential_ecrpy.kubernetes.pull_secrets.secret import make
 from docker_credential_ecrpy.kubernetes.pull_secrets.yaml_text import to_yaml
-from tests.world.pull_secrets import LOGIN, OTHER_LOGIN, TARGET, TIMES
+from tests.world.pull_secrets import LOGIN, OTHER_LOGIN, TARGET
 
 KEYS = st.text(st.characters(max_codepoint=0x7E, min_codepoint=0x20)) | st.sampled_from(
     ["no", "Null", "1", "-", "a: b", "<<", "~", "y", ".dockerconfigjson", "a/b"]
@@ -26,7 +26,7 @@ def test_whatever_is_written_is_read_again(document: dict[str, object]) -> None:
 
 def test_a_secret_is_readable() -> None:
     """Keys are plain, and the members are in the order in which they are usually written."""
-    made = make(TARGET, [LOGIN, OTHER_LOGIN], TIMES)
+    made = make(TARGET, [LOGIN, OTHER_LOGIN])
     text = to_yaml(made)
 
     assert yaml.safe_load(text) == made

@@ -2,7 +2,10 @@
 
 import base64
 import json
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import pytest
 
 from docker_credential_ecrpy.kubernetes.pull_secrets import names
 from tests.world.accounts import EU, US, A, B, rule
+from tests.world.aws import refuse
 from tests.world.hosts import HOST
 from tests.world.kube.access import Rule
 from tests.world.kube.server import KubeApi
@@ -102,7 +106,7 @@ def test_a_login_of_others_survives_and_the_uid_stays(cluster: Cluster) -> None:
 
 
 def test_what_others_have_on_the_secret_stays(cluster: Cluster) -> None:
-    """Keys, labels, annotations, owner references and finalizers: through a write and a removal."""
+    """Keys, labels, annotations, owner references, finalizers: through writes and the removal."""
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "u"}
     theirs: dict[str, Any] = {
         "labels": {"team": "a"},
@@ -240,6 +244,27 @@ def test_namespaces_by_glob_label_and_exclusion(cluster: Cluster) -> None:
     assert cluster.machine.aws.count() == {"ecr": 1}
 
 
+def test_a_namespace_that_is_no_longer_selected(cluster: Cluster) -> None:
+    """The next round takes the login out, and a dry run says so; another's Secret stays."""
+    for name in ("team-a", "team-b"):
+        cluster.api.store.add_namespace(name, labels={"env": "prod"})
+    cluster.once()
+    cluster.run("--once", "--label", "env=prod")
+    patch = {"metadata": {"labels": {"env": None}}}
+    place = ("", "team-b")
+    namespaces = Resource("namespaces", "Namespace", namespaced=False)
+    cluster.api.store.patch(namespaces, place, patch, "application/merge-patch+json")
+    done = cluster.run("--dry-run", "--label", "env=prod")
+    assert b"would change: secret team-b/ecr is removed\n" in done.stdout
+    assert cluster.api.store.get("secrets", "team-b", "ecr")
+    done = cluster.run("--once", "--label", "env=prod")
+
+    assert b"secret team-b/ecr is removed\n" in done.stdout
+    assert cluster.api.store.get("secrets", "team-b", "ecr") is None
+    assert cluster.api.store.get("secrets", "team-a", "ecr")
+    assert HOST in auths(cluster.secret())
+
+
 def test_a_namespace_opts_in(cluster: Cluster) -> None:
     """By an annotation."""
     cluster.api.store.add_namespace("in", annotations={names.WANTED: "true"})
@@ -284,6 +309,7 @@ def test_a_dry_run_changes_nothing_and_fetches_nothing(cluster: Cluster) -> None
 
     assert (refused.code, b"is immutable" in refused.stderr) == (1, True)
     assert {call.verb for call in cluster.api.calls} <= {"get", "list"}
+    assert b"Zm9vOmJhcg" not in refused.stdout + refused.stderr
     assert cluster.machine.aws.count() == {}
 
 
@@ -306,6 +332,89 @@ def test_an_api_that_fails_is_reported(cluster: Cluster) -> None:
     error = cluster.failure()
     assert "shop/ecr: the Kubernetes API: a fault of the test" in error
     assert "Traceback" not in error
+
+
+def aws_refuses(cluster: Cluster) -> None:
+    cluster.machine.aws.faults["ecr"] = refuse("AccessDeniedException", "no", 400)
+
+
+def aws_has_no_credentials(cluster: Cluster) -> None:
+    cluster.machine.environ |= {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+
+
+def aws_gives_a_dead_token(cluster: Cluster) -> None:
+    cluster.machine.aws.token_life = -60
+
+
+def api_breaks(cluster: Cluster) -> None:
+    cluster.api.fail(0, resource="secrets", times=40)
+
+
+def api_denies(cluster: Cluster) -> None:
+    cluster.limit(Rule(["list"], ["namespaces"]))
+
+
+def one_namespace_denies(cluster: Cluster) -> None:
+    cluster.api.store.add_namespace("store")
+    rule = Rule(["get", "create"], ["secrets"], "shop")
+    cluster.limit(rule, Rule(["list"], ["namespaces"]))
+
+
+def secret_is_of_another_type(cluster: Cluster) -> None:
+    cluster.put({"metadata": {"name": "ecr"}, "type": "Opaque"})
+
+
+FAILURES = {
+    aws_refuses: "allow ecr:GetAuthorizationToken",
+    aws_has_no_credentials: "no AWS credentials",
+    aws_gives_a_dead_token: "check this machine's clock",
+    api_breaks: "check the network",
+    api_denies: "the right that is named",
+    one_namespace_denies: "get secrets in the namespace store",
+    secret_is_of_another_type: "delete it, or name another one",
+}
+
+
+@pytest.mark.parametrize(
+    ("fail", "cure"), FAILURES.items(), ids=[each.__name__ for each in FAILURES]
+)
+def test_the_exit_code_of_a_failure(
+    cluster: Cluster, fail: Callable[[Cluster], None], cure: str
+) -> None:
+    """It is 1 for each kind, with a line that has the Secret and the cure; AWS's is in it once."""
+    fail(cluster)
+    done = cluster.run("--once", "--namespace", "s*")
+    lines = done.stderr.decode().splitlines()
+
+    assert done.code == 1
+    assert len(lines) == 1, lines
+    assert "/ecr: " in lines[0]
+    assert cure in lines[0]
+
+
+def test_an_expired_token_is_never_written(cluster: Cluster) -> None:
+    """Nor an empty one: the old login stays byte for byte, and a new Secret is not made."""
+    aws_gives_a_dead_token(cluster)
+    cluster.failure()
+    assert cluster.api.store.get("secrets", "shop", "ecr") is None
+    before = cluster.put(docker_secret({"auths": FOREIGN | {HOST: {"auth": "eDp5"}}}))
+    cluster.failure()
+
+    assert cluster.secret() == before
+
+
+def test_a_signal_ends_a_round(cluster: Cluster) -> None:
+    """As any program: by the signal, with the exit code 143 in a shell."""
+    cluster.api.latency = lambda _: 30
+    words = ("pull-secrets", "--kubeconfig", str(cluster.file), "--name", "ecr", "--once", HOST)
+    process = subprocess.Popen([*cluster.machine.program, *words], env=cluster.machine.environ)
+    while not cluster.api.calls:
+        time.sleep(0.05)
+    began = time.monotonic()
+    process.terminate()
+
+    assert process.wait(10) == -signal.SIGTERM
+    assert time.monotonic() - began < 1
 
 
 def test_no_secret_is_shown(cluster: Cluster) -> None:

@@ -37,8 +37,7 @@ def _cluster(api: KubeApi, folder: Path) -> Iterator[Cluster]:
     environ = {"KUBERNETES_SERVICE_HOST": api.host, "KUBERNETES_SERVICE_PORT": str(api.port)}
     cluster = connect(environ, str(folder), "", "")
     yield cluster
-    cluster.core.api_client.close()
-    cluster.core.api_client.rest_client.close()
+    cluster.client.close()
 
 
 def test_a_pod_reaches_the_api_by_its_files(cluster: Cluster) -> None:

@@ -1,0 +1,1 @@
+"""The manifests of the controller: what is applied to a cluster, for given options."""

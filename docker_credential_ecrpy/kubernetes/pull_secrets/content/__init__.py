@@ -1,0 +1,1 @@
+"""What a Secret contains: the logins in its data, and the record of them in its annotations."""
