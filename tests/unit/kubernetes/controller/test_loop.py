@@ -296,7 +296,7 @@ def test_events_are_about_the_secret(api: KubeApi, start: Start, machine: Machin
     controller.wait_for_line("it works again")
 
     def events() -> list[dict[str, Any]]:
-        return [one.object for one in api.store.events if one.resource == "events"]
+        return api.store.every("events")
 
     controller.wait(lambda: len(events()) == 3)
     assert [(one["type"], one["reason"]) for one in events()] == [
