@@ -130,5 +130,10 @@ def test_the_rights_of_one_round(
         assert (done.code, done.stderr) == (0, b"")
         data = {"data": {".dockerconfigjson": "e30="}}
         api.store.patch(Resource("secrets", "Secret"), ("team-a", "ecr"), data, MERGE)
+    if options.lists_namespaces:
+        off = {"annotations": {"docker-credential-ecrpy.github.io/pull-secrets": "false"}}
+        api.store.patch(NAMESPACES, ("", "team-a"), {"metadata": off}, MERGE)
+        machine.run(*command, "--once", *arguments)
+        assert api.store.get("secrets", "team-a", "ecr") is None
 
     assert used(api) == rights(options)
