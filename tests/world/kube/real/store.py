@@ -39,10 +39,6 @@ _BROKEN = (OSError, ValueError, AttributeError, http.client.HTTPException)
 """Of a watch whose connection ends."""
 
 
-_BROKEN = (OSError, ValueError, AttributeError, http.client.HTTPException)
-"""Of a watch whose connection ends."""
-
-
 class RealStore:
     """The objects of a server, as its administrator sees them. changed: a lock of the tests."""
 
