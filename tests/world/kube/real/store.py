@@ -4,6 +4,7 @@ It also does what the controllers of a cluster do for namespaces: they get a ser
 what is in one that is deleted is deleted too.
 """
 
+import http.client
 import json
 import socket
 import threading
@@ -36,6 +37,10 @@ def path_of(resource: Resource, namespace: str = "", name: str = "") -> str:
 
 def _version(found: Object) -> str:
     return str(found["metadata"]["resourceVersion"])
+
+
+_BROKEN = (OSError, ValueError, AttributeError, http.client.HTTPException)
+"""Of a watch whose connection ends."""
 
 
 class RealStore:
@@ -137,7 +142,7 @@ class RealStore:
         self._events.clear()
         self._following.set()
         while not self._ended.is_set():
-            with suppress(OSError, ValueError, AttributeError), self._watching(version) as lines:
+            with suppress(*_BROKEN), self._watching(version) as lines:
                 for line in lines:
                     one = json.loads(line)
                     if one["type"] == "ERROR":  # what it has missed is forgotten
