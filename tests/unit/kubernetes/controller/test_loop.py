@@ -23,6 +23,7 @@ from tests.world.pull_secrets import FOREIGN, auths, docker_secret
 from tests.world.web import Request
 
 pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
+pytestmark = pytest.mark.tree  # the standalone programs have no Kubernetes client
 SECRETS = Resource("secrets", "Secret")
 NAMESPACES = Resource("namespaces", "Namespace")
 MERGE = "application/merge-patch+json"
