@@ -76,7 +76,7 @@ class Loop:
         self.last: dict[Key, Last] = {}
         self.events = Events(parts.cluster, lambda exc: parts.say(f"Events: {exc}"))
         self.reporter = Reporter(parts.say, parts.metrics, self.events)
-        self.removal = Removal(self.make_tools, parts.say)
+        self.removal = Removal(self.make_removal_tools, parts.say)
         self._on_done = on_done
         self._wanted: dict[str, PullSecret] = {}
         self._source = TokenSource(parts.clock)
@@ -145,6 +145,14 @@ class Loop:
         """Return what a round needs, with the settings as they are now. Raises HelperError."""
         parts = self.parts
         return Tools(parts.cluster, parts.make_helper(wanted), self._source, parts.clock)
+
+    def make_removal_tools(self, wanted: PullSecret) -> Tools:
+        """Return what takes out what a pull secret had, once no write of it is under way.
+
+        Raises HelperError.
+        """
+        self._agenda.wait_for_writes(lambda key: key[0] == wanted.uid)
+        return self.make_tools(replace(wanted, rules=""))  # which need not exist any more
 
     def _leave_old(self, old: PullSecret, new: PullSecret) -> None:
         """Leave the Secrets, or the service accounts, that a change no longer means."""
@@ -266,8 +274,14 @@ class Loop:
     def _do(self, key: Key, wanted: PullSecret) -> int:
         """Do a job; return when it is due again."""
         uid, namespace = key
+
+        def begin_write() -> bool:
+            with self._lock:
+                return self._wanted.get(uid) is wanted and self._agenda.begin_write(key)
+
         try:
-            report = rounds.run(self.make_tools(wanted), wanted, [namespace])
+            tools = replace(self.make_tools(wanted), begin_write=begin_write)
+            report = rounds.run(tools, wanted, [namespace])
         except HelperError as exc:
             report = Report(failures=[Failure(str(wanted.target(namespace)), exc)])
         now = self.parts.clock()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from docker_credential_ecrpy.hot.values import dataclass, replace
+from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.kubernetes.controller import round as rounds
 from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
 from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
@@ -26,7 +26,7 @@ Remove = Callable[[Tools, PullSecret, Sequence[str]], Report]
 class Removal:
     """Takes logins out of Secrets, in threads; each is tried until it succeeds.
 
-    make_tools: as `Loop.make_tools`. say: prints a line.
+    make_tools: as `Loop.make_removal_tools`. say: prints a line.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Removal:
         def take_out() -> None:
             left, said = list(namespaces), ""
             while left:
-                tools = self._make_tools(replace(wanted, rules=""))  # which need not exist any more
+                tools = self._make_tools(wanted)
                 report = remove(tools, wanted, left)
                 for one in report.synced:
                     self._say(f"secret {one.target} {one.deed.value}")

@@ -8,7 +8,6 @@ from typing import Any
 from docker_credential_ecrpy.aws import regions
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import registry
-from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.kubernetes.controller import round as rounds
 from docker_credential_ecrpy.kubernetes.controller.api.custom import (
     API_VERSION,
@@ -182,7 +181,7 @@ class Resources:
         except Refusal:
             return  # it never had a Secret by this spec
         self.loop.drop(uid)
-        tools = self.loop.make_tools(replace(wanted, rules=""))
+        tools = self.loop.make_removal_tools(wanted)
         report = rounds.remove(tools, wanted, rounds.find_namespaces(tools.api, wanted))
         for one in report.synced:
             self._parts.say(f"secret {one.target} {one.deed.value}")

@@ -13,7 +13,7 @@ from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSour
 from docker_credential_ecrpy.kubernetes.pull_secrets import tokens
 from docker_credential_ecrpy.kubernetes.pull_secrets.content import record
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times
-from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, reason_of
+from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, Refusal, reason_of
 from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret
 from docker_credential_ecrpy.kubernetes.pull_secrets.status import Failure
 from docker_credential_ecrpy.kubernetes.pull_secrets.tokens import Found
@@ -28,13 +28,18 @@ class Api(sync.Api, Protocol):
 
 @dataclass(frozen=True)
 class Tools:
-    """What a round works with. clock: returns nanoseconds since the epoch (UTC)."""
+    """What a round works with.
+
+    clock: returns nanoseconds since the epoch (UTC). begin_write: whether what is wanted is still
+    the same, after the time that AWS took.
+    """
 
     api: Api
     helper: Helper
     source: TokenSource
     clock: Callable[[], int]
     is_dry: bool = False
+    begin_write: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ def run(tools: Tools, wanted: PullSecret, namespaces: Sequence[str]) -> Report:
         find_token = partial(tools.source.find, tools.helper, uid=uid)
         found = tokens.find_logins(tools.helper, keys, find_token)
         failed.update(found.errors)
+        _check_wanted(tools, wanted)
         return Found(found.logins, dict(failed))
 
     for namespace in namespaces:
@@ -113,6 +119,7 @@ def run(tools: Tools, wanted: PullSecret, namespaces: Sequence[str]) -> Report:
         try:
             synced = sync.sync_secret(tools.api, job, tools.clock, is_dry=tools.is_dry)
             report.synced.append(synced)
+            _check_wanted(tools, wanted)
             _sync_accounts(tools, wanted, namespace, report, wanted_there=True)
         except HelperError as exc:
             _note(report, str(target), exc)
@@ -145,6 +152,12 @@ def remove_accounts(tools: Tools, wanted: PullSecret, namespaces: Sequence[str])
         except HelperError as exc:
             _note(report, str(wanted.target(namespace)), exc)
     return report
+
+
+def _check_wanted(tools: Tools, wanted: PullSecret) -> None:
+    """Raise Refusal if what is wanted has changed; what is taken out would else be back."""
+    if not tools.begin_write():
+        raise Refusal(Reason.TERMINATING, f"the Secret {wanted.name} is no longer wanted")
 
 
 def _sync_accounts(

@@ -55,6 +55,56 @@ def test_a_job_that_is_no_longer_wanted_is_dropped() -> None:
     assert agenda.take() == "d"
 
 
+def test_a_job_that_is_wanted_again_while_it_is_done_is_done_again() -> None:
+    """Its namespace was deleted and made again: what is being done is of the old one."""
+    clock = Clock()
+    agenda: Agenda[str] = Agenda(clock)
+    agenda.set_jobs(["a"])
+    agenda.take()
+    agenda.set_jobs([])
+    agenda.set_jobs(["a"])
+    agenda.done("a", clock.now + cache.SECOND * 60)
+
+    assert agenda.take() == "a"
+
+
+def test_a_clock_that_is_set_back_makes_every_job_due() -> None:
+    """A pause of seconds would else last as long as the clock was ahead."""
+    clock = Clock()
+    agenda: Agenda[str] = Agenda(clock)
+    agenda.set_jobs(["a", "b"])
+    for key in (agenda.take(), agenda.take()):
+        agenda.done(key, clock.now + cache.SECOND * 5)
+    clock.now -= cache.SECOND * 900
+    taken = set()
+    thread = threading.Thread(target=lambda: taken.update((agenda.take(), agenda.take())))
+    thread.daemon = True
+    thread.start()
+    thread.join(5)
+
+    assert taken == {"a", "b"}
+
+
+def test_an_end_waits_for_writes_alone() -> None:
+    """Neither for a job that waits for AWS, nor for those of others; and it may not write later."""
+    agenda: Agenda[str] = Agenda()
+    agenda.set_jobs(["a", "b", "c"])
+    assert {agenda.take() for _ in "abc"} == {*"abc"}
+    assert agenda.begin_write("a")
+    assert agenda.begin_write("c")
+    agenda.set_jobs(["c"])
+    assert not agenda.begin_write("b")
+    waiting = threading.Thread(target=agenda.wait_for_writes, args=(lambda key: key in "ab",))
+    waiting.daemon = True
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    agenda.done("a", 0)
+    waiting.join(5)
+
+    assert not waiting.is_alive()
+
+
 def test_no_job_is_done_by_two_threads_at_once() -> None:
     """However often it is woken."""
     agenda: Agenda[str] = Agenda()

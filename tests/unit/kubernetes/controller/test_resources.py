@@ -1,5 +1,6 @@
 """Facts about the controller with custom resources: what they get, show and leave behind."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installe
 
 from docker_credential_ecrpy.kubernetes.controller.resources import FINALIZER, expand
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import Refusal
-from tests.world.aws import refuse
+from tests.world.aws import Fault, refuse
 from tests.world.hosts import HOST
 from tests.world.kube.access import Rule
 from tests.world.kube.controller import Controller
@@ -21,6 +22,7 @@ from tests.world.kube.server import KubeApi
 from tests.world.kube.store import Resource
 from tests.world.machine import Machine
 from tests.world.pull_secrets import FOREIGN, auths, docker_secret
+from tests.world.web import Request
 
 pytestmark = pytest.mark.tree  # the standalone programs have no Kubernetes client
 
@@ -120,6 +122,35 @@ def test_an_end_takes_the_login_out_again(api: KubeApi, start: Start) -> None:
     assert auths(after) == FOREIGN
     assert account
     assert not account.get("imagePullSecrets")
+
+
+@pytest.mark.parametrize("is_end", [True, False], ids=["deleted", "renamed"])
+def test_what_ends_while_aws_hangs_is_not_written(
+    api: KubeApi, start: Start, machine: Machine, *, is_end: bool
+) -> None:
+    """The token comes after the end, or after another name of the Secret."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def hang(_: Request) -> None:
+        asked.set()
+        go_on.wait(30)
+
+    machine.aws.faults["ecr"] = Fault(hang)
+    create(api)
+    controller = start()
+    controller.wait(asked.is_set)
+    if is_end:
+        api.store.delete(ONE, ("shop", "r"), {})
+        controller.wait(lambda: not read(api))
+    else:
+        api.store.patch(ONE, ("shop", "r"), {"spec": {"secretName": "other"}}, MERGE)
+        time.sleep(1)
+    go_on.set()
+    if not is_end:
+        controller.wait(lambda: api.store.get("secrets", "shop", "other"))
+    time.sleep(2)
+
+    assert not [call for call in api.seen("create", "secrets") if b'"ecr"' in call.body]
 
 
 def test_a_failure_is_in_the_status_with_its_cure(
