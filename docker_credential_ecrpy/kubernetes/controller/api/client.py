@@ -13,6 +13,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.incluster_config import InClusterConfigLoader
 from urllib3.exceptions import HTTPError
+from urllib3.util.retry import Retry
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.kubernetes.controller.api import paths
@@ -23,9 +24,12 @@ SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 """The folder with token, ca.crt and namespace that kubelet puts into a pod."""
 
 _TIMEOUT = (5, 20)  # seconds to connect, and between two parts of an answer
+_RETRIES = 3  # where no connection was made, or a read broke off
 _MOST = 500  # characters of an error's message
 _PAGE = 500  # objects of a list
 _JSON = "application/json"
+_NO_OBJECT = "the Kubernetes API: the answer is no object of it, as from a proxy"
+_LONGEST_WAIT = 300.0  # seconds, whatever an answer asks for
 _METADATA = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Object = dict[str, Any]
@@ -40,6 +44,9 @@ class Cluster:
 
     def __init__(self, configuration: client.Configuration, namespace: str) -> None:
         self.namespace = namespace
+        # A request neither goes to where an answer sends it, with its Secret, nor sleeps: what
+        # Retry-After says is `ApiFailure.retry_after`, and meanwhile there is other work.
+        configuration.retries = Retry(_RETRIES, redirect=False, respect_retry_after_header=False)
         self.client = client.ApiClient(configuration)
 
     def read(self, kind: str, namespace: str, name: str) -> Object | None:
@@ -70,11 +77,15 @@ class Cluster:
 
     def list_accounts(self, namespace: str) -> list[Object]:
         """Return the ServiceAccounts of a namespace. Raises ApiFailure."""
-        return list(self.ask("GET", paths.of("service_account", namespace))["items"])
+        return self.list_objects(paths.of("service_account", namespace))
 
     def list_namespaces(self) -> list[Object]:
         """Return every Namespace. Raises ApiFailure."""
-        return list(self.ask("GET", paths.of("namespace"))["items"])
+        return self.list_objects(paths.of("namespace"))
+
+    def list_objects(self, path: str) -> list[Object]:
+        """Return the objects of a list. Raises ApiFailure."""
+        return items_of(self.ask("GET", path))
 
     def list_metadata(self, kind: str, namespace: str, name: str = "") -> Iterator[Object]:
         """Yield the objects of a namespace, or of all, without their values. Raises ApiFailure.
@@ -87,7 +98,7 @@ class Cluster:
         query: dict[str, object] = {"limit": _PAGE, **only}
         while True:
             found = self.ask("GET", paths.of(kind, namespace, query=query), accept=_METADATA)
-            yield from found["items"] or ()  # null for none
+            yield from items_of(found)
             more = (found.get("metadata") or {}).get("continue")
             if not more:
                 return
@@ -108,9 +119,10 @@ class Cluster:
             found = json.loads(response.data)
         except ApiException as exc:
             raise explain(exc) from exc
-        except (HTTPError, OSError, ValueError) as exc:
+        except (HTTPError, OSError, ValueError, RecursionError) as exc:
             raise ApiFailure(0, f"the Kubernetes API: {_shorten(str(exc))}") from exc
-        assert isinstance(found, dict)  # noqa: S101 - the API answers with objects
+        if not (isinstance(found, dict) and isinstance(found.get("metadata"), dict)):
+            raise ApiFailure(0, _NO_OBJECT)
         return found
 
     def open(  # noqa: PLR0913 - the parts of a request
@@ -175,26 +187,40 @@ def _use_service_account(
         return stream.read().strip()
 
 
+def items_of(found: Object) -> list[Object]:
+    """Return the objects of a list as the API answers with it. Raises ApiFailure."""
+    items = found.get("items")
+    items = [] if items is None else items  # null for none
+    if "items" not in found or not isinstance(items, list):
+        raise ApiFailure(0, _NO_OBJECT)
+    if not all(isinstance(each, dict) and isinstance(each.get("metadata"), dict) for each in items):
+        raise ApiFailure(0, _NO_OBJECT)
+    return items
+
+
 def explain(exc: ApiException) -> ApiFailure:
-    """Return the error of an answer of the API."""
-    status: Object = {}
+    """Return the error of an answer of the API, or of a proxy before it."""
     try:
-        found = json.loads(exc.body or "{}")
-        status = found if isinstance(found, dict) else {}
-    except ValueError:
-        pass  # a proxy's page
+        status = _object(json.loads(exc.body or "{}"))
+    except (ValueError, RecursionError):
+        status = {}  # a proxy's page
     text = status.get("message") or exc.reason or f"HTTP {exc.status}"
-    headers = exc.headers or {}
-    after = str(headers.get("Retry-After", ""))
-    details = status.get("details") or {}
-    causes = [cause.get("reason") for cause in details.get("causes") or ()]
+    after = str((exc.headers or {}).get("Retry-After", ""))
+    seconds = float(after) if after.isascii() and after.isdigit() else 0.0
+    details = _object(status.get("details"))
+    causes = details.get("causes")
+    reasons = [_object(each).get("reason") for each in causes] if isinstance(causes, list) else []
     return ApiFailure(
         exc.status or 0,
         f"the Kubernetes API: {_shorten(str(text))}",
-        retry_after=float(after) if after.isdigit() else 0,
+        retry_after=min(seconds, _LONGEST_WAIT),
         is_of_namespace=details.get("kind") == "namespaces",
-        is_terminating="NamespaceTerminating" in causes,
+        is_terminating="NamespaceTerminating" in reasons,
     )
+
+
+def _object(found: object) -> Object:
+    return found if isinstance(found, dict) else {}
 
 
 def _shorten(text: str) -> str:

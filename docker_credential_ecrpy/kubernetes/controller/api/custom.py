@@ -37,7 +37,7 @@ class CustomObjects:
 
     def list_all(self, kind: Kind, namespace: str) -> list[Object]:
         """Return the resources of a kind, in one namespace or in all."""
-        return list(self._cluster.ask("GET", make_path(kind, namespace))["items"])
+        return self._cluster.list_objects(make_path(kind, namespace))
 
     def add_finalizer(self, kind: Kind, found: Object, name: str) -> None:
         """Add a finalizer to a resource as it was seen."""

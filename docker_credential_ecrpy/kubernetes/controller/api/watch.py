@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from docker_credential_ecrpy.text.sanitize import one_line
 
 _TIMEOUT = (5, 150)  # seconds to connect, and of silence; a bookmark comes each minute
 _LONGEST_PAUSE = 30.0
+_SHORT = 1.0  # seconds; a watch that ends sooner was refused, or cut by a proxy
 _GONE = 410
 
 Object = dict[str, Any]
@@ -65,7 +67,9 @@ class Watcher:
         self._said = ""
         self._on_error = on_error
         self._stopped = threading.Event()
-        self._informer = SharedInformer(_make_lister(source, self._note_list))
+        self._begun = -_SHORT
+        self._short = 0
+        self._informer = SharedInformer(_make_lister(source, self._note_list, self._pace))
         for kind in (ADDED, MODIFIED, DELETED):
             is_end = kind == DELETED and on_end
             self._informer.add_event_handler(kind, on_end if is_end else on_change)
@@ -90,6 +94,14 @@ class Watcher:
 
     def _note_list(self) -> None:
         self.is_live, self._said = True, ""
+
+    def _pace(self) -> None:
+        """Wait before a watch if the last ones ended at once: the informer begins it again so."""
+        is_short = time.monotonic() - self._begun < _SHORT
+        self._short = self._short + 1 if is_short else 0
+        if self._short:
+            self._stopped.wait(min(0.25 * 2 ** min(self._short, 10), _LONGEST_PAUSE))
+        self._begun = time.monotonic()
 
     def _note_success(self, _: object) -> None:
         self.is_live, self._failures, self._said = True, 0, ""
@@ -121,8 +133,13 @@ def _explain_other(exc: object) -> ApiFailure:
     return ApiFailure(0, f"the Kubernetes API: {text}")
 
 
-def _make_lister(source: Source, on_list: Callable[[], None]) -> Callable[..., Any]:
-    """Return a list method as the informer calls it, whose objects are plain ones."""
+def _make_lister(
+    source: Source, on_list: Callable[[], None], pace: Callable[[], None]
+) -> Callable[..., Any]:
+    """Return a list method as the informer calls it, whose objects are plain ones.
+
+    on_list: is called after a list; pace: before a watch.
+    """
 
     def list_objects(**options: Any) -> Any:
         """Return the list, or the stream of a watch.
@@ -133,6 +150,7 @@ def _make_lister(source: Source, on_list: Callable[[], None]) -> Callable[..., A
         query = {names[key]: value for key, value in options.items() if key in names}
         if options.get("watch"):
             query |= {"watch": "true", "allowWatchBookmarks": "true"}
+            pace()
             return source.open(query)
         found = json.loads(source.open(query).data)
         on_list()

@@ -171,6 +171,26 @@ def test_a_watch_that_is_gone_begins_again(api: KubeApi, start: Start) -> None:
     controller.wait(lambda: password(api))
 
 
+@pytest.mark.parametrize("is_gone", [True, False], ids=["410", "closed"])
+def test_watches_that_end_at_once_are_no_flood(
+    api: KubeApi, start: Start, *, is_gone: bool
+) -> None:
+    """Whether the API has lost its place again and again, or a proxy closes each of them."""
+    controller = start("--namespace", "shop")
+    controller.wait(lambda: password(api))
+    if is_gone:
+        api.fail(410, verb="watch", times=10**9)
+    api.ending.set()
+    time.sleep(4)
+
+    assert 2 <= len(api.seen("watch", "secrets")) <= 12
+    assert len(api.seen("list", "secrets")) <= 12
+    api.faults.clear()
+    api.ending.clear()
+    api.store.delete(SECRETS, ("shop", "ecr"), {})
+    controller.wait(lambda: password(api))
+
+
 def test_a_rotated_token_of_the_pod_is_read_again(
     api: KubeApi, start: Start, tmp_path: Path
 ) -> None:

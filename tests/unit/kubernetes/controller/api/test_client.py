@@ -1,5 +1,6 @@
 """Facts about the client of the API in a pod: its files, its addresses, and its errors."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,93 @@ def test_an_error_of_the_api(
 
     assert (failure.code, failure.retry_after) == expected
     assert "a fault of the test" in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("after", "seconds"), [("7", 7), ("86400", 300), ("9" * 400, 300), ("\xb2", 0), ("-1", 0)]
+)
+def test_a_read_is_not_held_up_by_an_answer(
+    api: KubeApi, cluster: Cluster, after: str, seconds: float
+) -> None:
+    """The client's own retries would sleep for up to six hours; a wait has an end."""
+    api.fail(429, verb="get", times=9, headers={"Retry-After": after})
+    with pytest.raises(ApiFailure) as failed:
+        cluster.read("secret", "shop", "ecr")
+
+    assert failed.value.retry_after == seconds
+    assert len(api.seen("get")) == 1
+
+
+@LOOPBACK_ALONE
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirection_is_not_followed(api: KubeApi, cluster: Cluster, code: int) -> None:
+    """A Secret goes to the API alone."""
+    there = f"{api.url}/api/v1/namespaces/shop/secrets"
+    api.fail(code, times=1, headers={"Location": there})
+    failure = fails(cluster)
+
+    assert failure.code == code
+    assert len(api.calls) == 1
+
+
+GARBAGE = (
+    "",
+    "<html>",
+    "null",
+    "[]",
+    "7",
+    '"a"',
+    "{}",
+    '{"metadata": 1}',
+    "[" * 100_000,
+    "\ufeff{",
+)
+
+
+@LOOPBACK_ALONE
+@pytest.mark.parametrize("body", GARBAGE, ids=range(len(GARBAGE)))
+def test_an_answer_that_is_no_object_is_an_error(api: KubeApi, cluster: Cluster, body: str) -> None:
+    """A proxy's page, with any code: none ends a thread of the controller."""
+
+    def answer(handler: Any, _: bytes, code: int = 200) -> None:
+        handler._send(code, body.encode())
+
+    api.relay = answer
+    for ask in (cluster.list_namespaces, lambda: cluster.read("secret", "shop", "ecr")):
+        with pytest.raises(ApiFailure):
+            ask()
+    api.relay = lambda handler, given: answer(handler, given, 502)
+    assert fails(cluster).code == 502
+
+
+@LOOPBACK_ALONE
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"details": "off"},
+        {"details": {"causes": ["off"]}},
+        {"details": {"causes": 1}},
+        {"message": {"a": 1}, "details": []},
+    ],
+    ids=str,
+)
+def test_an_error_of_a_proxy_is_no_status(api: KubeApi, cluster: Cluster, body: Any) -> None:
+    """Its JSON has other members, or the same ones with other content."""
+    api.relay = lambda handler, _: handler._send(503, json.dumps(body).encode())
+
+    assert fails(cluster).code == 503
+
+
+@LOOPBACK_ALONE
+@pytest.mark.parametrize("items", [{}, "a", [1], [{}], [{"metadata": None}]], ids=str)
+def test_a_list_without_objects_is_an_error(api: KubeApi, cluster: Cluster, items: Any) -> None:
+    """But null stands for none."""
+    body = {"metadata": {}, "items": None}
+    api.relay = lambda handler, _: handler._send(200, json.dumps(body).encode())
+    assert cluster.list_namespaces() == []
+    body["items"] = items
+    with pytest.raises(ApiFailure):
+        cluster.list_namespaces()
 
 
 def test_no_answer_is_an_error_too(api: KubeApi, cluster: Cluster) -> None:
