@@ -133,8 +133,9 @@ class Resources:
             if is_lost_race(exc):
                 return  # the change of the other writer comes next
             self.loop.reporter.complain(f"{kind.plural}, which are not taken out at their end", exc)
-        self._invalid.pop(uid, None)
-        self._wanted[uid] = wanted
+        with self._changed:
+            self._invalid.pop(uid, None)
+            self._wanted[uid] = wanted
         self.loop.put(wanted)
 
     def _end_gone(self, found: Object) -> None:
@@ -216,10 +217,11 @@ class Resources:
     def _write_status(self, uid: str) -> None:
         with self._changed:
             kind, found = self._known.get(uid, (None, {}))
-        if kind is None or found["metadata"].get("deletionTimestamp"):
-            return
+            is_read = uid in self._wanted or uid in self._invalid
+            if kind is None or not is_read or found["metadata"].get("deletionTimestamp"):
+                return
+            outcome = self._outcome(uid, found)
         old = found.get("status") or {}
-        outcome = self._outcome(uid, found)
         generation = found["metadata"].get("generation", 1)
         status = make_status(old, generation, outcome, self._parts.clock())
         if status == old:

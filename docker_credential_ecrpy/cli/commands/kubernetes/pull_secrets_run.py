@@ -21,6 +21,7 @@ from docker_credential_ecrpy.kubernetes.pull_secrets.spec import (
     find_rules,
     list_rule_files,
 )
+from docker_credential_ecrpy.text.sanitize import make_printable
 from docker_credential_ecrpy.text.times import stamp
 
 Run = Callable[[Tools, PullSecret, Sequence[str]], Report]
@@ -56,13 +57,13 @@ def run_once(
         verb = "no longer names" if is_removal else "names"
         context.console.say(f"{would}service account {namespace}/{account} {verb} {wanted.name}")
     for failure in report.failures:
-        context.console.note(f"{context.name}: {failure.name}: {failure.error}")
+        _note(context, f"{context.name}: {failure.name}: {failure.error}")
     said = set()
     for one in report.synced:
         for key, error in one.errors.items():
             if (key, str(error)) not in said:  # AWS was asked once for all namespaces
                 said.add((key, str(error)))
-                context.console.note(f"{context.name}: {one.target}: {key}: {error}")
+                _note(context, f"{context.name}: {one.target}: {key}: {error}")
     return protocol.FAILED if report.errors else protocol.OK
 
 
@@ -99,7 +100,12 @@ def _gather(context: CommandContext, cluster: Cluster, rules: str = "") -> loop.
         return replace(context.helper, environ=environ)
 
     def say(text: str) -> None:
-        context.console.note(f"{stamp(time.time_ns())} {text}")
+        _note(context, f"{stamp(time.time_ns())} {text}")
 
     files = partial(list_rule_files, rules, paths.config_file(context.helper.environ))
     return loop.Parts(cluster, make, files, say, Metrics(), time.time_ns)
+
+
+def _note(context: CommandContext, text: str) -> None:
+    """Print a line to standard error; it may name what others wrote, such as a Secret's type."""
+    context.console.note(make_printable(text))

@@ -10,7 +10,12 @@ from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, Refusa
 
 _AUTHS = "auths"
 _DEEPEST = 100  # levels; a login has three
-_TOKENS = ("identitytoken", "registrytoken")  # they would win over the password
+_OURS = ("username", "password", "auth", "identitytoken", "registrytoken")
+"""The last two would win over the password."""
+
+
+class _TwiceError(ValueError):
+    """An object of JSON has a key twice."""
 
 
 def merge(
@@ -56,20 +61,34 @@ def is_empty(config: bytes) -> bool:
 
 
 def _member(old: object, login: Login) -> dict[str, Any]:
-    """Return a registry's member: kubelet reads `auth` first, others the other two."""
-    kept = {key: v for key, v in old.items() if key not in _TOKENS} if isinstance(old, dict) else {}
+    """Return a registry's member: kubelet reads `auth` first, others the other two.
+
+    Go reads a key in any case, and the last one counts.
+    """
+    found = old if isinstance(old, dict) else {}
+    kept = {key: value for key, value in found.items() if key.casefold() not in _OURS}
     return kept | {"username": login.username, "password": login.password, "auth": login.auth}
 
 
 def _parse(data: bytes, name: str) -> dict[str, Any]:
     try:
-        config = json.loads(data)
+        config = json.loads(data, object_pairs_hook=_once)
         bounded.check_depth(config, _DEEPEST)
+    except _TwiceError as exc:
+        raise _malformed(name, "it has a key twice in one object") from exc
     except (ValueError, RecursionError) as exc:
         raise _malformed(name, "it is not JSON") from exc  # the parser's text may show a login
     if not isinstance(config, dict):
         raise _malformed(name, "it is not an object")
     return config
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; kubelet merges two of `auths`, and others take the first or the last."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise _TwiceError
+    return members
 
 
 def _auths(config: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -210,6 +210,16 @@ REFUSALS: dict[str, tuple[dict[str, Any], Target, Reason]] = {
     "no JSON": (secret({DOCKER_CONFIG_KEY: b'{"auths": '}), TARGET, Reason.MALFORMED),
     "a list": (docker_secret([]), TARGET, Reason.MALFORMED),
     "auths is a list": (docker_secret({"auths": []}), TARGET, Reason.MALFORMED),
+    "a key twice": (
+        secret({DOCKER_CONFIG_KEY: b'{"auths": {"a": {}}, "auths": {"b": {}}}'}),
+        TARGET,
+        Reason.MALFORMED,
+    ),
+    "a registry twice": (
+        secret({DOCKER_CONFIG_KEY: b'{"auths": {"a": {"auth": "eA=="}, "a": {}}}'}),
+        TARGET,
+        Reason.MALFORMED,
+    ),
     "too deep": (
         secret({DOCKER_CONFIG_KEY: b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}"}),
         TARGET,
@@ -239,6 +249,18 @@ def test_what_is_refused(there: dict[str, Any], target: Target, reason: Reason) 
 
     assert refused.value.reason is reason
     assert "token-one" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["Auth", "PASSWORD", "identityToken"])
+def test_a_key_in_another_case_is_an_edit_too(key: str) -> None:
+    """Go reads it as the same one, so that it may win over the login; other keys stay."""
+    there = stored(make(TARGET, [LOGIN]))
+    members = {HOST: auths(there)[HOST] | {key: "eDp5", "Email": "a@example.com"}}
+    there |= {"data": docker_secret({"auths": members})["data"]}
+    assert read_times(there, TARGET, {HOST: ""}, NOW) is None
+    after = auths(stored(there, change(there, TARGET, [LOGIN], NOW)))[HOST]
+
+    assert set(after) == {"username", "password", "auth", "Email"}
 
 
 def test_a_malformed_secret_is_not_quoted() -> None:

@@ -225,6 +225,17 @@ def test_what_is_reported_and_left(cluster: Cluster, there: dict[str, Any], says
     assert not cluster.api.seen("delete")
 
 
+def test_a_line_of_the_log_cannot_be_forged(cluster: Cluster) -> None:
+    """Whoever may edit the Secret chooses what its annotation says of its owner."""
+    times = dict.fromkeys(("refreshedAt", "refreshAt", "expiresAt"), "2099-01-01T00:00:00Z")
+    note = {HOST: {"owner": "x\nsecret shop/ecr is refreshed\x1b[2J", "digest": "", **times}}
+    cluster.put(docker_secret({}, metadata={"annotations": {names.LOGINS: json.dumps(note)}}))
+    said = cluster.failure()
+
+    assert said.count("\n") == 1
+    assert "is kept fresh by x secret shop/ecr is refreshed?[2J" in said
+
+
 def test_a_namespace_that_ends_is_no_failure(cluster: Cluster) -> None:
     """It is skipped quietly."""
     cluster.api.store.delete(Resource("namespaces", "Namespace"), ("", "shop"), {})
