@@ -340,6 +340,20 @@ def test_two_releases_do_not_meet(chart: Chart) -> None:
     assert one["spec"]["selector"] != two["spec"]["selector"]
 
 
+SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+
+
+@pytest.mark.parametrize("name", ["1", "7.shop", "my.app", "a" * 51 + "--b", "a" * 51 + ".b"])
+def test_each_name_is_one_of_kubernetes(chart: Chart, name: str) -> None:
+    """For each name of a release; that of a Service has no dot and begins with a letter."""
+    made = chart.objects({"metricsService": {"enabled": True}}, name=name)
+    for each in made:
+        pattern = r"[a-z]([-a-z0-9]*[a-z0-9])?" if each["kind"] == "Service" else SUBDOMAIN
+        assert re.fullmatch(pattern, each["metadata"]["name"]), each["metadata"]
+        assert len(each["metadata"]["name"]) < 63
+    assert "Service" in {each["kind"] for each in made}
+
+
 WRONG: dict[str, tuple[Values, str]] = {
     "a typo": ({"registry": ["a"]}, "registry"),
     "no registries": ({"registries": []}, "registries"),
@@ -356,6 +370,11 @@ WRONG: dict[str, tuple[Values, str]] = {
     "no replicas": ({"replicas": 0}, "replicas"),
     "files of rules alone": ({"ruleFiles": {"a.toml": ""}}, "needs mode cluster"),
     "a file of rules as config": ({"mode": "cluster", "ruleFiles": {"config.toml": ""}}, "toml"),
+    "a number in the environment": ({"extraEnv": [{"name": "A", "value": 1}]}, "value"),
+    "a label of the selector": (
+        {"podLabels": {"app.kubernetes.io/name": "a"}},
+        "app.kubernetes.io/name",
+    ),
     "two identities": (
         {"identity": {"podIdentity": True, "credentialsSecret": "a"}},
         "exclude each other",

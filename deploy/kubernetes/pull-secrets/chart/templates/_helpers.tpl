@@ -1,6 +1,11 @@
 {{- define "ecr.name" -}}
 {{- $name := .Values.fullnameOverride | default (contains .Chart.Name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name)) -}}
-{{- $name | trunc 52 | trimSuffix "-" -}}
+{{- regexReplaceAll "[-.]+$" ($name | trunc 52) "" -}}
+{{- end }}
+
+{{/* The name of a Service has no dot, and begins with a letter (RFC 1035). */}}
+{{- define "ecr.service" -}}
+{{- regexReplaceAll "^([0-9])" (include "ecr.name" . | replace "." "-") "n-${1}" -}}
 {{- end }}
 
 {{- define "ecr.account" -}}
