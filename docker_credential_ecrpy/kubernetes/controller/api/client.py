@@ -5,7 +5,10 @@ Its models are not used: they drop what they do not know, and an object of other
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -25,6 +28,8 @@ SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 _TIMEOUT = (5, 20)  # seconds to connect, and between two parts of an answer
 _RETRIES = 3  # where no connection was made, or a read broke off
+_RELOAD = 10.0  # seconds between two readings of a kubeconfig whose token is refused
+_JUST_NOW = 1.0
 _MOST = 500  # characters of an error's message
 _PAGE = 500  # objects of a list
 _JSON = "application/json"
@@ -38,12 +43,22 @@ Object = dict[str, Any]
 class Cluster:
     """The API server, by a pod's service account or by a kubeconfig.
 
-    namespace: the pod's own, or that of the kubeconfig's context. Its requests take the paths of
-    the API, not the client's methods: these load a module for each kind of object, 21 MB.
+    namespace: the pod's own, or that of the kubeconfig's context. reload: reads the credentials
+    again, after they were refused; raises OSError, ValueError or ConfigException. Its requests take
+    the paths of the API, not the client's methods: these load a module for each kind of object,
+    21 MB.
     """
 
-    def __init__(self, configuration: client.Configuration, namespace: str) -> None:
+    def __init__(
+        self,
+        configuration: client.Configuration,
+        namespace: str,
+        reload: Callable[[], None] = lambda: None,
+    ) -> None:
         self.namespace = namespace
+        self._reload = reload
+        self._reloaded = 0.0
+        self._lock = threading.Lock()
         # A request neither goes to where an answer sends it, with its Secret, nor sleeps: what
         # Retry-After says is `ApiFailure.retry_after`, and meanwhile there is other work.
         configuration.retries = Retry(_RETRIES, redirect=False, respect_retry_after_header=False)
@@ -119,7 +134,7 @@ class Cluster:
             found = json.loads(response.data)
         except ApiException as exc:
             raise explain(exc) from exc
-        except (HTTPError, OSError, ValueError, RecursionError) as exc:
+        except (HTTPError, OSError, ValueError, RecursionError, config.ConfigException) as exc:
             raise ApiFailure(0, f"the Kubernetes API: {_shorten(str(exc))}") from exc
         if not (isinstance(found, dict) and isinstance(found.get("metadata"), dict)):
             raise ApiFailure(0, _NO_OBJECT)
@@ -140,14 +155,33 @@ class Cluster:
         timeout: seconds to connect, and of silence. Raises ApiException and errors of urllib3.
         """
         headers = {"Accept": accept, "Content-Type": content_type}
-        made = self.client.param_serialize(
-            *(method, path, None, None, headers, body), auth_settings=["BearerToken"]
-        )
-        response = self.client.call_api(*made, _request_timeout=timeout)
+
+        def send() -> Any:
+            # With a copy of the headers, which get the token.
+            made = self.client.param_serialize(
+                *(method, path, None, None, {**headers}, body), auth_settings=["BearerToken"]
+            )
+            return self.client.call_api(*made, _request_timeout=timeout)
+
+        response = send()
+        if response.status == HTTPStatus.UNAUTHORIZED and self._has_reloaded():
+            response.read()
+            response = send()
         if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
             response.read()
             raise ApiException.from_response(http_resp=response, body=None, data=None)
         return response.response
+
+    def _has_reloaded(self) -> bool:
+        """Read the credentials again, though not all the time; return whether that was tried."""
+        with self._lock:
+            now = time.monotonic()
+            if self._reloaded and now - self._reloaded < _RELOAD:
+                return now - self._reloaded < _JUST_NOW  # by another thread
+            self._reloaded = now
+            with suppress(config.ConfigException, OSError, ValueError, TypeError):
+                self._reload()  # else the answer of the API says enough
+            return True
 
 
 def connect(environ: Mapping[str, str], folder: str, kubeconfig: str, context: str) -> Cluster:
@@ -156,17 +190,21 @@ def connect(environ: Mapping[str, str], folder: str, kubeconfig: str, context: s
     folder: as SERVICE_ACCOUNT. kubeconfig, context: "" for kubectl's own. Raises HelperError.
     """
     configuration = client.Configuration()
+
+    def load() -> None:
+        config.load_kube_config(file, context or None, configuration, persist_config=False)
+
     try:
         if not kubeconfig and environ.get("KUBERNETES_SERVICE_HOST"):
             return Cluster(configuration, _use_service_account(configuration, environ, folder))
         file = kubeconfig or environ.get("KUBECONFIG") or None
-        config.load_kube_config(file, context or None, configuration, persist_config=False)
+        load()
         _, active = config.list_kube_config_contexts(file)
     except (config.ConfigException, OSError, ValueError, TypeError) as exc:
         msg = f"there is no way to the Kubernetes API: {_shorten(str(exc))}"
         hint = "run it in a pod with a service account, or name a kubeconfig by --kubeconfig"
         raise HelperError(msg, hint=hint) from exc
-    return Cluster(configuration, active["context"].get("namespace") or "default")
+    return Cluster(configuration, active["context"].get("namespace") or "default", load)
 
 
 def _use_service_account(

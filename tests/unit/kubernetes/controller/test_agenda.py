@@ -76,7 +76,7 @@ def test_a_clock_that_is_set_back_makes_every_job_due() -> None:
     for key in (agenda.take(), agenda.take()):
         agenda.done(key, clock.now + cache.SECOND * 5)
     clock.now -= cache.SECOND * 900
-    taken = set()
+    taken: set[str] = set()
     thread = threading.Thread(target=lambda: taken.update((agenda.take(), agenda.take())))
     thread.daemon = True
     thread.start()

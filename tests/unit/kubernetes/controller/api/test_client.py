@@ -148,6 +148,11 @@ def test_a_redirection_is_not_followed(api: KubeApi, cluster: Cluster, code: int
     assert len(api.calls) == 1
 
 
+def answer_with(body: Any, code: int = 200) -> Callable[[Any, bytes], None]:
+    """Return a relay that answers with JSON."""
+    return lambda handler, _: handler._send(code, json.dumps(body).encode())
+
+
 GARBAGE = (
     "",
     "<html>",
@@ -191,7 +196,7 @@ def test_an_answer_that_is_no_object_is_an_error(api: KubeApi, cluster: Cluster,
 )
 def test_an_error_of_a_proxy_is_no_status(api: KubeApi, cluster: Cluster, body: Any) -> None:
     """Its JSON has other members, or the same ones with other content."""
-    api.relay = lambda handler, _: handler._send(503, json.dumps(body).encode())
+    api.relay = answer_with(body, 503)
 
     assert fails(cluster).code == 503
 
@@ -200,10 +205,9 @@ def test_an_error_of_a_proxy_is_no_status(api: KubeApi, cluster: Cluster, body: 
 @pytest.mark.parametrize("items", [{}, "a", [1], [{}], [{"metadata": None}]], ids=str)
 def test_a_list_without_objects_is_an_error(api: KubeApi, cluster: Cluster, items: Any) -> None:
     """But null stands for none."""
-    body = {"metadata": {}, "items": None}
-    api.relay = lambda handler, _: handler._send(200, json.dumps(body).encode())
+    api.relay = answer_with({"metadata": {}, "items": None})
     assert cluster.list_namespaces() == []
-    body["items"] = items
+    api.relay = answer_with({"metadata": {}, "items": items})
     with pytest.raises(ApiFailure):
         cluster.list_namespaces()
 
@@ -213,6 +217,38 @@ def test_no_answer_is_an_error_too(api: KubeApi, cluster: Cluster) -> None:
     api.fail(0, verb="create", times=9)
 
     assert fails(cluster).code == 0
+
+
+@pytest.mark.parametrize("in_file", [False, True], ids=["token", "tokenFile"])
+def test_a_new_token_in_a_kubeconfig_is_used(
+    api: KubeApi, tmp_path: Path, *, in_file: bool
+) -> None:
+    """As after a login of the user, once the old one is refused; with none, that is said."""
+    file, token = api.kubeconfig(tmp_path / "kubeconfig"), tmp_path / "token"
+    token.write_text(api.admin)
+    content = json.loads(file.read_text())
+    user = content["users"][0]["user"]
+    if in_file:
+        user["tokenFile"] = str(user.pop("token") and token)
+    host = f"[{api.host}]" if ":" in api.host else api.host
+    content["clusters"][0]["cluster"]["server"] = f"https://{host}:{api.port}"
+    file.write_text(json.dumps(content))
+    cluster = connect({}, "", str(file), "")
+    assert cluster.read("secret", "shop", "ecr") is None
+    api.access.rotate(token)
+    if not in_file:
+        user["token"] = token.read_text()
+        file.write_text(json.dumps(content))
+
+    assert cluster.read("secret", "shop", "ecr") is None
+    asked = len(api.calls)
+    api.access.rotate(tmp_path / "token")
+    file.write_text("rubbish: [")
+    failures = {fails(cluster).code for _ in range(3)}
+    cluster.client.close()
+
+    assert failures == {401}
+    assert len(api.calls) <= asked + 6
 
 
 @pytest.mark.parametrize("gone", ["token", "ca.crt", "namespace"])
