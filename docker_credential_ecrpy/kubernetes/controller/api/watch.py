@@ -22,6 +22,7 @@ _TIMEOUT = (5, 150)  # seconds to connect, and of silence; a bookmark comes each
 _LONGEST_PAUSE = 30.0
 _SHORT = 1.0  # seconds; a watch that ends sooner was refused, or cut by a proxy
 _GONE = 410
+_RELIST = 2  # failures in a row: the API may have lost its place without saying so
 
 Object = dict[str, Any]
 
@@ -69,6 +70,8 @@ class Watcher:
         self._stopped = threading.Event()
         self._begun = -_SHORT
         self._short = 0
+        self._is_listed = False  # since the last failure
+        self._is_watching = False
         self._informer = SharedInformer(_make_lister(source, self._note_list, self._pace))
         for kind in (ADDED, MODIFIED, DELETED):
             is_end = kind == DELETED and on_end
@@ -93,24 +96,31 @@ class Watcher:
         return list(self._informer.cache.list())
 
     def _note_list(self) -> None:
-        self.is_live, self._said = True, ""
+        self.is_live, self._is_listed, self._is_watching = True, True, False
 
     def _pace(self) -> None:
-        """Wait before a watch if the last ones ended at once: the informer begins it again so."""
+        """Wait before a watch if the last ones ended at once: the informer begins it again so.
+
+        Raises ApiException (410), after which the informer lists first, where watches fail.
+        """
+        if self._failures >= _RELIST and not self._is_listed:
+            raise ApiException(status=_GONE)
         is_short = time.monotonic() - self._begun < _SHORT
         self._short = self._short + 1 if is_short else 0
         if self._short:
             self._stopped.wait(min(0.25 * 2 ** min(self._short, 10), _LONGEST_PAUSE))
-        self._begun = time.monotonic()
+        self._begun, self._is_watching = time.monotonic(), True
 
     def _note_success(self, _: object) -> None:
-        self.is_live, self._failures, self._said = True, 0, ""
+        self.is_live = True
+        if self._is_watching:  # the objects of a list are no success of the watch
+            self._failures, self._said = 0, ""
 
     def _note_error(self, exc: object) -> None:
         """Report an error, and wait: the informer tries again at once. It runs in its thread."""
-        if isinstance(exc, ApiException) and exc.status == _GONE:
-            return  # it lists again
-        self.is_live = False
+        if self._stopped.is_set() or (isinstance(exc, ApiException) and exc.status == _GONE):
+            return  # its end cuts an answer off, and where it is gone it lists again
+        self.is_live = self._is_listed = False
         failure = explain(exc) if isinstance(exc, ApiException) else _explain_other(exc)
         if self._said != str(failure):
             self._said = str(failure)

@@ -171,6 +171,19 @@ def test_a_watch_that_is_gone_begins_again(api: KubeApi, start: Start) -> None:
     controller.wait(lambda: password(api))
 
 
+def test_a_watch_that_fails_lists_again(api: KubeApi, start: Start) -> None:
+    """An API that was restored from a backup may refuse the place with another code than 410."""
+    controller = start("--namespace", "shop")
+    controller.wait(lambda: password(api))
+    before = len(api.seen("list", "secrets"))
+    api.fail(400, verb="watch", times=10**9)
+    api.ending.set()
+
+    controller.wait(lambda: len(api.seen("list", "secrets")) > before)
+    time.sleep(3)
+    assert sum("watch of" in line for line in controller.said) == 1, controller.said
+
+
 @pytest.mark.parametrize("is_gone", [True, False], ids=["410", "closed"])
 def test_watches_that_end_at_once_are_no_flood(
     api: KubeApi, start: Start, *, is_gone: bool

@@ -118,6 +118,8 @@ def test_an_end_takes_the_login_out_again(api: KubeApi, start: Start) -> None:
     after = api.store.get("secrets", "shop", "ecr")
     account = api.store.get("serviceaccounts", "shop", "default")
 
+    time.sleep(0.5)
+    assert not any("watch of" in line for line in controller.said)  # they were ended, not broken
     assert after
     assert auths(after) == FOREIGN
     assert account
