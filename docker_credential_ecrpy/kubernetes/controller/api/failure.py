@@ -10,9 +10,10 @@ _DENIED = re.compile(
     r'cannot (?P<verb>\w+) resource "(?P<what>[\w/.-]+)" in API group "(?P<group>[\w.-]*)"'
     r'(?: in the namespace "(?P<namespace>[\w.-]+)")?'
 )
+_RIGHT = "give the service account the right that is named, in a Role or a ClusterRole"
 _HINTS = {
     401: "the token of the service account is refused; look at its Secret or its expiry",
-    403: "give the service account the right that is named, in a Role or a ClusterRole",
+    403: "the rights suffice; look for a quota, a policy or an admission webhook that refuses it",
     0: "check the network, its policies, and the address of the API",
 }
 
@@ -39,7 +40,7 @@ class ApiFailure(Refusal):
         kind = Reason.TERMINATING if is_terminating else Reason.API
         hint = None if is_terminating else _HINTS.get(code)
         if hint and (denied := _DENIED.search(message)):
-            hint = f"{hint}: {_name_right(denied)}"
+            hint = f"{_RIGHT}: {_name_right(denied)}"
         super().__init__(kind, message, hint=hint)
         self.code = code
         self.retry_after = retry_after

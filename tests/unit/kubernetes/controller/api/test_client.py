@@ -72,6 +72,11 @@ def test_what_the_client_does_not_know_stays(api: KubeApi, cluster: Cluster) -> 
     assert (found["more"], found["metadata"]["later"]) == ([1], {"a": 1})
 
 
+def answer_with(body: Any, code: int = 200) -> Callable[[Any, bytes], None]:
+    """Return a relay that answers with JSON."""
+    return lambda handler, _: handler._send(code, json.dumps(body).encode())
+
+
 def fails(cluster: Cluster, namespace: str = "shop") -> ApiFailure:
     with pytest.raises(ApiFailure) as failed:
         cluster.create("secret", namespace, {"metadata": {"name": "ecr"}})
@@ -87,6 +92,23 @@ def test_a_denial_names_the_right(cluster: Cluster) -> None:
         failure
     )
     assert "in a Role or a ClusterRole" in str(failure)
+
+
+@LOOPBACK_ALONE
+@pytest.mark.parametrize(
+    "said", ["exceeded quota: secrets=1", 'admission webhook "a.b" denied the request: no']
+)
+def test_what_refuses_with_403_is_not_always_rbac(
+    api: KubeApi, cluster: Cluster, said: str
+) -> None:
+    """A right would be the wrong cure; and a webhook may quote the Secret."""
+    login = "QVdTOg" * 99
+    api.relay = answer_with({"message": f'{said} {{"data": {{"password": "{login}"}}}}'}, 403)
+    failure = fails(cluster)
+
+    assert "look for a quota, a policy or an admission webhook" in str(failure)
+    assert "Role" not in str(failure)
+    assert login[:20] not in str(failure)
 
 
 def test_a_namespace_that_ends_is_told_from_a_denial(api: KubeApi, cluster: Cluster) -> None:
@@ -146,11 +168,6 @@ def test_a_redirection_is_not_followed(api: KubeApi, cluster: Cluster, code: int
 
     assert failure.code == code
     assert len(api.calls) == 1
-
-
-def answer_with(body: Any, code: int = 200) -> Callable[[Any, bytes], None]:
-    """Return a relay that answers with JSON."""
-    return lambda handler, _: handler._send(code, json.dumps(body).encode())
 
 
 GARBAGE = (
