@@ -296,7 +296,8 @@ def test_events_are_about_the_secret(api: KubeApi, start: Start, machine: Machin
     controller.wait_for_line("it works again")
 
     def events() -> list[dict[str, Any]]:
-        return api.store.every("events")
+        found = api.store.every("events")
+        return [each for each in found if each["metadata"]["namespace"] == "shop"]
 
     controller.wait(lambda: len(events()) == 3)
     assert [(one["type"], one["reason"]) for one in events()] == [
