@@ -569,6 +569,7 @@ def test_an_interrupt_is_silent(
     assert _run_in_code(["get"], HOST.encode(), machine.environ) == Result(130, b"", b"")
 
 
+@pytest.mark.ends_process
 def test_another_runtime_error_is_reported(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
