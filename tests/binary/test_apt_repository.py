@@ -237,7 +237,8 @@ def test_a_second_run_changes_nothing(repository: Repository, earlier: Path) -> 
         found = (path for path in repository.directory.rglob("*") if path.is_file())
         return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in found}
 
-    renamed = shutil.copy(earlier, repository.directory.parent / "renamed.deb")
+    renamed = repository.directory.parent / "renamed.deb"
+    shutil.copy(earlier, renamed)
     repository.add(renamed)
     before = state()
 
