@@ -116,12 +116,18 @@ test: $(VENV)/.ready-dev
 test-sdist: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest -m sdist tests/project
 
-e2e: $(VENV)/.ready-dev
+e2e: $(VENV)/.ready-dev build/image-wheels/.ready
 	$(IN_NAMESPACE) $(BIN)/python -m pytest -m e2e $(CHOSEN) $(E2E)
 
 kube: $(VENV)/.ready-dev
 	@sh tools/make-kube.sh "$(KUBE)"
 	KUBE="$$(realpath -- "$(KUBE)")" $(BIN)/python -m pytest $(PARALLEL) -m kube $(TESTS)
+
+# What the image of the controller holds beside our wheel.
+build/image-wheels/.ready: deploy/kubernetes/pull-secrets/image/requirements.txt $(VENV)/.ready-dev
+	rm -rf $(@D)
+	$(BIN)/python -m pip download --quiet --require-hashes --no-deps --only-binary=:all: --requirement $< --dest $(@D)
+	@touch $@
 
 # The products themselves; then the wheel's own tests, through the products.
 test-binary: $(VENV)/.ready-dev dist $(IMAGE) $(if $(shell command -v debootstrap),roots)

@@ -20,25 +20,14 @@ def test_by_default_it_is_the_callers_own_registry(jobs: TwoJobs) -> None:
     assert jobs.first.outputs == expected
 
 
-@pytest.mark.parametrize(
-    ("inputs", "hosts"),
-    [
-        pytest.param({"registries": f" {A} , {A}\n"}, [US.format(A)], id="the same account twice"),
-        pytest.param(
-            {"registries": f"{B}@eu-west-1,{US.format(A)}"},
-            [EU.format(B), US.format(A)],
-            id="other forms",
-        ),
-    ],
-)
-def test_the_registries(job: Job, inputs: dict[str, str], hosts: list[str]) -> None:
-    """Each gets the helper; the output registry is set for exactly one."""
-    job.use(inputs)
+def test_registries_have_three_forms(job: Job) -> None:
+    """Beside the account's id, it is account@region and the host name."""
+    job.use(registries=f"{B}@eu-west-1,{US.format(A)}")
 
     assert job.code == 0, job.log
-    assert [*read_helpers(job)] == hosts
-    assert json.loads(job.outputs["registries"]) == hosts
-    assert job.outputs.get("registry") == (hosts[0] if len(hosts) == 1 else None)
+    assert [*read_helpers(job)] == json.loads(job.outputs["registries"])
+    assert json.loads(job.outputs["registries"]) == [EU.format(B), US.format(A)]
+    assert "registry" not in job.outputs
     assert "password" not in job.outputs
 
 
@@ -54,7 +43,7 @@ def test_ecr_public_works_in_every_region(job: Job, machine: Machine) -> None:
 @pytest.mark.parametrize("masked", ["true", "false"])
 def test_the_password_is_an_output_on_request_only(job: Job, machine: Machine, masked: str) -> None:
     """It is hidden in the log, before it is written, unless it is meant for another job."""
-    job.use(registries=f"{A},{B}", password_output="true", mask_password=masked)
+    job.use(registries=f" {A} , {A},{B}\n", password_output="true", mask_password=masked)
 
     assert json.loads(job.outputs["registries"]) == [US.format(A), US.format(B)]
     assert "registry" not in job.outputs
@@ -96,6 +85,8 @@ def test_credentials_may_come_later(job: Job, machine: Machine) -> None:
     assert re.search(
         f"^::warning .*no login for {US.format(A)} yet.*no AWS cred", job.log, re.MULTILINE
     )
+    job.use(registry_type="public")  # where pulls need no login
+    assert (job.code, "::warning" in job.log) == (0, False)
     job.environ |= keys
     assert who(job, machine.aws, US.format(A)) == f"arn:aws:iam::{A}:user/dev"
 

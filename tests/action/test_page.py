@@ -39,12 +39,6 @@ PULLS = {
 }
 # As in amazon-ecr-login's own documentation, with another line `uses:`. The host -> the output.
 MIGRATED = {
-    US.format(A): """
-- {id: login-ecr, uses: NAME@main, with: {mask-password: 'true'}}
-- name: Push
-  env: {REGISTRY: "${{ steps.login-ecr.outputs.registry }}"}
-  run: docker push $REGISTRY/my-ecr-repo:1
-""",
     "public.ecr.aws": """
 - {id: login-ecr, uses: NAME@main, with: {mask-password: 'true', registry-type: public}}
 - name: Push

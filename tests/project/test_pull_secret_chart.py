@@ -86,7 +86,9 @@ def strip(objects: list[Object]) -> dict[tuple[str, str, str], Object]:
     found = {}
     for each in objects:
         metadata = each["metadata"]
-        if metadata.get("annotations", {}).pop("helm.sh/resource-policy", None):
+        policy = metadata.get("annotations", {}).pop("helm.sh/resource-policy", None)
+        if policy:  # Helm deletes everything else with the release
+            assert (each["kind"], policy) == ("CustomResourceDefinition", "keep")
             del metadata["annotations"]
         _strip_labels(each)
         found[each["kind"], metadata.get("namespace", ""), metadata["name"]] = each
@@ -181,6 +183,10 @@ SAME: dict[str, tuple[Values, Options]] = {
     "rules": (
         {"config": '# \'a\' "b" {{ .Values }}: é\t\u200b\n\n[[registry]]\nmatch = "*"\n\n'},
         replace(ECR, rules='# \'a\' "b" {{ .Values }}: é\t\u200b\n\n[[registry]]\nmatch = "*"\n\n'),
+    ),
+    "files of rules": (
+        {"mode": "cluster", "config": "a", "ruleFiles": {"no.main.toml": "b: {{c}}\n"}},
+        replace(ECR, follows=True, rules="a", rule_files={"no.main.toml": "b: {{c}}\n"}),
     ),
     "image": (
         {"image": {"repository": "localhost:5000/a/b", "tag": "1.10"}},
@@ -311,6 +317,16 @@ def test_the_other_values(chart: Chart) -> None:
     assert strip(rendered["empty lists"]) == made(ECR)
 
 
+def test_the_definitions_stay(chart: Chart) -> None:
+    """Helm keeps them, and with them the resources, when the release is deleted."""
+    kept = {
+        each["kind"]
+        for each in chart.objects({"mode": "cluster"})
+        if each["metadata"].get("annotations") == {"helm.sh/resource-policy": "keep"}
+    }
+    assert kept == {"CustomResourceDefinition"}
+
+
 def test_two_releases_do_not_meet(chart: Chart) -> None:
     """Their names and their selectors differ; a name is short enough for a CronJob."""
     first, second = (chart.objects({"mode": "once"}, name=name) for name in ("a", "b" * 53))
@@ -338,6 +354,8 @@ WRONG: dict[str, tuple[Values, str]] = {
     "a label with a sign": ({"namespaceLabels": {"a=b": "c"}}, "propertyName 'a=b'"),
     "a mode": ({"mode": "clusterwide"}, "mode"),
     "no replicas": ({"replicas": 0}, "replicas"),
+    "files of rules alone": ({"ruleFiles": {"a.toml": ""}}, "needs mode cluster"),
+    "a file of rules as config": ({"mode": "cluster", "ruleFiles": {"config.toml": ""}}, "toml"),
     "two identities": (
         {"identity": {"podIdentity": True, "credentialsSecret": "a"}},
         "exclude each other",

@@ -29,7 +29,8 @@ def test_a_uri_gets_its_registrys_token(machine: Machine) -> None:
     username, password = first.login
     assert (username, machine.aws.issued[password].region) == ("AWS", "us-east-1")
     assert first.expires is not None
-    assert before + HALF - 1 <= first.expires <= time.time() + HALF
+    earliest = HALF * 9 // 10  # a tenth earlier on some machines
+    assert before + earliest - 1 <= first.expires <= time.time() + HALF
     assert again == first
     assert json.loads(machine.get().stdout)["Secret"] == password
     assert machine.aws.count() == {"ecr": 1}

@@ -20,6 +20,8 @@ from tests.world.play_kubelet import EKS_PATTERNS, VERSIONS, PlayKubelet, Run, m
 
 IMAGE = f"{HOST}/team/app"
 PUBLIC = "public.ecr.aws/nginx/nginx"
+EARLIEST = 6 * 3600 * 9 // 10 - 30
+"""Seconds to the refresh of a fresh token: at half its life, a tenth earlier on some machines."""
 
 
 def plugin(
@@ -59,8 +61,10 @@ def test_the_example_of_the_page(machine: Machine) -> None:
 
     run = plugin(machine, asked.encode(), "kubelet")
     printed = re.sub(r'("password": )"[^"]+"', r'\1"..."', run.stdout.decode())
-    printed = re.sub(r'"215\d\ds"', '"21600s"', printed)  # of a test that took some seconds
+    seconds = int(re.findall(r'"(\d+)s"', printed)[0])
+    printed = printed.replace(f'"{seconds}s"', '"21600s"')
 
+    assert EARLIEST <= seconds <= 6 * 3600
     assert printed == f"{answered}\n"
 
 
@@ -309,7 +313,7 @@ def test_the_kubelet_asks_again_at_our_refresh(machine: Machine) -> None:
     assert first is not None
     assert again is not None
 
-    assert 6 * 3600 - 30 <= first <= 6 * 3600
+    assert EARLIEST <= first <= 6 * 3600
     assert again <= first
     assert first - again <= time.time() - began + 1
     assert machine.aws.count() == Counter({"ecr": 1})

@@ -12,6 +12,8 @@ from typing import IO
 import pip
 
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+USUAL = ("libpthread.so.0", "libdl.so.2", "librt.so.1", "libm.so.6", "libgcc_s.so.1")
+"""Libraries that every Debian has, and that wheels rely on."""
 _SKIPPED = frozenset(("__pycache__", "site-packages", "dist-packages", "test", "idlelib"))
 _ASK = (
     "import sysconfig as s, sys; print(s.get_path('stdlib'), s.get_path('purelib'), sys.executable)"
@@ -49,4 +51,5 @@ def _find_libraries(files: list[Path]) -> set[str]:
     for file in files:
         done = subprocess.run(["ldd", str(file)], capture_output=True, text=True, check=False)
         found |= set(re.findall(r"(?:=> |^\s+)(/\S+) \(", done.stdout, re.MULTILINE))
-    return found
+    (libc,) = [Path(path) for path in found if path.endswith("/libc.so.6")]
+    return found | {str(libc.with_name(name)) for name in USUAL if libc.with_name(name).exists()}

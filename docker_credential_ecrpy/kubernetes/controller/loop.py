@@ -207,7 +207,7 @@ class Loop:
         """Watch the objects of a pull secret, in place of those that it meant before."""
 
         def wake(namespace: str) -> None:
-            self._agenda.wake((wanted.uid, namespace))
+            self._wake((wanted.uid, namespace))
 
         for old in self._watchers.get(wanted.uid, ()):
             old.stop()
@@ -222,10 +222,14 @@ class Loop:
             if self._agenda.is_busy(key):
                 self._seen[key] = dict(found)
                 return
-            last = self.last.get(key)
-        if not self._is_fresh(wanted, found):
-            pause = restore_delay(last.restored) if last else 0
-            self._agenda.wake(key, last.written + pause if last and pause else 0)
+        if not self._is_fresh(self._wanted.get(wanted.uid, wanted), found):
+            self._wake(key)
+
+    def _wake(self, key: Key) -> None:
+        """Do a job at once; in a fight with another program, after a pause."""
+        last = self.last.get(key)
+        pause = restore_delay(last.restored) if last else 0
+        self._agenda.wake(key, last.written + pause if last and pause else 0)
 
     def _is_fresh(self, wanted: PullSecret, found: dict[str, Any]) -> bool:
         """Whether a Secret has what the last try has put there, as after a write of its own."""
@@ -286,11 +290,12 @@ class Loop:
     def _note(self, key: Key, new: Last) -> Last:
         """Count how often a Secret was restored in a row, before its login was due."""
         old = self.last.get(key) or Last(new.report, 0)
-        if all(one.deed is Deed.NOTHING for one in new.report.synced):
+        is_write = any(one.deed is not Deed.NOTHING for one in new.report.synced)
+        if not (is_write or new.report.accounts):
             return replace(new, restored=old.restored, written=old.written)
         if old.due <= new.written or new.written - old.written > _FIGHT:
             return new
         if old.restored + 1 == _SAID_AFTER:
-            what = f"{key[1]}/{new.report.synced[0].target.name}"
+            what = new.report.synced[0].target
             self.parts.say(f"{what}: another program changes it again and again; it is restored")
         return replace(new, restored=old.restored + 1)

@@ -87,7 +87,8 @@ class Search:
     """Looks for logins in Secrets, and Secrets in service accounts, that nobody wants any more.
 
     namespace, name: of the Secrets; "" for all. is_judged: whether `list_wanted` has all that an
-    owner wants; what other owners have is left alone.
+    owner wants; what other owners have is left alone. has_accounts: whether it looks at service
+    accounts, too.
     """
 
     cluster: Cluster
@@ -95,6 +96,7 @@ class Search:
     list_wanted: Callable[[], Sequence[PullSecret]]
     is_judged: Callable[[str], bool]
     name: str = ""
+    has_accounts: bool = True
 
     def find(self) -> Iterator[tuple[PullSecret, Remove]]:
         """Yield what is to be taken out of one Secret, or of one service account, and how.
@@ -107,7 +109,7 @@ class Search:
             for each in self.cluster.list_metadata("secret", self.namespace, self.name)
             if (notes := record.read(metadata := each["metadata"]))
         }
-        accounts = self._list_accounts()
+        accounts = self._list_accounts() if self.has_accounts else {}
         wanted = self.list_wanted()
         homes: dict[str, Object] = {}
         if any(one.namespaces for one in wanted):
@@ -158,7 +160,10 @@ class Search:
 
 def search_by_options(cluster: Cluster, wanted: PullSecret) -> Search:
     """Return the search for what options have left in namespaces that they no longer select."""
-    return Search(cluster, "", lambda: [wanted], lambda owner: owner == wanted.owner, wanted.name)
+    return Search(
+        *(cluster, "", lambda: [wanted], lambda owner: owner == wanted.owner, wanted.name),
+        has_accounts=bool(wanted.accounts),
+    )
 
 
 def take_out_leftovers(tools: Tools, search: Search, report: Report) -> None:

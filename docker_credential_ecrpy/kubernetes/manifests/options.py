@@ -11,6 +11,9 @@ NAME = "ecr-pull-secrets"
 """The name of every object, and of the namespace for those that serve several."""
 LABELS = {"app.kubernetes.io/name": NAME}
 """Of every object."""
+MOUNTS = f"/etc/{NAME}"
+RULES_FOLDER = f"{MOUNTS}/rules"
+"""In the pods."""
 DEFAULT_NAMESPACE = "default"
 
 
@@ -23,7 +26,8 @@ class Options:
     the Secret. registries, form, repository, accounts, namespaces, exclude, labels, opt_in: as the
     options of `pull-secrets`. replicas: 0 for the usual number. role: the ARN for IRSA.
     pod_identity: whether EKS Pod Identity gives the credentials. credentials: the name of a Secret
-    with a credentials file. rules: the content of a config.toml.
+    with a credentials file. rules: the content of a config.toml. rule_files: by their names, those
+    of `--rules`.
     """
 
     image: str
@@ -45,6 +49,7 @@ class Options:
     pod_identity: bool = False
     credentials: str = ""
     rules: str = ""
+    rule_files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def lists_namespaces(self) -> bool:
@@ -82,6 +87,8 @@ class Options:
     def _list_arguments(self) -> Iterator[str]:
         if self.follows:
             yield "--resources"
+            if self.rule_files:
+                yield f"--rules={RULES_FOLDER}"
             return
         if self.is_once:
             yield "--once"

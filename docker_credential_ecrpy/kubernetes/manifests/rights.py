@@ -54,8 +54,9 @@ def _list_rules(options: Options) -> Iterator[Object]:
     if options.lists_namespaces:
         yield _rule(["namespaces"], ["list", *follow[1:]])
     # A namespace that is no longer selected loses the Secret, and its name in service accounts.
-    leave = ["delete"] if options.lists_namespaces and not options.is_once else []
-    yield _rule(["secrets"], ["get", *follow, "patch", *leave], [options.name])
+    leave = ["delete"] if options.lists_namespaces else []
+    look = ["list"] if leave and options.is_once else follow
+    yield _rule(["secrets"], ["get", *look, "patch", *leave], [options.name])
     yield _rule(["secrets"], ["create"])
     if not options.is_once:
         yield _rule(["events"], ["create"])

@@ -3,13 +3,18 @@
 from collections.abc import Iterator
 
 from docker_credential_ecrpy.kubernetes.manifests.document import Document, Object
-from docker_credential_ecrpy.kubernetes.manifests.options import LABELS, NAME, Options
+from docker_credential_ecrpy.kubernetes.manifests.options import (
+    LABELS,
+    MOUNTS,
+    NAME,
+    RULES_FOLDER,
+    Options,
+)
 
 PORT = 8080
 """As `--listen` has it by default."""
 USER = 65532
 """As the image has it."""
-MOUNTS = f"/etc/{NAME}"
 RULES = "config.toml"
 CREDENTIALS = "credentials"
 """The key of the Secret with AWS credentials: a file as ~/.aws/credentials."""
@@ -22,13 +27,13 @@ _BY_HAND = (
 
 def list_documents(options: Options) -> Iterator[Document]:
     """Yield the rules' ConfigMap, what runs the pods, and the budget of several pods."""
-    if options.rules:
+    if data := _make_data(options):
         yield Document(
             {
                 "apiVersion": "v1",
                 "kind": "ConfigMap",
                 "metadata": options.make_metadata(),
-                "data": {RULES: options.rules},
+                "data": data,
             }
         )
     if options.is_once:
@@ -133,15 +138,20 @@ def _make_container(options: Options, volumes: list[Object]) -> Object:
 def _list_variables(options: Options) -> Iterator[tuple[str, str]]:
     """Yield the environment: an identity that is missing must not become the node's."""
     if options.rules:
-        yield "AWS_ECR_CONFIG", f"{MOUNTS}/rules/{RULES}"
+        yield "AWS_ECR_CONFIG", f"{RULES_FOLDER}/{RULES}"
     if options.credentials:
         yield "AWS_SHARED_CREDENTIALS_FILE", f"{MOUNTS}/aws/{CREDENTIALS}"
     if options.credentials or options.role or options.pod_identity:
         yield "AWS_EC2_METADATA_DISABLED", "true"
 
 
+def _make_data(options: Options) -> dict[str, str]:
+    """Return the files of the ConfigMap; none for no rules."""
+    return {**({RULES: options.rules} if options.rules else {}), **options.rule_files}
+
+
 def _list_volumes(options: Options) -> Iterator[Object]:
-    if options.rules:
+    if _make_data(options):
         yield {"name": "rules", "configMap": {"name": NAME}}
     if options.credentials:
         yield {"name": "aws", "secret": {"secretName": options.credentials}}

@@ -102,6 +102,14 @@ def answer(path: str, known: Resources) -> dict[str, Any]:
     raise ApiError(404, "NotFound", message)
 
 
+def to_metadata(listed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a list as one of metadata alone; without objects, the API has null for them."""
+    about = {"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata"}
+    items = [about | {"metadata": each["metadata"]} for each in listed["items"]]
+    kind = {"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList"}
+    return {**listed, **kind, "items": items or None}
+
+
 def _group(group: str, version: str) -> dict[str, Any]:
     named = {"groupVersion": f"{group}/{version}", "version": version}
     return {"name": group, "versions": [named], "preferredVersion": named}

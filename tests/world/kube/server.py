@@ -261,14 +261,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self._watch(resource, fits, options)
                 return
             items, version = store.list(resource, fits)
-            self._object(
-                {
-                    "apiVersion": resource.api_version,
-                    "kind": f"{resource.kind}List",
-                    "metadata": {"resourceVersion": str(version)},
-                    "items": items,
-                }
-            )
+            listed = {
+                "apiVersion": resource.api_version,
+                "kind": f"{resource.kind}List",
+                "metadata": {"resourceVersion": str(version)},
+                "items": items,
+            }
+            is_partial = "as=PartialObjectMetadataList" in self.headers.get("Accept", "")
+            self._object(discovery.to_metadata(listed) if is_partial else listed)
         elif verb == "get":
             self._object(store.read(resource, *place))
         elif verb == "create":

@@ -40,6 +40,10 @@ class Event:
     object: Object
 
 
+def version_of(found: Object) -> int:
+    return int(found["metadata"]["resourceVersion"])
+
+
 @dataclass
 class Store:
     """Objects by their keys. `writes` counts the changes of each key."""
@@ -77,6 +81,12 @@ class Store:
         """Return the names of all objects of a kind."""
         with self.changed:
             return [key[2] for key in self.objects if key[0] == plural]
+
+    def every(self, plural: str) -> list[Object]:
+        """Return the objects of a kind, in the order of their last changes."""
+        with self.changed:
+            found = [each for key, each in self.objects.items() if key[0] == plural]
+            return copy.deepcopy(sorted(found, key=version_of))
 
     # --- what the API does --------------------------------------------------------------------
 

@@ -25,9 +25,13 @@ NOT_NEEDED = (
     *("test", "idlelib", "lib2to3", "tkinter", "turtledemo", "ensurepip", "pydoc_data", "unittest"),
     *("config-*", "site-packages", "dist-packages", "_tkinter*", "_test*", "_xxtestfuzz*"),
 )
-PACKAGES_NOT_NEEDED = ("kubernetes/aio", "*/tests", "bin", "share")
-APIS = ("core_v1_api.py", "custom_objects_api.py")
-"""The parts of the Kubernetes client that are called: it has fifty more, 20 MB of modules."""
+PACKAGES_NOT_NEEDED = (
+    "kubernetes/aio",
+    "kubernetes/client/api/*_api.py",
+    "*/tests",
+    "bin",
+    "share",
+)
 # kubernetes.aio alone imports these; their metadata goes with them.
 DISTRIBUTIONS_NOT_NEEDED = (
     *(
@@ -73,9 +77,6 @@ def prune(packages: Path) -> None:
     sys.path.insert(0, str(packages))
     from docker_credential_ecrpy.aws.sdk.data import SERVICES  # noqa: PLC0415 - just installed
 
-    for path in (packages / "kubernetes" / "client" / "api").glob("*_api.py"):
-        if path.name not in APIS:
-            path.unlink()
     for path in (packages / "botocore" / "data").iterdir():
         if path.is_dir() and path.name not in SERVICES:
             _remove(path)
@@ -116,10 +117,11 @@ def find_libraries(files: list[Path]) -> set[str]:
         done = subprocess.run(
             [loader, "--list", str(file)], capture_output=True, text=True, check=False
         )
-        if done.returncode:
-            continue  # a file without dependencies
-        if "not found" in done.stdout:
-            sys.exit(f"{file} needs a library that is not there:\n{done.stdout}")
+        said = done.stdout + done.stderr
+        if "statically linked" in said or "not a dynamic executable" in said:
+            continue
+        if done.returncode or "not found" in said:
+            sys.exit(f"{file} needs a library that is not there:\n{said}")
         found |= set(re.findall(r"=> (/\S+)", done.stdout))
     return found
 

@@ -13,6 +13,7 @@ from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.kubernetes.manifests import bundle
 from docker_credential_ecrpy.kubernetes.manifests.document import join
 from docker_credential_ecrpy.kubernetes.manifests.options import Options
+from docker_credential_ecrpy.kubernetes.manifests.workload import RULES
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form
 from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import is_glob
 
@@ -27,6 +28,7 @@ SHARED = (
     "form",
     "repository",
     "resources",
+    "rules",
     "once",
 )
 """The parameters of `pull-secrets` that the manifests pass on; its others are not for a pod."""
@@ -99,6 +101,7 @@ def command(
     form: str,
     repository: str,
     resources: bool,
+    rules: str | None,
     once: bool,
     image: str,
     pod_namespace: str,
@@ -132,6 +135,7 @@ def command(
         pod_identity=pod_identity,
         credentials=credentials_secret,
         rules=text,
+        rule_files=_read_folder(rules) if rules else {},
     )
     selection = pull_secrets.read_selection(namespaces, exclude, labels, opt_in=opt_in)
     options = replace(options, namespaces=tuple(dict.fromkeys(selection.include)))
@@ -143,6 +147,9 @@ def command(
             msg = "--resources follows one namespace by name, or all of them"
             raise click.UsageError(msg)
     else:
+        if rules:
+            msg = "--rules needs --resources; without, --config names the rules"
+            raise click.UsageError(msg)
         if not (named and name):
             msg = "name the registries, and the Secret by --name; or add --resources"
             raise click.UsageError(msg)
@@ -172,20 +179,29 @@ def command(
     context.console.say_as_is(join(bundle.make(options)).rstrip("\n"))
 
 
-def _read_config(path: str) -> str:
+def _read_folder(folder: str) -> dict[str, str]:
+    """Return the files of rules in a folder by their names. Raises click.BadParameter."""
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".toml"))
+    if not names or RULES in names:
+        msg = f"{folder} has no files such as main.toml, or a {RULES}, which is for --config"
+        raise click.BadParameter(msg, param_hint="--rules")
+    return {name: _read_config(os.path.join(folder, name), "--rules") for name in names}
+
+
+def _read_config(path: str, option: str = "--config") -> str:
     """Return the content of a config.toml. Raises click.BadParameter."""
     try:
         with open(path, encoding="utf-8", newline="") as stream:
             text = stream.read(_LONGEST + 1)
     except OSError as exc:
         msg = f"{path}: {exc.strerror}"
-        raise click.BadParameter(msg, param_hint="--config") from exc
+        raise click.BadParameter(msg, param_hint=option) from exc
     except UnicodeError as exc:
         msg = f"{path} is not UTF-8"
-        raise click.BadParameter(msg, param_hint="--config") from exc
+        raise click.BadParameter(msg, param_hint=option) from exc
     if len(text) > _LONGEST:
         msg = f"{path} is longer than {_LONGEST // 1024} KiB"
-        raise click.BadParameter(msg, param_hint="--config")
+        raise click.BadParameter(msg, param_hint=option)
     return text
 
 

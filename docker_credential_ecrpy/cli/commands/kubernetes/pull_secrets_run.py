@@ -38,7 +38,7 @@ def run_once(
     tools = rounds.Tools(cluster, context.helper, TokenSource(), time.time_ns, is_dry)
     run: Run = rounds.remove if is_removal else rounds.run
     report = run(tools, wanted, rounds.find_namespaces(cluster, wanted))
-    if wanted.namespaces and not is_removal:
+    if wanted.namespaces and not (is_removal or report.errors):
         search = removal.search_by_options(cluster, wanted)
         removal.take_out_leftovers(tools, search, report)
     would = "would change: " if is_dry else ""

@@ -87,7 +87,7 @@ class Cluster:
         query: dict[str, object] = {"limit": _PAGE, **only}
         while True:
             found = self.ask("GET", paths.of(kind, namespace, query=query), accept=_METADATA)
-            yield from found["items"]
+            yield from found["items"] or ()  # null for none
             more = (found.get("metadata") or {}).get("continue")
             if not more:
                 return

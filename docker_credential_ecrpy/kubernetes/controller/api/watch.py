@@ -116,7 +116,9 @@ def _strip(found: Object) -> None:
 
 
 def _explain_other(exc: object) -> ApiFailure:
-    return ApiFailure(0, f"the Kubernetes API: {one_line(str(exc))}")
+    is_partial = isinstance(exc, AttributeError | LookupError | TypeError | ValueError)
+    text = "an answer broke off" if is_partial else one_line(str(exc))
+    return ApiFailure(0, f"the Kubernetes API: {text}")
 
 
 def _make_lister(source: Source, on_list: Callable[[], None]) -> Callable[..., Any]:

@@ -27,6 +27,8 @@ from tests.world.kube.store import Event, Resource
 from tests.world.machine import Machine
 from tests.world.pull_secrets import auths, docker_secret
 
+pytestmark = pytest.mark.tree  # the standalone programs have no Kubernetes client
+
 SECRETS = Resource("secrets", "Secret")
 NAMESPACES = Resource("namespaces", "Namespace")
 MERGE = "application/merge-patch+json"

@@ -21,6 +21,8 @@ from tests.world.kube.server import KubeApi
 from tests.world.machine import Machine
 from tests.world.pull_secrets import auths
 
+pytestmark = pytest.mark.tree  # the standalone programs have no Kubernetes client
+
 ONE, MANY = CUSTOM
 MERGE = "application/merge-patch+json"
 Start = Callable[..., Controller]

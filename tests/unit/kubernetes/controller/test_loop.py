@@ -1,5 +1,6 @@
 """Facts about the controller as a process: what it sees, what it writes, and how it ends."""
 
+import json
 import signal
 import sys
 import threading
@@ -22,6 +23,7 @@ from tests.world.pull_secrets import FOREIGN, auths, docker_secret
 from tests.world.web import Request
 
 pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
+pytestmark = pytest.mark.tree  # the standalone programs have no Kubernetes client
 SECRETS = Resource("secrets", "Secret")
 NAMESPACES = Resource("namespaces", "Namespace")
 MERGE = "application/merge-patch+json"
@@ -296,7 +298,7 @@ def test_events_are_about_the_secret(api: KubeApi, start: Start, machine: Machin
     controller.wait_for_line("it works again")
 
     def events() -> list[dict[str, Any]]:
-        return [one.object for one in api.store.events if one.resource == "events"]
+        return [json.loads(call.body) for call in api.seen("create", "events")]
 
     controller.wait(lambda: len(events()) == 3)
     assert [(one["type"], one["reason"]) for one in events()] == [

@@ -18,6 +18,8 @@ from tests.world.kube.store import Resource
 from tests.world.machine import Machine
 from tests.world.pull_secrets import FOREIGN, auths, docker_secret
 
+pytestmark = pytest.mark.tree  # the standalone programs have no Kubernetes client
+
 SECRETS = Resource("secrets", "Secret")
 NAMESPACES = Resource("namespaces", "Namespace", namespaced=False)
 ACCOUNTS = Resource("serviceaccounts", "ServiceAccount")

@@ -21,7 +21,8 @@ from tests.world.kube.server import KubeApi
 from tests.world.kube.store import Resource
 from tests.world.machine import Machine
 from tests.world.pull_secrets import FOREIGN, auths, docker_secret
-from tests.world.web import Authority
+
+pytestmark = pytest.mark.tree  # the standalone programs have no Kubernetes client
 
 SECRETS = Resource("secrets", "Secret")
 ONE, MANY = CUSTOM
@@ -245,12 +246,12 @@ def test_what_is_no_longer_wanted_is_taken_out(api: KubeApi, start: Start) -> No
 
 
 def test_without_the_definitions_that_is_said_once(
-    machine: Machine, authority: Authority, tmp_path: Path
+    machine: Machine, open_api: Callable[..., KubeApi], tmp_path: Path
 ) -> None:
     """With the command that installs them; it goes on when they are there."""
     machine.login()
     with (
-        KubeApi(authority) as api,
+        open_api() as api,
         Controller(api, machine, tmp_path, "--resources") as controller,
     ):
         controller.wait(lambda: len(controller.said) >= 3)

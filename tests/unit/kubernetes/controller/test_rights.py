@@ -21,6 +21,8 @@ from tests.world.machine import Machine
 from tests.world.pull_secrets import auths
 from tests.world.tree import REPOSITORY
 
+pytestmark = pytest.mark.tree  # the standalone programs have no Kubernetes client
+
 SECRETS = Resource("secrets", "Secret")
 ONE, MANY = CUSTOM
 SPEC = {"registries": [HOST], "secretName": "ecr", "serviceAccounts": ["def*"]}

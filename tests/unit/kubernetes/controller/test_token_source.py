@@ -105,15 +105,19 @@ def test_a_token_that_is_due_is_fetched_again(helper: FakeHelper) -> None:
     assert find(source, helper, uid="b") is second
 
 
-def test_a_failure_is_not_kept(helper: FakeHelper) -> None:
-    """The next try asks again."""
+def test_a_failure_counts_for_a_moment(helper: FakeHelper) -> None:
+    """For the objects that come at once; the next try of each asks again."""
     source = TokenSource(helper.clock)
     helper.error = HelperError("no")
-    with pytest.raises(HelperError, match="no"):
-        find(source, helper)
+    for uid in "abc":
+        with pytest.raises(HelperError, match="no"):
+            find(source, helper, uid=uid)
+    assert helper.calls == 1
     helper.error = None
+    helper.now += 2 * cache.SECOND
 
     assert find(source, helper)
+    assert helper.calls == 2
 
 
 def test_expired_tokens_are_dropped(helper: FakeHelper) -> None:

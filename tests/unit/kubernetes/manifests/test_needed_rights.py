@@ -1,6 +1,6 @@
 """Facts about the rights of options: the controller gets by with them, and uses each of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from tests.world.kube.controller import Controller
 from tests.world.kube.server import KubeApi
 from tests.world.kube.store import Resource
 from tests.world.machine import Machine
-from tests.world.web import Authority
 
 pytestmark = pytest.mark.tree  # the standalone programs have no Kubernetes client
 NAMESPACES = Resource("namespaces", "Namespace", namespaced=False)
@@ -23,8 +22,8 @@ MERGE = "application/merge-patch+json"
 
 
 @pytest.fixture(name="api")
-def _api(authority: Authority) -> Iterator[KubeApi]:
-    with KubeApi(authority) as api:
+def _api(open_api: Callable[..., KubeApi]) -> Iterator[KubeApi]:
+    with open_api() as api:
         for name in ("team-a", "team-b", "other"):
             api.store.add_namespace(name, labels={"env": "prod"})
         yield api
@@ -131,5 +130,10 @@ def test_the_rights_of_one_round(
         assert (done.code, done.stderr) == (0, b"")
         data = {"data": {".dockerconfigjson": "e30="}}
         api.store.patch(Resource("secrets", "Secret"), ("team-a", "ecr"), data, MERGE)
+    if options.lists_namespaces:
+        off = {"annotations": {"docker-credential-ecrpy.github.io/pull-secrets": "false"}}
+        api.store.patch(NAMESPACES, ("", "team-a"), {"metadata": off}, MERGE)
+        machine.run(*command, "--once", *arguments)
+        assert api.store.get("secrets", "team-a", "ecr") is None
 
     assert used(api) == rights(options)

@@ -68,6 +68,8 @@ class RealApi(KubeApi):
     def __enter__(self) -> "RealApi":
         if self._wants_definitions:
             define(self.real)
+        else:
+            undefine(self.real)
         self._objects.start()
         super().__enter__()
         return self
@@ -127,3 +129,13 @@ def define(server: RealServer) -> None:
                 raise
     for resource in CUSTOM:
         server.wait_for(path_of(resource))
+
+
+def undefine(server: RealServer) -> None:
+    """Delete the definitions, and wait until the API no longer serves them."""
+    for resource in CUSTOM:
+        name = f"{resource.plural}.{resource.group}"
+        with suppress(ApiError):  # it is absent
+            server.request("DELETE", path_of(DEFINITIONS, name=name))
+    for resource in CUSTOM:
+        server.wait_for(path_of(resource), is_there=False)

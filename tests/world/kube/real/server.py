@@ -135,17 +135,19 @@ class RealServer:
             raise ApiError(code, reason, found["message"], found.get("details"))
         return found
 
-    def wait_for(self, path: str) -> None:
-        """Wait until the API serves a path."""
+    def wait_for(self, path: str, *, is_there: bool = True) -> None:
+        """Wait until the API serves a path, or no longer."""
         end = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                self.request("GET", path)
-            except ApiError:
-                assert time.monotonic() < end, path
-                time.sleep(0.05)
-            else:
-                return
+        while self._serves(path) != is_there:
+            assert time.monotonic() < end, path
+            time.sleep(0.05)
+
+    def _serves(self, path: str) -> bool:
+        try:
+            self.request("GET", path)
+        except ApiError:
+            return False
+        return True
 
     def _run(self, program: str) -> None:
         command = [str(self._programs / program), *self._commands[program]]

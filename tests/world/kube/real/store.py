@@ -4,6 +4,7 @@ It also does what the controllers of a cluster do for namespaces: they get a ser
 what is in one that is deleted is deleted too.
 """
 
+import http.client
 import json
 import socket
 import threading
@@ -16,7 +17,7 @@ from typing import Any
 from tests.world.kube import discovery
 from tests.world.kube.real.server import RealServer
 from tests.world.kube.status import ApiError
-from tests.world.kube.store import Event, Key, Object, Resource
+from tests.world.kube.store import Event, Key, Object, Resource, version_of
 
 NAMESPACES = Resource("namespaces", "Namespace", namespaced=False)
 ACCOUNTS = Resource("serviceaccounts", "ServiceAccount")
@@ -34,8 +35,8 @@ def path_of(resource: Resource, namespace: str = "", name: str = "") -> str:
     return f"{base}{inner}/{resource.plural}" + (f"/{name}" if name else "")
 
 
-def _version(found: Object) -> str:
-    return str(found["metadata"]["resourceVersion"])
+_BROKEN = (OSError, ValueError, AttributeError, http.client.HTTPException)
+"""Of a watch whose connection ends."""
 
 
 class RealStore:
@@ -77,6 +78,11 @@ class RealStore:
         """Return the names of all objects of a kind."""
         found = self._server.request("GET", path_of(Resource(plural, "")))["items"]
         return [each["metadata"]["name"] for each in found]
+
+    def every(self, plural: str) -> list[Object]:
+        """Return the objects of a kind, in the order of their last changes."""
+        found = self._server.request("GET", path_of(Resource(plural, "")))["items"]
+        return sorted(found, key=version_of)
 
     def create(self, resource: Resource, namespace: str, given: Object) -> Object:
         given = {"apiVersion": resource.api_version, "kind": resource.kind} | given
@@ -137,7 +143,7 @@ class RealStore:
         self._events.clear()
         self._following.set()
         while not self._ended.is_set():
-            with suppress(OSError, ValueError, AttributeError), self._watching(version) as lines:
+            with suppress(*_BROKEN), self._watching(version) as lines:
                 for line in lines:
                     one = json.loads(line)
                     if one["type"] == "ERROR":  # what it has missed is forgotten
@@ -147,17 +153,17 @@ class RealStore:
             self._ended.wait(0.1)  # while the server is started again
 
     def _note(self, kind: str, found: Object) -> int:
-        version = int(found["metadata"]["resourceVersion"])
+        version = version_of(found)
         self._events.append(Event(version, kind, "secrets", found))
         return version
 
     def _relist(self, since: int) -> int:
         """Note the Secrets that have changed since a version; return that of now."""
         listed = self._server.request("GET", path_of(SECRETS))
-        for found in sorted(listed["items"], key=lambda each: int(_version(each))):
-            if int(_version(found)) > since:
+        for found in sorted(listed["items"], key=version_of):
+            if version_of(found) > since:
                 self._note("MODIFIED", found)
-        return int(_version(listed))
+        return version_of(listed)
 
     @contextmanager
     def _watching(self, version: int) -> Iterator[Any]:

@@ -58,6 +58,7 @@ labels:
 {{- fail "mode cluster follows one namespace by name, or all of them" }}
 {{- end }}
 {{- else }}
+{{- if $v.ruleFiles }}{{ fail "ruleFiles needs mode cluster; without, config has the rules" }}{{ end }}
 {{- if not $v.registries }}{{ fail "registries: name at least one" }}{{ end }}
 {{- if and (ne $v.form "dockerconfigjson") (ne (len (uniq $v.registries)) 1) }}
 {{- fail (printf "the form %s holds the login of one registry" $v.form) }}
@@ -71,6 +72,9 @@ labels:
 - pull-secrets
 {{- if eq $v.mode "cluster" }}
 - --resources
+{{- if $v.ruleFiles }}
+- --rules=/etc/ecr-pull-secrets/rules
+{{- end }}
 {{- else }}
 {{- if eq $v.mode "once" }}
 - --once
@@ -177,9 +181,9 @@ containers:
       readOnlyRootFilesystem: true
       capabilities:
         drop: [ALL]
-    {{- if or $v.config $id.credentialsSecret $v.extraVolumeMounts }}
+    {{- if or $v.config $v.ruleFiles $id.credentialsSecret $v.extraVolumeMounts }}
     volumeMounts:
-      {{- if $v.config }}
+      {{- if or $v.config $v.ruleFiles }}
       - name: rules
         mountPath: /etc/ecr-pull-secrets/rules
         readOnly: true
@@ -193,9 +197,9 @@ containers:
       {{- toYaml . | nindent 6 }}
       {{- end }}
     {{- end }}
-{{- if or $v.config $id.credentialsSecret $v.extraVolumes }}
+{{- if or $v.config $v.ruleFiles $id.credentialsSecret $v.extraVolumes }}
 volumes:
-  {{- if $v.config }}
+  {{- if or $v.config $v.ruleFiles }}
   - name: rules
     configMap:
       name: {{ include "ecr.name" . | quote }}
@@ -251,12 +255,16 @@ metadata:
   {{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "serviceaccounts") "verbs" (list "get" "list" "watch" "patch")) -}}
   {{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "events") "verbs" (list "create")) -}}
 {{- else -}}
-  {{- $delete := and (not (empty $lists)) (ne $v.mode "once") | ternary (list "delete") (list) -}}
+  {{- $delete := $lists | empty | ternary (list) (list "delete") -}}
+  {{- $look := and (not (empty $lists)) (eq $v.mode "once") | ternary (list "list") $follow -}}
   {{- if $lists -}}
     {{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "namespaces") "verbs" (concat (list "list") $rest)) -}}
   {{- end -}}
-  {{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "secrets") "resourceNames" (list $v.secretName) "verbs" (concat (list "get") $follow (list "patch") $delete)) -}}
+  {{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "secrets") "resourceNames" (list $v.secretName) "verbs" (concat (list "get") $look (list "patch") $delete)) -}}
   {{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "secrets") "verbs" (list "create")) -}}
+  {{- if ne $v.mode "once" -}}
+    {{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "events") "verbs" (list "create")) -}}
+  {{- end -}}
   {{- $accounts := uniq $v.serviceAccounts -}}
   {{- $glob := false -}}
   {{- range $accounts }}{{ if regexMatch "[*?\\[]" . }}{{ $glob = true }}{{ end }}{{ end -}}

@@ -23,6 +23,7 @@ from tests.world.machine import Machine, Result
 from tests.world.pull_secrets import FOREIGN, auths, docker_secret, values
 
 pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
+pytestmark = pytest.mark.tree  # the standalone programs have no Kubernetes client
 SECRETS = Resource("secrets", "Secret")
 USER = "system:serviceaccount:shop:ecr"
 

@@ -17,7 +17,7 @@ from tests.world.machine import Machine
 IMAGE = "registry.example.com/ecrpy:1"
 ACCOUNT = "123456789012@us-east-1"
 NOT_FOR_A_POD = {
-    *("remove", "dry_run", "cache", "kubeconfig", "kube_context", "listen", "verbose", "rules"),
+    *("remove", "dry_run", "cache", "kubeconfig", "kube_context", "listen", "verbose"),
 }
 """The parameters of `pull-secrets` that the manifests do not pass on."""
 
@@ -181,6 +181,27 @@ def test_rules_become_a_config_map(machine: Machine, tmp_path: Path) -> None:
     machine.environ["AWS_ECR_CONFIG"] = str(file)
     wanted = ("--image", IMAGE, "--name", "ecr", "images.example.com")
     assert "is not an ECR registry" in refused(machine, *wanted)
+
+
+def test_files_of_rules(machine: Machine, tmp_path: Path) -> None:
+    """They become keys of the ConfigMap, beside the config.toml; `--rules` names their folder."""
+    config = tmp_path / "config.toml"
+    config.write_text("# own\n")
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "shop.main.toml").write_text("# shop\n")
+    (tmp_path / "rules" / "README").write_text("no rules")
+    objects = made(
+        machine, "--resources", "--rules", str(tmp_path / "rules"), "--config", str(config)
+    )
+    (found,) = [each for each in objects if each["kind"] == "ConfigMap"]
+
+    assert found["data"] == {"config.toml": "# own\n", "shop.main.toml": "# shop\n"}
+    (mount,) = container(objects)["volumeMounts"]
+    assert container(objects)["args"][1:] == ["--resources", f"--rules={mount['mountPath']}"]
+    wrong = ("--image", IMAGE, "--rules", str(tmp_path))
+    assert "which is for --config" in refused(machine, *wrong, "--resources")
+    alone = ("--image", IMAGE, "--rules", str(tmp_path / "rules"), "--name", "ecr", ACCOUNT)
+    assert "--rules needs --resources" in refused(machine, *alone)
 
 
 WRONG = {
