@@ -14,8 +14,6 @@ from kubernetes.informer import ADDED, BOOKMARK, DELETED, ERROR, MODIFIED, Share
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.values import dataclass, field
 from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster, explain
-from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
-from docker_credential_ecrpy.text.sanitize import one_line
 
 _TIMEOUT = (5, 150)  # seconds to connect, and of silence; a bookmark comes each minute
 _LONGEST_PAUSE = 30.0
@@ -64,6 +62,7 @@ class Watcher:
         self._failures = 0
         self._said = ""
         self._on_error = on_error
+        self._explain_silence = source.cluster.explain_silence
         self._stopped = threading.Event()
         self._informer = SharedInformer(_make_lister(source, self._note_list))
         for kind in (ADDED, MODIFIED, DELETED):
@@ -99,7 +98,7 @@ class Watcher:
         if isinstance(exc, ApiException) and exc.status == _GONE:
             return  # it lists again
         self.is_live = False
-        failure = explain(exc) if isinstance(exc, ApiException) else _explain_other(exc)
+        failure = explain(exc) if isinstance(exc, ApiException) else self._explain_silence(exc)
         if self._said != str(failure):
             self._said = str(failure)
             self._on_error(failure)
@@ -113,12 +112,6 @@ def _strip(found: Object) -> None:
     name = {key: found["metadata"].get(key) for key in ("name", "namespace")}
     found.clear()
     found["metadata"] = name
-
-
-def _explain_other(exc: object) -> ApiFailure:
-    is_partial = isinstance(exc, AttributeError | LookupError | TypeError | ValueError)
-    text = "an answer broke off" if is_partial else one_line(str(exc))
-    return ApiFailure(0, f"the Kubernetes API: {text}")
 
 
 def _make_lister(source: Source, on_list: Callable[[], None]) -> Callable[..., Any]:

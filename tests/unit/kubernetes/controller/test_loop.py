@@ -143,6 +143,21 @@ def test_aws_is_down_and_comes_back(api: KubeApi, start: Start, machine: Machine
     controller.wait_for_line("shop/ecr: it works again")
 
 
+def test_an_outage_is_a_few_lines(api: KubeApi, start: Start, machine: Machine) -> None:
+    """Not one for each namespace; the metric counts each, and a new reason is said at once."""
+    for number in range(30):
+        api.store.add_namespace(f"team-{number}")
+    machine.aws.faults["ecr"] = refuse("ServiceUnavailable", status=503)
+    controller = start("--namespace", "team-*")
+    controller.wait(lambda: "0 of 30 secrets have" in controller.ask("/readyz")[1])
+    api.store.create(SECRETS, "team-1", docker_secret({"auths": FOREIGN}, immutable=True))
+    machine.aws.faults.clear()
+    controller.wait_for_line("team-1/ecr is immutable")
+
+    said = [line for line in controller.said if f"/ecr: {HOST}: " in line]
+    assert len(said) == 5, controller.said
+
+
 def test_an_immutable_secret_is_said_once(api: KubeApi, start: Start) -> None:
     """Not each minute, and not at each event; and it is not deleted."""
     there = docker_secret({"auths": FOREIGN}, immutable=True) | {"metadata": {"name": "ecr"}}
