@@ -52,7 +52,6 @@ class Resources:
         self._namespace = namespace
         self._by_rule = by_rule
         self._kinds = [kind for kind in KINDS if kind.is_namespaced or not namespace]
-        self._unread = {kind.plural for kind in self._kinds}
         self._known: dict[str, tuple[Kind, Object]] = {}
         self._wanted: dict[str, PullSecret] = {}
         self._invalid: dict[str, HelperError] = {}
@@ -60,14 +59,14 @@ class Resources:
         self._ending: set[str] = set()
         self._dirty: set[str] = set()
         self._changed = threading.Condition(threading.RLock())
-        self._watchers: list[Watcher] = []
+        self._watchers: dict[str, Watcher] = {}
 
     def readiness(self) -> tuple[bool, str]:
         """Return whether it works, and what to say of it: at first, the resources are read."""
-        live = (kind for kind, one in zip(self._kinds, self._watchers, strict=True) if one.is_live)
-        self._unread -= {kind.plural for kind in live}
-        if self._unread:
-            return False, f"{', '.join(sorted(self._unread))} are not read"
+        read = {name for name, watcher in self._watchers.items() if watcher.has_begun}
+        unread = sorted({kind.plural for kind in self._kinds} - read)
+        if unread:
+            return False, f"{', '.join(unread)} are not read"
         return self.loop.readiness()
 
     def start(self) -> None:
@@ -75,8 +74,8 @@ class Resources:
         for kind in self._kinds:
             source = Source(self._parts.cluster, make_path(kind, self._namespace))
             follow, complain = partial(self._follow, kind), partial(self._complain, kind)
-            self._watchers.append(Watcher(source, follow, complain, self._end_gone))
-        for watcher in self._watchers:
+            self._watchers[kind.plural] = Watcher(source, follow, complain, self._end_gone)
+        for watcher in self._watchers.values():
             watcher.start()
         self.loop.start()
         threading.Thread(target=self._write_statuses, daemon=True).start()
