@@ -160,7 +160,7 @@ class Loop:
         self._namespaces = Watcher(
             Source(self.parts.cluster, paths.of("namespace")),
             lambda _: self._stale.set(),
-            partial(self.reporter.complain, "namespaces"),
+            partial(self.reporter.complain, "watch of namespaces"),
         )
         self._namespaces.start()
         threading.Thread(target=self._follow_namespaces, daemon=True).start()

@@ -104,9 +104,9 @@ class Reporter:
         self._metrics.forget(key[1], wanted_name)
 
     def complain(self, what: str, error: HelperError) -> None:
-        """Report a failure of a watch."""
+        """Report a failure of a request that is not about one Secret."""
         self._metrics.note_failure(Reason.API.value)
-        self._repeats.say(f"watch of {what}", str(error))
+        self._repeats.say(what, str(error))
 
     def _tell_deed(self, wanted: PullSecret, one: Synced) -> None:
         if one.deed is not Deed.NOTHING:

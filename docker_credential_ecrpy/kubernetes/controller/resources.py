@@ -88,7 +88,7 @@ class Resources:
         if isinstance(error, ApiFailure) and error.code == ApiFailure.NOT_FOUND:
             msg = f"the cluster has no definition of {kind.kind}"
             error = HelperError(msg, hint=f"install it: {_DEFINITIONS}")
-        self.loop.reporter.complain(kind.plural, error)
+        self.loop.reporter.complain(f"watch of {kind.plural}", error)
 
     def _list_wanted(self) -> list[PullSecret]:
         """Return what the resources of now want. Raises ApiFailure."""
@@ -132,7 +132,7 @@ class Resources:
         except ApiFailure as exc:
             if is_lost_race(exc):
                 return  # the change of the other writer comes next
-            self.loop.reporter.complain(f"{kind.plural}, which are not taken out at their end", exc)
+            self.loop.reporter.complain(f"finalizers of {kind.plural}", exc)
         self._invalid.pop(uid, None)
         self._wanted[uid] = wanted
         self.loop.put(wanted)
@@ -207,11 +207,18 @@ class Resources:
             time.sleep(_SETTLE)
             with self._changed:
                 dirty, self._dirty = self._dirty, set()
+            failed = set()
             for uid in dirty:
                 try:
                     self._write_status(uid)
-                except HelperError as exc:
-                    self.loop.reporter.complain("statuses", exc)
+                except ApiFailure as exc:
+                    self.loop.reporter.complain("statuses of resources", exc)
+                    if exc.is_passing:
+                        failed.add(uid)
+            if failed:  # its Secret may not be due for hours
+                time.sleep(_RETRY)
+                with self._changed:
+                    self._dirty |= failed
 
     def _write_status(self, uid: str) -> None:
         with self._changed:
@@ -220,6 +227,8 @@ class Resources:
             return
         old = found.get("status") or {}
         outcome = self._outcome(uid, found)
+        if outcome.is_pending:
+            return  # the last try of them comes back here
         generation = found["metadata"].get("generation", 1)
         status = make_status(old, generation, outcome, self._parts.clock())
         if status == old:
