@@ -343,6 +343,20 @@ def test_the_least_rights(cluster: Cluster) -> None:
     assert "give the service account the right that is named" in error
 
 
+def test_the_rights_of_a_removal(cluster: Cluster) -> None:
+    """To delete what this program has created; the error names that right, and nothing is lost."""
+    cluster.once()
+    cluster.limit(Rule(["get", "patch"], ["secrets"], "shop", ["ecr"]))
+    denied = cluster.run("--remove", "--namespace", "shop")
+    assert denied.code == 1
+    assert b"delete secrets in the namespace shop" in denied.stderr
+    assert HOST in auths(cluster.secret())
+    cluster.limit(Rule(["get", "patch", "delete"], ["secrets"], "shop", ["ecr"]))
+
+    assert cluster.run("--remove", "--namespace", "shop").code == 0
+    assert cluster.api.store.get("secrets", "shop", "ecr") is None
+
+
 def test_an_api_that_fails_is_reported(cluster: Cluster) -> None:
     """With its message, and without a traceback."""
     cluster.api.fail(500, verb="get", resource="secrets", times=20)
