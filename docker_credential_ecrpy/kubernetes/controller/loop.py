@@ -176,7 +176,7 @@ class Loop:
             seen = now
 
     def _follow_namespaces(self) -> None:
-        """Choose the jobs anew after a change; many changes at a time count as one."""
+        """Choose the jobs again after a change; many changes at a time count as one."""
         while True:
             self._stale.wait()
             time.sleep(_SETTLE)

@@ -151,7 +151,8 @@ def test_an_outage_is_a_few_lines(api: KubeApi, start: Start, machine: Machine) 
     machine.aws.faults["ecr"] = refuse("ServiceUnavailable", status=503)
     controller = start("--namespace", "team-*")
     controller.wait(lambda: "0 of 30 secrets have" in controller.ask("/readyz")[1])
-    api.store.create(SECRETS, "team-1", docker_secret({"auths": FOREIGN}, immutable=True))
+    there = docker_secret({"auths": FOREIGN}, immutable=True) | {"metadata": {"name": "ecr"}}
+    api.store.create(SECRETS, "team-1", there)
     machine.aws.faults.clear()
     controller.wait_for_line("team-1/ecr is immutable")
 

@@ -83,8 +83,9 @@ class RealServer:
         self._run("kube-apiserver")
         end = time.monotonic() + _PATIENCE
         while not self._is_ready():
-            log = self._root / "kube-apiserver.log"
-            assert self._processes["kube-apiserver"].poll() is None, log.read_text()[-3000:]
+            for program, process in self._processes.items():
+                log = self._root / f"{program}.log"
+                assert process.poll() is None, log.read_text()[-3000:]
             assert time.monotonic() < end, log.read_text()[-3000:]
             time.sleep(0.1)
 
