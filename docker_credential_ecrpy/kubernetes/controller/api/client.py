@@ -5,6 +5,7 @@ Its models are not used: they drop what they do not know, and an object of other
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.incluster_config import InClusterConfigLoader
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, MaxRetryError
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.kubernetes.controller.api import paths
@@ -26,6 +27,8 @@ _TIMEOUT = (5, 20)  # seconds to connect, and between two parts of an answer
 _MOST = 500  # characters of an error's message
 _PAGE = 500  # objects of a list
 _JSON = "application/json"
+_POOL = re.compile(r"^HTTPS?Connection(Pool)?\([^)]*\): ")
+"""The beginning of urllib3's errors."""
 _METADATA = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Object = dict[str, Any]
@@ -109,9 +112,21 @@ class Cluster:
         except ApiException as exc:
             raise explain(exc) from exc
         except (HTTPError, OSError, ValueError) as exc:
-            raise ApiFailure(0, f"the Kubernetes API: {_shorten(str(exc))}") from exc
+            raise self.explain_silence(exc) from exc
         assert isinstance(found, dict)  # noqa: S101 - the API answers with objects
         return found
+
+    def explain_silence(self, exc: object) -> ApiFailure:
+        """Return the error of a request without an answer, or with half of one.
+
+        It is the same for every path, so that equal errors are seen to be equal.
+        """
+        if isinstance(exc, AttributeError | LookupError | TypeError | ValueError):
+            text = "an answer broke off"
+        else:
+            cause = exc.reason if isinstance(exc, MaxRetryError) else exc
+            text = _POOL.sub("", _shorten(str(cause)))
+        return ApiFailure(0, f"the Kubernetes API at {self.client.configuration.host}: {text}")
 
     def open(  # noqa: PLR0913 - the parts of a request
         self,
@@ -151,7 +166,7 @@ def connect(environ: Mapping[str, str], folder: str, kubeconfig: str, context: s
         config.load_kube_config(file, context or None, configuration, persist_config=False)
         _, active = config.list_kube_config_contexts(file)
     except (config.ConfigException, OSError, ValueError, TypeError) as exc:
-        msg = f"there is no way to the Kubernetes API: {_shorten(str(exc))}"
+        msg = f"there is no way to the Kubernetes API: {_shorten(str(exc)).rstrip('.')}"
         hint = "run it in a pod with a service account, or name a kubeconfig by --kubeconfig"
         raise HelperError(msg, hint=hint) from exc
     return Cluster(configuration, active["context"].get("namespace") or "default")

@@ -14,8 +14,6 @@ from kubernetes.informer import ADDED, BOOKMARK, DELETED, ERROR, MODIFIED, Share
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.values import dataclass, field
 from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster, explain
-from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
-from docker_credential_ecrpy.text.sanitize import one_line
 
 _TIMEOUT = (5, 150)  # seconds to connect, and of silence; a bookmark comes each minute
 _LONGEST_PAUSE = 30.0
@@ -45,10 +43,10 @@ class Source:
 class Watcher:
     """Calls `on_change` for each object that exists, is added, changed or deleted.
 
-    source: a list of the API. on_error: is told why the watch
-    fails, once for each reason. on_end: is called in place of
-    `on_change` for one that is deleted. is_live: whether what changes is seen; else it has to be
-    asked for. keeps_objects: whether `list` is used; else the informer's cache keeps names alone.
+    source: a list of the API. on_error: is told why the watch fails, once for each reason. on_end:
+    is called in place of `on_change` for one that is deleted. is_live: whether what changes is
+    seen; else it has to be asked for. has_begun: whether `on_change` has had all that existed at
+    the start. keeps_objects: whether `list` is used; else the informer's cache keeps names alone.
     """
 
     def __init__(
@@ -60,12 +58,13 @@ class Watcher:
         *,
         keeps_objects: bool = True,
     ) -> None:
-        self.is_live = False
+        self.is_live = self.has_begun = False
         self._failures = 0
         self._said = ""
         self._on_error = on_error
+        self._explain_silence = source.cluster.explain_silence
         self._stopped = threading.Event()
-        self._informer = SharedInformer(_make_lister(source, self._note_list))
+        self._informer = SharedInformer(_make_lister(source, self._note_list, self._note_begin))
         for kind in (ADDED, MODIFIED, DELETED):
             is_end = kind == DELETED and on_end
             self._informer.add_event_handler(kind, on_end if is_end else on_change)
@@ -91,6 +90,9 @@ class Watcher:
     def _note_list(self) -> None:
         self.is_live, self._said = True, ""
 
+    def _note_begin(self) -> None:
+        self.has_begun = True
+
     def _note_success(self, _: object) -> None:
         self.is_live, self._failures, self._said = True, 0, ""
 
@@ -99,7 +101,7 @@ class Watcher:
         if isinstance(exc, ApiException) and exc.status == _GONE:
             return  # it lists again
         self.is_live = False
-        failure = explain(exc) if isinstance(exc, ApiException) else _explain_other(exc)
+        failure = explain(exc) if isinstance(exc, ApiException) else self._explain_silence(exc)
         if self._said != str(failure):
             self._said = str(failure)
             self._on_error(failure)
@@ -115,14 +117,14 @@ def _strip(found: Object) -> None:
     found["metadata"] = name
 
 
-def _explain_other(exc: object) -> ApiFailure:
-    is_partial = isinstance(exc, AttributeError | LookupError | TypeError | ValueError)
-    text = "an answer broke off" if is_partial else one_line(str(exc))
-    return ApiFailure(0, f"the Kubernetes API: {text}")
+def _make_lister(
+    source: Source, on_list: Callable[[], None], on_watch: Callable[[], None]
+) -> Callable[..., Any]:
+    """Return a list method as the informer calls it, whose objects are plain ones.
 
-
-def _make_lister(source: Source, on_list: Callable[[], None]) -> Callable[..., Any]:
-    """Return a list method as the informer calls it, whose objects are plain ones."""
+    on_list: is called after each list. on_watch: before each watch, which begins once the handlers
+    have had the objects of the list.
+    """
 
     def list_objects(**options: Any) -> Any:
         """Return the list, or the stream of a watch.
@@ -133,6 +135,7 @@ def _make_lister(source: Source, on_list: Callable[[], None]) -> Callable[..., A
         query = {names[key]: value for key, value in options.items() if key in names}
         if options.get("watch"):
             query |= {"watch": "true", "allowWatchBookmarks": "true"}
+            on_watch()
             return source.open(query)
         found = json.loads(source.open(query).data)
         on_list()

@@ -1,5 +1,6 @@
 """Facts about the client of the API in a pod: its files, its addresses, and its errors."""
 
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,24 @@ def test_no_answer_is_an_error_too(api: KubeApi, cluster: Cluster) -> None:
     api.fail(0, verb="create", times=9)
 
     assert fails(cluster).code == 0
+
+
+def test_an_api_that_is_down_is_the_same_error_for_each_path(api: KubeApi, folder: Path) -> None:
+    """It names the address and the reason, without what the HTTP client says of itself."""
+    family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.bind((api.host, 0))
+        port = listener.getsockname()[1]  # closed from now on
+    environ = {"KUBERNETES_SERVICE_HOST": api.host, "KUBERNETES_SERVICE_PORT": str(port)}
+    cluster = connect(environ, str(folder), "", "")
+    errors = {str(fails(cluster, namespace)) for namespace in ("shop", "other")}
+
+    assert len(errors) == 1
+    assert f":{port}: " in (error := errors.pop())
+    assert "refused" in error
+    assert "check the network" in error
+    assert "Max retries" not in error
+    assert "HTTPSConnection" not in error
 
 
 @pytest.mark.parametrize("gone", ["token", "ca.crt", "namespace"])
