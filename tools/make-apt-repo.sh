@@ -6,11 +6,12 @@
 #
 #     pool/main/d/NAME/*.deb
 #     dists/stable/InRelease, Release, Release.gpg
-#     dists/stable/main/binary-ARCHITECTURE/Packages, Packages.gz, Packages.xz
+#     dists/stable/main/binary-ARCHITECTURE/Packages, Packages.gz, Packages.xz, by-hash/
 #     NAME.asc, NAME.sources   the public key, and what a machine needs beside it; set its URIs
 #
-# The index is replaced as a whole, and only if it has changed. Needs apt-ftparchive and gpg, which
-# are installed where apt-get is.
+# The index is replaced as a whole, and only if it has changed. by-hash keeps earlier indexes, for a
+# machine that has read an earlier InRelease. Needs apt-ftparchive and gpg, which are installed where
+# apt-get is.
 set -eu
 umask 022
 LC_ALL=C
@@ -39,7 +40,10 @@ pool=pool/main/d/$name
 
 mkdir -p "$repository/$pool"
 for package; do
-    file=$repository/$pool/${package##*/}
+    # apt-ftparchive leaves out a file whose name does not end in its architecture.
+    # shellcheck disable=SC2016 # dpkg-deb's fields
+    base=$(dpkg-deb --show --showformat '${Package}_${Version}_${Architecture}.deb' "$package")
+    file=$repository/$pool/$base
     # apt refuses a file that differs from the index, and caches keep the first.
     if [ -e "$file" ] && ! cmp -s "$package" "$file"; then
         echo "$file is another build of the same version; give the new one a new version" >&2
@@ -49,21 +53,26 @@ for package; do
 done
 
 cd "$repository"
+old=dists/$suite
 new=dists/.new
-rm -rf "$new"
-trap 'rm -rf "$new"' EXIT
+replaced=dists/.replaced
+rm -rf "$new" "$replaced"
+trap 'rm -rf "$new" "$replaced"' EXIT
 trap 'exit 130' INT TERM
-architectures=$(for file in "$pool"/*.deb; do dpkg-deb --field "$file" Architecture; done | sort -u)
+architectures=$(for file in "$pool"/*.deb; do basename "${file##*_}" .deb; done | sort -u)
 for architecture in $architectures; do
     index=$new/main/binary-$architecture
     mkdir -p "$index"
+    earlier=$old/main/binary-$architecture/by-hash
+    [ ! -e "$earlier" ] || cp -Rp "$earlier" "$index/"
     apt-ftparchive --arch "$architecture" packages "$pool" >"$index/Packages"
     gzip -9nk "$index/Packages"
     xz -k "$index/Packages"
 done
 # Without a date, to compare: a new date alone is no change.
 describe() {
-    (cd "$new" && apt-ftparchive -o "APT::FTPArchive::Release::Origin=$name" \
+    (cd "$new" && apt-ftparchive -o APT::FTPArchive::DoByHash=true \
+        -o "APT::FTPArchive::Release::Origin=$name" \
         -o "APT::FTPArchive::Release::Label=$name" -o "APT::FTPArchive::Release::Suite=$suite" \
         -o "APT::FTPArchive::Release::Codename=$suite" -o "APT::FTPArchive::Release::Components=main" \
         -o "APT::FTPArchive::Release::Architectures=$(echo "$architectures" | xargs)" \
@@ -76,7 +85,6 @@ if [ ! -s "$new/key.asc" ]; then
     echo "gpg has no key $key" >&2
     exit 1
 fi
-old=dists/$suite
 if [ -e "$old/InRelease" ] && cmp -s "$new/key.asc" "$name.asc" &&
     [ "$(grep -v '^Date: ' "$new/Release")" = "$(grep -v '^Date: ' "$old/Release")" ]; then
     echo "$repository: nothing has changed" >&2
@@ -85,13 +93,13 @@ fi
 gpg --batch --yes --local-user "$key" --clearsign --output "$new/InRelease" "$new/Release"
 gpg --batch --yes --local-user "$key" --armor --detach-sign --output "$new/Release.gpg" "$new/Release"
 mv "$new/key.asc" "$name.asc"
-cat >"$name.sources" <<END
+[ -e "$name.sources" ] || cat >"$name.sources" <<END
 Types: deb
 URIs: https://packages.example.com
 Suites: $suite
 Components: main
 Signed-By: /etc/apt/keyrings/$name.asc
 END
-rm -rf "$old"
+[ ! -e "$old" ] || mv "$old" "$replaced"
 mv "$new" "$old"
 find "$PWD/dists" -type f >&2

@@ -115,3 +115,12 @@ def test_the_proxy_is_for_calls_to_aws_alone(job: Job, machine: Machine) -> None
     assert "::warning" not in job.log
     assert who(job, machine.aws, US.format(A)) == f"arn:aws:iam::{A}:user/dev"
     assert not [name for name in job.environ if name.upper() == "HTTPS_PROXY"]
+
+
+def test_a_proxys_password_is_not_in_the_log(job: Job) -> None:
+    """A proxy that does not answer is named without it, and so is one that doctor checks."""
+    del job.environ["HTTPS_PROXY"]
+    job.use(registries=A, http_proxy="http://me:hunter2@127.0.0.1:9", check="true")
+
+    assert "127.0.0.1:9" in job.log
+    assert "hunter2" not in job.log

@@ -109,12 +109,17 @@ def check_refused(
 
 
 def test_a_region_is_needed_for_an_account(runner: Runner, tmp_path: Path) -> None:
-    """The error names the ways to set it."""
+    """The error names the ways to set it; a profile's is not used, and the other variable is."""
     job = runner.start(tmp_path)
     del job.environ["AWS_REGION"]
+    job.environ["AWS_CONFIG_FILE"] = str(tmp_path / "config")
+    (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n")
     job.use(registries=A)
-
     assert "no AWS region" in job.errors[0]
+
+    job.environ["AWS_DEFAULT_REGION"] = "nowhere"
+    job.use(registries=A)
+    assert "AWS_REGION is 'nowhere'" in job.errors[0]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The apt repository of `make apt-repo`, used by the real apt in a copy of this machine."""
 
+import hashlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -186,11 +188,14 @@ def test_install_upgrade_and_purge(box: Box, repository: Repository, earlier: Pa
 def test_versions_and_architectures_stay(
     repository: Repository, earlier: Path, tmp_path: Path
 ) -> None:
-    """What was added before is in the index still, each architecture in its own."""
+    """What was added before is in the index still, each architecture in its own; the URI stays."""
     other = "arm64" if "_amd64" in earlier.name else "amd64"
     here = earlier.stem.rpartition("_")[2]
     repository.add(earlier)
+    sources = repository.directory / f"{NAME}.sources"
+    sources.write_text(edited := sources.read_text().replace("packages.example.com", "apt.invalid"))
     repository.add(_built(), _relabel(earlier, other, tmp_path))
+    assert sources.read_text() == edited
 
     listed = {
         architecture: repository.read(f"main/binary-{architecture}/Packages")
@@ -209,18 +214,42 @@ def test_versions_and_architectures_stay(
         assert done.stdout.decode() == listed[here]
 
 
+def test_an_index_stays_for_who_has_read_its_signature(
+    repository: Repository, earlier: Path
+) -> None:
+    """An update that began before a new package finds each file that the old InRelease names."""
+    repository.add(earlier)
+    (old,) = re.findall(r"(?ms)^SHA256:\n(.*?)^SHA512:", repository.read("Release"))
+    assert "Acquire-By-Hash: yes\n" in repository.read("InRelease")
+    repository.add(_built())
+
+    for digest, name in re.findall(r"(?m)^ (\w+) +\d+ (.*)$", old):
+        index = repository.directory / "dists" / "stable" / name
+        content = (index.parent / "by-hash" / "SHA256" / digest).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == digest
+        assert content != index.read_bytes()
+
+
 def test_a_second_run_changes_nothing(repository: Repository, earlier: Path) -> None:
-    """No byte and no date; and a build that differs under the same version is refused."""
+    """No byte and no date, whatever a package's file is called; what cannot be added is refused."""
 
     def state() -> dict[str, tuple[int, bytes]]:
         found = (path for path in repository.directory.rglob("*") if path.is_file())
         return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in found}
 
-    repository.add(earlier)
+    renamed = repository.directory.parent / "renamed.deb"
+    shutil.copy(earlier, renamed)
+    repository.add(renamed)
     before = state()
 
+    (pooled,) = repository.directory.rglob("*.deb")
+    assert pooled.name == earlier.name
+    (architecture,) = repository.directory.glob("dists/stable/main/*")
+    assert f"/{earlier.name}\n" in (architecture / "Packages").read_text()
     assert "nothing has changed" in repository.add(earlier)
     assert state() == before
+    renamed.write_text("no package")
+    assert "dpkg-deb: error" in repository.add(renamed, code=2)
     other = repository.directory.parent / earlier.name
     other.write_bytes(earlier.read_bytes() + b"\n")
     assert "give the new one a new version" in repository.add(other, code=1)
@@ -230,11 +259,12 @@ def test_a_second_run_changes_nothing(repository: Repository, earlier: Path) -> 
 
 
 def _tamper_index(repository: Repository) -> None:
-    """Change a size, in every form of the index."""
-    for index in repository.directory.glob("dists/stable/main/*/Packages"):
-        index.write_text(index.read_text().replace("\nSize: ", "\nSize: 1"))
-        for packer in ("gzip", "xz"):
-            subprocess.run([packer, "--keep", "--force", str(index)], check=True)
+    """Change the last byte of every form of the index."""
+    for index in repository.directory.glob("dists/stable/main/**/*"):
+        if index.is_file():
+            content = index.read_bytes()
+            index.unlink()  # or a link to it would change, too
+            index.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
 
 def _tamper_release(repository: Repository) -> None:

@@ -48,12 +48,14 @@ def test_every_section_has_its_link() -> None:
 
 
 def test_the_sections_are_those_of_keep_a_changelog() -> None:
-    """In its order, each at most once in a version, and none is empty."""
+    """In its order, each at most once in a version, none is empty, and no entry is there twice."""
     kinds = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
     for section in re.split(r"^## .*$", TEXT, flags=re.MULTILINE)[1:]:
         found = re.findall(r"^### (.+)$\n\n- ", section, re.MULTILINE)
         assert found == sorted(found, key=kinds.index)
         assert len(found) == len(set(found)) == section.count("\n### ")
+        entries = re.findall(r"^- (.{60})", section, re.MULTILINE)
+        assert len(entries) == len(set(entries))
 
 
 def test_a_version_without_a_date_is_an_error() -> None:

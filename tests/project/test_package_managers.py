@@ -208,10 +208,11 @@ def test_the_derivation_has_each_system(made: tuple[Path, dict[str, str]]) -> No
 
 
 @on_linux
-def test_the_scripts_of_the_packages_are_clean() -> None:
-    """shellcheck finds nothing in any script of tools/."""
+def test_the_scripts_are_clean() -> None:
+    """shellcheck finds nothing in any script of tools/, of the action and of CI."""
     _need("shellcheck")
     scripts = sorted(map(str, (REPOSITORY / "tools").glob("*.sh")))
+    scripts += [str(REPOSITORY / "action" / "python.sh"), str(REPOSITORY / ".ci" / "run")]
     assert len(scripts) >= 10
     _lint("shellcheck", *scripts)
 

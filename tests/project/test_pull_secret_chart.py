@@ -415,6 +415,9 @@ def test_the_notes_say_what_is_left_to_do(chart: Chart) -> None:
     """The example's account, the first run of a CronJob, the association of EKS."""
     assert "is an example" in chart.render({})["NOTES.txt"]
     assert "is an example" not in chart.render({"registries": ["public.ecr.aws"]})["NOTES.txt"]
+    assert "is in no registry" in chart.render({})["NOTES.txt"]
+    image = {"image": {"repository": "registry.example.com/ecrpy"}}
+    assert "is in no registry" not in chart.render(image)["NOTES.txt"]
     assert "--from=cronjob/ecr-pull-secrets " in chart.render({"mode": "once"})["NOTES.txt"]
     notes = chart.render({"mode": "cluster", "identity": {"podIdentity": True}})["NOTES.txt"]
     assert "create-pod-identity-association" in notes

@@ -1,7 +1,10 @@
 """Facts about the workflow files and the lock: repeated values agree, and downloads have hashes."""
 
 import re
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,3 +110,26 @@ def test_the_lock_has_all_that_the_build_needs() -> None:
     for line in lines:
         needed = Requirement(line)
         assert locked[needed.name] in needed.specifier
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the script is for a Unix shell")
+@pytest.mark.parametrize(("variables", "code"), [({}, 0), ({"GITHUB_ACTIONS": "true"}, 1)])
+def test_actionlint_is_not_left_out_in_github_actions(
+    tmp_path: Path, variables: dict[str, str], code: int
+) -> None:
+    """Elsewhere, without it and without npm, the other linters have to do."""
+    for name in ("zizmor", "check-jsonschema"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    for name in ("sh", "awk", "dirname", "mkdir", "mktemp", "rm"):
+        (tmp_path / name).symlink_to(shutil.which(name) or "")
+    done = subprocess.run(
+        ["sh", str(REPOSITORY / "tools" / "lint-workflows.sh"), str(tmp_path)],
+        env={"PATH": str(tmp_path), **variables},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert done.returncode == code, done
+    assert done.stderr.startswith("actionlint is not available")

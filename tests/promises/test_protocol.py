@@ -532,6 +532,7 @@ def test_any_bytes_end_store_and_erase_cleanly(
     ],
     ids=["memory", "ENOMEM", "EPIPE", "system", "import"],
 )
+@pytest.mark.ends_process
 def test_too_little_memory_is_reported(
     machine: Machine,
     monkeypatch: pytest.MonkeyPatch,
@@ -552,6 +553,7 @@ def test_too_little_memory_is_reported(
 
 @pytest.mark.parametrize("place", ["run_cli", "_run_action"])
 @pytest.mark.parametrize("is_hidden", [False, True], ids=["plain", "hidden"])
+@pytest.mark.ends_process
 def test_an_interrupt_is_silent(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, place: str, *, is_hidden: bool
 ) -> None:
@@ -567,6 +569,7 @@ def test_an_interrupt_is_silent(
     assert _run_in_code(["get"], HOST.encode(), machine.environ) == Result(130, b"", b"")
 
 
+@pytest.mark.ends_process
 def test_another_runtime_error_is_reported(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

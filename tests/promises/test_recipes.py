@@ -113,9 +113,20 @@ def find_alpine_shell() -> list[str]:
     return [found, "sh"] if found else ["/bin/sh"]
 
 
-def follow_gitlab(host: RecipeHost, job: str, configure: str, runner: str) -> None:
+def follow_gitlab(host: RecipeHost, job: str, image: str, configure: str, runner: str) -> None:
     check_schema("gitlab-ci", job, host.root)
     start_gitlab_job(host, job)
+    host.check(BOTH)
+    # tests/e2e/test_image.py builds the image, in which nothing is installed.
+    assert image.startswith(f"FROM {yaml.safe_load(job)['build']['image']}\nCOPY ")
+    for name in ("apk", "pipx"):
+        host.tool(name, "exit 1")
+    start_gitlab_job(
+        host,
+        "".join(
+            line for line in job.splitlines(keepends=True) if not re.search("- (apk|pipx)", line)
+        ),
+    )
     host.check(BOTH)
     # All is in the job's own directory, beside the checkout.
     assert [path.name for path in (*host.home.iterdir(), *host.work.iterdir())] == ["Dockerfile"]
@@ -242,6 +253,25 @@ def follow_azure_devops(host: RecipeHost, pipeline: str) -> None:
 
     host.tool("docker", "exit 3")
     host.run(shell, environ, code=3)
+
+
+def follow_kaniko(host: RecipeHost, dockerfile: str, config: str) -> None:
+    # tests/e2e/test_image.py builds the image.
+    host.install()
+    keys = host.machine.aws.user()
+    folder = re.search(r"(?m)^COPY config\.json (/\S+)/$", dockerfile)
+    cache = re.search(r"(?m)^ENV AWS_ECR_CACHE_DIR=(\S+)$", dockerfile)
+    assert folder
+    assert cache
+    path = host.machine.file(f"{folder[1][1:]}/config.json", config)
+    environ = {"DOCKER_CONFIG": str(path.parent), "HOME": "/", **keys.environ}
+    environ["AWS_ECR_CACHE_DIR"] = f"{host.root}{cache[1]}"
+    environ[f"AWS_ECR_ROLE_ARN_{OTHER[:12]}"] = "arn:aws:iam::210987654321:role/ecr-puller"
+    for _ in range(2):
+        host.run(["docker", "build", "."], environ)
+
+    host.check({HOST: keys.arn, OTHER: PULLER})
+    assert host.machine.aws.count()["ecr"] == 2  # the cache is used
 
 
 # --- tools ------------------------------------------------------------------------------------

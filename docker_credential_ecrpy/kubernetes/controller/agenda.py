@@ -110,7 +110,7 @@ class Agenda(Generic[Key]):
             due, _, key = self._heap[0]
             if self._due.get(key) == due and key not in self._busy:
                 return due
-            heapq.heappop(self._heap)  # dropped, planned anew, or being done
+            heapq.heappop(self._heap)  # dropped, planned again, or being done
         return None
 
     @property

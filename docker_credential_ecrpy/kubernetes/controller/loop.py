@@ -26,9 +26,7 @@ from docker_credential_ecrpy.kubernetes.controller.round import Last, Report, To
 from docker_credential_ecrpy.kubernetes.controller.sync import Deed
 from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSource
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import earliest
-from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import (
-    is_terminating,
-)
+from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import is_terminating
 from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import (
     due_at,
     restore_delay,
@@ -93,11 +91,14 @@ class Loop:
 
         It does once every Secret was tried, unless none has logins that are valid.
         """
-        jobs, now = self._agenda.jobs, self.parts.clock()
+        with self._lock:
+            is_chosen = self._namespaces is None or (
+                self._namespaces.has_begun and not self._stale.is_set()
+            )
+            jobs, now = self._agenda.jobs, self.parts.clock()
         if not self._has_begun:
-            is_listed = self._namespaces is None or self._namespaces.is_live
             tried = len(self.last.keys() & set(jobs))
-            self._has_begun = is_listed and tried == len(jobs)
+            self._has_begun = is_chosen and tried == len(jobs)
             if not self._has_begun:
                 return False, f"{tried} of {len(jobs)} secrets were tried"
         valid = 0
@@ -167,7 +168,7 @@ class Loop:
         self._namespaces = Watcher(
             Source(self.parts.cluster, paths.of("namespace")),
             lambda _: self._stale.set(),
-            partial(self.reporter.complain, "namespaces"),
+            partial(self.reporter.complain, "watch of namespaces"),
         )
         self._namespaces.start()
         threading.Thread(target=self._follow_namespaces, daemon=True).start()
@@ -183,12 +184,13 @@ class Loop:
             seen = now
 
     def _follow_namespaces(self) -> None:
-        """Choose the jobs anew after a change; many changes at a time count as one."""
+        """Choose the jobs again after a change; many changes at a time count as one."""
         while True:
             self._stale.wait()
             time.sleep(_SETTLE)
-            self._stale.clear()
-            self._choose_jobs()
+            with self._lock:
+                self._stale.clear()
+                self._choose_jobs()
 
     def _choose_jobs(self) -> None:
         """Compute in which namespaces which Secrets are wanted."""
@@ -202,12 +204,15 @@ class Loop:
                 found = filter(one.namespaces.selects, namespaces)
                 jobs += [(one.uid, each["metadata"]["name"]) for each in found]
             there = {each["metadata"]["name"] for each in namespaces if not is_terminating(each)}
+            left: dict[str, list[str]] = {}
             for key in set(self._agenda.jobs) - set(jobs):
                 if key[0] in self._wanted and key[1] in there:
-                    self.removal.leave(self._wanted[key[0]], [key[1]])
+                    left.setdefault(key[0], []).append(key[1])
                 last = self.last.pop(key, None)
                 synced = last.report.synced if last else ()
                 self.reporter.forget(key, synced[0].target.name if synced else "")
+            for uid, names in left.items():
+                self.removal.leave(self._wanted[uid], names)
             self.parts.metrics.note_wanted(len(jobs))
             self._agenda.set_jobs(jobs)
 

@@ -10,6 +10,7 @@ from docker_credential_ecrpy.hot.values import dataclass
 from docker_credential_ecrpy.kubernetes.controller import round as rounds
 from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
 from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
+from docker_credential_ecrpy.kubernetes.controller.reporter import Repeats
 from docker_credential_ecrpy.kubernetes.controller.round import Report, Tools
 from docker_credential_ecrpy.kubernetes.pull_secrets import service_accounts
 from docker_credential_ecrpy.kubernetes.pull_secrets.content import record
@@ -24,7 +25,7 @@ Remove = Callable[[Tools, PullSecret, Sequence[str]], Report]
 
 
 class Removal:
-    """Takes logins out of Secrets, in threads; each is tried until it succeeds.
+    """Takes logins out of Secrets, in a thread for each request; it tries until it succeeds.
 
     make_tools: as `Loop.make_removal_tools`. say: prints a line.
     """
@@ -34,6 +35,7 @@ class Removal:
     ) -> None:
         self._make_tools = make_tools
         self._say = say
+        self._repeats = Repeats(say)
 
     def leave(
         self, wanted: PullSecret, namespaces: Sequence[str], remove: Remove = rounds.remove
@@ -41,7 +43,7 @@ class Removal:
         """Begin to take out what a pull secret has in some namespaces."""
 
         def take_out() -> None:
-            left, said = list(namespaces), ""
+            left, said = list(namespaces), set()
             while left:
                 tools = self._make_tools(wanted)
                 report = remove(tools, wanted, left)
@@ -49,12 +51,13 @@ class Removal:
                     self._say(f"secret {one.target} {one.deed.value}")
                 for where, account in report.accounts:
                     self._say(f"service account {where}/{account} no longer names {wanted.name}")
-                text = "; ".join(f"{one.name}: {one.error}" for one in report.failures)
-                if text and text != said:
-                    self._say(text)
-                said = text
-                failed = {one.name for one in report.failures}
+                failed = {one.name: str(one.error) for one in report.failures}
                 left = [each for each in left if str(wanted.target(each)) in failed]
+                for each in left:
+                    name = str(wanted.target(each))
+                    if (name, failed[name]) not in said:
+                        said.add((name, failed[name]))
+                        self._repeats.say(name, failed[name], each)
                 time.sleep(_PAUSE if left else 0)
 
         threading.Thread(target=take_out, daemon=True).start()

@@ -1,5 +1,7 @@
 """Says what was done and what failed: in the log, in metrics, and in Events about the Secrets."""
 
+import re
+import threading
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -17,6 +19,49 @@ from docker_credential_ecrpy.text.times import stamp
 Key = tuple[str, str]
 """A job: the UID of what is wanted, and a namespace."""
 _MOST_SHOWN = 3  # registries in a line
+_SHOWN_EACH = 5  # lines of the same text, before they are counted
+_WINDOW = 30.0  # seconds
+
+
+class Repeats:
+    """Prints lines; of many with the same text, the first ones, and then how many more there were.
+
+    So an outage of AWS is a few lines, not one for each of thousands of namespaces. say: prints a
+    line. window: seconds until the count is printed.
+    """
+
+    def __init__(self, say: Callable[[str], None], window: float = _WINDOW) -> None:
+        self._say = say
+        self._window = window
+        self._counts: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def say(self, what: str, text: str, namespace: str = "") -> None:
+        """Print `what: text`, or count it. The namespace makes no difference between texts."""
+        word = rf"(?<![\w-]){re.escape(namespace)}(?![\w-])"
+        alike = re.sub(word, "*", text) if namespace else text
+        with self._lock:
+            if not self._counts:
+                self._begin()
+            count = self._counts[alike] = self._counts.get(alike, 0) + 1
+        if count <= _SHOWN_EACH:
+            self._say(f"{what}: {text}")
+
+    def _begin(self) -> None:
+        timer = threading.Timer(self._window, self._end)
+        timer.daemon = True
+        timer.start()
+
+    def _end(self) -> None:
+        """Print the counts; what has one is counted from its first line on in the next window."""
+        with self._lock:
+            more = {text: count - _SHOWN_EACH for text, count in self._counts.items()}
+            more = {text: count for text, count in more.items() if count > 0}
+            self._counts = dict.fromkeys(more, _SHOWN_EACH)
+            if more:
+                self._begin()
+        for text, count in more.items():
+            self._say(f"{count} more: {text}")
 
 
 class Reporter:
@@ -24,6 +69,7 @@ class Reporter:
 
     def __init__(self, say: Callable[[str], None], metrics: Metrics, events: Events) -> None:
         self.say = say
+        self._repeats = Repeats(say)
         self._metrics = metrics
         self._events = events
         self._failures: dict[Key, int] = {}
@@ -39,7 +85,7 @@ class Reporter:
             return self._tell_failures(key, wanted, report)
         if report.synced and self._failures.pop(key, 0):
             self._said.pop(key, None)
-            self.say(f"{key[1]}/{wanted.name}: it works again")
+            self._repeats.say(f"{key[1]}/{wanted.name}", "it works again", key[1])
             self._post(key[1], wanted, News("Recovered", "the logins are up to date again"))
         return 0
 
@@ -49,7 +95,7 @@ class Reporter:
         said = self._said.setdefault(key, set())
         if f"{where}{error}" not in said:
             said.add(f"{where}{error}")
-            self.say(f"{where}: {error}")
+            self._repeats.say(where, str(error), key[1])
 
     def forget(self, key: Key, wanted_name: str) -> None:
         """Drop what is known of a job that is no longer wanted."""
@@ -58,9 +104,9 @@ class Reporter:
         self._metrics.forget(key[1], wanted_name)
 
     def complain(self, what: str, error: HelperError) -> None:
-        """Report a failure of a watch."""
+        """Report a failure of a request that is not about one Secret."""
         self._metrics.note_failure(Reason.API.value)
-        self.say(f"watch of {what}: {error}")
+        self._repeats.say(what, str(error))
 
     def _tell_deed(self, wanted: PullSecret, one: Synced) -> None:
         if one.deed is not Deed.NOTHING:

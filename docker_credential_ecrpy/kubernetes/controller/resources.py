@@ -51,7 +51,6 @@ class Resources:
         self._namespace = namespace
         self._by_rule = by_rule
         self._kinds = [kind for kind in KINDS if kind.is_namespaced or not namespace]
-        self._unread = {kind.plural for kind in self._kinds}
         self._known: dict[str, tuple[Kind, Object]] = {}
         self._wanted: dict[str, PullSecret] = {}
         self._invalid: dict[str, HelperError] = {}
@@ -59,14 +58,14 @@ class Resources:
         self._ending: set[str] = set()
         self._dirty: set[str] = set()
         self._changed = threading.Condition(threading.RLock())
-        self._watchers: list[Watcher] = []
+        self._watchers: dict[str, Watcher] = {}
 
     def readiness(self) -> tuple[bool, str]:
         """Return whether it works, and what to say of it: at first, the resources are read."""
-        live = (kind for kind, one in zip(self._kinds, self._watchers, strict=True) if one.is_live)
-        self._unread -= {kind.plural for kind in live}
-        if self._unread:
-            return False, f"{', '.join(sorted(self._unread))} are not read"
+        read = {name for name, watcher in self._watchers.items() if watcher.has_begun}
+        unread = sorted({kind.plural for kind in self._kinds} - read)
+        if unread:
+            return False, f"{', '.join(unread)} are not read"
         return self.loop.readiness()
 
     def start(self) -> None:
@@ -74,8 +73,8 @@ class Resources:
         for kind in self._kinds:
             source = Source(self._parts.cluster, make_path(kind, self._namespace))
             follow, complain = partial(self._follow, kind), partial(self._complain, kind)
-            self._watchers.append(Watcher(source, follow, complain, self._end_gone))
-        for watcher in self._watchers:
+            self._watchers[kind.plural] = Watcher(source, follow, complain, self._end_gone)
+        for watcher in self._watchers.values():
             watcher.start()
         self.loop.start()
         threading.Thread(target=self._write_statuses, daemon=True).start()
@@ -88,7 +87,7 @@ class Resources:
         if isinstance(error, ApiFailure) and error.code == ApiFailure.NOT_FOUND:
             msg = f"the cluster has no definition of {kind.kind}"
             error = HelperError(msg, hint=f"install it: {_DEFINITIONS}")
-        self.loop.reporter.complain(kind.plural, error)
+        self.loop.reporter.complain(f"watch of {kind.plural}", error)
 
     def _list_wanted(self) -> list[PullSecret]:
         """Return what the resources of now want. Raises ApiFailure."""
@@ -132,7 +131,7 @@ class Resources:
         except ApiFailure as exc:
             if is_lost_race(exc):
                 return  # the change of the other writer comes next
-            self.loop.reporter.complain(f"{kind.plural}, which are not taken out at their end", exc)
+            self.loop.reporter.complain(f"finalizers of {kind.plural}", exc)
         with self._changed:
             self._invalid.pop(uid, None)
             self._wanted[uid] = wanted
@@ -208,11 +207,18 @@ class Resources:
             time.sleep(_SETTLE)
             with self._changed:
                 dirty, self._dirty = self._dirty, set()
+            failed = set()
             for uid in dirty:
                 try:
                     self._write_status(uid)
-                except HelperError as exc:
-                    self.loop.reporter.complain("statuses", exc)
+                except ApiFailure as exc:
+                    self.loop.reporter.complain("statuses of resources", exc)
+                    if exc.is_passing:
+                        failed.add(uid)
+            if failed:  # its Secret may not be due for hours
+                time.sleep(_RETRY)
+                with self._changed:
+                    self._dirty |= failed
 
     def _write_status(self, uid: str) -> None:
         with self._changed:
@@ -222,6 +228,8 @@ class Resources:
                 return
             outcome = self._outcome(uid, found)
         old = found.get("status") or {}
+        if outcome.is_pending:
+            return  # the last try of them comes back here
         generation = found["metadata"].get("generation", 1)
         status = make_status(old, generation, outcome, self._parts.clock())
         if status == old:

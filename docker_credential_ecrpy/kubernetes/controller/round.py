@@ -54,6 +54,13 @@ class Report:
     accounts: list[tuple[str, str]] = field(default_factory=list)
     identities: dict[str, str] = field(default_factory=dict)
 
+    def add(self, other: "Report") -> None:
+        """Add what another round did."""
+        self.synced.extend(other.synced)
+        self.failures.extend(other.failures)
+        self.accounts.extend(other.accounts)
+        self.identities.update(other.identities)
+
     @property
     def errors(self) -> list[HelperError]:
         """Every error, of objects and of registries, once."""

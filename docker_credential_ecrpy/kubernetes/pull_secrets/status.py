@@ -46,6 +46,12 @@ class Outcome:
     ready: int
     total: int
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether some Secrets were not tried yet, and none has failed: neither good nor bad."""
+        has_failed = self.failures or any(one.error for one in self.registries)
+        return self.ready < self.total and not has_failed
+
 
 def make_status(
     old: Mapping[str, Any], generation: int, outcome: Outcome, now: int

@@ -139,17 +139,17 @@ def command(
     code 1 if a Secret or a registry failed.
     """
     watchdog.stop()  # the number of namespaces has no limit
-    cluster = _connect(context, kubeconfig, kube_context)
     helper = context.helper
     if not cache:  # a token is in the Secret, and nowhere else
         helper = replace(helper, environ={**helper.environ, "AWS_ECR_DISABLE_CACHE": "1"})
     context = replace(context, helper=helper)
-    from docker_credential_ecrpy.cli.commands.kubernetes import pull_secrets_run
-
+    selection = read_selection(namespaces, exclude, labels, opt_in=opt_in)
     if resources:
-        if named or name or len(namespaces) > 1 or once or remove or dry_run:
-            msg = "--resources reads the registries and names from the cluster; leave them out"
-            raise click.UsageError(msg)
+        others = (named, name, exclude, labels, opt_in, accounts, repository, once, remove, dry_run)
+        check_followed(selection.include, form, any(others))
+        cluster = _connect(context, kubeconfig, kube_context)
+        from docker_credential_ecrpy.cli.commands.kubernetes import pull_secrets_run
+
         pull_secrets_run.follow(context, cluster, (*namespaces, "")[0], listen, rules or "")
         return protocol.OK
     if rules:
@@ -158,7 +158,6 @@ def command(
     if not (named and name):
         msg = "name the registries, and the Secret by --name; or add --resources"
         raise click.UsageError(msg)
-    selection = read_selection(namespaces, exclude, labels, opt_in=opt_in)
     wanted = read_wanted(
         context,
         named,
@@ -168,6 +167,9 @@ def command(
         accounts=accounts,
         selection=selection,
     )
+    cluster = _connect(context, kubeconfig, kube_context)
+    from docker_credential_ecrpy.cli.commands.kubernetes import pull_secrets_run
+
     # A list of names needs no right to read namespaces.
     is_list = not (exclude or labels or opt_in or any(map(is_glob, namespaces)))
     homes = dict.fromkeys(namespaces or (cluster.namespace,)) if is_list else ()
@@ -176,13 +178,24 @@ def command(
     ] or [wanted]
     several = [replace(each, owner=_name_owner(each)) for each in several]
     if once or remove or dry_run:
-        codes = [
-            pull_secrets_run.run_once(context, cluster, each, is_removal=remove, is_dry=dry_run)
-            for each in several
-        ]
-        return max(codes)
+        return pull_secrets_run.run_once(
+            context, cluster, several, is_removal=remove, is_dry=dry_run
+        )
     pull_secrets_run.keep_fresh(context, cluster, several, listen)
     return protocol.OK
+
+
+def check_followed(namespaces: Sequence[str], form: str, has_others: bool) -> None:  # noqa: FBT001 - a fact, not a flag
+    """Raise click.UsageError for options that --resources does not follow.
+
+    has_others: whether there is any that a resource has in its spec, or that ends the process.
+    """
+    if has_others or form != Form.DOCKER_CONFIG.value:
+        msg = "--resources reads the rest from the cluster; leave it out"
+        raise click.UsageError(msg)
+    if len(namespaces) > 1 or any(map(is_glob, namespaces)):
+        msg = "--resources follows one namespace by name, or all of them"
+        raise click.UsageError(msg)
 
 
 def read_selection(

@@ -15,7 +15,6 @@ from docker_credential_ecrpy.kubernetes.manifests.document import join
 from docker_credential_ecrpy.kubernetes.manifests.options import Options
 from docker_credential_ecrpy.kubernetes.manifests.workload import RULES
 from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form
-from docker_credential_ecrpy.kubernetes.pull_secrets.namespaces import is_glob
 
 SHARED = (
     "named",
@@ -140,12 +139,8 @@ def command(
     selection = pull_secrets.read_selection(namespaces, exclude, labels, opt_in=opt_in)
     options = replace(options, namespaces=tuple(dict.fromkeys(selection.include)))
     if resources:
-        if named or name or exclude or labels or opt_in or accounts or once:
-            msg = "--resources reads the rest from the cluster; leave it out"
-            raise click.UsageError(msg)
-        if len(options.namespaces) > 1 or any(map(is_glob, options.namespaces)):
-            msg = "--resources follows one namespace by name, or all of them"
-            raise click.UsageError(msg)
+        others = (named, name, exclude, labels, opt_in, accounts, repository, once)
+        pull_secrets.check_followed(options.namespaces, form, any(others))
     else:
         if rules:
             msg = "--rules needs --resources; without, --config names the rules"

@@ -30,18 +30,31 @@ Run = Callable[[Tools, PullSecret, Sequence[str]], Report]
 def run_once(
     context: CommandContext,
     cluster: Cluster,
-    wanted: PullSecret,
+    wanted: Sequence[PullSecret],
     *,
     is_removal: bool,
     is_dry: bool,
 ) -> int:
-    """Run one round, and print what it did; return the exit code."""
+    """Run one round, and print what it did; return the exit code.
+
+    wanted: one that selects namespaces, or those of one Secret in several.
+    """
     tools = rounds.Tools(cluster, context.helper, TokenSource(), time.time_ns, is_dry)
     run: Run = rounds.remove if is_removal else rounds.run
-    report = run(tools, wanted, rounds.find_namespaces(cluster, wanted))
-    if wanted.namespaces and not (is_removal or report.errors):
-        search = removal.search_by_options(cluster, wanted)
-        removal.take_out_leftovers(tools, search, report)
+    report = Report()
+    for each in wanted:
+        report.add(run(tools, each, rounds.find_namespaces(cluster, each)))
+        if each.namespaces and not (is_removal or report.errors):
+            search = removal.search_by_options(cluster, each)
+            removal.take_out_leftovers(tools, search, report)
+    _print_report(context, report, wanted[0].name, is_removal=is_removal, is_dry=is_dry)
+    return protocol.FAILED if report.errors else protocol.OK
+
+
+def _print_report(
+    context: CommandContext, report: Report, name: str, *, is_removal: bool, is_dry: bool
+) -> None:
+    """Print what a round did. name: of the Secrets."""
     would = "would change: " if is_dry else ""
     for one in report.synced:
         if one.errors and one.deed is Deed.NOTHING:
@@ -55,7 +68,7 @@ def run_once(
         )
     for namespace, account in report.accounts:
         verb = "no longer names" if is_removal else "names"
-        context.console.say(f"{would}service account {namespace}/{account} {verb} {wanted.name}")
+        context.console.say(f"{would}service account {namespace}/{account} {verb} {name}")
     for failure in report.failures:
         _note(context, f"{context.name}: {failure.name}: {failure.error}")
     said = set()
@@ -64,7 +77,6 @@ def run_once(
             if (key, str(error)) not in said:  # AWS was asked once for all namespaces
                 said.add((key, str(error)))
                 _note(context, f"{context.name}: {one.target}: {key}: {error}")
-    return protocol.FAILED if report.errors else protocol.OK
 
 
 def keep_fresh(

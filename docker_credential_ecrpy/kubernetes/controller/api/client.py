@@ -5,6 +5,7 @@ Its models are not used: they drop what they do not know, and an object of other
 
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +16,7 @@ from typing import Any
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.incluster_config import InClusterConfigLoader
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util.retry import Retry
 
 from docker_credential_ecrpy.errors import HelperError
@@ -35,6 +36,8 @@ _PAGE = 500  # objects of a list
 _JSON = "application/json"
 _NO_OBJECT = "the Kubernetes API: the answer is no object of it, as from a proxy"
 _LONGEST_WAIT = 300.0  # seconds, whatever an answer asks for
+_POOL = re.compile(r"^HTTPS?Connection(Pool)?\([^)]*\): ")
+"""The beginning of urllib3's errors."""
 _METADATA = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Object = dict[str, Any]
@@ -135,10 +138,22 @@ class Cluster:
         except ApiException as exc:
             raise explain(exc) from exc
         except (HTTPError, OSError, ValueError, RecursionError, config.ConfigException) as exc:
-            raise ApiFailure(0, f"the Kubernetes API: {_shorten(str(exc))}") from exc
+            raise self.explain_silence(exc) from exc
         if not (isinstance(found, dict) and isinstance(found.get("metadata"), dict)):
             raise ApiFailure(0, _NO_OBJECT)
         return found
+
+    def explain_silence(self, exc: object) -> ApiFailure:
+        """Return the error of a request without an answer, or with half of one.
+
+        It is the same for every path, so that equal errors are seen to be equal.
+        """
+        if isinstance(exc, AttributeError | LookupError | TypeError | ValueError):
+            text = "an answer broke off"
+        else:
+            cause = exc.reason if isinstance(exc, MaxRetryError) else exc
+            text = _POOL.sub("", _shorten(str(cause)))
+        return ApiFailure(0, f"the Kubernetes API at {self.client.configuration.host}: {text}")
 
     def open(  # noqa: PLR0913 - the parts of a request
         self,
@@ -201,7 +216,7 @@ def connect(environ: Mapping[str, str], folder: str, kubeconfig: str, context: s
         load()
         _, active = config.list_kube_config_contexts(file)
     except (config.ConfigException, OSError, ValueError, TypeError) as exc:
-        msg = f"there is no way to the Kubernetes API: {_shorten(str(exc))}"
+        msg = f"there is no way to the Kubernetes API: {_shorten(str(exc)).rstrip('.')}"
         hint = "run it in a pod with a service account, or name a kubeconfig by --kubeconfig"
         raise HelperError(msg, hint=hint) from exc
     return Cluster(configuration, active["context"].get("namespace") or "default", load)

@@ -1,6 +1,7 @@
 """Why a request to the Kubernetes API failed."""
 
 import re
+from http import HTTPStatus
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import Reason, Refusal
@@ -45,6 +46,14 @@ class ApiFailure(Refusal):
         self.code = code
         self.retry_after = retry_after
         self.is_of_namespace = is_of_namespace
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same request may succeed later, as after an outage of the API."""
+        return (
+            self.code in (0, HTTPStatus.TOO_MANY_REQUESTS)
+            or self.code >= HTTPStatus.INTERNAL_SERVER_ERROR
+        )
 
 
 def _name_right(denied: re.Match[str]) -> str:

@@ -15,8 +15,6 @@ from kubernetes.informer import ADDED, BOOKMARK, DELETED, ERROR, MODIFIED, Share
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot.values import dataclass, field
 from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster, explain
-from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
-from docker_credential_ecrpy.text.sanitize import one_line
 
 _TIMEOUT = (5, 150)  # seconds to connect, and of silence; a bookmark comes each minute
 _LONGEST_PAUSE = 30.0
@@ -48,10 +46,10 @@ class Source:
 class Watcher:
     """Calls `on_change` for each object that exists, is added, changed or deleted.
 
-    source: a list of the API. on_error: is told why the watch
-    fails, once for each reason. on_end: is called in place of
-    `on_change` for one that is deleted. is_live: whether what changes is seen; else it has to be
-    asked for. keeps_objects: whether `list` is used; else the informer's cache keeps names alone.
+    source: a list of the API. on_error: is told why the watch fails, once for each reason. on_end:
+    is called in place of `on_change` for one that is deleted. is_live: whether what changes is
+    seen; else it has to be asked for. has_begun: whether `on_change` has had all that existed at
+    the start. keeps_objects: whether `list` is used; else the informer's cache keeps names alone.
     """
 
     def __init__(
@@ -63,10 +61,11 @@ class Watcher:
         *,
         keeps_objects: bool = True,
     ) -> None:
-        self.is_live = False
+        self.is_live = self.has_begun = False
         self._failures = 0
         self._said = ""
         self._on_error = on_error
+        self._explain_silence = source.cluster.explain_silence
         self._stopped = threading.Event()
         self._begun = -_SHORT
         self._short = 0
@@ -103,6 +102,7 @@ class Watcher:
 
         Raises ApiException (410), after which the informer lists first, where watches fail.
         """
+        self.has_begun = True
         if self._failures >= _RELIST and not self._is_listed:
             raise ApiException(status=_GONE)
         is_short = time.monotonic() - self._begun < _SHORT
@@ -121,7 +121,7 @@ class Watcher:
         if self._stopped.is_set() or (isinstance(exc, ApiException) and exc.status == _GONE):
             return  # its end cuts an answer off, and where it is gone it lists again
         self.is_live = self._is_listed = False
-        failure = explain(exc) if isinstance(exc, ApiException) else _explain_other(exc)
+        failure = explain(exc) if isinstance(exc, ApiException) else self._explain_silence(exc)
         if self._said != str(failure):
             self._said = str(failure)
             self._on_error(failure)
@@ -137,18 +137,13 @@ def _strip(found: Object) -> None:
     found["metadata"] = name
 
 
-def _explain_other(exc: object) -> ApiFailure:
-    is_partial = isinstance(exc, AttributeError | LookupError | TypeError | ValueError)
-    text = "an answer broke off" if is_partial else one_line(str(exc))
-    return ApiFailure(0, f"the Kubernetes API: {text}")
-
-
 def _make_lister(
-    source: Source, on_list: Callable[[], None], pace: Callable[[], None]
+    source: Source, on_list: Callable[[], None], on_watch: Callable[[], None]
 ) -> Callable[..., Any]:
     """Return a list method as the informer calls it, whose objects are plain ones.
 
-    on_list: is called after a list; pace: before a watch.
+    on_list: is called after each list. on_watch: before each watch, which begins once the handlers
+    have had the objects of the list.
     """
 
     def list_objects(**options: Any) -> Any:
@@ -160,7 +155,7 @@ def _make_lister(
         query = {names[key]: value for key, value in options.items() if key in names}
         if options.get("watch"):
             query |= {"watch": "true", "allowWatchBookmarks": "true"}
-            pace()
+            on_watch()
             return source.open(query)
         found = json.loads(source.open(query).data)
         on_list()

@@ -42,13 +42,13 @@ def watch_objects(
         only = {"fieldSelector": f"metadata.name={name}"} if name else {}
         return Source(cluster, paths.of(kind, where), only)
 
-    say = partial(complain, f"secrets {wanted.name}")
+    say = partial(complain, f"watch of secrets {wanted.name}")
     begun = [Watcher(find("secret", wanted.name), see, say, see_end, keeps_objects=False)]
     if wanted.accounts:
         one = wanted.accounts[0]
         is_one = len(wanted.accounts) == 1 and not is_glob(one)
         source = find("service_account", one if is_one else "")
-        say = partial(complain, "service accounts")
+        say = partial(complain, "watch of service accounts")
         begun.append(Watcher(source, see_account, say, keeps_objects=False))
     for each in begun:
         each.start()

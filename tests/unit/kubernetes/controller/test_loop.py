@@ -1,6 +1,5 @@
 """Facts about the controller as a process: what it sees, what it writes, and how it ends."""
 
-import json
 import signal
 import sys
 import threading
@@ -16,6 +15,7 @@ from tests.world.aws import Fault, refuse
 from tests.world.hosts import HOST
 from tests.world.kube.access import Rule
 from tests.world.kube.controller import Controller
+from tests.world.kube.discovery import CUSTOM
 from tests.world.kube.server import KubeApi
 from tests.world.kube.store import Resource
 from tests.world.machine import Machine
@@ -23,7 +23,6 @@ from tests.world.pull_secrets import FOREIGN, auths, docker_secret
 from tests.world.web import Request
 
 pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
-pytestmark = pytest.mark.tree  # the standalone programs have no Kubernetes client
 SECRETS = Resource("secrets", "Secret")
 NAMESPACES = Resource("namespaces", "Namespace")
 MERGE = "application/merge-patch+json"
@@ -141,6 +140,22 @@ def test_aws_is_down_and_comes_back(api: KubeApi, start: Start, machine: Machine
 
     controller.wait(lambda: password(api) != before)
     controller.wait_for_line("shop/ecr: it works again")
+
+
+def test_an_outage_is_a_few_lines(api: KubeApi, start: Start, machine: Machine) -> None:
+    """Not one for each namespace; the metric counts each, and a new reason is said at once."""
+    for number in range(30):
+        api.store.add_namespace(f"team-{number}")
+    machine.aws.faults["ecr"] = refuse("ServiceUnavailable", status=503)
+    controller = start("--namespace", "team-*")
+    controller.wait(lambda: "0 of 30 secrets have" in controller.ask("/readyz")[1])
+    there = docker_secret({"auths": FOREIGN}, immutable=True) | {"metadata": {"name": "ecr"}}
+    api.store.create(SECRETS, "team-1", there)
+    machine.aws.faults.clear()
+    controller.wait_for_line("team-1/ecr is immutable")
+
+    said = [line for line in controller.said if f"/ecr: {HOST}: " in line]
+    assert len(said) == 5, controller.said
 
 
 def test_an_immutable_secret_is_said_once(api: KubeApi, start: Start) -> None:
@@ -331,7 +346,8 @@ def test_events_are_about_the_secret(api: KubeApi, start: Start, machine: Machin
     controller.wait_for_line("it works again")
 
     def events() -> list[dict[str, Any]]:
-        return [json.loads(call.body) for call in api.seen("create", "events")]
+        found = api.store.every("events")
+        return [each for each in found if each["metadata"]["namespace"] == "shop"]
 
     controller.wait(lambda: len(events()) == 3)
     assert [(one["type"], one["reason"]) for one in events()] == [
@@ -384,6 +400,30 @@ def test_a_signal_ends_it_during_a_call_to_the_api(api: KubeApi, start: Start) -
     controller.wait(lambda: len(api.seen(resource="secrets")) >= 2)
 
     assert controller.end() < 1
+
+
+@pytest.mark.parametrize("how", [("--namespace", "team-*"), ("--resources",)], ids=str)
+def test_it_is_not_ready_before_it_knows_what_is_wanted(
+    open_api: Callable[..., KubeApi], machine: Machine, tmp_path: Path, how: tuple[str, ...]
+) -> None:
+    """While namespaces and resources are read, nothing is wanted yet: that is not ready."""
+    machine.login()
+    machine.aws.faults["ecr"] = refuse("AccessDeniedException", status=400)
+    with open_api(custom=True) as api:
+        spec = {"registries": [HOST], "secretName": "ecr"}
+        for number in range(20):
+            api.store.add_namespace(f"team-{number}")
+            found = {"metadata": {"name": "ecr"}, "spec": spec}
+            api.store.create(CUSTOM[0], f"team-{number}", found)
+        with Controller(api, machine, tmp_path, *how) as controller:
+            answers = []
+
+            def ask() -> bool:
+                answers.append(controller.ask("/readyz"))
+                return "0 of 20 secrets have" in answers[-1][1]
+
+            controller.wait(ask)
+    assert {code for code, _ in answers} == {503}, answers
 
 
 def test_readiness_says_how_many_have_valid_logins(

@@ -1,5 +1,6 @@
 """Facts about what is taken out at the start: what nobody wants since a controller ran before."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
 
+from docker_credential_ecrpy.kubernetes.pull_secrets import names
 from tests.world.hosts import HOST
 from tests.world.kube.access import Rule
 from tests.world.kube.controller import Controller
@@ -148,6 +150,25 @@ def test_what_options_no_longer_select(api: KubeApi, start: Start) -> None:
     run(start, api, *selected, until=lambda: not logins(api, "team-b"))
 
     assert logins(api, "team-a") == logins(api, "team-c") == {HOST}
+
+
+def test_what_cannot_be_taken_out_is_a_few_lines(api: KubeApi, start: Start) -> None:
+    """Of many Secrets, with the cure; the others are taken out."""
+    homes = [f"home-{number}" for number in range(12)]
+    for name in homes:
+        api.store.add_namespace(name, labels={"env": "test"})
+    controller = start("--label", "env=test")
+    controller.wait(lambda: all(logins(api, name) for name in homes))
+    for name in homes[:-1]:
+        patch = {"immutable": True, "metadata": {"annotations": {names.MANAGED_BY: None}}}
+        api.store.patch(SECRETS, (name, "ecr"), patch, MERGE)
+    for name in homes:
+        relabel(api, name)
+    controller.wait(lambda: not logins(api, homes[-1]))
+    controller.wait_for_line("cannot be removed; delete it")
+    time.sleep(1)
+
+    assert sum("cannot be removed" in line for line in controller.said) == 5, controller.said
 
 
 def test_without_the_right_to_list_nothing_is_looked_for(

@@ -171,6 +171,29 @@ def test_a_failure_is_in_the_status_with_its_cure(
     controller.wait(lambda: ready(api) == "True", 40)
 
 
+def test_a_resource_is_ready_only_with_all_its_secrets(api: KubeApi, start: Start) -> None:
+    """Not with the first of them; so `kubectl wait` waits for all."""
+    for number in range(8):
+        api.store.add_namespace(f"slow-{number}")
+    api.latency = lambda call: 0.5 if call.verb == "create" and call.resource == "secrets" else 0
+    create(api, "", namespaces={"include": ["slow-*"]})
+    controller = start()
+    controller.wait(lambda: ready(api, "") == "True")
+
+    assert all(password(api, f"slow-{number}") for number in range(8))
+    assert read(api, "")["status"]["secrets"] == {"ready": 8, "total": 8}
+
+
+def test_a_status_that_could_not_be_written_is_written_later(api: KubeApi, start: Start) -> None:
+    """Its Secret is not due for hours, and the API answers again."""
+    api.fail(500, verb="patch", resource="ecrpullsecrets", times=2)
+    create(api)
+    controller = start()
+    controller.wait_for_line("statuses of resources: the Kubernetes API: ")
+    controller.wait(lambda: ready(api) == "True")
+    controller.wait(lambda: FINALIZER in read(api)["metadata"].get("finalizers", ()))
+
+
 def test_an_invalid_spec_is_in_the_status(api: KubeApi, start: Start) -> None:
     """Where the API has an older definition; and a change of the spec is followed."""
     create(api, registries=["docker.io"])

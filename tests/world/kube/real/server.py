@@ -83,9 +83,9 @@ class RealServer:
         self._run("kube-apiserver")
         end = time.monotonic() + _PATIENCE
         while not self._is_ready():
-            log = self._root / "kube-apiserver.log"
-            assert self._processes["kube-apiserver"].poll() is None, log.read_text()[-3000:]
-            assert time.monotonic() < end, log.read_text()[-3000:]
+            for program, process in self._processes.items():
+                assert process.poll() is None, self._read_log(program)
+            assert time.monotonic() < end, self._read_log("kube-apiserver")
             time.sleep(0.1)
 
     def kill_api(self) -> None:
@@ -162,6 +162,9 @@ class RealServer:
                 cwd=self._root,
                 env={"PATH": os.defpath, "HOME": str(self._root)},
             )
+
+    def _read_log(self, program: str) -> str:
+        return (self._root / f"{program}.log").read_text()[-3000:]
 
     def _is_ready(self) -> bool:
         with suppress(OSError, http.client.HTTPException), closing(self.connect()) as connection:

@@ -208,7 +208,8 @@ class RealStore:
             if name != "default" and not name.startswith("kube-"):
                 self.delete(NAMESPACES, ("", name), {})
                 self.finish_namespace(name)
-        self._server.request("DELETE", path_of(SECRETS, "default"))
+        for resource in (SECRETS, Resource("events", "Event")):
+            self._server.request("DELETE", path_of(resource, "default"))
 
     def _end_resources(self, namespace: str) -> None:
         """Delete the resources of this program, whatever keeps them."""

@@ -256,6 +256,23 @@ def test_namespaces_by_glob_label_and_exclusion(cluster: Cluster) -> None:
     assert cluster.machine.aws.count() == {"ecr": 1}
 
 
+def test_several_namespaces_by_name_share_a_token(cluster: Cluster) -> None:
+    """AWS is asked once for all of them; so is what it refuses, which is said once."""
+    homes = [word for name in ("a", "b", "c") for word in ("--namespace", name)]
+    for name in ("a", "b", "c"):
+        cluster.api.store.add_namespace(name)
+    aws_refuses(cluster)
+    cluster.machine.environ["AWS_MAX_ATTEMPTS"] = "1"
+    done = cluster.run("--once", *homes)
+    assert (done.code, done.stderr.count(b"\n")) == (1, 1), done
+    assert cluster.machine.aws.count() == {"ecr": 1}
+    cluster.machine.aws.faults.clear()
+    done = cluster.run("--once", *homes)
+
+    assert done.stdout.count(b"/ecr is created") == 3
+    assert cluster.machine.aws.count() == {"ecr": 2}
+
+
 def test_a_namespace_that_is_no_longer_selected(cluster: Cluster) -> None:
     """The next round takes the login out, and a dry run says so; another's Secret stays."""
     for name in ("team-a", "team-b"):
@@ -335,6 +352,20 @@ def test_the_least_rights(cluster: Cluster) -> None:
 
     assert f'User "{USER}" cannot create resource "secrets"' in error
     assert "give the service account the right that is named" in error
+
+
+def test_the_rights_of_a_removal(cluster: Cluster) -> None:
+    """To delete what this program has created; the error names that right, and nothing is lost."""
+    cluster.once()
+    cluster.limit(Rule(["get", "patch"], ["secrets"], "shop", ["ecr"]))
+    denied = cluster.run("--remove", "--namespace", "shop")
+    assert denied.code == 1
+    assert b"delete secrets in the namespace shop" in denied.stderr
+    assert HOST in auths(cluster.secret())
+    cluster.limit(Rule(["get", "patch", "delete"], ["secrets"], "shop", ["ecr"]))
+
+    assert cluster.run("--remove", "--namespace", "shop").code == 0
+    assert cluster.api.store.get("secrets", "shop", "ecr") is None
 
 
 def test_an_api_that_fails_is_reported(cluster: Cluster) -> None:
@@ -475,6 +506,31 @@ def test_errors_of_usage(cluster: Cluster, arguments: tuple[str, ...], says: byt
     assert (done.code, done.stdout) == (2, b"")
     assert says in done.stderr
     assert not cluster.api.calls
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--namespace", "team-*"),
+        ("--namespace", "a", "--namespace", "b"),
+        ("--label", "env=prod"),
+        ("--service-account", "default"),
+        ("--form", "argocd"),
+        ("--repository", "a"),
+        ("--once",),
+        (HOST,),
+    ],
+    ids=str,
+)
+def test_resources_take_no_options_of_a_secret(
+    machine: Machine, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """None is ignored silently; and a kubeconfig is not even read."""
+    absent = ("--kubeconfig", str(tmp_path / "absent"))
+    done = machine.run("pull-secrets", "--resources", *absent, *arguments)
+
+    assert (done.code, done.stdout) == (2, b"")
+    assert b"--resources" in done.stderr
 
 
 def test_without_a_cluster_the_error_says_what_to_name(machine: Machine, tmp_path: Path) -> None:

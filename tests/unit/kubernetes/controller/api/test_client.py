@@ -1,6 +1,7 @@
 """Facts about the client of the API in a pod: its files, its addresses, and its errors."""
 
 import json
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,24 @@ def test_a_new_token_in_a_kubeconfig_is_used(
 
     assert failures == {401}
     assert len(api.calls) <= asked + 6
+
+
+def test_an_api_that_is_down_is_the_same_error_for_each_path(api: KubeApi, folder: Path) -> None:
+    """It names the address and the reason, without what the HTTP client says of itself."""
+    family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.bind((api.host, 0))
+        port = listener.getsockname()[1]  # closed from now on
+    environ = {"KUBERNETES_SERVICE_HOST": api.host, "KUBERNETES_SERVICE_PORT": str(port)}
+    cluster = connect(environ, str(folder), "", "")
+    errors = {str(fails(cluster, namespace)) for namespace in ("shop", "other")}
+
+    assert len(errors) == 1
+    assert f":{port}: " in (error := errors.pop())
+    assert "refused" in error
+    assert "check the network" in error
+    assert "Max retries" not in error
+    assert "HTTPSConnection" not in error
 
 
 @pytest.mark.parametrize("gone", ["token", "ca.crt", "namespace"])
