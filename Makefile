@@ -53,7 +53,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 TESTS ?= tests
-WORKERS ?= 6
+WORKERS ?= 4
 E2E ?= tests/e2e
 KUBE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/docker-credential-ecrpy/kube
 PROGRAM ?=
@@ -80,7 +80,7 @@ SOURCES := $(shell find docker_credential_ecrpy -name '*.py')
 BUILD_SOURCES := $(shell find binary -type f -not -name '*.pyc')
 
 # Tests run in parallel, except those that need the whole machine. They wait more than they compute:
-# two cores are busy with six workers.
+# two cores are busy with four workers.
 PARALLEL = -n $(WORKERS) --dist worksteal
 
 # RUNS: how often bench runs each program. SECONDS: how long chaos and fuzz take.

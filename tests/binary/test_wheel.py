@@ -135,8 +135,12 @@ def _index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert PLATFORM.is_file(), "not built: make wheels"
     for wheel in (PURE, PLATFORM):
         shutil.copy(wheel, directory)
+    # From a copy: other tests write byte code into the tree meanwhile.
+    copy = tmp_path_factory.mktemp("tree") / "copy"
+    ignore = shutil.ignore_patterns(".*", "__pycache__", "build", "dist")
+    shutil.copytree(REPOSITORY, copy, symlinks=True, ignore=ignore)
     command = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory"]
-    subprocess.run([*command, directory], cwd=REPOSITORY, check=True, capture_output=True)
+    subprocess.run([*command, directory], cwd=copy, check=True)
     return directory
 
 

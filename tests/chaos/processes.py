@@ -98,6 +98,8 @@ class Processes:
         except subprocess.TimeoutExpired:
             child.send_signal(signal.SIGKILL)
             run.stdout, run.stderr = child.communicate()
+            assert child.stdin is not None
+            child.stdin.close()  # which it leaves open if nothing was written yet
             run.code = -signal.SIGKILL if kill else None
         else:
             run.code = child.returncode

@@ -38,7 +38,8 @@ def test_a_zone_that_is_called_utc(machine: Machine, zone: str) -> None:
     assert machine.get().secret in machine.aws.issued
     for path in machine.entries():
         entry, _ = cache.read_any(str(path))
-        assert abs(entry.refresh / cache.SECOND - end) < 60
+        early = end - entry.refresh / cache.SECOND
+        assert -60 < early < 3600 / 10 + 60  # the machine's jitter
 
 
 @pytest.mark.parametrize(

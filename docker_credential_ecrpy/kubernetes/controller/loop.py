@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from docker_credential_ecrpy.kubernetes.controller.api import paths
 from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
 from docker_credential_ecrpy.kubernetes.controller.api.events import Events
 from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
-from docker_credential_ecrpy.kubernetes.controller.api.watch import Source, Watcher
+from docker_credential_ecrpy.kubernetes.controller.api.watch import Handlers, Source, Watcher
 from docker_credential_ecrpy.kubernetes.controller.api.watches import watch_objects
 from docker_credential_ecrpy.kubernetes.controller.metrics import Metrics
 from docker_credential_ecrpy.kubernetes.controller.removal import Removal
@@ -167,7 +167,7 @@ class Loop:
     def _watch_namespaces(self) -> None:
         self._namespaces = Watcher(
             Source(self.parts.cluster, paths.of("namespace")),
-            lambda _: self._stale.set(),
+            Handlers(lambda _: self._stale.set()),
             partial(self.reporter.complain, "watch of namespaces"),
         )
         self._namespaces.start()
@@ -224,9 +224,21 @@ class Loop:
 
         for old in self._watchers.get(wanted.uid, ()):
             old.stop()
-        see = partial(self._see, wanted)
-        complain = self.reporter.complain
-        self._watchers[wanted.uid] = watch_objects(self.parts.cluster, wanted, wake, see, complain)
+        secrets = Handlers(
+            partial(self._see, wanted),
+            lambda found: wake(found["metadata"]["namespace"]),
+            partial(self._see_all, wanted.uid),
+        )
+        self._watchers[wanted.uid] = watch_objects(
+            self.parts.cluster, wanted, secrets, wake, self.reporter.complain
+        )
+
+    def _see_all(self, uid: str, found: Sequence[dict[str, Any]]) -> None:
+        """Restore the Secrets that went during a gap of the watch."""
+        there = {each["metadata"]["namespace"] for each in found}
+        for key in self.jobs_of(uid):
+            if key[1] not in there:
+                self._wake(key)
 
     def _see(self, wanted: PullSecret, found: dict[str, Any]) -> None:
         """Restore a Secret that others have changed; during a try of its own, look after it."""

@@ -18,7 +18,7 @@ from docker_credential_ecrpy.kubernetes.controller.api.custom import (
 )
 from docker_credential_ecrpy.kubernetes.controller.api.events import News
 from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure, is_lost_race
-from docker_credential_ecrpy.kubernetes.controller.api.watch import Source, Watcher
+from docker_credential_ecrpy.kubernetes.controller.api.watch import Handlers, Source, Watcher
 from docker_credential_ecrpy.kubernetes.controller.loop import Loop, Parts
 from docker_credential_ecrpy.kubernetes.controller.removal import Search
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times, earliest
@@ -73,7 +73,9 @@ class Resources:
         for kind in self._kinds:
             source = Source(self._parts.cluster, make_path(kind, self._namespace))
             follow, complain = partial(self._follow, kind), partial(self._complain, kind)
-            self._watchers[kind.plural] = Watcher(source, follow, complain, self._end_gone)
+            self._watchers[kind.plural] = Watcher(
+                source, Handlers(follow, self._end_gone), complain
+            )
         for watcher in self._watchers.values():
             watcher.start()
         self.loop.start()

@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
@@ -43,28 +43,41 @@ class Source:
         return self.cluster.open("GET", path, timeout=_TIMEOUT)
 
 
-class Watcher:
-    """Calls `on_change` for each object that exists, is added, changed or deleted.
+@dataclass(frozen=True)
+class Handlers:
+    """What a watch calls.
 
-    source: a list of the API. on_error: is told why the watch fails, once for each reason. on_end:
-    is called in place of `on_change` for one that is deleted. is_live: whether what changes is
-    seen; else it has to be asked for. has_begun: whether `on_change` has had all that existed at
-    the start. keeps_objects: whether `list` is used; else the informer's cache keeps names alone.
+    on_change: for each object that exists, is added, changed or deleted. on_end: in its place for
+    one that is deleted. on_list: with the objects of each list after the first; one that came and
+    went between a list and its watch is in no event.
+    """
+
+    on_change: Callable[[Object], None]
+    on_end: Callable[[Object], None] | None = None
+    on_list: Callable[[Sequence[Object]], None] = lambda _: None
+
+
+class Watcher:
+    """Tells what happens to the objects of a list.
+
+    source: a list of the API. on_error: is told why the watch fails, once for each reason. is_live:
+    whether what changes is seen; else it has to be asked for. has_begun: whether the handlers have
+    had all that existed at the start. keeps_objects: whether `list` is used; else the informer's
+    cache keeps names alone.
     """
 
     def __init__(
         self,
         source: Source,
-        on_change: Callable[[Object], None],
+        handlers: Handlers,
         on_error: Callable[[HelperError], None],
-        on_end: Callable[[Object], None] | None = None,
         *,
         keeps_objects: bool = True,
     ) -> None:
         self.is_live = self.has_begun = False
         self._failures = 0
         self._said = ""
-        self._on_error = on_error
+        self._on_error, self._on_list = on_error, handlers.on_list
         self._explain_silence = source.cluster.explain_silence
         self._stopped = threading.Event()
         self._begun = -_SHORT
@@ -73,8 +86,8 @@ class Watcher:
         self._is_watching = False
         self._informer = SharedInformer(_make_lister(source, self._note_list, self._pace))
         for kind in (ADDED, MODIFIED, DELETED):
-            is_end = kind == DELETED and on_end
-            self._informer.add_event_handler(kind, on_end if is_end else on_change)
+            on_end = handlers.on_end if kind == DELETED else None
+            self._informer.add_event_handler(kind, on_end or handlers.on_change)
             if not keeps_objects:
                 self._informer.add_event_handler(kind, _strip)
         for kind in (ADDED, MODIFIED, DELETED, BOOKMARK):
@@ -94,8 +107,10 @@ class Watcher:
         """Return the objects that exist, as far as they are known."""
         return list(self._informer.cache.list())
 
-    def _note_list(self) -> None:
+    def _note_list(self, found: Sequence[Object]) -> None:
         self.is_live, self._is_listed, self._is_watching = True, True, False
+        if self.has_begun:
+            self._on_list(found)
 
     def _pace(self) -> None:
         """Wait before a watch if the last ones ended at once: the informer begins it again so.
@@ -138,12 +153,12 @@ def _strip(found: Object) -> None:
 
 
 def _make_lister(
-    source: Source, on_list: Callable[[], None], on_watch: Callable[[], None]
+    source: Source, on_list: Callable[[Sequence[Object]], None], on_watch: Callable[[], None]
 ) -> Callable[..., Any]:
     """Return a list method as the informer calls it, whose objects are plain ones.
 
-    on_list: is called after each list. on_watch: before each watch, which begins once the handlers
-    have had the objects of the list.
+    on_list: is called with the objects of each list. on_watch: before each watch, which begins once
+    the handlers have had the objects of the list.
     """
 
     def list_objects(**options: Any) -> Any:
@@ -158,7 +173,7 @@ def _make_lister(
             on_watch()
             return source.open(query)
         found = json.loads(source.open(query).data)
-        on_list()
+        on_list(found["items"] or [])
         version = SimpleNamespace(resource_version=found["metadata"]["resourceVersion"])
         return SimpleNamespace(items=found["items"], metadata=version)
 

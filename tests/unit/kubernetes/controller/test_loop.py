@@ -186,6 +186,19 @@ def test_a_watch_that_is_gone_begins_again(api: KubeApi, start: Start) -> None:
     controller.wait(lambda: password(api))
 
 
+def test_a_secret_that_went_before_its_watch_began_is_restored(api: KubeApi, start: Start) -> None:
+    """No event tells of one that was created after a list, and deleted before the next."""
+    api.ending.set()
+    controller = start("--namespace", "shop")
+    controller.wait(lambda: password(api))
+    time.sleep(0.3)
+    api.store.delete(SECRETS, ("shop", "ecr"), {})
+    api.store.compact()
+    api.ending.clear()
+
+    controller.wait(lambda: password(api))
+
+
 def test_a_watch_that_fails_lists_again(api: KubeApi, start: Start) -> None:
     """An API that was restored from a backup may refuse the place with another code than 410."""
     controller = start("--namespace", "shop")
