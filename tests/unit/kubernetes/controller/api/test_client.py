@@ -237,11 +237,15 @@ def test_no_answer_is_an_error_too(api: KubeApi, cluster: Cluster) -> None:
     assert fails(cluster).code == 0
 
 
+@pytest.mark.parametrize("open_api", ["loopback"], indirect=True)
 @pytest.mark.parametrize("in_file", [False, True], ids=["token", "tokenFile"])
 def test_a_new_token_in_a_kubeconfig_is_used(
     api: KubeApi, tmp_path: Path, *, in_file: bool
 ) -> None:
-    """As after a login of the user, once the old one is refused; with none, that is said."""
+    """As after a login of the user, once the old one is refused; with none, that is said.
+
+    The real API accepts an old one for some seconds more, and no administrator's token ends.
+    """
     file, token = api.kubeconfig(tmp_path / "kubeconfig"), tmp_path / "token"
     token.write_text(api.admin)
     content = json.loads(file.read_text())
