@@ -22,6 +22,7 @@ from tests.world.machine import Machine
 from tests.world.pull_secrets import FOREIGN, auths, docker_secret
 from tests.world.web import Request
 
+pytestmark = pytest.mark.tree  # the standalone programs have no Kubernetes client
 pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
 SECRETS = Resource("secrets", "Secret")
 NAMESPACES = Resource("namespaces", "Namespace")
