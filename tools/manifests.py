@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from docker_credential_ecrpy.kubernetes.manifests import bundle, definitions
+from docker_credential_ecrpy.kubernetes.manifests import definitions, rights, workload
 from docker_credential_ecrpy.kubernetes.manifests.document import Document, join
 from docker_credential_ecrpy.kubernetes.manifests.options import Options
 
@@ -24,15 +24,6 @@ BASES = {
     "cluster": Options(IMAGE, follows=True),
     "once": Options(IMAGE, name="ecr", registries=REGISTRIES, is_once=True),
 }
-_RIGHTS = (
-    "Namespace",
-    "ServiceAccount",
-    "Role",
-    "RoleBinding",
-    "ClusterRole",
-    "ClusterRoleBinding",
-)
-_DEFINITION = "CustomResourceDefinition"
 
 
 def list_files() -> Iterator[tuple[str, str]]:
@@ -42,11 +33,9 @@ def list_files() -> Iterator[tuple[str, str]]:
         yield f"crds/{plural}.yaml", text
         yield f"chart/definitions/{plural}.yaml", text
     for name, options in BASES.items():
-        documents = [each for each in bundle.make(options) if each.kind != _DEFINITION]
-        rights = [each for each in documents if each.kind in _RIGHTS]
-        rest = [each for each in documents if each.kind not in _RIGHTS]
-        yield f"{name}/rbac.yaml", join(rights)
-        yield f"{name}/{'cronjob' if options.is_once else 'deployment'}.yaml", join(rest)
+        pods = "cronjob" if options.is_once else "deployment"
+        yield f"{name}/rbac.yaml", join(rights.list_documents(options))
+        yield f"{name}/{pods}.yaml", join(workload.list_documents(options))
 
 
 if __name__ == "__main__":

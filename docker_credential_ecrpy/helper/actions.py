@@ -18,6 +18,7 @@ from docker_credential_ecrpy.helper.request import (
 from docker_credential_ecrpy.helper.timeout import read_timeout
 from docker_credential_ecrpy.hot import cache, identity, paths, protocol, registry
 from docker_credential_ecrpy.hot.protocol import GetRequest
+from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.settings.rules import Choice
 from docker_credential_ecrpy.text.log import is_true
 from docker_credential_ecrpy.tokens import entry as entry_file
@@ -37,6 +38,10 @@ Answer = tuple[int, bytes]
 
 class Helper(Call):
     """The credential helper for one call."""
+
+    def without_cache(self) -> "Helper":
+        """Return the same helper, which neither reads nor writes the cache on disk."""
+        return replace(self, environ={**self.environ, "AWS_ECR_DISABLE_CACHE": "1"})
 
     def get(self, request: GetRequest, turn: "Turn | None" = None) -> Answer:
         """Return the reply for the address in `request`. turn: as in `Broker`.

@@ -69,6 +69,11 @@ def refresh_time(written: int, expires: int, credentials_expire: int | None, sha
     due = written + (expires - written) // 2
     if credentials_expire is not None:
         due = min(due, credentials_expire)
+    return spread(written, due, share)
+
+
+def spread(written: int, due: int, share: float) -> int:
+    """Return a time up to a tenth of the way from `due` back to `written`; all in ns."""
     return due - int(max(due - written, 0) // _JITTER_PART * share)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from docker_credential_ecrpy.hot.values import dataclass
+from docker_credential_ecrpy.hot.values import dataclass, replace
 from docker_credential_ecrpy.kubernetes.controller import round as rounds
 from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
 from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
@@ -49,8 +49,8 @@ class Removal:
                 report = remove(tools, wanted, left)
                 for one in report.synced:
                     self._say(f"secret {one.target} {one.deed.value}")
-                for where, account in report.accounts:
-                    self._say(f"service account {where}/{account} no longer names {wanted.name}")
+                for change in report.accounts:
+                    self._say(str(change))
                 failed = {one.name: str(one.error) for one in report.failures}
                 left = [each for each in left if str(wanted.target(each)) in failed]
                 for each in left:
@@ -63,21 +63,21 @@ class Removal:
         threading.Thread(target=take_out, daemon=True).start()
 
     def leave_leftovers(self, search: "Search") -> None:
-        """Begin to look for what a controller of before has left, and take it out."""
+        """Begin to look for what an earlier controller has left, and take it out."""
 
         def look() -> None:
             said = ""
             while True:
                 try:
-                    for wanted, remove in search.find():
-                        self.leave(wanted, [wanted.namespace], remove)
+                    for (wanted, remove), namespaces in _group(search.find()).items():
+                        self.leave(wanted, namespaces, remove)
                 except ApiFailure as exc:
                     if exc.code == HTTPStatus.FORBIDDEN:
                         return  # with the rights to one Secret, there are no leftovers elsewhere
                     # Where the resources are not defined, their watches say so.
                     if said != str(exc) and exc.code != HTTPStatus.NOT_FOUND:
                         said = str(exc)
-                        self._say(f"logins of before are not looked for: {exc}")
+                        self._say(f"logins that nobody wants any more are not found yet: {exc}")
                     time.sleep(_PAUSE)
                 else:
                     return
@@ -144,7 +144,7 @@ class Search:
                 patterns = [pattern for one in wanting for pattern in one.accounts]
                 for account in accounts.get((namespace, name), ()):
                     if not matches(account, patterns):
-                        left = PullSecret("", namespace, name, (), accounts=[account])
+                        left = PullSecret("", namespace, name, (), accounts=(account,))
                         yield left, rounds.remove_accounts
 
     def _list_accounts(self) -> dict[tuple[str, str], list[str]]:
@@ -161,10 +161,25 @@ class Search:
         return found
 
 
+def _group(
+    found: Iterator[tuple[PullSecret, Remove]],
+) -> dict[tuple[PullSecret, Remove], list[str]]:
+    """Return what a search yields with its namespaces together: one thread takes them out."""
+    groups: dict[tuple[PullSecret, Remove], list[str]] = {}
+    for wanted, remove in found:
+        alike = replace(wanted, namespace="")
+        groups.setdefault((alike, remove), []).append(wanted.namespace)
+    return groups
+
+
 def search_by_options(cluster: Cluster, wanted: PullSecret) -> Search:
     """Return the search for what options have left in namespaces that they no longer select."""
     return Search(
-        *(cluster, "", lambda: [wanted], lambda owner: owner == wanted.owner, wanted.name),
+        cluster,
+        namespace="",
+        list_wanted=lambda: [wanted],
+        is_judged=lambda owner: owner == wanted.owner,
+        name=wanted.name,
         has_accounts=bool(wanted.accounts),
     )
 
@@ -176,9 +191,7 @@ def take_out_leftovers(tools: Tools, search: Search, report: Report) -> None:
     """
     try:
         for wanted, remove in search.find():
-            done = remove(tools, wanted, [wanted.namespace])
-            report.synced.extend(done.synced)
-            report.failures.extend(done.failures)
+            report.add(remove(tools, wanted, [wanted.namespace]))
     except ApiFailure as exc:
         if exc.code != HTTPStatus.FORBIDDEN:
             raise

@@ -79,8 +79,8 @@ class Reporter:
         """Report a try; return how many have failed in a row."""
         for one in report.synced:
             self._tell_deed(wanted, one)
-        for where, account in report.accounts:
-            self.say(f"service account {where}/{account} names {wanted.name}")
+        for change in report.accounts:
+            self.say(str(change))
         if report.errors:
             return self._tell_failures(key, wanted, report)
         if report.synced and self._failures.pop(key, 0):

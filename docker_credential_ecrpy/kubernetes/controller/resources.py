@@ -80,8 +80,7 @@ class Resources:
             watcher.start()
         self.loop.start()
         threading.Thread(target=self._write_statuses, daemon=True).start()
-        where = self._parts.cluster, self._namespace
-        search = Search(*where, self._list_wanted, self._is_judged)
+        search = Search(self._parts.cluster, self._namespace, self._list_wanted, self._is_judged)
         self.loop.removal.leave_leftovers(search)
 
     def _complain(self, kind: Kind, error: HelperError) -> None:

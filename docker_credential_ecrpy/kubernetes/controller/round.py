@@ -43,15 +43,27 @@ class Tools:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a round did. accounts: the service accounts that were changed, by namespace.
+class AccountChange:
+    """A service account that names a Secret from now on, or no longer does."""
 
-    identities: of each registry, as in `secret.read_times`.
-    """
+    namespace: str
+    name: str
+    secret: str
+    is_added: bool
+
+    def __str__(self) -> str:
+        """Return what is said of it."""
+        verb = "names" if self.is_added else "no longer names"
+        return f"service account {self.namespace}/{self.name} {verb} {self.secret}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a round did. identities: of each registry, as in `secret.read_times`."""
 
     synced: list[Synced] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    accounts: list[tuple[str, str]] = field(default_factory=list)
+    accounts: list[AccountChange] = field(default_factory=list)
     identities: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: "Report") -> None:
@@ -170,12 +182,13 @@ def _check_wanted(tools: Tools, wanted: PullSecret) -> None:
 def _sync_accounts(
     tools: Tools, wanted: PullSecret, namespace: str, report: Report, *, wanted_there: bool
 ) -> None:
+    target = wanted.target(namespace)
     changed = sync.sync_accounts(
-        *(tools.api, wanted.target(namespace), wanted.accounts),
-        wanted=wanted_there,
-        is_dry=tools.is_dry,
+        tools.api, target, wanted.accounts, wanted=wanted_there, is_dry=tools.is_dry
     )
-    report.accounts.extend((namespace, name) for name in changed)
+    report.accounts.extend(
+        AccountChange(namespace, name, wanted.name, wanted_there) for name in changed
+    )
 
 
 def _note(report: Report, name: str, error: HelperError) -> None:

@@ -16,7 +16,6 @@ from docker_credential_ecrpy.kubernetes.pull_secrets.tokens import Found
 
 _TRIES = 10  # against other writers, each with a fresh read
 _SECRET, _ACCOUNT = "secret", "service_account"
-_MERGE = "application/merge-patch+json"
 
 Object = dict[str, Any]
 
@@ -31,9 +30,9 @@ class Api(Protocol):
         """Create an object."""
 
     def patch(
-        self, kind: str, place: tuple[str, str], patch: Mapping[str, Any], content_type: str
+        self, kind: str, namespace: str, name: str, patch: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Patch an object at a namespace and name."""
+        """Change an object by a JSON merge patch."""
 
     def delete(self, kind: str, seen: Mapping[str, Any]) -> None:
         """Delete an object unless it has changed since it was seen."""
@@ -118,7 +117,7 @@ def _write(api: Api, current: Object | None, target: Target, planned: Mapping[st
     if current is None:
         api.create(_SECRET, target.namespace, planned)
     else:
-        api.patch(_SECRET, (target.namespace, target.name), planned, _MERGE)
+        api.patch(_SECRET, target.namespace, target.name, planned)
 
 
 def _plan(
@@ -153,7 +152,7 @@ def remove_secret(
             return Deed.NOTHING
         try:
             if not is_dry and patch:
-                api.patch(_SECRET, (target.namespace, target.name), patch, _MERGE)
+                api.patch(_SECRET, target.namespace, target.name, patch)
             elif not is_dry:
                 api.delete(_SECRET, current)
         except ApiFailure as exc:
@@ -183,7 +182,7 @@ def sync_accounts(
                 break
             try:
                 if not is_dry:
-                    api.patch(_ACCOUNT, (target.namespace, name), patch, _MERGE)
+                    api.patch(_ACCOUNT, target.namespace, name, patch)
             except ApiFailure as exc:
                 if tries + 1 == _TRIES or not is_lost_race(exc):
                     raise

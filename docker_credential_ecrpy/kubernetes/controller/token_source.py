@@ -7,7 +7,6 @@ from collections.abc import Callable
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.helper.actions import Helper
 from docker_credential_ecrpy.hot import cache
-from docker_credential_ecrpy.hot.values import replace
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import times_of
 from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import due_at
 from docker_credential_ecrpy.settings.rules import Choice
@@ -63,7 +62,7 @@ class TokenSource:
         entry = helper.find_token(resolved)
         if due_at(times_of(entry), uid) <= self._clock():
             # The cache on disk gives it until its own time: the jitter of one machine for all.
-            entry = _without_cache(helper).find_token(resolved)
+            entry = helper.without_cache().find_token(resolved)
         return entry
 
     def _forget_expired(self) -> None:
@@ -74,7 +73,3 @@ class TokenSource:
             self._failures.pop(place, None)
             if not self._locks[place].locked():
                 del self._locks[place]
-
-
-def _without_cache(helper: Helper) -> Helper:
-    return replace(helper, environ={**helper.environ, "AWS_ECR_DISABLE_CACHE": "1"})

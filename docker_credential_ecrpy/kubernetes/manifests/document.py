@@ -17,11 +17,6 @@ class Document:
     comment: str = ""
 
     @property
-    def kind(self) -> str:
-        """The kind of the object."""
-        return str(self.body["kind"])
-
-    @property
     def text(self) -> str:
         """The object as YAML."""
         head = f"# {self.comment}\n" if self.comment else ""

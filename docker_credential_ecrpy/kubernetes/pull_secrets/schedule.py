@@ -8,8 +8,8 @@ import hashlib
 
 from docker_credential_ecrpy.hot import cache
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times
+from docker_credential_ecrpy.tokens.token import spread
 
-_SPREAD = 10  # a part of the time to the refresh
 _FIRST_RETRY = 5 * cache.SECOND
 _LONGEST_RETRY = 300 * cache.SECOND
 _MOST_DOUBLED = 20
@@ -24,7 +24,7 @@ def fraction(uid: str) -> float:
 
 def due_at(times: Times, uid: str) -> int:
     """Return when logins are due for an object, in nanoseconds since the epoch (UTC)."""
-    return times.refresh - int(max(times.refresh - times.written, 0) * fraction(uid) / _SPREAD)
+    return spread(times.written, times.refresh, fraction(uid))
 
 
 def retry_delay(failures: int, uid: str) -> int:

@@ -1,6 +1,7 @@
 """`pull-secrets`: keep image pull secrets of Kubernetes fresh, in a pod of the cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -110,16 +111,8 @@ _EXTRA = "docker-credential-ecrpy[kubernetes]"
 @click.pass_obj
 def command(
     context: CommandContext,
-    named: Sequence[str],
+    /,
     *,
-    name: str,
-    namespaces: Sequence[str],
-    exclude: Sequence[str],
-    labels: Sequence[str],
-    opt_in: bool,
-    accounts: Sequence[str],
-    form: str,
-    repository: str,
     resources: bool,
     rules: str | None,
     once: bool,
@@ -129,6 +122,7 @@ def command(
     kubeconfig: str,
     kube_context: str,
     listen: str,
+    **given: Any,
 ) -> int:
     """Keep image pull secrets of Kubernetes fresh, in a pod of the cluster.
 
@@ -139,42 +133,29 @@ def command(
     code 1 if a Secret or a registry failed.
     """
     watchdog.stop()  # the number of namespaces has no limit
-    helper = context.helper
     if not cache:  # a token is in the Secret, and nowhere else
-        helper = replace(helper, environ={**helper.environ, "AWS_ECR_DISABLE_CACHE": "1"})
-    context = replace(context, helper=helper)
-    selection = read_selection(namespaces, exclude, labels, opt_in=opt_in)
+        context = replace(context, helper=context.helper.without_cache())
+    selection = read_selection(given)
     if resources:
-        others = (named, name, exclude, labels, opt_in, accounts, repository, once, remove, dry_run)
-        check_followed(selection.include, form, any(others))
+        check_followed(selection, given, ends=once or remove or dry_run)
         cluster = _connect(context, kubeconfig, kube_context)
         from docker_credential_ecrpy.cli.commands.kubernetes import pull_secrets_run
 
-        pull_secrets_run.follow(context, cluster, (*namespaces, "")[0], listen, rules or "")
+        namespace = (*selection.include, "")[0]
+        pull_secrets_run.follow(context, cluster, namespace, listen, rules or "")
         return protocol.OK
-    if rules:
-        msg = "--rules needs --resources; without, AWS_ECR_CONFIG names the rules"
-        raise click.UsageError(msg)
-    if not (named and name):
-        msg = "name the registries, and the Secret by --name; or add --resources"
-        raise click.UsageError(msg)
-    wanted = read_wanted(
-        context,
-        named,
-        name=name,
-        form=form,
-        repository=repository,
-        accounts=accounts,
-        selection=selection,
-    )
+    check_named(given, rules, "AWS_ECR_CONFIG")
+    wanted = read_wanted(context, selection, given)
     cluster = _connect(context, kubeconfig, kube_context)
     from docker_credential_ecrpy.cli.commands.kubernetes import pull_secrets_run
 
     # A list of names needs no right to read namespaces.
-    is_list = not (exclude or labels or opt_in or any(map(is_glob, namespaces)))
-    homes = dict.fromkeys(namespaces or (cluster.namespace,)) if is_list else ()
+    has_condition = selection.exclude or selection.labels or selection.opt_in
+    is_list = not (has_condition or any(map(is_glob, selection.include)))
+    homes = dict.fromkeys(selection.include or (cluster.namespace,)) if is_list else ()
     several = [
-        replace(wanted, uid=f"{home}/{name}", namespace=home, namespaces=None) for home in homes
+        replace(wanted, uid=f"{home}/{wanted.name}", namespace=home, namespaces=None)
+        for home in homes
     ] or [wanted]
     several = [replace(each, owner=_name_owner(each)) for each in several]
     if once or remove or dry_run:
@@ -185,55 +166,61 @@ def command(
     return protocol.OK
 
 
-def check_followed(namespaces: Sequence[str], form: str, has_others: bool) -> None:  # noqa: FBT001 - a fact, not a flag
-    """Raise click.UsageError for options that --resources does not follow.
+def read_selection(given: Mapping[str, Any]) -> Selection:
+    """Return what the options select. given: the options by their names, as for the others.
 
-    has_others: whether there is any that a resource has in its spec, or that ends the process.
+    Raises click.UsageError.
     """
-    if has_others or form != Form.DOCKER_CONFIG.value:
-        msg = "--resources reads the rest from the cluster; leave it out"
-        raise click.UsageError(msg)
-    if len(namespaces) > 1 or any(map(is_glob, namespaces)):
-        msg = "--resources follows one namespace by name, or all of them"
-        raise click.UsageError(msg)
-
-
-def read_selection(
-    namespaces: Sequence[str], exclude: Sequence[str], labels: Sequence[str], *, opt_in: bool
-) -> Selection:
-    """Return what the options select. Raises click.UsageError."""
     try:
         return Selection(
-            [check_pattern(each, "--namespace") for each in namespaces],
-            [check_pattern(each, "--exclude") for each in exclude],
-            dict(map(_parse_label, labels)),
-            opt_in=opt_in,
+            [check_pattern(each, "--namespace") for each in given["namespaces"]],
+            [check_pattern(each, "--exclude") for each in given["exclude"]],
+            dict(map(_parse_label, given["labels"])),
+            opt_in=given["opt_in"],
         )
     except Refusal as exc:
         raise click.UsageError(str(exc)) from exc
 
 
+def check_followed(selection: Selection, given: Mapping[str, Any], *, ends: bool) -> None:
+    """Raise click.UsageError for options that --resources does not follow.
+
+    ends: whether there is one with which the process ends by itself.
+    """
+    others = [value for name, value in given.items() if name not in ("namespaces", "form")]
+    if ends or any(others) or given["form"] != Form.DOCKER_CONFIG.value:
+        msg = "--resources reads the rest from the cluster; leave it out"
+        raise click.UsageError(msg)
+    if len(selection.include) > 1 or any(map(is_glob, selection.include)):
+        msg = "--resources follows one namespace by name, or all of them"
+        raise click.UsageError(msg)
+
+
+def check_named(given: Mapping[str, Any], rules: str | None, instead: str) -> None:
+    """Raise click.UsageError where --resources is missing. instead: what else names rules."""
+    if rules:
+        msg = f"--rules needs --resources; without, {instead} names the rules"
+        raise click.UsageError(msg)
+    if not (given["named"] and given["name"]):
+        msg = "name the registries, and the Secret by --name; or add --resources"
+        raise click.UsageError(msg)
+
+
 def read_wanted(
-    context: CommandContext,
-    named: Sequence[str],
-    *,
-    name: str,
-    form: str,
-    repository: str,
-    accounts: Sequence[str],
-    selection: Selection,
+    context: CommandContext, selection: Selection, given: Mapping[str, Any]
 ) -> PullSecret:
     """Return what the options ask for. Raises click.UsageError."""
+    registries = dict.fromkeys(_parse(text, context) for text in given["named"])
     try:
         return check(
             PullSecret(
-                uid=f"*/{name}",
+                uid=f"*/{given['name']}",
                 namespace="",
-                name=name,
-                registries=tuple(dict.fromkeys(_parse(text, context) for text in named)),
-                form=Form(form),
-                repository=repository,
-                accounts=[check_pattern(each, "--service-account") for each in accounts],
+                name=given["name"],
+                registries=tuple(registries),
+                form=Form(given["form"]),
+                repository=given["repository"],
+                accounts=[check_pattern(each, "--service-account") for each in given["accounts"]],
                 namespaces=selection,
                 owner=BY_OPTIONS,
             )

@@ -1,7 +1,7 @@
 """`pull-secrets manifests`: print what sets the controller up in a cluster, for `kubectl apply`."""
 
 import os
-from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -14,7 +14,6 @@ from docker_credential_ecrpy.kubernetes.manifests import bundle
 from docker_credential_ecrpy.kubernetes.manifests.document import join
 from docker_credential_ecrpy.kubernetes.manifests.options import Options
 from docker_credential_ecrpy.kubernetes.manifests.workload import RULES
-from docker_credential_ecrpy.kubernetes.pull_secrets.form import Form
 
 SHARED = (
     "named",
@@ -89,16 +88,8 @@ def _share_options(command: click.Command) -> click.Command:
 @click.pass_obj
 def command(
     context: CommandContext,
-    named: Sequence[str],
+    /,
     *,
-    name: str,
-    namespaces: Sequence[str],
-    exclude: Sequence[str],
-    labels: Sequence[str],
-    opt_in: bool,
-    accounts: Sequence[str],
-    form: str,
-    repository: str,
     resources: bool,
     rules: str | None,
     once: bool,
@@ -110,6 +101,7 @@ def command(
     pod_identity: bool,
     credentials_secret: str,
     config: str,
+    **given: Any,
 ) -> None:
     """Print what sets pull-secrets up in a cluster, as YAML for kubectl apply.
 
@@ -136,40 +128,26 @@ def command(
         rules=text,
         rule_files=_read_folder(rules) if rules else {},
     )
-    selection = pull_secrets.read_selection(namespaces, exclude, labels, opt_in=opt_in)
+    selection = pull_secrets.read_selection(given)
     options = replace(options, namespaces=tuple(dict.fromkeys(selection.include)))
     if resources:
-        others = (named, name, exclude, labels, opt_in, accounts, repository, once)
-        pull_secrets.check_followed(options.namespaces, form, any(others))
+        pull_secrets.check_followed(selection, given, ends=once)
     else:
-        if rules:
-            msg = "--rules needs --resources; without, --config names the rules"
-            raise click.UsageError(msg)
-        if not (named and name):
-            msg = "name the registries, and the Secret by --name; or add --resources"
-            raise click.UsageError(msg)
+        pull_secrets.check_named(given, rules, "--config")
         # The rules of the pod say which registries there are, and not those of this machine.
         environ = {**context.helper.environ, "AWS_ECR_CONFIG": config or os.devnull}
         there = replace(context, helper=replace(context.helper, environ=environ))
-        wanted = pull_secrets.read_wanted(
-            there,
-            named,
-            name=name,
-            form=form,
-            repository=repository,
-            accounts=accounts,
-            selection=selection,
-        )
+        wanted = pull_secrets.read_wanted(there, selection, given)
         options = replace(
             options,
             name=wanted.name,
-            registries=tuple(dict.fromkeys(named)),
-            form=Form(form),
-            repository=repository,
-            accounts=tuple(dict.fromkeys(accounts)),
+            registries=tuple(dict.fromkeys(given["named"])),
+            form=wanted.form,
+            repository=wanted.repository,
+            accounts=tuple(dict.fromkeys(wanted.accounts)),
             exclude=tuple(selection.exclude),
             labels=selection.labels,
-            opt_in=opt_in,
+            opt_in=selection.opt_in,
         )
     context.console.say_as_is(join(bundle.make(options)).rstrip("\n"))
 
@@ -186,18 +164,19 @@ def _read_folder(folder: str) -> dict[str, str]:
 def _read_config(path: str, option: str = "--config") -> str:
     """Return the content of a config.toml. Raises click.BadParameter."""
     try:
-        with open(path, encoding="utf-8", newline="") as stream:
-            text = stream.read(_LONGEST + 1)
+        with open(path, "rb") as stream:
+            data = stream.read(_LONGEST + 1)
     except OSError as exc:
         msg = f"{path}: {exc.strerror}"
         raise click.BadParameter(msg, param_hint=option) from exc
+    if len(data) > _LONGEST:
+        msg = f"{path} is longer than {_LONGEST // 1024} KiB"
+        raise click.BadParameter(msg, param_hint=option)
+    try:
+        return data.decode()
     except UnicodeError as exc:
         msg = f"{path} is not UTF-8"
         raise click.BadParameter(msg, param_hint=option) from exc
-    if len(text) > _LONGEST:
-        msg = f"{path} is longer than {_LONGEST // 1024} KiB"
-        raise click.BadParameter(msg, param_hint=option)
-    return text
 
 
 def _check_text(text: str, option: str) -> str:

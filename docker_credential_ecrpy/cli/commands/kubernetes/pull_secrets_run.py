@@ -47,14 +47,12 @@ def run_once(
         if each.namespaces and not (is_removal or report.errors):
             search = removal.search_by_options(cluster, each)
             removal.take_out_leftovers(tools, search, report)
-    _print_report(context, report, wanted[0].name, is_removal=is_removal, is_dry=is_dry)
+    _print_report(context, report, is_dry=is_dry)
     return protocol.FAILED if report.errors else protocol.OK
 
 
-def _print_report(
-    context: CommandContext, report: Report, name: str, *, is_removal: bool, is_dry: bool
-) -> None:
-    """Print what a round did. name: of the Secrets."""
+def _print_report(context: CommandContext, report: Report, *, is_dry: bool) -> None:
+    """Print what a round did."""
     would = "would change: " if is_dry else ""
     for one in report.synced:
         if one.errors and one.deed is Deed.NOTHING:
@@ -66,9 +64,8 @@ def _print_report(
         context.console.say(
             f"{would if is_changed else ''}secret {one.target} {one.deed.value}{until}"
         )
-    for namespace, account in report.accounts:
-        verb = "no longer names" if is_removal else "names"
-        context.console.say(f"{would}service account {namespace}/{account} {verb} {name}")
+    for change in report.accounts:
+        context.console.say(f"{would}{change}")
     for failure in report.failures:
         _note(context, f"{context.name}: {failure.name}: {failure.error}")
     said = set()

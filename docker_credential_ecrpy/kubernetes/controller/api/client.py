@@ -80,11 +80,13 @@ class Cluster:
         """Create an object. Raises ApiFailure."""
         return self.ask("POST", paths.of(kind, namespace), made)
 
-    def patch(
-        self, kind: str, place: tuple[str, str], patch: Mapping[str, Any], content_type: str
-    ) -> Object:
-        """Patch an object at a namespace and name. Raises ApiFailure."""
-        return self.ask("PATCH", paths.of(kind, *place), patch, content_type)
+    def patch(self, kind: str, namespace: str, name: str, patch: Mapping[str, Any]) -> Object:
+        """Change an object by a JSON merge patch. Raises ApiFailure."""
+        return self.merge(paths.of(kind, namespace, name), patch)
+
+    def merge(self, path: str, patch: Mapping[str, Any]) -> Object:
+        """Change the object at a path by a JSON merge patch. Raises ApiFailure."""
+        return self.ask("PATCH", path, patch, "application/merge-patch+json")
 
     def delete(self, kind: str, seen: Mapping[str, Any]) -> None:
         """Delete an object unless it has changed since it was seen. Raises ApiFailure."""
@@ -174,7 +176,11 @@ class Cluster:
         def send() -> Any:
             # With a copy of the headers, which get the token.
             made = self.client.param_serialize(
-                *(method, path, None, None, {**headers}, body), auth_settings=["BearerToken"]
+                method,
+                path,
+                header_params={**headers},
+                body=body,
+                auth_settings=["BearerToken"],
             )
             return self.client.call_api(*made, _request_timeout=timeout)
 

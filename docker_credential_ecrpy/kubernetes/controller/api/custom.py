@@ -9,7 +9,6 @@ from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
 from docker_credential_ecrpy.kubernetes.pull_secrets.names import GROUP
 
 API_VERSION = f"{GROUP}/v1alpha1"
-_MERGE = "application/merge-patch+json"
 
 Object = dict[str, Any]
 
@@ -66,7 +65,7 @@ class CustomObjects:
 
     def _patch(self, kind: Kind, metadata: Mapping[str, Any], patch: Object, of: str = "") -> None:
         path = make_path(kind, metadata.get("namespace", ""), metadata["name"])
-        self._cluster.ask("PATCH", f"{path}{of}", patch, _MERGE)
+        self._cluster.merge(f"{path}{of}", patch)
 
 
 def make_path(kind: Kind, namespace: str = "", name: str = "") -> str:

@@ -1,7 +1,7 @@
-"""Events of the API: what happened to an object, for who looks at it with kubectl."""
+"""Events of the API: what happened to an object, as `kubectl describe` shows it."""
 
-import datetime as dt
 import threading
+import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +12,7 @@ from docker_credential_ecrpy.kubernetes.controller.api.client import Cluster
 from docker_credential_ecrpy.kubernetes.controller.api.failure import ApiFailure
 from docker_credential_ecrpy.text import secrets
 from docker_credential_ecrpy.text.sanitize import make_printable
+from docker_credential_ecrpy.text.times import stamp
 
 _LONGEST = 1024  # characters of an Event's message, which the API allows
 
@@ -54,7 +55,7 @@ class Events:
 
 
 def _make(about: Mapping[str, Any], news: News, namespace: str) -> dict[str, Any]:
-    now = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = stamp(time.time_ns())
     return {
         "metadata": {"generateName": f"{about['name']}.", "namespace": namespace},
         "involvedObject": dict(about),

@@ -90,7 +90,7 @@ def read(metadata: Mapping[str, Any]) -> Record:
 
 
 def annotations(record: Record) -> dict[str, str]:
-    """Return the annotations of a record: its JSON, and the earliest times for who looks at it."""
+    """Return the annotations of a record: its JSON, and the earliest times, for people."""
     members = {
         key: {
             "owner": one.owner,

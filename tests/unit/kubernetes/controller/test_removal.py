@@ -1,16 +1,19 @@
 """Facts about what is taken out at the start: what nobody wants since a controller ran before."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
 
+from docker_credential_ecrpy.kubernetes.controller import round as rounds
+from docker_credential_ecrpy.kubernetes.controller.removal import Removal, Remove, Search
 from docker_credential_ecrpy.kubernetes.pull_secrets import names
+from docker_credential_ecrpy.kubernetes.pull_secrets.spec import PullSecret
 from tests.world.hosts import HOST
 from tests.world.kube.access import Rule
 from tests.world.kube.controller import Controller
@@ -184,3 +187,40 @@ def test_without_the_right_to_list_nothing_is_looked_for(
     said = run(start, api, "--resources", until=lambda: logins(api, "team-a"))
 
     assert not [line for line in said if "cannot" in line]
+
+
+class FoundByStandIn(Search):
+    """A search with what it finds."""
+
+    def find(self) -> Iterator[tuple[PullSecret, Remove]]:
+        """Yield the Secrets of two owners in many namespaces, and an account."""
+        for number in range(100):
+            for owner in ("ECRPullSecret/a", "ECRPullSecret/b"):
+                yield PullSecret("", f"n-{number}", "ecr", (), owner=owner), rounds.remove
+        yield PullSecret("", "n-1", "ecr", (), accounts=("default",)), rounds.remove_accounts
+
+
+def test_leftovers_of_an_owner_are_taken_out_by_one_thread() -> None:
+    """Thousands of namespaces are no thousands of threads."""
+    left: list[tuple[PullSecret, int]] = []
+
+    class Noted(Removal):
+        def leave(
+            self, wanted: PullSecret, namespaces: Sequence[str], remove: Remove = rounds.remove
+        ) -> None:
+            left.append((wanted, len(namespaces)))
+
+    def unused(_: object) -> Any:
+        raise AssertionError
+
+    search = FoundByStandIn(cast("Any", None), "", list, bool)
+    Noted(unused, unused).leave_leftovers(search)
+    end = time.monotonic() + 10
+    while len(left) < 3 and time.monotonic() < end:
+        time.sleep(0.01)
+
+    assert [(wanted.owner, count) for wanted, count in left] == [
+        ("ECRPullSecret/a", 100),
+        ("ECRPullSecret/b", 100),
+        ("", 1),
+    ]

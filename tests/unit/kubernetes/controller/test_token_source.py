@@ -8,7 +8,7 @@ import pytest
 
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import cache, registry
-from docker_credential_ecrpy.hot.values import dataclass, field
+from docker_credential_ecrpy.hot.values import dataclass, field, replace
 from docker_credential_ecrpy.kubernetes.controller.token_source import TokenSource
 from docker_credential_ecrpy.kubernetes.pull_secrets.login import Times, times_of
 from docker_credential_ecrpy.kubernetes.pull_secrets.schedule import due_at
@@ -41,6 +41,9 @@ class FakeHelper:
 
     def read_identity(self) -> str:
         return self.identity
+
+    def without_cache(self) -> "FakeHelper":
+        return replace(self, environ={"AWS_ECR_DISABLE_CACHE": "1"})
 
     def find_token(self, _: Choice) -> cache.Entry:
         time.sleep(0.05)

@@ -294,6 +294,18 @@ def test_a_namespace_that_is_no_longer_selected(cluster: Cluster) -> None:
     assert HOST in auths(cluster.secret())
 
 
+def test_an_account_in_a_namespace_that_is_no_longer_selected(cluster: Cluster) -> None:
+    """It no longer names the Secret, and the output says so."""
+    cluster.api.store.add_namespace("team-a", labels={"env": "prod"})
+    words = ("--once", "--label", "env=prod", "--service-account", "default")
+    assert b"service account team-a/default names ecr\n" in cluster.run(*words).stdout
+    patch = {"metadata": {"labels": {"env": None}}}
+    namespaces = Resource("namespaces", "Namespace", namespaced=False)
+    cluster.api.store.patch(namespaces, ("", "team-a"), patch, "application/merge-patch+json")
+
+    assert b"service account team-a/default no longer names ecr\n" in cluster.run(*words).stdout
+
+
 def test_a_namespace_opts_in(cluster: Cluster) -> None:
     """By an annotation."""
     cluster.api.store.add_namespace("in", annotations={names.WANTED: "true"})

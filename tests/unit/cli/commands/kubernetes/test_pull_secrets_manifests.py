@@ -183,6 +183,15 @@ def test_rules_become_a_config_map(machine: Machine, tmp_path: Path) -> None:
     assert "is not an ECR registry" in refused(machine, *wanted)
 
 
+def test_a_file_of_rules_is_limited_in_bytes(machine: Machine, tmp_path: Path) -> None:
+    """The API counts these, too, and not characters."""
+    file = tmp_path / "rules.toml"
+    file.write_bytes("#é".encode() * 200_000)
+    words = ("--image", IMAGE, "--name", "ecr", "--config", str(file), HOST)
+
+    assert "is longer than 512 KiB" in refused(machine, *words)
+
+
 def test_files_of_rules(machine: Machine, tmp_path: Path) -> None:
     """They become keys of the ConfigMap, beside the config.toml; `--rules` names their folder."""
     config = tmp_path / "config.toml"
