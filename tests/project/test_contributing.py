@@ -37,12 +37,14 @@ def test_every_name_that_it_places_in_a_file_is_defined_there() -> None:
 
 
 def test_every_module_that_it_names_is_a_room_of_the_package() -> None:
-    """The table of rooms leaves none out."""
-    table = TEXT.partition("| room |")[2].partition("\n\n")[0]
-    listed = set(re.findall(r"`(\w+)/`", table))
+    """The tables of rooms, here and in the architecture, leave none out, and have each once."""
     package = REPOSITORY / "docker_credential_ecrpy"
+    rooms = sorted(path.parent.name for path in package.glob("*/__init__.py"))
+    for text in (TEXT, (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")):
+        table = text.partition("| room |")[2].partition("\n\n")[0]
+        first = "\n".join(row.split(" | ")[0] for row in table.splitlines())
 
-    assert listed == {path.parent.name for path in package.glob("*/__init__.py")}
+        assert sorted(re.findall(r"`(\w+)/`", first)) == rooms
 
 
 def test_the_order_of_rooms_is_that_of_the_import_contract() -> None:
