@@ -99,7 +99,8 @@ class Program:
         lingered = False
         while True:
             left = _SLICE if end is None else min(_SLICE, end - time.monotonic())
-            closed = self._output.wait(max(left, 0))
+            closed = self._output.wait(max(left, 0)) and self._errors.wait(max(left, 0))
+            is_behind = self._output.is_behind() or self._errors.is_behind()
             if fault := self._output.fault or self._errors.fault:
                 raise fault
             if self._output.is_too_long:
@@ -110,8 +111,7 @@ class Program:
                 with suppress(subprocess.TimeoutExpired):
                     self._child.wait(max(left, 0))
                     ended = True
-            if ended and (closed or (lingered and not self._output.is_behind())):
-                self._errors.wait(_SLICE)
+            if ended and (closed or (lingered and not is_behind)):
                 self._guard.release()
                 errors = self._errors.data.decode(errors="replace")
                 return self._output.data, errors.encode()
@@ -164,6 +164,7 @@ class _Output:
     def __init__(self, pipe: IO[bytes] | None, most: int) -> None:
         self._pipe, self._most, self._kept = pipe, most, bytearray()
         self._closed = threading.Event()
+        self._lock = threading.Lock()  # held from a read until what it read is kept
         self.is_too_long = False
         self.fault: MemoryError | None = None
         if pipe is None:
@@ -185,22 +186,32 @@ class _Output:
         """
         if sys.platform == "win32" or self._pipe is None:
             return False
-        with suppress(OSError, ValueError):  # the thread has just closed it
-            poll = select.poll()
-            poll.register(self._pipe.fileno(), select.POLLIN)
-            return bool(poll.poll(0))
+        with self._lock, suppress(OSError, ValueError):  # the thread has just closed it
+            return _wait(self._pipe, 0)
         return False
 
     def _read(self, pipe: IO[bytes]) -> None:
         try:
             with suppress(OSError, ValueError), pipe:
-                while more := os.read(pipe.fileno(), _CHUNK):
-                    self._kept += more[: self._most - len(self._kept)]
-                    self.is_too_long = self.is_too_long or len(more) + len(self._kept) > self._most
-        except MemoryError as exc:
-            self.fault = exc
+                while self._read_some(pipe):
+                    pass
         finally:
             self._closed.set()
+
+    def _read_some(self, pipe: IO[bytes]) -> bool:
+        """Keep what the pipe holds, once there is something; return False at its end."""
+        if sys.platform != "win32":
+            _wait(pipe)
+        with self._lock:
+            try:
+                more = os.read(pipe.fileno(), _CHUNK)
+                left = self._most - len(self._kept)
+                self._kept += more[:left]
+            except MemoryError as exc:
+                self.fault = exc
+                return False
+            self.is_too_long = self.is_too_long or len(more) > left
+        return bool(more)
 
 
 class _Guard:
@@ -248,6 +259,13 @@ class _Guard:
         if self._shell is not None:
             with suppress(OSError):  # the guard has been killed
                 os.write(self._pipe, text.encode())
+
+
+def _wait(pipe: IO[bytes], milliseconds: int | None = None) -> bool:
+    """Wait until a pipe holds something, or was closed at its other end; return whether it has."""
+    poll = select.poll()
+    poll.register(pipe.fileno(), select.POLLIN)
+    return bool(poll.poll(milliseconds))
 
 
 def kill_sessions() -> None:

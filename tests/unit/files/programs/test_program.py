@@ -35,18 +35,63 @@ def test_a_lack_of_memory_is_raised_to_the_thread_that_waits(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing tells what a pipe holds")
-def test_a_thread_that_reads_late_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine, the program may have ended long before the thread reads its output."""
-    read = os.read
+class TestSlowThread:
+    """On a busy machine, the program may have ended long before the thread reads its output.
 
-    def read_late(number: int, size: int) -> bytes:
-        if size > 1024:  # the chunks of a pipe
-            time.sleep(0.5)
-        return read(number, size)
+    Both streams are held open by a process that it left: nothing says that they have ended.
+    """
 
-    monkeypatch.setattr(os, "read", read_late)
-    program = Program([sys.executable, "-c", "print('it')"], name="it")
-    try:
-        assert program.communicate(20)[0].strip() == b"it"
-    finally:
-        program.end()
+    CODE = """
+import subprocess, sys
+sys.{stream}.write('much')
+sys.{stream}.flush()
+subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(30)'])
+"""
+
+    @pytest.mark.parametrize("stream", ["stdout", "stderr"])
+    @pytest.mark.parametrize("is_read", [False, True], ids=["before", "after"])
+    def test_it_loses_nothing(
+        self, monkeypatch: pytest.MonkeyPatch, stream: str, *, is_read: bool
+    ) -> None:
+        """It waits before it takes something from the pipe, or with what it took in its hand."""
+        program = self._run(monkeypatch, stream, is_read=is_read)
+        try:
+            output, errors = program.communicate(20)
+        finally:
+            program.end()
+
+        assert (output, errors) == ((b"much", b"") if stream == "stdout" else (b"", b"much"))
+
+    @pytest.mark.parametrize("stream", ["stdout", "stderr"])
+    def test_its_lack_of_memory_is_told(self, monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+        """Half of the output is no output."""
+        program = self._run(monkeypatch, stream, is_read=True, error=MemoryError)
+        try:
+            with pytest.raises(MemoryError):
+                program.communicate(20)
+        finally:
+            program.end()
+
+    def _run(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        stream: str,
+        *,
+        is_read: bool,
+        error: type[Exception] | None = None,
+    ) -> Program:
+        read = os.read
+
+        def read_late(number: int, size: int) -> bytes:
+            if not is_read and size > 1024:  # the chunks of a pipe
+                time.sleep(0.7)
+            data = read(number, size)
+            if is_read and data == b"much":
+                time.sleep(0.7)
+                if error:
+                    raise error
+            return data
+
+        monkeypatch.setattr(os, "read", read_late)
+        command = [sys.executable, "-c", self.CODE.format(stream=stream)]
+        return Program(command, name="it", keep_errors=True)
