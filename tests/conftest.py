@@ -25,7 +25,7 @@ from tests.world.kube.real.server import RealServer, find_programs
 from tests.world.kube.server import KubeApi
 from tests.world.machine import Machine, make_machine
 from tests.world.tree import REPOSITORY
-from tests.world.web import Authority, WebServer, YouForgotTheLoopback
+from tests.world.web import Authority, WebServer, YouForgotTheLoopback, end_calls
 
 # No deadlines: the machine's speed is no fact about the code. CI repeats the same examples.
 settings.register_profile("ours", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -99,6 +99,13 @@ def _no_deadline() -> Iterator[None]:
     left_on = watchdog._running is not None
     watchdog.stop()
     assert not left_on
+
+
+@pytest.fixture(autouse=True)
+def _no_late_call() -> Iterator[None]:
+    """Fail a test that leaves a call behind: it would go on in the world of a later test."""
+    yield
+    end_calls()
 
 
 @pytest.fixture(name="same_descriptors")

@@ -14,8 +14,10 @@ from docker_credential_ecrpy.hot import protocol, watchdog
 MAX_PRINTED = 1024 * 1024
 """The limit in bytes of what a credential_process prints; its JSON has about 2 KB."""
 
-Result = TypeVar("Result")
+THREAD = "call with a deadline"
+"""The name of the thread of a call, which goes on after its deadline."""
 
+Result = TypeVar("Result")
 
 _SHELL_BASE = 128  # a shell adds the number of the signal that has ended its command
 _KILLED = (_SHELL_BASE + 9, _SHELL_BASE + 15)  # by SIGKILL or SIGTERM
@@ -94,7 +96,7 @@ def within(seconds: float, call: Callable[[Watch], Result]) -> Result:
             errors.append(exc)
 
     watchdog.allow(seconds)
-    thread = threading.Thread(target=run, daemon=True)
+    thread = threading.Thread(target=run, name=THREAD, daemon=True)
     thread.start()
     try:
         thread.join(seconds)

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from docker_credential_ecrpy.aws.context import CallContext, redact_url
 from docker_credential_ecrpy.aws.deadline import Watch
+from docker_credential_ecrpy.aws.sdk.transport import proxies
 from docker_credential_ecrpy.aws.session import aws_call, prepare_session
 from docker_credential_ecrpy.doctor.probes import replies
 from docker_credential_ecrpy.doctor.probes.http import Connection, HttpAnswer, find_proxy
@@ -58,8 +59,9 @@ class Redirect:
         try:
             url = urljoin(base, location) if location else ""
             parts = urlsplit(url)
-            if parts.scheme in ("http", "https") and parts.port != 0:
-                host, path, query = parts.hostname or "", parts.path, parts.query
+            name = parts.hostname or ""
+            if parts.scheme in ("http", "https") and parts.port != 0 and proxies.is_host(name):
+                host, path, query = name, parts.path, parts.query
         except ValueError:
             url = ""
         if not host:

@@ -148,7 +148,7 @@ def parse(name: str, value: str) -> Proxy:
     login, has_login, address = rest.rpartition("@")
     found = _ADDRESS.fullmatch(re.split(r"[/?#]", address, maxsplit=1)[0])
     port = int((found and found[2]) or PORTS.get(scheme, 0))
-    if found is None or scheme not in PORTS or not 0 < port < 1 << 16 or not _is_host(found[1]):
+    if found is None or scheme not in PORTS or not 0 < port < 1 << 16 or not is_host(found[1]):
         msg = f"{name} is not the URL of a proxy"
         raise HelperError(msg, hint="write it as http://host:port, without quotes and blanks")
     user, _, password = login.partition(":")
@@ -157,8 +157,8 @@ def parse(name: str, value: str) -> Proxy:
     return Proxy(name, scheme, host, port, known, unquote(password))
 
 
-def _is_host(text: str) -> bool:
-    """Whether a text is an address, or has the parts of a name: none is empty or too long."""
+def is_host(text: str) -> bool:
+    """Return whether a text is an address, or has the parts of a name: none empty or too long."""
     try:
         text.encode("idna")
     except UnicodeError:

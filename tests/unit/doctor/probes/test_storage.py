@@ -22,7 +22,15 @@ pytestmark = pytest.mark.in_process
 
 BUCKET = "prod-us-east-1-starport-layer-bucket"
 BASE = f"https://{HOST}/v2/team/app/blobs/x"
-NOWHERE = ("", "/x", "ftp://example.com/x", "https://[/", "https://:443/x", "https://h:0/")
+NOWHERE = (
+    "",
+    "/x",
+    "ftp://example.com/x",
+    "https://[/",
+    "https://:443/x",
+    "https://h:0/",
+    "https://a..b/",
+)
 
 
 def _redirect(pull_host: PullHost, host: str = HOST) -> Redirect:
