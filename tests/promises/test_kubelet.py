@@ -329,7 +329,7 @@ def test_a_token_ends_with_the_role_that_fetched_it(machine: Machine) -> None:
     seconds = ask(machine).answer().seconds
 
     assert seconds is not None
-    assert 850 <= seconds <= 900
+    assert 780 <= seconds <= 900  # a tenth earlier at most, by the machine's jitter
 
 
 def test_a_failed_refresh_is_asked_for_within_a_minute(machine: Machine) -> None:

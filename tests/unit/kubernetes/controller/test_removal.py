@@ -95,10 +95,13 @@ def test_what_the_resources_no_longer_want(api: KubeApi, start: Start) -> None:
     api.store.patch(ONE, ("team-c", "r"), {"spec": {"secretName": "new"}}, MERGE)
 
     def is_clean() -> bool:
-        left = logins(api, "team-b") or logins(api, "team-c", "own")
-        return not left and HOST not in logins(api, "team-a") and bool(logins(api, "team-c", "new"))
+        gone = logins(api, "team-b"), logins(api, "team-c", "own"), named(api, "team-b")
+        return not any(gone) and not named(api, "team-a") and HOST not in logins(api, "team-a")
 
-    run(start, api, "--resources", until=lambda: is_clean() and not named(api, "team-b"))
+    def is_moved() -> bool:
+        return bool(logins(api, "team-c", "new")) and "new" in named(api, "team-c")
+
+    run(start, api, "--resources", until=lambda: is_clean() and is_moved())
     assert logins(api, "team-a") == set(FOREIGN)
     assert api.store.get("secrets", "team-b", "ecr") is None
     assert not named(api, "team-a")
