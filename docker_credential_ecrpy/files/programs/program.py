@@ -164,7 +164,7 @@ class _Output:
     def __init__(self, pipe: IO[bytes] | None, most: int) -> None:
         self._pipe, self._most, self._kept = pipe, most, bytearray()
         self._closed = threading.Event()
-        self._lock = threading.Lock()  # held from a read until what it read is kept
+        self._is_taking = False  # from before a read until what it read is kept
         self.is_too_long = False
         self.fault: MemoryError | None = None
         if pipe is None:
@@ -180,37 +180,38 @@ class _Output:
         return self._closed.wait(seconds)
 
     def is_behind(self) -> bool:
-        """Whether the thread has yet to read something, as on a busy machine.
+        """Whether the thread has yet to keep something, as on a busy machine.
 
         On Windows, where nothing tells, False.
         """
-        if sys.platform == "win32" or self._pipe is None:
+        if sys.platform == "win32" or self._pipe is None or self.is_too_long:
             return False
-        with self._lock, suppress(OSError, ValueError):  # the thread has just closed it
-            return _wait(self._pipe, 0)
-        return False
+        with suppress(OSError, ValueError):  # the thread has just closed it
+            if _wait(self._pipe, 0):
+                return True
+        return self._is_taking  # after the pipe, which the thread empties while it is so
 
     def _read(self, pipe: IO[bytes]) -> None:
         try:
             with suppress(OSError, ValueError), pipe:
-                while self._read_some(pipe):
-                    pass
+                try:
+                    while self._take(pipe):
+                        pass
+                except MemoryError as exc:
+                    self.fault = exc
         finally:
             self._closed.set()
 
-    def _read_some(self, pipe: IO[bytes]) -> bool:
+    def _take(self, pipe: IO[bytes]) -> bool:
         """Keep what the pipe holds, once there is something; return False at its end."""
         if sys.platform != "win32":
             _wait(pipe)
-        with self._lock:
-            try:
-                more = os.read(pipe.fileno(), _CHUNK)
-                left = self._most - len(self._kept)
-                self._kept += more[:left]
-            except MemoryError as exc:
-                self.fault = exc
-                return False
-            self.is_too_long = self.is_too_long or len(more) > left
+        self._is_taking = True
+        more = os.read(pipe.fileno(), _CHUNK)
+        left = self._most - len(self._kept)
+        self._kept += more[:left]
+        self.is_too_long = self.is_too_long or len(more) > left
+        self._is_taking = False
         return bool(more)
 
 

@@ -62,6 +62,31 @@ subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(30)'])
 
         assert (output, errors) == ((b"much", b"") if stream == "stdout" else (b"", b"much"))
 
+    def test_errors_without_an_end_hold_up_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of what such a process prints, the beginning is kept."""
+        read = os.read
+
+        def read_slowly(number: int, size: int) -> bytes:
+            time.sleep(0.01)
+            return read(number, min(size, 4096))  # so that the pipe is never empty
+
+        monkeypatch.setattr(os, "read", read_slowly)
+        code = """
+import subprocess, sys, time
+print('it', flush=True)
+print('it', file=sys.stderr, flush=True)
+subprocess.Popen('yes >&2', shell=True)
+time.sleep(0.5)
+"""
+        program = Program([sys.executable, "-c", code], name="it", keep_errors=True)
+        try:
+            output, errors = program.communicate(20)
+        finally:
+            program.end()
+
+        assert output.split() == [b"it"]
+        assert errors.split()[:1] == [b"it"]
+
     @pytest.mark.parametrize("stream", ["stdout", "stderr"])
     def test_its_lack_of_memory_is_told(self, monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
         """Half of the output is no output."""
