@@ -1,7 +1,7 @@
 """The parts of CPython for the static program that Debian's static library lacks.
 
 Debian's and Ubuntu's libpython3.x.a has most extension modules. The others are compiled from the
-source package of the same version.
+source package of the same release.
 """
 
 import os
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cmp_to_key
 from pathlib import Path
 
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -55,8 +56,8 @@ def run(*command: str, check: bool = True, **options: object) -> str:
 def fetch(directory: Path) -> str:
     """Unpack the source package into a directory, which is emptied; return its version.
 
-    It is that of the installed library. If the archive lacks that, as mirrors do after an update,
-    it is the newest older one of the same release of CPython. Raises Missing.
+    It is that of the installed library. If the archive lacks that, as mirrors do around an update,
+    it is the nearest one of the same release of CPython, an older one first. Raises Missing.
     """
     shutil.rmtree(directory, ignore_errors=True)
     (directory / "lists" / "partial").mkdir(parents=True)
@@ -99,19 +100,22 @@ def read_source_lists() -> Iterator[tuple[str, str]]:
 def list_versions(shown: str, wanted: str) -> list[str]:
     """Return the versions of a source package, in the order in which to try them."""
     release = wanted.partition("-")[0]
-    found = set(re.findall(r"(?m)^Version: (.*)", shown))
-    older = [one for one in found if one.startswith(f"{release}-") and not is_newer(one, wanted)]
-    result: list[str] = []
-    for one in older:
-        place = next((n for n, other in enumerate(result) if is_newer(one, other)), len(result))
-        result.insert(place, one)
-    return result
+    found = {
+        one for one in re.findall(r"(?m)^Version: (.*)", shown) if one.startswith(f"{release}-")
+    }
+    rising = sorted(found, key=cmp_to_key(_compare))
+    older = [one for one in rising if not is_newer(one, wanted)]
+    return older[::-1] + rising[len(older) :]
 
 
 def is_newer(version: str, other: str) -> bool:
     """Return whether a Debian version is newer than another."""
     command = ["dpkg", "--compare-versions", version, "gt", other]
     return subprocess.run(command, check=False).returncode == 0
+
+
+def _compare(version: str, other: str) -> int:
+    return is_newer(version, other) - is_newer(other, version)
 
 
 def compile_extensions(names: list[str], cpython: Path, flags: list[str], to: Path) -> list[str]:
