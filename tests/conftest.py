@@ -23,9 +23,10 @@ from tests.world.docker_host import DockerHost
 from tests.world.kube.real.api import RealApi
 from tests.world.kube.real.server import RealServer, find_programs
 from tests.world.kube.server import KubeApi
+from tests.world.late_calls import end_calls
 from tests.world.machine import Machine, make_machine
 from tests.world.tree import REPOSITORY
-from tests.world.web import Authority, WebServer, YouForgotTheLoopback, end_calls
+from tests.world.web import Authority, WebServer, YouForgotTheLoopback
 
 # No deadlines: the machine's speed is no fact about the code. CI repeats the same examples.
 settings.register_profile("ours", deadline=None, derandomize=bool(os.environ.get("CI")))

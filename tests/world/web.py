@@ -12,13 +12,10 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import Message
 from pathlib import Path
-
-from docker_credential_ecrpy.aws import deadline
 
 try:
     import trustme
@@ -56,33 +53,6 @@ class Hangup(Exception):
 
 
 Handler = Callable[[Request], Response]
-
-
-@contextmanager
-def silence() -> Iterator[Handler]:
-    """Yield a handler that does not answer until the end of the block, and then hangs up.
-
-    After the block, the call that waited for an answer has ended.
-    """
-    over = threading.Event()
-
-    def wait(_: Request) -> Response:
-        over.wait(60)
-        raise Hangup
-
-    try:
-        yield wait
-    finally:
-        over.set()
-        end_calls()
-
-
-def end_calls() -> None:
-    """Wait for calls that go on after their deadline. Raises AssertionError for one that hangs."""
-    for thread in threading.enumerate():
-        if thread.name == deadline.THREAD:
-            thread.join(10)
-            assert not thread.is_alive()
 
 
 class YouForgotTheLoopback(Exception):

@@ -14,8 +14,9 @@ from docker_credential_ecrpy.errors import DeadlineExceeded, HelperError
 from docker_credential_ecrpy.hot import registry
 from docker_credential_ecrpy.settings.rules import Choice
 from tests.world.aws import ACCOUNT, Fault, delay, reset
+from tests.world.late_calls import silence
 from tests.world.machine import HOST, Machine
-from tests.world.web import Authority, Request, Response, silence
+from tests.world.web import Authority, Request, Response
 
 pytestmark = pytest.mark.in_process
 

@@ -7,9 +7,10 @@ import pytest
 from docker_credential_ecrpy.aws.deadline import within
 from docker_credential_ecrpy.doctor.probes import pull
 from docker_credential_ecrpy.errors import DeadlineExceeded
+from tests.world.late_calls import silence
 from tests.world.machine import HOST
 from tests.world.pull_host import STEPS, PullHost, list_steps
-from tests.world.web import Authority, Hangup, Request, Response, WebServer, silence
+from tests.world.web import Authority, Hangup, Request, Response, WebServer
 
 pytestmark = pytest.mark.in_process
 
