@@ -104,6 +104,8 @@ def main() -> None:
     gc.freeze()
     for number, line in enumerate(sys.stdin):
         job = json.loads(line)
+        if job["module"] in sys.modules:
+            sys.exit(f"{job['module']} is loaded: its mutants would not be")
         began = time.monotonic()
         # Each mutant gets its own directory, so that leftovers do not affect the next one.
         place = os.path.abspath(f"tmp-{number}")
