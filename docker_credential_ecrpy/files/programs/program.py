@@ -98,8 +98,8 @@ class Program:
         end = None if seconds is None else time.monotonic() + seconds
         lingered = False
         while True:
-            left = _SLICE if end is None else min(_SLICE, end - time.monotonic())
-            closed = self._output.wait(max(left, 0)) and self._errors.wait(max(left, 0))
+            left = _SLICE if end is None else max(min(_SLICE, end - time.monotonic()), 0)
+            closed = self._output.wait(left) and self._errors.wait(left)
             is_behind = self._output.is_behind() or self._errors.is_behind()
             if fault := self._output.fault or self._errors.fault:
                 raise fault
@@ -109,7 +109,7 @@ class Program:
             ended = self._child.poll() is not None
             if not ended and closed:
                 with suppress(subprocess.TimeoutExpired):
-                    self._child.wait(max(left, 0))
+                    self._child.wait(left)
                     ended = True
             if ended and (closed or (lingered and not is_behind)):
                 self._guard.release()

@@ -53,7 +53,7 @@ subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(30)'])
     def test_it_loses_nothing(
         self, monkeypatch: pytest.MonkeyPatch, stream: str, *, is_read: bool
     ) -> None:
-        """It waits before it takes something from the pipe, or with what it took in its hand."""
+        """It waits before it reads, or before it keeps what it has read."""
         program = self._run(monkeypatch, stream, is_read=is_read)
         try:
             output, errors = program.communicate(20)
