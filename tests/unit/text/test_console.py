@@ -40,8 +40,8 @@ def streams(*, terminal: bool) -> Iterator[int]:
         os.close(ours)
 
 
-def read(descriptor: int, until: bytes = b"") -> bytes:
-    """Return what was written, at least up to the first `until`."""
+def read(descriptor: int, until: bytes = b"\n") -> bytes:
+    """Return what was written, at least up to the first `until`: a terminal gives it in parts."""
     found = b""
     end = time.monotonic() + 10
     while time.monotonic() < end:
@@ -49,7 +49,7 @@ def read(descriptor: int, until: bytes = b"") -> bytes:
             found += os.read(descriptor, 1000)
         except BlockingIOError:
             time.sleep(0.01)
-        if found and until in found:
+        if until in found:
             return found
     raise AssertionError(found)
 
@@ -124,7 +124,7 @@ class TestProgress:
                 change("short")
                 shown = read(ours, b"short ...")
             Console({}).note("done")
-            shown += read(ours, b"done")
+            shown += read(ours, b"done\r\n")
 
         assert b"short ...      " in shown
         assert shown.endswith(b"\r" + b" " * len("| a long text ...") + b"\rdone\r\n")
