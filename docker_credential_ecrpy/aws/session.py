@@ -17,8 +17,9 @@ from docker_credential_ecrpy.aws.errors.answers import note_answers
 from docker_credential_ecrpy.aws.sdk import known_secrets
 from docker_credential_ecrpy.aws.sdk.data import SERVICES, SdkData
 from docker_credential_ecrpy.aws.sdk.inputs import recording
-from docker_credential_ecrpy.aws.sdk.patches import CliCache, parse_time, refuse_prompts
+from docker_credential_ecrpy.aws.sdk.patches import refuse_prompts
 from docker_credential_ecrpy.aws.sdk.roles import accept_own_sources
+from docker_credential_ecrpy.aws.sdk.sessions import caches, times
 from docker_credential_ecrpy.aws.sdk.transport import trust
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.rules import Choice
@@ -70,7 +71,7 @@ def prepare_session(call: CallContext) -> None:
     call.inputs.note_models([one for one in folders if one != Loader.BUILTIN_DATA_PATH], SERVICES)
     core.register_component("data_loader", SdkData(folders))
     parsers: Any = core.get_component("response_parser_factory")
-    parsers.set_parser_defaults(timestamp_parser=parse_time)
+    parsers.set_parser_defaults(timestamp_parser=times.parse_answered)
     # Timeouts of every client, also of those that botocore makes for credentials.
     core.set_default_client_config(
         Config(
@@ -93,7 +94,7 @@ def prepare_session(call: CallContext) -> None:
     resolver = create_credential_resolver(core, region_name=call.registry.region)
     # Not for SSO and web identities: its entries do not say which session they belong to.
     assume_role: Any = resolver.get_provider("assume-role")
-    assume_role.cache = CliCache()
+    assume_role.cache = caches.CliCache()
     accept_own_sources(assume_role)
     refuse_prompts(resolver, call.watch)
     note_answers(core, resolver, call)

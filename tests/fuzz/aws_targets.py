@@ -25,6 +25,7 @@ from docker_credential_ecrpy.aws.context import CallContext
 from docker_credential_ecrpy.aws.credentials import assume_role, resolve_credentials
 from docker_credential_ecrpy.aws.deadline import Watch
 from docker_credential_ecrpy.aws.sdk import patches as sdk_patches
+from docker_credential_ecrpy.aws.sdk.sessions import caches
 from docker_credential_ecrpy.aws.session import aws_call, prepare_session
 from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.hot import protocol, registry
@@ -241,7 +242,7 @@ def aws_cache(data: bytes) -> None:
         if "x" in JSONFileCache(folder):  # botocore's lookup of an IAM Identity Center session
             assert isinstance(json.loads(data), dict)
         found = RefreshableCredentials.create_from_metadata(
-            _Fetcher(cache=sdk_patches.CliCache()).fetch_credentials(),
+            _Fetcher(cache=caches.CliCache()).fetch_credentials(),
             refresh_using=dict,
             method="assume-role",
         )

@@ -83,9 +83,11 @@ COLD = {
     for name in (
         *("aws", "aws.context", "aws.credentials", "aws.deadline", "aws.ecr", "aws.errors"),
         *("aws.errors.answers", "aws.gateway", "aws.profiles", "aws.sdk", "aws.sdk.lazy_modules"),
-        *("aws.sdk.data", "aws.sdk.ec_key", "aws.sdk.embedded"),
+        *("aws.sdk.data", "aws.sdk.embedded"),
         *("aws.sdk.handlers", "aws.sdk.inputs"),
         *("aws.sdk.known_secrets", "aws.sdk.limits", "aws.sdk.patches"),
+        *("aws.sdk.sessions", "aws.sdk.sessions.caches", "aws.sdk.sessions.ec_key"),
+        "aws.sdk.sessions.times",
         *(
             "aws.sdk.roles",
             "aws.sdk.transport",

@@ -4,7 +4,8 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -174,7 +175,10 @@ def test_a_token_of_aws_login_ends_with_it_while_aws_is_down(machine: Machine) -
     assert hours == {0, 12}
 
 
-@pytest.mark.parametrize("damage", ["", "{}", "null", "[]", '{"Credentials": {}}', "\0\0", "\xff"])
+_FILES = ["", "{}", "null", "[]", '{"Credentials": {}}', '{"Credentials": []}', "\0\0", "\xff"]
+
+
+@pytest.mark.parametrize("damage", [*_FILES, "[" * 100_000])
 def test_a_damaged_cache_of_the_aws_cli_is_ignored(machine: Machine, damage: str) -> None:
     """A full disk leaves such files: the role is assumed again, and the file is rewritten."""
     credential_sources.assumed_role(machine)
@@ -187,6 +191,64 @@ def test_a_damaged_cache_of_the_aws_cli_is_ignored(machine: Machine, damage: str
     assert machine.get().secret in machine.aws.issued
     assert json.loads(kept.read_text())["Credentials"]
     assert machine.aws.count() == {"sts:AssumeRole": 2, "ecr": 2}
+
+
+_NO_TEXTS = (None, 1, "", " ", ["a"], {"a": "b"}, "\ud800")
+_NO_TIMES = ("soon", "1e9", "20350101", "2035-01-01T00:00:00", "2035-01-01T00:00:00+24:00")
+_SSO = {"accessToken", "expiresAt"}
+_RENEWAL = {"refreshToken", "clientId", "clientSecret", "registrationExpiresAt"}
+_LOGIN = {"accessToken", "clientId", "refreshToken", "dpopKey"}
+_LOGIN |= {f"accessToken.{name}" for name in ("accessKeyId", "secretAccessKey", "sessionToken")}
+_LOGIN |= {"accessToken.accountId", "accessToken.expiresAt"}
+_SESSIONS: dict[Callable[[Machine], None], tuple[str, set[str]]] = {
+    credential_sources.sso_session: ("sso", _SSO),
+    credential_sources.sso_session_that_can_be_renewed: ("sso", _SSO),
+    credential_sources.sso_session_that_needs_a_refresh: ("sso", _SSO | _RENEWAL),
+    credential_sources.sso_legacy: ("sso", _SSO),
+    credential_sources.aws_login: ("login", _LOGIN),
+    credential_sources.aws_login_that_needs_a_refresh: ("login", _LOGIN),
+    credential_sources.assumed_role: ("cli", set()),
+}
+
+
+def _damage(fields: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield copies of a file's content with one damaged field each, and that field's name."""
+    for name, value in fields.items():
+        times = _NO_TIMES if name.endswith(("xpiresAt", "xpiration")) else ()
+        yield name, {key: fields[key] for key in fields if key != name}
+        yield from ((name, {**fields, name: damage}) for damage in (*_NO_TEXTS, *times))
+        if isinstance(value, dict):
+            for below, damaged in _damage(value):
+                yield f"{name}.{below}", {**fields, name: damaged}
+
+
+@pytest.mark.parametrize("source", _SESSIONS, ids=lambda source: source.__name__)
+def test_a_damaged_field_of_a_session_counts_as_missing(
+    machine: Machine, source: Callable[[Machine], None]
+) -> None:
+    """A damaged field that is needed makes the session one that is over; a role is assumed again.
+
+    Damage to what only the renewal needs does no harm before the session ends.
+    """
+    folder, needed = _SESSIONS[source]
+    source(machine)
+    if folder == "cli":
+        machine.get()
+    (kept,) = (machine.home / ".aws" / folder / "cache").iterdir()
+    fields = json.loads(kept.read_text())
+    refresh_tokens = {**machine.aws.login_refresh_tokens}
+    command = "run: aws login" if folder == "login" else "run: aws sso login"
+
+    for name, damaged in _damage(fields):
+        kept.write_text(json.dumps(damaged))
+        machine.aws.login_refresh_tokens |= refresh_tokens  # each serves once
+        for entry in machine.entries():
+            entry.unlink()
+        result = machine.get()
+        if name in needed:
+            assert f"{command} --profile work" in result.error, (name, damaged)
+        else:
+            assert result.secret in machine.aws.issued, (name, damaged)
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,15 @@ SURROGATES = {
     "Expiration": "2999-01-01T00:00:00Z",
 }
 NULLS = dict.fromkeys(SURROGATES)
+USUAL = dict.fromkeys(SURROGATES, "ASIAMADEUP0123456789") | {"Expiration": SURROGATES["Expiration"]}
 ANSWERS = {
     "gzip": HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"{}"),
     "surrogates": HEAD + b"\r\n" + json.dumps(SURROGATES).encode(),
     "nulls": HEAD + b"\r\n" + json.dumps(NULLS).encode(),
+    "a surrogate": HEAD + b"\r\n" + json.dumps(USUAL | {"Token": "\ud800"}).encode(),
+    "an umlaut": HEAD + b"\r\n" + json.dumps(USUAL | {"SecretAccessKey": "\xfc"}).encode(),
+    "no time zone": HEAD + b"\r\n" + json.dumps(USUAL | {"Expiration": "2999-01-01"}).encode(),
+    "a number": HEAD + b"\r\n" + json.dumps(USUAL | {"Expiration": "1e9"}).encode(),
 }
 
 
@@ -64,6 +69,33 @@ def test_an_unusable_answer(machine: Machine, source: str, answer: str) -> None:
         error = machine.get().error
 
     assert error.startswith(what)
+
+
+@pytest.mark.parametrize("character", ["\ud800", "\xfc", "\u20ac"])
+@pytest.mark.parametrize("field", ["AccessKeyId", "SecretAccessKey", "SessionToken"])
+def test_a_character_that_no_key_has(machine: Machine, field: str, character: str) -> None:
+    """The error names the source of the credentials, and not the settings of AWS."""
+    answer = json.loads(credential_sources.process_answer(machine))
+    answer[field] += character
+    credential_sources.process(machine, f"print({json.dumps(answer)!r})")
+
+    error = machine.get().error
+
+    assert error.startswith("the AWS credentials from credential_process of profile 'default'")
+    assert "another invalid character" in error
+    assert machine.aws.count() == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+)
+def test_a_character_that_no_key_has_in_a_variable(machine: Machine, name: str) -> None:
+    """The error names the variable."""
+    credential_sources.environment(machine)
+    machine.environ[name] = machine.environ.get(name, "") + "\xfc"
+
+    assert machine.get().error.startswith(f"{name} has a character that no key has; copy it again")
+    assert machine.aws.count() == {}
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,11 @@ def sso_session(machine: Machine) -> None:
     sso_login(machine, "corp", time.time() + 3600)
 
 
+def sso_session_that_can_be_renewed(machine: Machine) -> None:
+    sso_session(machine)
+    sso_login(machine, "corp", time.time() + 3600, refresh="refresh-me")
+
+
 def sso_session_that_needs_a_refresh(machine: Machine) -> None:
     sso_session(machine)
     machine.aws.sso_refresh_tokens.add("refresh-me")

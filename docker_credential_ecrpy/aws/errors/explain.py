@@ -88,6 +88,11 @@ def explain(exc: Exception, call: CallContext) -> HelperError:
     return HelperError(msg, hint="run it again with AWS_ECR_DEBUG=1 to see its last step")
 
 
+def explain_characters(call: CallContext) -> HelperError:
+    """Return the error for credentials that no request can hold."""
+    return _explain_answer(call.source) or local.explain_characters(call)
+
+
 def explain_unknown_profile(name: str, call: CallContext) -> HelperError:
     """Return the error for a profile that is in no file."""
     others = sorted(call.core.available_profiles)
@@ -208,6 +213,11 @@ def _explain_metadata(exc: Exception, call: CallContext) -> HelperError | None:
         place, trace = trace.tb_frame.f_code.co_name, trace.tb_next
         if place in _OF_REQUESTS:
             return None
+    return _explain_answer(source)
+
+
+def _explain_answer(source: str) -> HelperError | None:
+    """Return the error for a source over HTTP that has no usable credentials; None for others."""
     if source not in _METADATA:
         return None
     what, hint = _METADATA[source]

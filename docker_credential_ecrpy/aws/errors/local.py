@@ -5,6 +5,7 @@ import hashlib
 from botocore import exceptions as boto
 
 from docker_credential_ecrpy.aws.context import CallContext, redact_url
+from docker_credential_ecrpy.aws.errors import connection
 from docker_credential_ecrpy.aws.errors.connection import explain_connection, iterate_causes
 from docker_credential_ecrpy.aws.errors.values import explain_reference
 from docker_credential_ecrpy.aws.faults import keys, variables
@@ -52,6 +53,11 @@ def _find_role_key(exc: Exception) -> str:
             if key := getattr(owner, "_cache_key", ""):
                 return str(key)
     return ""
+
+
+def explain_characters(call: CallContext) -> HelperError:
+    """Return the error for credentials that no request can hold, with the key that is wrong."""
+    return keys.explain_keys(call) or connection.explain_characters(call)
 
 
 def explain_failed_request(exc: Exception, call: CallContext) -> HelperError | None:

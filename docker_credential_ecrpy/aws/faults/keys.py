@@ -171,6 +171,8 @@ def _find_fault(key: _Key) -> tuple[str, str] | None:
         return "is a placeholder, and not a key", "set the key that AWS has shown for it"
     if re.search(r"\s", text):
         return "has a blank in it", "set it again on one line"
+    if not text.isascii():
+        return "has a character that no key has", "copy it again from where AWS has shown it"
     return _find_wrong_form(key.name, text)
 
 

@@ -7,8 +7,7 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from botocore.utils import parse_timestamp
-
+from docker_credential_ecrpy.aws.sdk.sessions import times
 from docker_credential_ecrpy.files.programs.failures import FULL_PATH
 from docker_credential_ecrpy.text import secret_sources
 from docker_credential_ecrpy.text.sanitize import one_line, shorten_log
@@ -136,14 +135,9 @@ def _find_fault_of_expiry(value: Any) -> Fault | None:
     if not value.strip():
         hint = f"leave Expiration out for keys that do not expire, or {hint}"
         return Fault("printed JSON whose Expiration is empty", hint)
-    shown = one_line(value)
-    try:
-        end = parse_timestamp(value)
-    except (ValueError, OverflowError, RuntimeError):
-        end = None
-    if end is None or re.fullmatch(r"[\s\d.]+", value):
-        return Fault(f"printed {shown!r} as Expiration, which is no time", hint)
-    if end.tzinfo is None:
+    fault = times.find_fault(value)
+    if not fault:
+        return None
+    if fault == "has no time zone":
         hint = f"add the time zone, such as Z for UTC: {_EXAMPLE}"
-        return Fault(f"printed {shown!r} as Expiration, which has no time zone", hint)
-    return None
+    return Fault(f"printed {one_line(value)!r} as Expiration, which {fault}", hint)

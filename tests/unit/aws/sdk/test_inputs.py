@@ -60,7 +60,7 @@ class TestCaches:
     ) -> None:
         """The SDK's own refresh of a session does not show; another process's does."""
         path = tmp_path / "session.json"
-        path.write_text("{}")
+        path.write_text('{"accessToken": "old", "expiresAt": "2035-01-01T00:00:00Z"}')
         assert "session" in cache
         cache["session"] = {"accessToken": "new"}
 

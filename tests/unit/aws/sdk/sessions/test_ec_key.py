@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from docker_credential_ecrpy.aws.sdk.ec_key import EcKey, patch
+from docker_credential_ecrpy.aws.sdk.sessions.ec_key import EcKey, patch
 from tests.world import dpop
 
 PRIVATE = ec.generate_private_key(ec.SECP256R1())
