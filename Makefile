@@ -33,7 +33,7 @@
 ##   matrix       run the tests on every Python found, with the oldest and the
 ##                newest dependencies; MATRIX="--only 3.13 --with newest" for one
 ##   chaos        inject faults for five minutes; SECONDS=60, SEED=7
-##   fuzz         feed hostile input for a minute; SECONDS=600
+##   fuzz         feed hostile input for a minute; SECONDS=600, SEED=7
 ##   mutants      check that the tests notice a changed module; SAMPLE=20
 ##   bench        time every program: benchmarks/RESULTS.md; BENCH=--quick
 ##   simulate     count the calls of fleets in a day: docs/scale.md; SEED=2
@@ -212,7 +212,7 @@ chaos: $(VENV)/.ready-dev
 	  $(CHOSEN)
 
 fuzz: $(VENV)/.ready-fuzz
-	@$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
+	@$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 mutants: $(VENV)/.ready-mutants
 	@sh tools/sealed.sh $(BIN)/python -m tests.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))

@@ -70,7 +70,7 @@ class TomlDocument:
             message = f"a key has more than {_MOST_PARTS} parts"
             raise self._at(line, message, 'write lines such as key = "value"')
         try:
-            self.parsed: dict[str, Any] = _loads(self.text)
+            self.parsed: dict[str, Any] = tomllib.loads(self.text)
             bounded.check_depth(self.parsed, _DEEPEST)
         except (ValueError, RecursionError) as exc:  # int() has a limit of digits, too
             deep = isinstance(exc, RecursionError)
@@ -107,7 +107,7 @@ class TomlDocument:
         number = last = TOP
         for statement in _statements(self.text):
             text = self.text[statement.start : statement.end]
-            key, value = next(iter(_loads(text).items()))
+            key, value = next(iter(tomllib.loads(text).items()))
             if not text.startswith("["):
                 found.setdefault((number, key), statement)
             elif key != self.table:
@@ -144,11 +144,7 @@ def note_secrets(text: str) -> None:
     secret_sources.note_settings(text)
     with suppress(ValueError, RecursionError):
         if not _find_long_key(text):
-            secret_sources.note_fields(_loads(text))
-
-
-def _loads(text: str) -> dict[str, Any]:
-    return tomllib.loads(text.replace("\r\n", "\n"))
+            secret_sources.note_fields(tomllib.loads(text))
 
 
 def _statements(text: str) -> Iterator[Statement]:

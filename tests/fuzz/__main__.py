@@ -1,14 +1,16 @@
 """Fuzzes the code that reads hostile input: `python -m tests.fuzz [--seconds N] [--target NAME]`.
 
 Each target has its own process and its share of the time. It starts from the kept inputs in
-`corpus/<target>/`; `--keep` adds new ones to them. An input that breaks a promise is saved below
-`build/fuzz/`, and `--input` runs it again.
+`corpus/<target>/`, and tries the same others in the same order for the same `--seed`; `--keep` adds
+new ones to the kept ones. An input that breaks a promise is saved below `build/fuzz/`, and
+`--input` runs it again.
 """
 
 import argparse
 import importlib.metadata
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -51,6 +53,8 @@ class Outcome:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fuzz, print a line for each target, and return 1 if a promise was broken."""
     chosen = _arguments().parse_args(arguments)
+    if chosen.seed is None:
+        chosen.seed = random.randrange(1, 10**6)
     names = chosen.target or list(TARGETS)
     if chosen.input:
         TARGETS[names[0]].run(chosen.input.read_bytes())
@@ -58,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     engine = chosen.engine or ("atheris" if _version() else "random")
     share = max(chosen.seconds / len(names), 1)
-    _say(_headline(engine, share, len(names)))
+    _say(f"{_headline(engine, share, len(names))}, seed {chosen.seed}")
     _say(f"{'target':20}{'runs':>9}{'runs/s':>8}{'edges':>7}{'new':>5}  broken")
     broken = False
 
@@ -66,8 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         place = IN_MEMORY if os.path.isdir(IN_MEMORY) else None
         with tempfile.TemporaryDirectory(dir=place) as folder:
             if engine == "atheris":
-                return _with_atheris(TARGETS[name], share, Path(folder), keep=chosen.keep)
-            return _with_hypothesis(TARGETS[name], share, Path(folder))
+                return _with_atheris(TARGETS[name], share, Path(folder), chosen)
+            return _with_hypothesis(TARGETS[name], share, Path(folder), chosen.seed)
 
     # An engine takes seconds to start, and one core.
     with ThreadPoolExecutor(chosen.jobs) as pool:
@@ -99,6 +103,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keep", action="store_true", help="add atheris's new inputs to the kept ones"
     )
+    parser.add_argument("--seed", type=int, help="the engine's, from 1 on; by default a new one")
     parser.add_argument("--input", type=Path, help="run this file through the target, once")
     return parser
 
@@ -137,12 +142,12 @@ def _save(target: Target, data: bytes) -> Path:
 
 
 def _start(
-    folder: Path, arguments: Sequence[str], seconds: float
+    folder: Path, arguments: Sequence[str], seconds: float, seed: int
 ) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
         [sys.executable, "-m", "tests.fuzz.child", *arguments],
         capture_output=True,
-        env=_environ(folder),
+        env=_environ(folder) | {"PYTHONHASHSEED": str(seed)},
         timeout=seconds + _GRACE,
         check=False,
     )
@@ -156,7 +161,9 @@ def _environ(folder: Path) -> dict[str, str]:
     return environment.kept() | {name: str(folder) for name in ("TMPDIR", "TEMP")}
 
 
-def _with_atheris(target: Target, seconds: float, folder: Path, *, keep: bool) -> Outcome:
+def _with_atheris(
+    target: Target, seconds: float, folder: Path, chosen: argparse.Namespace
+) -> Outcome:
     found, broken, tokens = folder / "found", folder / "broken", folder / "tokens"
     found.mkdir()
     broken.mkdir()
@@ -173,9 +180,11 @@ def _with_atheris(target: Target, seconds: float, folder: Path, *, keep: bool) -
             f"-report_slow_units={HANG_SECONDS}",
             f"-rss_limit_mb={_MEMORY}",
             f"-max_len={target.most}",
+            f"-seed={chosen.seed}",
             "-print_final_stats=1",
         ],
         seconds,
+        chosen.seed,
     )
     said = done.stderr
     runs = max((int(n or m) for n, m in _RUNS.findall(said)), default=0)
@@ -189,19 +198,20 @@ def _with_atheris(target: Target, seconds: float, folder: Path, *, keep: bool) -
         kind = saved[0].name.partition("-")[0] if saved else f"exit code {done.returncode}"
         outcome.breach = f"{kind}:\n{outcome.breach}"
         outcome.saved = _save(target, saved[0].read_bytes() if saved else b"")
-    if keep:
-        _keep(target, found, folder)
+    if chosen.keep:
+        _keep(target, found, folder, chosen.seed)
     return outcome
 
 
-def _keep(target: Target, found: Path, folder: Path) -> None:
+def _keep(target: Target, found: Path, folder: Path, seed: int) -> None:
     """Add to the kept inputs the fewest new ones that reach new code."""
     merged = folder / "merged"
     merged.mkdir()
-    for seed in target.corpus.iterdir():
-        (merged / seed.name).write_bytes(seed.read_bytes())
+    for kept in target.corpus.iterdir():
+        (merged / kept.name).write_bytes(kept.read_bytes())
     before = {file.name for file in merged.iterdir()}
-    _start(folder, ["atheris", target.name, "-set_cover_merge=1", str(merged), str(found)], _GRACE)
+    arguments = ["atheris", target.name, "-set_cover_merge=1", str(merged), str(found)]
+    _start(folder, arguments, _GRACE, seed)
     new = [file for file in merged.iterdir() if file.name not in before]
     for file in sorted(new, key=lambda file: file.stat().st_size)[
         : max(_MOST_KEPT - len(before), 0)
@@ -210,10 +220,11 @@ def _keep(target: Target, found: Path, folder: Path) -> None:
         (target.corpus / sha256(data).hexdigest()[:12]).write_bytes(data)
 
 
-def _with_hypothesis(target: Target, seconds: float, folder: Path) -> Outcome:
+def _with_hypothesis(target: Target, seconds: float, folder: Path, seed: int) -> Outcome:
     failing = folder / "failing"
     began = time.monotonic()
-    done = _start(folder, ["random", target.name, str(seconds), str(failing)], seconds)
+    arguments = ["random", target.name, str(seconds), str(failing), str(seed)]
+    done = _start(folder, arguments, seconds, seed)
     runs = json.loads(done.stdout)["runs"] if done.stdout else 0
     outcome = Outcome(runs, time.monotonic() - began)
     if done.returncode:

@@ -1,11 +1,12 @@
 """One target under one engine, for some seconds; started by `python -m tests.fuzz`.
 
-With atheris the arguments are libFuzzer's own; with Hypothesis they are the seconds and the file
-for a failing input.
+With atheris the arguments are libFuzzer's own; with Hypothesis they are the seconds, the file for a
+failing input, and the seed.
 """
 
 import faulthandler
 import importlib
+import itertools
 import json
 import pkgutil
 import sys
@@ -35,9 +36,9 @@ def with_atheris(name: str, options: list[str]) -> None:
     atheris.Fuzz()
 
 
-def with_hypothesis(name: str, seconds: float, saved: Path) -> None:
+def with_hypothesis(name: str, seconds: float, saved: Path, start: int) -> None:
     """Run nearly valid inputs, and print the count as JSON. `saved` has the last input."""
-    from hypothesis import HealthCheck, given, settings
+    from hypothesis import HealthCheck, given, seed, settings
 
     from tests.fuzz.near import near
     from tests.fuzz.targets import TARGETS
@@ -64,10 +65,12 @@ def with_hypothesis(name: str, seconds: float, saved: Path) -> None:
         run(data)
 
     try:
-        for seed in target.seeds:
-            run(seed)
-        while time.monotonic() < end:
-            explore()
+        for kept in target.seeds:
+            run(kept)
+        for number in itertools.count(start):
+            if time.monotonic() >= end:
+                break
+            seed(number)(explore)()
     finally:
         sys.stdout.write(json.dumps({"runs": runs}))
 
@@ -76,4 +79,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "atheris":
         with_atheris(sys.argv[2], sys.argv[3:])
     else:
-        with_hypothesis(sys.argv[2], float(sys.argv[3]), Path(sys.argv[4]))
+        with_hypothesis(sys.argv[2], float(sys.argv[3]), Path(sys.argv[4]), int(sys.argv[5]))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from docker_credential_ecrpy.errors import HelperError
 from docker_credential_ecrpy.settings.toml_document import TOP, TomlDocument
 
 LINES = """\
@@ -29,6 +30,13 @@ match = 1
 [[registry]]
 match = ''
 """
+
+
+@pytest.mark.parametrize("text", ["\r", "\r\r\n\n", 'fallback = "pass"\r\r\n', "# a\rb"])
+def test_a_carriage_return_alone_ends_no_line(text: str) -> None:
+    """What other TOML parsers refuse is refused here, too."""
+    with pytest.raises(HelperError, match=r"^x:1: this is not TOML: "):
+        TomlDocument("x", text.encode(), "registry")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "windows"])
