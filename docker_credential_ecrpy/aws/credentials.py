@@ -41,10 +41,6 @@ def resolve_credentials(call: CallContext) -> int | None:
     for secret in (frozen.secret_key, frozen.token):
         secrets.note(secret or "")
     call.resolved = True
-    if not all(part.isascii() for part in frozen[:3] if part):
-        from docker_credential_ecrpy.aws.errors.explain import explain_characters
-
-        raise explain_characters(call)
     if call.choice.role:
         return assume_role(call.choice.role, call)
     # botocore has the expiry only here; None for keys that do not expire.

@@ -71,7 +71,7 @@ def prepare_session(call: CallContext) -> None:
     call.inputs.note_models([one for one in folders if one != Loader.BUILTIN_DATA_PATH], SERVICES)
     core.register_component("data_loader", SdkData(folders))
     parsers: Any = core.get_component("response_parser_factory")
-    parsers.set_parser_defaults(timestamp_parser=times.parse_answered)
+    parsers.set_parser_defaults(timestamp_parser=times.parse_response_time)
     # Timeouts of every client, also of those that botocore makes for credentials.
     core.set_default_client_config(
         Config(
@@ -110,6 +110,21 @@ def prepare_session(call: CallContext) -> None:
         call.log(f"aws: calling {call.watch.target}")
 
     core.register("before-send", note)
+
+    def check(**signed: Any) -> None:
+        credentials = signed["request_signer"]._credentials  # noqa: SLF001 - nothing public
+        if credentials and not _can_sign(credentials.get_frozen_credentials()):
+            from docker_credential_ecrpy.aws.errors.explain import explain_characters
+
+            raise explain_characters(call, signed["operation_name"])
+
+    core.register("before-sign", check)
+
+
+def _can_sign(keys: Any) -> bool:
+    """Whether a request can hold these credentials: botocore strips them, and no more."""
+    texts = [text.strip() for text in (keys.access_key, keys.secret_key, keys.token) if text]
+    return all(text.isascii() and text.isprintable() for text in texts)
 
 
 def _list_bundles(core: botocore.session.Session, environ: Mapping[str, str]) -> Iterator[Any]:

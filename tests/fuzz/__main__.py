@@ -1,9 +1,8 @@
 """Fuzzes the code that reads hostile input: `python -m tests.fuzz [--seconds N] [--target NAME]`.
 
 Each target has its own process and its share of the time. It starts from the kept inputs in
-`corpus/<target>/`, and tries the same others in the same order for the same `--seed`; `--keep` adds
-new ones to the kept ones. An input that breaks a promise is saved below `build/fuzz/`, and
-`--input` runs it again.
+`corpus/<target>/`; `--keep` adds new ones to them. The same `--seed` gives the same inputs in the
+same order. An input that breaks a promise is saved below `build/fuzz/`; `--input` runs it again.
 """
 
 import argparse
@@ -103,9 +102,16 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keep", action="store_true", help="add atheris's new inputs to the kept ones"
     )
-    parser.add_argument("--seed", type=int, help="the engine's, from 1 on; by default a new one")
+    parser.add_argument("--seed", type=_seed, help="the engine's, 1 or more; random by default")
     parser.add_argument("--input", type=Path, help="run this file through the target, once")
     return parser
+
+
+def _seed(text: str) -> int:
+    """Return a seed that libFuzzer and Python's hashes take. Raises ValueError."""
+    if not 0 < int(text) < 2**32:
+        raise ValueError(text)
+    return int(text)
 
 
 def _version() -> str:

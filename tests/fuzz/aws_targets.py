@@ -11,10 +11,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
 from functools import cache
 from typing import Any, cast
 
 import botocore.session
+import botocore.tokens
 import urllib3
 from botocore.awsrequest import AWSResponse
 from botocore.credentials import CachedCredentialFetcher, RefreshableCredentials
@@ -239,8 +241,12 @@ def aws_cache(data: bytes) -> None:
         os.makedirs(folder, 0o700, exist_ok=True)
         with open(sandbox.path(_KEPT_SESSION), "wb") as stream:
             stream.write(data)
-        if "x" in JSONFileCache(folder):  # botocore's lookup of an IAM Identity Center session
-            assert isinstance(json.loads(data), dict)
+        kept: Any = JSONFileCache(folder)
+        if "x" in kept:  # botocore's lookup of a session, and what it computes with its expiry
+            login = "dpopKey" in kept["x"]
+            expiry = (kept["x"]["accessToken"] if login else kept["x"])["expiresAt"]
+            tokens: Any = botocore.tokens
+            assert tokens.dateutil.parser.parse(expiry) - datetime.now(timezone.utc)
         found = RefreshableCredentials.create_from_metadata(
             _Fetcher(cache=caches.CliCache()).fetch_credentials(),
             refresh_using=dict,

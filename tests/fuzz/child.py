@@ -6,9 +6,9 @@ failing input, and the seed.
 
 import faulthandler
 import importlib
-import itertools
 import json
 import pkgutil
+import random
 import sys
 import time
 from pathlib import Path
@@ -67,10 +67,9 @@ def with_hypothesis(name: str, seconds: float, saved: Path, start: int) -> None:
     try:
         for kept in target.seeds:
             run(kept)
-        for number in itertools.count(start):
-            if time.monotonic() >= end:
-                break
-            seed(number)(explore)()
+        numbers = random.Random(start)
+        while time.monotonic() < end:
+            seed(numbers.getrandbits(64))(explore)()
     finally:
         sys.stdout.write(json.dumps({"runs": runs}))
 

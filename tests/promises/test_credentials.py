@@ -176,9 +176,10 @@ def test_a_token_of_aws_login_ends_with_it_while_aws_is_down(machine: Machine) -
 
 
 _FILES = ["", "{}", "null", "[]", '{"Credentials": {}}', '{"Credentials": []}', "\0\0", "\xff"]
+_NESTED = '{"a": ' * 600 + "1" + "}" * 600
 
 
-@pytest.mark.parametrize("damage", [*_FILES, "[" * 100_000])
+@pytest.mark.parametrize("damage", [*_FILES, "[" * 100_000, _NESTED])
 def test_a_damaged_cache_of_the_aws_cli_is_ignored(machine: Machine, damage: str) -> None:
     """A full disk leaves such files: the role is assumed again, and the file is rewritten."""
     credential_sources.assumed_role(machine)
@@ -193,7 +194,8 @@ def test_a_damaged_cache_of_the_aws_cli_is_ignored(machine: Machine, damage: str
     assert machine.aws.count() == {"sts:AssumeRole": 2, "ecr": 2}
 
 
-_NO_TEXTS = (None, 1, "", " ", ["a"], {"a": "b"}, "\ud800")
+_NO_TEXTS = (None, 1, "", " ", ["a"], {"a": "b"}, "\ud800", "\x00", "\xfc")
+_BROKEN = ("a\nb", "a\r\nb")
 _NO_TIMES = ("soon", "1e9", "20350101", "2035-01-01T00:00:00", "2035-01-01T00:00:00+24:00")
 _SSO = {"accessToken", "expiresAt"}
 _RENEWAL = {"refreshToken", "clientId", "clientSecret", "registrationExpiresAt"}
@@ -216,7 +218,8 @@ def _damage(fields: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, value in fields.items():
         times = _NO_TIMES if name.endswith(("xpiresAt", "xpiration")) else ()
         yield name, {key: fields[key] for key in fields if key != name}
-        yield from ((name, {**fields, name: damage}) for damage in (*_NO_TEXTS, *times))
+        lines = () if name == "dpopKey" else _BROKEN  # a PEM has several
+        yield from ((name, {**fields, name: damage}) for damage in (*_NO_TEXTS, *times, *lines))
         if isinstance(value, dict):
             for below, damaged in _damage(value):
                 yield f"{name}.{below}", {**fields, name: damaged}
@@ -226,9 +229,9 @@ def _damage(fields: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_a_damaged_field_of_a_session_counts_as_missing(
     machine: Machine, source: Callable[[Machine], None]
 ) -> None:
-    """A damaged field that is needed makes the session one that is over; a role is assumed again.
+    """The error names the command that begins a new session; a role is assumed again.
 
-    Damage to what only the renewal needs does no harm before the session ends.
+    What only the renewal of an SSO session needs may be damaged until then.
     """
     folder, needed = _SESSIONS[source]
     source(machine)

@@ -86,6 +86,38 @@ def test_a_character_that_no_key_has(machine: Machine, field: str, character: st
     assert machine.aws.count() == {}
 
 
+@pytest.mark.parametrize("field", ["AccessKeyId", "SecretAccessKey", "SessionToken"])
+def test_a_character_that_no_key_has_below_a_role(machine: Machine, field: str) -> None:
+    """STS is not asked to assume the role with such credentials."""
+    role = machine.aws.role()
+    answer = json.loads(credential_sources.process_answer(machine))
+    answer[field] += "\xfc"
+    program = credential_sources.process(machine, f"print({json.dumps(answer)!r})")
+    command = f'"{sys.executable}" "{program}"'
+    machine.config(f"[profile work]\nrole_arn = {role.arn}\ncredential_process = {command}\n")
+    machine.environ["AWS_PROFILE"] = "work"
+
+    error = machine.get().error
+
+    assert error.startswith("the AWS credentials from profile 'work' hold a line break or another")
+    assert machine.aws.count() == {}
+
+
+def test_a_character_that_no_key_has_in_a_source_profile(machine: Machine) -> None:
+    """The error names the line of the key."""
+    credential_sources.assumed_role(machine)
+    path = machine.home / ".aws" / "config"
+    lines = path.read_text().splitlines(keepends=True)
+    number = next(at for at, line in enumerate(lines) if line.startswith("aws_secret_access_key"))
+    lines[number] = lines[number].rstrip() + "\xfc\n"
+    path.write_text("".join(lines), encoding="utf-8")
+
+    error = machine.get().error
+
+    assert f"config:{number + 1} has a non-ASCII character in it" in error
+    assert machine.aws.count() == {}
+
+
 @pytest.mark.parametrize(
     "name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
 )
@@ -94,7 +126,7 @@ def test_a_character_that_no_key_has_in_a_variable(machine: Machine, name: str) 
     credential_sources.environment(machine)
     machine.environ[name] = machine.environ.get(name, "") + "\xfc"
 
-    assert machine.get().error.startswith(f"{name} has a character that no key has; copy it again")
+    assert machine.get().error.startswith(f"{name} has a non-ASCII character in it; set it again")
     assert machine.aws.count() == {}
 
 

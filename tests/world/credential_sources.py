@@ -115,8 +115,9 @@ def sso_session(machine: Machine) -> None:
 
 
 def sso_session_that_can_be_renewed(machine: Machine) -> None:
+    """It has less than the 15 minutes left in which botocore looks at what the renewal needs."""
     sso_session(machine)
-    sso_login(machine, "corp", time.time() + 3600, refresh="refresh-me")
+    sso_login(machine, "corp", time.time() + 600, refresh="refresh-me")
 
 
 def sso_session_that_needs_a_refresh(machine: Machine) -> None:

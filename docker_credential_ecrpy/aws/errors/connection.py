@@ -21,20 +21,10 @@ from docker_credential_ecrpy.text.sanitize import one_line
 _BROKEN_OFF = boto.ConnectionClosedError, boto.ResponseStreamingError, ConnectionResetError
 
 
-def explain_characters(call: CallContext) -> HelperError:
-    """Return the error for credentials that no request can hold."""
-    msg = f"the AWS credentials from {call.describe_source()} hold a line break or another"
-    msg += " invalid character"
-    hint = "set the keys and the session token again, each on one line"
-    return HelperError(msg, hint=hint, refused=True)
-
-
 def explain_connection(exc: Exception, call: CallContext) -> HelperError | None:
     """Return the error for a failed connection; None for any other exception."""
     if not isinstance(exc, boto.HTTPClientError | boto.ConnectionError):
         return None
-    if "Invalid header value" in str(exc):  # the rest of the text is that value
-        return explain_characters(call)
     url = str(exc.kwargs.get("endpoint_url") or "")
     causes = list(iterate_causes(exc))
     proxy = find_failed(exc, url, causes)

@@ -70,6 +70,8 @@ def explain(exc: Exception, call: CallContext) -> HelperError:
         ):
             return _explain_login(call)
         return explain_refusal(exc, call) or explain_wrong_answer(call)
+    if isinstance(exc, boto.HTTPClientError) and "Invalid header value" in str(exc):
+        return explain_characters(call)  # the rest of the text is that value
     requested = call.watch.stage is Stage.SERVICE
     if isinstance(exc, ResponseParserError) or (requested and isinstance(exc, _PARSER_ERRORS)):
         return explain_wrong_answer(call)
@@ -88,9 +90,19 @@ def explain(exc: Exception, call: CallContext) -> HelperError:
     return HelperError(msg, hint="run it again with AWS_ECR_DEBUG=1 to see its last step")
 
 
-def explain_characters(call: CallContext) -> HelperError:
-    """Return the error for credentials that no request can hold."""
-    return _explain_answer(call.source) or local.explain_characters(call)
+def explain_characters(call: CallContext, operation: str = "") -> HelperError:
+    """Return the error for credentials with a character that no request can hold.
+
+    operation: botocore's name of the one that they sign.
+    """
+    found = None if call.role else _explain_answer(call.source)
+    found = found or keys.explain_keys(call, operation)
+    if found:
+        return found
+    msg = f"the AWS credentials from {call.describe_source(operation)} hold a line break or another"
+    msg += " invalid character"
+    hint = "set the keys and the session token again, each on one line"
+    return HelperError(msg, hint=hint, refused=True)
 
 
 def explain_unknown_profile(name: str, call: CallContext) -> HelperError:

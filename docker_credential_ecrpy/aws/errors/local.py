@@ -5,7 +5,6 @@ import hashlib
 from botocore import exceptions as boto
 
 from docker_credential_ecrpy.aws.context import CallContext, redact_url
-from docker_credential_ecrpy.aws.errors import connection
 from docker_credential_ecrpy.aws.errors.connection import explain_connection, iterate_causes
 from docker_credential_ecrpy.aws.errors.values import explain_reference
 from docker_credential_ecrpy.aws.faults import keys, variables
@@ -55,11 +54,6 @@ def _find_role_key(exc: Exception) -> str:
     return ""
 
 
-def explain_characters(call: CallContext) -> HelperError:
-    """Return the error for credentials that no request can hold, with the key that is wrong."""
-    return keys.explain_keys(call) or connection.explain_characters(call)
-
-
 def explain_failed_request(exc: Exception, call: CallContext) -> HelperError | None:
     """Return the error for a failed connection, with the key or setting that it is due to."""
     error = explain_connection(exc, call)
@@ -69,7 +63,5 @@ def explain_failed_request(exc: Exception, call: CallContext) -> HelperError | N
     if isinstance(exc, boto.ProxyConnectionError):
         switch = variables.find_switch(call) if names_url else None
         return variables.add_left_over(error, switch, "chooses that endpoint")
-    if "Invalid header value" in str(exc):
-        return keys.explain_keys(call) or error
     # The message names another address where a proxy is what fails.
     return variables.add_endpoint(error, call) if names_url else error

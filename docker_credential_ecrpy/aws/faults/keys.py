@@ -172,7 +172,7 @@ def _find_fault(key: _Key) -> tuple[str, str] | None:
     if re.search(r"\s", text):
         return "has a blank in it", "set it again on one line"
     if not text.isascii():
-        return "has a character that no key has", "copy it again from where AWS has shown it"
+        return "has a non-ASCII character in it", "set it again"
     return _find_wrong_form(key.name, text)
 
 

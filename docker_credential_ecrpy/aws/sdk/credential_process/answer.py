@@ -126,7 +126,7 @@ def _plain(name: str) -> str:
 
 
 def _find_fault_of_expiry(value: Any) -> Fault | None:
-    """Return what is wrong with an expiry: it is no time with a time zone. None is no expiry."""
+    """Return why an expiry is not a time with a time zone. None means that there is none."""
     if value is None:
         return None
     hint = f"print it as {_EXAMPLE} (UTC)"
@@ -138,6 +138,6 @@ def _find_fault_of_expiry(value: Any) -> Fault | None:
     fault = times.find_fault(value)
     if not fault:
         return None
-    if fault == "has no time zone":
+    if fault == times.NO_ZONE:
         hint = f"add the time zone, such as Z for UTC: {_EXAMPLE}"
     return Fault(f"printed {one_line(value)!r} as Expiration, which {fault}", hint)

@@ -1,1 +1,1 @@
-"""Sessions in the caches of the AWS CLI: IAM Identity Center's, of `aws login`, and of roles."""
+"""Sessions in the AWS CLI's caches: of IAM Identity Center, of `aws login`, and of roles."""

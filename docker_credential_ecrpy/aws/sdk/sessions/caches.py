@@ -1,6 +1,6 @@
-"""The AWS CLI's caches of sessions: what is damaged counts as missing, and full disks are no error.
+"""The AWS CLI's caches of sessions, as botocore reads and writes them.
 
-They are the files that `aws` reads and writes; botocore has their form.
+A damaged session counts as missing, and a full disk is no error.
 """
 
 import json
@@ -12,12 +12,14 @@ from botocore.utils import JSONFileCache
 
 from docker_credential_ecrpy.aws.sdk import inputs
 from docker_credential_ecrpy.aws.sdk.sessions import times
+from docker_credential_ecrpy.files import bounded
 
 _KEYS = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-_LOGIN = ("refreshToken", "clientId", "dpopKey")
-_LOGIN_KEYS = ("accessKeyId", "secretAccessKey", "sessionToken", "accountId")
+_LOGIN = ("refreshToken", "clientId")
+_LOGIN_CREDENTIALS = ("accessKeyId", "secretAccessKey", "sessionToken", "accountId")
 _RENEWAL = ("refreshToken", "clientId", "clientSecret")
 _REGISTRATION = "registrationExpiresAt"
+_DEEPEST = 100
 
 
 def patch() -> None:
@@ -54,7 +56,8 @@ def _has_usable(self: JSONFileCache, key: str) -> bool:
         return False
     if isinstance(found, dict) and "dpopKey" in found:  # of `aws login`
         keys = found.get("accessToken")
-        return _are_usable(keys, _LOGIN_KEYS, "expiresAt") and _are_usable(found, _LOGIN)
+        has_keys = _are_usable(keys, _LOGIN_CREDENTIALS, "expiresAt")
+        return has_keys and _are_usable(found, _LOGIN) and _is_pem(found["dpopKey"])
     return _are_usable(found, ("accessToken",), "expiresAt")
 
 
@@ -67,21 +70,28 @@ def _are_usable(fields: Any, texts: Iterable[str], expiry: str = "") -> bool:
 
 def _is_usable(value: object) -> bool:
     """Whether a value is a text that a request can hold."""
-    return isinstance(value, str) and value.isascii() and bool(value.strip())
+    return (
+        isinstance(value, str) and value.isascii() and value.isprintable() and bool(value.strip())
+    )
+
+
+def _is_pem(value: object) -> bool:
+    return isinstance(value, str) and _is_usable("".join(value.splitlines()))
 
 
 def _read(self: JSONFileCache, key: str) -> Any:
     """Return an entry of a botocore cache, and note its file. Raises KeyError.
 
-    What only the renewal of a session needs is left out if it is damaged: the session is used until
-    it ends.
+    What only the renewal of an IAM Identity Center session needs is left out if it is damaged: the
+    session is used until it ends.
     """
     path: str = self._convert_cache_key(key)  # type: ignore[attr-defined]  # not in the stub
     try:
         found = json.loads(inputs.read(path))
+        bounded.check_depth(found, _DEEPEST)
     except (OSError, ValueError, RecursionError):
         raise KeyError(key) from None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or "dpopKey" in found:
         return found
     damaged = {name for name in _RENEWAL if not _is_usable(found.get(name))}
     if times.find_fault(found.get(_REGISTRATION)):

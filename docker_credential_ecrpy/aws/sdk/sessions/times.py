@@ -1,4 +1,4 @@
-"""Times as botocore reads them: in UTC, and told from texts that it could not compute with."""
+"""Times as botocore reads them, always in UTC, and the faults of those that it cannot use."""
 
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -11,6 +11,8 @@ import botocore.utils
 import dateutil.parser  # type: ignore[import-untyped]  # it has no types
 from botocore.utils import parse_timestamp
 from dateutil.tz import tzutc  # type: ignore[import-untyped]  # same
+
+NO_ZONE = "has no time zone"
 
 
 def patch() -> None:
@@ -39,16 +41,16 @@ def find_fault(value: object) -> str:
     """Return why botocore cannot use a value as the expiry of credentials; empty if it can.
 
     The expiry is a text of a time with a time zone, as dateutil parses it. botocore's
-    `parse_timestamp`, which it uses for answers of services, takes more: seconds as a text, too.
+    `parse_timestamp`, which it uses for responses, takes more: seconds as a text, too.
     """
     if not isinstance(value, str):
         return "is not a text"
     try:
         if _is_number(value):
-            return "is no time"
-        return "" if _parse(value).utcoffset() is not None else "has no time zone"
+            return "is not a time"
+        return "" if _parse(value).utcoffset() is not None else NO_ZONE
     except (ValueError, OverflowError):
-        return "is no time"
+        return "is not a time"
 
 
 def _is_number(text: str) -> bool:
@@ -60,8 +62,8 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def parse_answered(value: Any) -> datetime:
-    """Return a time in an answer. One in seconds, as in ECR's, needs nothing of dateutil."""
+def parse_response_time(value: Any) -> datetime:
+    """Return a time in a response. One in seconds, as in ECR's, needs nothing of dateutil."""
     with suppress(OSError, OverflowError, TypeError, ValueError):  # botocore has a way, or an error
         return datetime.fromtimestamp(value, timezone.utc)
     return parse_timestamp(value)

@@ -100,7 +100,7 @@ FAULTS: dict[str, tuple[bytes, bytes, str, str]] = {
     "empty expiry": (_changed(Expiration=""), b"", "Expiration is empty", "leave Expiration out"),
     "expiry in words": (_changed(Expiration="soon"), b"", "'soon' as Expiration", "print it as"),
     "expiry as a number": (_changed(Expiration=4e9), b"", "Expiration is not a text", "UTC"),
-    "expiry as digits": (_changed(Expiration="4000000000"), b"", "is no time", "UTC"),
+    "expiry as digits": (_changed(Expiration="4000000000"), b"", "is not a time", "UTC"),
 }
 
 
