@@ -122,8 +122,8 @@ def prepare_session(call: CallContext) -> None:
 
 
 def _can_sign(keys: Any) -> bool:
-    """Whether a request can hold these credentials: botocore strips them, and no more."""
-    texts = [text.strip() for text in (keys.access_key, keys.secret_key, keys.token) if text]
+    """Whether a request can hold these credentials; botocore sends and signs them as they are."""
+    texts = (keys.access_key, keys.secret_key, keys.token or "")
     return all(text.isascii() and text.isprintable() for text in texts)
 
 

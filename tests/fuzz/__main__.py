@@ -52,8 +52,6 @@ class Outcome:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fuzz, print a line for each target, and return 1 if a promise was broken."""
     chosen = _arguments().parse_args(arguments)
-    if chosen.seed is None:
-        chosen.seed = random.randrange(1, 10**6)
     names = chosen.target or list(TARGETS)
     if chosen.input:
         TARGETS[names[0]].run(chosen.input.read_bytes())
@@ -102,7 +100,12 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keep", action="store_true", help="add atheris's new inputs to the kept ones"
     )
-    parser.add_argument("--seed", type=_seed, help="the engine's, 1 or more; random by default")
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        default=random.randrange(1, 10**6),
+        help="the engine's, 1 or more; random by default",
+    )
     parser.add_argument("--input", type=Path, help="run this file through the target, once")
     return parser
 

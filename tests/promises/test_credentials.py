@@ -4,14 +4,14 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from docker_credential_ecrpy.hot import cache, identity
 from tests.world import aws as world
 from tests.world import credential_sources
+from tests.world.damage import damage, is_expiry
 from tests.world.machine import HOST, Machine
 from tests.world.tree import REPOSITORY
 
@@ -210,16 +210,8 @@ _SESSIONS: dict[Callable[[Machine], None], tuple[str, set[str]]] = {
 }
 
 
-def _damage(fields: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield copies of a file's content with one damaged field each, and that field's name."""
-    for name, value in fields.items():
-        yield name, {key: fields[key] for key in fields if key != name}
-        yield name, {**fields, name: 2}
-        if name.endswith(("xpiresAt", "xpiration")):
-            yield name, {**fields, name: "2035-01-01T00:00:00"}  # without a time zone
-        if isinstance(value, dict):
-            for below, damaged in _damage(value):
-                yield f"{name}.{below}", {**fields, name: damaged}
+def _give_values(name: str) -> list[object]:
+    return [2, "2035-01-01T00:00:00"] if is_expiry(name) else [2]  # no text, no time zone
 
 
 @pytest.mark.parametrize("source", _SESSIONS, ids=lambda source: source.__name__)
@@ -239,7 +231,7 @@ def test_a_damaged_field_of_a_session_counts_as_missing(
     refresh_tokens = {**machine.aws.login_refresh_tokens}
     command = "run: aws login" if folder == "login" else "run: aws sso login"
 
-    for name, damaged in _damage(fields):
+    for name, damaged in damage(fields, _give_values):
         kept.write_text(json.dumps(damaged))
         machine.aws.login_refresh_tokens |= refresh_tokens  # each serves once
         for entry in machine.entries():

@@ -71,7 +71,7 @@ def test_an_unusable_answer(machine: Machine, source: str, answer: str) -> None:
     assert error.startswith(what)
 
 
-@pytest.mark.parametrize("character", ["\ud800", "\xfc", "\u20ac"])
+@pytest.mark.parametrize("character", ["\ud800", "\xfc", "\u20ac", "\n", "\r\n", "\nx", "\0"])
 @pytest.mark.parametrize("field", ["AccessKeyId", "SecretAccessKey", "SessionToken"])
 def test_a_character_that_no_key_has(machine: Machine, field: str, character: str) -> None:
     """The error names the source of the credentials, and not the settings of AWS."""

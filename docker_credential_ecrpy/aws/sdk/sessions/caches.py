@@ -15,7 +15,7 @@ from docker_credential_ecrpy.aws.sdk.sessions import times
 from docker_credential_ecrpy.files import bounded
 
 _KEYS = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-_LOGIN = ("refreshToken", "clientId")
+_LOGIN_RENEWAL = ("refreshToken", "clientId")
 _LOGIN_CREDENTIALS = ("accessKeyId", "secretAccessKey", "sessionToken", "accountId")
 _RENEWAL = ("refreshToken", "clientId", "clientSecret")
 _REGISTRATION = "registrationExpiresAt"
@@ -57,7 +57,7 @@ def _has_usable(self: JSONFileCache, key: str) -> bool:
     if isinstance(found, dict) and "dpopKey" in found:  # of `aws login`
         keys = found.get("accessToken")
         has_keys = _are_usable(keys, _LOGIN_CREDENTIALS, "expiresAt")
-        return has_keys and _are_usable(found, _LOGIN) and _is_pem(found["dpopKey"])
+        return has_keys and _are_usable(found, _LOGIN_RENEWAL) and _is_pem(found["dpopKey"])
     return _are_usable(found, ("accessToken",), "expiresAt")
 
 

@@ -1,7 +1,6 @@
 """Facts about damaged sessions in the AWS CLI's caches."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from botocore.utils import JSONFileCache
 
 from docker_credential_ecrpy.aws.sdk.patches import patch_process
 from docker_credential_ecrpy.aws.sdk.sessions import caches
+from tests.world.damage import damage, is_expiry
 
 TIME = "2035-01-01T00:00:00Z"
 SSO = {"accessToken": "a", "expiresAt": TIME}
@@ -71,15 +71,9 @@ def _write(cache: JSONFileCache, content: object) -> None:
     Path(cache._working_dir, "x.json").write_text(json.dumps(content))  # type: ignore[attr-defined]
 
 
-def _damage(fields: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the name of a field, and a copy of the fields in which it is damaged or missing."""
-    for name, value in fields.items():
-        yield name, {key: fields[key] for key in fields if key != name}
-        times = NO_TIMES if name.endswith(("xpiresAt", "xpiration")) else ()
-        lines = () if name == "dpopKey" else LINES  # a PEM has several
-        yield from ((name, {**fields, name: damage}) for damage in (*NO_TEXTS, *times, *lines))
-        if isinstance(value, dict):
-            yield from ((name, {**fields, name: damaged}) for _, damaged in _damage(value))
+def _give_values(name: str) -> list[object]:
+    lines = () if name == "dpopKey" else LINES  # a PEM has several
+    return [*NO_TEXTS, *lines, *(NO_TIMES if is_expiry(name) else ())]
 
 
 @pytest.mark.parametrize("content", [SSO, SSO | RENEWAL, LOGIN, {**LOGIN, "signInRegion": None}])
@@ -103,21 +97,21 @@ def test_a_whole_role_is_there(roles: JSONFileCache) -> None:
 @pytest.mark.parametrize("content", [SSO, LOGIN], ids=["SSO", "login"])
 def test_a_damaged_session_is_missing(cache: JSONFileCache, content: dict[str, Any]) -> None:
     """Whichever field is damaged, and however."""
-    for name, damaged in _damage(content):
+    for name, damaged in damage(content, _give_values):
         _write(cache, damaged)
         assert "x" not in cache, (name, damaged)
 
 
 def test_a_damaged_role_is_missing(roles: JSONFileCache) -> None:
     """It is assumed again."""
-    for name, damaged in _damage(ROLE):
+    for name, damaged in damage(ROLE, _give_values):
         _write(roles, damaged)
         assert "x" not in roles, (name, damaged)
 
 
 def test_what_the_renewal_needs_is_left_out(cache: JSONFileCache) -> None:
     """The session is used until it ends."""
-    for name, damaged in _damage(RENEWAL):
+    for name, damaged in damage(RENEWAL, _give_values):
         _write(cache, SSO | damaged)
         assert "x" in cache
         whole = SSO | {key: value for key, value in RENEWAL.items() if key != name}

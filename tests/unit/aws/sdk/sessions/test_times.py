@@ -72,5 +72,5 @@ def test_an_expiry_is_a_time_with_a_zone(value: str) -> None:
 )
 @pytest.mark.filterwarnings("ignore::dateutil.parser.UnknownTimezoneWarning")
 def test_the_fault_of_an_expiry(value: object, fault: str) -> None:
-    """Whatever botocore could not subtract the current time from has one."""
+    """A value has one if botocore cannot compare it with the current time."""
     assert times.find_fault(value) == fault
